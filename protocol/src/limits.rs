@@ -1,0 +1,21 @@
+//! Every limit of the wire has its name here.
+
+use std::time::Duration;
+
+/// The largest body of a request on the device listener, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// The largest reply that a device accepts, in bytes.
+pub const MAX_REPLY_BYTES: usize = 256 * 1024;
+/// The most reports in one batch.
+pub const MAX_REPORTS_PER_BATCH: usize = 100;
+/// The most commands in one reply; what is left over follows in the next.
+pub const MAX_COMMANDS_PER_REPLY: usize = 50;
+/// The longest text that a person enters at the device, in characters.
+pub const MAX_MESSAGE_CHARS: usize = 500;
+/// The longest identifier (device, command, alert), in characters.
+pub const MAX_ID_CHARS: usize = 64;
+/// The longest that a manager holds a request, whatever `Prefer: wait` asks.
+pub const MAX_WAIT: Duration = Duration::from_secs(240);
+/// The wait that a device asks for when nothing else is known about its site: below the idle limit
+/// of 60 s that many proxies have.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(50);

@@ -1,0 +1,58 @@
+//! Down: what a manager answers. The manager never begins a conversation; all of this rides on the
+//! reply to a report.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{CommandId, Epoch};
+
+/// The answer to `POST /v1/reports`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Reply {
+    /// [`crate::VERSION`].
+    pub version: u16,
+    /// The manager's clock when it answered.
+    pub manager_time: Timestamp,
+    /// What the manager holds for good.
+    pub acknowledged: Acknowledged,
+    /// Everything that waits for the device, oldest first. A command is repeated until its outcome
+    /// has arrived.
+    pub commands: Vec<Command>,
+}
+
+/// What the manager holds for good: every report of the epoch up to and with the sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Acknowledged {
+    /// The epoch of the batch.
+    pub epoch: Epoch,
+    /// 0 when there is none yet.
+    pub sequence: u64,
+}
+
+/// What the service centre asks of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Command {
+    /// Made by the manager; the device acts on it once.
+    pub id: CommandId,
+    /// When the operator asked.
+    pub issued: Timestamp,
+    /// After this it is not to be tried any more.
+    pub expires: Timestamp,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What a command asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Action {
+    /// Read every chip and line now, and report it.
+    ReadNow,
+    /// An action that this version does not know: it is refused with an outcome.
+    #[serde(other)]
+    Unknown,
+}

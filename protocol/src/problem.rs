@@ -1,0 +1,78 @@
+//! Problem documents (RFC 9457): why a request was not accepted, for a person and for a program.
+
+use serde::{Deserialize, Serialize};
+
+/// The media type of a problem document.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// What kind of problem.
+    #[serde(rename = "type")]
+    pub kind: ProblemKind,
+    /// The HTTP status that it came with.
+    pub status: u16,
+    /// The kind, in words.
+    pub title: String,
+    /// What was wrong this time, where, and what to do.
+    pub detail: String,
+}
+
+macro_rules! problem_kinds {
+    ($($variant:ident $status:literal $uri:literal $title:literal,)*) => {
+        /// Kinds of problems; each has its URI.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum ProblemKind {
+            $(
+                #[doc = concat!($title, " (status ", stringify!($status), ").")]
+                #[serde(rename = $uri)]
+                $variant,
+            )*
+        }
+
+        impl ProblemKind {
+            /// The HTTP status of this kind.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// The kind in words.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+problem_kinds! {
+    NotJson 400 "urn:platen:problem:not-json" "The body is not the JSON that was expected",
+    WrongVersion 400 "urn:platen:problem:wrong-version" "The version of the message is not spoken here",
+    SequenceBackwards 400 "urn:platen:problem:sequence-backwards" "The sequence of a batch does not rise",
+    InvalidReport 400 "urn:platen:problem:invalid-report" "A report holds a value that cannot be true",
+    InvalidCsr 400 "urn:platen:problem:invalid-csr" "The certificate request cannot be used",
+    InvalidRequest 400 "urn:platen:problem:invalid-request" "The request cannot be understood",
+    NotSignedIn 401 "urn:platen:problem:not-signed-in" "The request names no operator",
+    TokenWrong 403 "urn:platen:problem:token-wrong" "The enrolment token is not known",
+    TokenUsed 403 "urn:platen:problem:token-used" "The enrolment token has been used",
+    TokenExpired 403 "urn:platen:problem:token-expired" "The enrolment token has expired",
+    OtherDevice 403 "urn:platen:problem:other-device" "The request is for another device",
+    NoCertificate 403 "urn:platen:problem:no-certificate" "The connection has no device certificate",
+    UnknownDevice 403 "urn:platen:problem:unknown-device" "The device is not known here",
+    NotFound 404 "urn:platen:problem:not-found" "There is no such thing here",
+    MethodNotAllowed 405 "urn:platen:problem:method-not-allowed" "The method is not for this address",
+    SequenceConflict 409 "urn:platen:problem:sequence-conflict" "The sequence is taken by another report",
+    BodyTooLarge 413 "urn:platen:problem:body-too-large" "The body is too large",
+    TooMany 429 "urn:platen:problem:too-many" "Too many requests",
+    Internal 500 "urn:platen:problem:internal" "The manager failed",
+    Unavailable 503 "urn:platen:problem:unavailable" "The manager cannot do this now",
+}
+
+impl Problem {
+    /// A problem of a kind, with what was wrong this time.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, status: kind.status(), title: kind.title().to_owned(), detail: detail.into() }
+    }
+}
