@@ -1,4 +1,4 @@
-//! Conditions in the words of the Printer MIB (RFC 3805, prtAlertTable; codes of
+//! Conditions in the words of the Printer MIB (RFC 3805, `prtAlertTable`; codes of
 //! `PrtAlertCodeTC` in the IANA Printer MIB registry). One event is one alert, with the most generic
 //! code that fits.
 
@@ -9,7 +9,7 @@ use crate::readings::{PartReading, SupplyReading};
 use crate::supply::mib_enum;
 
 mib_enum! {
-    /// How bad it is (PrtAlertSeverityLevelTC).
+    /// How bad it is (`PrtAlertSeverityLevelTC`).
     Severity {
         Other = 1 "other",
         Critical = 3 "critical",
@@ -19,7 +19,7 @@ mib_enum! {
 }
 
 mib_enum! {
-    /// Who can mend it (PrtAlertTrainingLevelTC).
+    /// Who can mend it (`PrtAlertTrainingLevelTC`).
     Training {
         Other = 1 "other",
         Unknown = 2 "unknown",
@@ -32,7 +32,7 @@ mib_enum! {
 }
 
 mib_enum! {
-    /// Which part of the printer (PrtAlertGroupTC).
+    /// Which part of the printer (`PrtAlertGroupTC`).
     AlertGroup {
         GeneralPrinter = 5 "generalPrinter",
         Cover = 6 "cover",
@@ -53,7 +53,7 @@ mib_enum! {
 }
 
 mib_enum! {
-    /// What happened (PrtAlertCodeTC).
+    /// What happened (`PrtAlertCodeTC`).
     AlertCode {
         CoverOpen = 3 "coverOpen",
         CoverClosed = 4 "coverClosed",

@@ -23,6 +23,7 @@ pub mod problem;
 pub mod readings;
 pub mod stamp;
 pub mod supply;
+pub mod unknown;
 
 /// The version of these messages. A message with another one is refused with
 /// [`problem::ProblemKind::WrongVersion`].

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
+use crate::unknown::UnknownCause;
 
 /// A value that may not have been readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +17,8 @@ pub enum Reading<T> {
     },
     /// Not readable.
     Unknown {
-        /// Why, in words for a technician.
-        cause: String,
+        /// Why.
+        cause: UnknownCause,
     },
 }
 

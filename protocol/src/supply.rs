@@ -1,10 +1,12 @@
-//! Supplies in the words of the Printer MIB (RFC 3805, prtMarkerSupplies, and the IANA Printer MIB
+//! Supplies in the words of the Printer MIB (RFC 3805, `prtMarkerSupplies`, and the IANA Printer MIB
 //! registry). The special values of levels keep their meaning all the way to the screen: they are
 //! never turned into a number.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::unknown::UnknownCause;
 
 macro_rules! mib_enum {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $number:literal $text:literal,)* }) => {
@@ -54,7 +56,7 @@ macro_rules! mib_enum {
 pub(crate) use mib_enum;
 
 mib_enum! {
-    /// Whether a supply empties or fills (PrtMarkerSuppliesClassTC).
+    /// Whether a supply empties or fills (`PrtMarkerSuppliesClassTC`).
     SupplyClass {
         Other = 1 "other",
         SupplyThatIsConsumed = 3 "supplyThatIsConsumed",
@@ -63,7 +65,7 @@ mib_enum! {
 }
 
 mib_enum! {
-    /// What a supply or a part with a life is (PrtMarkerSuppliesTypeTC).
+    /// What a supply or a part with a life is (`PrtMarkerSuppliesTypeTC`).
     SupplyType {
         Other = 1 "other",
         Unknown = 2 "unknown",
@@ -94,7 +96,7 @@ mib_enum! {
 }
 
 mib_enum! {
-    /// The unit of a capacity and a level (PrtMarkerSuppliesSupplyUnitTC).
+    /// The unit of a capacity and a level (`PrtMarkerSuppliesSupplyUnitTC`).
     SupplyUnit {
         Other = 1 "other",
         Unknown = 2 "unknown",
@@ -114,7 +116,7 @@ mib_enum! {
     }
 }
 
-/// How much a full supply holds (prtMarkerSuppliesMaxCapacity), in its unit.
+/// How much a full supply holds (`prtMarkerSuppliesMaxCapacity`), in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -130,7 +132,7 @@ pub enum Capacity {
     Unknown,
 }
 
-/// How much is left (prtMarkerSuppliesLevel), in the unit of the supply; for a receptacle, the space
+/// How much is left (`prtMarkerSuppliesLevel`), in the unit of the supply; for a receptacle, the space
 /// that is left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -147,8 +149,8 @@ pub enum Level {
     SomeRemains,
     /// The MIB's -2, with the reason why nothing could be read.
     Unknown {
-        /// Why, in words for a technician.
-        cause: String,
+        /// Why.
+        cause: UnknownCause,
     },
 }
 
@@ -180,12 +182,14 @@ impl fmt::Display for Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unknown::UnknownReason;
     use proptest::prelude::*;
 
     #[test]
     fn special_levels_have_no_percentage() {
         let full = Capacity::Known { amount: 100 };
-        for level in [Level::Unrestricted, Level::SomeRemains, Level::Unknown { cause: "no answer".into() }] {
+        let cause = UnknownCause { reason: UnknownReason::NoAnswer, detail: "no answer".into() };
+        for level in [Level::Unrestricted, Level::SomeRemains, Level::Unknown { cause }] {
             assert_eq!(level.percent(full), None);
         }
         assert_eq!(Level::Known { amount: 5 }.percent(Capacity::Unknown), None);

@@ -1,0 +1,344 @@
+//! The cartridge record: what the memory of a cartridge, or of a part with a life, says about itself.
+//!
+//! The layout is docs/cartridge-record.md. A memory holds two copies, each with a generation count
+//! and a checksum; a writer always writes over the older copy, so that a write that is cut off by the
+//! loss of power leaves the other one whole. The codec is pure; [`crate::memory`] carries the bytes.
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+use platen_protocol::supply::{SupplyType, SupplyUnit};
+
+/// Bytes of one copy.
+pub const COPY_BYTES: usize = 64;
+/// How many copies a memory holds.
+pub const COPIES: usize = 2;
+/// The most characters of a serial number.
+pub const SERIAL_CHARS: usize = 16;
+/// No cartridge or part holds or lives for more units than this; a larger capacity is damage that
+/// the checksum did not see, or a record of something else.
+pub const MAX_PLAUSIBLE_CAPACITY: u32 = 10_000_000;
+
+const MAGIC: [u8; 4] = *b"PLTN";
+const VERSION: u8 = 1;
+const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+const AT_VERSION: usize = 4;
+const AT_TYPE: usize = 5;
+const AT_UNIT: usize = 6;
+const AT_COLORANT: usize = 7;
+const AT_GENERATION: usize = 8;
+const AT_CAPACITY: usize = 12;
+const AT_USED: usize = 16;
+const AT_SERIAL: usize = 20;
+const AT_CHECKSUM: usize = 60;
+
+/// Colorants by their number in a record; 0 is none.
+const COLORANTS: [&str; 11] = [
+    "black",
+    "cyan",
+    "magenta",
+    "yellow",
+    "red",
+    "green",
+    "blue",
+    "white",
+    "clear",
+    "light-cyan",
+    "light-magenta",
+];
+
+/// What a cartridge or a part says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CartridgeRecord {
+    /// Rises by one with each write, and begins again at 0 after the largest number.
+    pub generation: u32,
+    /// What it is.
+    pub supply_type: SupplyType,
+    /// The unit of `capacity` and `used`.
+    pub unit: SupplyUnit,
+    /// The colorant, where it has one: a name of the fixed list in docs/cartridge-record.md.
+    pub colorant: Option<&'static str>,
+    /// When full, or the rated life of a part; 1 to [`MAX_PLAUSIBLE_CAPACITY`].
+    pub capacity: u32,
+    /// How much has been used. A part can outlive its rated life, so this can be above `capacity`.
+    pub used: u32,
+    /// Printable ASCII, at most [`SERIAL_CHARS`].
+    pub serial: String,
+}
+
+/// Why bytes are not a cartridge record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Neither the letters that begin a record nor anything like them.
+    #[error("the memory holds no cartridge record")]
+    NotARecord,
+    /// Bytes changed since they were written, or while they were read.
+    #[error("the checksum of the cartridge record is wrong")]
+    BadChecksum,
+    /// A layout that this program does not know.
+    #[error("the cartridge record has version {0}; version {VERSION} is understood")]
+    WrongVersion(u8),
+    /// A number that the Printer MIB does not have.
+    #[error("the cartridge record names the {field} {number}, which the Printer MIB does not have")]
+    UnknownNumber {
+        /// The field.
+        field: &'static str,
+        /// What stands in it.
+        number: u8,
+    },
+    /// 0, or above [`MAX_PLAUSIBLE_CAPACITY`].
+    #[error("the cartridge record gives a capacity of {0}, outside 1 to {MAX_PLAUSIBLE_CAPACITY}")]
+    AbsurdCapacity(u32),
+    /// A serial number that is not printable ASCII, or longer than its field.
+    #[error(
+        "the serial number in the cartridge record is not printable text of at most {SERIAL_CHARS} characters"
+    )]
+    BadSerial,
+    /// A colorant that is not in the list.
+    #[error("{0:?} is no colorant that a cartridge record can name")]
+    UnknownColorant(String),
+}
+
+/// The colorant of that name, as records spell it.
+pub fn colorant(name: &str) -> Result<&'static str, RecordError> {
+    COLORANTS
+        .into_iter()
+        .find(|known| *known == name)
+        .ok_or_else(|| RecordError::UnknownColorant(name.to_owned()))
+}
+
+impl CartridgeRecord {
+    /// The bytes of one copy.
+    pub fn encode(&self) -> Result<[u8; COPY_BYTES], RecordError> {
+        if self.capacity == 0 || self.capacity > MAX_PLAUSIBLE_CAPACITY {
+            return Err(RecordError::AbsurdCapacity(self.capacity));
+        }
+        if self.serial.len() > SERIAL_CHARS || !is_printable(self.serial.as_bytes()) {
+            return Err(RecordError::BadSerial);
+        }
+        Ok(self.encode_unchecked())
+    }
+
+    /// As [`Self::encode`], without asking whether the values can be true: a simulated printer uses
+    /// it to write what a broken engine would.
+    pub(crate) fn encode_unchecked(&self) -> [u8; COPY_BYTES] {
+        let mut bytes = [0; COPY_BYTES];
+        let mut put = |at: usize, field: &[u8]| {
+            for (to, from) in bytes.iter_mut().skip(at).zip(field) {
+                *to = *from;
+            }
+        };
+        let code = self.colorant.and_then(|name| COLORANTS.iter().position(|known| *known == name));
+        // Every number of these enumerations fits a byte; the MIB's supply types end at 36.
+        let byte = |number: u16| u8::try_from(number).unwrap_or(0);
+        put(0, &MAGIC);
+        put(AT_VERSION, &[VERSION]);
+        put(AT_TYPE, &[byte(self.supply_type.number())]);
+        put(AT_UNIT, &[byte(self.unit.number())]);
+        put(AT_COLORANT, &[code.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or(0)]);
+        put(AT_GENERATION, &self.generation.to_le_bytes());
+        put(AT_CAPACITY, &self.capacity.to_le_bytes());
+        put(AT_USED, &self.used.to_le_bytes());
+        put(AT_SERIAL, self.serial.as_bytes().get(..SERIAL_CHARS).unwrap_or(self.serial.as_bytes()));
+        let (body, checksum) = bytes.split_at_mut(AT_CHECKSUM);
+        checksum.copy_from_slice(&CHECKSUM.checksum(body).to_le_bytes());
+        bytes
+    }
+
+    /// Reads one copy.
+    pub fn decode(bytes: &[u8; COPY_BYTES]) -> Result<Self, RecordError> {
+        let (body, checksum) = bytes.split_at(AT_CHECKSUM);
+        if !body.starts_with(&MAGIC) {
+            return Err(RecordError::NotARecord);
+        }
+        if CHECKSUM.checksum(body).to_le_bytes() != checksum {
+            return Err(RecordError::BadChecksum);
+        }
+        let byte = |at: usize| body.get(at).copied().unwrap_or(0);
+        let number = |at: usize| {
+            let mut four = [0; 4];
+            for (to, from) in four.iter_mut().zip(body.iter().skip(at)) {
+                *to = *from;
+            }
+            u32::from_le_bytes(four)
+        };
+        if byte(AT_VERSION) != VERSION {
+            return Err(RecordError::WrongVersion(byte(AT_VERSION)));
+        }
+        let unknown = |field, at| RecordError::UnknownNumber { field, number: byte(at) };
+        let supply_type =
+            SupplyType::from_number(byte(AT_TYPE).into()).ok_or_else(|| unknown("supply type", AT_TYPE))?;
+        let unit = SupplyUnit::from_number(byte(AT_UNIT).into()).ok_or_else(|| unknown("unit", AT_UNIT))?;
+        let colorant = match byte(AT_COLORANT) {
+            0 => None,
+            code => {
+                Some(*COLORANTS.get(usize::from(code) - 1).ok_or_else(|| unknown("colorant", AT_COLORANT))?)
+            }
+        };
+        let capacity = number(AT_CAPACITY);
+        if capacity == 0 || capacity > MAX_PLAUSIBLE_CAPACITY {
+            return Err(RecordError::AbsurdCapacity(capacity));
+        }
+        Ok(Self {
+            generation: number(AT_GENERATION),
+            supply_type,
+            unit,
+            colorant,
+            capacity,
+            used: number(AT_USED),
+            serial: decode_serial(body)?,
+        })
+    }
+}
+
+fn decode_serial(body: &[u8]) -> Result<String, RecordError> {
+    let field = body.iter().skip(AT_SERIAL).take(SERIAL_CHARS).copied();
+    let text: Vec<u8> = field.take_while(|b| *b != 0).collect();
+    if !is_printable(&text) {
+        return Err(RecordError::BadSerial);
+    }
+    String::from_utf8(text).or(Err(RecordError::BadSerial))
+}
+
+fn is_printable(text: &[u8]) -> bool {
+    text.iter().all(|b| (0x20..0x7f).contains(b))
+}
+
+/// What a memory holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The newest whole record.
+    pub record: CartridgeRecord,
+    /// Whether the other copy was damaged. A single read with one is worth repeating.
+    pub other_damaged: bool,
+}
+
+/// The newest whole record of a memory. When there is none, the error is that of the first copy.
+pub fn newest(memory: &[u8; COPY_BYTES * COPIES]) -> Result<Found, RecordError> {
+    let (first, second) = memory.split_at(COPY_BYTES);
+    let decode = |half: &[u8]| {
+        <&[u8; COPY_BYTES]>::try_from(half).or(Err(RecordError::NotARecord)).and_then(CartridgeRecord::decode)
+    };
+    match (decode(first), decode(second)) {
+        (Ok(a), Ok(b)) => {
+            let record = if is_newer(b.generation, a.generation) { b } else { a };
+            Ok(Found { record, other_damaged: false })
+        }
+        (Ok(record), Err(_)) | (Err(_), Ok(record)) => Ok(Found { record, other_damaged: true }),
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
+/// Serial number arithmetic (RFC 1982): the count may begin again at 0.
+fn is_newer(this: u32, that: u32) -> bool {
+    this != that && this.wrapping_sub(that) < u32::MAX / 2
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn any_record() -> impl Strategy<Value = CartridgeRecord> {
+        (
+            any::<u32>(),
+            proptest::sample::select(SupplyType::ALL),
+            proptest::sample::select(SupplyUnit::ALL),
+            proptest::option::of(proptest::sample::select(COLORANTS.to_vec())),
+            1..=MAX_PLAUSIBLE_CAPACITY,
+            any::<u32>(),
+            "[ -~]{0,16}",
+        )
+            .prop_map(|(generation, supply_type, unit, colorant, capacity, used, serial)| {
+                CartridgeRecord { generation, supply_type, unit, colorant, capacity, used, serial }
+            })
+    }
+
+    #[test]
+    fn the_layout_is_the_documented_one() {
+        let record = CartridgeRecord {
+            generation: 0x0102_0304,
+            supply_type: SupplyType::TonerCartridge,
+            unit: SupplyUnit::TenthsOfGrams,
+            colorant: Some("cyan"),
+            capacity: 1000,
+            used: 250,
+            serial: "AB12".into(),
+        };
+        let bytes = record.encode().unwrap();
+        assert_eq!(&bytes[..8], b"PLTN\x01\x15\x0d\x02");
+        assert_eq!(&bytes[8..20], &[4, 3, 2, 1, 0xe8, 3, 0, 0, 250, 0, 0, 0]);
+        assert_eq!(&bytes[20..36], b"AB12\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(&bytes[36..60], &[0; 24]);
+        // Computed apart from this program, by zlib's crc32 over the 60 bytes before it.
+        assert_eq!(u32::from_le_bytes(bytes[60..].try_into().unwrap()), 0xC506_BB5A);
+    }
+
+    #[test]
+    fn an_erased_memory_is_no_record() {
+        assert_eq!(newest(&[0xff; 128]), Err(RecordError::NotARecord));
+    }
+
+    #[test]
+    fn an_absurd_capacity_is_refused_though_its_checksum_is_right() {
+        for capacity in [0, MAX_PLAUSIBLE_CAPACITY + 1, u32::MAX] {
+            let record = CartridgeRecord {
+                generation: 1,
+                supply_type: SupplyType::Toner,
+                unit: SupplyUnit::Percent,
+                colorant: None,
+                capacity,
+                used: 0,
+                serial: String::new(),
+            };
+            assert_eq!(
+                CartridgeRecord::decode(&record.encode_unchecked()),
+                Err(RecordError::AbsurdCapacity(capacity))
+            );
+        }
+    }
+
+    #[test]
+    fn the_generation_begins_again_after_the_largest_number() {
+        assert!(is_newer(0, u32::MAX));
+        assert!(!is_newer(u32::MAX, 0));
+        assert!(!is_newer(7, 7));
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_survives_its_bytes(record in any_record()) {
+            prop_assert_eq!(CartridgeRecord::decode(&record.encode().unwrap()), Ok(record));
+        }
+
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes in proptest::array::uniform32(any::<u8>())) {
+            let mut copy = [0; COPY_BYTES];
+            copy[..32].copy_from_slice(&bytes);
+            copy[..4].copy_from_slice(&MAGIC);
+            let (body, checksum) = copy.split_at_mut(AT_CHECKSUM);
+            checksum.copy_from_slice(&CHECKSUM.checksum(body).to_le_bytes());
+            if let Ok(record) = CartridgeRecord::decode(&copy) {
+                prop_assert!(record.capacity > 0 && record.capacity <= MAX_PLAUSIBLE_CAPACITY);
+            }
+        }
+
+        #[test]
+        fn any_flipped_bit_is_seen(record in any_record(), bit in 0..COPY_BYTES * 8) {
+            let mut bytes = record.encode().unwrap();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(CartridgeRecord::decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn a_write_that_is_cut_off_anywhere_leaves_the_older_or_the_newer_record(
+            older in any_record(), newer in any_record(), cut in 0..=COPY_BYTES
+        ) {
+            let newer = CartridgeRecord { generation: older.generation.wrapping_add(1), ..newer };
+            let mut memory = [0xff; COPY_BYTES * COPIES];
+            memory[..COPY_BYTES].copy_from_slice(&older.encode().unwrap());
+            memory[COPY_BYTES..COPY_BYTES + cut].copy_from_slice(&newer.encode().unwrap()[..cut]);
+            let found = newest(&memory).unwrap().record;
+            prop_assert!(found == older || found == newer);
+        }
+    }
+}
