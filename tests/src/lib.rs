@@ -1,1 +1,11 @@
-//! Skeleton.
+//! What the end-to-end tests stand on: the programs as processes, the operator's API and browser, the
+//! suite of the HAL, and a guest with a real kernel whose I2C bus and GPIO chip are a simulated
+//! printer.
+
+// This crate is for tests: a helper that cannot do its work ends the test, with its words.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::missing_panics_doc)]
+
+pub mod guest;
+pub mod hal_suite;
+pub mod vhost;

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Every test, in stages, with the time of each. Installs what they need. A stage that cannot run on this
+# machine fails the run, unless PLATEN_SKIP names it (PLATEN_SKIP=browser,kernel).
+set -uo pipefail
+source "$(dirname "$0")/common.sh"
+
+passed=0 failed=0 skipped=0
+summary=()
+
+# stage NAME COMMAND...
+stage() {
+    local name=$1 begin=$SECONDS
+    shift
+    if [[ ",${PLATEN_SKIP:-}," == *",$name,"* ]]; then
+        skipped=$((skipped + 1))
+        summary+=("$(printf '%-10s skipped, because PLATEN_SKIP names it' "$name")")
+        return
+    fi
+    say "$name"
+    if "$@"; then
+        passed=$((passed + 1))
+        summary+=("$(printf '%-10s passed  %4d s' "$name" $((SECONDS - begin)))")
+    else
+        failed=$((failed + 1))
+        summary+=("$(printf '%-10s FAILED  %4d s' "$name" $((SECONDS - begin)))")
+    fi
+}
+
+install_needs() {
+    need_packages build-essential pkg-config openssl curl jq \
+        chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot &&
+        tests/guest/install.sh &&
+        { cargo nextest --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-nextest; } &&
+        { cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny; }
+}
+
+# The advisories want a database that not every machine reaches; `cargo deny check advisories` asks it.
+licences() { cargo deny --log-level error check licenses bans sources; }
+
+lints() {
+    cargo fmt --all -- --check &&
+        cargo clippy --workspace --all-targets --locked -- -D warnings &&
+        scripts/tidy.sh
+}
+
+build() { cargo build --locked --workspace --bins; }
+tests() { cargo nextest run --locked "$@"; }
+
+stage install install_needs
+stage lints lints
+stage licences licences
+stage build build
+stage unit tests --workspace --exclude platen-tests
+stage package tests -p platen-tests --test package
+stage e2e tests -p platen-tests --test hal_in_process --test first_light --test bad_input
+stage browser tests -p platen-tests --test browser
+stage kernel tests -p platen-tests --test kernel --no-capture
+stage demo tests -p platen-tests --test demo
+
+say "stages"
+printf '%s\n' "${summary[@]}"
+echo "in all $SECONDS s"
+[ $skipped -eq 0 ] || echo "SKIPPED stages are not tested: ${PLATEN_SKIP}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
