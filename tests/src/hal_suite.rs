@@ -203,7 +203,9 @@ fn implausible_values_are_unknown(rig: &mut dyn Rig) {
 }
 
 fn temperatures_are_read(rig: &mut dyn Rig) {
-    for (sensor, millidegrees) in [("ambient", 22_500), ("ambient", -10_500), ("cabinet", 41_250), ("cabinet", -250)] {
+    for (sensor, millidegrees) in
+        [("ambient", 22_500), ("ambient", -10_500), ("cabinet", 41_250), ("cabinet", -250)]
+    {
         act(rig, &SimCommand::Heat { sensor: sensor.into(), millidegrees_celsius: millidegrees });
         assert_eq!(temperature(&rig.sample(), sensor), Some(millidegrees));
     }

@@ -6,6 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::missing_panics_doc)]
 
+pub mod api;
+pub mod browser;
 pub mod guest;
 pub mod hal_suite;
+pub mod process;
+pub mod site;
 pub mod vhost;

@@ -1,5 +1,7 @@
 //! The HAL's suite on the simulated backend, in this process.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests end the test, with its words.
+
 use std::path::Path;
 
 use platen_hal::sim::SimPrinter;

@@ -25,9 +25,10 @@ use crate::chips::NamedBus;
 use crate::config::BoardConfig;
 use crate::fault::BusFault;
 use crate::sim::bus::SimBus;
-use crate::sim::control::{SimCommand, SimError};
 use crate::sim::engine::Engine;
 use crate::sim::lines::{LineWatch, Lines, SimLine, WatchedLines};
+
+pub use control::{Fault, SimCommand, SimError};
 
 /// How long a simulated finger stays on a button.
 pub const PRESS_DURATION: Duration = Duration::from_millis(120);

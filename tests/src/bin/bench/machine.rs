@@ -1,0 +1,73 @@
+//! What the kernel knows of a process, and what the disk of this machine costs.
+
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
+const FSYNCS: usize = 300;
+/// Bytes of one write of the probe: a page of SQLite's log with its header.
+const FSYNC_BYTES: usize = 4120;
+
+/// A value in kB of `smaps_rollup`, such as `Pss:`, in bytes.
+pub(crate) fn memory(pid: u32, key: &str) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let line = text.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
+}
+
+/// Nanoseconds of processor time of all threads.
+pub(crate) fn cpu_nanoseconds(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+        .map(|text| text.split_whitespace().next().unwrap().parse::<u64>().unwrap())
+        .sum()
+}
+
+/// Times that a thread gave up the processor by itself.
+pub(crate) fn voluntary_switches(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .map(|text| {
+            let line = text.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+        })
+        .sum()
+}
+
+/// Binds a process, with all its threads, to one core.
+pub(crate) fn bind(pid: u32, core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core).unwrap();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(Result::unwrap) {
+        let id: i32 = task.file_name().to_str().unwrap().parse().unwrap();
+        sched_setaffinity(Pid::from_raw(id), &set).unwrap();
+    }
+}
+
+/// The median of some durations.
+pub(crate) fn median(mut values: Vec<Duration>) -> Duration {
+    values.sort_unstable();
+    values[values.len() / 2]
+}
+
+/// The median cost of writing a page to the end of a file of a folder and forcing it to the disk.
+pub(crate) fn fsync(folder: &Path) -> Duration {
+    let mut file = File::create(folder.join("fsync-probe")).unwrap();
+    // As SQLite's log after its first round: the blocks are there, and are written over.
+    file.write_all(&vec![0; FSYNC_BYTES * FSYNCS]).unwrap();
+    file.sync_all().unwrap();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    let once = |_| {
+        let begin = Instant::now();
+        file.write_all(&[1; FSYNC_BYTES]).unwrap();
+        file.sync_data().unwrap();
+        begin.elapsed()
+    };
+    median((0..FSYNCS).map(once).collect())
+}

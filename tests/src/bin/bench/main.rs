@@ -1,0 +1,30 @@
+//! `make bench`: measures the programs against what the design asks of them, prints a table and writes
+//! `target/bench/summary.json`. Goals are ratios within one run; what is absolute is a size.
+
+// It is run by a developer who looks on: what cannot be measured ends it, with its words.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+// Figures for people: seven digits are plenty.
+#![allow(clippy::cast_precision_loss)]
+
+mod agent;
+mod edge;
+mod ingest;
+mod machine;
+mod parked;
+mod table;
+mod wire;
+
+use std::path::Path;
+
+use table::Table;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut table = Table::default();
+    agent::measure(&mut table);
+    edge::measure(&mut table);
+    runtime.block_on(ingest::measure(&mut table));
+    runtime.block_on(parked::measure(&mut table));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/bench");
+    table.finish(&folder.join("summary.json"));
+}

@@ -1,0 +1,116 @@
+//! Programs of the project as processes, each in its own folder, ended by the id that started them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// What a condition gets before the test gives up on it: far more than it needs on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a condition of another process is looked at, where it cannot be waited for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Where cargo put a program of the workspace: beside the test that asks.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().find(|folder| folder.join(name).is_file());
+    let folder = folder.unwrap_or_else(|| panic!("{name} is not built: cargo build --workspace --bins"));
+    folder.join(name)
+}
+
+/// Looks at a condition until it holds; ends the test with `what` when it does not in [`PATIENCE`].
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(begin.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+}
+
+/// Runs a program to its end with some standard input.
+pub fn run(command: &mut Command, input: &str) -> Output {
+    use std::io::Write;
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A program that does not read its input may have closed it; that is its own affair.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    child.wait_with_output().unwrap()
+}
+
+/// As [`run`], and the program must succeed; its standard output.
+pub fn run_ok(command: &mut Command, input: &str) -> String {
+    let output = run(command, input);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{out}{err}", output.status);
+    out.into_owned()
+}
+
+/// A program that runs in the background.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts it; what it prints goes to `log`.
+    pub fn start(command: &mut Command, log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        Self { child, log: log.to_owned() }
+    }
+
+    /// What it has printed.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Asks it to end (SIGTERM) and waits; whether it ended with success.
+    pub fn stop(&mut self) -> bool {
+        self.signal(Signal::SIGTERM);
+        until("a program ends after SIGTERM", || self.child.try_wait().unwrap()).success()
+    }
+
+    /// Ends it at once (SIGKILL), as the loss of power would.
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().unwrap();
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        if self.is_running() {
+            kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.is_running() {
+            self.kill();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- {}\n{}", self.log.display(), self.log());
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The Debian package: built as `make deb` builds it, and looked into.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests end the test, with its words.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use platen_tests::process::run_ok;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Builds the package and returns its path.
+fn package() -> PathBuf {
+    run_ok(&mut Command::new(root().join("scripts/deb.sh")), "");
+    let files = std::fs::read_dir(root().join("dist")).unwrap().map(|entry| entry.unwrap().path());
+    let is_agent = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("platen-agent_") && Path::new(name).extension().is_some_and(|e| e == "deb")
+    };
+    files.into_iter().find(is_agent).unwrap()
+}
+
+fn dpkg(arguments: &[&str], package: &Path) -> String {
+    run_ok(Command::new("dpkg-deb").args(arguments).arg(package), "")
+}
+
+#[test]
+fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
+    let package = package();
+    let files = dpkg(&["--contents"], &package);
+    for path in [
+        "./usr/sbin/platen-agent",
+        "./usr/bin/platen",
+        "./etc/platen/agent.toml",
+        "./etc/platen/board.toml",
+        "./usr/lib/systemd/system/platen-agent.service",
+        "./usr/lib/sysusers.d/platen-agent.conf",
+        "./usr/lib/udev/rules.d/60-platen-agent.rules",
+        "./usr/lib/modules-load.d/platen-agent.conf",
+        "./usr/share/platen/overlays/platen.dtbo",
+        "./usr/share/man/man8/platen-agent.8.gz",
+        "./usr/share/man/man1/platen.1.gz",
+        "./usr/share/doc/platen-agent/copyright",
+    ] {
+        assert!(files.lines().any(|line| line.ends_with(path)), "{path} is missing in:\n{files}");
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    run_ok(Command::new("dpkg-deb").arg("--raw-extract").arg(&package).arg(folder.path()), "");
+    let conffiles = std::fs::read_to_string(folder.path().join("DEBIAN/conffiles")).unwrap();
+    assert_eq!(conffiles, "/etc/platen/agent.toml\n/etc/platen/board.toml\n");
+    let binary = std::fs::read(folder.path().join("usr/sbin/platen-agent")).unwrap();
+    let here = root().to_str().unwrap().to_owned();
+    let found = binary.windows(here.len()).any(|window| window == here.as_bytes());
+    assert!(!found, "the binary names the folder that it was built in");
+    println!("platen-agent: {} bytes, package: {} bytes", binary.len(), package.metadata().unwrap().len());
+
+    let lintian = run_ok(
+        Command::new("lintian")
+            .args(["--allow-root", "--fail-on=error,warning", "--tag-display-limit=0"])
+            .arg(&package),
+        "",
+    );
+    println!("{lintian}");
+}
