@@ -71,7 +71,7 @@ impl Browser {
         let form = self.client.form(Locator::Css("#sign-in")).await.unwrap();
         form.set_by_name("name", name).await.unwrap();
         form.set_by_name("password", password).await.unwrap();
-        self.click("#sign-in [type=submit]").await;
+        self.click("#sign-in button").await;
     }
 
     /// Waits for an element; ends the test when it does not come.

@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod browser;
+pub mod debian;
 pub mod guest;
 pub mod hal_suite;
 pub mod process;

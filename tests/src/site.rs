@@ -271,12 +271,13 @@ impl Device {
         serde_json::from_str(&self.platen(&["status", "--json"])).unwrap()
     }
 
-    /// Waits until the agent's request is parked at the manager and nothing waits to be sent.
+    /// Waits until the board has been read, nothing waits to be sent, and a request is parked.
     pub fn until_parked(&self) {
         until("the agent is parked and its outbox is empty", || {
             let output = run(self.tool().args(["status", "--json"]), "");
             let status: Value = serde_json::from_slice(&output.stdout).ok()?;
-            (status["contact"]["state"] == "parked" && status["backlog"] == 0).then_some(())
+            let quiet = status["contact"]["state"] == "parked" && status["backlog"] == 0;
+            (quiet && status["readings"].is_object()).then_some(())
         });
     }
 }

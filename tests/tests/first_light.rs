@@ -83,11 +83,11 @@ fn a_cartridge_that_cannot_be_read_is_unknown_with_its_cause_and_never_a_number(
     }
     device.platen(&["sim", "fault", "magenta", "absent"]);
     until("the missing cartridge is an alert", || {
-        open_alert(&operator, "lobby", "markerTonerCartridgeMissing")
+        open_alert(&operator, "lobby", "subunitMissing")
     });
     device.platen(&["sim", "fault", "magenta", "none"]);
     until("it is cleared when the cartridge is back", || {
-        open_alert(&operator, "lobby", "markerTonerCartridgeMissing").is_none().then_some(())
+        open_alert(&operator, "lobby", "subunitMissing").is_none().then_some(())
     });
 }
 
@@ -180,12 +180,12 @@ fn an_agent_that_is_killed_goes_on_where_it_was() {
     let operator = manager.operator();
     let mut device = Device::enrolled("lobby", &manager);
     device.platen(&["sim", "fault", "black", "absent"]);
-    until("the alert is open", || open_alert(&operator, "lobby", "markerTonerCartridgeMissing"));
+    until("the alert is open", || open_alert(&operator, "lobby", "subunitMissing"));
     device.kill();
     device.start();
     // Its simulated printer begins anew, with a cartridge that answers: the alert of before is cleared.
     until("the alert of before the kill is cleared", || {
-        open_alert(&operator, "lobby", "markerTonerCartridgeMissing").is_none().then_some(())
+        open_alert(&operator, "lobby", "subunitMissing").is_none().then_some(())
     });
     device.until_parked();
     assert!(device.stop(), "a clean stop is a success: {}", device.log());

@@ -1,26 +1,10 @@
 //! The Debian package: built as `make deb` builds it, and looked into.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests end the test, with its words.
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use platen_tests::debian::{build_agent_package, root};
 use platen_tests::process::run_ok;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// Builds the package and returns its path.
-fn package() -> PathBuf {
-    run_ok(&mut Command::new(root().join("scripts/deb.sh")), "");
-    let files = std::fs::read_dir(root().join("dist")).unwrap().map(|entry| entry.unwrap().path());
-    let is_agent = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with("platen-agent_") && Path::new(name).extension().is_some_and(|e| e == "deb")
-    };
-    files.into_iter().find(is_agent).unwrap()
-}
 
 fn dpkg(arguments: &[&str], package: &Path) -> String {
     run_ok(Command::new("dpkg-deb").args(arguments).arg(package), "")
@@ -28,7 +12,7 @@ fn dpkg(arguments: &[&str], package: &Path) -> String {
 
 #[test]
 fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
-    let package = package();
+    let package = build_agent_package();
     let files = dpkg(&["--contents"], &package);
     for path in [
         "./usr/sbin/platen-agent",

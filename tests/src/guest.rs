@@ -1,0 +1,272 @@
+//! A Debian guest with a real Linux kernel, in QEMU without acceleration.
+//!
+//! `tests/guest/build.sh` makes its files. This starts it, runs commands in it and brings files into it.
+//! Its I2C bus and its GPIO lines are devices of [`crate::vhost`], which run in this process.
+//!
+//! ```text
+//! this process                              QEMU                       guest
+//! Guest::run   -- port.sock ------- virtio serial port ------ guest-shell (tests/guest/overlay)
+//! push_file    -- share/ ---------- 9p, read only ----------- /run/share
+//! vhost::i2c   -- GuestOptions::i2c vhost-user-i2c-pci ------ /dev/i2c-0
+//! vhost::gpio  -- GuestOptions::gpio vhost-user-gpio-pci ---- /dev/gpiochip0
+//! 127.0.0.1                       user-mode network --------- HOST_ADDRESS
+//! ```
+
+mod channel;
+mod command_line;
+mod error;
+
+use std::fs;
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub use channel::ChannelError;
+pub use error::GuestError;
+
+use channel::Channel;
+use command_line::arguments;
+
+/// The host's loopback, seen from the guest: a server on 127.0.0.1 is reached here, at the same port.
+pub const HOST_ADDRESS: &str = "10.0.2.2";
+
+/// From QEMU's start to a system that is up. An idle machine takes about 12 s; a busy one several times that.
+pub const BOOT_LIMIT: Duration = Duration::from_secs(180);
+/// What [`Guest::run`] gives a command.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+/// QEMU connects to the command channel before it starts the guest, so this is only its own start.
+const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+/// How often a condition that cannot be waited for is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// Systemd does not wait for every driver, nor for the network's address.
+const WAIT_UNTIL_UP: &str = "
+    systemctl is-system-running --wait || { systemctl --failed; exit 1; }
+    udevadm settle || exit 1
+    until ip -4 route show default | grep -q via; do sleep 0.1; done";
+/// What an error shows of the console, in bytes: its end tells what went wrong.
+const CONSOLE_SHOWN: usize = 4096;
+
+/// What the guest is made of.
+#[derive(Debug, Clone)]
+pub struct GuestFiles {
+    kernel: PathBuf,
+    initrd: PathBuf,
+    root: PathBuf,
+}
+
+impl GuestFiles {
+    /// Builds the files in a folder, which takes about a minute and needs root, or finds that they are there.
+    pub fn build(folder: &Path) -> Result<Self, GuestError> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/build.sh");
+        let status = Command::new(&script)
+            .arg(folder)
+            .status()
+            .map_err(|source| GuestError::System { what: "tests/guest/build.sh cannot be run", source })?;
+        if !status.success() {
+            return Err(GuestError::Build { status });
+        }
+        Ok(Self {
+            kernel: folder.join("vmlinuz"),
+            initrd: folder.join("initrd.img"),
+            root: folder.join("root.ext4"),
+        })
+    }
+}
+
+/// What may differ between guests.
+#[derive(Debug, Clone)]
+pub struct GuestOptions {
+    /// Socket of a device of [`crate::vhost::i2c`], which already listens; without one there is no I2C bus.
+    pub i2c: Option<PathBuf>,
+    /// Socket of a device of [`crate::vhost::gpio`], which already listens; without one there is no GPIO.
+    pub gpio: Option<PathBuf>,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// More words for the kernel's command line.
+    pub kernel_arguments: String,
+}
+
+impl Default for GuestOptions {
+    fn default() -> Self {
+        // A small Raspberry Pi's memory.
+        Self { i2c: None, gpio: None, memory_mib: 512, kernel_arguments: String::new() }
+    }
+}
+
+/// What a command in the guest did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The shell's exit status; 128 and more for a signal.
+    pub status: u8,
+    /// What it printed, standard output and standard error as they came.
+    pub text: String,
+}
+
+/// A running guest. Dropping it ends its QEMU; the disk is as before.
+pub struct Guest {
+    qemu: Child,
+    channel: Mutex<Channel>,
+    folder: TempDir,
+}
+
+impl Guest {
+    /// Starts a guest and waits until its system is up, with no unit failed.
+    pub fn boot(files: &GuestFiles, options: &GuestOptions) -> Result<Self, GuestError> {
+        let began = Instant::now();
+        let folder = tempfile::Builder::new().prefix("platen-guest-").tempdir().map_err(folder_error)?;
+        fs::create_dir(folder.path().join("share")).map_err(folder_error)?;
+        let messages = fs::File::create(folder.path().join("qemu.log")).map_err(folder_error)?;
+        let port = UnixListener::bind(folder.path().join("port.sock")).map_err(folder_error)?;
+
+        let mut qemu = Command::new("qemu-system-x86_64")
+            .args(arguments(files, options, folder.path()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(messages)
+            .spawn()
+            .map_err(|source| GuestError::System { what: "qemu-system-x86_64 cannot be run", source })?;
+        let channel = match connect(&port, &mut qemu, folder.path()) {
+            Ok(channel) => channel,
+            Err(error) => {
+                end(&mut qemu);
+                return Err(error);
+            }
+        };
+        // From here on, dropping the guest ends QEMU.
+        let guest = Self { qemu, channel: Mutex::new(channel), folder };
+        guest.wait_until_up(BOOT_LIMIT.saturating_sub(began.elapsed()))?;
+        Ok(guest)
+    }
+
+    fn wait_until_up(&self, limit: Duration) -> Result<(), GuestError> {
+        let Output { status, text } = self.run_within(WAIT_UNTIL_UP, limit)?;
+        if status == 0 {
+            return Ok(());
+        }
+        Err(GuestError::NotUp { state: text, console: self.console_end() })
+    }
+
+    /// Runs a shell script as root, for [`COMMAND_LIMIT`] at most. Any exit status is a result.
+    pub fn run(&self, command: &str) -> Result<Output, GuestError> {
+        self.run_within(command, COMMAND_LIMIT)
+    }
+
+    /// Runs a shell script as root. What it leaves running in the background goes on, if it prints elsewhere.
+    pub fn run_within(&self, command: &str, limit: Duration) -> Result<Output, GuestError> {
+        let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
+        channel.run(command, limit).map_err(|source| GuestError::Command {
+            command: command.to_owned(),
+            source,
+            console: self.console_end(),
+        })
+    }
+
+    /// Runs a shell script that has to succeed; returns what it printed.
+    pub fn check(&self, command: &str) -> Result<String, GuestError> {
+        let Output { status, text } = self.run(command)?;
+        if status == 0 {
+            return Ok(text);
+        }
+        Err(GuestError::Failed { command: command.to_owned(), status, text })
+    }
+
+    /// Copies a file of this machine into the guest, with its permissions; the folder is made if need be.
+    pub fn push_file(&self, from: &Path, to: &str) -> Result<(), GuestError> {
+        let passing = self.folder.path().join("share/passing");
+        fs::copy(from, &passing)
+            .map_err(|source| GuestError::System { what: "a file for the guest cannot be copied", source })?;
+        let to = quoted(to);
+        self.check(&format!(
+            "set -e
+             mountpoint -q /run/share || {{
+                 mkdir -p /run/share
+                 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize={SHARE_MESSAGE_BYTES} share /run/share
+             }}
+             mkdir -p \"$(dirname -- {to})\"
+             cp --preserve=mode /run/share/passing {to}"
+        ))?;
+        fs::remove_file(&passing).map_err(folder_error)
+    }
+
+    /// All that the guest has printed on its serial console: the kernel's and systemd's messages.
+    pub fn console(&self) -> String {
+        read_lossy(&self.folder.path().join("console.log"))
+    }
+
+    fn console_end(&self) -> String {
+        console_end(self.folder.path())
+    }
+}
+
+/// 9p's own default of 128 KiB costs a turn through QEMU more often.
+const SHARE_MESSAGE_BYTES: usize = 512 * 1024;
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        end(&mut self.qemu);
+        if thread::panicking() {
+            eprintln!("the guest's console at the end:\n{}", self.console_end());
+        }
+    }
+}
+
+fn connect(port: &UnixListener, qemu: &mut Child, folder: &Path) -> Result<Channel, GuestError> {
+    let channel_error = |source| GuestError::System { what: "the command channel cannot be set up", source };
+    port.set_nonblocking(true).map_err(channel_error)?;
+    let began = Instant::now();
+    loop {
+        match port.accept() {
+            Ok((stream, _)) => return Ok(Channel::new(stream)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(channel_error(error)),
+        }
+        if let Some(status) = qemu.try_wait().map_err(channel_error)? {
+            let messages = read_lossy(&folder.join("qemu.log"));
+            return Err(GuestError::Ended { status, messages, console: console_end(folder) });
+        }
+        if began.elapsed() > CONNECT_LIMIT {
+            let messages = read_lossy(&folder.join("qemu.log"));
+            return Err(GuestError::NotConnected { limit: CONNECT_LIMIT, messages });
+        }
+        thread::sleep(LOOK_INTERVAL);
+    }
+}
+
+/// Ends our own QEMU. Its disk is a snapshot, so there is nothing to save.
+fn end(qemu: &mut Child) {
+    // It may have ended by itself, which is as good.
+    drop(qemu.kill());
+    if let Err(error) = qemu.wait() {
+        eprintln!("QEMU {} did not end: {error}", qemu.id());
+    }
+}
+
+fn console_end(folder: &Path) -> String {
+    let console = read_lossy(&folder.join("console.log"));
+    let skipped = console.len().saturating_sub(CONSOLE_SHOWN);
+    let start = console.char_indices().map(|(at, _)| at).find(|&at| at >= skipped).unwrap_or_default();
+    console.get(start..).unwrap_or_default().to_owned()
+}
+
+/// A log for a person: what cannot be read is said in its place.
+fn read_lossy(path: &Path) -> String {
+    match fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => format!("({} cannot be read: {error})", path.display()),
+    }
+}
+
+fn folder_error(source: io::Error) -> GuestError {
+    GuestError::System { what: "the guest's temporary folder cannot be used", source }
+}
+
+/// One word for a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

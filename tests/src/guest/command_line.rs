@@ -1,0 +1,69 @@
+//! How QEMU is told what the guest is.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::{GuestFiles, GuestOptions};
+
+/// A panic is final, at once. The guest runs nobody else's code, so it needs no slow guards against that.
+/// The console's log is for a file, so without colours.
+const KERNEL_ARGUMENTS: &str = "console=ttyS0 panic=-1 mitigations=off net.ifnames=0 SYSTEMD_COLORS=0";
+
+/// QEMU's command line; `folder` holds the guest's sockets, logs and shared files.
+pub(super) fn arguments(files: &GuestFiles, options: &GuestOptions, folder: &Path) -> Vec<OsString> {
+    let memory = format!("{}M", options.memory_mib);
+    // Nothing waits for keys or a screen; a guest that panics or powers off ends QEMU.
+    let mut line = CommandLine::default()
+        .words("-nodefaults -no-user-config -display none -no-reboot")
+        // Emulated; the tests must run where there is no hardware help. Two threads for two processors.
+        .words("-machine pc,memory-backend=memory -accel tcg,thread=multi -cpu max -smp 2")
+        // The memory is shared with the process that plays the guest's devices.
+        .option("-object", format!("memory-backend-memfd,id=memory,size={memory},share=on"))
+        .option("-m", memory)
+        .option("-kernel", &files.kernel)
+        .option("-initrd", &files.initrd)
+        .option("-append", format!("{KERNEL_ARGUMENTS} {}", options.kernel_arguments))
+        .path_option("-drive", "if=virtio,format=raw,snapshot=on,file=", &files.root)
+        .words("-netdev user,id=net -device virtio-net-pci,netdev=net,romfile=")
+        .path_option("-chardev", "file,id=console,path=", &folder.join("console.log"))
+        .words("-serial chardev:console")
+        .path_option("-chardev", "socket,id=port,path=", &folder.join("port.sock"))
+        .words("-device virtio-serial-pci -device virtserialport,chardev=port,name=guest-shell")
+        .path_option(
+            "-virtfs",
+            "local,mount_tag=share,security_model=none,readonly=on,path=",
+            &folder.join("share"),
+        );
+    if let Some(socket) = &options.i2c {
+        line = line
+            .path_option("-chardev", "socket,id=i2c,path=", socket)
+            .words("-device vhost-user-i2c-pci,chardev=i2c");
+    }
+    if let Some(socket) = &options.gpio {
+        line = line
+            .path_option("-chardev", "socket,id=gpio,path=", socket)
+            .words("-device vhost-user-gpio-pci,chardev=gpio");
+    }
+    line.0
+}
+
+#[derive(Default)]
+struct CommandLine(Vec<OsString>);
+
+impl CommandLine {
+    fn words(mut self, words: &str) -> Self {
+        self.0.extend(words.split(' ').map(OsString::from));
+        self
+    }
+
+    fn option(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.0.extend([OsString::from(name), value.into()]);
+        self
+    }
+
+    /// A path that ends a list of QEMU's, in which a comma is written twice.
+    fn path_option(self, name: &str, before: &str, path: &Path) -> Self {
+        let path = path.to_string_lossy().replace(',', ",,");
+        self.option(name, format!("{before}{path}"))
+    }
+}

@@ -1,0 +1,192 @@
+//! The real kernel: a Debian guest in which the package is installed and the agent reads chips by
+//! `/dev/i2c-N` and lines by `/dev/gpiochipN`. The chips and lines are a simulated printer in this
+//! process, behind virtio; the manager runs on the host; an operator looks on in Chromium.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Helpers of tests end the test, with its words.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use platen_hal::config;
+use platen_hal::sim::{SimCommand, SimPrinter};
+use platen_protocol::readings::Readings;
+use platen_tests::browser::Browser;
+use platen_tests::debian::{agent_package, build_agent_package, root};
+use platen_tests::guest::{Guest, GuestFiles, HOST_ADDRESS};
+use platen_tests::hal_suite::{self, Rig};
+use platen_tests::process::until;
+use platen_tests::site::{Manager, OPERATOR, PASSWORD};
+use platen_tests::vhost::printer::PrinterDevices;
+use serde_json::Value;
+
+const BUS: &str = "/dev/i2c-0";
+const GPIO: &str = "/dev/gpiochip0";
+/// How long the program in the guest listens for edges: starting it takes some of this on a busy machine.
+const EDGE_SECONDS: u32 = 4;
+
+/// The guest and the printer at the other side of its buses.
+struct Bench {
+    guest: Guest,
+    printer: SimPrinter,
+    // Ends after the guest.
+    _devices: PrinterDevices,
+}
+
+impl Bench {
+    fn boot() -> Self {
+        let files = GuestFiles::build(&root().join("target/guest")).unwrap();
+        let simulated = config::parse(&hal_suite::board_file(None), Path::new("board.toml")).unwrap();
+        let printer = SimPrinter::new(&simulated).unwrap();
+        let sockets = tempfile::TempDir::new().unwrap();
+        let devices = PrinterDevices::start(&printer, "main", sockets.path()).unwrap();
+        let guest = Guest::boot(&files, &devices.guest_options()).unwrap();
+        Self { guest, printer, _devices: devices }
+    }
+
+    /// Writes a file in the guest.
+    fn write(&self, to: &str, text: &str) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        self.guest.push_file(file.path(), to).unwrap();
+        self.check(&format!("chmod 644 {to}"));
+    }
+
+    fn check(&self, command: &str) -> String {
+        self.guest.check(command).unwrap()
+    }
+
+    fn act(&self, command: &SimCommand) {
+        self.printer.apply(command).unwrap();
+    }
+}
+
+impl Rig for Bench {
+    fn sample(&mut self) -> Readings {
+        let text = self.check("platen-agent read --json");
+        let mut value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+        assert_eq!(value["simulated"], false, "the kernel's devices are not simulated ones");
+        serde_json::from_value(value["readings"].take()).unwrap()
+    }
+
+    fn edges_during(&mut self, act: &mut dyn FnMut(&SimPrinter)) -> Vec<(String, bool)> {
+        // In the guest its own job: it ends by itself, and its lines are read then.
+        self.check(&format!(
+            "(platen-agent read --edges {EDGE_SECONDS} >/tmp/edges 2>&1; touch /tmp/edges.end) &"
+        ));
+        until("the agent holds the lines", || {
+            self.check(&format!("gpioinfo {} || true", GPIO.trim_start_matches("/dev/")))
+                .contains("platen-agent")
+                .then_some(())
+        });
+        act(&self.printer);
+        until("the time is over", || (self.check("ls /tmp").contains("edges.end")).then_some(()));
+        let lines = self.check("cat /tmp/edges; rm /tmp/edges /tmp/edges.end");
+        lines
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                let edge: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {lines}"));
+                (edge["switch"].as_str().unwrap().to_owned(), edge["active"].as_bool().unwrap())
+            })
+            .collect()
+    }
+
+    fn printer(&self) -> &SimPrinter {
+        &self.printer
+    }
+}
+
+/// Installs the package as an administrator would, and lays its configuration.
+fn install(bench: &Bench, manager: &Manager) {
+    // The package's own test has just built it; alone, this one builds it itself.
+    let package = agent_package().unwrap_or_else(build_agent_package);
+    bench.guest.push_file(&package, "/root/platen-agent.deb").unwrap();
+    println!("{}", bench.check("dpkg -i /root/platen-agent.deb"));
+    // It runs at once, without a board and not enrolled, and says so.
+    bench.check("systemctl is-active platen-agent");
+    let status = bench.check("platen status");
+    assert!(status.to_lowercase().contains("enrol"), "{status}");
+    bench.check("systemctl stop platen-agent");
+    bench.write("/etc/platen/board.toml", &hal_suite::board_file(Some((BUS, GPIO))));
+    let agent = format!(
+        "device = \"guest\"\n[uplink]\nmanager = \"https://{HOST_ADDRESS}:{}\"\n[sample]\ninterval = \"500ms\"\n",
+        manager.device_port()
+    );
+    bench.write("/etc/platen/agent.toml", &agent);
+}
+
+fn enrol_and_start(bench: &Bench, manager: &Manager) {
+    let token = manager.token(&["--device", "guest"]);
+    bench.check(&format!("echo {token} | platen-agent enroll --token-file -"));
+    bench.check("systemctl start platen-agent || { journalctl --no-pager -u platen-agent; exit 1; }");
+    until("the agent in the guest is parked", || {
+        let status = bench.guest.run("platen status --json").ok()?;
+        let status: Value = serde_json::from_str(&status.text).ok()?;
+        (status["contact"]["state"] == "parked").then_some(())
+    });
+    let user = bench.check("ps -o user= -p $(systemctl show --value -p MainPID platen-agent)");
+    assert_eq!(user.trim(), "platen-agent", "the service does not run as root");
+    let mode = bench.check("stat -c '%a %U' /var/lib/platen-agent/identity.json /dev/i2c-0 /dev/gpiochip0");
+    println!("{mode}");
+    assert!(mode.contains("600 platen-agent"), "{mode}");
+}
+
+/// What the operator sees, in the browser, of what happens to the printer.
+async fn operator_looks_on(bench: &Bench, manager: &Manager) {
+    let browser = Browser::start().await;
+    browser.sign_in(&manager.operator_url(), OPERATOR, PASSWORD).await;
+    browser.see("body[data-live=on]").await;
+    browser.see("[data-device=guest] [data-supply=black]").await;
+    browser.mark().await;
+
+    bench.act(&SimCommand::Set { supply: "black".into(), percent: 4 });
+    browser.see("[data-device=guest] [data-supply=black][data-percent='4']").await;
+    browser.see("[data-device=guest] [data-alert=markerTonerAlmostEmpty]").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+
+    browser.open(&format!("{}/devices/guest", manager.operator_url())).await;
+    browser.see("body[data-live=on]").await;
+    browser.mark().await;
+    bench.act(&SimCommand::Press { button: "service".into() });
+    browser.see("[data-service-call]").await;
+    bench.act(&SimCommand::Open { switch: "cover".into() });
+    browser.see("[data-switch=cover][data-state=open]").await;
+    browser.see("[data-alert=coverOpen]").await;
+    bench.act(&SimCommand::Close { switch: "cover".into() });
+    browser.see("[data-switch=cover][data-state=closed]").await;
+    browser.see_no("[data-alert=coverOpen]:not([data-cleared])").await;
+    browser.click("#read-now").await;
+    browser.see("[data-command][data-state=done]").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_light_on_a_real_kernel() {
+    let begin = Instant::now();
+    let step = |what: &str| println!("[{:>4} s] {what}", begin.elapsed().as_secs());
+    let manager = Manager::start();
+    step("the guest is built or found, and boots");
+    let mut bench = tokio::task::block_in_place(Bench::boot);
+    step("the package is installed");
+    tokio::task::block_in_place(|| install(&bench, &manager));
+    step("the HAL's suite runs on the kernel's devices");
+    tokio::task::block_in_place(|| hal_suite::run(&mut bench));
+    step("the agent enrols and starts");
+    tokio::task::block_in_place(|| enrol_and_start(&bench, &manager));
+    step("the operator looks on");
+    operator_looks_on(&bench, &manager).await;
+    step("the service stops cleanly");
+    tokio::task::block_in_place(|| {
+        assert!(!bench.printer.lamp(), "the lamp is off once the service call is acknowledged");
+        bench.check("systemctl stop platen-agent");
+        let result = bench.check("systemctl show --value -p Result platen-agent");
+        assert_eq!(result.trim(), "success");
+        let journal = bench.check("journalctl --no-pager -u platen-agent -o cat");
+        println!("{journal}");
+        assert!(!journal.contains("panicked"));
+        bench.check("dpkg --purge platen-agent && ! test -e /var/lib/platen-agent");
+    });
+    step("done");
+}
