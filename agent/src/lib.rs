@@ -1,1 +1,40 @@
-//! Skeleton.
+//! The agent on a printer controller.
+//!
+//! Up, by file name: the thread that owns the board takes samples and edges ([`sample`]); thresholds,
+//! debounce and hysteresis turn them into events ([`judge`]); events become the bodies of reports
+//! ([`compose`]), which are written to the durable outbox ([`keep`], [`outbox`]) and leave from there
+//! ([`uplink`]). Utilisation is reported at its interval ([`utilise`]).
+//!
+//! Down: the reply to a report is taken in ([`receive`]); commands enter the journal, are carried out
+//! and answered ([`execute`]).
+//!
+//! Beside the flow: the first conversation with a manager ([`enroll`]) and what it yields
+//! ([`identity`]); the socket for the technician's `platen` ([`control`], [`status`], [`show`]); the
+//! service manager ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the
+//! runtime and one for the board. [`address`] is the manager's; [`clock`] alone reads clocks; [`config`] composes what each stage
+//! wants to know.
+
+pub mod address;
+pub mod clock;
+pub mod compose;
+pub mod config;
+pub mod control;
+pub mod dice;
+pub mod enroll;
+pub mod execute;
+pub mod identity;
+pub mod judge;
+pub mod keep;
+pub mod log;
+pub mod outbox;
+pub mod read;
+pub mod receive;
+pub mod run;
+pub mod sample;
+pub mod show;
+pub mod status;
+pub mod stop;
+mod units;
+pub mod uplink;
+pub mod utilise;
+pub mod watchdog;

@@ -1,1 +1,37 @@
-//! Skeleton.
+//! Platen's manager: what stands at the service centre.
+//!
+//! The flow, by file name. [`listen`] takes connections in, TLS 1.3 and no less. On the listener for
+//! devices a client certificate is the identity: [`device`] lets a device in once (`enroll`), takes its
+//! reports (`reports`), and holds its request while nothing is to be said (`mailbox`). [`ingest`]
+//! decides what a batch means, without clock or disk; [`store`] commits it, together with the batches
+//! of other devices, before anything is acknowledged. [`inform`] tells whoever listens. On the listener
+//! for operators, [`operator`] serves pages and the JSON API from the same views.
+//!
+//! Down it goes the other way: an operator's command is a row in the store, then waits in the mailbox,
+//! rides on the next reply, and ends with the outcome that the device reports. The manager opens no
+//! connection to any device.
+//!
+//! [`run`] composes all this from a configuration, sockets and a stop signal; [`ca`] makes the
+//! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
+//! the program's other subcommands.
+
+pub mod ca;
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod device;
+pub mod inform;
+pub mod ingest;
+pub mod listen;
+pub mod operator;
+mod run;
+#[cfg(test)]
+mod sample;
+pub mod secret;
+pub mod stop;
+pub mod store;
+mod throttle;
+mod tls;
+mod upkeep;
+
+pub use run::{Listeners, RunError, database_path, open_store, run};

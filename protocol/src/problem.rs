@@ -61,6 +61,7 @@ problem_kinds! {
     OtherDevice 403 "urn:platen:problem:other-device" "The request is for another device",
     NoCertificate 403 "urn:platen:problem:no-certificate" "The connection has no device certificate",
     UnknownDevice 403 "urn:platen:problem:unknown-device" "The device is not known here",
+    OtherOrigin 403 "urn:platen:problem:other-origin" "The request comes from another site",
     NotFound 404 "urn:platen:problem:not-found" "There is no such thing here",
     MethodNotAllowed 405 "urn:platen:problem:method-not-allowed" "The method is not for this address",
     SequenceConflict 409 "urn:platen:problem:sequence-conflict" "The sequence is taken by another report",

@@ -1,0 +1,101 @@
+//! `platen`: the technician's tool on the controller.
+//!
+//! Exit codes: 0 done; 1 the agent refused or something failed; 2 wrong usage; 3 no agent answers;
+//! 4 no permission.
+
+mod args;
+mod client;
+mod watch;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use platen_agent::control::message::{Answer, Request};
+use platen_agent::show;
+use platen_protocol::limits::MAX_MESSAGE_CHARS;
+
+use args::{Arguments, Task};
+use client::{Client, ClientError};
+
+/// How long `call-service` and `report` wait for the manager's word.
+const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => {
+            eprintln!("platen: {cause}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(perform(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe has had enough.
+        Err(ClientError::Output(cause)) if cause.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(cause) => {
+            eprintln!("platen: {cause}");
+            ExitCode::from(cause.exit_code())
+        }
+    }
+}
+
+async fn perform(arguments: Arguments) -> Result<(), ClientError> {
+    let socket = &arguments.socket;
+    match arguments.task {
+        Task::Status { json } => {
+            let status = Client::ask(socket, Request::Status).await?.status().await?;
+            let text = if json {
+                format!("{}\n", serde_json::to_string_pretty(&status)?)
+            } else {
+                show::status(&status)
+            };
+            print(&text)
+        }
+        Task::Watch => watch::watch(Client::ask(socket, Request::Watch).await?).await,
+        Task::CallService { message } => {
+            let message = (!message.is_empty()).then(|| message.join(" "));
+            let chars = message.as_deref().map_or(0, |text| text.trim().chars().count());
+            if chars > MAX_MESSAGE_CHARS {
+                return Err(ClientError::TooLong { chars });
+            }
+            let client = Client::ask(socket, Request::CallService { message }).await?;
+            kept(client, "The service call", "The service centre has the call.").await
+        }
+        Task::Report => {
+            let client = Client::ask(socket, Request::Report).await?;
+            kept(client, "The report", "The service centre has the report.").await
+        }
+        Task::Sim { act } => {
+            let mut client = Client::ask(socket, Request::Sim { command: act.into_command()? }).await?;
+            match client.answer().await? {
+                Answer::Done { what } => print(&format!("{what}\n")),
+                _ => Err(ClientError::Unexpected),
+            }
+        }
+    }
+}
+
+/// The answers to something that goes to the manager: kept first, then with some luck acknowledged.
+async fn kept(mut client: Client, what: &str, arrived: &str) -> Result<(), ClientError> {
+    match client.answer().await? {
+        Answer::Kept => {}
+        _ => return Err(ClientError::Unexpected),
+    }
+    match tokio::time::timeout(ACKNOWLEDGE_LIMIT, client.answer()).await {
+        Ok(Ok(Answer::Acknowledged)) => print(&format!("{arrived}\n")),
+        // The end of the conversation, or its limit: what is kept is kept.
+        _ => print(&format!(
+            "{what} is kept and will be sent; the service centre has not confirmed it yet (see `platen status`).\n"
+        )),
+    }
+}
+
+fn print(text: &str) -> Result<(), ClientError> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(ClientError::Output)
+}

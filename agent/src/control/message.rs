@@ -1,0 +1,65 @@
+//! What `platen` and the agent say to each other. Both programs use these types.
+
+use platen_hal::sim::SimCommand;
+use serde::{Deserialize, Serialize};
+
+use crate::status::StatusReport;
+
+/// The version of these messages. `platen` and the agent come in one package and agree, unless one was
+/// updated while the other runs on.
+pub const VERSION: u16 = 1;
+
+/// One line from `platen`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// [`VERSION`].
+    pub version: u16,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Request {
+    /// One [`Answer::Status`].
+    Status,
+    /// An [`Answer::Status`] now and after every change, until the asker goes.
+    Watch,
+    /// [`Answer::Kept`] as soon as the call is durable, then [`Answer::Acknowledged`] when the manager has
+    /// it, or the end of the connection.
+    CallService {
+        /// What the person wrote, if anything.
+        message: Option<String>,
+    },
+    /// Reads everything now and reports it; answered like a service call.
+    Report,
+    /// Plays the printer, on a simulated board: [`Answer::Done`].
+    Sim {
+        /// What is done to it.
+        command: SimCommand,
+    },
+}
+
+/// One line from the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Answer {
+    /// How things stand.
+    Status(Box<StatusReport>),
+    /// The report is durable, and will reach the manager.
+    Kept,
+    /// The manager has it.
+    Acknowledged,
+    /// It was done.
+    Done {
+        /// What was done, in words.
+        what: String,
+    },
+    /// It was not done.
+    Refused {
+        /// Why, and what to do.
+        reason: String,
+    },
+}

@@ -1,0 +1,211 @@
+//! The first conversation: a token that a person carried here against a certificate.
+//!
+//! The key is made here and never leaves. Whom to trust, before there is any certificate, says the
+//! token: it holds the fingerprint of the manager's CA. The manager must present that very certificate
+//! in its chain, and the chain must hold under it and nothing else.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use platen_protocol::enroll::{CA_FINGERPRINT_BYTES, EnrollReply, EnrollRequest, Token};
+use platen_protocol::identity::DeviceId;
+use platen_protocol::{VERSION, path};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use ring::digest::{SHA256, digest};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
+
+use crate::address::Address;
+use crate::clock::Clock;
+use crate::dice::hex;
+use crate::identity::{self, IdentityError, IdentityFile};
+use crate::uplink::connect::{Connector, enrolment_tls, mutual_tls};
+use crate::uplink::send::post;
+use crate::uplink::{UplinkConfig, UplinkError};
+
+/// Why a device was not enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrollError {
+    /// Nobody who holds the CA of the token answered.
+    #[error(
+        "whoever answers at {address} is not the manager that made the token: check the address; if the manager was set up anew, ask for a new token"
+    )]
+    OtherManager {
+        /// Where.
+        address: Address,
+    },
+    /// The exchange failed.
+    #[error("{what}: {remedy}")]
+    Exchange {
+        /// What happened.
+        what: String,
+        /// What to do.
+        remedy: String,
+        /// Why.
+        source: Box<UplinkError>,
+    },
+    /// The key or the request could not be made.
+    #[error("no key could be made: {0}")]
+    Key(#[from] rcgen::Error),
+    /// What the manager answered cannot be used.
+    #[error("the manager's answer cannot be used: {0}; tell the service centre")]
+    Answer(String),
+    /// The identity cannot be stored.
+    #[error("the identity cannot be stored: {0}; run this as root, or as the user of the agent")]
+    Store(#[from] IdentityError),
+}
+
+impl EnrollError {
+    fn from_exchange(address: &Address, source: UplinkError) -> Self {
+        if let UplinkError::Handshake { source: cause, .. } = &source
+            && let Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) =
+                cause.get_ref().and_then(|cause| cause.downcast_ref())
+        {
+            return Self::OtherManager { address: address.clone() };
+        }
+        let trouble = source.trouble();
+        Self::Exchange { what: trouble.what, remedy: trouble.remedy, source: Box::new(source) }
+    }
+}
+
+/// Enrols a device and stores its identity; returns the name that the manager gave it.
+pub async fn enroll(
+    state_directory: &Path,
+    device: &DeviceId,
+    address: &Address,
+    token: &Token,
+    config: &UplinkConfig,
+    clock: &Arc<Clock>,
+) -> Result<DeviceId, EnrollError> {
+    let key = KeyPair::generate()?;
+    let request =
+        EnrollRequest { version: VERSION, secret: token.secret.clone(), csr: request_for(device, &key)? };
+    let failed = |source| EnrollError::from_exchange(address, source);
+    let verifier = Arc::new(PinnedCa::new(&token.ca_fingerprint));
+    let tls = enrolment_tls(verifier, clock).map_err(failed)?;
+    let connector =
+        Connector { address: address.clone(), tls, timeout: config.connect_timeout, ping: config.ping };
+    let mut lane = connector.connect().await.map_err(failed)?;
+    let reply: EnrollReply =
+        post(&mut lane, address, path::ENROLL, &request, Duration::ZERO, config.reply_timeout)
+            .await
+            .map_err(failed)?;
+    check(&reply, token)?;
+    let kept = IdentityFile {
+        key: key.serialize_pem(),
+        certificate_chain: reply.certificate_chain,
+        manager_ca: reply.manager_ca,
+        device: reply.device_id.clone(),
+        manager: address.clone(),
+    };
+    store_if_usable(state_directory, &kept, clock)?;
+    Ok(reply.device_id)
+}
+
+fn request_for(device: &DeviceId, key: &KeyPair) -> Result<String, EnrollError> {
+    let mut params = CertificateParams::new(Vec::<String>::new())?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, device.as_str());
+    Ok(params.serialize_request(key)?.pem()?)
+}
+
+fn check(reply: &EnrollReply, token: &Token) -> Result<(), EnrollError> {
+    if reply.version != VERSION {
+        return Err(EnrollError::Answer(format!("it is of version {}, not {VERSION}", reply.version)));
+    }
+    let ca = CertificateDer::from_pem_slice(reply.manager_ca.as_bytes())
+        .map_err(|cause| EnrollError::Answer(format!("its CA is no certificate ({cause})")))?;
+    if fingerprint(&ca) != token.ca_fingerprint {
+        return Err(EnrollError::Answer("its CA is not the one of the token".to_owned()));
+    }
+    Ok(())
+}
+
+/// An answer that does not fit the key is refused before it replaces an identity that works.
+fn store_if_usable(
+    state_directory: &Path,
+    kept: &IdentityFile,
+    clock: &Arc<Clock>,
+) -> Result<(), EnrollError> {
+    let identity = identity::parse(kept).map_err(|cause| EnrollError::Answer(cause.to_string()))?;
+    mutual_tls(&identity, clock).map_err(|cause| EnrollError::Answer(cause.to_string()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state_directory)
+        .map_err(|source| IdentityError::File { file: state_directory.to_owned(), source })?;
+    Ok(identity::store(state_directory, kept)?)
+}
+
+/// SHA-256 of a certificate in DER, as in a token.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    hex(digest(&SHA256, certificate).as_ref())
+}
+
+/// Trusts a chain that contains the CA with one fingerprint, and holds under it.
+#[derive(Debug)]
+struct PinnedCa {
+    fingerprint: String,
+    provider: Arc<CryptoProvider>,
+}
+
+impl PinnedCa {
+    fn new(fingerprint: &str) -> Self {
+        debug_assert_eq!(fingerprint.len(), CA_FINGERPRINT_BYTES * 2);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Self { fingerprint: fingerprint.to_owned(), provider }
+    }
+}
+
+impl ServerCertVerifier for PinnedCa {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let ca = intermediates
+            .iter()
+            .find(|certificate| fingerprint(certificate) == self.fingerprint)
+            .ok_or(TlsError::InvalidCertificate(CertificateError::UnknownIssuer))?;
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.clone().into_owned())?;
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
+            .build()
+            .map_err(|cause| TlsError::General(cause.to_string()))?
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

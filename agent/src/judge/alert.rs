@@ -1,0 +1,128 @@
+//! The alerts that stand: at most one for each aspect of each thing on the board.
+
+use platen_protocol::alert::{Alert, AlertCode, AlertGroup, Severity, Training};
+use platen_protocol::identity::{AlertId, InvalidId};
+use platen_protocol::readings::{PartReading, SupplyReading};
+use serde::{Deserialize, Serialize};
+
+use super::memory::Access;
+use super::supply::Standing;
+
+/// What about a thing an alert concerns, and how bad it stands. One event has one entry: when toner
+/// goes from low to empty, the old entry ends and a new one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "aspect", content = "state", rename_all = "snake_case")]
+pub enum Aspect {
+    /// What remains of a supply or of a part's life.
+    Level(Standing),
+    /// Whether its memory can be read.
+    Memory(Access),
+    /// A cover that is open.
+    Cover,
+}
+
+impl Aspect {
+    fn same_kind(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
+/// One alert that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingAlert {
+    /// What it is about.
+    pub aspect: Aspect,
+    /// As it was raised.
+    pub alert: Alert,
+}
+
+/// All that stands. It is kept with the reports that told of it, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alerts {
+    /// Begins every id, and is unlike that of any other life of this device's outbox.
+    prefix: String,
+    /// How many were ever raised.
+    raised: u64,
+    standing: Vec<StandingAlert>,
+}
+
+/// The words and ranks of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wording {
+    pub(super) severity: Severity,
+    pub(super) training: Training,
+    pub(super) group: AlertGroup,
+    pub(super) code: AlertCode,
+    pub(super) description: String,
+}
+
+/// What an alert is about.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Subject<'a> {
+    pub(super) name: &'a str,
+    pub(super) index: Option<u16>,
+    pub(super) supply: Option<&'a SupplyReading>,
+    pub(super) part: Option<&'a PartReading>,
+}
+
+impl Alerts {
+    /// None yet. `prefix` begins every id.
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), raised: 0, standing: Vec::new() }
+    }
+
+    /// The alerts that stand, oldest first.
+    pub fn standing(&self) -> impl Iterator<Item = &Alert> {
+        self.standing.iter().map(|standing| &standing.alert)
+    }
+
+    /// How an aspect of a thing stands, if an alert is up for it.
+    pub(super) fn of(&self, subject: &str, kind: Aspect) -> Option<Aspect> {
+        self.find(subject, kind).and_then(|at| self.standing.get(at)).map(|standing| standing.aspect)
+    }
+
+    fn find(&self, subject: &str, kind: Aspect) -> Option<usize> {
+        self.standing.iter().position(|s| s.alert.subject == subject && s.aspect.same_kind(kind))
+    }
+
+    /// Takes an alert down; returns its id, if it was up.
+    pub(super) fn clear(&mut self, subject: &str, kind: Aspect) -> Option<AlertId> {
+        self.find(subject, kind).map(|at| self.standing.remove(at).alert.id)
+    }
+
+    /// Puts an alert up. The caller has cleared the aspect's former one.
+    pub(super) fn raise(
+        &mut self,
+        aspect: Aspect,
+        subject: &Subject<'_>,
+        wording: Wording,
+    ) -> Result<Alert, InvalidId> {
+        let number = self.raised.saturating_add(1);
+        let alert = Alert {
+            id: AlertId::try_from(format!("{}-{number}", self.prefix))?,
+            severity: wording.severity,
+            training: wording.training,
+            group: wording.group,
+            group_index: subject.index,
+            location: None,
+            code: wording.code,
+            description: wording.description,
+            subject: subject.name.to_owned(),
+            supply: subject.supply.cloned(),
+            part: subject.part.cloned(),
+        };
+        self.raised = number;
+        self.standing.push(StandingAlert { aspect, alert: alert.clone() });
+        Ok(alert)
+    }
+
+    /// Keeps what `known` says is on the board, and returns the rest: what a new board file no longer
+    /// has cannot be cleared by a reading.
+    pub(super) fn retain(&mut self, known: impl Fn(&str) -> bool) -> Vec<Alert> {
+        let (kept, gone) = std::mem::take(&mut self.standing)
+            .into_iter()
+            .partition::<Vec<_>, _>(|standing| known(&standing.alert.subject));
+        self.standing = kept;
+        gone.into_iter().map(|standing| standing.alert).collect()
+    }
+}

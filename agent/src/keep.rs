@@ -1,0 +1,176 @@
+//! The one place where an event becomes durable, and where what follows from that is done: the uplink
+//! is woken, the lamp is switched, the status is brought up to date.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use platen_protocol::device_to_manager::{Outcome, ReportBody};
+use platen_protocol::identity::Epoch;
+use platen_protocol::stamp::Stamp;
+use tokio::sync::{Notify, watch};
+
+use crate::clock::Clock;
+use crate::judge::Alerts;
+use crate::outbox::{Acknowledgement, Entry, Finished, NewReport, Outbox, OutboxError};
+use crate::sample::BoardHandle;
+use crate::status::Status;
+
+/// Shared by everything on the runtime.
+#[derive(Debug)]
+pub struct Keep {
+    /// All on one thread: the lock only makes the borrow checker's point, and is never held across an
+    /// await.
+    outbox: Mutex<Outbox>,
+    /// The clocks.
+    pub clock: Arc<Clock>,
+    /// The board.
+    pub board: BoardHandle,
+    /// What the agent knows of itself.
+    pub status: watch::Sender<Status>,
+    /// Rung when something new waits to be sent.
+    pub news: Notify,
+    simulated: bool,
+    lamp: Mutex<bool>,
+    /// Counts epochs of this process, so that an old sequence is not taken for a new one.
+    epochs: Mutex<u64>,
+}
+
+impl Keep {
+    /// Around an open outbox.
+    pub fn new(outbox: Outbox, clock: Arc<Clock>, board: BoardHandle, status: Status) -> Self {
+        let simulated = status.simulated;
+        if let Some(known) = outbox.known_time() {
+            clock.raise_floor(known);
+        }
+        let keep = Self {
+            outbox: Mutex::new(outbox),
+            clock,
+            board,
+            status: watch::Sender::new(status),
+            news: Notify::new(),
+            simulated,
+            lamp: Mutex::new(false),
+            epochs: Mutex::new(0),
+        };
+        keep.show();
+        keep
+    }
+
+    /// The outbox. Not to be held across an await.
+    pub fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        // A panic ends the process, so a poisoned lock is never seen.
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps reports, with the alerts that stand if these changed; returns the last one's sequence.
+    pub fn keep(
+        &self,
+        taken: &Stamp,
+        bodies: Vec<ReportBody>,
+        alerts: Option<&Alerts>,
+    ) -> Result<Option<u64>, OutboxError> {
+        let entry = Entry { reports: self.reports(taken, bodies), alerts, finished: None };
+        self.put(&entry)
+    }
+
+    /// Keeps the end of a command, with the reports that it made.
+    pub fn finish(
+        &self,
+        taken: &Stamp,
+        outcome: &Outcome,
+        bodies: Vec<ReportBody>,
+    ) -> Result<(), OutboxError> {
+        let finished = Some(Finished { outcome, taken, simulated: self.simulated });
+        self.put(&Entry { reports: self.reports(taken, bodies), alerts: None, finished })?;
+        Ok(())
+    }
+
+    fn reports(&self, taken: &Stamp, bodies: Vec<ReportBody>) -> Vec<NewReport> {
+        let report = |body| NewReport { taken: taken.clone(), simulated: self.simulated, body };
+        bodies.into_iter().map(report).collect()
+    }
+
+    fn put(&self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
+        let kept = self.outbox().keep(entry);
+        match &kept {
+            Ok(_) => {
+                self.news.notify_one();
+                self.show();
+            }
+            Err(cause) => {
+                let cause = cause.to_string();
+                self.status.send_modify(|status| status.outbox.trouble = Some(cause));
+            }
+        }
+        kept
+    }
+
+    /// Takes the manager's word on what it holds.
+    pub fn acknowledge(&self, epoch: &Epoch, sequence: u64, time: Timestamp) -> Result<(), OutboxError> {
+        self.clock.raise_floor(time);
+        let meant = self.outbox().acknowledge(epoch, sequence, time)?;
+        if meant == Acknowledgement::Ahead {
+            tracing::warn!(
+                sequence,
+                "the manager has more reports of this epoch than this outbox ever gave (an old copy of the disk?)"
+            );
+            self.begin_epoch()?;
+        }
+        self.show();
+        Ok(())
+    }
+
+    /// Gives all that waits new sequences in a new epoch.
+    pub fn begin_epoch(&self) -> Result<(), OutboxError> {
+        self.outbox().begin_epoch()?;
+        *self.epochs.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        tracing::warn!(epoch = %self.outbox().epoch(), "a new epoch begins");
+        self.news.notify_one();
+        self.show();
+        Ok(())
+    }
+
+    /// Drops a report that the manager will never take.
+    pub fn discard(&self, sequence: u64) -> Result<(), OutboxError> {
+        self.outbox().discard(sequence)?;
+        self.show();
+        Ok(())
+    }
+
+    /// Which epoch of this process, and what is acknowledged in it: to be compared later.
+    pub fn mark(&self) -> (u64, u64) {
+        let epochs = *self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
+        (epochs, self.outbox().acknowledged())
+    }
+
+    /// Brings status and lamp up to what the outbox holds.
+    fn show(&self) {
+        let mark = self.mark();
+        let waits = {
+            let outbox = self.outbox();
+            let waits = outbox.service_call_waits();
+            self.status.send_modify(|status| {
+                status.backlog = outbox.backlog() as u64;
+                status.outbox.bytes = outbox.backlog_bytes();
+                status.outbox.service_call_waits = waits;
+                status.outbox.given_up = outbox.given_up();
+                status.outbox.trouble = None;
+                status.acknowledged = mark;
+            });
+            waits
+        };
+        self.light(waits);
+    }
+
+    /// The lamp is on while a service call waits.
+    fn light(&self, on: bool) {
+        let mut lamp = self.lamp.lock().unwrap_or_else(PoisonError::into_inner);
+        if *lamp == on {
+            return;
+        }
+        match self.board.lamp(on) {
+            Ok(()) => *lamp = on,
+            Err(cause) => tracing::warn!("the service lamp was not switched: {cause}"),
+        }
+    }
+}

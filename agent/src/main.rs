@@ -1,0 +1,167 @@
+//! The agent's program: parses, builds, runs.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use platen_agent::address::Address;
+use platen_agent::clock::Clock;
+use platen_agent::config::{self, Config};
+use platen_agent::uplink::causes;
+use platen_agent::{enroll, log, read, run};
+use platen_protocol::enroll::Token;
+use platen_protocol::identity::DeviceId;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// More than this is no token.
+const MAX_TOKEN_BYTES: u64 = 4096;
+
+/// Watches a printer and reports to a manager. Exit codes: 0 done, 1 failed, 2 wrong usage.
+#[derive(Parser)]
+#[command(name = "platen-agent", version)]
+struct Arguments {
+    /// The configuration.
+    #[arg(long, global = true, default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Watch the printer and report (what happens without a subcommand).
+    Run,
+    /// Exchange a one-time token for this device's certificate.
+    Enroll {
+        /// The file with the token, or - for standard input; without it, the token is asked for.
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        /// The name to ask for, instead of `device` in the configuration or the host name.
+        #[arg(long, value_name = "ID")]
+        device: Option<DeviceId>,
+        /// The manager's address, instead of the one in the configuration.
+        #[arg(long, value_name = "URL")]
+        manager: Option<Address>,
+    },
+    /// Read the board once and print it; nothing is sent.
+    Read {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Print the edges of the switches for so many seconds instead, as lines of JSON.
+        #[arg(long, value_name = "SECONDS")]
+        edges: Option<u64>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.task.unwrap_or(Task::Run) {
+        Task::Run => run_agent(&arguments.config),
+        Task::Enroll { token_file, device, manager } => {
+            enroll_device(&arguments.config, token_file.as_deref(), device, manager)
+        }
+        Task::Read { json, edges } => read_board(&arguments.config, json, edges),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("platen-agent: {}", causes(cause.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot start")
+}
+
+fn run_agent(file: &Path) -> anyhow::Result<()> {
+    log::begin();
+    let config = config::load(file)?;
+    let board = platen_hal::config::load(&config.board)?;
+    let opened = platen_hal::open(&board)?;
+    runtime()?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        Ok(run::run(config, opened, stop).await?)
+    })
+}
+
+fn enroll_device(
+    file: &Path,
+    token_file: Option<&Path>,
+    device: Option<DeviceId>,
+    manager: Option<Address>,
+) -> anyhow::Result<()> {
+    let mut config: Config = config::load(file)?;
+    if let Some(device) = device {
+        config.set_device(device);
+    }
+    let device = config.device()?;
+    let address = manager.or(config.uplink.manager.clone()).with_context(|| {
+        format!(
+            "where is the manager? Give --manager https://HOST:PORT, or set `manager` under [uplink] in {}",
+            file.display()
+        )
+    })?;
+    let token: Token = token_text(token_file)?.parse()?;
+    let clock = Arc::new(Clock::new());
+    let name = runtime()?.block_on(enroll::enroll(
+        &config.state_directory,
+        &device,
+        &address,
+        &token,
+        &config.uplink,
+        &clock,
+    ))?;
+    println!("{name} is enrolled with {address}.");
+    println!("A running agent connects by itself within seconds: see `platen status`.");
+    println!("If none runs: systemctl start platen-agent");
+    Ok(())
+}
+
+/// A token never stands on the command line, where everyone on the machine could read it.
+fn token_text(file: Option<&Path>) -> anyhow::Result<String> {
+    let stdin = std::io::stdin();
+    let mut text = String::new();
+    match file {
+        Some(file) if file != Path::new("-") => {
+            std::fs::File::open(file)
+                .and_then(|open| open.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
+                .with_context(|| format!("the token cannot be read from {}", file.display()))?;
+        }
+        file => {
+            if file.is_none() && stdin.is_terminal() {
+                eprint!("Token (the line that `platen-manager token create` printed): ");
+                std::io::stderr().flush()?;
+                stdin.read_line(&mut text)?;
+            } else {
+                stdin.lock().take(MAX_TOKEN_BYTES).read_to_string(&mut text)?;
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn read_board(file: &Path, json: bool, edges: Option<u64>) -> anyhow::Result<()> {
+    let config = config::load(file)?;
+    let board = platen_hal::config::load(&config.board)?;
+    let mut opened = platen_hal::open(&board)?;
+    let output = &mut std::io::stdout().lock();
+    match edges {
+        Some(seconds) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
+        None => read::once(opened.board.as_mut(), json, output)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! `[outbox]` of agent.toml.
+
+use serde::Deserialize;
+
+use crate::units;
+
+/// What may wait while the manager is out of reach.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutboxConfig {
+    /// The most reports: 200 to 100,000. The lower bound leaves room for every service call.
+    #[serde(deserialize_with = "units::number::<_, _, 200, 100_000>")]
+    pub max_reports: usize,
+    /// The most bytes of reports: 1 MiB to 1 GiB.
+    #[serde(deserialize_with = "units::number::<_, _, 1_048_576, 1_073_741_824>")]
+    pub max_bytes: u64,
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self { max_reports: 5_000, max_bytes: 8 * 1024 * 1024 }
+    }
+}

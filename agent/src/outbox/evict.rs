@@ -1,0 +1,71 @@
+//! What is given up when too much waits: a pure rule.
+
+use std::collections::BTreeMap;
+
+use platen_protocol::device_to_manager::ReportBody;
+
+use super::OutboxConfig;
+
+/// How dear a report is; the lowest is given up first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Comes again at the next interval.
+    Utilisation = 0,
+    /// Comes again with the next change.
+    Readings = 1,
+    /// Happened once. Outcomes are here too: the journal makes them again when the manager asks again.
+    Alert = 2,
+    /// A person waits for an answer. Never given up.
+    ServiceCall = 3,
+}
+
+impl Rank {
+    /// The rank of a report.
+    pub fn of(body: &ReportBody) -> Self {
+        match body {
+            ReportBody::Utilisation(_) => Self::Utilisation,
+            ReportBody::Readings(_) | ReportBody::Started(_) => Self::Readings,
+            ReportBody::AlertRaised { .. } | ReportBody::AlertCleared { .. } | ReportBody::Outcome(_) => {
+                Self::Alert
+            }
+            ReportBody::ServiceCall(_) => Self::ServiceCall,
+        }
+    }
+
+    pub(super) fn from_db(number: i64) -> Self {
+        match number {
+            0 => Self::Utilisation,
+            1 => Self::Readings,
+            2 => Self::Alert,
+            _ => Self::ServiceCall,
+        }
+    }
+}
+
+/// What is known of a report that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// How dear it is.
+    pub rank: Rank,
+    /// Its size as it is kept.
+    pub bytes: u64,
+}
+
+/// The sequences to give up so that the rest is within the limits: lowest rank first, and of one rank
+/// the oldest first. Service calls stay whatever the limits say; their number has its own limit.
+pub fn give_up(held: &BTreeMap<u64, Held>, limits: &OutboxConfig) -> Vec<u64> {
+    let mut count = held.len();
+    let mut bytes: u64 = held.values().map(|held| held.bytes).sum();
+    let mut gone = Vec::new();
+    for rank in [Rank::Utilisation, Rank::Readings, Rank::Alert] {
+        for (sequence, report) in held.iter().filter(|(_, report)| report.rank == rank) {
+            if count <= limits.max_reports && bytes <= limits.max_bytes {
+                return gone;
+            }
+            count -= 1;
+            bytes -= report.bytes;
+            gone.push(*sequence);
+        }
+    }
+    gone
+}

@@ -1,0 +1,100 @@
+//! The journal of commands: written before a command is acted on and after it ended, so that one that
+//! is delivered twice acts once.
+
+use std::collections::HashSet;
+
+use platen_protocol::device_to_manager::Outcome;
+use platen_protocol::identity::CommandId;
+use platen_protocol::manager_to_device::Command;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::{Outbox, OutboxError, from_db, to_db};
+
+/// So many commands are remembered; the oldest that ended go first.
+pub const MAX_JOURNAL: usize = 500;
+
+/// What came with a reply, after a look in the journal.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Never seen before: written down now, to be acted on.
+    pub fresh: Vec<Command>,
+    /// Ended long ago, and yet the manager asks: the outcome was lost on the way, and is told again.
+    pub lost: Vec<Outcome>,
+}
+
+impl Outbox {
+    /// Writes commands down and says which are to be acted on. `asked_at` is what was acknowledged when
+    /// the request went out that brought them: an outcome that was delivered only after that is not
+    /// lost, the manager just had not seen it yet.
+    pub fn receive(&mut self, commands: &[Command], asked_at: u64) -> Result<Received, OutboxError> {
+        let mut received = Received::default();
+        let change = self.db.transaction()?;
+        for command in commands {
+            match look_up(&change, &command.id)? {
+                None => {
+                    change.execute(
+                        "INSERT INTO journal (command_id, command) VALUES (?1, ?2)",
+                        (command.id.as_str(), serde_json::to_string(command)?),
+                    )?;
+                    received.fresh.push(command.clone());
+                }
+                Some(Some((outcome, sequence)))
+                    if sequence <= asked_at && !self.held.contains_key(&sequence) =>
+                {
+                    received.lost.push(outcome);
+                }
+                Some(_) => {}
+            }
+        }
+        if received.fresh.is_empty() {
+            return Ok(received);
+        }
+        prune(&change, commands)?;
+        change.commit()?;
+        Ok(received)
+    }
+
+    /// Commands that were written down and have not ended: the agent was stopped in between.
+    pub fn unfinished(&self) -> Result<Vec<Command>, OutboxError> {
+        let mut query =
+            self.db.prepare("SELECT command FROM journal WHERE outcome IS NULL ORDER BY number")?;
+        let texts = query.query_map([], |row| row.get::<_, String>(0))?;
+        texts.map(|text| Ok(serde_json::from_str(&text?)?)).collect()
+    }
+}
+
+type Ended = Option<(Outcome, u64)>;
+
+fn look_up(db: &Connection, id: &CommandId) -> Result<Option<Ended>, OutboxError> {
+    let found: Option<(Option<String>, Option<i64>)> = db
+        .prepare_cached("SELECT outcome, outcome_sequence FROM journal WHERE command_id = ?1")?
+        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((outcome, sequence)) = found else { return Ok(None) };
+    let outcome = outcome.map(|text| serde_json::from_str(&text)).transpose()?;
+    Ok(Some(outcome.map(|outcome| (outcome, sequence.map_or(0, from_db)))))
+}
+
+pub(super) fn finish(db: &Connection, outcome: &Outcome, sequence: u64) -> Result<(), OutboxError> {
+    db.prepare_cached("UPDATE journal SET outcome = ?1, outcome_sequence = ?2 WHERE command_id = ?3")?
+        .execute((serde_json::to_string(outcome)?, to_db(sequence), outcome.command_id.as_str()))?;
+    Ok(())
+}
+
+/// Forgets the oldest that ended, but none that the manager has just repeated.
+fn prune(db: &Connection, repeated: &[Command]) -> Result<(), OutboxError> {
+    let count: i64 = db.query_row("SELECT count(*) FROM journal", [], |row| row.get(0))?;
+    let too_many = usize::try_from(count).unwrap_or(0).saturating_sub(MAX_JOURNAL);
+    if too_many == 0 {
+        return Ok(());
+    }
+    let keep: HashSet<&str> = repeated.iter().map(|command| command.id.as_str()).collect();
+    let mut query =
+        db.prepare("SELECT number, command_id FROM journal WHERE outcome IS NOT NULL ORDER BY number")?;
+    let ended: Vec<(i64, String)> =
+        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (number, _) in ended.iter().filter(|(_, id)| !keep.contains(id.as_str())).take(too_many) {
+        db.execute("DELETE FROM journal WHERE number = ?1", [number])?;
+    }
+    Ok(())
+}

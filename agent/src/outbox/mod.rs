@@ -1,0 +1,171 @@
+//! The durable outbox: everything that leaves the device is written here first.
+//!
+//! One SQLite file (WAL, `synchronous=FULL`). A report is known for ever by its epoch (the life of this
+//! file) and its sequence. Reports, the alerts that stand and the journal of commands change in one
+//! transaction, so that a power cut leaves all of them or none ([`write`]).
+//!
+//! What may wait is bounded in number and bytes ([`evict`]). A report that had to be given up leaves a
+//! hole in the sequence. A batch never spans a hole: it ends before it, and once it is acknowledged the
+//! next batch begins behind the hole with an `oldest_sequence` that tells the manager of the gap
+//! ([`take`]).
+//!
+//! Acknowledgements are kept in memory and reach the file with the next report, or at a clean stop:
+//! that halves what is written to an SD card. After a power cut the last reports are sent again, which
+//! their sequence makes harmless.
+//!
+//! A file that cannot be used is set aside with its evidence and a new epoch begins ([`aside`]).
+
+mod aside;
+mod config;
+mod evict;
+mod journal;
+mod open;
+mod schema;
+mod take;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use platen_protocol::identity::Epoch;
+use rusqlite::Connection;
+
+pub use config::OutboxConfig;
+pub use evict::{Held, Rank, give_up};
+pub use journal::{MAX_JOURNAL, Received};
+pub use open::open;
+pub use take::Batch;
+pub use write::{Acknowledgement, Entry, Finished, MAX_REPORT_BYTES, MAX_WAITING_SERVICE_CALLS, NewReport};
+
+/// The file's name in the state directory.
+pub const FILE_NAME: &str = "outbox.sqlite";
+
+/// The outbox, open.
+#[derive(Debug)]
+pub struct Outbox {
+    db: Connection,
+    epoch: Epoch,
+    /// The sequence that the next report gets.
+    next: u64,
+    /// Everything up to and with this is with the manager.
+    acknowledged: u64,
+    /// What is not acknowledged, by sequence.
+    held: BTreeMap<u64, Held>,
+    limits: OutboxConfig,
+    known_time: Option<Timestamp>,
+    given_up: u64,
+}
+
+/// Why the outbox did not take or give something.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// SQLite failed.
+    #[error("the outbox cannot be used: {0}; is the disk full, or read-only?")]
+    Sqlite(#[from] rusqlite::Error),
+    /// What is stored is not what was stored.
+    #[error("the outbox holds something unreadable: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// A stored identifier is none.
+    #[error("the outbox holds something unreadable: {0}")]
+    Identifier(#[from] platen_protocol::identity::InvalidId),
+    /// The file comes from a later version.
+    #[error(
+        "the outbox was written by a later version of this program (format {found}, this one knows {known}): install that version again, or move the file away"
+    )]
+    Newer {
+        /// The format of the file.
+        found: i64,
+        /// The format that this version writes.
+        known: i64,
+    },
+    /// Another process has the file.
+    #[error("another platen-agent has the outbox open: stop it first (`systemctl stop platen-agent`)")]
+    Busy,
+    /// It could not be set aside.
+    #[error("the corrupt outbox could not be set aside: {0}")]
+    Aside(#[source] std::io::Error),
+    /// The state directory or the file cannot be made.
+    #[error("{}: the outbox cannot be made: {source}", at.display())]
+    Create {
+        /// Where.
+        at: std::path::PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// No name for a new epoch.
+    #[error(transparent)]
+    NoRandomness(#[from] crate::dice::NoRandomness),
+    /// One report is too large.
+    #[error("a report of {bytes} bytes is too large: at most {MAX_REPORT_BYTES} can be kept")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Too many service calls wait.
+    #[error(
+        "{MAX_WAITING_SERVICE_CALLS} service calls already wait to be sent: the next one is taken when the manager has some of them"
+    )]
+    TooManyServiceCalls,
+}
+
+impl OutboxError {
+    /// Whether the file itself is damaged, so that only opening it anew (which sets it aside) helps.
+    pub fn is_corruption(&self) -> bool {
+        match self {
+            Self::Sqlite(cause) => matches!(
+                cause.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            Self::Unreadable(_) | Self::Identifier(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Outbox {
+    /// The life of this file.
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Everything up to and with this sequence is with the manager.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// How many reports wait.
+    pub fn backlog(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Bytes of the reports that wait.
+    pub fn backlog_bytes(&self) -> u64 {
+        self.held.values().map(|held| held.bytes).sum()
+    }
+
+    /// Reports that had to be given up since the start.
+    pub fn given_up(&self) -> u64 {
+        self.given_up
+    }
+
+    /// Whether a service call waits.
+    pub fn service_call_waits(&self) -> bool {
+        self.held.values().any(|held| held.rank == Rank::ServiceCall)
+    }
+
+    /// The last time that the manager told, before which it cannot be now.
+    pub fn known_time(&self) -> Option<Timestamp> {
+        self.known_time
+    }
+}
+
+/// SQLite counts in `i64`; sequences and sizes never come near its end.
+fn to_db(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn from_db(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

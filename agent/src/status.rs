@@ -1,0 +1,224 @@
+//! What the agent knows of itself at this moment, for `platen` and for the service manager.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use platen_protocol::alert::Alert;
+use platen_protocol::identity::DeviceId;
+use platen_protocol::readings::Readings;
+use serde::{Deserialize, Serialize};
+
+/// How the device stands with its manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContactState {
+    /// It has no identity yet.
+    NotEnrolled,
+    /// It is connecting.
+    Connecting,
+    /// It is connected and sends.
+    Sending,
+    /// It is connected, and one request waits at the manager.
+    Parked,
+    /// The last try failed, and it waits for the next.
+    Waiting,
+    /// The agent is being stopped.
+    Stopping,
+}
+
+/// What helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// Time: the agent goes on trying.
+    Later,
+    /// Somebody at the service centre, or an enrolment: the manager said no.
+    Refused,
+    /// Care: whoever answered is not the manager that this device was enrolled with.
+    Untrusted,
+}
+
+/// Why there is no contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TroubleReport {
+    /// What helps: time (`later`), the service centre (`refused`), or care (`untrusted`).
+    pub sort: Sort,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+    /// The next try, in seconds from now.
+    pub next_try_seconds: Option<u64>,
+}
+
+/// How the device stands with its manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactReport {
+    /// How it stands.
+    pub state: ContactState,
+    /// Since so many seconds.
+    pub since_seconds: u64,
+    /// When the manager last answered, by this device's clock.
+    pub last_reply: Option<Timestamp>,
+    /// The same, in seconds before now.
+    pub last_reply_seconds_ago: Option<u64>,
+    /// `HTTP/2` or `HTTP/1.1`, while connected.
+    pub protocol: Option<String>,
+    /// Why there is no contact, if there is none.
+    pub trouble: Option<TroubleReport>,
+}
+
+/// How the outbox stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxReport {
+    /// The size of what waits.
+    pub bytes: u64,
+    /// Whether a service call is among them.
+    pub service_call_waits: bool,
+    /// Reports that had to be given up since the start, because too much waited or the manager would
+    /// never take them.
+    pub given_up: u64,
+    /// Why nothing can be kept, if that is so.
+    pub trouble: Option<String>,
+}
+
+/// `platen status --json`. Fields are added over time, and none changes its meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// The agent's version.
+    pub agent_version: String,
+    /// The name under which the manager knows, or is to know, the device.
+    pub device: DeviceId,
+    /// The printer's model, from the board file.
+    pub model: String,
+    /// Whether the board is a simulated one.
+    pub simulated: bool,
+    /// The manager's address, if one is known.
+    pub manager: Option<String>,
+    /// How it stands with the manager.
+    pub contact: ContactReport,
+    /// Reports that the manager has not acknowledged.
+    pub backlog: u64,
+    /// More about what waits.
+    pub outbox: OutboxReport,
+    /// Seconds that the agent has been running.
+    pub running_seconds: u64,
+    /// Reads that failed since the start.
+    pub failed_reads: u64,
+    /// The last sample that differed or was due; `None` until the first.
+    pub readings: Option<Readings>,
+    /// The alerts that stand, oldest first.
+    pub alerts: Vec<Alert>,
+}
+
+/// The same, while the agent works: times as moments on the monotonic clock.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The name.
+    pub device: DeviceId,
+    /// The model.
+    pub model: String,
+    /// Whether the board is a simulated one.
+    pub simulated: bool,
+    /// The manager's address.
+    pub manager: Option<String>,
+    /// How it stands.
+    pub contact: ContactState,
+    /// Since when.
+    pub contact_since: Duration,
+    /// When the manager last answered.
+    pub last_reply: Option<Duration>,
+    /// The protocol, while connected.
+    pub protocol: Option<&'static str>,
+    /// Why there is no contact, and when the next try is.
+    pub trouble: Option<(Trouble, Option<Duration>)>,
+    /// How many reports wait.
+    pub backlog: u64,
+    /// More about what waits.
+    pub outbox: OutboxReport,
+    /// Everything up to and with this sequence is with the manager. It begins again in a new epoch.
+    pub acknowledged: (u64, u64),
+    /// When the agent began.
+    pub began: Duration,
+    /// Reads that failed.
+    pub failed_reads: u64,
+    /// The last sample.
+    pub readings: Option<Readings>,
+    /// The alerts that stand.
+    pub alerts: Vec<Alert>,
+}
+
+/// Why there is no contact, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What helps.
+    pub sort: Sort,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Status {
+    /// The beginning.
+    pub fn new(device: DeviceId, model: &str, simulated: bool, now: Duration) -> Self {
+        Self {
+            device,
+            model: model.to_owned(),
+            simulated,
+            manager: None,
+            contact: ContactState::NotEnrolled,
+            contact_since: now,
+            last_reply: None,
+            protocol: None,
+            trouble: None,
+            backlog: 0,
+            outbox: OutboxReport::default(),
+            acknowledged: (0, 0),
+            began: now,
+            failed_reads: 0,
+            readings: None,
+            alerts: Vec::new(),
+        }
+    }
+
+    /// Notes a change in the contact. Trying and waiting in turns is one state of being out of contact.
+    pub fn enter(&mut self, state: ContactState, now: Duration) {
+        let out = |state| matches!(state, ContactState::Connecting | ContactState::Waiting);
+        if self.contact != state && !(out(self.contact) && out(state)) {
+            self.contact_since = now;
+        }
+        self.contact = state;
+    }
+
+    /// For people, at a moment.
+    pub fn report(&self, now: Duration, wall: Timestamp) -> StatusReport {
+        let ago = |then: Duration| now.saturating_sub(then);
+        StatusReport {
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            device: self.device.clone(),
+            model: self.model.clone(),
+            simulated: self.simulated,
+            manager: self.manager.clone(),
+            contact: ContactReport {
+                state: self.contact,
+                since_seconds: ago(self.contact_since).as_secs(),
+                last_reply: self.last_reply.and_then(|then| wall.checked_sub(ago(then)).ok()),
+                last_reply_seconds_ago: self.last_reply.map(|then| ago(then).as_secs()),
+                protocol: self.protocol.map(ToOwned::to_owned),
+                trouble: self.trouble.as_ref().map(|(trouble, next)| TroubleReport {
+                    sort: trouble.sort,
+                    what: trouble.what.clone(),
+                    remedy: trouble.remedy.clone(),
+                    next_try_seconds: next.map(|next| next.saturating_sub(now).as_secs()),
+                }),
+            },
+            backlog: self.backlog,
+            outbox: self.outbox.clone(),
+            running_seconds: ago(self.began).as_secs(),
+            failed_reads: self.failed_reads,
+            readings: self.readings.clone(),
+            alerts: self.alerts.clone(),
+        }
+    }
+}

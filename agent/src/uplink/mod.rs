@@ -1,0 +1,195 @@
+//! The way to the manager: connect, say hello, send what waits, keep one request parked, and after a
+//! failure wait and begin again.
+//!
+//! [`connect`] makes lanes, [`send`] is one exchange, [`session`] runs a connection, [`backoff`] and
+//! [`park`] say how long to wait, [`trouble`] puts failures into words.
+
+pub mod backoff;
+mod config;
+pub mod connect;
+pub mod park;
+pub mod send;
+mod session;
+mod trouble;
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+
+pub use config::UplinkConfig;
+pub use trouble::{UplinkError, causes};
+
+use crate::dice;
+use crate::identity::{self, Identity, IdentityError};
+use crate::keep::Keep;
+use crate::status::{ContactState, Trouble};
+use crate::stop::Stop;
+use backoff::Backoff;
+use connect::Connector;
+
+/// So often a device that waits for its enrolment looks for it.
+const LOOK_FOR_IDENTITY: Duration = Duration::from_secs(2);
+/// A step of the uplink that is this much late has hung.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The uplink.
+pub struct Uplink {
+    config: UplinkConfig,
+    state_directory: PathBuf,
+    keep: Arc<Keep>,
+    progress: Arc<Progress>,
+    tls: Option<(Fingerprint, Arc<ClientConfig>)>,
+    /// What was last logged: the same trouble is not logged at every try, for the log lives on a card.
+    logged: Option<Trouble>,
+}
+
+/// Until when the present step of the uplink may take, on the monotonic clock: what the watchdog asks.
+#[derive(Debug, Default)]
+pub struct Progress(AtomicU64);
+
+impl Progress {
+    fn until(&self, moment: Duration) {
+        let milliseconds = u64::try_from((moment + GRACE).as_millis()).unwrap_or(u64::MAX);
+        self.0.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// Whether the present step is still within its time.
+    pub fn is_timely(&self, now: Duration) -> bool {
+        let until = self.0.load(Ordering::Relaxed);
+        until == 0 || now.as_millis() <= u128::from(until)
+    }
+}
+
+/// Tells one stored identity from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint(u64, i64, i64);
+
+fn fingerprint(state_directory: &Path) -> Option<Fingerprint> {
+    let found = std::fs::metadata(identity::file(state_directory)).ok()?;
+    Some(Fingerprint(found.ino(), found.mtime(), found.mtime_nsec()))
+}
+
+impl Uplink {
+    /// An uplink that has not connected yet.
+    pub fn new(
+        config: UplinkConfig,
+        state_directory: PathBuf,
+        keep: Arc<Keep>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self { config, state_directory, keep, progress, tls: None, logged: None }
+    }
+
+    /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.
+    pub async fn run(mut self, mut stop: Stop) {
+        let mut backoff = Backoff::new(self.config.backoff_first, self.config.backoff_limit);
+        loop {
+            let (trouble, pause) = match self.connector() {
+                Ok(connector) => {
+                    let Some(ended) = self.session(connector, &mut backoff, &mut stop).await else { return };
+                    if backoff.is_fresh() {
+                        self.logged = None;
+                    }
+                    let pause = backoff.next(dice::number(), ended.retry_after());
+                    (Some(ended.trouble()), pause)
+                }
+                Err(Unready::NotEnrolled) => {
+                    self.enter(ContactState::NotEnrolled);
+                    (None, LOOK_FOR_IDENTITY)
+                }
+                Err(Unready::Unusable(cause)) => (Some(cause.trouble()), backoff.next(dice::number(), None)),
+            };
+            if let Some(trouble) = trouble {
+                self.wait_for_better(trouble, pause);
+            }
+            tokio::select! {
+                () = self.pause(pause) => {}
+                () = stop.asked() => return,
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.keep.clock.monotonic()
+    }
+
+    fn enter(&self, state: ContactState) {
+        let now = self.now();
+        self.keep.status.send_if_modified(|status| {
+            let changed = status.contact != state || status.trouble.is_some();
+            status.enter(state, now);
+            if state != ContactState::Connecting {
+                status.trouble = None;
+            }
+            changed
+        });
+    }
+
+    fn wait_for_better(&mut self, trouble: Trouble, pause: Duration) {
+        let now = self.now();
+        if self.logged.as_ref() == Some(&trouble) {
+            tracing::debug!(?pause, "no contact: {}", trouble.what);
+        } else {
+            tracing::warn!(?pause, "no contact: {}; {}", trouble.what, trouble.remedy);
+            self.logged = Some(trouble.clone());
+        }
+        self.keep.status.send_modify(|status| {
+            status.enter(ContactState::Waiting, now);
+            status.protocol = None;
+            status.trouble = Some((trouble, Some(now + pause)));
+        });
+    }
+
+    /// Waits, or less when another identity appears, for that may be what was missing.
+    async fn pause(&self, pause: Duration) {
+        let before = fingerprint(&self.state_directory);
+        let mut left = pause;
+        while !left.is_zero() {
+            let step = left.min(LOOK_FOR_IDENTITY);
+            self.progress.until(self.now() + step);
+            tokio::time::sleep(step).await;
+            left -= step;
+            if fingerprint(&self.state_directory) != before {
+                return;
+            }
+        }
+    }
+
+    fn connector(&mut self) -> Result<Connector, Unready> {
+        let identity = match identity::load(&self.state_directory) {
+            Err(IdentityError::NotEnrolled) => return Err(Unready::NotEnrolled),
+            loaded => loaded.map_err(|cause| Unready::Unusable(cause.into()))?,
+        };
+        let address = self.config.manager.clone().unwrap_or_else(|| identity.manager.clone());
+        self.keep.status.send_modify(|status| {
+            status.device = identity.device.clone();
+            status.manager = Some(address.to_string());
+        });
+        let tls = self.tls(&identity).map_err(Unready::Unusable)?;
+        let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
+        Ok(Connector { address, tls, timeout, ping })
+    }
+
+    /// Kept from one connection to the next, for the sessions that can be resumed.
+    fn tls(&mut self, identity: &Identity) -> Result<Arc<ClientConfig>, UplinkError> {
+        let now = fingerprint(&self.state_directory);
+        if let (Some((kept, tls)), Some(now)) = (&self.tls, now)
+            && *kept == now
+        {
+            return Ok(Arc::clone(tls));
+        }
+        let tls = connect::mutual_tls(identity, &self.keep.clock)?;
+        self.tls = now.map(|now| (now, Arc::clone(&tls)));
+        Ok(tls)
+    }
+}
+
+/// Why there is nothing to connect with.
+enum Unready {
+    NotEnrolled,
+    Unusable(UplinkError),
+}

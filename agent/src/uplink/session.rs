@@ -1,0 +1,307 @@
+//! One connection, from hello to its end.
+//!
+//! At any time at most one batch is on its way and at most one request is parked. On HTTP/2 they share
+//! the connection; on HTTP/1.1 a second one is made when a report has to go out beside the parked
+//! request.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
+use platen_protocol::manager_to_device::Reply;
+use platen_protocol::problem::ProblemKind;
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::connect::{Connector, Lane};
+use super::park::Pace;
+use super::send::send;
+use super::{Uplink, UplinkError};
+use crate::keep::Keep;
+use crate::outbox::Batch;
+use crate::receive;
+use crate::status::ContactState;
+use crate::stop::Stop;
+
+/// At a stop, what waits is tried once more for so long.
+const LAST_SEND: Duration = Duration::from_secs(3);
+/// Idle lanes that are kept on HTTP/1.1: one to park on, one to send on.
+const MAX_IDLE_LANES: usize = 2;
+
+/// So many reports are given up on one connection; a manager that refuses more is itself at fault.
+const MAX_DISCARDED: u32 = 3;
+
+/// A request on its way, with its lane and what came of it.
+type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
+
+struct Landed {
+    lane: Option<Lane>,
+    batch: Batch,
+    result: Result<Reply, UplinkError>,
+    took: Duration,
+}
+
+struct Session<'a> {
+    connector: Connector,
+    keep: Arc<Keep>,
+    uplink: &'a Uplink,
+    idle: Vec<Lane>,
+    sending: Option<Flight>,
+    parked: Option<Flight>,
+    parked_since: Instant,
+    park_after: Instant,
+    pace: Pace,
+    /// Whether the manager has answered on this connection.
+    greeted: bool,
+    /// Whether a new epoch was begun because the manager knew the old one otherwise.
+    renumbered: bool,
+    /// Reports that were given up because the manager refused them.
+    discarded: u32,
+    /// Reports in a batch: all, or one at a time to find the one that the manager refuses.
+    most: usize,
+}
+
+async fn rest(flight: &mut Option<Flight>) -> Landed {
+    match flight {
+        Some(flight) => flight.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Uplink {
+    /// Connects and works until the connection fails; `None` when it was stopped.
+    pub(super) async fn session(
+        &self,
+        connector: Connector,
+        backoff: &mut Backoff,
+        stop: &mut Stop,
+    ) -> Option<UplinkError> {
+        self.enter(ContactState::Connecting);
+        self.progress.until(self.now() + self.config.connect_timeout);
+        let lane = tokio::select! {
+            lane = connector.connect() => match lane {
+                Ok(lane) => lane,
+                Err(cause) => return Some(cause),
+            },
+            () = stop.asked() => return None,
+        };
+        self.keep.status.send_modify(|status| status.protocol = Some(lane.protocol()));
+        let mut session = Session {
+            connector,
+            keep: Arc::clone(&self.keep),
+            uplink: self,
+            idle: vec![lane],
+            sending: None,
+            parked: None,
+            parked_since: Instant::now(),
+            park_after: Instant::now(),
+            pace: Pace::default(),
+            greeted: false,
+            renumbered: false,
+            discarded: 0,
+            most: MAX_REPORTS_PER_BATCH,
+        };
+        session.run(backoff, stop).await
+    }
+}
+
+impl Session<'_> {
+    async fn run(&mut self, backoff: &mut Backoff, stop: &mut Stop) -> Option<UplinkError> {
+        self.uplink.enter(ContactState::Sending);
+        let hello = match self.keep.outbox().next_batch(self.most) {
+            Ok(batch) => batch,
+            Err(cause) => return Some(cause.into()),
+        };
+        let hello = hello.unwrap_or_else(|| self.keep.outbox().empty_batch());
+        self.sending = Some(self.launch(hello, Duration::ZERO));
+        loop {
+            if let Err(cause) = self.launch_what_is_due() {
+                return Some(cause);
+            }
+            let keep = Arc::clone(&self.keep);
+            let landed = tokio::select! {
+                landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed, backoff).await }
+                landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed, backoff).await }
+                () = keep.news.notified() => Ok(()),
+                () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
+                () = stop.asked() => { self.last_send().await; return None }
+            };
+            if let Err(cause) = landed {
+                return Some(cause);
+            }
+        }
+    }
+
+    fn may_park_later(&self) -> bool {
+        self.parked.is_none() && self.sending.is_none()
+    }
+
+    /// Sends what waits; with nothing to send and nothing on its way, parks.
+    fn launch_what_is_due(&mut self) -> Result<(), UplinkError> {
+        if self.sending.is_some() {
+            return Ok(());
+        }
+        let batch = self.keep.outbox().next_batch(self.most)?;
+        if let Some(batch) = batch {
+            self.sending = Some(self.launch(batch, Duration::ZERO));
+        } else if self.parked.is_none() && Instant::now() >= self.park_after {
+            let empty = self.keep.outbox().empty_batch();
+            self.parked_since = Instant::now();
+            self.parked = Some(self.launch(empty, self.uplink.config.wait));
+        }
+        if self.parked.is_some() {
+            self.uplink.enter(ContactState::Parked);
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, batch: Batch, wait: Duration) -> Flight {
+        let margin = self.uplink.config.reply_timeout;
+        self.uplink.progress.until(self.uplink.now() + wait.max(self.uplink.config.wait) + margin * 2);
+        let lane = self.lane();
+        let connector = self.connector.clone();
+        Box::pin(async move {
+            let began = Instant::now();
+            let (lane, result) = fly(lane, &connector, &batch, wait, margin).await;
+            Landed { lane, batch, result, took: began.elapsed() }
+        })
+    }
+
+    /// A lane that is free: beside the others on HTTP/2, an idle connection on HTTP/1.1.
+    fn lane(&mut self) -> Option<Lane> {
+        self.idle.retain(|lane| !lane.is_closed());
+        match self.idle.last().and_then(Lane::beside) {
+            Some(beside) => Some(beside),
+            None => self.idle.pop(),
+        }
+    }
+
+    fn give_back(&mut self, lane: Option<Lane>) {
+        let Some(lane) = lane else { return };
+        let shared = self.idle.iter().any(|idle| idle.beside().is_some());
+        if !shared && !lane.is_closed() && self.idle.len() < MAX_IDLE_LANES {
+            self.idle.push(lane);
+        }
+    }
+
+    async fn sent(&mut self, landed: Landed, backoff: &mut Backoff) -> Result<(), UplinkError> {
+        self.give_back(landed.lane);
+        let reply = match landed.result {
+            Ok(reply) => reply,
+            Err(cause) => return self.refused(cause, &landed.batch),
+        };
+        self.most = MAX_REPORTS_PER_BATCH;
+        self.received(&landed.batch, reply, backoff).await?;
+        Ok(())
+    }
+
+    async fn unparked(&mut self, landed: Landed, backoff: &mut Backoff) -> Result<(), UplinkError> {
+        self.give_back(landed.lane);
+        let news = self.received(&landed.batch, landed.result?, backoff).await?;
+        self.park_after = Instant::now() + self.pace.after(landed.took, news);
+        Ok(())
+    }
+
+    /// Takes a reply in; says whether it told anything new.
+    async fn received(
+        &mut self,
+        batch: &Batch,
+        reply: Reply,
+        backoff: &mut Backoff,
+    ) -> Result<bool, UplinkError> {
+        backoff.reset();
+        if !self.greeted {
+            self.greeted = true;
+            tracing::info!(manager = %self.connector.address, "the manager answers");
+        }
+        let now = self.uplink.now();
+        self.keep.status.send_modify(|status| status.last_reply = Some(now));
+        Ok(receive::receive(&self.keep, batch, reply).await?)
+    }
+
+    /// The manager did not take a batch: what can be mended is mended, the rest ends the session. So
+    /// does mending again and again, for then it is the manager that needs it.
+    fn refused(&mut self, cause: UplinkError, batch: &Batch) -> Result<(), UplinkError> {
+        let Some((first, last)) = batch.span() else { return Err(cause) };
+        match cause.problem_kind() {
+            Some(ProblemKind::SequenceConflict) if !self.renumbered => {
+                tracing::warn!("{cause}");
+                self.renumbered = true;
+                self.keep.begin_epoch()?;
+                Ok(())
+            }
+            Some(ProblemKind::InvalidReport | ProblemKind::BodyTooLarge) if first < last => {
+                self.most = 1;
+                Ok(())
+            }
+            Some(ProblemKind::InvalidReport | ProblemKind::BodyTooLarge)
+                if self.discarded < MAX_DISCARDED =>
+            {
+                let kind = batch.body.reports.first().map_or("", |report| report.body.kind());
+                tracing::error!(
+                    sequence = first,
+                    kind,
+                    "a report is given up, for the manager will not take it: {cause}"
+                );
+                self.discarded += 1;
+                self.keep.discard(first)?;
+                Ok(())
+            }
+            _ => Err(cause),
+        }
+    }
+
+    /// What waits is tried once more before the end.
+    async fn last_send(&mut self) {
+        self.uplink.enter(ContactState::Stopping);
+        self.parked = None;
+        let last = async {
+            if self.sending.is_some() {
+                let landed = rest(&mut self.sending).await;
+                self.sending = None;
+                self.give_back(landed.lane);
+                let reply = landed.result?;
+                receive::acknowledge(&self.keep, &reply)?;
+            }
+            let batch = self.keep.outbox().next_batch(MAX_REPORTS_PER_BATCH)?;
+            if let (Some(batch), Some(lane)) = (batch, self.lane()) {
+                let margin = self.uplink.config.reply_timeout;
+                let (_, result) = fly(Some(lane), &self.connector, &batch, Duration::ZERO, margin).await;
+                receive::acknowledge(&self.keep, &result?)?;
+            }
+            Ok::<(), UplinkError>(())
+        };
+        match tokio::time::timeout(LAST_SEND, last).await {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => tracing::info!("what waits is kept for the next start: {cause}"),
+            Err(_) => {
+                tracing::info!("what waits is kept for the next start: the manager did not answer in time");
+            }
+        }
+    }
+}
+
+/// One exchange; a connection that was idle and is found dead is replaced once.
+async fn fly(
+    lane: Option<Lane>,
+    connector: &Connector,
+    batch: &Batch,
+    wait: Duration,
+    margin: Duration,
+) -> (Option<Lane>, Result<Reply, UplinkError>) {
+    if let Some(mut lane) = lane {
+        let multiplexed = lane.beside().is_some();
+        match send(&mut lane, &connector.address, batch, wait, margin).await {
+            Err(cause) if cause.is_stale_connection() && !multiplexed && wait.is_zero() => {}
+            result => return (Some(lane), result),
+        }
+    }
+    match connector.connect().await {
+        Ok(mut lane) => {
+            let result = send(&mut lane, &connector.address, batch, wait, margin).await;
+            (Some(lane), result)
+        }
+        Err(cause) => (None, Err(cause)),
+    }
+}

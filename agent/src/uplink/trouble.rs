@@ -1,0 +1,217 @@
+//! Why there is no contact, sorted by what helps, in words for a technician.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use platen_protocol::problem::{Problem, ProblemKind};
+use rustls::{CertificateError, Error as TlsError};
+
+use crate::identity::IdentityError;
+use crate::outbox::OutboxError;
+use crate::status::{Sort, Trouble};
+use crate::units::show;
+
+/// Why an exchange failed.
+#[derive(Debug, thiserror::Error)]
+pub enum UplinkError {
+    /// No TCP connection.
+    #[error("{address} cannot be reached: {source}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// What the kernel, or the resolver, said.
+        source: io::Error,
+    },
+    /// Connecting took too long.
+    #[error("{address} did not answer within {}", show(*.limit))]
+    ConnectTimeout {
+        /// Where.
+        address: String,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// The TLS handshake failed.
+    #[error("no secure connection to {address}: {source}")]
+    Handshake {
+        /// Where.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The key and the certificates do not make a TLS client.
+    #[error("the identity of this device cannot be used: {0}")]
+    Credentials(#[source] TlsError),
+    /// The connection broke.
+    #[error("{}", broken(.0))]
+    Broken(#[from] hyper::Error),
+    /// No answer in time.
+    #[error("no answer within {}", show(*.0))]
+    Deadline(Duration),
+    /// The manager answered with a problem.
+    #[error("the manager answered {status}: {}", said(problem.as_ref()))]
+    Problem {
+        /// The HTTP status.
+        status: u16,
+        /// What it said, if it said it in the agreed form.
+        problem: Option<Problem>,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The answer is not what was agreed.
+    #[error("the answer cannot be understood: {0}")]
+    Answer(String),
+    /// The identity cannot be read.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The outbox failed.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+}
+
+fn said(problem: Option<&Problem>) -> String {
+    problem.map_or_else(
+        || "no reason was given".to_owned(),
+        |problem| format!("{} ({})", problem.title, problem.detail),
+    )
+}
+
+/// How a connection ended. That it was closed without a farewell is what a restart, a crash and a proxy
+/// all look like.
+fn broken(error: &hyper::Error) -> String {
+    let mut next: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(cause) = next {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(
+            kind,
+            Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+        ) {
+            return "the connection was closed by the manager, or by something between".to_owned();
+        }
+        next = cause.source();
+    }
+    format!("the connection broke: {}", causes(error))
+}
+
+/// An error with what stands behind it, once each.
+pub fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// The TLS error behind an error; [`io::Error`] hides what it wraps from `source`.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<TlsError>() {
+            return Some(found);
+        }
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = inner.and_then(|inner| inner.downcast_ref::<TlsError>()) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+impl UplinkError {
+    /// What helps.
+    pub fn sort(&self) -> Sort {
+        match self {
+            Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
+                Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => Sort::Untrusted,
+                Some(TlsError::AlertReceived(_)) => Sort::Refused,
+                _ => Sort::Later,
+            },
+            Self::Problem { status, .. }
+                if (400..500).contains(status) && *status != 429 && *status != 408 =>
+            {
+                Sort::Refused
+            }
+            Self::Credentials(_) | Self::Identity(_) => Sort::Refused,
+            _ => Sort::Later,
+        }
+    }
+
+    /// When the manager wants to be asked again, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Problem { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The kind of problem that the manager named.
+    pub fn problem_kind(&self) -> Option<ProblemKind> {
+        match self {
+            Self::Problem { problem, .. } => problem.as_ref().map(|problem| problem.kind),
+            _ => None,
+        }
+    }
+
+    /// Whether a connection that had been idle was found dead: worth one try on a new one.
+    pub fn is_stale_connection(&self) -> bool {
+        matches!(self, Self::Broken(_)) && self.sort() == Sort::Later
+    }
+
+    /// For `platen status`.
+    pub fn trouble(&self) -> Trouble {
+        Trouble { sort: self.sort(), what: self.to_string(), remedy: self.remedy() }
+    }
+
+    fn remedy(&self) -> String {
+        let enrol = "enrol the device again: `platen-manager token create` at the service centre, then `platen-agent enroll` here";
+        match self {
+            Self::Unreachable { .. } | Self::ConnectTimeout { .. } => {
+                "check the address, the cable and the firewall, and that the manager runs".to_owned()
+            }
+            Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
+                Some(TlsError::InvalidCertificate(cause)) => certificate_remedy(cause).to_owned(),
+                Some(TlsError::AlertReceived(_)) => {
+                    format!("the manager does not accept this device's certificate: {enrol}")
+                }
+                _ => "nothing, if the manager is being restarted".to_owned(),
+            },
+            Self::Problem { problem: Some(problem), .. } => match problem.kind {
+                ProblemKind::UnknownDevice | ProblemKind::NoCertificate | ProblemKind::OtherDevice => {
+                    enrol.to_owned()
+                }
+                ProblemKind::WrongVersion => {
+                    "agent and manager speak different versions: update the older one".to_owned()
+                }
+                ProblemKind::TokenWrong | ProblemKind::TokenUsed | ProblemKind::TokenExpired => {
+                    "ask the service centre for a new token (`platen-manager token create`)".to_owned()
+                }
+                _ => "tell the service centre".to_owned(),
+            },
+            Self::Credentials(_) | Self::Identity(_) => enrol.to_owned(),
+            _ => "if it stays so, tell the service centre".to_owned(),
+        }
+    }
+}
+
+fn certificate_remedy(cause: &CertificateError) -> &'static str {
+    match cause {
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate begins later than this device's clock: check `date`, and that time is synchronised"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the manager's certificate has ended, or this device's clock is wrong: check `date`, then ask the service centre"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the manager is known by another name: correct `manager` in agent.toml, or have the name added at the service centre"
+        }
+        _ => {
+            "whoever answers is not the manager that this device was enrolled with: check the address and what stands between; if the manager is a new one, enrol the device again"
+        }
+    }
+}

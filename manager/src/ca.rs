@@ -1,0 +1,432 @@
+//! The manager's own certificate authority: made on the first start, it names devices (client
+//! certificates) and the manager itself (the certificate of its listeners).
+
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use platen_protocol::identity::DeviceId;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
+};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+use crate::config::CertificateFiles;
+use crate::secret::{self, NoRandom};
+
+/// As long as a fleet lives: replacing it means enrolling every device again.
+const CA_LIFE: SignedDuration = SignedDuration::from_hours(20 * 365 * 24);
+/// A device renews long before.
+pub const DEVICE_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// The manager renews its own by itself.
+const SERVER_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// How long before its end the server's certificate is renewed.
+const SERVER_RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Certificates are valid from this long ago, for devices whose clocks are behind.
+const BACKDATE: SignedDuration = SignedDuration::from_hours(24);
+/// Bytes of a serial number: RFC 5280 allows 20.
+const SERIAL_BYTES: usize = 16;
+const CA_NAME: &str = "Platen device CA";
+const PRIVATE: u32 = 0o600;
+const PUBLIC: u32 = 0o644;
+
+/// Why certificates cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{}: {reason}; put the right file back from the backup", path.display())]
+    Contents {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A certificate cannot be made.
+    #[error("a certificate cannot be made: {0}")]
+    Make(#[from] rcgen::Error),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+}
+
+/// Why a certificate request is refused. It is the asker's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum CsrError {
+    /// It is no PKCS#10, or its signature is not by the key in it.
+    #[error("it is no PKCS#10 request in PEM with a good signature: {0}")]
+    Malformed(#[source] rcgen::Error),
+    /// Its common name is missing or there are several.
+    #[error("its subject must hold one common name, the device's")]
+    Name,
+    /// Its common name is no device's.
+    #[error("{0}")]
+    Device(#[from] platen_protocol::identity::InvalidId),
+    /// Its key is of another kind.
+    #[error("its key must be ECDSA P-256")]
+    Key,
+}
+
+/// A certificate request that is what it says.
+#[derive(Debug)]
+pub struct CheckedCsr {
+    /// Who asks.
+    pub device: DeviceId,
+    key: rcgen::PublicKey,
+}
+
+/// Checks a request's form, signature, key and name.
+pub fn check_csr(pem: &str) -> Result<CheckedCsr, CsrError> {
+    let request = CertificateSigningRequestParams::from_pem(pem).map_err(CsrError::Malformed)?;
+    let names: Vec<&DnValue> = request
+        .params
+        .distinguished_name
+        .iter()
+        .filter_map(|(kind, value)| (*kind == DnType::CommonName).then_some(value))
+        .collect();
+    let name = match names.as_slice() {
+        [DnValue::Utf8String(name)] => name.clone(),
+        [DnValue::PrintableString(name)] => name.as_str().to_owned(),
+        _ => return Err(CsrError::Name),
+    };
+    let device = name.parse()?;
+    if *rcgen::PublicKeyData::algorithm(&request.public_key) != rcgen::PKCS_ECDSA_P256_SHA256 {
+        return Err(CsrError::Key);
+    }
+    Ok(CheckedCsr { device, key: request.public_key })
+}
+
+/// A certificate for a device, not handed over yet.
+#[derive(Debug)]
+pub struct Issued {
+    /// The device's certificate and the CA's, in PEM.
+    pub chain: String,
+    /// Its serial number, in hexadecimal digits.
+    pub serial: String,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// The CA, with its key.
+pub struct Ca {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    pem: String,
+}
+
+impl Ca {
+    /// Reads the CA from `ca.pem` and `ca.key`, or makes it when there is neither.
+    pub fn load_or_make(directory: &Path, now: Timestamp) -> Result<Self, CaError> {
+        let (certificate_path, key_path) = (directory.join("ca.pem"), directory.join("ca.key"));
+        match (certificate_path.exists(), key_path.exists()) {
+            (true, true) => {}
+            (false, false) => make_ca(&certificate_path, &key_path, now)?,
+            (true, false) => {
+                return Err(CaError::Contents { path: key_path, reason: "is missing beside ca.pem".into() });
+            }
+            (false, true) => {
+                return Err(CaError::Contents {
+                    path: certificate_path,
+                    reason: "is missing beside ca.key".into(),
+                });
+            }
+        }
+        let pem = read(&certificate_path)?;
+        let contents = |path: &Path, error: &dyn std::fmt::Display| CaError::Contents {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        let key = KeyPair::from_pem(&read(&key_path)?).map_err(|error| contents(&key_path, &error))?;
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
+            .map_err(|error| contents(&certificate_path, &error))?;
+        let issuer = Issuer::from_ca_cert_der(&certificate, key)
+            .map_err(|error| contents(&certificate_path, &error))?;
+        Ok(Self { issuer, certificate, pem })
+    }
+
+    /// The CA's certificate, in PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The CA's certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// What a token carries, so that a device knows the manager: SHA-256 of the certificate.
+    pub fn fingerprint(&self) -> String {
+        secret::fingerprint(&self.certificate)
+    }
+
+    /// A client certificate for a device.
+    pub fn issue(&self, csr: &CheckedCsr, now: Timestamp) -> Result<Issued, CaError> {
+        let (serial, serial_hex) = new_serial()?;
+        let mut parameters = parameters(csr.device.as_str(), now, DEVICE_LIFE, serial);
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = parameters.signed_by(&csr.key, &self.issuer)?;
+        Ok(Issued {
+            chain: format!("{}{}", certificate.pem(), self.pem),
+            serial: serial_hex,
+            expires: now + DEVICE_LIFE,
+        })
+    }
+
+    /// The certificate of the listeners: what stands in `server.pem` and `server.key` if that fits, or
+    /// else a new one.
+    pub fn server(&self, directory: &Path, names: &[String], now: Timestamp) -> Result<ServerFiles, CaError> {
+        let files =
+            CertificateFiles { certificate: directory.join("server.pem"), key: directory.join("server.key") };
+        if files.certificate.exists() && files.key.exists() {
+            let found = load_files(&files)?;
+            if self.fits(&found, names, now) {
+                return Ok(found);
+            }
+        }
+        let (serial, _) = new_serial()?;
+        let mut parameters =
+            parameters(names.first().map_or("platen-manager", String::as_str), now, SERVER_LIFE, serial);
+        parameters.subject_alt_names = CertificateParams::new(names.to_vec())?.subject_alt_names;
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+        let certificate = parameters.signed_by(&key, &self.issuer)?;
+        write(&files.key, key.serialize_pem().as_bytes(), PRIVATE)?;
+        write(&files.certificate, format!("{}{}", certificate.pem(), self.pem).as_bytes(), PUBLIC)?;
+        tracing::info!(?names, "made a certificate for the listeners");
+        load_files(&files)
+    }
+
+    /// Whether a server certificate is ours, carries exactly these names, and lives long enough.
+    fn fits(&self, found: &ServerFiles, names: &[String], now: Timestamp) -> bool {
+        let [leaf, issuer] = found.chain.as_slice() else { return false };
+        let Ok((_, leaf)) = X509Certificate::from_der(leaf) else { return false };
+        let wanted = CertificateParams::new(names.to_vec()).map(|made| made.subject_alt_names);
+        let carried = leaf.subject_alternative_name().ok().flatten().map(|extension| {
+            extension.value.general_names.iter().filter_map(name_text).collect::<Vec<String>>()
+        });
+        let names_fit = wanted.is_ok_and(|wanted| Some(wanted.iter().map(san_text).collect()) == carried);
+        let ends = leaf.validity().not_after.timestamp();
+        *issuer == self.certificate && names_fit && ends > (now + SERVER_RENEW_BEFORE).as_second()
+    }
+}
+
+fn san_text(name: &rcgen::SanType) -> String {
+    match name {
+        rcgen::SanType::DnsName(name) => name.as_str().to_owned(),
+        rcgen::SanType::IpAddress(address) => address.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn name_text(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => {
+            let four = <[u8; 4]>::try_from(*bytes).ok().map(std::net::IpAddr::from);
+            let sixteen = <[u8; 16]>::try_from(*bytes).ok().map(std::net::IpAddr::from);
+            four.or(sixteen).map(|address| address.to_string())
+        }
+        other => Some(format!("{other:?}")),
+    }
+}
+
+/// A server's certificate chain and key.
+pub struct ServerFiles {
+    /// The server's own certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+impl ServerFiles {
+    /// For rustls.
+    pub fn certified(
+        self,
+        provider: &rustls::crypto::CryptoProvider,
+    ) -> Result<Arc<rustls::sign::CertifiedKey>, rustls::Error> {
+        rustls::sign::CertifiedKey::from_der(self.chain, self.key, provider).map(Arc::new)
+    }
+}
+
+/// Reads a chain and its key.
+pub fn load_files(files: &CertificateFiles) -> Result<ServerFiles, CaError> {
+    let contents = |path: &Path, error: &rustls::pki_types::pem::Error| CaError::Contents {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let chain = CertificateDer::pem_slice_iter(read(&files.certificate)?.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| contents(&files.certificate, &error))?;
+    if chain.is_empty() {
+        return Err(CaError::Contents {
+            path: files.certificate.clone(),
+            reason: "holds no certificate".into(),
+        });
+    }
+    let key = PrivateKeyDer::from_pem_slice(read(&files.key)?.as_bytes())
+        .map_err(|error| contents(&files.key, &error))?;
+    Ok(ServerFiles { chain, key })
+}
+
+/// Who a client certificate names: its common name and its serial number in hexadecimal digits. The
+/// TLS layer has checked that our CA signed it.
+pub fn named_by(certificate: &CertificateDer<'_>) -> Option<(DeviceId, String)> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let mut names = certificate.subject().iter_common_name();
+    let device = names.next()?.as_str().ok()?.parse().ok()?;
+    names.next().is_none().then(|| (device, secret::hex(certificate.raw_serial())))
+}
+
+fn make_ca(certificate_path: &Path, key_path: &Path, now: Timestamp) -> Result<(), CaError> {
+    let (serial, _) = new_serial()?;
+    let mut parameters = parameters(CA_NAME, now, CA_LIFE, serial);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    parameters.key_usages =
+        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    let certificate = parameters.self_signed(&key)?;
+    // The key first: a certificate without its key would be refused at the next start.
+    write(key_path, key.serialize_pem().as_bytes(), PRIVATE)?;
+    write(certificate_path, certificate.pem().as_bytes(), PUBLIC)?;
+    tracing::info!(path = %certificate_path.display(), "made a device CA");
+    Ok(())
+}
+
+fn parameters(
+    common_name: &str,
+    now: Timestamp,
+    life: SignedDuration,
+    serial: SerialNumber,
+) -> CertificateParams {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    let moment = |time: Timestamp| {
+        let seconds = u64::try_from(time.as_second()).unwrap_or(0);
+        rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds)
+    };
+    let mut parameters = CertificateParams::default();
+    parameters.not_before = moment(now - BACKDATE);
+    parameters.not_after = moment(now + life);
+    parameters.serial_number = Some(serial);
+    parameters.distinguished_name = name;
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    parameters.use_authority_key_identifier_extension = true;
+    parameters
+}
+
+/// Random; its first byte is from 0x40 to 0x7f, so that it is positive and written in one way only.
+fn new_serial() -> Result<(SerialNumber, String), NoRandom> {
+    let mut bytes = secret::random::<SERIAL_BYTES>()?;
+    if let Some(first) = bytes.first_mut() {
+        *first = *first & 0x3f | 0x40;
+    }
+    Ok((SerialNumber::from_slice(&bytes), secret::hex(&bytes)))
+}
+
+fn read(path: &Path) -> Result<String, CaError> {
+    std::fs::read_to_string(path).map_err(|source| CaError::File { path: path.to_owned(), source })
+}
+
+/// Written beside and renamed, so that a power cut leaves the old or the new; never readable by others
+/// for a moment.
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CaError> {
+    let failed = |source| CaError::File { path: path.to_owned(), source };
+    let beside = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&beside)
+        .map_err(failed)?;
+    file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-22T10:00:00Z";
+
+    fn csr(name: &str, algorithm: &'static rcgen::SignatureAlgorithm) -> String {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name = DistinguishedName::new();
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        parameters.serialize_request(&key).unwrap().pem().unwrap()
+    }
+
+    #[test]
+    fn the_ca_survives_a_restart_and_its_keys_are_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = NOW.parse().unwrap();
+        let first = Ca::load_or_make(directory.path(), now).unwrap();
+        first.server(directory.path(), &["localhost".to_owned()], now).unwrap();
+        let second = Ca::load_or_make(directory.path(), now).unwrap();
+        assert_eq!(first.fingerprint(), second.fingerprint());
+        for key in ["ca.key", "server.key"] {
+            let mode = std::fs::metadata(directory.path().join(key)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_device_certificate_names_the_device_and_its_serial() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = NOW.parse().unwrap();
+        let ca = Ca::load_or_make(directory.path(), now).unwrap();
+        let request = check_csr(&csr("lobby-mfp", &rcgen::PKCS_ECDSA_P256_SHA256)).unwrap();
+        let issued = ca.issue(&request, now).unwrap();
+        let certificate = CertificateDer::from_pem_slice(issued.chain.as_bytes()).unwrap();
+        assert_eq!(named_by(&certificate), Some(("lobby-mfp".parse().unwrap(), issued.serial)));
+    }
+
+    #[test]
+    fn the_servers_certificate_is_kept_until_names_change_or_its_end_is_near() {
+        let directory = tempfile::tempdir().unwrap();
+        let now: Timestamp = NOW.parse().unwrap();
+        let ca = Ca::load_or_make(directory.path(), now).unwrap();
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let first = ca.server(directory.path(), &names, now).unwrap().chain;
+        assert_eq!(first, ca.server(directory.path(), &names, now).unwrap().chain);
+        let renamed = ca.server(directory.path(), &names[..1], now).unwrap().chain;
+        assert_ne!(first, renamed);
+        let later = now + SERVER_LIFE - SERVER_RENEW_BEFORE;
+        assert_ne!(renamed, ca.server(directory.path(), &names[..1], later).unwrap().chain);
+    }
+
+    #[test]
+    fn a_request_with_a_bad_name_key_or_signature_is_refused() {
+        assert!(matches!(check_csr("no pem"), Err(CsrError::Malformed(_))));
+        assert!(matches!(
+            check_csr(&csr("../etc/passwd", &rcgen::PKCS_ECDSA_P256_SHA256)),
+            Err(CsrError::Device(_))
+        ));
+        assert!(matches!(check_csr(&csr("a", &rcgen::PKCS_ED25519)), Err(CsrError::Key)));
+    }
+
+    #[test]
+    fn half_a_ca_is_not_replaced_silently() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = NOW.parse().unwrap();
+        Ca::load_or_make(directory.path(), now).unwrap();
+        std::fs::remove_file(directory.path().join("ca.key")).unwrap();
+        assert!(matches!(Ca::load_or_make(directory.path(), now), Err(CaError::Contents { .. })));
+    }
+}

@@ -1,0 +1,283 @@
+//! The command line: `serve`, and what an administrator does beside it. The others work on the same
+//! store while `serve` runs.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use jiff::SignedDuration;
+use platen_protocol::enroll::{TOKEN_SECRET_BYTES, Token};
+use platen_protocol::identity::DeviceId;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::ca::Ca;
+use crate::clock;
+use crate::config::{self, Config};
+use crate::operator::password;
+use crate::run::{Listeners, open_store, run};
+use crate::secret::{self, SECRET_BYTES, fingerprint};
+use crate::store::{NewToken, Store};
+
+/// Devices that are read at once for a list.
+const DEVICES_AT_ONCE: u32 = 500;
+/// The longest that a token may be valid: what lies about that long is found by somebody.
+const MAX_VALID: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// Bytes of a password that the manager makes.
+const PASSWORD_BYTES: usize = 12;
+/// The environment variable that says what is logged.
+const LOG_VARIABLE: &str = "PLATEN_LOG";
+
+/// The service centre's side of Platen.
+#[derive(Debug, Parser)]
+#[command(name = "platen-manager", version)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve devices and operators until told to stop.
+    Serve,
+    /// Enrolment tokens: what a device needs to be let in.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// People who look after printers.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// Devices that are let in.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Print a new token, once. Without --device it lets in one device that is not known yet.
+    Create(TokenCreate),
+}
+
+#[derive(Debug, Args)]
+struct TokenCreate {
+    /// The only device that it is for; it may be one that is known and lost its certificate.
+    #[arg(long)]
+    device: Option<DeviceId>,
+    /// How long it can be used.
+    #[arg(long, default_value = "24h")]
+    valid: SignedDuration,
+}
+
+#[derive(Debug, Subcommand)]
+enum OperatorCommand {
+    /// Add an operator, or give one another password.
+    Add {
+        /// The name to sign in with.
+        name: String,
+        /// Take the password from the first line of standard input; otherwise it is asked for, and
+        /// made and printed when nothing is entered.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Print a new bearer token for the API, once.
+    Token {
+        /// Whose name it acts in.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum DeviceCommand {
+    /// List the devices that are let in.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Does what the command line says.
+pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    let config = config::load(&arguments.config)?;
+    log_to(matches!(arguments.command, Command::Serve));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Serve => serve(config).await,
+            Command::Token(TokenCommand::Create(create)) => create_token(&config, create).await,
+            Command::Operator(OperatorCommand::Add { name, password_stdin }) => {
+                add_operator(&config, name, password_stdin).await
+            }
+            Command::Operator(OperatorCommand::Token { name }) => operator_token(&config, name).await,
+            Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
+        }
+    })
+}
+
+/// To the journal when it is there to take it, else to standard error.
+fn log_to(serving: bool) {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
+    let usual = if serving { "info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+    let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
+    let plain = journal.is_none().then(|| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+    });
+    tracing_subscriber::registry().with(filter).with(journal).with(plain).init();
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let listeners = Listeners::bind(&config).await?;
+    Ok(run(config, listeners, stop).await?)
+}
+
+async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()> {
+    if create.valid <= SignedDuration::ZERO || create.valid > MAX_VALID {
+        bail!("--valid must be above 0 and at most {} days", MAX_VALID.as_hours() / 24);
+    }
+    let store = open_store(config)?;
+    let now = clock::now();
+    let ca = Ca::load_or_make(&config.state_directory, now)?;
+    let token =
+        Token { secret: secret::random_hex::<TOKEN_SECRET_BYTES>()?, ca_fingerprint: ca.fingerprint() };
+    let expires = now + create.valid;
+    let bound = create.device.clone();
+    store
+        .add_token(NewToken {
+            hash: fingerprint(token.secret.as_bytes()),
+            device: create.device,
+            created: now,
+            expires,
+        })
+        .await?;
+    store.close().await;
+    println!("{token}");
+    let whom = bound.map_or_else(|| "one new device".to_owned(), |device| format!("the device {device}"));
+    eprintln!(
+        "It lets in {whom}, once, until {}. It is not shown again.",
+        expires.round(jiff::Unit::Second)?
+    );
+    if let Some(url) = &config.device_url {
+        eprintln!("The device connects to {url}");
+    }
+    Ok(())
+}
+
+async fn add_operator(config: &Config, name: String, password_stdin: bool) -> anyhow::Result<()> {
+    password::check_name(&name)?;
+    let (password, made) = if password_stdin {
+        (first_line()?, false)
+    } else if std::io::stdin().is_terminal() {
+        eprint!("Password for {name} (leave empty to have one made; it is shown as you type): ");
+        std::io::stderr().flush()?;
+        let typed = first_line()?;
+        if typed.is_empty() { (secret::random_hex::<PASSWORD_BYTES>()?, true) } else { (typed, false) }
+    } else {
+        (secret::random_hex::<PASSWORD_BYTES>()?, true)
+    };
+    password::check_password(&password)?;
+    let store = open_store(config)?;
+    let hash = password::hash(password.clone()).await?;
+    store.set_operator(name.clone(), hash, clock::now()).await?;
+    store.close().await;
+    if made {
+        println!("{password}");
+        eprintln!("That is the password of {name}. It is not shown again.");
+    } else {
+        eprintln!("{name} can sign in.");
+    }
+    Ok(())
+}
+
+fn first_line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).context("standard input cannot be read")?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+async fn operator_token(config: &Config, name: String) -> anyhow::Result<()> {
+    let store = open_store(config)?;
+    let token = secret::random_hex::<SECRET_BYTES>()?;
+    let added = store.add_operator_token(fingerprint(token.as_bytes()), name.clone(), clock::now()).await?;
+    store.close().await;
+    if !added {
+        bail!("there is no operator {name:?}: add one with `platen-manager operator add {name}`");
+    }
+    println!("{token}");
+    eprintln!(
+        "Send it as `Authorization: Bearer ...`. It acts in the name of {name} and is not shown again."
+    );
+    Ok(())
+}
+
+async fn list_devices(config: &Config, json: bool) -> anyhow::Result<()> {
+    let store = open_store(config)?;
+    let mut after = None;
+    let mut all = Vec::new();
+    loop {
+        let some = store.devices(after, DEVICES_AT_ONCE).await?;
+        let Some(last) = some.last() else { break };
+        after = Some(last.id.clone());
+        all.extend(some);
+    }
+    print_devices(&store, all, json).await
+}
+
+async fn print_devices(
+    store: &Store,
+    devices: Vec<crate::store::DeviceRecord>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        let list: Vec<_> = devices
+            .iter()
+            .map(|device| {
+                serde_json::json!({
+                    "id": device.id,
+                    "model": device.model,
+                    "agent_version": device.agent_version,
+                    "simulated": device.simulated,
+                    "enrolled": device.enrolled,
+                    "certificate_expires": device.certificate_expires,
+                    "last_contact": device.last_contact,
+                    "remote": device.remote,
+                })
+            })
+            .collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
+    } else {
+        writeln!(out, "{:<24} {:<28} {:<12} LAST CONTACT", "DEVICE", "MODEL", "AGENT")?;
+        for device in &devices {
+            let contact = device.last_contact.map_or_else(
+                || "never".to_owned(),
+                |last| last.round(jiff::Unit::Second).unwrap_or(last).to_string(),
+            );
+            writeln!(
+                out,
+                "{:<24} {:<28} {:<12} {contact}",
+                device.id.as_str(),
+                device.model.as_deref().unwrap_or("-"),
+                device.agent_version.as_deref().unwrap_or("-"),
+            )?;
+        }
+    }
+    drop(out);
+    store.close().await;
+    Ok(())
+}

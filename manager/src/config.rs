@@ -1,0 +1,245 @@
+//! `manager.toml`: read, checked, and refused with file, line and remedy.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// Where the file stands unless the command line says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";
+/// The most names that one certificate carries.
+const MAX_NAMES: usize = 32;
+
+/// Why the configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read: {source}; give the right file with --config", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or has an unknown key or a value of the wrong kind.
+    #[error("{}:{line}: {message}", path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Which line.
+        line: usize,
+        /// What is wrong there, in the parser's words.
+        message: String,
+    },
+    /// A value is well-formed and cannot be used.
+    #[error("{}:{line}: {wrong}; {remedy}", path.display())]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// Which line.
+        line: usize,
+        /// What is wrong.
+        wrong: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+/// What `serve` needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where devices connect; port 0 takes a free one.
+    pub device_listen: SocketAddr,
+    /// Where operators connect; port 0 takes a free one.
+    pub operator_listen: SocketAddr,
+    /// Holds the database, the device CA and the manager's own certificate.
+    pub state_directory: PathBuf,
+    /// DNS names and addresses under which devices and operators reach the manager.
+    pub names: Vec<String>,
+    /// What devices are told to connect to, such as `https://manager.example.org:8443`.
+    pub device_url: Option<String>,
+    /// An own certificate for the operator listener, in place of one from the device CA.
+    pub operator_tls: Option<CertificateFiles>,
+    /// How reports are committed.
+    pub ingest: Ingest,
+}
+
+/// A certificate chain and its key, both in PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// The key, PKCS#8.
+    pub key: PathBuf,
+}
+
+/// How reports are committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingest {
+    /// Whether what waits is committed as one group. Only benchmarks turn it off, to show what the
+    /// groups are worth.
+    pub group: bool,
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self { group: true }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    device_listen: Spanned<String>,
+    operator_listen: Spanned<String>,
+    state_directory: Spanned<PathBuf>,
+    names: Spanned<Vec<String>>,
+    device_url: Option<Spanned<String>>,
+    operator_tls: Option<CertificateFiles>,
+    #[serde(default)]
+    ingest: Ingest,
+}
+
+/// Reads and checks the file.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    parse(path, &text)
+}
+
+fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
+    let start = span.map_or(0, |span| span.start.min(text.len()));
+    1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count()
+}
+
+/// Checks the text of the file; `path` is only for messages, and the place that a relative
+/// `state_directory` is relative to.
+pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let file: File = toml::from_str(text).map_err(|error| ConfigError::Malformed {
+        path: path.to_owned(),
+        line: line_of(text, error.span()),
+        message: error.message().trim().replace('\n', " "),
+    })?;
+    let unusable = |span: Range<usize>, wrong: String, remedy: &'static str| ConfigError::Unusable {
+        path: path.to_owned(),
+        line: line_of(text, Some(span)),
+        wrong,
+        remedy,
+    };
+    let address = |name: &str, value: &Spanned<String>| {
+        value.get_ref().parse::<SocketAddr>().map_err(|error| {
+            unusable(
+                value.span(),
+                format!("{name} = {:?}: {error}", value.get_ref()),
+                "write an address and a port, such as \"[::]:8443\" or \"127.0.0.1:0\"",
+            )
+        })
+    };
+    let device_listen = address("device_listen", &file.device_listen)?;
+    let operator_listen = address("operator_listen", &file.operator_listen)?;
+    if device_listen == operator_listen && device_listen.port() != 0 {
+        return Err(unusable(
+            file.operator_listen.span(),
+            format!("operator_listen and device_listen are both {device_listen}"),
+            "give each its own port",
+        ));
+    }
+    let names = file.names.get_ref();
+    if names.is_empty() || names.len() > MAX_NAMES || !names.iter().all(|name| is_name(name)) {
+        return Err(unusable(
+            file.names.span(),
+            format!("names = {names:?} is no list of 1 to {MAX_NAMES} host names and addresses"),
+            "list what people and devices type to reach this machine, such as [\"manager.example.org\", \"192.0.2.7\"]",
+        ));
+    }
+    if let Some(url) = &file.device_url
+        && !url.get_ref().starts_with("https://")
+    {
+        return Err(unusable(
+            url.span(),
+            format!("device_url = {:?} does not begin with https://", url.get_ref()),
+            "write the address that devices reach, such as \"https://manager.example.org:8443\"",
+        ));
+    }
+    if file.state_directory.get_ref().as_os_str().is_empty() {
+        return Err(unusable(
+            file.state_directory.span(),
+            "state_directory is empty".to_owned(),
+            "name a directory that only the manager can read, such as \"/var/lib/platen-manager\"",
+        ));
+    }
+    Ok(Config {
+        device_listen,
+        operator_listen,
+        state_directory: file.state_directory.into_inner(),
+        names: file.names.into_inner(),
+        device_url: file.device_url.map(Spanned::into_inner),
+        operator_tls: file.operator_tls,
+        ingest: file.ingest,
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    rustls::pki_types::ServerName::try_from(name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "device_listen = \"127.0.0.1:0\"\noperator_listen = \"127.0.0.1:0\"\nstate_directory = \"/var/lib/platen-manager\"\nnames = [\"localhost\", \"127.0.0.1\"]\n";
+
+    fn refusal(text: &str) -> String {
+        parse(Path::new("manager.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_file_is_accepted_and_groups_its_commits() {
+        let config = parse(Path::new("manager.toml"), GOOD).unwrap();
+        assert!(config.ingest.group);
+        assert_eq!(config.names.len(), 2);
+    }
+
+    #[test]
+    fn the_file_that_comes_with_the_program_is_accepted() {
+        parse(Path::new("manager.toml"), include_str!("../manager.toml")).unwrap();
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let message = refusal(&format!("{GOOD}colour = 3\n"));
+        assert!(message.starts_with("manager.toml:5: "), "{message}");
+        assert!(message.contains("colour"), "{message}");
+    }
+
+    #[test]
+    fn a_bad_address_is_refused_with_its_line_and_what_to_write() {
+        let message =
+            refusal(&GOOD.replace("operator_listen = \"127.0.0.1:0\"", "operator_listen = \"all\""));
+        assert!(message.starts_with("manager.toml:2: "), "{message}");
+        assert!(message.contains("[::]:8443"), "{message}");
+    }
+
+    #[test]
+    fn names_that_no_certificate_can_carry_are_refused() {
+        for names in ["[]", "[\"http://manager\"]", "[\"a b\"]"] {
+            let message = refusal(&GOOD.replace("[\"localhost\", \"127.0.0.1\"]", names));
+            assert!(message.starts_with("manager.toml:4: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn one_port_for_both_listeners_is_refused() {
+        assert!(refusal(&GOOD.replace("127.0.0.1:0", "127.0.0.1:8443")).contains("its own port"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_says_how_to_name_another() {
+        let message = load(Path::new("/nonexistent/manager.toml")).unwrap_err().to_string();
+        assert!(message.contains("--config"), "{message}");
+    }
+}

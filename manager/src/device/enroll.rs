@@ -1,0 +1,79 @@
+//! `POST /v1/enroll`: a one-time token and a certificate request against a certificate.
+
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use platen_protocol::VERSION;
+use platen_protocol::enroll::{EnrollReply, EnrollRequest};
+use platen_protocol::problem::{Problem, ProblemKind};
+use tokio::time::Instant;
+
+use super::body;
+use super::service::{Answer, Caller, Devices, internal, json, later};
+use crate::ca::check_csr;
+use crate::clock;
+use crate::ingest::validate::wrong_version;
+use crate::secret::fingerprint;
+use crate::store::{Enrolment, TokenRefusal};
+
+/// Lets a device in, or says why not. A refusal does not use the token up.
+pub(super) async fn enroll(
+    devices: Arc<Devices>,
+    caller: Arc<Caller>,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    let address = caller.address;
+    if !devices.enrol_failures.allows(address, Instant::now()) {
+        return Err(Problem::new(
+            ProblemKind::TooMany,
+            "too many enrolments from this address failed; wait a minute",
+        ));
+    }
+    let bytes = body::read(request).await?;
+    let request: EnrollRequest = body::parse(&bytes)?;
+    if request.version != VERSION {
+        return Err(wrong_version(u64::from(request.version)));
+    }
+    let csr =
+        check_csr(&request.csr).map_err(|error| Problem::new(ProblemKind::InvalidCsr, error.to_string()))?;
+    let now = clock::now();
+    let token_hash = fingerprint(request.secret.as_bytes());
+    let refused = |refusal: TokenRefusal| {
+        tracing::warn!(device = %csr.device, remote = %address, %refusal, "an enrolment was refused");
+        devices.enrol_failures.failed(address, Instant::now());
+        Problem::new(problem_kind(refusal), refusal.to_string())
+    };
+    devices
+        .store
+        .check_token(token_hash.clone(), csr.device.clone(), now)
+        .await
+        .map_err(|error| later(&error))?
+        .map_err(refused)?;
+    let issued = devices.ca.issue(&csr, now).map_err(|error| internal(&error))?;
+    let enrolment = Enrolment {
+        token_hash,
+        device: csr.device.clone(),
+        certificate_serial: issued.serial.clone(),
+        certificate_expires: issued.expires,
+        now,
+    };
+    devices.store.enrol(enrolment).await.map_err(|error| later(&error))?.map_err(refused)?;
+    devices.roster.enrolled(&csr.device, issued.serial);
+    tracing::info!(device = %csr.device, remote = %address, "a device was enrolled");
+    json(&EnrollReply {
+        version: VERSION,
+        device_id: csr.device,
+        certificate_chain: issued.chain,
+        manager_ca: devices.ca.pem().to_owned(),
+    })
+}
+
+fn problem_kind(refusal: TokenRefusal) -> ProblemKind {
+    match refusal {
+        TokenRefusal::Wrong => ProblemKind::TokenWrong,
+        TokenRefusal::Used => ProblemKind::TokenUsed,
+        TokenRefusal::Expired => ProblemKind::TokenExpired,
+        TokenRefusal::BoundToOther | TokenRefusal::AlreadyEnrolled => ProblemKind::OtherDevice,
+    }
+}

@@ -1,0 +1,329 @@
+//! What waits for devices, and the requests that wait for it.
+//!
+//! The store keeps commands; this is the working copy, so that a parked device costs the database
+//! nothing. A command is handed over again until its outcome is in, but it ends a wait only when it is
+//! due ([`is_due`]): a device that parks again before it has answered is not sent round in circles.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use platen_protocol::identity::{CommandId, DeviceId};
+use platen_protocol::limits::MAX_COMMANDS_PER_REPLY;
+use platen_protocol::manager_to_device::Command;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// A command without an outcome ends a wait again after this long, also on the same connection.
+pub const REDELIVER_AFTER: Duration = Duration::from_secs(30);
+/// Connections that are remembered for each command; above it the oldest is forgotten, and the command
+/// is due there once more.
+const MAX_CONNECTIONS: usize = 8;
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// Something is there for the device.
+    Mail,
+    /// The device waits elsewhere now.
+    Superseded,
+    /// The manager stops.
+    Stopping,
+}
+
+struct Waiting {
+    command: Command,
+    /// Since when, and on which connections, it has been handed over.
+    handed: Option<Instant>,
+    connections: Vec<u64>,
+}
+
+/// Whether a command should end a wait: it has not been handed over on this connection, or long ago.
+pub fn is_due(handed: Option<Instant>, connections: &[u64], connection: u64, now: Instant) -> bool {
+    match handed {
+        Some(handed) if connections.contains(&connection) => now.duration_since(handed) >= REDELIVER_AFTER,
+        _ => true,
+    }
+}
+
+#[derive(Default)]
+struct Pigeonhole {
+    waiting: Vec<Waiting>,
+    parked: Option<(u64, oneshot::Sender<Woken>)>,
+}
+
+#[derive(Default)]
+struct Inner {
+    holes: HashMap<DeviceId, Pigeonhole>,
+    tickets: u64,
+    stopping: bool,
+}
+
+/// What waits for all devices.
+pub struct Mailbox {
+    /// Held for a look-up, never across an await.
+    inner: Mutex<Inner>,
+    /// First deliveries, on their way to the store.
+    deliveries: mpsc::Sender<(DeviceId, CommandId)>,
+}
+
+/// A wait that has begun. Dropping it ends it.
+pub struct Ticket {
+    mailbox: Arc<Mailbox>,
+    device: DeviceId,
+    number: u64,
+    woken: oneshot::Receiver<Woken>,
+    /// When a command that was handed over becomes due again.
+    redeliver: Option<Instant>,
+}
+
+impl Ticket {
+    /// Waits to be woken, at most until `until`.
+    pub async fn wait(&mut self, until: Instant) -> Option<Woken> {
+        let until = self.redeliver.map_or(until, |redeliver| redeliver.min(until));
+        match tokio::time::timeout_at(until, &mut self.woken).await {
+            Ok(woken) => Some(woken.unwrap_or(Woken::Stopping)),
+            Err(_) => None,
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut inner = self.mailbox.inner();
+        if let Some(hole) = inner.holes.get_mut(&self.device)
+            && hole.parked.as_ref().is_some_and(|(number, _)| *number == self.number)
+        {
+            hole.parked = None;
+            inner.tidy(&self.device);
+        }
+    }
+}
+
+impl Inner {
+    fn tidy(&mut self, device: &DeviceId) {
+        if self.holes.get(device).is_some_and(|hole| hole.parked.is_none() && hole.waiting.is_empty()) {
+            self.holes.remove(device);
+        }
+    }
+}
+
+impl Mailbox {
+    /// With the commands that the store holds.
+    pub fn new(
+        open: impl IntoIterator<Item = (DeviceId, Command)>,
+        deliveries: mpsc::Sender<(DeviceId, CommandId)>,
+    ) -> Self {
+        let mut inner = Inner::default();
+        for (device, command) in open {
+            let waiting = Waiting { command, handed: None, connections: Vec::new() };
+            inner.holes.entry(device).or_default().waiting.push(waiting);
+        }
+        Self { inner: Mutex::new(inner), deliveries }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a command in and wakes its device.
+    pub fn put(&self, device: &DeviceId, command: Command) {
+        let mut inner = self.inner();
+        let hole = inner.holes.entry(device.clone()).or_default();
+        hole.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
+        if let Some((_, parked)) = hole.parked.take() {
+            let _ = parked.send(Woken::Mail);
+        }
+    }
+
+    /// Takes a command out: its outcome is in, or its time is over.
+    pub fn remove(&self, device: &DeviceId, command: &CommandId) {
+        let mut inner = self.inner();
+        if let Some(hole) = inner.holes.get_mut(device) {
+            hole.waiting.retain(|waiting| waiting.command.id != *command);
+            inner.tidy(device);
+        }
+    }
+
+    /// Whether any command's time is over, so that the store is to be asked.
+    pub fn any_expired(&self, now: Timestamp) -> bool {
+        self.inner().holes.values().any(|hole| hole.waiting.iter().any(|one| one.command.expires <= now))
+    }
+
+    /// Everything that waits for a device, as far as one reply carries it; it counts as handed over on
+    /// this connection.
+    pub fn take(&self, device: &DeviceId, connection: u64, now: Instant, clock: Timestamp) -> Vec<Command> {
+        let mut inner = self.inner();
+        let Some(hole) = inner.holes.get_mut(device) else { return Vec::new() };
+        let mut commands = Vec::new();
+        for waiting in hole.waiting.iter_mut().filter(|waiting| waiting.command.expires > clock) {
+            if commands.len() == MAX_COMMANDS_PER_REPLY {
+                break;
+            }
+            if waiting.handed.is_none() {
+                // When that queue is full the store learns of it with the outcome.
+                let _ = self.deliveries.try_send((device.clone(), waiting.command.id.clone()));
+            }
+            waiting.handed = Some(now);
+            if !waiting.connections.contains(&connection) {
+                if waiting.connections.len() == MAX_CONNECTIONS {
+                    waiting.connections.remove(0);
+                }
+                waiting.connections.push(connection);
+            }
+            commands.push(waiting.command.clone());
+        }
+        commands
+    }
+
+    /// Begins a wait, unless something is due for the device or the manager stops. An older wait of the
+    /// same device ends.
+    pub fn park(
+        self: &Arc<Self>,
+        device: &DeviceId,
+        connection: u64,
+        now: Instant,
+        clock: Timestamp,
+    ) -> Option<Ticket> {
+        let mut inner = self.inner();
+        if inner.stopping {
+            return None;
+        }
+        inner.tickets += 1;
+        let number = inner.tickets;
+        let hole = inner.holes.entry(device.clone()).or_default();
+        let live = || hole.waiting.iter().filter(|waiting| waiting.command.expires > clock);
+        // Only as many as one reply carries can be due, or the rest would end every wait.
+        if live()
+            .take(MAX_COMMANDS_PER_REPLY)
+            .any(|waiting| is_due(waiting.handed, &waiting.connections, connection, now))
+        {
+            return None;
+        }
+        let redeliver =
+            live().filter_map(|waiting| waiting.handed).min().map(|handed| handed + REDELIVER_AFTER);
+        let (wake, woken) = oneshot::channel();
+        if let Some((_, older)) = hole.parked.replace((number, wake)) {
+            let _ = older.send(Woken::Superseded);
+        }
+        Some(Ticket { mailbox: Arc::clone(self), device: device.clone(), number, woken, redeliver })
+    }
+
+    /// Ends every wait, and lets none begin.
+    pub fn stop(&self) {
+        let mut inner = self.inner();
+        inner.stopping = true;
+        for hole in inner.holes.values_mut() {
+            if let Some((_, parked)) = hole.parked.take() {
+                let _ = parked.send(Woken::Stopping);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platen_protocol::manager_to_device::Action;
+    use proptest::prelude::*;
+
+    const EARLY: &str = "2026-11-22T10:00:00Z";
+
+    fn command(id: &str) -> Command {
+        Command {
+            id: id.parse().unwrap(),
+            issued: EARLY.parse().unwrap(),
+            expires: "2026-11-22T11:00:00Z".parse().unwrap(),
+            action: Action::ReadNow,
+        }
+    }
+
+    fn mailbox() -> (Arc<Mailbox>, mpsc::Receiver<(DeviceId, CommandId)>, DeviceId) {
+        let (deliveries, noted) = mpsc::channel(16);
+        (Arc::new(Mailbox::new([], deliveries)), noted, "lobby".parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_new_command_wakes_the_parked_device() {
+        let (mailbox, mut noted, device) = mailbox();
+        let now = Instant::now();
+        let mut ticket = mailbox.park(&device, 1, now, EARLY.parse().unwrap()).unwrap();
+        mailbox.put(&device, command("c1"));
+        assert_eq!(ticket.wait(now + Duration::from_secs(3600)).await, Some(Woken::Mail));
+        let taken = mailbox.take(&device, 1, now, EARLY.parse().unwrap());
+        assert_eq!(taken.len(), 1);
+        assert_eq!(noted.try_recv().unwrap().1, taken[0].id);
+    }
+
+    #[tokio::test]
+    async fn a_newer_wait_ends_the_older_and_its_end_leaves_the_newer_alone() {
+        let (mailbox, _noted, device) = mailbox();
+        let (now, clock) = (Instant::now(), EARLY.parse().unwrap());
+        let far = now + Duration::from_secs(3600);
+        let mut older = mailbox.park(&device, 1, now, clock).unwrap();
+        let mut newer = mailbox.park(&device, 2, now, clock).unwrap();
+        assert_eq!(older.wait(far).await, Some(Woken::Superseded));
+        drop(older);
+        mailbox.put(&device, command("c1"));
+        assert_eq!(newer.wait(far).await, Some(Woken::Mail));
+    }
+
+    #[tokio::test]
+    async fn stopping_ends_every_wait_and_lets_none_begin() {
+        let (mailbox, _noted, device) = mailbox();
+        let (now, clock) = (Instant::now(), EARLY.parse().unwrap());
+        let mut ticket = mailbox.park(&device, 1, now, clock).unwrap();
+        mailbox.stop();
+        assert_eq!(ticket.wait(now + Duration::from_secs(3600)).await, Some(Woken::Stopping));
+        assert!(mailbox.park(&device, 1, now, clock).is_none());
+    }
+
+    #[test]
+    fn a_command_that_was_just_handed_over_does_not_end_the_next_wait() {
+        let (mailbox, _noted, device) = mailbox();
+        let (now, clock) = (Instant::now(), EARLY.parse().unwrap());
+        mailbox.put(&device, command("c1"));
+        assert!(mailbox.park(&device, 1, now, clock).is_none(), "it is due");
+        assert_eq!(mailbox.take(&device, 1, now, clock).len(), 1);
+        let ticket = mailbox.park(&device, 1, now, clock).unwrap();
+        assert_eq!(ticket.redeliver, Some(now + REDELIVER_AFTER));
+        drop(ticket);
+        assert!(mailbox.park(&device, 2, now, clock).is_none(), "a new connection gets it at once");
+        assert!(mailbox.park(&device, 1, now + REDELIVER_AFTER, clock).is_none(), "and so does a late one");
+        mailbox.remove(&device, &"c1".parse().unwrap());
+        assert!(mailbox.park(&device, 2, now, clock).is_some());
+        assert!(mailbox.inner().holes.is_empty(), "nothing is left of a device for which nothing waits");
+    }
+
+    #[test]
+    fn what_has_expired_is_neither_handed_over_nor_waited_for() {
+        let (mailbox, _noted, device) = mailbox();
+        let (now, late) = (Instant::now(), "2026-11-22T11:00:00Z".parse().unwrap());
+        mailbox.put(&device, command("c1"));
+        assert!(mailbox.take(&device, 1, now, late).is_empty());
+        assert!(mailbox.park(&device, 1, now, late).is_some());
+        assert!(mailbox.any_expired(late));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_waits_a_device_that_takes_it_can_wait_until_it_is_due_again(
+            count in 0_usize..120,
+            connections in prop::collection::vec(0_u64..20, 1..30),
+        ) {
+            let (deliveries, _noted) = mpsc::channel(1);
+            let mailbox = Arc::new(Mailbox::new([], deliveries));
+            let device: DeviceId = "lobby".parse().unwrap();
+            let (now, clock) = (Instant::now(), EARLY.parse().unwrap());
+            for number in 0..count {
+                mailbox.put(&device, command(&format!("c{number}")));
+            }
+            for connection in connections {
+                let taken = mailbox.take(&device, connection, now, clock);
+                prop_assert_eq!(taken.len(), count.min(MAX_COMMANDS_PER_REPLY));
+                prop_assert!(mailbox.park(&device, connection, now, clock).is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `POST /v1/reports`: takes a batch, commits it, acknowledges what is committed, and hands over what
+//! waits; or holds the request until there is something to say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use platen_protocol::VERSION;
+use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
+use platen_protocol::identity::{DeviceId, Epoch};
+use platen_protocol::manager_to_device::{Acknowledged, Reply};
+use platen_protocol::prefer;
+use platen_protocol::problem::{Problem, ProblemKind};
+use tokio::time::Instant;
+
+use super::service::{Answer, Caller, Devices, json, later};
+use super::{body, identity};
+use crate::clock;
+use crate::inform::Event;
+use crate::ingest::validate;
+use crate::store::{CommandState, Ingest, IngestRefusal, Ingested};
+
+/// What is left of a request once its batch is in: all that a parked one keeps.
+struct Visit {
+    device: DeviceId,
+    epoch: Epoch,
+    acknowledged: u64,
+    wait: Duration,
+}
+
+/// Answers a batch.
+pub(super) async fn reports(
+    devices: Arc<Devices>,
+    caller: Arc<Caller>,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    // Boxed, so that the body and the batch are gone while the request is held.
+    let visit = Box::pin(take_in(&devices, &caller, request)).await?;
+    if !visit.wait.is_zero() {
+        hold(&devices, &caller, &visit).await;
+    }
+    let now = clock::now();
+    json(&Reply {
+        version: VERSION,
+        manager_time: now,
+        acknowledged: Acknowledged { epoch: visit.epoch, sequence: visit.acknowledged },
+        commands: devices.mailbox.take(&visit.device, caller.connection, Instant::now(), now),
+    })
+}
+
+async fn hold(devices: &Arc<Devices>, caller: &Caller, visit: &Visit) {
+    let (begun, clock) = (Instant::now(), clock::now());
+    if let Some(mut ticket) = devices.mailbox.park(&visit.device, caller.connection, begun, clock) {
+        let _parked = devices.roster.park(&visit.device);
+        ticket.wait(begun + visit.wait).await;
+        // It was there all the time, and its request still is.
+        devices.roster.seen(&visit.device, caller.address, clock::now());
+    }
+}
+
+async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>) -> Result<Visit, Problem> {
+    let device = identity::identify(&devices.roster, &caller.shown)?.clone();
+    let wait = request
+        .headers()
+        .get(prefer::HEADER)
+        .and_then(|value| value.to_str().ok())
+        .map_or(Duration::ZERO, prefer::parse_wait);
+    let bytes = body::read(request).await?;
+    let batch: ReportBatch = body::parse(&bytes)?;
+    drop(bytes);
+    validate(&batch)?;
+    let now = clock::now();
+    if devices.roster.seen(&device, caller.address, now) {
+        let contact = Some(devices.roster.contact(&device, now).state);
+        devices.informer.publish(Event { contact, ..Event::new("contact", device.clone(), now) });
+    }
+    let known = devices.roster.acknowledged(&device, &batch.epoch);
+    if let Some(acknowledged) = known
+        && batch.reports.is_empty()
+        && batch.oldest_sequence <= acknowledged.saturating_add(1)
+    {
+        return Ok(Visit { device, epoch: batch.epoch, acknowledged, wait });
+    }
+    let batch = Arc::new(batch);
+    let ingest = Ingest { device: device.clone(), batch: Arc::clone(&batch), received: now };
+    let ingested = devices
+        .store
+        .ingest(ingest)
+        .await
+        .map_err(|error| later(&error))?
+        .map_err(|refusal| refuse(&device, refusal))?;
+    devices.roster.acknowledge(&device, &batch.epoch, ingested.acknowledged);
+    tell(devices, &device, &batch, &ingested);
+    // Whoever hands something in wants to hear that it is safe.
+    let wait = if batch.reports.is_empty() { wait } else { Duration::ZERO };
+    Ok(Visit { device, epoch: batch.epoch.clone(), acknowledged: ingested.acknowledged, wait })
+}
+
+fn refuse(device: &DeviceId, refusal: IngestRefusal) -> Problem {
+    tracing::warn!(%device, %refusal, "a batch was refused");
+    let kind = match refusal {
+        IngestRefusal::UnknownDevice => ProblemKind::UnknownDevice,
+        IngestRefusal::Conflict { .. } => ProblemKind::SequenceConflict,
+    };
+    Problem::new(kind, refusal.to_string())
+}
+
+/// After the commit: whoever listens hears it, and commands with an outcome wait no more.
+fn tell(devices: &Devices, device: &DeviceId, batch: &ReportBatch, ingested: &Ingested) {
+    let now = clock::now();
+    if ingested.gap.is_some() {
+        tracing::warn!(%device, gap = ?ingested.gap, "a device has lost reports");
+        devices.informer.publish(Event { gap: ingested.gap, ..Event::new("gap", device.clone(), now) });
+    }
+    for report in batch.reports.get(ingested.new.clone()).unwrap_or_default() {
+        if let ReportBody::Outcome(outcome) = &report.body {
+            let (id, state) = (outcome.command_id.clone(), CommandState::of(&outcome.result));
+            devices.mailbox.remove(device, &id);
+            devices.informer.publish(Event::of_command(device.clone(), id, state, now));
+        }
+        devices.informer.publish(Event::of_report(device, &batch.epoch, report, now));
+    }
+}

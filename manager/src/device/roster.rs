@@ -1,0 +1,257 @@
+//! Every device that is let in, in memory: its certificate's serial number, when it was last there,
+//! and how far its reports are acknowledged. So a parked device costs the database nothing; contacts
+//! are flushed in batches.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use platen_protocol::identity::{DeviceId, Epoch};
+use serde::Serialize;
+
+use crate::store::{ContactRecord, DeviceRecord};
+
+/// A device that was not there for this long is silent. Three of the waits that devices ask for.
+pub const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(180);
+
+/// How a device can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactState {
+    /// Its request is held: a command reaches it at once.
+    Parked,
+    /// It was there a short while ago.
+    Recent,
+    /// It has not been there for long.
+    Silent,
+    /// It was enrolled and has not been there since.
+    Never,
+}
+
+impl ContactState {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Recent => "recent",
+            Self::Silent => "silent",
+            Self::Never => "never",
+        }
+    }
+
+    const fn is_there(self) -> bool {
+        matches!(self, Self::Parked | Self::Recent)
+    }
+}
+
+/// When and from where a device was last there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contact {
+    /// How it can be reached now.
+    pub state: ContactState,
+    /// When it was last there.
+    pub last: Option<Timestamp>,
+    /// From where.
+    pub remote: Option<IpAddr>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    serial: String,
+    acknowledged: Option<(Epoch, u64)>,
+    last: Option<Timestamp>,
+    remote: Option<IpAddr>,
+    parked: u32,
+    unflushed: bool,
+    /// Whether operators were last told that it is there.
+    told_there: bool,
+}
+
+impl Entry {
+    fn state(&self, now: Timestamp) -> ContactState {
+        match self.last {
+            _ if self.parked > 0 => ContactState::Parked,
+            Some(last) if now.duration_since(last) < SILENT_AFTER => ContactState::Recent,
+            Some(_) => ContactState::Silent,
+            None => ContactState::Never,
+        }
+    }
+}
+
+/// The devices that are let in.
+#[derive(Default)]
+pub struct Roster {
+    /// Held for a look-up, never across an await.
+    entries: Mutex<HashMap<DeviceId, Entry>>,
+}
+
+/// As long as it lives, a device counts as parked.
+pub struct ParkedHere {
+    roster: Arc<Roster>,
+    device: DeviceId,
+}
+
+impl Drop for ParkedHere {
+    fn drop(&mut self) {
+        if let Some(entry) = self.roster.entries().get_mut(&self.device) {
+            entry.parked = entry.parked.saturating_sub(1);
+        }
+    }
+}
+
+impl Roster {
+    /// From what the store knows.
+    pub fn new(devices: Vec<DeviceRecord>, now: Timestamp) -> Self {
+        let entries = devices
+            .into_iter()
+            .map(|device| {
+                let mut entry = Entry {
+                    serial: device.certificate_serial,
+                    last: device.last_contact,
+                    remote: device.remote.and_then(|remote| remote.parse().ok()),
+                    ..Entry::default()
+                };
+                entry.told_there = entry.state(now).is_there();
+                (device.id, entry)
+            })
+            .collect();
+        Self { entries: Mutex::new(entries) }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<DeviceId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a serial number is that of the certificate that a device was given last; `None` when the
+    /// device is not let in.
+    pub fn is_current(&self, device: &DeviceId, serial: &str) -> Option<bool> {
+        self.entries().get(device).map(|entry| entry.serial == serial)
+    }
+
+    /// A device was given a certificate.
+    pub fn enrolled(&self, device: &DeviceId, serial: String) {
+        self.entries().entry(device.clone()).or_default().serial = serial;
+    }
+
+    /// A device is there; says whether it was away before, so far as operators know.
+    pub fn seen(&self, device: &DeviceId, remote: IpAddr, now: Timestamp) -> bool {
+        let mut entries = self.entries();
+        let Some(entry) = entries.get_mut(device) else { return false };
+        entry.last = Some(now);
+        entry.remote = Some(remote);
+        entry.unflushed = true;
+        !std::mem::replace(&mut entry.told_there, true)
+    }
+
+    /// Counts a device as parked for as long as the answer lives.
+    pub fn park(self: &Arc<Self>, device: &DeviceId) -> ParkedHere {
+        if let Some(entry) = self.entries().get_mut(device) {
+            entry.parked += 1;
+        }
+        ParkedHere { roster: Arc::clone(self), device: device.clone() }
+    }
+
+    /// How a device can be reached.
+    pub fn contact(&self, device: &DeviceId, now: Timestamp) -> Contact {
+        self.entries().get(device).map_or(
+            Contact { state: ContactState::Never, last: None, remote: None },
+            |entry| Contact { state: entry.state(now), last: entry.last, remote: entry.remote },
+        )
+    }
+
+    /// How far a device's reports of an epoch are acknowledged, if that is remembered.
+    pub fn acknowledged(&self, device: &DeviceId, epoch: &Epoch) -> Option<u64> {
+        self.entries()
+            .get(device)
+            .and_then(|entry| entry.acknowledged.as_ref())
+            .and_then(|(known, sequence)| (known == epoch).then_some(*sequence))
+    }
+
+    /// Remembers how far they are acknowledged.
+    pub fn acknowledge(&self, device: &DeviceId, epoch: &Epoch, sequence: u64) {
+        if let Some(entry) = self.entries().get_mut(device) {
+            match &mut entry.acknowledged {
+                Some((known, high)) if known == epoch => *high = sequence.max(*high),
+                other => *other = Some((epoch.clone(), sequence)),
+            }
+        }
+    }
+
+    /// Devices that have fallen silent since the last sweep.
+    pub fn sweep(&self, now: Timestamp) -> Vec<DeviceId> {
+        let mut silent = Vec::new();
+        for (device, entry) in self.entries().iter_mut() {
+            if entry.told_there && !entry.state(now).is_there() {
+                entry.told_there = false;
+                silent.push(device.clone());
+            }
+        }
+        silent
+    }
+
+    /// Contacts that are not in the store yet; they count as flushed.
+    pub fn take_unflushed(&self) -> Vec<ContactRecord> {
+        let mut contacts = Vec::new();
+        for (device, entry) in self.entries().iter_mut() {
+            if entry.unflushed
+                && let (Some(last_contact), Some(remote)) = (entry.last, entry.remote)
+            {
+                entry.unflushed = false;
+                contacts.push(ContactRecord {
+                    device: device.clone(),
+                    last_contact,
+                    remote: remote.to_string(),
+                });
+            }
+        }
+        contacts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roster() -> (Arc<Roster>, DeviceId) {
+        let (roster, device) = (Arc::new(Roster::default()), "lobby".parse().unwrap());
+        roster.enrolled(&device, "01".to_owned());
+        (roster, device)
+    }
+
+    #[test]
+    fn a_device_goes_from_never_to_recent_to_silent_and_back() {
+        let (roster, device) = roster();
+        let (remote, start): (IpAddr, Timestamp) =
+            (IpAddr::from([192, 0, 2, 1]), "2026-11-22T10:00:00Z".parse().unwrap());
+        assert_eq!(roster.contact(&device, start).state, ContactState::Never);
+        assert!(roster.seen(&device, remote, start), "the first contact is news");
+        assert!(!roster.seen(&device, remote, start), "the second is not");
+        assert_eq!(roster.contact(&device, start).state, ContactState::Recent);
+        assert!(roster.sweep(start).is_empty());
+        let later = start + SILENT_AFTER;
+        assert_eq!(roster.sweep(later), std::slice::from_ref(&device));
+        assert!(roster.sweep(later).is_empty(), "told once");
+        assert_eq!(roster.contact(&device, later).state, ContactState::Silent);
+        assert!(roster.seen(&device, remote, later), "its return is news");
+    }
+
+    #[test]
+    fn contacts_are_flushed_once() {
+        let (roster, device) = roster();
+        roster.seen(&device, IpAddr::from([192, 0, 2, 1]), "2026-11-22T10:00:00Z".parse().unwrap());
+        assert_eq!(roster.take_unflushed().len(), 1);
+        assert!(roster.take_unflushed().is_empty());
+    }
+
+    #[test]
+    fn what_is_acknowledged_never_goes_back_within_an_epoch() {
+        let (roster, device) = roster();
+        let (one, two): (Epoch, Epoch) = ("e1".parse().unwrap(), "e2".parse().unwrap());
+        roster.acknowledge(&device, &one, 7);
+        roster.acknowledge(&device, &one, 3);
+        assert_eq!(roster.acknowledged(&device, &one), Some(7));
+        roster.acknowledge(&device, &two, 1);
+        assert_eq!(roster.acknowledged(&device, &one), None);
+    }
+}

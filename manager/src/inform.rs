@@ -1,0 +1,244 @@
+//! Tells operators' programs and pages what happened, as it happens.
+//!
+//! Events live in memory: a ring for those who come back, and a bounded broadcast for those who
+//! listen. Whoever was away longer than the ring, or across a restart, or too slow, is told to look
+//! again (`resync`) rather than left with a hole.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use platen_protocol::alert::Alert;
+use platen_protocol::device_to_manager::{Outcome, Report, ReportBody, ServiceCall};
+use platen_protocol::identity::{AlertId, CommandId, DeviceId, Epoch};
+use platen_protocol::stamp::Stamp;
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use crate::device::roster::ContactState;
+use crate::secret::{self, NoRandom};
+use crate::store::{CommandState, ServiceCallState};
+
+/// Events that are kept for those who come back.
+const RING: usize = 1024;
+/// Events that a listener may be behind before it is told to look again.
+const BEHIND: usize = 1024;
+/// Bytes of the word that tells one run of the manager from another.
+const RUN_BYTES: usize = 4;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Event {
+    /// Names the event; hand it back as `Last-Event-ID`.
+    pub id: String,
+    /// `started`, `alert_raised`, `alert_cleared`, `service_call`, `utilisation`, `readings`, `outcome`,
+    /// `contact`, `command`, `service_call_changed` or `gap`.
+    pub kind: &'static str,
+    /// Which device it is about.
+    pub device: DeviceId,
+    /// When the manager learned it.
+    pub time: Timestamp,
+    /// Of a report: which life of the outbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
+    /// Of a report: its sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Of a report: the device's stamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Stamp>,
+    /// Of a report: whether the board is a simulated one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<bool>,
+    /// The alert that was raised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Alert>,
+    /// The alert that was cleared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert_id: Option<AlertId>,
+    /// What a person at the device asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_call: Option<ServiceCall>,
+    /// What an operator made of a service call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_call_state: Option<ServiceCallState>,
+    /// How a command ended, as the device says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Which command changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandId>,
+    /// To what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_state: Option<CommandState>,
+    /// How the device can be reached now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactState>,
+    /// First and last sequence that are lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap: Option<(u64, u64)>,
+}
+
+impl Event {
+    /// An event of a kind about a device; the id is given when it is published.
+    pub fn new(kind: &'static str, device: DeviceId, time: Timestamp) -> Self {
+        Self {
+            id: String::new(),
+            kind,
+            device,
+            time,
+            epoch: None,
+            sequence: None,
+            taken: None,
+            simulated: None,
+            alert: None,
+            alert_id: None,
+            service_call: None,
+            service_call_state: None,
+            outcome: None,
+            command: None,
+            command_state: None,
+            contact: None,
+            gap: None,
+        }
+    }
+
+    /// A report came in.
+    pub fn of_report(device: &DeviceId, epoch: &Epoch, report: &Report, time: Timestamp) -> Self {
+        let mut event = Self {
+            epoch: Some(epoch.clone()),
+            sequence: Some(report.sequence),
+            taken: Some(report.taken.clone()),
+            simulated: Some(report.simulated),
+            ..Self::new(report.body.kind(), device.clone(), time)
+        };
+        match &report.body {
+            ReportBody::AlertRaised { alert } => event.alert = Some(alert.clone()),
+            ReportBody::AlertCleared { alert_id, .. } => event.alert_id = Some(alert_id.clone()),
+            ReportBody::ServiceCall(call) => event.service_call = Some(call.clone()),
+            ReportBody::Outcome(outcome) => event.outcome = Some(outcome.clone()),
+            ReportBody::Started(_) | ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
+        }
+        event
+    }
+
+    /// A command changed.
+    pub fn of_command(device: DeviceId, command: CommandId, state: CommandState, time: Timestamp) -> Self {
+        Self { command: Some(command), command_state: Some(state), ..Self::new("command", device, time) }
+    }
+}
+
+/// What a listener begins with.
+pub struct Subscription {
+    /// What it missed.
+    pub missed: Vec<Arc<Event>>,
+    /// Whether it missed more than is known here.
+    pub resync: bool,
+    /// What comes.
+    pub coming: broadcast::Receiver<Arc<Event>>,
+}
+
+struct Ring {
+    events: VecDeque<Arc<Event>>,
+    published: u64,
+}
+
+/// Tells everyone.
+pub struct Informer {
+    run: String,
+    /// Held while an event is numbered, kept and sent, so that who subscribes misses none and gets
+    /// none twice.
+    ring: Mutex<Ring>,
+    listeners: broadcast::Sender<Arc<Event>>,
+}
+
+impl Informer {
+    /// Nothing has happened yet.
+    pub fn new() -> Result<Self, NoRandom> {
+        Ok(Self {
+            run: secret::random_hex::<RUN_BYTES>()?,
+            ring: Mutex::new(Ring { events: VecDeque::with_capacity(RING), published: 0 }),
+            listeners: broadcast::channel(BEHIND).0,
+        })
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Numbers, keeps and sends an event.
+    pub fn publish(&self, mut event: Event) {
+        let mut ring = self.ring();
+        ring.published += 1;
+        event.id = format!("{}-{}", self.run, ring.published);
+        let event = Arc::new(event);
+        if ring.events.len() == RING {
+            ring.events.pop_front();
+        }
+        ring.events.push_back(Arc::clone(&event));
+        // An error says that nobody listens.
+        let _ = self.listeners.send(event);
+    }
+
+    /// Listens, from the event after `last` when that is given.
+    pub fn subscribe(&self, last: Option<&str>) -> Subscription {
+        let ring = self.ring();
+        let coming = self.listeners.subscribe();
+        let Some(last) = last else {
+            return Subscription { missed: Vec::new(), resync: false, coming };
+        };
+        let seen = last
+            .split_once('-')
+            .filter(|(run, _)| *run == self.run)
+            .and_then(|(_, number)| number.parse::<u64>().ok())
+            .filter(|number| *number <= ring.published);
+        let kept = ring.events.len() as u64;
+        match seen {
+            Some(seen) if ring.published - seen <= kept => {
+                let skip = usize::try_from(kept - (ring.published - seen)).unwrap_or(usize::MAX);
+                Subscription {
+                    missed: ring.events.iter().skip(skip).cloned().collect(),
+                    resync: false,
+                    coming,
+                }
+            }
+            _ => Subscription { missed: Vec::new(), resync: true, coming },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &'static str) -> Event {
+        Event::new(kind, "d".parse().unwrap(), "2026-11-22T10:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn who_comes_back_gets_what_was_missed_and_no_more() {
+        let informer = Informer::new().unwrap();
+        informer.publish(event("started"));
+        informer.publish(event("readings"));
+        informer.publish(event("utilisation"));
+        let first = format!("{}-1", informer.run);
+        let subscription = informer.subscribe(Some(&first));
+        let kinds: Vec<_> = subscription.missed.iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, ["readings", "utilisation"]);
+        assert!(!subscription.resync);
+        assert!(informer.subscribe(None).missed.is_empty());
+    }
+
+    #[test]
+    fn who_was_away_too_long_or_across_a_restart_is_told_to_look_again() {
+        let informer = Informer::new().unwrap();
+        for _ in 0..RING + 2 {
+            informer.publish(event("readings"));
+        }
+        assert!(informer.subscribe(Some(&format!("{}-1", informer.run))).resync);
+        assert!(!informer.subscribe(Some(&format!("{}-2", informer.run))).resync);
+        for other in ["another-3", "", "7", &format!("{}-99999", informer.run)] {
+            assert!(informer.subscribe(Some(other)).resync, "{other}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `GET /alerts`, `/reports`, `/service-calls`: newest first. `POST /service-calls/{id}`.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use platen_protocol::identity::DeviceId;
+use platen_protocol::problem::Problem;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::super::cursor::Cursor;
+use super::super::problem::Refusal;
+use super::super::view::{AlertView, ReportView, ServiceCallView};
+use super::super::who::Operator;
+use super::super::{Shared, service_call};
+use super::{List, bad_cursor, cursor, limit};
+use crate::store::{AlertFilter, ReportFilter, ServiceCallFilter, ServiceCallState};
+
+/// Which of a list, and which page of it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Only of this device.
+    #[param(value_type = Option<String>)]
+    device: Option<DeviceId>,
+    /// Only open ones (`true`), or only those that are over (`false`).
+    open: Option<bool>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items on the page, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+}
+
+impl Which {
+    fn page(&self) -> Result<(Option<i64>, u32), Refusal> {
+        let before = cursor(self.cursor.as_deref())?.map(Cursor::row).transpose().map_err(bad_cursor)?;
+        Ok((before, limit(self.limit)?))
+    }
+}
+
+/// The alerts.
+#[utoipa::path(get, path = "/api/v1/alerts", params(Which), responses((status = 200, body = List<AlertView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+pub(super) async fn alerts(
+    State(operators): Shared,
+    _operator: Operator,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<List<AlertView>>, Refusal> {
+    let Query(which) = which?;
+    let (before, limit) = which.page()?;
+    let filter = AlertFilter { device: which.device, open: which.open };
+    let records = operators.store.alerts(filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), AlertView::from)))
+}
+
+/// Which reports, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhichReports {
+    /// Only of this device.
+    #[param(value_type = Option<String>)]
+    device: Option<DeviceId>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items on the page, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+}
+
+/// The reports.
+#[utoipa::path(get, path = "/api/v1/reports", params(WhichReports), responses((status = 200, body = List<ReportView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+pub(super) async fn reports(
+    State(operators): Shared,
+    _operator: Operator,
+    which: Result<Query<WhichReports>, QueryRejection>,
+) -> Result<Json<List<ReportView>>, Refusal> {
+    let Query(WhichReports { device, cursor, limit }) = which?;
+    let (before, limit) = Which { device: None, open: None, cursor, limit }.page()?;
+    let records = operators.store.reports(ReportFilter { device }, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), ReportView::from)))
+}
+
+/// The service calls.
+#[utoipa::path(get, path = "/api/v1/service-calls", params(Which), responses((status = 200, body = List<ServiceCallView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+pub(super) async fn service_calls(
+    State(operators): Shared,
+    _operator: Operator,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<List<ServiceCallView>>, Refusal> {
+    let Query(which) = which?;
+    let (before, limit) = which.page()?;
+    let filter = ServiceCallFilter { device: which.device, open: which.open };
+    let records = operators.store.service_calls(filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), ServiceCallView::from)))
+}
+
+/// What has become of a service call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewState {
+    state: ServiceCallState,
+}
+
+/// Says that a service call has been seen, or is handled.
+#[utoipa::path(post, path = "/api/v1/service-calls/{id}", params(("id" = i64, Path)), request_body = NewState, responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn set_service_call(
+    State(operators): Shared,
+    operator: Operator,
+    id: Result<Path<i64>, PathRejection>,
+    body: Result<Json<NewState>, JsonRejection>,
+) -> Result<StatusCode, Refusal> {
+    let (Path(id), Json(NewState { state })) = (id?, body?);
+    service_call::set(&operators, id, state, operator.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,61 @@
+//! From devices' records to what an operator sees of them: with what is open, and how they can be
+//! reached now.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use platen_protocol::identity::DeviceId;
+
+use super::Operators;
+use super::problem::Refusal;
+use super::view::{AlertView, DeviceView, ServiceCallView};
+use crate::store::{AlertFilter, DeviceRecord, ServiceCallFilter};
+
+/// Open alerts, and open service calls, that are looked at for a list of devices.
+const MAX_OPEN: u32 = 2_000;
+
+/// Views of these devices, in their order: two look-ups, however many they are.
+pub(super) async fn views(
+    operators: &Operators,
+    records: Vec<DeviceRecord>,
+    now: Timestamp,
+) -> Result<Vec<DeviceView>, Refusal> {
+    let only = match records.as_slice() {
+        [] => return Ok(Vec::new()),
+        [one] => Some(one.id.clone()),
+        _ => None,
+    };
+    let alerts = AlertFilter { device: only.clone(), open: Some(true) };
+    let alerts = operators.store.alerts(alerts, None, MAX_OPEN).await?;
+    let mut alerts =
+        by_device(alerts.into_iter().map(AlertView::from), |view: &AlertView| view.device.clone());
+    let calls = ServiceCallFilter { device: only, open: Some(true) };
+    let calls = operators.store.service_calls(calls, None, MAX_OPEN).await?;
+    let mut calls =
+        by_device(calls.into_iter().map(ServiceCallView::from), |view: &ServiceCallView| view.device.clone());
+    let views = records.into_iter().map(|record| {
+        let contact = operators.roster.contact(&record.id, now);
+        let alerts = alerts.remove(&record.id).unwrap_or_default();
+        let calls = calls.remove(&record.id).unwrap_or_default();
+        DeviceView::new(record, contact, alerts, calls, now)
+    });
+    Ok(views.collect())
+}
+
+/// The view of one device.
+pub(super) async fn view(operators: &Operators, id: DeviceId, now: Timestamp) -> Result<DeviceView, Refusal> {
+    let record = operators.store.device(id).await?;
+    let views = views(operators, record.into_iter().collect(), now).await?;
+    views.into_iter().next().ok_or_else(|| Refusal::not_found("device"))
+}
+
+fn by_device<T>(
+    views: impl Iterator<Item = T>,
+    device: impl Fn(&T) -> DeviceId,
+) -> HashMap<DeviceId, Vec<T>> {
+    let mut sorted: HashMap<DeviceId, Vec<T>> = HashMap::new();
+    for view in views {
+        sorted.entry(device(&view)).or_default().push(view);
+    }
+    sorted
+}

@@ -1,0 +1,123 @@
+//! The listener for operators: pages for people ([`pages`]) and a JSON API for programs ([`api`]), both
+//! from the same views ([`view`]). Only [`who`] yields an operator; without one there is no data.
+
+mod api;
+mod command;
+mod cursor;
+mod gather;
+mod pages;
+pub mod password;
+mod problem;
+mod service_call;
+mod session;
+mod view;
+mod who;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderName, HeaderValue, Request, Response, header};
+use axum::middleware::{self, map_response};
+use hyper::body::Incoming;
+use hyper_util::service::TowerToHyperService;
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+
+use crate::device::mailbox::Mailbox;
+use crate::device::roster::Roster;
+use crate::inform::Informer;
+use crate::listen::Peer;
+use crate::stop::Stop;
+use crate::store::Store;
+use crate::throttle::Throttle;
+
+/// The largest body of an operator's request, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Failed sign-ins from one address before it must wait, and for how long.
+const SIGN_IN_FAILURES: u32 = 10;
+const SIGN_IN_WINDOW: Duration = Duration::from_secs(60);
+/// Passwords that are checked at once: each takes 19 MiB for its time.
+const PASSWORD_CHECKS: usize = 4;
+
+/// What the pages may do: nothing that this manager did not send.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    // Not `no-referrer`: under that, browsers send `Origin: null` with forms.
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// What the operator listener works with.
+pub struct Operators {
+    store: Store,
+    roster: Arc<Roster>,
+    mailbox: Arc<Mailbox>,
+    informer: Arc<Informer>,
+    stop: Stop,
+    sign_in_failures: Throttle,
+    password_checks: tokio::sync::Semaphore,
+}
+
+impl Operators {
+    /// From the parts that it shares with the device listener.
+    pub fn new(
+        store: Store,
+        roster: Arc<Roster>,
+        mailbox: Arc<Mailbox>,
+        informer: Arc<Informer>,
+        stop: Stop,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            roster,
+            mailbox,
+            informer,
+            stop,
+            sign_in_failures: Throttle::new(SIGN_IN_FAILURES, SIGN_IN_WINDOW),
+            password_checks: tokio::sync::Semaphore::new(PASSWORD_CHECKS),
+        })
+    }
+}
+
+type Shared = State<Arc<Operators>>;
+
+/// Every address of the listener.
+pub fn router(operators: Arc<Operators>) -> Router {
+    Router::new()
+        .nest("/api/v1", api::router())
+        .merge(pages::router())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(pages::errors_as_pages))
+        .layer(map_response(secure))
+        .with_state(operators)
+}
+
+async fn secure(mut response: Response<Body>) -> Response<Body> {
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+type Served = BoxCloneSyncService<Request<Incoming>, Response<Body>, std::convert::Infallible>;
+
+/// Serves one connection.
+pub fn service(router: Router, peer: &Peer) -> TowerToHyperService<Served> {
+    let remote = peer.remote;
+    TowerToHyperService::new(BoxCloneSyncService::new(router.map_request(
+        move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(who::Remote(remote.ip()));
+            request.map(Body::new)
+        },
+    )))
+}

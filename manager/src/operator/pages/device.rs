@@ -1,0 +1,118 @@
+//! `GET /devices/{id}`, and what can be done there.
+
+use askama::Template;
+use axum::extract::rejection::{FormRejection, PathRejection};
+use axum::extract::{Form, Path, State};
+use axum::response::{Html, Redirect};
+use platen_protocol::identity::DeviceId;
+use platen_protocol::manager_to_device::Action;
+use platen_protocol::problem::ProblemKind;
+use serde::Deserialize;
+
+use super::super::problem::Refusal;
+use super::super::view::{AlertView, CommandView, ReportView, ServiceCallView};
+use super::super::who::Visitor;
+use super::super::{Shared, command, gather, service_call};
+use super::rows::{Age, AlertRow, CommandRow, DeviceRow, ReportRow, ServiceCallRow};
+use super::{Frame, render, words};
+use crate::clock;
+use crate::store::{AlertFilter, ReportFilter, ServiceCallFilter, ServiceCallState};
+
+/// The most of each list on the page.
+const MAX_CLEARED: u32 = 10;
+const MAX_SERVICE_CALLS: u32 = 20;
+const MAX_REPORTS: u32 = 30;
+const MAX_COMMANDS: u32 = 10;
+const MAX_GAPS: u32 = 10;
+
+struct GapRow {
+    first: u64,
+    last: u64,
+    recorded: Age,
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage {
+    frame: Frame,
+    device: DeviceRow,
+    enrolled: String,
+    certificate_expires: String,
+    cleared: Vec<AlertRow>,
+    service_calls: Vec<ServiceCallRow>,
+    commands: Vec<CommandRow>,
+    reports: Vec<ReportRow>,
+    gaps: Vec<GapRow>,
+}
+
+/// The page.
+pub(super) async fn page(
+    State(operators): Shared,
+    Visitor(operator): Visitor,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Html<String>, Refusal> {
+    let Path(id) = id?;
+    let store = &operators.store;
+    let now = clock::now();
+    let view = gather::view(&operators, id.clone(), now).await?;
+    let cleared = AlertFilter { device: Some(id.clone()), open: Some(false) };
+    let cleared = store.alerts(cleared, None, MAX_CLEARED).await?;
+    let calls = ServiceCallFilter { device: Some(id.clone()), open: None };
+    let calls = store.service_calls(calls, None, MAX_SERVICE_CALLS).await?;
+    let commands = store.commands(id.clone(), None, MAX_COMMANDS).await?;
+    let reports = store.reports(ReportFilter { device: Some(id.clone()) }, None, MAX_REPORTS).await?;
+    let gaps = store.gaps(id, MAX_GAPS).await?;
+
+    render(&DevicePage {
+        frame: Frame::new(Some(operator.name), true),
+        device: DeviceRow::of(&view, now),
+        enrolled: words::moment(view.enrolled),
+        certificate_expires: words::moment(view.certificate_expires),
+        cleared: cleared.into_iter().map(|record| AlertRow::of(&AlertView::from(record), now)).collect(),
+        service_calls: calls
+            .into_iter()
+            .map(|record| ServiceCallRow::of(&ServiceCallView::from(record), now))
+            .collect(),
+        commands: commands
+            .into_iter()
+            .map(|record| CommandRow::of(&CommandView::from(record), now))
+            .collect(),
+        reports: reports.into_iter().map(|record| ReportRow::of(&ReportView::from(record), now)).collect(),
+        gaps: gaps
+            .into_iter()
+            .map(|gap| GapRow { first: gap.first, last: gap.last, recorded: Age::of(gap.recorded, now) })
+            .collect(),
+    })
+}
+
+/// `POST /devices/{id}/read-now`.
+pub(super) async fn read_now(
+    State(operators): Shared,
+    Visitor(operator): Visitor,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Redirect, Refusal> {
+    let Path(id) = id?;
+    command::issue(&operators, id.clone(), Action::ReadNow, &operator.name).await?;
+    Ok(Redirect::to(&format!("/devices/{id}#commands")))
+}
+
+/// What has become of a service call, and where to go back to.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewState {
+    state: ServiceCallState,
+    device: DeviceId,
+}
+
+/// `POST /service-calls/{id}`.
+pub(super) async fn set_service_call(
+    State(operators): Shared,
+    Visitor(operator): Visitor,
+    id: Result<Path<i64>, PathRejection>,
+    form: Result<Form<NewState>, FormRejection>,
+) -> Result<Redirect, Refusal> {
+    let Path(id) = id?;
+    let Form(NewState { state, device }) =
+        form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
+    service_call::set(&operators, id, state, operator.name).await?;
+    Ok(Redirect::to(&format!("/devices/{device}#service-calls")))
+}

@@ -1,0 +1,72 @@
+//! `GET /`: all devices, the worst first.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+
+use super::super::problem::Refusal;
+use super::super::view::{DeviceView, SupplyView, Worst};
+use super::super::who::Visitor;
+use super::super::{Shared, gather};
+use super::rows::DeviceRow;
+use super::{Frame, render};
+use crate::clock;
+
+/// Devices on the page; a larger fleet is told so, and is looked at by the API.
+const MAX_DEVICES: u32 = 500;
+
+#[derive(Template)]
+#[template(path = "fleet.html")]
+struct FleetPage {
+    frame: Frame,
+    summary: Vec<(&'static str, String)>,
+    devices: Vec<DeviceRow>,
+    cut: bool,
+}
+
+/// The page.
+pub(super) async fn page(
+    State(operators): Shared,
+    Visitor(operator): Visitor,
+) -> Result<Html<String>, Refusal> {
+    let mut records = operators.store.devices(None, MAX_DEVICES + 1).await?;
+    let most = usize::try_from(MAX_DEVICES).unwrap_or(usize::MAX);
+    let cut = records.len() > most;
+    records.truncate(most);
+    let now = clock::now();
+    let mut views = gather::views(&operators, records, now).await?;
+    // Stable, so devices of one rank stay by name.
+    views.sort_by_key(|view| view.worst);
+    render(&FleetPage {
+        frame: Frame::new(Some(operator.name), true),
+        summary: summary(&views),
+        devices: views.iter().map(|view| DeviceRow::of(view, now)).collect(),
+        cut,
+    })
+}
+
+/// The fleet in one line: what is the matter, with how many.
+fn summary(views: &[DeviceView]) -> Vec<(&'static str, String)> {
+    let count = |matters: &dyn Fn(&DeviceView) -> bool| views.iter().filter(|view| matters(view)).count();
+    let calls: usize = views.iter().map(|view| view.service_calls.len()).sum();
+    let counted =
+        |number: usize, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
+    let mut parts = vec![("all", counted(views.len(), "device", "devices"))];
+    let stopped = count(&|view| view.worst == Worst::Critical);
+    let toner = count(&|view| view.supplies.iter().any(SupplyView::needs_refill));
+    let silent = count(&|view| view.worst == Worst::Silent);
+    for (class, number, one, many) in [
+        ("critical", stopped, "stopped", "stopped"),
+        ("service", calls, "service call", "service calls"),
+        ("warning", toner, "needs toner", "need toner"),
+        ("silent", silent, "silent", "silent"),
+    ] {
+        if number > 0 {
+            parts.push((class, counted(number, one, many)));
+        }
+    }
+    if parts.len() == 1 && !views.is_empty() {
+        parts.push(("fine", "all fine".to_owned()));
+    }
+    parts
+}

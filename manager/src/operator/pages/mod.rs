@@ -1,0 +1,79 @@
+//! The pages, each from its template. They work without script; with it they follow what happens
+//! (`assets/live.js`). What comes from devices is text, and askama escapes it.
+
+mod assets;
+mod device;
+mod fleet;
+mod rows;
+mod sign_in;
+mod words;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::{get, post};
+use platen_protocol::problem::{Problem, ProblemKind};
+
+use super::Operators;
+use super::problem::Refusal;
+use assets::Assets;
+
+pub(super) fn router() -> Router<Arc<Operators>> {
+    Router::new()
+        .route("/", get(fleet::page))
+        .route("/devices/{id}", get(device::page))
+        .route("/devices/{id}/read-now", post(device::read_now))
+        .route("/service-calls/{id}", post(device::set_service_call))
+        .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/assets/{name}", get(assets::asset_page))
+        .fallback(|| async { Refusal::new(ProblemKind::NotFound, "There is no such page here.") })
+        .method_not_allowed_fallback(|| async {
+            Refusal::new(ProblemKind::MethodNotAllowed, "This address does not take that method.")
+        })
+}
+
+/// What every page's frame shows.
+struct Frame {
+    assets: &'static Assets,
+    /// Who is signed in.
+    operator: Option<String>,
+    /// Whether the page follows what happens.
+    follows: bool,
+}
+
+impl Frame {
+    fn new(operator: Option<String>, follows: bool) -> Self {
+        Self { assets: assets::assets(), operator, follows }
+    }
+}
+
+fn render(template: &impl Template) -> Result<Html<String>, Refusal> {
+    template.render().map(Html).map_err(|error| Refusal::internal(&error))
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    frame: Frame,
+    problem: &'a Problem,
+}
+
+/// Outside the API, a problem is a page.
+pub(super) async fn errors_as_pages(request: Request, next: Next) -> Response {
+    let for_program = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| !for_program) else {
+        return response;
+    };
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match render(&ErrorPage { frame: Frame::new(None, false), problem: &problem }) {
+        Ok(page) => (status, page).into_response(),
+        Err(_) => response,
+    }
+}

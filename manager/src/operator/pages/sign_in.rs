@@ -1,0 +1,132 @@
+//! Signing in and out.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Extension, Form, Query, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use platen_protocol::problem::ProblemKind;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::super::problem::Refusal;
+use super::super::who::{Operator, Remote, from_elsewhere, from_own_pages};
+use super::super::{Operators, Shared, password, session};
+use super::{Frame, render};
+use crate::clock;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    next: String,
+    name: String,
+    wrong: bool,
+}
+
+/// Where to go afterwards.
+#[derive(Debug, Deserialize)]
+pub(super) struct Next {
+    next: Option<String>,
+}
+
+/// Only a path of our own: neither another host nor another scheme.
+fn own_path(next: Option<String>) -> String {
+    next.filter(|path| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+    })
+    .unwrap_or_else(|| "/".to_owned())
+}
+
+/// `GET /sign-in`.
+pub(super) async fn page(
+    operator: Option<Operator>,
+    next: Result<Query<Next>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let next = own_path(next?.0.next);
+    if operator.is_some() {
+        return Ok(Redirect::to(&next).into_response());
+    }
+    let page = SignInPage { frame: Frame::new(None, false), next, name: String::new(), wrong: false };
+    Ok(render(&page)?.into_response())
+}
+
+/// The form. It has no `Debug`, so that no log can show the password.
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    name: String,
+    password: String,
+    next: Option<String>,
+}
+
+/// `POST /sign-in`.
+pub(super) async fn sign_in(
+    State(operators): Shared,
+    Extension(Remote(remote)): Extension<Remote>,
+    uri: Uri,
+    headers: HeaderMap,
+    form: Result<Form<SignIn>, FormRejection>,
+) -> Result<Response, Refusal> {
+    if !from_own_pages(&headers, &uri) {
+        return Err(from_elsewhere());
+    }
+    let Form(SignIn { name, password, next }) =
+        form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
+    let next = own_path(next);
+    if !operators.sign_in_failures.allows(remote, Instant::now()) {
+        return Err(Refusal::new(ProblemKind::TooMany, "Too many sign-ins failed. Wait a minute."));
+    }
+    if !is_right(&operators, &name, password).await? {
+        operators.sign_in_failures.failed(remote, Instant::now());
+        tracing::warn!(%remote, "a sign-in failed");
+        let page: Html<String> =
+            render(&SignInPage { frame: Frame::new(None, false), next, name, wrong: true })?;
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    }
+    tracing::info!(operator = name, %remote, "an operator signed in");
+    let cookie = session::begin(&operators.store, name, clock::now()).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
+}
+
+async fn is_right(operators: &Arc<Operators>, name: &str, password: String) -> Result<bool, Refusal> {
+    if password.len() > password::MAX_BYTES || password::check_name(name).is_err() {
+        return Ok(false);
+    }
+    let hash = operators.store.password_hash(name.to_owned()).await?;
+    let _place = operators.password_checks.acquire().await.map_err(|error| Refusal::internal(&error))?;
+    password::verify(password, hash).await.map_err(|error| Refusal::internal(&error))
+}
+
+/// `POST /sign-out`.
+pub(super) async fn sign_out(
+    State(operators): Shared,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    if !from_own_pages(&headers, &uri) {
+        return Err(from_elsewhere());
+    }
+    if let Some(hash) = session::of(&headers) {
+        operators.store.end_session(hash).await?;
+    }
+    Ok(([(header::SET_COOKIE, session::end()?)], Redirect::to("/sign-in")).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_another_site_after_signing_in() {
+        for next in
+            ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "", "/a\r\nb"]
+        {
+            assert_eq!(own_path(Some(next.to_owned())), "/", "{next:?}");
+        }
+        assert_eq!(own_path(Some("/devices/lobby".to_owned())), "/devices/lobby");
+    }
+}

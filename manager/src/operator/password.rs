@@ -1,0 +1,124 @@
+//! Passwords: hashed with Argon2id on a thread that may block, and checked in the same time whether
+//! the operator is known or not.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+
+use crate::secret::{self, NoRandom};
+
+/// The shortest password that is taken, in characters.
+pub const MIN_CHARS: usize = 10;
+/// The longest, in bytes: hashing is work that a stranger can ask for.
+pub const MAX_BYTES: usize = 256;
+/// The longest name of an operator, in characters.
+pub const MAX_NAME_CHARS: usize = 64;
+/// Bytes of the salt.
+const SALT_BYTES: usize = 16;
+/// What an unknown operator's password is compared with: the hash of a random one that nobody knows, so
+/// that the answer takes as long.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$1D7mMdsyFgzkXhLqIx3v7o7w1nQ8zQz3b1Z0mY4kPp0";
+
+/// Why a name or a password cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// The name is empty, too long, or holds what is no name.
+    #[error("{0:?} is no operator's name: use 1 to {MAX_NAME_CHARS} letters, digits, '.', '-', '_' and '@'")]
+    Name(String),
+    /// The password is too short.
+    #[error("the password is too short: use {MIN_CHARS} characters or more")]
+    TooShort,
+    /// The password is too long.
+    #[error("the password is too long: use at most {MAX_BYTES} bytes")]
+    TooLong,
+    /// Hashing failed.
+    #[error("the password cannot be hashed: {0}")]
+    Hash(argon2::password_hash::Error),
+    /// What is stored is no hash.
+    #[error("the stored hash cannot be read: {0}")]
+    Stored(#[from] argon2::password_hash::phc::Error),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+    /// The thread that hashes ended.
+    #[error("the password cannot be hashed: {0}")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+/// Refuses what is no name.
+pub fn check_name(name: &str) -> Result<(), PasswordError> {
+    let fits = !name.is_empty()
+        && name.chars().count() <= MAX_NAME_CHARS
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@'));
+    if fits { Ok(()) } else { Err(PasswordError::Name(name.to_owned())) }
+}
+
+/// Refuses what is too easily guessed, or too much work.
+pub fn check_password(password: &str) -> Result<(), PasswordError> {
+    if password.chars().count() < MIN_CHARS {
+        Err(PasswordError::TooShort)
+    } else if password.len() > MAX_BYTES {
+        Err(PasswordError::TooLong)
+    } else {
+        Ok(())
+    }
+}
+
+/// Hashes a password.
+pub async fn hash(password: String) -> Result<String, PasswordError> {
+    let salt = secret::random::<SALT_BYTES>()?;
+    tokio::task::spawn_blocking(move || {
+        Argon2::default()
+            .hash_password_with_salt(password.as_bytes(), &salt)
+            .map(|hash| hash.to_string())
+            .map_err(PasswordError::Hash)
+    })
+    .await?
+}
+
+/// Whether the password is the one that was hashed; `None` stands for an operator who is not known.
+pub async fn verify(password: String, hash: Option<String>) -> Result<bool, PasswordError> {
+    tokio::task::spawn_blocking(move || {
+        let known = hash.is_some();
+        let hash = hash.as_deref().unwrap_or(NOBODY);
+        let parsed = PasswordHash::new(hash)?;
+        let same = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+        Ok(known && same)
+    })
+    .await?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_password_itself_fits_its_hash() {
+        let stored = hash("correct horse".to_owned()).await.unwrap();
+        assert!(!stored.contains("correct"));
+        assert!(verify("correct horse".to_owned(), Some(stored.clone())).await.unwrap());
+        assert!(!verify("correct horsf".to_owned(), Some(stored)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_unknown_operator_costs_the_same_work_and_is_refused() {
+        assert!(!verify("correct horse".to_owned(), None).await.unwrap());
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        let real = hash("correct horse".to_owned()).await.unwrap();
+        let real = PasswordHash::new(&real).unwrap();
+        assert_eq!(nobody.algorithm, real.algorithm);
+        assert_eq!(nobody.params, real.params, "the same cost");
+        assert_eq!(nobody.hash.map(|hash| hash.len()), real.hash.map(|hash| hash.len()));
+    }
+
+    #[test]
+    fn names_and_passwords_that_cannot_be_used_say_why() {
+        for name in ["", "a b", "<b>", "a/b", &"x".repeat(MAX_NAME_CHARS + 1)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        assert!(check_name("anna.k@example").is_ok());
+        assert!(matches!(check_password("short"), Err(PasswordError::TooShort)));
+        assert!(matches!(check_password(&"x".repeat(MAX_BYTES + 1)), Err(PasswordError::TooLong)));
+    }
+}

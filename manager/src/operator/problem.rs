@@ -1,0 +1,70 @@
+//! Problem documents (RFC 9457) as answers of the API.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
+
+use crate::store::StoreError;
+
+/// A problem, on its way out.
+#[derive(Debug)]
+pub(super) struct Refusal(pub(super) Problem);
+
+impl Refusal {
+    pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self(Problem::new(kind, detail))
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(ProblemKind::NotFound, format!("there is no {what} of that name here"))
+    }
+
+    /// A failure of ours: logged here, and not told to the asker.
+    pub(super) fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "an operator's request could not be served");
+        Self::new(ProblemKind::Internal, "the manager could not do this; its log says why")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self.0)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if self.0.kind == ProblemKind::NotSignedIn {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self.0);
+        response
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(ProblemKind::InvalidRequest, rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Refusal {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(ProblemKind::NotFound, rejection.body_text())
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(rejection: JsonRejection) -> Self {
+        let kind = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ProblemKind::BodyTooLarge,
+            _ => ProblemKind::NotJson,
+        };
+        Self::new(kind, rejection.body_text())
+    }
+}

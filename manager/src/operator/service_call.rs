@@ -1,0 +1,25 @@
+//! An operator says what has become of a service call.
+
+use super::Operators;
+use super::problem::Refusal;
+use crate::clock;
+use crate::inform::Event;
+use crate::store::ServiceCallState;
+
+/// Keeps it, and tells the others.
+pub(super) async fn set(
+    operators: &Operators,
+    id: i64,
+    state: ServiceCallState,
+    operator: String,
+) -> Result<(), Refusal> {
+    let now = clock::now();
+    let device = operators
+        .store
+        .set_service_call(id, state, operator, now)
+        .await?
+        .ok_or_else(|| Refusal::not_found("service call"))?;
+    let event = Event::new("service_call_changed", device, now);
+    operators.informer.publish(Event { service_call_state: Some(state), ..event });
+    Ok(())
+}

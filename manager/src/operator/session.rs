@@ -1,0 +1,46 @@
+//! Sessions of the pages: a random word in a cookie, of which the store knows only the hash.
+
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::secret::{SECRET_BYTES, fingerprint, random_hex};
+use crate::store::Store;
+
+use super::problem::Refusal;
+
+/// The `__Host-` prefix makes browsers refuse it unless it is Secure, for `/`, and of this host alone.
+const COOKIE_NAME: &str = "__Host-platen";
+/// A working day.
+const LIFE: SignedDuration = SignedDuration::from_hours(12);
+
+/// The hash of the session that a request brings, if it brings one.
+pub(super) fn of(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|cookie| cookie.trim().split_once('='))
+        .find(|(name, value)| *name == COOKIE_NAME && value.len() == SECRET_BYTES * 2)
+        .map(|(_, value)| fingerprint(value.as_bytes()))
+}
+
+/// Begins a session, and gives the cookie.
+pub(super) async fn begin(store: &Store, operator: String, now: Timestamp) -> Result<HeaderValue, Refusal> {
+    let secret = random_hex::<SECRET_BYTES>().map_err(|error| Refusal::internal(&error))?;
+    store.add_session(fingerprint(secret.as_bytes()), operator, now, now + LIFE).await?;
+    cookie(&secret, LIFE.as_secs())
+}
+
+/// The cookie that ends a session in the browser.
+pub(super) fn end() -> Result<HeaderValue, Refusal> {
+    cookie("", 0)
+}
+
+fn cookie(value: &str, seconds: i64) -> Result<HeaderValue, Refusal> {
+    let text = format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
+    let mut cookie = HeaderValue::from_str(&text).map_err(|error| Refusal::internal(&error))?;
+    cookie.set_sensitive(true);
+    Ok(cookie)
+}

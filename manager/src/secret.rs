@@ -1,0 +1,55 @@
+//! Secrets that the manager makes: random, shown once, kept only as a hash.
+
+use std::fmt::Write as _;
+
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Bytes of a session's or bearer token's secret: far beyond guessing.
+pub const SECRET_BYTES: usize = 32;
+
+/// The kernel gave no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the kernel gave no random bytes: {0}")]
+pub struct NoRandom(ring::error::Unspecified);
+
+/// Random bytes from the kernel.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(NoRandom)?;
+    Ok(bytes)
+}
+
+/// Random bytes from the kernel, as lower-case hexadecimal digits.
+pub fn random_hex<const N: usize>() -> Result<String, NoRandom> {
+    random::<N>().map(|bytes| hex(&bytes))
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What is stored of a secret. The secrets hashed here have at least 128 random bits, so neither salt
+/// nor stretching adds anything; and finding one by its hash in an index tells an attacker's clock
+/// nothing about the secret.
+pub fn fingerprint(secret: &[u8]) -> String {
+    hex(digest(&SHA256, secret).as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_secrets_are_never_alike_and_only_their_hash_is_stored() {
+        let (one, two) = (random_hex::<SECRET_BYTES>().unwrap(), random_hex::<SECRET_BYTES>().unwrap());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), SECRET_BYTES * 2);
+        assert_eq!(fingerprint(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

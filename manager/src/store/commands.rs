@@ -1,0 +1,129 @@
+//! Commands, from the operator's wish to the device's outcome.
+
+use jiff::Timestamp;
+use platen_protocol::identity::{CommandId, DeviceId};
+use platen_protocol::manager_to_device::Command;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::lists::collect;
+use super::records::CommandRecord;
+use super::{Store, StoreError, statements, to_json};
+
+/// Why a command is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CommandRefusal {
+    /// No such device.
+    #[error("there is no such device")]
+    UnknownDevice,
+    /// Too many wait for that device.
+    #[error("too many commands wait for this device: wait for their outcomes")]
+    TooMany,
+}
+
+/// Commands that may wait for one device.
+pub const MAX_OPEN_COMMANDS: u32 = 200;
+
+impl Store {
+    /// Keeps a new command.
+    pub async fn add_command(
+        &self,
+        device: DeviceId,
+        command: Command,
+        issued_by: String,
+    ) -> Result<Result<(), CommandRefusal>, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let key: Option<i64> = desk
+                    .connection
+                    .prepare_cached(statements::DEVICE_KEY)?
+                    .query_row(params![device.as_str()], |row| row.get(0))
+                    .optional()?;
+                let Some(key) = key else {
+                    return Ok(Err(CommandRefusal::UnknownDevice));
+                };
+                let open: u32 = desk
+                    .connection
+                    .prepare_cached(statements::OPEN_COMMANDS_OF)?
+                    .query_row(params![key], |row| row.get(0))?;
+                if open >= MAX_OPEN_COMMANDS {
+                    return Ok(Err(CommandRefusal::TooMany));
+                }
+                desk.connection.prepare_cached(statements::ADD_COMMAND)?.execute(params![
+                    command.id.as_str(),
+                    key,
+                    to_json("action", &command.action)?,
+                    command.issued.as_millisecond(),
+                    issued_by,
+                    command.expires.as_millisecond()
+                ])?;
+                Ok(Ok(()))
+            })
+            .await
+    }
+
+    /// Notes that commands were handed to their device, and says for which that was new.
+    pub async fn note_delivered(
+        &self,
+        commands: Vec<CommandId>,
+        now: Timestamp,
+    ) -> Result<Vec<CommandId>, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let mut statement = desk.connection.prepare_cached(statements::DELIVER_COMMAND)?;
+                let mut noted = Vec::new();
+                for id in &commands {
+                    if statement.execute(params![id.as_str(), now.as_millisecond()])? == 1 {
+                        noted.push(id.clone());
+                    }
+                }
+                Ok(noted)
+            })
+            .await
+    }
+
+    /// Ends commands whose time is over, and says which.
+    pub async fn expire_commands(&self, now: Timestamp) -> Result<Vec<(CommandId, DeviceId)>, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let mut statement = desk.connection.prepare_cached(statements::EXPIRE_COMMANDS)?;
+                let rows = statement.query_map(params![now.as_millisecond()], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+                })?;
+                let mut ended = Vec::new();
+                for row in rows {
+                    let (id, device) = row?;
+                    // What does not read as a name was not written by this manager; it is ended all the same.
+                    if let (Ok(id), Ok(device)) = (id.parse(), device.parse()) {
+                        ended.push((id, device));
+                    }
+                }
+                Ok(ended)
+            })
+            .await
+    }
+
+    /// Every command without an outcome, oldest first.
+    pub async fn open_commands(&self) -> Result<Vec<CommandRecord>, StoreError> {
+        self.readers
+            .clone()
+            .read(|connection| collect(connection, statements::OPEN_COMMANDS, [], CommandRecord::from_row))
+            .await
+    }
+
+    /// The commands of a device, newest first, those below `before`.
+    pub async fn commands(
+        &self,
+        device: DeviceId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<CommandRecord>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let before = before.unwrap_or(i64::MAX);
+                let parameters = params![device.as_str(), before, limit];
+                collect(connection, statements::COMMANDS_OF, parameters, CommandRecord::from_row)
+            })
+            .await
+    }
+}

@@ -1,0 +1,138 @@
+//! Enrolment tokens, and the devices that were let in by them.
+
+use jiff::Timestamp;
+use platen_protocol::identity::DeviceId;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{Store, StoreError, statements};
+
+/// A token that was made.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// The fingerprint of its secret.
+    pub hash: String,
+    /// The only device that it is for, if it is bound to one.
+    pub device: Option<DeviceId>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// A device that asks to be let in.
+#[derive(Debug, Clone)]
+pub struct Enrolment {
+    /// The fingerprint of the secret that it brought.
+    pub token_hash: String,
+    /// The name in its certificate request.
+    pub device: DeviceId,
+    /// The serial number of the certificate that it is to be given.
+    pub certificate_serial: String,
+    /// When that certificate ends.
+    pub certificate_expires: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Why a token does not let a device in. The token is not used up by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRefusal {
+    /// No such token was made.
+    #[error("the token is not known here: ask for a new one, made by this manager")]
+    Wrong,
+    /// It has let a device in before.
+    #[error("the token has let a device in already: ask for a new one")]
+    Used,
+    /// Its time is over.
+    #[error("the time of the token is over: ask for a new one")]
+    Expired,
+    /// It is bound to another device.
+    #[error("the token is for another device than the certificate request names")]
+    BoundToOther,
+    /// It is not bound, and the device is known.
+    #[error(
+        "a device of that name is enrolled already: ask for a token that is bound to it, or give this device another name"
+    )]
+    AlreadyEnrolled,
+}
+
+impl Store {
+    /// Keeps a new token.
+    pub async fn add_token(&self, token: NewToken) -> Result<(), StoreError> {
+        self.writer
+            .write(move |desk| {
+                desk.connection.prepare_cached(statements::ADD_TOKEN)?.execute(params![
+                    token.hash,
+                    token.device.as_ref().map(DeviceId::as_str),
+                    token.created.as_millisecond(),
+                    token.expires.as_millisecond()
+                ])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Whether the token would let the device in, without using it.
+    pub async fn check_token(
+        &self,
+        token_hash: String,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<Result<(), TokenRefusal>, StoreError> {
+        self.readers.clone().read(move |connection| check(connection, &token_hash, &device, now)).await
+    }
+
+    /// Uses the token and lets the device in, or neither.
+    pub async fn enrol(&self, enrolment: Enrolment) -> Result<Result<(), TokenRefusal>, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let Enrolment { token_hash, device, certificate_serial, certificate_expires, now } =
+                    &enrolment;
+                if let Err(refusal) = check(desk.connection, token_hash, device, *now)? {
+                    return Ok(Err(refusal));
+                }
+                desk.connection.prepare_cached(statements::USE_TOKEN)?.execute(params![
+                    token_hash,
+                    now.as_millisecond(),
+                    device.as_str()
+                ])?;
+                desk.connection.prepare_cached(statements::ENROL)?.execute(params![
+                    device.as_str(),
+                    certificate_serial,
+                    certificate_expires.as_millisecond(),
+                    now.as_millisecond()
+                ])?;
+                Ok(Ok(()))
+            })
+            .await
+    }
+}
+
+fn check(
+    connection: &Connection,
+    token_hash: &str,
+    device: &DeviceId,
+    now: Timestamp,
+) -> Result<Result<(), TokenRefusal>, StoreError> {
+    let found = connection
+        .prepare_cached(statements::TOKEN)?
+        .query_row(params![token_hash], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?))
+        })
+        .optional()?;
+    let Some((bound, expires, used)) = found else {
+        return Ok(Err(TokenRefusal::Wrong));
+    };
+    if used.is_some() {
+        return Ok(Err(TokenRefusal::Used));
+    }
+    if expires <= now.as_millisecond() {
+        return Ok(Err(TokenRefusal::Expired));
+    }
+    if let Some(bound) = bound {
+        let same = bound == device.as_str();
+        return Ok(if same { Ok(()) } else { Err(TokenRefusal::BoundToOther) });
+    }
+    let known = connection.prepare_cached(statements::DEVICE_KEY)?.exists(params![device.as_str()])?;
+    Ok(if known { Err(TokenRefusal::AlreadyEnrolled) } else { Ok(()) })
+}

@@ -1,0 +1,194 @@
+//! Lists for operators: newest first, a page at a time.
+
+use jiff::Timestamp;
+use platen_protocol::identity::DeviceId;
+use rusqlite::{Connection, Params, Row, params};
+
+use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
+use super::{Store, StoreError, statements};
+
+/// Which alerts.
+#[derive(Debug, Clone, Default)]
+pub struct AlertFilter {
+    /// Only this device's.
+    pub device: Option<DeviceId>,
+    /// Only open ones, or only cleared ones.
+    pub open: Option<bool>,
+}
+
+/// Which reports.
+#[derive(Debug, Clone, Default)]
+pub struct ReportFilter {
+    /// Only this device's.
+    pub device: Option<DeviceId>,
+}
+
+/// Which service calls.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceCallFilter {
+    /// Only this device's.
+    pub device: Option<DeviceId>,
+    /// Only those not handled, or only handled ones.
+    pub open: Option<bool>,
+}
+
+/// All rows of a statement.
+pub(super) fn collect<T>(
+    connection: &Connection,
+    statement: &str,
+    parameters: impl Params,
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let mut rows = statement.query(parameters)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// One page of a list, of all devices by one statement or of one device by another.
+struct Page {
+    statement: &'static str,
+    device: Option<DeviceId>,
+    before: Option<i64>,
+    limit: u32,
+}
+
+impl Page {
+    fn read<T>(
+        &self,
+        connection: &Connection,
+        read: fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let before = self.before.unwrap_or(i64::MAX);
+        match &self.device {
+            Some(device) => {
+                collect(connection, self.statement, params![before, self.limit, device.as_str()], read)
+            }
+            None => collect(connection, self.statement, params![before, self.limit], read),
+        }
+    }
+}
+
+impl Store {
+    /// Reports, those below `before`.
+    pub async fn reports(
+        &self,
+        filter: ReportFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<ReportRecord>, StoreError> {
+        let statement = if filter.device.is_some() { statements::REPORTS_OF } else { statements::REPORTS };
+        let page = Page { statement, device: filter.device, before, limit };
+        self.readers.clone().read(move |connection| page.read(connection, ReportRecord::from_row)).await
+    }
+
+    /// Alerts, those below `before`.
+    pub async fn alerts(
+        &self,
+        filter: AlertFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AlertRecord>, StoreError> {
+        let statement = match (filter.device.is_some(), filter.open) {
+            (false, None) => statements::ALERTS,
+            (false, Some(true)) => statements::ALERTS_OPEN,
+            (false, Some(false)) => statements::ALERTS_CLEARED,
+            (true, None) => statements::ALERTS_OF,
+            (true, Some(true)) => statements::ALERTS_OPEN_OF,
+            (true, Some(false)) => statements::ALERTS_CLEARED_OF,
+        };
+        let page = Page { statement, device: filter.device, before, limit };
+        self.readers.clone().read(move |connection| page.read(connection, AlertRecord::from_row)).await
+    }
+
+    /// Service calls, those below `before`.
+    pub async fn service_calls(
+        &self,
+        filter: ServiceCallFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<ServiceCallRecord>, StoreError> {
+        let statement = match (filter.device.is_some(), filter.open) {
+            (false, None) => statements::SERVICE_CALLS,
+            (false, Some(true)) => statements::SERVICE_CALLS_OPEN,
+            (false, Some(false)) => statements::SERVICE_CALLS_HANDLED,
+            (true, None) => statements::SERVICE_CALLS_OF,
+            (true, Some(true)) => statements::SERVICE_CALLS_OPEN_OF,
+            (true, Some(false)) => statements::SERVICE_CALLS_HANDLED_OF,
+        };
+        let page = Page { statement, device: filter.device, before, limit };
+        self.readers.clone().read(move |connection| page.read(connection, ServiceCallRecord::from_row)).await
+    }
+
+    /// Says what has become of a service call, and gives its device; `None` when there is no such call.
+    pub async fn set_service_call(
+        &self,
+        key: i64,
+        state: ServiceCallState,
+        operator: String,
+        now: Timestamp,
+    ) -> Result<Option<DeviceId>, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let mut statement = desk.connection.prepare_cached(statements::SET_SERVICE_CALL)?;
+                let mut rows = statement.query(params![key, state.word(), now.as_millisecond(), operator])?;
+                let mut device = None;
+                // To the end, for the change is made as the rows are taken.
+                while let Some(row) = rows.next()? {
+                    device = row.get::<_, String>(0)?.parse().ok();
+                }
+                Ok(device)
+            })
+            .await
+    }
+
+    /// What a device lost, newest first.
+    pub async fn gaps(&self, device: DeviceId, limit: u32) -> Result<Vec<GapRecord>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| {
+                collect(connection, statements::GAPS_OF, params![device.as_str(), limit], GapRecord::from_row)
+            })
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Grouping;
+
+    #[tokio::test]
+    async fn open_alerts_and_service_calls_are_found_without_walking_through_the_history() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("s"), Grouping::Group).unwrap();
+        for (statement, index) in
+            [(statements::ALERTS_OPEN, "alerts_open"), (statements::SERVICE_CALLS_OPEN, "service_calls_open")]
+        {
+            let plan = store
+                .readers
+                .clone()
+                .read(move |connection| {
+                    let explain = format!("EXPLAIN QUERY PLAN {statement}");
+                    let mut prepared = connection.prepare(&explain)?;
+                    if prepared.parameter_count() > 2 {
+                        prepared.raw_bind_parameter(3, "lobby")?;
+                    }
+                    prepared.raw_bind_parameter(1, i64::MAX)?;
+                    prepared.raw_bind_parameter(2, 10)?;
+                    let mut rows = prepared.raw_query();
+                    let mut plan: Vec<String> = Vec::new();
+                    while let Some(row) = rows.next()? {
+                        plan.push(row.get(3)?);
+                    }
+                    Ok(plan)
+                })
+                .await
+                .unwrap();
+            assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
+        }
+    }
+}

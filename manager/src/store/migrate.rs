@@ -1,0 +1,59 @@
+//! Brings a database to this version. Each migration is one file that is never edited once released,
+//! runs in a transaction of its own, and is recorded in `migrations` beside `user_version`.
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::{StoreError, statements};
+
+/// In order; the position is the version.
+const MIGRATIONS: &[(&str, &str)] = &[("0001_first", include_str!("migrations/0001_first.sql"))];
+
+/// Runs what has not been run yet.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    transaction.execute_batch(statements::CREATE_MIGRATIONS)?;
+    for ((name, sql), version) in MIGRATIONS.iter().zip(1_u32..).skip(found as usize) {
+        transaction.execute_batch(sql)?;
+        transaction.execute(
+            statements::RECORD_MIGRATION,
+            params![version, name, crate::clock::now().as_millisecond()],
+        )?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_changes_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        let count: u32 =
+            connection.query_row("SELECT count(*) FROM migrations", [], |row| row.get(0)).unwrap();
+        assert_eq!(count as usize, MIGRATIONS.len());
+    }
+
+    #[test]
+    fn a_database_of_a_newer_manager_is_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(migrate(&mut connection), Err(StoreError::TooNew { found: 99, .. })));
+    }
+
+    #[test]
+    fn released_migrations_are_not_edited() {
+        let fingerprints: Vec<String> =
+            MIGRATIONS.iter().map(|(_, sql)| crate::secret::fingerprint(sql.as_bytes())).collect();
+        assert_eq!(fingerprints, ["95d476e1f1c25a38c2263ffd9bb73e3ece1999e8c25f480a2d989fb7159c8a0f"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! What the manager knows for good. Nothing outside this folder speaks SQL.
+//!
+//! A [`Store`] is a handle with one async method for each thing the manager wants; another engine can
+//! stand behind the same methods, and the suite in `tests/store/` is written over the handle. Behind
+//! it now is SQLite: one thread owns the writing connection and commits what waits as one group
+//! ([`writer`]), two more connections read ([`readers`]), the tables come from frozen migrations
+//! ([`migrate`]), and every statement has its name in [`statements`].
+
+mod commands;
+mod devices;
+mod enrolment;
+mod ingest;
+mod lists;
+mod migrate;
+mod operators;
+mod readers;
+mod records;
+mod statements;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
+pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub use ingest::{Ingest, IngestRefusal, Ingested};
+pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
+pub use records::{
+    AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, GapRecord, ReportRecord,
+    ServiceCallRecord, ServiceCallState,
+};
+pub use writer::Grouping;
+
+/// How long a connection waits for another process (such as `token create`) to commit.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// Pages in the write-ahead log before SQLite folds it into the database. Larger values raise the
+/// slowest commits, and a thread of its own for it lets the log grow without end.
+const WAL_PAGES: u32 = 1000;
+/// Prepared statements that a connection keeps: more than there are.
+const STATEMENT_CACHE: usize = 64;
+
+/// Why the store could not do what was asked. None of these is the asker's fault.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The engine refused or failed.
+    #[error("the database failed: {0}")]
+    Database(#[source] Arc<rusqlite::Error>),
+    /// What is stored is not what this version writes.
+    #[error("a stored {what} cannot be read: {source}")]
+    Unreadable {
+        /// What was being read.
+        what: &'static str,
+        /// Why it cannot be.
+        source: Arc<serde_json::Error>,
+    },
+    /// A stored time is outside what can be shown.
+    #[error("a stored time cannot be read: {0}")]
+    Time(#[source] Arc<jiff::Error>),
+    /// A stored word is not one that this version writes.
+    #[error("a stored {what} is {word:?}, which this version does not know")]
+    Word {
+        /// What was being read.
+        what: &'static str,
+        /// What stood there.
+        word: String,
+    },
+    /// The database was written by a newer manager.
+    #[error(
+        "the database is of version {found} and this manager knows {known}: install the newer manager again, or restore the backup made before it"
+    )]
+    TooNew {
+        /// The version in the file.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// The database's files cannot be made or protected.
+    #[error("the database's directory cannot be used: {0}")]
+    Directory(#[source] Arc<std::io::Error>),
+    /// The store has been closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+/// The handle; clones share one store.
+#[derive(Clone)]
+pub struct Store {
+    writer: writer::Writer,
+    readers: Arc<readers::Readers>,
+}
+
+impl Store {
+    /// Opens the database, makes it when there is none, and brings it to this version.
+    pub fn open(path: &Path, grouping: Grouping) -> Result<Self, StoreError> {
+        create_private(path)?;
+        let mut connection = connect(path)?;
+        migrate::migrate(&mut connection)?;
+        let readers = readers::Readers::open(|| connect(path))?;
+        Ok(Self { writer: writer::Writer::start(connection, grouping), readers: Arc::new(readers) })
+    }
+
+    /// Commits what waits and ends the writer; what is asked afterwards is refused.
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+/// The database holds password hashes: it is its owner's alone from the first byte.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|error| StoreError::Directory(Arc::new(error)))
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL beats NORMAL here: waiting for the disk is what makes the groups large.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    Ok(connection)
+}
+
+fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|source| StoreError::Unreadable { what, source: Arc::new(source) })
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Unreadable { what, source: Arc::new(source) })
+}
+
+fn to_time(milliseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(milliseconds).map_err(|error| StoreError::Time(Arc::new(error)))
+}
+
+/// SQLite's integers end at 2^63; the ingest rules refuse larger sequences before they come here.
+fn to_integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn from_integer(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,114 @@
+//! Operators, their sessions and their tokens; of each secret only a hash.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{Store, StoreError, statements};
+
+impl Store {
+    /// Adds an operator, or gives a known one another password; that ends the sessions of the old one.
+    pub async fn set_operator(
+        &self,
+        name: String,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |desk| {
+                desk.connection.prepare_cached(statements::ADD_OPERATOR)?.execute(params![
+                    name,
+                    password_hash,
+                    now.as_millisecond()
+                ])?;
+                desk.connection.prepare_cached(statements::END_SESSIONS_OF)?.execute(params![name])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The hash of an operator's password.
+    pub async fn password_hash(&self, name: String) -> Result<Option<String>, StoreError> {
+        self.look_up_text(statements::PASSWORD, name, None).await
+    }
+
+    /// Keeps a bearer token; `false` when there is no such operator.
+    pub async fn add_operator_token(
+        &self,
+        hash: String,
+        operator: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let mut statement = desk.connection.prepare_cached(statements::ADD_OPERATOR_TOKEN)?;
+                Ok(statement.execute(params![hash, operator, now.as_millisecond()])? == 1)
+            })
+            .await
+    }
+
+    /// Whose bearer token it is.
+    pub async fn operator_of_token(&self, hash: String) -> Result<Option<String>, StoreError> {
+        self.look_up_text(statements::OPERATOR_OF_TOKEN, hash, None).await
+    }
+
+    /// Begins a session, and forgets those that are over.
+    pub async fn add_session(
+        &self,
+        hash: String,
+        operator: String,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |desk| {
+                let now = now.as_millisecond();
+                desk.connection.prepare_cached(statements::DROP_OLD_SESSIONS)?.execute(params![now])?;
+                desk.connection.prepare_cached(statements::ADD_SESSION)?.execute(params![
+                    hash,
+                    operator,
+                    now,
+                    expires.as_millisecond()
+                ])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Whose session it is, if its time is not over.
+    pub async fn operator_of_session(
+        &self,
+        hash: String,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        self.look_up_text(statements::OPERATOR_OF_SESSION, hash, Some(now)).await
+    }
+
+    /// Ends a session.
+    pub async fn end_session(&self, hash: String) -> Result<(), StoreError> {
+        self.writer
+            .write(move |desk| {
+                desk.connection.prepare_cached(statements::END_SESSION)?.execute(params![hash])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn look_up_text(
+        &self,
+        statement: &'static str,
+        key: String,
+        now: Option<Timestamp>,
+    ) -> Result<Option<String>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(statement)?;
+                let found = match now {
+                    Some(now) => statement.query_row(params![key, now.as_millisecond()], |row| row.get(0)),
+                    None => statement.query_row(params![key], |row| row.get(0)),
+                };
+                Ok(found.optional()?)
+            })
+            .await
+    }
+}

@@ -1,0 +1,325 @@
+//! What the store hands out: rows with their texts read and their times dated.
+
+use jiff::Timestamp;
+use platen_protocol::alert::Alert;
+use platen_protocol::device_to_manager::{EnteredBy, OutcomeResult, Report};
+use platen_protocol::identity::{AlertId, CommandId, DeviceId, Epoch};
+use platen_protocol::manager_to_device::{Action, Command};
+use platen_protocol::readings::Readings;
+use platen_protocol::stamp::Stamp;
+use rusqlite::Row;
+use serde::{Deserialize, Serialize};
+
+use super::{StoreError, from_integer, from_json, to_time};
+
+/// One device, as it was last heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRecord {
+    /// Its name.
+    pub id: DeviceId,
+    /// The serial number of the certificate that it was given last, in hexadecimal digits.
+    pub certificate_serial: String,
+    /// When that certificate ends.
+    pub certificate_expires: Timestamp,
+    /// When it was given.
+    pub enrolled: Timestamp,
+    /// What printer it is in, once it has said so.
+    pub model: Option<String>,
+    /// What agent it runs, once it has said so.
+    pub agent_version: Option<String>,
+    /// Whether its last report came from a simulated board.
+    pub simulated: bool,
+    /// The latest readings.
+    pub readings: Option<Readings>,
+    /// When they were taken, by the device's clock.
+    pub readings_taken: Option<Stamp>,
+    /// When they came in.
+    pub readings_received: Option<Timestamp>,
+    /// The last contact that has been flushed.
+    pub last_contact: Option<Timestamp>,
+    /// Where that came from.
+    pub remote: Option<String>,
+}
+
+/// A contact that is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactRecord {
+    /// Whose.
+    pub device: DeviceId,
+    /// When.
+    pub last_contact: Timestamp,
+    /// From which address.
+    pub remote: String,
+}
+
+/// One report, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportRecord {
+    /// Its place in the list.
+    pub key: i64,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// Of which life of the outbox.
+    pub epoch: Epoch,
+    /// When it came in.
+    pub received: Timestamp,
+    /// What it says.
+    pub report: Report,
+}
+
+/// One alert, open or cleared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRecord {
+    /// Its place in the list.
+    pub key: i64,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// When the report of it came in.
+    pub raised: Timestamp,
+    /// When the report of its end came in.
+    pub cleared: Option<Timestamp>,
+    /// Why it is held to have ended.
+    pub cleared_because: Option<String>,
+    /// Whether it came from a simulated board.
+    pub simulated: bool,
+    /// The condition.
+    pub alert: Alert,
+}
+
+/// What has become of a service call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceCallState {
+    /// Nobody has looked at it.
+    New,
+    /// An operator has seen it.
+    Seen,
+    /// It is done with.
+    Handled,
+}
+
+impl ServiceCallState {
+    /// The word on the wire and in the store.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Seen => "seen",
+            Self::Handled => "handled",
+        }
+    }
+}
+
+/// One service call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceCallRecord {
+    /// Its place in the list, and its name.
+    pub key: i64,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// When it came in.
+    pub received: Timestamp,
+    /// Whether it came from a simulated board.
+    pub simulated: bool,
+    /// Where the person entered it.
+    pub entered_by: EnteredBy,
+    /// What the person wrote.
+    pub message: Option<String>,
+    /// What has become of it.
+    pub state: ServiceCallState,
+    /// When that changed.
+    pub changed: Option<Timestamp>,
+    /// Which operator changed it.
+    pub changed_by: Option<String>,
+}
+
+/// Where a command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandState {
+    /// Not handed to the device yet.
+    Waiting,
+    /// Handed to the device; its outcome is not in.
+    Delivered,
+    /// Carried out.
+    Done,
+    /// Tried, and failed.
+    Failed,
+    /// Not a thing that the device does.
+    Refused,
+    /// Its time ended first.
+    Expired,
+}
+
+impl CommandState {
+    /// The end that a device reports.
+    pub const fn of(result: &OutcomeResult) -> Self {
+        match result {
+            OutcomeResult::Done => Self::Done,
+            OutcomeResult::Failed { .. } => Self::Failed,
+            OutcomeResult::Refused { .. } => Self::Refused,
+            OutcomeResult::Expired => Self::Expired,
+        }
+    }
+
+    /// The word on the wire and in the store.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// One command, with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// Its place in the list.
+    pub key: i64,
+    /// For which device.
+    pub device: DeviceId,
+    /// As the device is told it.
+    pub command: Command,
+    /// Which operator asked.
+    pub issued_by: String,
+    /// Where it is.
+    pub state: CommandState,
+    /// When it was first handed to the device.
+    pub delivered: Option<Timestamp>,
+    /// When its end came in.
+    pub finished: Option<Timestamp>,
+    /// Why it failed or was refused.
+    pub reason: Option<String>,
+}
+
+/// Sequences that a device lost before it could hand them in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct GapRecord {
+    /// Of which life of the outbox.
+    pub epoch: Epoch,
+    /// The first that is lost.
+    pub first: u64,
+    /// The last that is lost.
+    pub last: u64,
+    /// When that was noticed.
+    pub recorded: Timestamp,
+}
+
+fn word<T: serde::de::DeserializeOwned>(what: &'static str, word: String) -> Result<T, StoreError> {
+    let value = serde_json::Value::String(word.clone());
+    serde_json::from_value(value).or(Err(StoreError::Word { what, word }))
+}
+
+fn id<T: TryFrom<String>>(what: &'static str, text: String) -> Result<T, StoreError> {
+    T::try_from(text.clone()).or(Err(StoreError::Word { what, word: text }))
+}
+
+fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
+    to_time(row.get(column)?)
+}
+
+fn time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
+    row.get::<_, Option<i64>>(column)?.map(to_time).transpose()
+}
+
+impl DeviceRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let readings: Option<String> = row.get(8)?;
+        let taken: Option<String> = row.get(9)?;
+        Ok(Self {
+            id: id("device", row.get(1)?)?,
+            certificate_serial: row.get(2)?,
+            certificate_expires: time(row, 3)?,
+            enrolled: time(row, 4)?,
+            model: row.get(5)?,
+            agent_version: row.get(6)?,
+            simulated: row.get(7)?,
+            readings: readings.map(|text| from_json("readings", &text)).transpose()?,
+            readings_taken: taken.map(|text| from_json("stamp", &text)).transpose()?,
+            readings_received: time_if_any(row, 10)?,
+            last_contact: time_if_any(row, 11)?,
+            remote: row.get(12)?,
+        })
+    }
+}
+
+impl ReportRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let body: String = row.get(4)?;
+        Ok(Self {
+            key: row.get(0)?,
+            device: id("device", row.get(1)?)?,
+            epoch: id("epoch", row.get(2)?)?,
+            received: time(row, 3)?,
+            report: from_json("report", &body)?,
+        })
+    }
+}
+
+impl AlertRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let body: String = row.get(6)?;
+        Ok(Self {
+            key: row.get(0)?,
+            device: id("device", row.get(1)?)?,
+            raised: time(row, 2)?,
+            cleared: time_if_any(row, 3)?,
+            cleared_because: row.get(4)?,
+            simulated: row.get(5)?,
+            alert: from_json("alert", &body)?,
+        })
+    }
+
+    /// The name that the device gave it.
+    pub fn id(&self) -> &AlertId {
+        &self.alert.id
+    }
+}
+
+impl ServiceCallRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            key: row.get(0)?,
+            device: id("device", row.get(1)?)?,
+            received: time(row, 2)?,
+            simulated: row.get(3)?,
+            entered_by: word("place of entry", row.get(4)?)?,
+            message: row.get(5)?,
+            state: word("state of a service call", row.get(6)?)?,
+            changed: time_if_any(row, 7)?,
+            changed_by: row.get(8)?,
+        })
+    }
+}
+
+impl CommandRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let command: CommandId = id("command", row.get(1)?)?;
+        let action: String = row.get(3)?;
+        let action: Action = from_json("action", &action)?;
+        Ok(Self {
+            key: row.get(0)?,
+            device: id("device", row.get(2)?)?,
+            command: Command { id: command, issued: time(row, 4)?, expires: time(row, 6)?, action },
+            issued_by: row.get(5)?,
+            state: word("state of a command", row.get(7)?)?,
+            delivered: time_if_any(row, 8)?,
+            finished: time_if_any(row, 9)?,
+            reason: row.get(10)?,
+        })
+    }
+}
+
+impl GapRecord {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            epoch: id("epoch", row.get(1)?)?,
+            first: from_integer(row.get(2)?),
+            last: from_integer(row.get(3)?),
+            recorded: time(row, 4)?,
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! Every statement, by name. Plain SQL, so that one text can serve another engine where it can.
+
+pub(super) const CREATE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, run INTEGER NOT NULL) STRICT";
+pub(super) const RECORD_MIGRATION: &str = "INSERT INTO migrations (version, name, run) VALUES (?1, ?2, ?3)";
+
+// Ingest.
+pub(super) const DEVICE_KEY: &str = "SELECT key FROM devices WHERE id = ?1";
+pub(super) const EPOCH: &str = "SELECT key, acknowledged FROM epochs WHERE device = ?1 AND epoch = ?2";
+pub(super) const BEGIN_EPOCH: &str =
+    "INSERT INTO epochs (device, epoch, acknowledged, begun) VALUES (?1, ?2, 0, ?3) RETURNING key";
+pub(super) const ACKNOWLEDGE: &str = "UPDATE epochs SET acknowledged = ?2 WHERE key = ?1";
+pub(super) const ADD_REPORT: &str =
+    "INSERT INTO reports (device, epoch, sequence, kind, received, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+pub(super) const REPORT_BODY: &str = "SELECT body FROM reports WHERE epoch = ?1 AND sequence = ?2";
+pub(super) const ADD_GAP: &str =
+    "INSERT INTO gaps (device, epoch, first, last, recorded) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(super) const SET_STARTED: &str = "UPDATE devices SET model = ?2, agent_version = ?3 WHERE key = ?1";
+pub(super) const SET_READINGS: &str = "UPDATE devices SET simulated = ?2, readings = ?3, readings_taken = ?4, readings_received = ?5 WHERE key = ?1";
+pub(super) const READINGS: &str = "SELECT readings FROM devices WHERE key = ?1";
+pub(super) const MERGE_READINGS: &str = "UPDATE devices SET readings = ?2 WHERE key = ?1";
+pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (device, id, raised, simulated, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (device, id) DO NOTHING";
+pub(super) const CLEAR_ALERT: &str = "UPDATE alerts SET cleared = ?3, cleared_because = ?4 WHERE device = ?1 AND id = ?2 AND cleared IS NULL RETURNING body";
+pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
+pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, report, received, simulated, entered_by, message, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'new')";
+pub(super) const ADD_NOTICE: &str = "INSERT INTO notices (origin, device, kind, written, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (origin) DO NOTHING";
+pub(super) const FINISH_COMMAND: &str = "UPDATE commands SET state = ?3, finished = ?4, reason = ?5 \
+     WHERE device = ?1 AND id = ?2 AND state IN ('waiting', 'delivered')";
+
+// Devices and contact.
+pub(super) const DEVICES: &str = "SELECT key, id, certificate_serial, certificate_expires, enrolled, model, agent_version, \
+     simulated, readings, readings_taken, readings_received, last_contact, remote FROM devices \
+     WHERE id > ?1 ORDER BY id LIMIT ?2";
+pub(super) const DEVICE: &str = "SELECT key, id, certificate_serial, certificate_expires, enrolled, model, agent_version, \
+     simulated, readings, readings_taken, readings_received, last_contact, remote FROM devices WHERE id = ?1";
+pub(super) const SET_CONTACT: &str = "UPDATE devices SET last_contact = ?2, remote = ?3 WHERE id = ?1";
+
+// Enrolment.
+pub(super) const ADD_TOKEN: &str =
+    "INSERT INTO enrolment_tokens (hash, device, created, expires) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const TOKEN: &str = "SELECT device, expires, used FROM enrolment_tokens WHERE hash = ?1";
+pub(super) const USE_TOKEN: &str = "UPDATE enrolment_tokens SET used = ?2, used_by = ?3 WHERE hash = ?1";
+pub(super) const ENROL: &str = "INSERT INTO devices (id, certificate_serial, certificate_expires, enrolled) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (id) DO UPDATE SET certificate_serial = excluded.certificate_serial, \
+     certificate_expires = excluded.certificate_expires, enrolled = excluded.enrolled";
+
+// Commands.
+pub(super) const ADD_COMMAND: &str = "INSERT INTO commands (id, device, action, issued, issued_by, expires, state) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting')";
+pub(super) const OPEN_COMMANDS_OF: &str =
+    "SELECT count(*) FROM commands WHERE device = ?1 AND state IN ('waiting', 'delivered')";
+pub(super) const DELIVER_COMMAND: &str =
+    "UPDATE commands SET state = 'delivered', delivered = ?2 WHERE id = ?1 AND state = 'waiting'";
+pub(super) const EXPIRE_COMMANDS: &str = "UPDATE commands SET state = 'expired', finished = ?1 \
+     WHERE state IN ('waiting', 'delivered') AND expires <= ?1 \
+     RETURNING id, (SELECT id FROM devices WHERE key = device)";
+pub(super) const OPEN_COMMANDS: &str = "SELECT c.key, c.id, d.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
+     c.delivered, c.finished, c.reason FROM commands c JOIN devices d ON d.key = c.device \
+     WHERE c.state IN ('waiting', 'delivered') ORDER BY c.key";
+pub(super) const COMMANDS_OF: &str = "SELECT c.key, c.id, d.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
+     c.delivered, c.finished, c.reason FROM commands c JOIN devices d ON d.key = c.device \
+     WHERE d.id = ?1 AND c.key < ?2 ORDER BY c.key DESC LIMIT ?3";
+
+// Lists: newest first, below a key.
+pub(super) const REPORTS: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
+     JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch \
+     WHERE r.key < ?1 ORDER BY r.key DESC LIMIT ?2";
+pub(super) const REPORTS_OF: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
+     JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch \
+     WHERE r.key < ?1 AND r.device = (SELECT key FROM devices WHERE id = ?3) ORDER BY r.key DESC LIMIT ?2";
+/// Alerts under a condition. Each condition is a statement of its own, so that the open ones are found by
+/// their small index however long the history is.
+macro_rules! alerts {
+    ($condition:literal) => {
+        concat!(
+            "SELECT a.key, d.id, a.raised, a.cleared, a.cleared_because, a.simulated, a.body FROM alerts a \
+             JOIN devices d ON d.key = a.device WHERE ",
+            $condition,
+            " ORDER BY a.key DESC LIMIT ?2"
+        )
+    };
+}
+pub(super) const ALERTS: &str = alerts!("a.key < ?1");
+pub(super) const ALERTS_OPEN: &str = alerts!("a.key < ?1 AND a.cleared IS NULL");
+pub(super) const ALERTS_CLEARED: &str = alerts!("a.key < ?1 AND a.cleared IS NOT NULL");
+pub(super) const ALERTS_OF: &str =
+    alerts!("a.key < ?1 AND a.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const ALERTS_OPEN_OF: &str =
+    alerts!("a.key < ?1 AND a.cleared IS NULL AND a.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const ALERTS_CLEARED_OF: &str =
+    alerts!("a.key < ?1 AND a.cleared IS NOT NULL AND a.device = (SELECT key FROM devices WHERE id = ?3)");
+
+/// Service calls under a condition, for the same reason.
+macro_rules! service_calls {
+    ($condition:literal) => {
+        concat!(
+            "SELECT s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, s.changed, s.changed_by \
+             FROM service_calls s JOIN devices d ON d.key = s.device WHERE ",
+            $condition,
+            " ORDER BY s.key DESC LIMIT ?2"
+        )
+    };
+}
+pub(super) const SERVICE_CALLS: &str = service_calls!("s.key < ?1");
+pub(super) const SERVICE_CALLS_OPEN: &str = service_calls!("s.key < ?1 AND s.handled IS NULL");
+pub(super) const SERVICE_CALLS_HANDLED: &str = service_calls!("s.key < ?1 AND s.handled IS NOT NULL");
+pub(super) const SERVICE_CALLS_OF: &str =
+    service_calls!("s.key < ?1 AND s.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const SERVICE_CALLS_OPEN_OF: &str =
+    service_calls!("s.key < ?1 AND s.handled IS NULL AND s.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const SERVICE_CALLS_HANDLED_OF: &str = service_calls!(
+    "s.key < ?1 AND s.handled IS NOT NULL AND s.device = (SELECT key FROM devices WHERE id = ?3)"
+);
+pub(super) const SET_SERVICE_CALL: &str = "UPDATE service_calls SET state = ?2, changed = ?3, changed_by = ?4, \
+     handled = CASE WHEN ?2 = 'handled' THEN ?3 END WHERE key = ?1 \
+     RETURNING (SELECT id FROM devices WHERE key = device)";
+pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded FROM gaps g JOIN epochs e ON e.key = g.epoch \
+     WHERE g.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY g.key DESC LIMIT ?2";
+
+// Operators.
+pub(super) const ADD_OPERATOR: &str = "INSERT INTO operators (name, password, created) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (name) DO UPDATE SET password = excluded.password";
+pub(super) const PASSWORD: &str = "SELECT password FROM operators WHERE name = ?1";
+pub(super) const ADD_OPERATOR_TOKEN: &str = "INSERT INTO operator_tokens (hash, operator, created) SELECT ?1, name, ?3 FROM operators WHERE name = ?2";
+pub(super) const OPERATOR_OF_TOKEN: &str = "SELECT operator FROM operator_tokens WHERE hash = ?1";
+pub(super) const ADD_SESSION: &str =
+    "INSERT INTO sessions (hash, operator, created, expires) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const OPERATOR_OF_SESSION: &str = "SELECT operator FROM sessions WHERE hash = ?1 AND expires > ?2";
+pub(super) const END_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1";
+pub(super) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE operator = ?1";
+pub(super) const DROP_OLD_SESSIONS: &str = "DELETE FROM sessions WHERE expires <= ?1";

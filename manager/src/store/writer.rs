@@ -1,0 +1,191 @@
+//! The one thread that writes. It takes what waits, does it in one transaction, commits, and only then
+//! tells those who asked: a hundred reports cost one wait for the disk.
+//!
+//! A piece of work decides before it writes: what it refuses, it refuses without having changed
+//! anything. So only an error of the engine undoes a group; each piece is then tried alone, and one
+//! that cannot be done does not take the others with it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use platen_protocol::identity::{DeviceId, Epoch};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::StoreError;
+
+/// Pieces of work that may wait. Above it, who asks waits.
+const QUEUE: usize = 4096;
+/// The most that is committed at once: bounds the wait of the first.
+const MAX_GROUP: usize = 1024;
+/// Devices whose place in their epoch is remembered, so that a report needs no look-up.
+const MAX_REMEMBERED: usize = 100_000;
+
+/// Whether what waits is committed together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// As it should be.
+    Group,
+    /// A transaction for each piece: for benchmarks, to show what the groups are worth.
+    Single,
+}
+
+/// Where a device is in its outbox's life.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) device: i64,
+    pub(super) epoch: Option<(Epoch, i64, u64)>,
+}
+
+/// What the work works with.
+pub(super) struct Desk<'a> {
+    pub(super) connection: &'a Connection,
+    /// Only this thread writes epochs, so what it remembers stays true until a group is undone.
+    pub(super) places: &'a mut HashMap<DeviceId, Place>,
+}
+
+trait Work: Send {
+    fn attempt(&mut self, desk: &mut Desk<'_>) -> Result<(), StoreError>;
+    fn settle(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Piece<F, T> {
+    act: F,
+    outcome: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Work for Piece<F, T>
+where
+    F: FnMut(&mut Desk<'_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn attempt(&mut self, desk: &mut Desk<'_>) -> Result<(), StoreError> {
+        self.outcome = Some((self.act)(desk)?);
+        Ok(())
+    }
+
+    fn settle(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { outcome, reply, .. } = *self;
+        // Whoever asked may have gone; what is committed is committed.
+        let _ = reply.send(committed.and_then(|()| outcome.ok_or(StoreError::Closed)));
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Option<Box<dyn Work>>>,
+    /// Resolves when the thread has ended; behind a lock because several may ask for the end.
+    ended: Arc<Mutex<oneshot::Receiver<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, grouping: Grouping) -> Self {
+        let (queue, work) = mpsc::channel(QUEUE);
+        let (end, ended) = oneshot::channel();
+        let most = match grouping {
+            Grouping::Group => MAX_GROUP,
+            Grouping::Single => 1,
+        };
+        std::thread::spawn(move || {
+            run(connection, work, most);
+            let _ = end.send(());
+        });
+        Self { queue, ended: Arc::new(Mutex::new(ended)) }
+    }
+
+    pub(super) async fn write<F, T>(&self, act: F) -> Result<T, StoreError>
+    where
+        F: FnMut(&mut Desk<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, outcome) = oneshot::channel();
+        let piece = Box::new(Piece { act, outcome: None, reply });
+        if self.queue.send(Some(piece)).await.is_err() {
+            return Err(StoreError::Closed);
+        }
+        outcome.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    pub(super) async fn close(&self) {
+        let _ = self.queue.send(None).await;
+        let mut ended = self.ended.lock().await;
+        if !ended.is_terminated() {
+            let _ = (&mut *ended).await;
+        }
+    }
+}
+
+fn run(mut connection: Connection, mut work: mpsc::Receiver<Option<Box<dyn Work>>>, most: usize) {
+    let mut places = HashMap::new();
+    let mut open = true;
+    while open && let Some(first) = work.blocking_recv() {
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(piece) = next {
+            let Some(piece) = piece else {
+                open = false;
+                break;
+            };
+            group.push(piece);
+            next = if group.len() < most { work.try_recv().ok() } else { None };
+        }
+        commit_group(&mut connection, &mut places, group);
+    }
+}
+
+fn commit_group(
+    connection: &mut Connection,
+    places: &mut HashMap<DeviceId, Place>,
+    mut group: Vec<Box<dyn Work>>,
+) {
+    if group.is_empty() {
+        return;
+    }
+    match attempt(connection, places, &mut group) {
+        Err(error) if group.len() > 1 => {
+            tracing::warn!(pieces = group.len(), %error, "a group was undone; each piece is tried alone");
+            for piece in group {
+                let mut alone = vec![piece];
+                let result = attempt(connection, places, &mut alone);
+                settle(alone, &result);
+            }
+        }
+        result => settle(group, &result),
+    }
+}
+
+fn settle(pieces: Vec<Box<dyn Work>>, result: &Result<(), StoreError>) {
+    for piece in pieces {
+        piece.settle(result.clone());
+    }
+}
+
+fn attempt(
+    connection: &mut Connection,
+    places: &mut HashMap<DeviceId, Place>,
+    group: &mut [Box<dyn Work>],
+) -> Result<(), StoreError> {
+    if places.len() > MAX_REMEMBERED {
+        places.clear();
+    }
+    let result = transact(connection, places, group);
+    if result.is_err() {
+        places.clear();
+    }
+    result
+}
+
+fn transact(
+    connection: &mut Connection,
+    places: &mut HashMap<DeviceId, Place>,
+    group: &mut [Box<dyn Work>],
+) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut desk = Desk { connection: &transaction, places };
+    for piece in group.iter_mut() {
+        piece.attempt(&mut desk)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}

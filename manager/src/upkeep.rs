@@ -1,0 +1,131 @@
+//! What is done at intervals, and what is written behind the answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use platen_protocol::identity::{CommandId, DeviceId};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::ca::Ca;
+use crate::clock;
+use crate::config::Config;
+use crate::device::mailbox::Mailbox;
+use crate::device::roster::Roster;
+use crate::inform::{Event, Informer};
+use crate::stop::Stop;
+use crate::store::{CommandState, Store, StoreError};
+use crate::tls::{self, Current};
+
+/// Contacts go to the store this often, and at the end.
+const FLUSH_EVERY: Duration = Duration::from_secs(60);
+/// How often silence and the ends of commands are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often the server's certificate is looked at.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// First deliveries that are noted at once.
+const DELIVERIES_AT_ONCE: usize = 256;
+
+/// What upkeep works with.
+pub(crate) struct Upkeep {
+    pub(crate) store: Store,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) informer: Arc<Informer>,
+    pub(crate) ca: Arc<Ca>,
+    pub(crate) certificate: Arc<Current>,
+    pub(crate) config: Config,
+}
+
+impl Upkeep {
+    /// Writes the contacts that are only in memory.
+    pub(crate) async fn flush_contacts(&self) -> Result<(), StoreError> {
+        let contacts = self.roster.take_unflushed();
+        if contacts.is_empty() { Ok(()) } else { self.store.keep_contacts(contacts).await }
+    }
+
+    /// Tells of devices that fell silent, and ends commands whose time is over.
+    async fn sweep(&self) {
+        let now = clock::now();
+        for device in self.roster.sweep(now) {
+            tracing::info!(%device, "a device is silent");
+            let contact = Some(self.roster.contact(&device, now).state);
+            self.informer.publish(Event { contact, ..Event::new("contact", device, now) });
+        }
+        if !self.mailbox.any_expired(now) {
+            return;
+        }
+        match self.store.expire_commands(now).await {
+            Ok(expired) => {
+                for (id, device) in expired {
+                    self.mailbox.remove(&device, &id);
+                    self.informer.publish(Event::of_command(device, id, CommandState::Expired, now));
+                }
+            }
+            Err(error) => tracing::error!(%error, "commands could not be ended"),
+        }
+    }
+
+    fn renew_certificate(&self) {
+        let made = self.ca.server(&self.config.state_directory, &self.config.names, clock::now());
+        match made.map(|files| files.certified(&tls::provider())) {
+            Ok(Ok(certificate)) => self.certificate.replace(certificate),
+            Ok(Err(error)) => tracing::error!(%error, "the server's certificate cannot be used"),
+            Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
+        }
+    }
+}
+
+/// Until the manager stops.
+pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
+    let every = |period| {
+        let mut interval = tokio::time::interval_at(Instant::now() + period, period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval
+    };
+    let (mut flush, mut sweep, mut certificate) =
+        (every(FLUSH_EVERY), every(SWEEP_EVERY), every(CERTIFICATE_EVERY));
+    loop {
+        tokio::select! {
+            () = stop.wait() => return,
+            _ = flush.tick() => {
+                if let Err(error) = upkeep.flush_contacts().await {
+                    tracing::error!(%error, "contacts could not be kept");
+                }
+            }
+            _ = sweep.tick() => upkeep.sweep().await,
+            _ = certificate.tick() => upkeep.renew_certificate(),
+        }
+    }
+}
+
+/// Notes first deliveries behind the replies that made them, so that no reply waits for the disk twice.
+pub(crate) async fn note_deliveries(
+    upkeep: Arc<Upkeep>,
+    mut delivered: mpsc::Receiver<(DeviceId, CommandId)>,
+    mut stop: Stop,
+) {
+    let mut some = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            count = delivered.recv_many(&mut some, DELIVERIES_AT_ONCE) => {
+                if count == 0 {
+                    return;
+                }
+            }
+            () = stop.wait() => return,
+        }
+        let now = clock::now();
+        let ids = some.iter().map(|(_, id)| id.clone()).collect();
+        match upkeep.store.note_delivered(ids, now).await {
+            Ok(noted) => {
+                for (device, id) in some.drain(..).filter(|(_, id)| noted.contains(id)) {
+                    upkeep.informer.publish(Event::of_command(device, id, CommandState::Delivered, now));
+                }
+            }
+            Err(error) => tracing::error!(%error, "deliveries could not be noted"),
+        }
+        some.clear();
+    }
+}

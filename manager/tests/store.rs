@@ -1,0 +1,208 @@
+//! The suite of the store, written over its handle: another engine runs the same functions.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the suite's functions stand outside #[test], and a test may panic"
+)]
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use platen_manager::store::{
+    AlertFilter, CommandState, Enrolment, Grouping, Ingest, IngestRefusal, Ingested, NewToken, ReportFilter,
+    ServiceCallFilter, Store, TokenRefusal,
+};
+use platen_protocol::device_to_manager::ReportBatch;
+use platen_protocol::identity::DeviceId;
+use platen_protocol::manager_to_device::{Action, Command};
+use serde_json::{Value, json};
+
+#[path = "house/messages.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the other tests")]
+mod messages;
+use messages::{batch, batch_of, done, service_call, toner_low, utilisation};
+
+const NOW: &str = "2026-11-22T10:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn device() -> DeviceId {
+    "lobby".parse().unwrap()
+}
+
+async fn let_in(store: &Store, device: &DeviceId) {
+    let hash = format!("hash-of-{device}");
+    let expires = now() + SignedDuration::from_hours(1);
+    let token = NewToken { hash: hash.clone(), device: None, created: now(), expires };
+    store.add_token(token).await.unwrap();
+    store.enrol(enrolment(&hash, device)).await.unwrap().unwrap();
+}
+
+fn enrolment(hash: &str, device: &DeviceId) -> Enrolment {
+    Enrolment {
+        token_hash: hash.to_owned(),
+        device: device.clone(),
+        certificate_serial: "40aa".to_owned(),
+        certificate_expires: now() + SignedDuration::from_hours(24),
+        now: now(),
+    }
+}
+
+async fn ingest(store: &Store, device: &DeviceId, batch: Value) -> Result<Ingested, IngestRefusal> {
+    let batch: ReportBatch = serde_json::from_value(batch).unwrap();
+    store.ingest(Ingest { device: device.clone(), batch: Arc::new(batch), received: now() }).await.unwrap()
+}
+
+mod suite {
+    use super::*;
+
+    pub(super) async fn reports_are_stored_once_and_in_order(store: Store) {
+        let_in(&store, &device()).await;
+        let first = ingest(&store, &device(), batch(1, &[utilisation(50), utilisation(49)])).await.unwrap();
+        assert_eq!((first.acknowledged, first.new), (2, 0..2));
+        let again = ingest(&store, &device(), batch(1, &[utilisation(50), utilisation(49)])).await.unwrap();
+        assert_eq!((again.acknowledged, again.new.len()), (2, 0));
+        let ahead = ingest(&store, &device(), batch_of(3, 5, &[utilisation(1)])).await.unwrap();
+        assert_eq!((ahead.acknowledged, ahead.new.len()), (2, 0));
+        let lost = ingest(&store, &device(), batch(5, &[utilisation(40)])).await.unwrap();
+        assert_eq!((lost.acknowledged, lost.gap), (5, Some((3, 4))));
+        let stored = store.reports(ReportFilter::default(), None, 10).await.unwrap();
+        assert_eq!(stored.iter().map(|one| one.report.sequence).collect::<Vec<_>>(), [5, 2, 1]);
+        assert_eq!(store.gaps(device(), 10).await.unwrap().len(), 1);
+        let record = store.device(device()).await.unwrap().unwrap();
+        assert_eq!(record.readings.unwrap().supplies[0].percent(), Some(40));
+    }
+
+    pub(super) async fn a_conflict_stores_nothing_of_the_batch(store: Store) {
+        let_in(&store, &device()).await;
+        ingest(&store, &device(), batch(1, &[utilisation(50)])).await.unwrap();
+        let refused = ingest(&store, &device(), batch(1, &[utilisation(9), service_call("x")])).await;
+        assert_eq!(refused, Err(IngestRefusal::Conflict { sequence: 1 }));
+        assert_eq!(store.reports(ReportFilter::default(), None, 10).await.unwrap().len(), 1);
+        assert!(store.service_calls(ServiceCallFilter::default(), None, 10).await.unwrap().is_empty());
+    }
+
+    pub(super) async fn a_new_epoch_counts_from_one_again(store: Store) {
+        let_in(&store, &device()).await;
+        ingest(&store, &device(), batch(1, &[utilisation(50), utilisation(49)])).await.unwrap();
+        let mut second = batch(1, &[utilisation(48)]);
+        second["epoch"] = json!("e2");
+        assert_eq!(ingest(&store, &device(), second).await.unwrap().acknowledged, 1);
+        assert_eq!(store.reports(ReportFilter::default(), None, 10).await.unwrap().len(), 3);
+    }
+
+    pub(super) async fn who_is_not_let_in_stores_nothing(store: Store) {
+        let refused = ingest(&store, &device(), batch(1, &[utilisation(50)])).await;
+        assert_eq!(refused, Err(IngestRefusal::UnknownDevice));
+    }
+
+    pub(super) async fn many_devices_at_once_are_all_stored(store: Store) {
+        let devices: Vec<DeviceId> = (0..40).map(|number| format!("d{number}").parse().unwrap()).collect();
+        let mut tasks = tokio::task::JoinSet::new();
+        for device in devices.clone() {
+            let store = store.clone();
+            tasks.spawn(async move {
+                let_in(&store, &device).await;
+                for sequence in 1..=5 {
+                    let bodies = [toner_low(&format!("a{sequence}"))];
+                    ingest(&store, &device, batch(sequence, &bodies)).await.unwrap();
+                }
+                // One among them that is refused takes none with it.
+                ingest(&store, &device, batch(1, &[utilisation(1)])).await.unwrap_err();
+            });
+        }
+        tasks.join_all().await;
+        for device in devices {
+            let filter = ReportFilter { device: Some(device.clone()) };
+            assert_eq!(store.reports(filter, None, 10).await.unwrap().len(), 5);
+            let filter = AlertFilter { device: Some(device), open: Some(true) };
+            assert_eq!(store.alerts(filter, None, 10).await.unwrap().len(), 5);
+        }
+    }
+
+    pub(super) async fn a_token_lets_in_once_and_a_refusal_does_not_use_it_up(store: Store) {
+        let (one, two): (DeviceId, DeviceId) = ("one".parse().unwrap(), "two".parse().unwrap());
+        let expires = now() + SignedDuration::from_hours(1);
+        let bound = NewToken { hash: "h".into(), device: Some(one.clone()), created: now(), expires };
+        store.add_token(bound).await.unwrap();
+        assert_eq!(store.enrol(enrolment("x", &one)).await.unwrap(), Err(TokenRefusal::Wrong));
+        assert_eq!(store.enrol(enrolment("h", &two)).await.unwrap(), Err(TokenRefusal::BoundToOther));
+        let late = Enrolment { now: expires, ..enrolment("h", &one) };
+        assert_eq!(store.enrol(late).await.unwrap(), Err(TokenRefusal::Expired));
+        assert_eq!(store.enrol(enrolment("h", &one)).await.unwrap(), Ok(()));
+        assert_eq!(store.enrol(enrolment("h", &one)).await.unwrap(), Err(TokenRefusal::Used));
+    }
+
+    pub(super) async fn a_command_goes_from_waiting_to_its_outcome(store: Store) {
+        let_in(&store, &device()).await;
+        let expires = now() + SignedDuration::from_hours(1);
+        for id in ["c1", "c2"] {
+            let id = id.parse().unwrap();
+            let command = Command { id, issued: now(), expires, action: Action::ReadNow };
+            store.add_command(device(), command, "anna".to_owned()).await.unwrap().unwrap();
+        }
+        assert_eq!(store.open_commands().await.unwrap().len(), 2);
+        let noted = store.note_delivered(vec!["c1".parse().unwrap()], now()).await.unwrap();
+        assert_eq!(noted.len(), 1);
+        assert!(store.note_delivered(noted, now()).await.unwrap().is_empty(), "noted once");
+        ingest(&store, &device(), batch(1, &[done("c1")])).await.unwrap();
+        let ended = store.expire_commands(expires).await.unwrap();
+        assert_eq!(ended, [("c2".parse().unwrap(), device())]);
+        let list = store.commands(device(), None, 10).await.unwrap();
+        let states: Vec<CommandState> = list.iter().map(|one| one.state).collect();
+        assert_eq!(states, [CommandState::Expired, CommandState::Done]);
+    }
+
+    pub(super) async fn a_new_password_ends_the_sessions_of_the_old(store: Store) {
+        let expires = now() + SignedDuration::from_hours(1);
+        assert!(!store.add_operator_token("t".into(), "anna".into(), now()).await.unwrap());
+        store.set_operator("anna".into(), "hash1".into(), now()).await.unwrap();
+        store.add_session("s".into(), "anna".into(), now(), expires).await.unwrap();
+        assert_eq!(store.operator_of_session("s".into(), now()).await.unwrap().as_deref(), Some("anna"));
+        assert_eq!(store.operator_of_session("s".into(), expires).await.unwrap(), None, "its time is over");
+        store.set_operator("anna".into(), "hash2".into(), now()).await.unwrap();
+        assert_eq!(store.operator_of_session("s".into(), now()).await.unwrap(), None);
+        assert_eq!(store.password_hash("anna".into()).await.unwrap().as_deref(), Some("hash2"));
+    }
+
+    pub(super) async fn what_is_asked_after_the_close_is_refused(store: Store) {
+        store.close().await;
+        store.close().await;
+        assert!(store.set_operator("anna".into(), "h".into(), now()).await.is_err());
+    }
+}
+
+/// Runs every function of the suite on a fresh store of each kind.
+macro_rules! on_every_store {
+    ($($name:ident,)*) => {
+        mod sqlite_in_groups {
+            $(#[tokio::test] async fn $name() {
+                let directory = tempfile::tempdir().unwrap();
+                let store = super::Store::open(&directory.path().join("s"), super::Grouping::Group).unwrap();
+                super::suite::$name(store).await;
+            })*
+        }
+        mod sqlite_one_by_one {
+            $(#[tokio::test] async fn $name() {
+                let directory = tempfile::tempdir().unwrap();
+                let store = super::Store::open(&directory.path().join("s"), super::Grouping::Single).unwrap();
+                super::suite::$name(store).await;
+            })*
+        }
+    };
+}
+
+on_every_store! {
+    reports_are_stored_once_and_in_order,
+    a_conflict_stores_nothing_of_the_batch,
+    a_new_epoch_counts_from_one_again,
+    who_is_not_let_in_stores_nothing,
+    many_devices_at_once_are_all_stored,
+    a_token_lets_in_once_and_a_refusal_does_not_use_it_up,
+    a_command_goes_from_waiting_to_its_outcome,
+    a_new_password_ends_the_sessions_of_the_old,
+    what_is_asked_after_the_close_is_refused,
+}
