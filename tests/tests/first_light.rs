@@ -82,9 +82,7 @@ fn a_cartridge_that_cannot_be_read_is_unknown_with_its_cause_and_never_a_number(
         });
     }
     device.platen(&["sim", "fault", "magenta", "absent"]);
-    until("the missing cartridge is an alert", || {
-        open_alert(&operator, "lobby", "subunitMissing")
-    });
+    until("the missing cartridge is an alert", || open_alert(&operator, "lobby", "subunitMissing"));
     device.platen(&["sim", "fault", "magenta", "none"]);
     until("it is cleared when the cartridge is back", || {
         open_alert(&operator, "lobby", "subunitMissing").is_none().then_some(())
