@@ -16,9 +16,9 @@ until grep -q 'Ctrl-C' "$log"; do
 done
 
 tool() { "$TARGET/debug/platen" --socket "demo/$1/control.sock" "${@:2}" >/dev/null; }
+tool lobby sim print 800
 tool lobby sim set black 4
 tool lobby call-service 'Streaks on every page'
-tool lobby sim print 800
 tool studio sim fault cyan corrupt
 sleep 2
 password=$(sed -nE 's/^ *password +//p' "$log")

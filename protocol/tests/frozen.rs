@@ -1,6 +1,8 @@
 //! The example messages in `frozen/` are what released programs send. A change that breaks one of
 //! them breaks devices in the field: add a new version beside it instead of editing it.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests end the test, with its words.
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -14,7 +16,8 @@ use serde_json::Value;
 
 fn example(name: &str) -> Value {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("frozen/v1").join(name);
-    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap()
+    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+        .unwrap()
 }
 
 /// Reads the example and writes it again: nothing may be lost, renamed or added.

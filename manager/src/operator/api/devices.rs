@@ -3,8 +3,11 @@
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use platen_protocol::identity::DeviceId;
+use jiff::Timestamp;
+use platen_protocol::identity::{DeviceId, Epoch};
 use platen_protocol::problem::Problem;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::cursor::Cursor;
 use super::super::problem::Refusal;
@@ -13,6 +16,31 @@ use super::super::who::Operator;
 use super::super::{Shared, gather};
 use super::{List, Page, bad_cursor};
 use crate::clock;
+
+/// Gaps of one device that are shown; older ones are in the store.
+const MAX_GAPS: u32 = 50;
+
+/// One device, with what it is known to have lost.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeviceDetail {
+    #[serde(flatten)]
+    device: DeviceView,
+    /// The newest first.
+    gaps: Vec<GapView>,
+}
+
+/// Reports that a device had to give up before they reached the manager.
+#[derive(Debug, Serialize, ToSchema)]
+struct GapView {
+    /// Of which life of its outbox.
+    epoch: Epoch,
+    /// The first sequence that is lost.
+    first: u64,
+    /// The last sequence that is lost.
+    last: u64,
+    /// When the manager noticed.
+    recorded: Timestamp,
+}
 
 /// The devices, by name.
 #[utoipa::path(get, path = "/api/v1/devices", params(Page), responses((status = 200, body = List<DeviceView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
@@ -31,12 +59,20 @@ pub(super) async fn list(
 }
 
 /// One device.
-#[utoipa::path(get, path = "/api/v1/devices/{id}", params(("id" = String, Path)), responses((status = 200, body = DeviceView), (status = 401, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/devices/{id}", params(("id" = String, Path)), responses((status = 200, body = DeviceDetail), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn one(
     State(operators): Shared,
     _operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
-) -> Result<Json<DeviceView>, Refusal> {
+) -> Result<Json<DeviceDetail>, Refusal> {
     let Path(id) = id?;
-    Ok(Json(gather::view(&operators, id, clock::now()).await?))
+    let device = gather::view(&operators, id.clone(), clock::now()).await?;
+    let gaps = operators.store.gaps(id, MAX_GAPS).await?;
+    let gaps = gaps.into_iter().map(|gap| GapView {
+        epoch: gap.epoch,
+        first: gap.first,
+        last: gap.last,
+        recorded: gap.recorded,
+    });
+    Ok(Json(DeviceDetail { device, gaps: gaps.collect() }))
 }

@@ -1,7 +1,7 @@
 //! Numbers and codes in a person's words. Pure.
 
 use jiff::Timestamp;
-use platen_protocol::alert::{Alert, AlertCode};
+use platen_protocol::alert::{Alert, AlertCode, Training};
 use platen_protocol::device_to_manager::{EnteredBy, OutcomeResult, ReadingsCause, ReportBody};
 use platen_protocol::readings::{Reading, Readings, SwitchMeaning, SwitchReading};
 use platen_protocol::supply::SupplyUnit;
@@ -128,6 +128,7 @@ pub(super) fn alert_title(alert: &Alert) -> String {
         AlertCode::SubunitLifeAlmostOver => about("life almost over"),
         AlertCode::SubunitLifeOver => about("life over"),
         AlertCode::SubunitMissing => about("missing"),
+        AlertCode::SubunitRecoverableFailure => about("cannot be read"),
         AlertCode::SubunitOverTemperature => about("too hot"),
         AlertCode::SubunitUnderTemperature => about("too cold"),
         AlertCode::CoverOpen => match alert.subject.as_str() {
@@ -135,6 +136,18 @@ pub(super) fn alert_title(alert: &Alert) -> String {
             _ => about("open"),
         },
         code => spaced(code.name().strip_prefix("marker").unwrap_or(code.name())),
+    }
+}
+
+/// Who can mend it.
+pub(super) fn training(training: Training) -> &'static str {
+    match training {
+        Training::Untrained => "anyone can mend it",
+        Training::Trained => "a trained user can mend it",
+        Training::FieldService => "needs a technician",
+        Training::Management => "needs the manager of the printers",
+        Training::NoInterventionRequired => "mends itself",
+        Training::Other | Training::Unknown => "not known who can mend it",
     }
 }
 
