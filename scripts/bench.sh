@@ -5,6 +5,7 @@ set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
 need_packages build-essential
-cargo build --locked --release --workspace --bins
+cargo build --locked --release -p platen-agent -p platen-manager
+cargo build --locked --profile driver -p platen-tests --bin bench
 ulimit -n "$(ulimit -Hn)"
-exec "$TARGET/release/bench"
+PLATEN_PROGRAMS=$TARGET/release exec "$TARGET/driver/bench"

@@ -19,8 +19,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// More than this is no token.
 const MAX_TOKEN_BYTES: u64 = 4096;
+/// `EX_CONFIG` of sysexits.h.
+const EXIT_CONFIGURATION: u8 = 78;
 
-/// Watches a printer and reports to a manager. Exit codes: 0 done, 1 failed, 2 wrong usage.
+/// Watches a printer and reports to a manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong
+/// configuration.
 #[derive(Parser)]
 #[command(name = "platen-agent", version)]
 struct Arguments {
@@ -71,9 +74,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
             eprintln!("platen-agent: {}", causes(cause.as_ref()));
-            ExitCode::FAILURE
+            // The unit does not start the agent again after this one: only a person can mend it.
+            if is_configuration(&cause) { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Whether the agent's or the board's file is wrong.
+fn is_configuration(cause: &anyhow::Error) -> bool {
+    cause.is::<config::ConfigError>()
+        || cause.is::<platen_hal::config::ConfigError>()
+        || matches!(cause.downcast_ref(), Some(run::RunError::Config(_) | run::RunError::Simulated { .. }))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -22,6 +22,9 @@ pub const MAX_NAME_CHARS: usize = 32;
 /// The set value of a supply or a part whose entry names none, in percent.
 pub const DEFAULT_SET_PERCENT: u8 = 10;
 
+/// What to do about a line that the reader does not understand.
+const REMEDY: &str = "correct that line (board.md, beside this program's documentation, explains each key)";
+
 /// Where readings come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -258,7 +261,7 @@ pub fn parse(text: &str, file: &Path) -> Result<BoardConfig, ConfigError> {
         what,
     };
     let config: BoardConfig = toml::from_str(text)
-        .map_err(|e| wrong((e.span().map_or(0, |span| span.start), e.message().to_owned())))?;
+        .map_err(|e| wrong((e.span().map_or(0, |span| span.start), format!("{}; {REMEDY}", e.message()))))?;
     check(&config).map_err(wrong)?;
     Ok(config)
 }

@@ -29,9 +29,16 @@ const ARGUMENTS: [&str; 8] = [
 /// A browser with a fresh profile.
 pub struct Browser {
     client: Client,
-    // Ended after the session, in this order.
-    _driver: Running,
+    driver: Running,
+    // Ends after the driver and its browser.
     _folder: TempDir,
+}
+
+/// Asked to end, chromedriver ends its browser as well; killed, it would leave it behind.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        self.driver.stop();
+    }
 }
 
 impl Browser {
@@ -57,7 +64,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Self { client, _driver: driver, _folder: folder }
+        Self { client, driver, _folder: folder }
     }
 
     /// Goes to a page.
@@ -139,7 +146,7 @@ impl Browser {
 
     /// Ends the session, and with it the browser.
     pub async fn close(self) {
-        self.client.close().await.unwrap();
+        self.client.clone().close().await.unwrap();
     }
 }
 

@@ -13,8 +13,12 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition of another process is looked at, where it cannot be waited for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Where cargo put a program of the workspace: beside the test that asks.
+/// Where cargo put a program of the workspace: in the folder that `PLATEN_PROGRAMS` names, or else beside
+/// the test that asks.
 pub fn program(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("PLATEN_PROGRAMS") {
+        return PathBuf::from(folder).join(name);
+    }
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().find(|folder| folder.join(name).is_file());
     let folder = folder.unwrap_or_else(|| panic!("{name} is not built: cargo build --workspace --bins"));

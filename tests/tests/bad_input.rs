@@ -206,6 +206,6 @@ fn a_configuration_that_cannot_be_right_is_refused_at_the_start_with_its_line() 
     assert!(words.contains("agent.toml:7") && words.contains("parsecs"), "{words}");
     let words = refusal(&BOARD.replace("0x51", "0x50"), "");
     assert!(words.contains("board.toml:") && words.contains("0x50"), "{words}");
-    let words = refusal(&BOARD.replace("chip = \"24c02\"", "chip = \"24c02\"\nspeed = 1"), "");
+    let words = refusal(&BOARD.replacen("chip = \"24c02\"", "chip = \"24c02\"\nspeed = 1", 1), "");
     assert!(words.contains("board.toml:12") && words.contains("speed"), "{words}");
 }
