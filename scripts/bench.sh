@@ -5,7 +5,12 @@ set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
 need_packages build-essential
-cargo build --locked --release -p platen-agent -p platen-manager
+# Each program as it is shipped: the agent for size, the manager for speed.
+cargo build --locked --profile device -p platen-agent
+cargo build --locked --release -p platen-manager
+programs=$TARGET/bench/programs
+mkdir -p "$programs"
+cp "$TARGET"/device/platen{,-agent} "$TARGET/release/platen-manager" "$programs"
 cargo build --locked --profile driver -p platen-tests --bin bench
 ulimit -n "$(ulimit -Hn)"
-PLATEN_PROGRAMS=$TARGET/release exec "$TARGET/driver/bench"
+PLATEN_PROGRAMS=$programs exec "$TARGET/driver/bench" "$@"

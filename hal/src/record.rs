@@ -208,7 +208,8 @@ fn is_printable(text: &[u8]) -> bool {
 pub struct Found {
     /// The newest whole record.
     pub record: CartridgeRecord,
-    /// Whether the other copy was damaged. A single read with one is worth repeating.
+    /// Whether the other copy is a record with a wrong checksum, by a write that was cut off or by a
+    /// disturbed transfer; only reading again tells. (A copy that was never written is neither.)
     pub other_damaged: bool,
 }
 
@@ -223,7 +224,9 @@ pub fn newest(memory: &[u8; COPY_BYTES * COPIES]) -> Result<Found, RecordError> 
             let record = if is_newer(b.generation, a.generation) { b } else { a };
             Ok(Found { record, other_damaged: false })
         }
-        (Ok(record), Err(_)) | (Err(_), Ok(record)) => Ok(Found { record, other_damaged: true }),
+        (Ok(record), Err(error)) | (Err(error), Ok(record)) => {
+            Ok(Found { record, other_damaged: error == RecordError::BadChecksum })
+        }
         (Err(error), Err(_)) => Err(error),
     }
 }
@@ -271,6 +274,25 @@ pub(crate) mod tests {
         assert_eq!(&bytes[36..60], &[0; 24]);
         // Computed apart from this program, by zlib's crc32 over the 60 bytes before it.
         assert_eq!(u32::from_le_bytes(bytes[60..].try_into().unwrap()), 0xC506_BB5A);
+    }
+
+    #[test]
+    fn a_second_copy_that_was_never_written_is_not_damage() {
+        let record = CartridgeRecord {
+            generation: 1,
+            supply_type: SupplyType::Toner,
+            unit: SupplyUnit::Percent,
+            colorant: None,
+            capacity: 100,
+            used: 1,
+            serial: String::new(),
+        };
+        let mut memory = [0xff; COPY_BYTES * COPIES];
+        memory[..COPY_BYTES].copy_from_slice(&record.encode().unwrap());
+        assert_eq!(newest(&memory), Ok(Found { record: record.clone(), other_damaged: false }));
+        memory[COPY_BYTES..].copy_from_slice(&record.encode().unwrap());
+        memory[COPY_BYTES + 30] ^= 1;
+        assert_eq!(newest(&memory), Ok(Found { record, other_damaged: true }));
     }
 
     #[test]

@@ -216,13 +216,8 @@ impl Desk {
         // It blocks for as long as a finger presses a button.
         let done = tokio::task::spawn_blocking(move || simulator.apply(&command)).await;
         match done {
-            Ok(Ok(what)) => {
-                // Whoever plays wants to see it at once, not at the next interval.
-                match self.keep.board.sample().await {
-                    Ok(_) => Answer::Done { what },
-                    Err(cause) => Answer::Refused { reason: cause.to_string() },
-                }
-            }
+            // The agent is not told: it finds out by an edge or at its next sample, as with any printer.
+            Ok(Ok(what)) => Answer::Done { what },
             Ok(Err(cause)) => Answer::Refused { reason: cause.to_string() },
             Err(cause) => Answer::Refused { reason: format!("the simulator failed: {cause}") },
         }

@@ -1,6 +1,5 @@
 //! Reports, in: what is decided by [`crate::ingest`] is done here, as part of one group.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -88,10 +87,14 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
         if let Some((first, last)) = plan.gap {
             taking.gap(first, last)?;
         }
-        for report in new {
-            taking.report(report)?;
+        let mut latest = None;
+        for (position, report) in new.iter().enumerate() {
+            let key = taking.report(report)?;
+            if report.body.readings().is_some() {
+                latest = Some((position, key));
+            }
         }
-        taking.current(new)?;
+        taking.latest(new, latest)?;
         desk.connection
             .prepare_cached(statements::ACKNOWLEDGE)?
             .execute(params![epoch, to_integer(plan.acknowledged)])?;
@@ -169,7 +172,8 @@ impl Taking<'_, '_> {
         self.notice("gap", first, &format!("{{\"first\":{first},\"last\":{last}}}"))
     }
 
-    fn report(&mut self, report: &Report) -> Result<(), StoreError> {
+    /// Stores one report with its effects; the key of its row.
+    fn report(&mut self, report: &Report) -> Result<i64, StoreError> {
         self.desk.connection.prepare_cached(statements::ADD_REPORT)?.execute(params![
             self.device,
             self.epoch,
@@ -178,6 +182,7 @@ impl Taking<'_, '_> {
             self.received(),
             to_json("report", report)?
         ])?;
+        let key = self.desk.connection.last_insert_rowid();
         match &report.body {
             ReportBody::Started(started) => {
                 self.desk.connection.prepare_cached(statements::SET_STARTED)?.execute(params![
@@ -185,14 +190,16 @@ impl Taking<'_, '_> {
                     started.model,
                     started.agent_version
                 ])?;
-                Ok(())
             }
-            ReportBody::AlertRaised { alert } => self.raise(report, alert),
-            ReportBody::AlertCleared { alert_id, description } => self.clear(report, alert_id, description),
-            ReportBody::ServiceCall(call) => self.service_call(report, call),
-            ReportBody::Outcome(outcome) => self.outcome(outcome),
-            ReportBody::Utilisation(_) | ReportBody::Readings(_) => Ok(()),
+            ReportBody::AlertRaised { alert } => self.raise(report, alert)?,
+            ReportBody::AlertCleared { alert_id, description } => {
+                self.clear(report, alert_id, description)?;
+            }
+            ReportBody::ServiceCall(call) => self.service_call(report, key, call)?,
+            ReportBody::Outcome(outcome) => self.outcome(outcome)?,
+            ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
         }
+        Ok(key)
     }
 
     fn raise(&mut self, report: &Report, alert: &Alert) -> Result<(), StoreError> {
@@ -220,8 +227,7 @@ impl Taking<'_, '_> {
         }
     }
 
-    fn service_call(&mut self, report: &Report, call: &ServiceCall) -> Result<(), StoreError> {
-        let key = self.desk.connection.last_insert_rowid();
+    fn service_call(&mut self, report: &Report, key: i64, call: &ServiceCall) -> Result<(), StoreError> {
         self.desk.connection.prepare_cached(statements::ADD_SERVICE_CALL)?.execute(params![
             self.device,
             key,
@@ -264,53 +270,54 @@ impl Taking<'_, '_> {
         Ok(())
     }
 
-    /// The state of the device after these reports: the last readings, and what later alerts add.
-    fn current(&mut self, new: &[Report]) -> Result<(), StoreError> {
-        let latest = new.iter().rposition(|report| report.body.readings().is_some());
-        let after = latest.map_or(0, |position| position + 1);
-        let later = new.get(after..).unwrap_or_default();
-        let touched = later.iter().any(|report| {
-            matches!(report.body, ReportBody::AlertRaised { .. } | ReportBody::AlertCleared { .. })
-        });
-        let source = latest.and_then(|position| new.get(position));
-        let mut readings = match source.and_then(|report| report.body.readings()) {
-            Some(readings) => Cow::Borrowed(readings),
-            None if touched => match self.stored_readings()? {
-                Some(readings) => Cow::Owned(readings),
-                None => return Ok(()),
-            },
-            None => return Ok(()),
-        };
-        let mut changed = false;
-        if touched {
-            for report in later {
-                changed |= self.merge(readings.to_mut(), &report.body)?;
+    /// The state of the device after these reports: the latest readings (by the position and the key of
+    /// their report), and what later alerts add.
+    fn latest(&mut self, new: &[Report], latest: Option<(usize, i64)>) -> Result<(), StoreError> {
+        let later = latest.map_or(0, |(position, _)| position + 1);
+        let later: Vec<&Report> = new
+            .iter()
+            .skip(later)
+            .filter(|report| {
+                matches!(report.body, ReportBody::AlertRaised { .. } | ReportBody::AlertCleared { .. })
+            })
+            .collect();
+        let mut merged = None;
+        if !later.is_empty() {
+            let source = latest.and_then(|(position, _)| new.get(position)?.body.readings().cloned());
+            let readings = match source {
+                Some(readings) => Some(readings),
+                None => self.stored_readings()?,
+            };
+            if let Some(mut readings) = readings {
+                let mut changed = false;
+                for report in later {
+                    changed |= self.merge(&mut readings, &report.body)?;
+                }
+                merged = if changed { Some(to_json("readings", &readings)?) } else { None };
             }
         }
-        if let Some(report) = source {
-            self.desk.connection.prepare_cached(statements::SET_READINGS)?.execute(params![
-                self.device,
-                report.simulated,
-                to_json("readings", &readings)?,
-                to_json("stamp", &report.taken)?,
-                self.received()
-            ])?;
-        } else if changed {
-            self.desk
-                .connection
-                .prepare_cached(statements::MERGE_READINGS)?
-                .execute(params![self.device, to_json("readings", &readings)?])?;
+        if let Some((_, key)) = latest {
+            let mut statement = self.desk.connection.prepare_cached(statements::SET_LATEST)?;
+            statement.execute(params![self.device, key, merged])?;
+        } else if merged.is_some() {
+            let mut statement = self.desk.connection.prepare_cached(statements::MERGE_LATEST)?;
+            statement.execute(params![self.device, merged])?;
         }
         Ok(())
     }
 
     fn stored_readings(&self) -> Result<Option<Readings>, StoreError> {
-        let stored: Option<String> = self
+        let stored: Option<(Option<String>, String)> = self
             .desk
             .connection
-            .prepare_cached(statements::READINGS)?
-            .query_row(params![self.device], |row| row.get(0))?;
-        stored.map(|text| from_json("readings", &text)).transpose()
+            .prepare_cached(statements::LATEST)?
+            .query_row(params![self.device], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match stored {
+            None => Ok(None),
+            Some((Some(merged), _)) => from_json("readings", &merged).map(Some),
+            Some((None, body)) => Ok(from_json::<Report>("report", &body)?.body.readings().cloned()),
+        }
     }
 
     fn merge(&self, readings: &mut Readings, body: &ReportBody) -> Result<bool, StoreError> {

@@ -27,7 +27,7 @@ pub struct DeviceRecord {
     pub model: Option<String>,
     /// What agent it runs, once it has said so.
     pub agent_version: Option<String>,
-    /// Whether its last report came from a simulated board.
+    /// Whether its latest readings came from a simulated board.
     pub simulated: bool,
     /// The latest readings.
     pub readings: Option<Readings>,
@@ -227,21 +227,26 @@ fn time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreE
 
 impl DeviceRecord {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
-        let readings: Option<String> = row.get(8)?;
-        let taken: Option<String> = row.get(9)?;
+        let report: Option<String> = row.get(10)?;
+        let report: Option<Report> = report.map(|text| from_json("report", &text)).transpose()?;
+        let merged: Option<String> = row.get(8)?;
+        let readings = match merged {
+            Some(text) => Some(from_json("readings", &text)?),
+            None => report.as_ref().and_then(|report| report.body.readings()).cloned(),
+        };
         Ok(Self {
-            id: id("device", row.get(1)?)?,
-            certificate_serial: row.get(2)?,
-            certificate_expires: time(row, 3)?,
-            enrolled: time(row, 4)?,
-            model: row.get(5)?,
-            agent_version: row.get(6)?,
-            simulated: row.get(7)?,
-            readings: readings.map(|text| from_json("readings", &text)).transpose()?,
-            readings_taken: taken.map(|text| from_json("stamp", &text)).transpose()?,
-            readings_received: time_if_any(row, 10)?,
-            last_contact: time_if_any(row, 11)?,
-            remote: row.get(12)?,
+            id: id("device", row.get(0)?)?,
+            certificate_serial: row.get(1)?,
+            certificate_expires: time(row, 2)?,
+            enrolled: time(row, 3)?,
+            model: row.get(4)?,
+            agent_version: row.get(5)?,
+            simulated: report.as_ref().is_some_and(|report| report.simulated),
+            readings,
+            readings_taken: report.map(|report| report.taken),
+            readings_received: time_if_any(row, 9)?,
+            last_contact: time_if_any(row, 6)?,
+            remote: row.get(7)?,
         })
     }
 }

@@ -15,9 +15,11 @@ pub(super) const REPORT_BODY: &str = "SELECT body FROM reports WHERE epoch = ?1 
 pub(super) const ADD_GAP: &str =
     "INSERT INTO gaps (device, epoch, first, last, recorded) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const SET_STARTED: &str = "UPDATE devices SET model = ?2, agent_version = ?3 WHERE key = ?1";
-pub(super) const SET_READINGS: &str = "UPDATE devices SET simulated = ?2, readings = ?3, readings_taken = ?4, readings_received = ?5 WHERE key = ?1";
-pub(super) const READINGS: &str = "SELECT readings FROM devices WHERE key = ?1";
-pub(super) const MERGE_READINGS: &str = "UPDATE devices SET readings = ?2 WHERE key = ?1";
+pub(super) const SET_LATEST: &str = "INSERT INTO latest (device, report, merged) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (device) DO UPDATE SET report = excluded.report, merged = excluded.merged";
+pub(super) const LATEST: &str =
+    "SELECT l.merged, r.body FROM latest l JOIN reports r ON r.key = l.report WHERE l.device = ?1";
+pub(super) const MERGE_LATEST: &str = "UPDATE latest SET merged = ?2 WHERE device = ?1";
 pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (device, id, raised, simulated, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (device, id) DO NOTHING";
 pub(super) const CLEAR_ALERT: &str = "UPDATE alerts SET cleared = ?3, cleared_because = ?4 WHERE device = ?1 AND id = ?2 AND cleared IS NULL RETURNING body";
 pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
@@ -27,11 +29,13 @@ pub(super) const FINISH_COMMAND: &str = "UPDATE commands SET state = ?3, finishe
      WHERE device = ?1 AND id = ?2 AND state IN ('waiting', 'delivered')";
 
 // Devices and contact.
-pub(super) const DEVICES: &str = "SELECT key, id, certificate_serial, certificate_expires, enrolled, model, agent_version, \
-     simulated, readings, readings_taken, readings_received, last_contact, remote FROM devices \
-     WHERE id > ?1 ORDER BY id LIMIT ?2";
-pub(super) const DEVICE: &str = "SELECT key, id, certificate_serial, certificate_expires, enrolled, model, agent_version, \
-     simulated, readings, readings_taken, readings_received, last_contact, remote FROM devices WHERE id = ?1";
+pub(super) const DEVICES: &str = "SELECT d.id, d.certificate_serial, d.certificate_expires, d.enrolled, d.model, d.agent_version, \
+     d.last_contact, d.remote, l.merged, r.received, r.body FROM devices d \
+     LEFT JOIN latest l ON l.device = d.key LEFT JOIN reports r ON r.key = l.report \
+     WHERE d.id > ?1 ORDER BY d.id LIMIT ?2";
+pub(super) const DEVICE: &str = "SELECT d.id, d.certificate_serial, d.certificate_expires, d.enrolled, d.model, d.agent_version, \
+     d.last_contact, d.remote, l.merged, r.received, r.body FROM devices d \
+     LEFT JOIN latest l ON l.device = d.key LEFT JOIN reports r ON r.key = l.report WHERE d.id = ?1";
 pub(super) const SET_CONTACT: &str = "UPDATE devices SET last_contact = ?2, remote = ?3 WHERE id = ?1";
 
 // Enrolment.

@@ -9,10 +9,6 @@ CREATE TABLE devices (
     enrolled INTEGER NOT NULL,
     model TEXT,
     agent_version TEXT,
-    simulated INTEGER NOT NULL DEFAULT 0,
-    readings TEXT,          -- the latest, as JSON
-    readings_taken TEXT,    -- the device's stamp, as JSON
-    readings_received INTEGER,
     last_contact INTEGER,
     remote TEXT
 ) STRICT;
@@ -38,6 +34,14 @@ CREATE TABLE reports (
     UNIQUE (epoch, sequence)
 ) STRICT;
 CREATE INDEX reports_by_device ON reports (device, key);
+
+-- Where the latest readings of a device are. It is written with every report that has readings, so its
+-- rows are small: many devices share one page.
+CREATE TABLE latest (
+    device INTEGER PRIMARY KEY REFERENCES devices (key),
+    report INTEGER NOT NULL REFERENCES reports (key),
+    merged TEXT             -- the readings as JSON, where later alerts changed them
+) STRICT;
 
 -- Sequences that a device lost before they could be handed in.
 CREATE TABLE gaps (

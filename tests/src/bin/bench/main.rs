@@ -21,10 +21,21 @@ use table::Table;
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut table = Table::default();
-    agent::measure(&mut table);
-    edge::measure(&mut table);
-    runtime.block_on(ingest::measure(&mut table));
-    runtime.block_on(parked::measure(&mut table));
+    // `bench agent ingest` measures only those.
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
+    if wanted("agent") {
+        agent::measure(&mut table);
+    }
+    if wanted("edge") {
+        edge::measure(&mut table);
+    }
+    if wanted("ingest") {
+        runtime.block_on(ingest::measure(&mut table));
+    }
+    if wanted("parked") {
+        runtime.block_on(parked::measure(&mut table));
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target/bench");
     table.finish(&folder.join("summary.json"));
 }
