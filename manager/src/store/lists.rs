@@ -72,6 +72,28 @@ impl Page {
     }
 }
 
+/// Reports of one device, newest first: its lives one after the other, the latest first.
+fn reports_of(
+    connection: &Connection,
+    device: &DeviceId,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<ReportRecord>, StoreError> {
+    let epochs: Vec<i64> =
+        collect(connection, statements::EPOCHS_OF, params![device.as_str()], |row| Ok(row.get(0)?))?;
+    let before = before.unwrap_or(i64::MAX);
+    let mut found = Vec::new();
+    for epoch in epochs {
+        let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        if left == 0 {
+            break;
+        }
+        let parameters = params![before, left, epoch];
+        found.extend(collect(connection, statements::REPORTS_OF_EPOCH, parameters, ReportRecord::from_row)?);
+    }
+    Ok(found)
+}
+
 impl Store {
     /// Reports, those below `before`.
     pub async fn reports(
@@ -80,9 +102,13 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ReportRecord>, StoreError> {
-        let statement = if filter.device.is_some() { statements::REPORTS_OF } else { statements::REPORTS };
-        let page = Page { statement, device: filter.device, before, limit };
-        self.readers.clone().read(move |connection| page.read(connection, ReportRecord::from_row)).await
+        let readers = self.readers.clone();
+        if let Some(device) = filter.device {
+            readers.read(move |connection| reports_of(connection, &device, before, limit)).await
+        } else {
+            let page = Page { statement: statements::REPORTS, device: None, before, limit };
+            readers.read(move |connection| page.read(connection, ReportRecord::from_row)).await
+        }
     }
 
     /// Alerts, those below `before`.

@@ -68,9 +68,12 @@ pub(super) const COMMANDS_OF: &str = "SELECT c.key, c.id, d.id, c.action, c.issu
 pub(super) const REPORTS: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch \
      WHERE r.key < ?1 ORDER BY r.key DESC LIMIT ?2";
-pub(super) const REPORTS_OF: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
+pub(super) const EPOCHS_OF: &str =
+    "SELECT key FROM epochs WHERE device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC";
+/// Within one epoch, keys rise with sequences.
+pub(super) const REPORTS_OF_EPOCH: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch \
-     WHERE r.key < ?1 AND r.device = (SELECT key FROM devices WHERE id = ?3) ORDER BY r.key DESC LIMIT ?2";
+     WHERE r.epoch = ?3 AND r.key < ?1 ORDER BY r.sequence DESC LIMIT ?2";
 /// Alerts under a condition. Each condition is a statement of its own, so that the open ones are found by
 /// their small index however long the history is.
 macro_rules! alerts {

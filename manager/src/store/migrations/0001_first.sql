@@ -23,6 +23,7 @@ CREATE TABLE epochs (
     UNIQUE (device, epoch)
 ) STRICT;
 
+-- One index that is written all over for each report is enough: those of a device are found by its epochs.
 CREATE TABLE reports (
     key INTEGER PRIMARY KEY,
     device INTEGER NOT NULL REFERENCES devices (key),
@@ -33,7 +34,6 @@ CREATE TABLE reports (
     body TEXT NOT NULL,     -- the report as JSON
     UNIQUE (epoch, sequence)
 ) STRICT;
-CREATE INDEX reports_by_device ON reports (device, key);
 
 -- Where the latest readings of a device are. It is written with every report that has readings, so its
 -- rows are small: many devices share one page.

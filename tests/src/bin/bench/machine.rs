@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
+/// The most that one probe is asked for.
 const FSYNCS: usize = 300;
 /// Bytes of one write of the probe: a page of SQLite's log with its header.
 const FSYNC_BYTES: usize = 4120;
@@ -56,18 +57,25 @@ pub(crate) fn median(mut values: Vec<Duration>) -> Duration {
     values[values.len() / 2]
 }
 
-/// The median cost of writing a page to the end of a file of a folder and forcing it to the disk.
-pub(crate) fn fsync(folder: &Path) -> Duration {
-    let mut file = File::create(folder.join("fsync-probe")).unwrap();
-    // As SQLite's log after its first round: the blocks are there, and are written over.
-    file.write_all(&vec![0; FSYNC_BYTES * FSYNCS]).unwrap();
-    file.sync_all().unwrap();
-    file.seek(SeekFrom::Start(0)).unwrap();
-    let once = |_| {
+/// Writes pages to a file and forces each to the disk, as SQLite's log does after its first round: the
+/// blocks are there, and are written over.
+pub(crate) struct FsyncProbe(File);
+
+impl FsyncProbe {
+    /// A probe with a file in a folder.
+    pub(crate) fn new(folder: &Path) -> Self {
+        let mut file = File::create(folder.join("fsync-probe")).unwrap();
+        file.write_all(&vec![0; FSYNC_BYTES * FSYNCS]).unwrap();
+        file.sync_all().unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        Self(file)
+    }
+
+    /// What one costs.
+    pub(crate) fn once(&mut self) -> Duration {
         let begin = Instant::now();
-        file.write_all(&[1; FSYNC_BYTES]).unwrap();
-        file.sync_data().unwrap();
+        self.0.write_all(&[1; FSYNC_BYTES]).unwrap();
+        self.0.sync_data().unwrap();
         begin.elapsed()
-    };
-    median((0..FSYNCS).map(once).collect())
+    }
 }
