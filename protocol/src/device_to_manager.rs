@@ -44,7 +44,7 @@ pub struct Report {
 /// What a report tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "crate::flat_body::FlatBody")]
 pub enum ReportBody {
     /// The agent began to work.
     Started(Started),

@@ -15,6 +15,7 @@
 pub mod alert;
 pub mod device_to_manager;
 pub mod enroll;
+mod flat_body;
 pub mod identity;
 pub mod limits;
 pub mod manager_to_device;

@@ -39,6 +39,9 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Pages in the write-ahead log before SQLite folds it into the database. Larger values raise the
 /// slowest commits, and a thread of its own for it lets the log grow without end.
 const WAL_PAGES: u32 = 1000;
+/// Memory for pages of one connection: the end of each device's part of an index is written again and
+/// again, and should not be read anew each time.
+const CACHE_KIB: i64 = 16 * 1024;
 /// Prepared statements that a connection keeps: more than there are.
 const STATEMENT_CACHE: usize = 64;
 
@@ -133,7 +136,9 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     // FULL beats NORMAL here: waiting for the disk is what makes the groups large.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Four look-ups a report that can only fail by a mistake of this code: the tests have them made.
+    connection.pragma_update(None, "foreign_keys", cfg!(debug_assertions))?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     Ok(connection)
 }

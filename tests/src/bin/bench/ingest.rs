@@ -11,11 +11,18 @@ use crate::table::Table;
 use crate::wire::{Http1, Identity, enroll};
 
 const CONNECTIONS: usize = 200;
-const WATCH: Duration = Duration::from_secs(6);
+const WATCH: Duration = Duration::from_secs(5);
+const ROUNDS: usize = 3;
 
 pub(crate) async fn measure(table: &mut Table) {
-    let grouped = rate("").await;
-    let single = rate("[ingest]\ngroup = false\n").await;
+    // In turns, and the middle of each: the disk of a shared machine is not the same from one moment to
+    // the next.
+    let (mut grouped, mut single) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        grouped.push(rate("").await);
+        single.push(rate("[ingest]\ngroup = false\n").await);
+    }
+    let (grouped, single) = (middle(grouped), middle(single));
     table.show(
         "durable reports, in groups",
         grouped,
@@ -24,6 +31,11 @@ pub(crate) async fn measure(table: &mut Table) {
     );
     table.show("durable reports, a transaction each", single, "1/s", "the table's 4,800; InfluxDB 1.6 2,900");
     table.at_least("groups beside a transaction a report", grouped / single, "times", 6.0, "goal 8");
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 async fn rate(configuration: &str) -> f64 {

@@ -1,0 +1,127 @@
+//! Reading the body of a report.
+//!
+//! The body names its kind by a field beside the others, and JSON has no order of fields. The derived
+//! reader of such a tagged type holds everything back until it has seen the tag, which makes up much of
+//! what taking in a report costs. So a body is read as one flat struct with every field that any kind has,
+//! and then taken for what its kind says.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::alert::Alert;
+use crate::device_to_manager::{
+    EnteredBy, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, ReportBody, ServiceCall, Started,
+    Utilisation,
+};
+use crate::identity::{AlertId, CommandId};
+use crate::readings::Readings;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Started,
+    AlertRaised,
+    AlertCleared,
+    ServiceCall,
+    Utilisation,
+    Readings,
+    Outcome,
+}
+
+/// Every field that a body of any kind has.
+#[derive(Deserialize)]
+pub(crate) struct FlatBody {
+    kind: Kind,
+    agent_version: Option<String>,
+    alert: Option<Alert>,
+    alert_id: Option<AlertId>,
+    cause: Option<ReadingsCause>,
+    command_id: Option<CommandId>,
+    description: Option<String>,
+    entered_by: Option<EnteredBy>,
+    failed_reads: Option<u64>,
+    finished: Option<Timestamp>,
+    message: Option<String>,
+    model: Option<String>,
+    readings: Option<Readings>,
+    result: Option<OutcomeResult>,
+    running_seconds: Option<u64>,
+}
+
+/// A body without a field that its kind must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MissingField {
+    kind: &'static str,
+    field: &'static str,
+}
+
+impl std::fmt::Display for MissingField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a body of the kind `{}` needs the field `{}`", self.kind, self.field)
+    }
+}
+
+/// The value, or which field of which kind is missing.
+fn need<T>(kind: &'static str, field: &'static str, value: Option<T>) -> Result<T, MissingField> {
+    value.ok_or(MissingField { kind, field })
+}
+
+impl TryFrom<FlatBody> for ReportBody {
+    type Error = MissingField;
+
+    fn try_from(flat: FlatBody) -> Result<Self, MissingField> {
+        Ok(match flat.kind {
+            Kind::Started => Self::Started(Started {
+                agent_version: need("started", "agent_version", flat.agent_version)?,
+                model: need("started", "model", flat.model)?,
+                readings: need("started", "readings", flat.readings)?,
+            }),
+            Kind::AlertRaised => Self::AlertRaised { alert: need("alert_raised", "alert", flat.alert)? },
+            Kind::AlertCleared => Self::AlertCleared {
+                alert_id: need("alert_cleared", "alert_id", flat.alert_id)?,
+                description: need("alert_cleared", "description", flat.description)?,
+            },
+            Kind::ServiceCall => Self::ServiceCall(ServiceCall {
+                entered_by: need("service_call", "entered_by", flat.entered_by)?,
+                message: flat.message,
+            }),
+            Kind::Utilisation => Self::Utilisation(Utilisation {
+                running_seconds: need("utilisation", "running_seconds", flat.running_seconds)?,
+                failed_reads: need("utilisation", "failed_reads", flat.failed_reads)?,
+                readings: need("utilisation", "readings", flat.readings)?,
+            }),
+            Kind::Readings => Self::Readings(ReadingsReport {
+                cause: need("readings", "cause", flat.cause)?,
+                readings: need("readings", "readings", flat.readings)?,
+            }),
+            Kind::Outcome => Self::Outcome(Outcome {
+                command_id: need("outcome", "command_id", flat.command_id)?,
+                finished: need("outcome", "finished", flat.finished)?,
+                result: need("outcome", "result", flat.result)?,
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_may_stand_anywhere_among_the_fields() {
+        let first = r#"{"kind":"service_call","entered_by":"button","message":null}"#;
+        let last = r#"{"message":null,"entered_by":"button","kind":"service_call"}"#;
+        let read = |text| serde_json::from_str::<ReportBody>(text).unwrap();
+        assert_eq!(read(first), read(last));
+        assert_eq!(serde_json::to_string(&read(last)).unwrap(), first);
+    }
+
+    #[test]
+    fn a_field_that_is_missing_is_named_with_its_kind() {
+        let refused =
+            serde_json::from_str::<ReportBody>(r#"{"kind":"readings","cause":"change"}"#).unwrap_err();
+        assert!(refused.to_string().contains("`readings` needs the field `readings`"), "{refused}");
+        let refused = serde_json::from_str::<ReportBody>(r#"{"kind":"gossip"}"#).unwrap_err();
+        assert!(refused.to_string().contains("gossip"), "{refused}");
+    }
+}
