@@ -94,6 +94,32 @@ mod suite {
         assert_eq!(store.reports(ReportFilter::default(), None, 10).await.unwrap().len(), 3);
     }
 
+    pub(super) async fn a_devices_reports_are_paged_from_its_newest_life_back(store: Store) {
+        let other: DeviceId = "other".parse().unwrap();
+        let_in(&store, &device()).await;
+        let_in(&store, &other).await;
+        for sequence in 1..=4 {
+            ingest(&store, &device(), batch(sequence, &[utilisation(50)])).await.unwrap();
+            ingest(&store, &other, batch(sequence, &[utilisation(50)])).await.unwrap();
+        }
+        let mut second = batch(1, &[utilisation(40), utilisation(39)]);
+        second["epoch"] = json!("e2");
+        ingest(&store, &device(), second).await.unwrap();
+        let filter = || ReportFilter { device: Some(device()) };
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let page = store.reports(filter(), before, 2).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(last.key);
+            seen.extend(page.iter().map(|one| (one.epoch.to_string(), one.report.sequence)));
+        }
+        let expected = [("e2", 2), ("e2", 1), ("e1", 4), ("e1", 3), ("e1", 2), ("e1", 1)];
+        assert_eq!(seen, expected.map(|(epoch, sequence)| (epoch.to_owned(), sequence)));
+        let foreign = store.reports(ReportFilter { device: Some(other) }, None, 1).await.unwrap();
+        assert!(store.reports(filter(), Some(foreign[0].key), 10).await.unwrap().is_empty());
+    }
+
     pub(super) async fn who_is_not_let_in_stores_nothing(store: Store) {
         let refused = ingest(&store, &device(), batch(1, &[utilisation(50)])).await;
         assert_eq!(refused, Err(IngestRefusal::UnknownDevice));
@@ -199,6 +225,7 @@ on_every_store! {
     reports_are_stored_once_and_in_order,
     a_conflict_stores_nothing_of_the_batch,
     a_new_epoch_counts_from_one_again,
+    a_devices_reports_are_paged_from_its_newest_life_back,
     who_is_not_let_in_stores_nothing,
     many_devices_at_once_are_all_stored,
     a_token_lets_in_once_and_a_refusal_does_not_use_it_up,

@@ -13,9 +13,13 @@ use platen_protocol::readings::Readings;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::records::CommandState;
-use super::writer::{Desk, Place};
+use super::writer::{Desk, EpochPlace, Place};
 use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
 use crate::ingest::{cover_closed, merge_alert, plan};
+
+/// Reports of an epoch that are looked at to tell a repeat from another report under its sequence. A device
+/// repeats at most what it has not heard to be acknowledged: a batch or two.
+const MAX_LOOK_BACK: u32 = 1_000;
 
 /// A batch that has been found valid.
 #[derive(Debug, Clone)]
@@ -65,25 +69,26 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
     let Some((device, epoch)) = find_place(desk, &ingest.device, &batch.epoch)? else {
         return Ok(Err(IngestRefusal::UnknownDevice));
     };
-    let before = epoch.map_or(0, |(_, acknowledged)| acknowledged);
+    let before = epoch.map_or(0, |epoch| epoch.acknowledged);
     let sequences: Vec<u64> = batch.reports.iter().map(|report| report.sequence).collect();
     let plan = plan(before, batch.oldest_sequence, &sequences);
     let repeats = batch.reports.get(plan.repeats.clone()).unwrap_or_default();
     let new = batch.reports.get(plan.new.clone()).unwrap_or_default();
-    if let Some((epoch, _)) = epoch
+    if let Some(epoch) = epoch
         && let Some(sequence) = find_conflict(desk, epoch, repeats)?
     {
         return Ok(Err(IngestRefusal::Conflict { sequence }));
     }
     if plan.gap.is_some() || !new.is_empty() {
+        let last = epoch.and_then(|epoch| epoch.last);
         let epoch = match epoch {
-            Some((key, _)) => key,
+            Some(epoch) => epoch.key,
             None => desk.connection.prepare_cached(statements::BEGIN_EPOCH)?.query_row(
                 params![device, batch.epoch.as_str(), ingest.received.as_millisecond()],
                 |row| row.get(0),
             )?,
         };
-        let mut taking = Taking { desk, ingest, device, epoch };
+        let mut taking = Taking { desk, ingest, device, epoch, last };
         if let Some((first, last)) = plan.gap {
             taking.gap(first, last)?;
         }
@@ -95,23 +100,27 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
             }
         }
         taking.latest(new, latest)?;
-        desk.connection
-            .prepare_cached(statements::ACKNOWLEDGE)?
-            .execute(params![epoch, to_integer(plan.acknowledged)])?;
-        let place = Place { device, epoch: Some((batch.epoch.clone(), epoch, plan.acknowledged)) };
+        let last = taking.last;
+        desk.connection.prepare_cached(statements::ACKNOWLEDGE)?.execute(params![
+            epoch,
+            to_integer(plan.acknowledged),
+            last
+        ])?;
+        let place = EpochPlace { key: epoch, acknowledged: plan.acknowledged, last };
+        let place = Place { device, epoch: Some((batch.epoch.clone(), place)) };
         desk.places.insert(ingest.device.clone(), place);
     }
     Ok(Ok(Ingested { acknowledged: plan.acknowledged, new: plan.new, gap: plan.gap }))
 }
 
-type Found = Option<(i64, Option<(i64, u64)>)>;
+/// The device's key, and the epoch as far as it exists.
+type Found = Option<(i64, Option<EpochPlace>)>;
 
-/// The device's key, and the epoch's key with what is acknowledged, as far as they exist.
 fn find_place(desk: &mut Desk<'_>, device: &DeviceId, epoch: &Epoch) -> Result<Found, StoreError> {
-    if let Some(Place { device, epoch: Some((known, key, acknowledged)) }) = desk.places.get(device)
+    if let Some(Place { device, epoch: Some((known, place)) }) = desk.places.get(device)
         && known == epoch
     {
-        return Ok(Some((*device, Some((*key, *acknowledged)))));
+        return Ok(Some((*device, Some(*place))));
     }
     let key: Option<i64> = desk
         .connection
@@ -122,30 +131,41 @@ fn find_place(desk: &mut Desk<'_>, device: &DeviceId, epoch: &Epoch) -> Result<F
     let found = desk
         .connection
         .prepare_cached(statements::EPOCH)?
-        .query_row(params![key, epoch.as_str()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
-        .optional()?
-        .map(|(epoch, acknowledged)| (epoch, from_integer(acknowledged)));
-    let remembered = found.map(|(key, acknowledged)| (epoch.clone(), key, acknowledged));
+        .query_row(params![key, epoch.as_str()], |row| {
+            Ok(EpochPlace { key: row.get(0)?, acknowledged: from_integer(row.get(1)?), last: row.get(2)? })
+        })
+        .optional()?;
+    let remembered = found.map(|place| (epoch.clone(), place));
     desk.places.insert(device.clone(), Place { device: key, epoch: remembered });
     Ok(Some((key, found)))
 }
 
-/// The first repeat that is not what is stored. One that fell into a gap is stored nowhere and says
-/// nothing new: it was given up when the gap was recorded.
-fn find_conflict(desk: &Desk<'_>, epoch: i64, repeats: &[Report]) -> Result<Option<u64>, StoreError> {
-    for report in repeats {
-        let stored: Option<String> = desk
-            .connection
-            .prepare_cached(statements::REPORT_BODY)?
-            .query_row(params![epoch, to_integer(report.sequence)], |row| row.get(0))
-            .optional()?;
-        if let Some(stored) = stored
-            && from_json::<Report>("report", &stored)? != *report
+/// The first repeat that is not what is stored: sought back along the epoch, for what comes again was
+/// handed in last. One that fell into a gap is stored nowhere and says nothing new: it was given up when
+/// the gap was recorded. One from further back than [`MAX_LOOK_BACK`] is taken for what it repeats.
+fn find_conflict(desk: &Desk<'_>, epoch: EpochPlace, repeats: &[Report]) -> Result<Option<u64>, StoreError> {
+    let mut at = epoch.last;
+    let mut looked = 0;
+    let mut conflict = None;
+    for report in repeats.iter().rev() {
+        while let Some(key) = at
+            && looked < MAX_LOOK_BACK
         {
-            return Ok(Some(report.sequence));
+            let (sequence, previous, body): (i64, Option<i64>, String) = desk
+                .connection
+                .prepare_cached(statements::REPORT)?
+                .query_row(params![key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            if from_integer(sequence) < report.sequence {
+                break;
+            }
+            if from_integer(sequence) == report.sequence && from_json::<Report>("report", &body)? != *report {
+                conflict = Some(report.sequence);
+            }
+            at = previous;
+            looked += 1;
         }
     }
-    Ok(None)
+    Ok(conflict)
 }
 
 /// One batch on its way into the tables.
@@ -154,6 +174,8 @@ struct Taking<'a, 'b> {
     ingest: &'a Ingest,
     device: i64,
     epoch: i64,
+    /// The key of the epoch's newest report.
+    last: Option<i64>,
 }
 
 impl Taking<'_, '_> {
@@ -180,9 +202,11 @@ impl Taking<'_, '_> {
             to_integer(report.sequence),
             report.body.kind(),
             self.received(),
+            self.last,
             to_json("report", report)?
         ])?;
         let key = self.desk.connection.last_insert_rowid();
+        self.last = Some(key);
         match &report.body {
             ReportBody::Started(started) => {
                 self.desk.connection.prepare_cached(statements::SET_STARTED)?.execute(params![

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
 use super::{Store, StoreError, statements};
@@ -72,24 +72,46 @@ impl Page {
     }
 }
 
-/// Reports of one device, newest first: its lives one after the other, the latest first.
+/// Reports of one device, newest first: its lives one after the other, the latest first, each from its
+/// newest report back. With a cursor, from the report before it.
 fn reports_of(
     connection: &Connection,
     device: &DeviceId,
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<ReportRecord>, StoreError> {
-    let epochs: Vec<i64> =
-        collect(connection, statements::EPOCHS_OF, params![device.as_str()], |row| Ok(row.get(0)?))?;
-    let before = before.unwrap_or(i64::MAX);
-    let mut found = Vec::new();
-    for epoch in epochs {
-        let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
-        if left == 0 {
-            break;
+    let cursor: Option<(i64, Option<i64>)> = match before {
+        None => None,
+        Some(key) => {
+            let mut statement = connection.prepare_cached(statements::PLACE_OF_REPORT)?;
+            let place =
+                statement.query_row(params![key, device.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
+            match place.optional()? {
+                // A cursor that is no report of this device is behind all of them.
+                None => return Ok(Vec::new()),
+                found => found,
+            }
         }
-        let parameters = params![before, left, epoch];
-        found.extend(collect(connection, statements::REPORTS_OF_EPOCH, parameters, ReportRecord::from_row)?);
+    };
+    let newest = cursor.map_or(i64::MAX, |(epoch, _)| epoch);
+    let epochs: Vec<(i64, Option<i64>)> =
+        collect(connection, statements::EPOCHS_OF, params![device.as_str(), newest], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut found = Vec::new();
+    for (epoch, last) in epochs {
+        let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        let from = cursor.filter(|(at, _)| *at == epoch).map_or(last, |(_, previous)| previous);
+        if left > 0
+            && let Some(from) = from
+        {
+            found.extend(collect(
+                connection,
+                statements::REPORTS_BACK,
+                params![from, left],
+                ReportRecord::from_row,
+            )?);
+        }
     }
     Ok(found)
 }

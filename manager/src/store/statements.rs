@@ -5,13 +5,12 @@ pub(super) const RECORD_MIGRATION: &str = "INSERT INTO migrations (version, name
 
 // Ingest.
 pub(super) const DEVICE_KEY: &str = "SELECT key FROM devices WHERE id = ?1";
-pub(super) const EPOCH: &str = "SELECT key, acknowledged FROM epochs WHERE device = ?1 AND epoch = ?2";
+pub(super) const EPOCH: &str = "SELECT key, acknowledged, last FROM epochs WHERE device = ?1 AND epoch = ?2";
 pub(super) const BEGIN_EPOCH: &str =
     "INSERT INTO epochs (device, epoch, acknowledged, begun) VALUES (?1, ?2, 0, ?3) RETURNING key";
-pub(super) const ACKNOWLEDGE: &str = "UPDATE epochs SET acknowledged = ?2 WHERE key = ?1";
-pub(super) const ADD_REPORT: &str =
-    "INSERT INTO reports (device, epoch, sequence, kind, received, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-pub(super) const REPORT_BODY: &str = "SELECT body FROM reports WHERE epoch = ?1 AND sequence = ?2";
+pub(super) const ACKNOWLEDGE: &str = "UPDATE epochs SET acknowledged = ?2, last = ?3 WHERE key = ?1";
+pub(super) const ADD_REPORT: &str = "INSERT INTO reports (device, epoch, sequence, kind, received, previous, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) const REPORT: &str = "SELECT sequence, previous, body FROM reports WHERE key = ?1";
 pub(super) const ADD_GAP: &str =
     "INSERT INTO gaps (device, epoch, first, last, recorded) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const SET_STARTED: &str = "UPDATE devices SET model = ?2, agent_version = ?3 WHERE key = ?1";
@@ -68,12 +67,18 @@ pub(super) const COMMANDS_OF: &str = "SELECT c.key, c.id, d.id, c.action, c.issu
 pub(super) const REPORTS: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch \
      WHERE r.key < ?1 ORDER BY r.key DESC LIMIT ?2";
-pub(super) const EPOCHS_OF: &str =
-    "SELECT key FROM epochs WHERE device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC";
-/// Within one epoch, keys rise with sequences.
-pub(super) const REPORTS_OF_EPOCH: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
-     JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch \
-     WHERE r.epoch = ?3 AND r.key < ?1 ORDER BY r.sequence DESC LIMIT ?2";
+pub(super) const EPOCHS_OF: &str = "SELECT key, last FROM epochs WHERE device = (SELECT key FROM devices WHERE id = ?1) \
+     AND key <= ?2 ORDER BY key DESC";
+pub(super) const PLACE_OF_REPORT: &str = "SELECT epoch, previous FROM reports \
+     WHERE key = ?1 AND device = (SELECT key FROM devices WHERE id = ?2)";
+/// From a report back along its epoch.
+pub(super) const REPORTS_BACK: &str = "WITH RECURSIVE chain (key, place) AS ( \
+         SELECT ?1, 1 \
+         UNION ALL \
+         SELECT r.previous, place + 1 FROM chain JOIN reports r ON r.key = chain.key \
+         WHERE r.previous IS NOT NULL AND place < ?2 \
+     ) SELECT r.key, d.id, e.epoch, r.received, r.body FROM chain JOIN reports r ON r.key = chain.key \
+     JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch ORDER BY chain.place";
 /// Alerts under a condition. Each condition is a statement of its own, so that the open ones are found by
 /// their small index however long the history is.
 macro_rules! alerts {

@@ -41,7 +41,16 @@ pub enum Grouping {
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) device: i64,
-    pub(super) epoch: Option<(Epoch, i64, u64)>,
+    pub(super) epoch: Option<(Epoch, EpochPlace)>,
+}
+
+/// Where an epoch is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EpochPlace {
+    pub(super) key: i64,
+    pub(super) acknowledged: u64,
+    /// The key of its newest report.
+    pub(super) last: Option<i64>,
 }
 
 /// What the work works with.

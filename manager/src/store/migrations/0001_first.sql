@@ -19,11 +19,14 @@ CREATE TABLE epochs (
     device INTEGER NOT NULL REFERENCES devices (key),
     epoch TEXT NOT NULL,
     acknowledged INTEGER NOT NULL,
+    last INTEGER,           -- the key of its newest report
     begun INTEGER NOT NULL,
     UNIQUE (device, epoch)
 ) STRICT;
 
--- One index that is written all over for each report is enough: those of a device are found by its epochs.
+-- Only ever appended to, and without an index: with thousands of devices an index by device would have a
+-- page written for each report. Those of one epoch are a chain, from its newest back. That a sequence is
+-- stored once follows from `acknowledged`.
 CREATE TABLE reports (
     key INTEGER PRIMARY KEY,
     device INTEGER NOT NULL REFERENCES devices (key),
@@ -31,8 +34,8 @@ CREATE TABLE reports (
     sequence INTEGER NOT NULL,
     kind TEXT NOT NULL,
     received INTEGER NOT NULL,
-    body TEXT NOT NULL,     -- the report as JSON
-    UNIQUE (epoch, sequence)
+    previous INTEGER,       -- the key of the report before it in its epoch
+    body TEXT NOT NULL      -- the report as JSON
 ) STRICT;
 
 -- Where the latest readings of a device are. It is written with every report that has readings, so its
