@@ -45,6 +45,9 @@ lints() {
 
 build() { cargo build --locked --workspace --bins; }
 tests() { cargo nextest run --locked "$@"; }
+# As a new user: only these two are built, with only their features. Built before the test, whose patience is
+# for programs and not for compilers.
+demo() { cargo build --locked -p platen-manager -p platen-agent && tests -p platen-tests --test demo; }
 
 stage install install_needs
 stage lints lints
@@ -55,7 +58,7 @@ stage package tests -p platen-tests --test package
 stage e2e tests -p platen-tests --test hal_in_process --test first_light --test bad_input
 stage browser tests -p platen-tests --test browser
 stage kernel tests -p platen-tests --test kernel --no-capture
-stage demo tests -p platen-tests --test demo
+stage demo demo
 
 say "stages"
 printf '%s\n' "${summary[@]}"
