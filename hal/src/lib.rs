@@ -8,7 +8,8 @@
 //! A read that failed is *unknown*, with its cause ([`fault`]), and never a number.
 
 pub mod board;
-pub mod chips;
+mod check;
+mod chips;
 pub mod config;
 pub mod fault;
 pub mod linux;
