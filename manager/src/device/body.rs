@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::Request;
 use hyper::body::{Body as _, Bytes, Incoming};
 use platen_protocol::VERSION;
@@ -17,23 +17,42 @@ use crate::ingest::validate::wrong_version;
 /// How long a body may take to arrive.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
 
+/// Of a body that is too large, so much more is taken and thrown away before the answer: whoever is still
+/// sending would otherwise see a broken pipe and not the reason.
+const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
+
 /// Reads the body, unless it is or becomes too large.
 pub(super) async fn read(request: Request<Incoming>) -> Result<Bytes, Problem> {
-    let body = request.into_body();
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(BODY_LIMIT, Limited::new(body, MAX_BODY_BYTES).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => {
-            Err(Problem::new(ProblemKind::InvalidRequest, format!("the body broke off: {error}")))
-        }
-        Err(_) => Err(Problem::new(
+    tokio::time::timeout(BODY_LIMIT, collect(request.into_body())).await.unwrap_or_else(|_| {
+        Err(Problem::new(
             ProblemKind::InvalidRequest,
             format!("the body took longer than {} s", BODY_LIMIT.as_secs()),
-        )),
+        ))
+    })
+}
+
+async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
+        return Err(too_large());
     }
+    let mut kept = Vec::with_capacity(announced.min(MAX_BODY_BYTES));
+    let mut received = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(ProblemKind::InvalidRequest, format!("the body broke off: {error}"))
+        })?;
+        let Some(data) = frame.data_ref() else { continue };
+        received += data.len();
+        if received <= MAX_BODY_BYTES {
+            kept.extend_from_slice(data);
+        } else if received <= MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
+            kept = Vec::new();
+        } else {
+            return Err(too_large());
+        }
+    }
+    if received > MAX_BODY_BYTES { Err(too_large()) } else { Ok(kept.into()) }
 }
 
 fn too_large() -> Problem {
