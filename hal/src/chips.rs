@@ -1,6 +1,7 @@
 //! A board made of chips on buses and of lines, on whatever backend.
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use embedded_hal::i2c::I2c;
 use platen_protocol::readings::{
@@ -43,7 +44,8 @@ pub(crate) struct NamedBus<I> {
 
 /// A board made of chips on buses and of lines.
 pub(crate) struct ChipBoard<I, L> {
-    config: BoardConfig,
+    // Shared, so that a sample can go through its entries while the buses are in use.
+    config: Arc<BoardConfig>,
     buses: Vec<NamedBus<I>>,
     lines: L,
     simulated: bool,
@@ -56,7 +58,7 @@ where
     L: SwitchLines,
 {
     pub(crate) fn new(config: &BoardConfig, buses: Vec<NamedBus<I>>, lines: L, simulated: bool) -> Self {
-        Self { config: config.clone(), buses, lines, simulated, failed_reads: 0 }
+        Self { config: Arc::new(config.clone()), buses, lines, simulated, failed_reads: 0 }
     }
 
     /// Reads one chip; a failure is counted and becomes the cause of an unknown reading.
@@ -168,11 +170,11 @@ where
     }
 
     fn sample(&mut self) -> Readings {
-        // Taken apart from `self` while its entries are read one by one.
-        let BoardConfig { supplies, parts, temperatures, switches, .. } = self.config.clone();
+        let config = Arc::clone(&self.config);
+        let BoardConfig { supplies, parts, temperatures, switches, .. } = &*config;
         Readings {
-            supplies: (1..).zip(&supplies).map(|(index, entry)| self.read_supply(entry, index)).collect(),
-            parts: (1..).zip(&parts).map(|(index, entry)| self.read_part(entry, index)).collect(),
+            supplies: (1..).zip(supplies).map(|(index, entry)| self.read_supply(entry, index)).collect(),
+            parts: (1..).zip(parts).map(|(index, entry)| self.read_part(entry, index)).collect(),
             temperatures: temperatures
                 .iter()
                 .map(|entry| TemperatureReading {
