@@ -144,4 +144,29 @@ pub struct Alert {
     pub supply: Option<SupplyReading>,
     /// The part that it is about, as it was read then.
     pub part: Option<PartReading>,
+    /// Whether it has not happened yet and possibly will; then [`Self::evidence`] says why.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forecast: bool,
+    /// What speaks for it, in numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// One number that speaks for an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Evidence {
+    /// What was measured, such as `jams`.
+    pub measure: String,
+    /// In what, such as `in the last 1000 pages`.
+    pub unit: String,
+    /// What was found.
+    pub observed: i64,
+    /// What it was compared with, such as the printer's own past.
+    pub expected: Option<i64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_false(value: &bool) -> bool {
+    !value
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
-use crate::identity::{AlertId, CommandId, Epoch};
-use crate::readings::Readings;
+use crate::identity::{AlertId, CommandId, Epoch, OrderId};
+use crate::readings::{PartReading, Readings, SupplyReading};
 use crate::stamp::Stamp;
 
 /// The body of `POST /v1/reports`: reports of one epoch, by rising sequence, or none (to wait for
@@ -62,6 +62,10 @@ pub enum ReportBody {
     },
     /// A person at the device asks for service (an instruction report).
     ServiceCall(ServiceCall),
+    /// A person at the device orders a supply.
+    Order(Order),
+    /// A supply or a part was taken out and is in again, or another one is.
+    Replacement(Box<Replacement>),
     /// The utilisation state, at its interval.
     Utilisation(Utilisation),
     /// The readings, because they changed or because a person asked.
@@ -78,6 +82,8 @@ impl ReportBody {
             Self::AlertRaised { .. } => "alert_raised",
             Self::AlertCleared { .. } => "alert_cleared",
             Self::ServiceCall(_) => "service_call",
+            Self::Order(_) => "order",
+            Self::Replacement(_) => "replacement",
             Self::Utilisation(_) => "utilisation",
             Self::Readings(_) => "readings",
             Self::Outcome(_) => "outcome",
@@ -107,7 +113,7 @@ pub struct Started {
     pub readings: Readings,
 }
 
-/// How a service call was made.
+/// How a service call or an order was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -128,6 +134,51 @@ pub struct ServiceCall {
     pub message: Option<String>,
 }
 
+/// A person at the device orders a supply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Order {
+    /// Made by the device.
+    pub id: OrderId,
+    /// The supply, as it was read then.
+    pub supply: SupplyReading,
+    /// How many: 1 to [`crate::limits::MAX_ORDER_QUANTITY`].
+    pub quantity: u16,
+    /// What the person wrote, if anything; at most [`crate::limits::MAX_MESSAGE_CHARS`].
+    pub note: Option<String>,
+    /// Where it was entered.
+    pub entered_by: EnteredBy,
+}
+
+/// What happened to a supply or part that was out of its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReplacementKind {
+    /// Another one is in its place: the serial number differs.
+    Replaced,
+    /// The same one was put back.
+    Reseated,
+}
+
+/// A supply or a part was taken out and is in again, or another one is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Replacement {
+    /// Its name on the board.
+    pub subject: String,
+    /// Which of the two.
+    pub change: ReplacementKind,
+    /// The supply that was taken out, as it was last read: what is left in it is the residue.
+    pub removed_supply: Option<SupplyReading>,
+    /// The supply that is in now.
+    pub fitted_supply: Option<SupplyReading>,
+    /// The part that was taken out, as it was last read.
+    pub removed_part: Option<PartReading>,
+    /// The part that is in now.
+    pub fitted_part: Option<PartReading>,
+}
+
 /// The utilisation state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -138,6 +189,59 @@ pub struct Utilisation {
     pub failed_reads: u64,
     /// What the board reads.
     pub readings: Readings,
+    /// What the printer did since the last such report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
+}
+
+/// What the printer did in a stretch of time. The four states make up `seconds`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Activity {
+    /// How long the stretch is.
+    pub seconds: u64,
+    /// Of these, ready and not printing.
+    pub idle_seconds: u64,
+    /// Of these, printing.
+    pub printing_seconds: u64,
+    /// Of these, with the engine asleep.
+    pub sleeping_seconds: u64,
+    /// Of these, stopped by a condition that a person must mend.
+    pub error_seconds: u64,
+    /// Impressions in the stretch, where the printer counts them.
+    pub pages: Option<u64>,
+    /// Impressions a day, over the last days.
+    pub pages_per_day: Option<u32>,
+    /// The range of each temperature.
+    pub temperatures: Vec<TemperatureRange>,
+    /// What went wrong on each bus.
+    pub buses: Vec<BusErrors>,
+}
+
+/// The range of a temperature in a stretch of time, in thousandths of a degree Celsius.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TemperatureRange {
+    /// The sensor's name on the board.
+    pub name: String,
+    /// The lowest that was read.
+    pub lowest: i32,
+    /// The highest that was read.
+    pub highest: i32,
+}
+
+/// What went wrong on a bus in a stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BusErrors {
+    /// Its name on the board.
+    pub name: String,
+    /// Transfers that failed.
+    pub failed_transfers: u64,
+    /// Chips that could not be read, each time.
+    pub failed_reads: u64,
+    /// How often the bus was found stuck and freeing it was tried.
+    pub recoveries: u64,
 }
 
 /// Why readings are sent outside the interval.

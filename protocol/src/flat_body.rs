@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 use crate::alert::Alert;
 use crate::device_to_manager::{
-    EnteredBy, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, ReportBody, ServiceCall, Started,
-    Utilisation,
+    Activity, EnteredBy, Order, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, Replacement,
+    ReplacementKind, ReportBody, ServiceCall, Started, Utilisation,
 };
-use crate::identity::{AlertId, CommandId};
-use crate::readings::Readings;
+use crate::identity::{AlertId, CommandId, OrderId};
+use crate::readings::{PartReading, Readings, SupplyReading};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +23,8 @@ enum Kind {
     AlertRaised,
     AlertCleared,
     ServiceCall,
+    Order,
+    Replacement,
     Utilisation,
     Readings,
     Outcome,
@@ -32,20 +34,31 @@ enum Kind {
 #[derive(Deserialize)]
 pub(crate) struct FlatBody {
     kind: Kind,
+    activity: Option<Activity>,
     agent_version: Option<String>,
     alert: Option<Alert>,
     alert_id: Option<AlertId>,
     cause: Option<ReadingsCause>,
+    change: Option<ReplacementKind>,
     command_id: Option<CommandId>,
     description: Option<String>,
     entered_by: Option<EnteredBy>,
     failed_reads: Option<u64>,
     finished: Option<Timestamp>,
+    fitted_part: Option<PartReading>,
+    fitted_supply: Option<SupplyReading>,
+    id: Option<OrderId>,
     message: Option<String>,
     model: Option<String>,
+    note: Option<String>,
+    quantity: Option<u16>,
     readings: Option<Readings>,
+    removed_part: Option<PartReading>,
+    removed_supply: Option<SupplyReading>,
     result: Option<OutcomeResult>,
     running_seconds: Option<u64>,
+    subject: Option<String>,
+    supply: Option<SupplyReading>,
 }
 
 /// A body without a field that its kind must have.
@@ -85,10 +98,26 @@ impl TryFrom<FlatBody> for ReportBody {
                 entered_by: need("service_call", "entered_by", flat.entered_by)?,
                 message: flat.message,
             }),
+            Kind::Order => Self::Order(Order {
+                id: need("order", "id", flat.id)?,
+                supply: need("order", "supply", flat.supply)?,
+                quantity: need("order", "quantity", flat.quantity)?,
+                note: flat.note,
+                entered_by: need("order", "entered_by", flat.entered_by)?,
+            }),
+            Kind::Replacement => Self::Replacement(Box::new(Replacement {
+                subject: need("replacement", "subject", flat.subject)?,
+                change: need("replacement", "change", flat.change)?,
+                removed_supply: flat.removed_supply,
+                fitted_supply: flat.fitted_supply,
+                removed_part: flat.removed_part,
+                fitted_part: flat.fitted_part,
+            })),
             Kind::Utilisation => Self::Utilisation(Utilisation {
                 running_seconds: need("utilisation", "running_seconds", flat.running_seconds)?,
                 failed_reads: need("utilisation", "failed_reads", flat.failed_reads)?,
                 readings: need("utilisation", "readings", flat.readings)?,
+                activity: flat.activity,
             }),
             Kind::Readings => Self::Readings(ReadingsReport {
                 cause: need("readings", "cause", flat.cause)?,

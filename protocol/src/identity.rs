@@ -104,6 +104,11 @@ identifier!(
     AlertId,
     "alert"
 );
+identifier!(
+    /// One order, named by the device: a repeat of it is the same order.
+    OrderId,
+    "order"
+);
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ pub mod manager_to_device;
 pub mod prefer;
 pub mod problem;
 pub mod readings;
+pub mod settings;
 pub mod stamp;
 pub mod supply;
 pub mod unknown;

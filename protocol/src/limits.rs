@@ -12,6 +12,10 @@ pub const MAX_REPORTS_PER_BATCH: usize = 100;
 pub const MAX_COMMANDS_PER_REPLY: usize = 50;
 /// The longest text that a person enters at the device, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 500;
+/// The most of one supply in one order.
+pub const MAX_ORDER_QUANTITY: u16 = 99;
+/// The most settings in one command.
+pub const MAX_SETTINGS_PER_COMMAND: usize = 50;
 /// The longest identifier (device, command, alert), in characters.
 pub const MAX_ID_CHARS: usize = 64;
 /// The longest that a manager holds a request, whatever `Prefer: wait` asks.

@@ -1,6 +1,8 @@
 //! Down: what a manager answers. The manager never begins a conversation; all of this rides on the
 //! reply to a report.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,9 @@ pub struct Command {
     pub expires: Timestamp,
     /// What to do.
     pub action: Action,
+    /// The operator who asked, for the person at the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<String>,
 }
 
 /// What a command asks for.
@@ -52,6 +57,18 @@ pub struct Command {
 pub enum Action {
     /// Read every chip and line now, and report it.
     ReadNow,
+    /// Change settings: all of them, or none when one cannot be.
+    Set {
+        /// The new values by the names of [`crate::settings::SettingKey`], in the unit that each name ends
+        /// with; at most [`crate::limits::MAX_SETTINGS_PER_COMMAND`]. A name that the device does not know
+        /// is refused with an outcome, so it is read as text.
+        settings: BTreeMap<String, u32>,
+    },
+    /// Take settings back to what the device's own files say.
+    Reset {
+        /// Which; none means all.
+        settings: Vec<String>,
+    },
     /// An action that this version does not know: it is refused with an outcome.
     #[serde(other)]
     Unknown,

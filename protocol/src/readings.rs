@@ -57,6 +57,54 @@ pub struct SupplyReading {
     pub set_percent: u8,
     /// What the cartridge says it is.
     pub serial: Option<String>,
+    /// Pages at or below which it is reported, if its set value is in pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_pages: Option<u32>,
+    /// Days at or below which it is reported, if its set value is in days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_days: Option<u32>,
+    /// What to order, from the board file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_number: Option<String>,
+    /// What belongs in this place, from the board file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedSupply>,
+    /// How long it will last, as far as the device has learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<Outlook>,
+}
+
+/// What belongs in a supply's place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExpectedSupply {
+    /// The type, if only one will do.
+    #[serde(rename = "type")]
+    pub supply_type: Option<SupplyType>,
+    /// The colorant, if only one will do.
+    pub colorant: Option<String>,
+}
+
+/// How long a supply will last, if it is used as before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Outlook {
+    /// Pages that are left in it.
+    pub pages: Option<Estimate>,
+    /// Days until it ends.
+    pub days: Option<Estimate>,
+}
+
+/// A number that was worked out, with its band of error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Estimate {
+    /// The best guess.
+    pub likely: u32,
+    /// Hardly fewer.
+    pub at_least: u32,
+    /// Hardly more.
+    pub at_most: u32,
 }
 
 impl SupplyReading {
@@ -85,6 +133,12 @@ pub struct PartReading {
     pub rated_life: Capacity,
     /// What the part says it is.
     pub serial: Option<String>,
+    /// What to order, from the board file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_number: Option<String>,
+    /// Percent of its life at or below which it is reported, where the board file names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_percent: Option<u8>,
 }
 
 impl PartReading {
@@ -107,6 +161,26 @@ pub struct TemperatureReading {
     pub name: String,
     /// In thousandths of a degree Celsius.
     pub millidegrees_celsius: Reading<i32>,
+    /// What it measures, where that matters to a judgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<TemperatureRole>,
+    /// Below this it is too cold to print; in thousandths of a degree Celsius.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<i32>,
+    /// Above this it is too hot; in thousandths of a degree Celsius.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<i32>,
+}
+
+/// What a temperature sensor measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum TemperatureRole {
+    /// The fuser, by its thermistor: hot while the printer works, cool while it sleeps.
+    Fuser,
+    /// The air in or around the printer.
+    Ambient,
 }
 
 /// What a switch means.
@@ -118,6 +192,24 @@ pub enum SwitchMeaning {
     Cover,
     /// Active while a person presses the service button.
     ServiceButton,
+    /// Active while a person presses the order button.
+    OrderButton,
+    /// Active while a safety interlock is open.
+    Interlock,
+    /// Active while paper is stuck in the path.
+    Jam,
+    /// Active while a tray has little paper.
+    PaperLow,
+    /// Active while a tray has no paper.
+    PaperEmpty,
+    /// Active while the waste box is in its place.
+    WastePresent,
+    /// Active while the waste box is full.
+    WasteFull,
+    /// Active while a page passes the exit; one activation is one page.
+    PageExit,
+    /// Active while the engine sleeps.
+    Sleep,
 }
 
 /// One switch or button.
@@ -130,6 +222,60 @@ pub struct SwitchReading {
     pub meaning: SwitchMeaning,
     /// Whether it is active: the cover open, the button pressed.
     pub active: Reading<bool>,
+    /// Where it is, by the maker's numbering, from the board file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<i32>,
+    /// The supply that it is about, such as the waste box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supply: Option<String>,
+}
+
+/// What a counter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum CounterKind {
+    /// All impressions (`prtMarkerLifeCount`, IPP `printer-impressions-completed`).
+    Impressions,
+    /// Those in colour (IPP `full-color`).
+    FullColor,
+    /// Those in one colour (IPP `monochrome`).
+    Monochrome,
+    /// Sheets of paper (IPP `printer-media-sheets-completed`).
+    Sheets,
+    /// Pages that passed the exit since the agent began, by edges.
+    PageExits,
+}
+
+/// One counter. Customers are billed on these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CounterReading {
+    /// What it counts.
+    pub kind: CounterKind,
+    /// The unit: impressions or sheets.
+    pub unit: SupplyUnit,
+    /// How many.
+    pub value: Reading<u64>,
+    /// Rises by one each time that the counter was found to have gone down, which is told as an alert:
+    /// counts of different epochs are not to be subtracted from each other.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// One bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BusReading {
+    /// Its name on the board.
+    pub name: String,
+    /// Why nothing on it can be read, if that is so.
+    pub failing: Option<UnknownCause>,
 }
 
 /// Everything that a board reads, at one moment.
@@ -144,4 +290,17 @@ pub struct Readings {
     pub temperatures: Vec<TemperatureReading>,
     /// In the order of the board file.
     pub switches: Vec<SwitchReading>,
+    /// Those that the printer has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<CounterReading>,
+    /// In the order of the board file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buses: Vec<BusReading>,
+}
+
+impl Readings {
+    /// The counter of a kind, if the printer has it.
+    pub fn counter(&self, kind: CounterKind) -> Option<&CounterReading> {
+        self.counters.iter().find(|counter| counter.kind == kind)
+    }
 }

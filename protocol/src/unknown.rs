@@ -27,6 +27,8 @@ pub enum UnknownReason {
     Damaged,
     /// The chip answers with a value that cannot be true.
     Implausible,
+    /// Nothing has been read yet, or nothing can be: the board has no sensor for it.
+    NotMeasured,
 }
 
 impl fmt::Display for UnknownCause {

@@ -10,6 +10,8 @@ use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
 use platen_protocol::enroll::{EnrollReply, EnrollRequest};
 use platen_protocol::manager_to_device::{Action, Reply};
 use platen_protocol::problem::Problem;
+use platen_protocol::readings::CounterKind;
+use platen_protocol::settings::SettingKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -49,6 +51,46 @@ fn an_empty_batch_is_understood() {
 fn a_reply_with_a_command_is_understood() {
     let reply: Reply = survives("reply.json");
     assert_eq!(reply.commands[0].action, Action::ReadNow);
+}
+
+#[test]
+fn a_batch_of_a_whole_printer_is_understood() {
+    let batch: ReportBatch = survives("report-batch-printer.json");
+    let kinds: Vec<_> = batch.reports.iter().map(|report| report.body.kind()).collect();
+    assert_eq!(kinds, ["utilisation", "alert_raised", "order", "order", "replacement", "replacement"]);
+    let readings = batch.reports[0].body.readings().unwrap();
+    assert_eq!(readings.counter(CounterKind::Impressions).unwrap().epoch, 1);
+    assert_eq!((readings.switches.len(), readings.counters.len(), readings.buses.len()), (11, 5, 2));
+    let ReportBody::AlertRaised { alert } = &batch.reports[1].body else { panic!("an alert follows") };
+    assert!(alert.forecast && alert.evidence[0].expected == Some(2));
+    let ReportBody::Replacement(replaced) = &batch.reports[4].body else { panic!("a replacement follows") };
+    assert_eq!(replaced.removed_supply.as_ref().unwrap().percent(), Some(3), "the residue");
+}
+
+#[test]
+fn a_reply_that_changes_settings_is_understood_and_names_settings_that_there_are() {
+    let reply: Reply = survives("reply-settings.json");
+    let actions: Vec<_> = reply.commands.iter().map(|command| &command.action).collect();
+    let [Action::Set { settings }, Action::Reset { settings: some }, Action::Reset { settings: all }] =
+        actions.as_slice()
+    else {
+        panic!("{actions:?}")
+    };
+    for (name, value) in settings {
+        assert!(name.parse::<SettingKey>().unwrap().bounds().contains(value), "{name}");
+    }
+    assert!(some.iter().all(|name| name.parse::<SettingKey>().is_ok()) && all.is_empty());
+    assert!(reply.commands.iter().all(|command| command.issued_by.as_deref() == Some("anna")));
+}
+
+#[test]
+fn what_a_first_version_sends_has_nothing_of_the_later_fields() {
+    let batch: ReportBatch = serde_json::from_value(example("report-batch.json")).unwrap();
+    let readings = batch.reports[0].body.readings().unwrap();
+    assert!(readings.counters.is_empty() && readings.buses.is_empty());
+    assert!(readings.supplies.iter().all(|supply| supply.outlook.is_none() && supply.set_pages.is_none()));
+    let reply: Reply = serde_json::from_value(example("reply.json")).unwrap();
+    assert_eq!(reply.commands[0].issued_by, None);
 }
 
 #[test]
