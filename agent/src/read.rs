@@ -1,11 +1,11 @@
-//! Reads the board once, or prints its edges, without outbox and network: for whoever wires it.
+//! Reads the board once, prints its edges, or counts its pages, without outbox and network: for whoever wires it.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use platen_hal::{Board, BoardError};
+use platen_hal::{Board, BoardError, Edge};
 use platen_protocol::readings::Readings;
 use serde::Serialize;
 
@@ -26,6 +26,13 @@ struct EdgeLine<'a> {
     meaning: platen_protocol::readings::SwitchMeaning,
     active: bool,
     at_monotonic_us: u64,
+}
+
+/// What `platen-agent read --pages` prints.
+#[derive(Debug, Serialize)]
+struct PageLine {
+    pages: u64,
+    printing_ms: u64,
 }
 
 /// Why the board was not read, or not printed.
@@ -59,19 +66,41 @@ pub fn once(board: &mut dyn Board, json: bool, output: &mut dyn Write) -> Result
 
 /// Prints edges as they come, for a time.
 pub fn edges(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> Result<(), ReadError> {
+    listen(board, time, |edge| {
+        let line = EdgeLine {
+            switch: &edge.switch,
+            meaning: edge.meaning,
+            active: edge.active,
+            at_monotonic_us: u64::try_from(edge.at.as_micros()).unwrap_or(u64::MAX),
+        };
+        serde_json::to_writer(&mut *output, &line).map_err(io::Error::from)?;
+        writeln!(output)?;
+        Ok(output.flush()?)
+    })
+}
+
+/// Counts the pages that pass the exit during a time, and prints their number and for how long they came.
+pub fn pages(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> Result<(), ReadError> {
+    listen(board, time, |_| Ok(()))?;
+    let pages = board.tallies().pages;
+    let line = PageLine {
+        pages: pages.pages,
+        printing_ms: u64::try_from(pages.printing.as_millis()).unwrap_or(u64::MAX),
+    };
+    serde_json::to_writer(&mut *output, &line).map_err(io::Error::from)?;
+    writeln!(output)?;
+    Ok(output.flush()?)
+}
+
+/// Takes edges for a time.
+fn listen(
+    board: &mut dyn Board,
+    time: Duration,
+    mut hear: impl FnMut(&Edge) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
     let end = Instant::now() + time;
     loop {
-        for edge in board.take_edges()? {
-            let line = EdgeLine {
-                switch: &edge.switch,
-                meaning: edge.meaning,
-                active: edge.active,
-                at_monotonic_us: u64::try_from(edge.at.as_micros()).unwrap_or(u64::MAX),
-            };
-            serde_json::to_writer(&mut *output, &line).map_err(io::Error::from)?;
-            writeln!(output)?;
-            output.flush()?;
-        }
+        board.take_edges()?.iter().try_for_each(&mut hear)?;
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
@@ -83,5 +112,50 @@ pub fn edges(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> R
             Ok(_) | Err(Errno::EINTR) => {}
             Err(cause) => return Err(cause.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use platen_hal::config;
+    use platen_hal::sim::{SimCommand, SimPrinter};
+
+    use super::*;
+
+    const BOARD: &str = "backend = \"simulated\"\nmodel = \"m\"\n[[switch]]\nname = \"exit\"\nmeaning = \"page-exit\"\nline = 1\n[[switch]]\nname = \"cover\"\nmeaning = \"cover\"\nline = 2\n";
+
+    fn board() -> (Box<dyn Board>, SimPrinter) {
+        let config = config::parse(BOARD, Path::new("board.toml")).unwrap();
+        let printer = SimPrinter::accelerated(&config).unwrap();
+        (platen_hal::open_inline(&config, &printer).unwrap(), printer)
+    }
+
+    /// Fifty pages, twenty a second, and then a cover that opens.
+    fn print_and_open(printer: &SimPrinter) {
+        printer.apply(&SimCommand::Print { pages: 50, per_minute: Some(1_200) }).unwrap();
+        printer.advance(Duration::from_secs(5));
+        printer.apply(&SimCommand::Open { switch: "cover".into() }).unwrap();
+    }
+
+    #[test]
+    fn edges_are_lines_of_json_without_the_pages() {
+        let (mut board, printer) = board();
+        print_and_open(&printer);
+        let mut output = Vec::new();
+        edges(board.as_mut(), Duration::ZERO, &mut output).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!((line["switch"].as_str(), line["active"].as_bool()), (Some("cover"), Some(true)));
+    }
+
+    #[test]
+    fn pages_are_counted() {
+        let (mut board, printer) = board();
+        print_and_open(&printer);
+        let mut output = Vec::new();
+        pages(board.as_mut(), Duration::ZERO, &mut output).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!(line["pages"], 50);
     }
 }

@@ -4,13 +4,16 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use platen_protocol::readings::{Readings, SwitchMeaning};
+use serde::{Deserialize, Serialize};
 
-use crate::chips::ChipBoard;
 use crate::config::{Backend, BoardConfig};
-use crate::linux;
+use crate::linux::{self, Strictness};
 use crate::sim::SimPrinter;
+use crate::simulated::{self, Threads};
+use crate::trace::TraceEntry;
 
-/// A board, on whatever backend. Its methods block for as long as the bus takes; one thread owns it.
+/// A board, on whatever backend. Its methods block for as long as its buses' deadlines allow, and no
+/// longer; one thread owns it.
 pub trait Board: Send {
     /// Whether there is a simulated printer behind it. Every report says so.
     fn simulated(&self) -> bool;
@@ -24,15 +27,100 @@ pub trait Board: Send {
     /// Descriptors to poll for reading; one becomes readable when an edge waits.
     fn edge_fds(&self) -> Vec<BorrowedFd<'_>>;
 
-    /// Takes the edges that wait, in the order in which they happened. Does not block.
+    /// Takes the edges that wait, in the order in which they happened. Does not block. Pages at the exit
+    /// are counted ([`Tallies::pages`]) and are not among them.
     fn take_edges(&mut self) -> Result<Vec<Edge>, BoardError>;
 
-    /// Turns the service lamp on or off; a board without one ignores it.
-    fn set_lamp(&mut self, on: bool) -> Result<(), BoardError>;
+    /// Turns an output on or off; a board without it ignores that.
+    fn set_output(&mut self, output: Output, on: bool) -> Result<(), BoardError>;
 
-    /// Reads that failed since the board was opened.
-    fn failed_reads(&self) -> u64;
+    /// What was counted since the board was opened.
+    fn tallies(&self) -> Tallies;
+
+    /// Compares the board file with what is there, chip by chip and line by line. Takes as long as a few
+    /// samples.
+    fn diagnose(&mut self) -> Vec<Finding>;
+
+    /// From now on, hands everything that the buses and lines say to a sink; `None` ends it.
+    fn record(&mut self, sink: Option<TraceSink>);
 }
+
+/// What a board can switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Shows that a service call or an order is on its way.
+    ServiceLamp,
+    /// Answers a press of a button.
+    Buzzer,
+}
+
+/// What was counted since a board was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// Reads of chips and lines that failed.
+    pub failed_reads: u64,
+    /// Buses, in the order of the board file.
+    pub buses: Vec<BusTally>,
+    /// Pages at the exit, and for how long they came.
+    pub pages: PageTally,
+}
+
+/// What was counted on one bus.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BusTally {
+    /// Its name on the board.
+    pub name: String,
+    /// Transfers that failed, among them those that were tried again with success.
+    pub failed_transfers: u64,
+    /// Reads of chips that failed for good.
+    pub failed_reads: u64,
+    /// How often the bus was found stuck and freeing it was tried.
+    pub recoveries: u64,
+}
+
+/// What the page exit sensor told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PageTally {
+    /// Pages that passed, those whose edges the kernel had to drop included, for it numbers them.
+    pub pages: u64,
+    /// How long the printer was printing: the time between pages that followed each other within
+    /// [`PRINTING_GAP`].
+    pub printing: Duration,
+}
+
+/// Pages that follow each other within this belong to one stretch of printing.
+pub const PRINTING_GAP: Duration = Duration::from_secs(5);
+
+/// What a comparison of the board file with the board found about one chip, line or bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Its name in the board file, or what it is where it has none.
+    pub subject: String,
+    /// Where: bus, device file and address, or chip and line.
+    pub place: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What was found, in words, with the kernel's error (such as `ENXIO`) if it gave one.
+    pub what: String,
+    /// What to check, if anything is wrong.
+    pub check: Option<String>,
+}
+
+/// How a thing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As the board file says.
+    Fine,
+    /// It works, and somebody should look at it.
+    Doubtful,
+    /// It does not work.
+    Failed,
+}
+
+/// Where a recording goes: bounded, so that a slow reader never holds up the board; what does not fit is
+/// counted in the next entry.
+pub type TraceSink = std::sync::mpsc::SyncSender<TraceEntry>;
 
 /// A change of a switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,48 +153,56 @@ pub enum BoardError {
     Bus {
         /// Its name on the board.
         name: String,
-        /// Its device file.
+        /// Its device file, or its adapter.
         device: String,
         /// What the kernel said.
         source: std::io::Error,
     },
     /// A line cannot be had.
-    #[error("the line of {name} ({gpio}) cannot be used: {source}; does another program hold it?")]
+    #[error("the line of {name} ({gpio}) cannot be used: {what}")]
     Line {
-        /// The switch or lamp.
+        /// The switch or output.
         name: String,
         /// The device file and the line.
         gpio: String,
-        /// What the kernel said.
-        source: gpio_cdev::Error,
+        /// What is wrong, and what to do.
+        what: String,
     },
-    /// No line has the name.
-    #[error("{gpio} has no line that is named {line:?}, which {name} wants: `gpioinfo` lists the names")]
-    NoSuchLine {
-        /// The switch or lamp.
-        name: String,
-        /// The device file.
-        gpio: String,
-        /// The name that was looked for.
-        line: String,
-    },
-    /// The descriptor that tells of simulated edges cannot be made or read.
-    #[error("the simulated lines failed: {0}")]
-    Simulated(#[from] std::io::Error),
+    /// The descriptor that tells of simulated edges, or a bus's thread, cannot be made.
+    #[error("the board cannot be set up: {0}")]
+    Setup(#[from] std::io::Error),
 }
 
 /// Opens the board that a file describes.
+///
+/// A real board of which a part is there is opened: what is not there is unknown, with its cause, and is
+/// tried again at each sample, so that the service centre hears of it. It fails when nothing of it can
+/// be opened.
 pub fn open(config: &BoardConfig) -> Result<Opened, BoardError> {
     match config.backend {
         Backend::Linux => {
-            let buses = linux::i2c::open_buses(config)?;
-            let lines = linux::gpio::Lines::open(config)?;
-            Ok(Opened { board: Box::new(ChipBoard::new(config, buses, lines, false)), simulator: None })
+            Ok(Opened { board: linux::board(config, Strictness::SomethingIsThere)?, simulator: None })
         }
         Backend::Simulated => {
             let printer = SimPrinter::new(config)?;
-            let board = ChipBoard::new(config, printer.buses(), printer.lines()?, true);
-            Ok(Opened { board: Box::new(board), simulator: Some(printer) })
+            let board = simulated::board(config, &printer, Threads::OneEach)?;
+            Ok(Opened { board, simulator: Some(printer) })
         }
     }
+}
+
+/// Opens the board in front of a simulated printer without any thread, and in the printer's own time: for
+/// accelerated runs.
+pub fn open_inline(config: &BoardConfig, printer: &SimPrinter) -> Result<Box<dyn Board>, BoardError> {
+    simulated::board(config, printer, Threads::None)
+}
+
+/// Compares a board file with what is there, also when the board cannot be opened: each bus and each line
+/// is tried for itself.
+pub fn diagnose_file(config: &BoardConfig) -> Result<Vec<Finding>, BoardError> {
+    let mut board = match config.backend {
+        Backend::Linux => linux::board(config, Strictness::AnythingGoes)?,
+        Backend::Simulated => open(config)?.board,
+    };
+    Ok(board.diagnose())
 }

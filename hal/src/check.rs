@@ -1,134 +1,102 @@
 //! What a board file must hold beyond its syntax: buses that exist, addresses that the chips can have,
-//! nothing twice.
+//! nothing twice, nothing that cannot be.
 
-use std::collections::{HashMap, HashSet};
+mod buses;
+mod chips;
+mod curves;
+mod entries;
+mod lines;
+#[cfg(test)]
+pub(crate) mod tests;
 
-use crate::config::{Backend, BoardConfig, MAX_ITEMS, MAX_NAME_CHARS, OnBus};
+use std::collections::HashSet;
+
+use crate::config::{Backend, BoardConfig, ENGINE, MAX_ITEMS, MAX_NAME_CHARS};
 
 /// The byte of the file where the mistake is, and the words.
 pub(crate) type Check = Result<(), (usize, String)>;
 
+/// The fastest that a simulated printer goes.
+const MAX_SPEED: u32 = 100_000;
+/// Names that mean something else already, where things are named.
+const RESERVED: [&str; 2] = [ENGINE, "gpio"];
+
 /// Whether a board can be as its file says; else the place in the file, and what is wrong with what to do.
 pub(crate) fn check(config: &BoardConfig) -> Check {
-    let chips = chips(config);
-    if chips.len() > MAX_ITEMS || config.switches.len() > MAX_ITEMS {
-        return Err((0, format!("a board has at most {MAX_ITEMS} chips and {MAX_ITEMS} switches")));
-    }
-    check_buses(config)?;
+    check_counts(config)?;
+    buses::check(config)?;
     check_names(config)?;
-    let mut taken: HashMap<(&str, u8), &str> = HashMap::new();
-    for chip in chips {
-        check_chip(config, chip, &mut taken)?;
-    }
-    for percent in config.supplies.iter().filter_map(|supply| supply.set_percent.as_ref()) {
-        if *percent.get_ref() > 100 {
-            let what = format!("a set value of {} % cannot be: use 0 to 100", percent.get_ref());
-            return Err((percent.span().start, what));
-        }
-    }
-    check_lines(config)
+    entries::check(config)?;
+    chips::check(config)?;
+    lines::check(config)?;
+    check_simulation(config)
 }
 
-fn chips(config: &BoardConfig) -> Vec<&dyn OnBus> {
-    let supplies = config.supplies.iter().map(|entry| entry as &dyn OnBus);
-    let parts = config.parts.iter().map(|entry| entry as &dyn OnBus);
-    let temperatures = config.temperatures.iter().map(|entry| entry as &dyn OnBus);
-    supplies.chain(parts).chain(temperatures).collect()
-}
-
-fn check_buses(config: &BoardConfig) -> Check {
-    let mut seen = HashSet::new();
-    for bus in &config.buses {
-        if config.backend == Backend::Linux && bus.device.is_none() {
-            let what = format!(
-                "the bus {:?} has no `device`: name its device file, such as \"/dev/i2c-1\"",
-                bus.name.get_ref()
-            );
-            return Err((bus.name.span().start, what));
-        }
-        if !seen.insert(bus.name.get_ref()) {
-            let what = format!("there is a bus {:?} already: give each its own name", bus.name.get_ref());
-            return Err((bus.name.span().start, what));
-        }
+fn check_counts(config: &BoardConfig) -> Check {
+    let counts = [
+        config.buses.len(),
+        config.chips().len(),
+        config.supplies.len(),
+        config.parts.len(),
+        config.temperatures.len(),
+        config.switches.len(),
+    ];
+    if counts.into_iter().any(|count| count > MAX_ITEMS) {
+        let what = format!(
+            "a board has at most {MAX_ITEMS} of each: buses, chips, supplies, parts, temperatures, switches"
+        );
+        return Err((0, what));
     }
     Ok(())
 }
 
 fn check_names(config: &BoardConfig) -> Check {
-    let chips = chips(config).into_iter().map(OnBus::name);
+    let supplies = config.supplies.iter().map(|entry| &entry.name);
+    let parts = config.parts.iter().map(|entry| &entry.name);
+    let temperatures = config.temperatures.iter().map(|entry| &entry.name);
+    let switches = config.switches.iter().map(|entry| &entry.name);
     let mut seen = HashSet::new();
-    for name in chips.chain(config.switches.iter().map(|switch| &switch.name)) {
-        let text = name.get_ref();
+    for name in supplies.chain(parts).chain(temperatures).chain(switches) {
+        let (text, at) = (name.get_ref(), name.span().start);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if text.is_empty() || text.len() > MAX_NAME_CHARS || !text.chars().all(plain) {
             let what = format!(
                 "{text:?} is no name: use 1 to {MAX_NAME_CHARS} of a-z, 0-9 and '-', such as \"black\""
             );
-            return Err((name.span().start, what));
+            return Err((at, what));
+        }
+        if RESERVED.contains(&text.as_str()) {
+            return Err((at, format!("{text:?} means something else already: give it another name")));
         }
         if !seen.insert(text) {
-            return Err((name.span().start, format!("there is a {text:?} already: give each its own name")));
+            return Err((at, format!("there is a {text:?} already: give each its own name")));
         }
     }
     Ok(())
 }
 
-fn check_chip<'a>(
-    config: &'a BoardConfig,
-    chip: &'a dyn OnBus,
-    taken: &mut HashMap<(&'a str, u8), &'a str>,
-) -> Check {
-    let (name, bus, address) = (chip.name().get_ref(), chip.bus().get_ref(), *chip.address().get_ref());
-    if !config.buses.iter().any(|known| known.name.get_ref() == bus) {
-        let known: Vec<_> = config.buses.iter().map(|known| known.name.get_ref().as_str()).collect();
-        let what =
-            format!("{name} is on the bus {bus:?}, which has no [[bus]] entry; there are: {}", list(&known));
-        return Err((chip.bus().span().start, what));
+fn check_simulation(config: &BoardConfig) -> Check {
+    let Some(simulation) = &config.simulation else { return Ok(()) };
+    let here = config.text.find("[simulation]").unwrap_or(0);
+    if config.backend == Backend::Linux {
+        let what = "a real board has no [simulation]: take it out, or set backend = \"simulated\"";
+        return Err((here, what.to_owned()));
     }
-    let possible = chip.addresses();
-    if !possible.contains(&address) {
-        let what = format!(
-            "{name} cannot have the address {address:#04x}: such a chip has {:#04x} to {:#04x}",
-            possible.start,
-            possible.end - 1
-        );
-        return Err((chip.address().span().start, what));
+    if let Some(speed) = &simulation.speed
+        && !(1..=MAX_SPEED).contains(speed.get_ref())
+    {
+        let what = format!("a speed of {} cannot be: use 1 to {MAX_SPEED}, 1 for real time", speed.get_ref());
+        return Err((speed.span().start, what));
     }
-    if let Some(other) = taken.insert((bus, address), name) {
-        let what = format!(
-            "{name} and {other} both have the address {address:#04x} on the bus {bus}: set the address pins of one of them otherwise, or use another bus"
-        );
-        return Err((chip.address().span().start, what));
+    if simulation.scenario.is_some() && simulation.trace.is_some() {
+        let what = "a simulated printer plays a `scenario` or replays a `trace`: take one of them out";
+        return Err((here, what.to_owned()));
     }
     Ok(())
 }
 
-fn check_lines(config: &BoardConfig) -> Check {
-    let mut taken = HashMap::new();
-    if let Some(lamp) = &config.service_lamp {
-        taken.insert((lamp.gpio.as_ref(), &lamp.line), "the service lamp");
-    }
-    let linux = config.backend == Backend::Linux;
-    if linux && config.service_lamp.as_ref().is_some_and(|lamp| lamp.gpio.is_none()) {
-        return Err((
-            0,
-            "the service lamp has no `gpio`: name its device file, such as \"/dev/gpiochip0\"".into(),
-        ));
-    }
-    for switch in &config.switches {
-        let name = switch.name.get_ref();
-        if linux && switch.gpio.is_none() {
-            let what = format!("{name} has no `gpio`: name its device file, such as \"/dev/gpiochip0\"");
-            return Err((switch.name.span().start, what));
-        }
-        if let Some(other) = taken.insert((switch.gpio.as_ref(), switch.line.get_ref()), name) {
-            let what = format!("{name} and {other} both have the line {}", switch.line.get_ref());
-            return Err((switch.line.span().start, what));
-        }
-    }
-    Ok(())
-}
-
-fn list(names: &[&str]) -> String {
+/// Names in a row, for messages.
+fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.into_iter().collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

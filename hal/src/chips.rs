@@ -1,168 +1,160 @@
 //! A board made of chips on buses and of lines, on whatever backend.
+//!
+//! Each bus is read by a [`reader`](self::reader) of its own. On a real board that is done by a thread for
+//! each bus, which the board waits for no longer than the bus's deadline; a board in simulated time asks
+//! its buses one after the other.
 
+pub(crate) mod compose;
+pub(crate) mod examine;
+pub(crate) mod job;
+pub(crate) mod reader;
+pub(crate) mod seat;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use embedded_hal::i2c::I2c;
-use platen_protocol::readings::{
-    PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading, TemperatureReading,
-};
-use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
-use platen_protocol::unknown::UnknownCause;
+use platen_protocol::readings::{BusReading, Reading, Readings, SwitchMeaning, SwitchReading};
+use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
-use crate::board::{Board, BoardError, Edge};
-use crate::config::{BoardConfig, DEFAULT_SET_PERCENT, OnBus, Supply};
+use crate::board::{Board, BoardError, BusTally, Edge, Finding, Output, Tallies, TraceSink};
+use crate::chips::compose::Given;
+use crate::chips::job::{Job, Value};
+use crate::chips::seat::{Reply, Seat, kept_by};
+use crate::clock::Clock;
+use crate::config::{BoardConfig, ENGINE};
 use crate::fault::{BusFault, ReadFault};
-use crate::memory::Memory;
-use crate::record::CartridgeRecord;
-use crate::thermometer::Thermometer;
+use crate::lines::BoardLines;
+use crate::pages::PageCounter;
+use crate::tape::Tape;
 
-/// The lines of a board, on one backend: switches by their place in the board file, and the lamp.
-pub(crate) trait SwitchLines: Send {
-    /// Descriptors that become readable when an edge waits.
-    fn fds(&self) -> Vec<BorrowedFd<'_>>;
-    /// Takes the edges that wait.
-    fn take_edges(&mut self) -> Result<Vec<LineEdge>, BoardError>;
-    /// Whether a switch is active now.
-    fn active(&mut self, switch: usize) -> Result<bool, BusFault>;
-    /// Turns the lamp on or off.
-    fn set_lamp(&mut self, on: bool) -> Result<(), BoardError>;
-}
-
-/// An edge of the switch at a place in the board file.
-pub(crate) struct LineEdge {
-    pub(crate) switch: usize,
-    pub(crate) active: bool,
-    pub(crate) at: std::time::Duration,
-}
-
-/// A bus, and what the board file calls it.
-pub(crate) struct NamedBus<I> {
-    pub(crate) name: String,
-    pub(crate) bus: I,
+/// What a board is built of.
+pub(crate) struct Pieces {
+    /// In the order of the board file.
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) lines: Box<dyn BoardLines>,
+    pub(crate) clock: Box<dyn Clock>,
+    /// The one that the buses record to.
+    pub(crate) tape: Arc<Tape>,
+    pub(crate) simulated: bool,
 }
 
 /// A board made of chips on buses and of lines.
-pub(crate) struct ChipBoard<I, L> {
-    // Shared, so that a sample can go through its entries while the buses are in use.
+pub(crate) struct ChipBoard {
     config: Arc<BoardConfig>,
-    buses: Vec<NamedBus<I>>,
-    lines: L,
-    simulated: bool,
-    failed_reads: u64,
+    jobs: Vec<Job>,
+    pieces: Pieces,
+    pages: PageCounter,
+    tallies: Vec<BusTally>,
+    failed_lines: u64,
 }
 
-impl<I, L> ChipBoard<I, L>
-where
-    I: I2c<Error = BusFault>,
-    L: SwitchLines,
-{
-    pub(crate) fn new(config: &BoardConfig, buses: Vec<NamedBus<I>>, lines: L, simulated: bool) -> Self {
-        Self { config: Arc::new(config.clone()), buses, lines, simulated, failed_reads: 0 }
-    }
+/// What the chips gave, by the name of the entry that wants it.
+type Values<'a> = HashMap<&'a str, Result<Value, UnknownCause>>;
 
-    /// Reads one chip; a failure is counted and becomes the cause of an unknown reading.
-    fn read<T>(
-        &mut self,
-        chip: &dyn OnBus,
-        read: impl FnOnce(&mut I, u8) -> Result<T, ReadFault>,
-    ) -> Result<T, UnknownCause> {
-        let (name, address) = (chip.bus().get_ref(), *chip.address().get_ref());
-        // The board file was checked: its chips are on buses that it names.
-        let bus = self.buses.iter_mut().find(|bus| bus.name == *name);
-        bus.map_or(Err(ReadFault::Bus(BusFault::NoAnswer)), |bus| read(&mut bus.bus, address)).map_err(
-            |fault| {
-                self.failed_reads += 1;
-                fault.cause(&format!("{} (address {address:#04x} on the bus {name})", chip.name().get_ref()))
-            },
-        )
-    }
-
-    fn read_supply(&mut self, entry: &Supply, index: u16) -> SupplyReading {
-        let record = self.read(entry, |bus, address| {
-            let record = Memory { chip: entry.chip, address }.read(bus)?;
-            refuse_used_above_capacity(record)
-        });
-        let base = SupplyReading {
-            name: entry.name.get_ref().clone(),
-            index,
-            class: entry.class,
-            supply_type: SupplyType::Unknown,
-            colorant: None,
-            unit: SupplyUnit::Unknown,
-            capacity: Capacity::Unknown,
-            level: Level::SomeRemains,
-            set_percent: entry.set_percent.as_ref().map_or(DEFAULT_SET_PERCENT, |percent| *percent.get_ref()),
-            serial: None,
-        };
-        match record {
-            Ok(record) => SupplyReading {
-                supply_type: record.supply_type,
-                colorant: record.colorant.map(str::to_owned),
-                unit: record.unit,
-                capacity: Capacity::Known { amount: record.capacity },
-                level: Level::Known { amount: record.capacity - record.used },
-                serial: Some(record.serial).filter(|serial| !serial.is_empty()),
-                ..base
-            },
-            Err(cause) => SupplyReading { level: Level::Unknown { cause }, ..base },
+impl ChipBoard {
+    pub(crate) fn new(config: &BoardConfig, pieces: Pieces) -> Self {
+        let tally =
+            |bus: &crate::config::Bus| BusTally { name: bus.name.get_ref().clone(), ..BusTally::default() };
+        Self {
+            config: Arc::new(config.clone()),
+            jobs: Job::all(config),
+            pieces,
+            pages: PageCounter::default(),
+            tallies: config.buses.iter().map(tally).collect(),
+            failed_lines: 0,
         }
     }
 
-    fn read_part(&mut self, entry: &crate::config::Part, index: u16) -> PartReading {
-        let name = entry.name.get_ref().clone();
-        match self.read(entry, |bus, address| Memory { chip: entry.chip, address }.read(bus)) {
-            Ok(record) => PartReading {
-                name,
-                index,
-                part_type: record.supply_type,
-                unit: record.unit,
-                used: Reading::Known { value: record.used },
-                rated_life: Capacity::Known { amount: record.capacity },
-                serial: Some(record.serial).filter(|serial| !serial.is_empty()),
-            },
-            Err(cause) => PartReading {
-                name,
-                index,
-                part_type: SupplyType::Unknown,
-                unit: SupplyUnit::Unknown,
-                used: Reading::Unknown { cause },
-                rated_life: Capacity::Unknown,
-                serial: None,
-            },
-        }
-    }
-
-    fn read_switch(&mut self, place: usize, name: &str, meaning: SwitchMeaning) -> SwitchReading {
-        let active = match self.lines.active(place) {
-            Ok(value) => Reading::Known { value },
-            Err(fault) => {
-                self.failed_reads += 1;
-                Reading::Unknown { cause: ReadFault::Bus(fault).cause(&format!("the line of {name}")) }
+    /// Reads all buses, each within its deadline and, where they have threads, at the same time.
+    fn read_buses(&mut self) -> (Values<'_>, Vec<BusReading>) {
+        self.pieces.seats.iter_mut().for_each(Seat::post);
+        let (mut values, mut buses) = (HashMap::new(), Vec::new());
+        for ((seat, bus), tally) in
+            self.pieces.seats.iter_mut().zip(&self.config.buses).zip(&mut self.tallies)
+        {
+            let name = bus.name.get_ref();
+            let (mut results, failing) = match seat.collect() {
+                Reply::Answered(answer) => {
+                    *tally = answer.tally;
+                    (answer.results.into_iter().collect(), answer.failing)
+                }
+                Reply::Busy(words) => {
+                    let owed = self.jobs.iter().filter(|job| job.bus == *name).count();
+                    tally.failed_reads += u64::try_from(owed).unwrap_or(0);
+                    (HashMap::new(), Some(words))
+                }
+            };
+            for (place, job) in self.jobs.iter().enumerate().filter(|(_, job)| job.bus == *name) {
+                let busy = || Err(ReadFault::Bus(BusFault::Busy));
+                let value = results.remove(&place).unwrap_or_else(busy).map_err(|fault| match &failing {
+                    Some(words) => kept_by(&format!("{} was not read: {words}", job.place())),
+                    None => fault.cause(&job.place()),
+                });
+                values.insert(job.name.as_str(), value);
             }
-        };
-        SwitchReading { name: name.to_owned(), meaning, active }
+            buses.push(BusReading { name: name.clone(), failing: failing.as_deref().map(kept_by) });
+        }
+        (values, buses)
+    }
+
+    fn read_switches(&mut self) -> Vec<SwitchReading> {
+        self.pieces.lines.begin();
+        let mut readings = Vec::with_capacity(self.config.switches.len());
+        for (place, entry) in self.config.switches.iter().enumerate() {
+            let active = match self.pieces.lines.active(place) {
+                Ok(value) => Reading::Known { value },
+                Err(detail) => {
+                    self.failed_lines += 1;
+                    Reading::Unknown { cause: UnknownCause { reason: UnknownReason::NoAnswer, detail } }
+                }
+            };
+            readings.push(SwitchReading {
+                name: entry.name.get_ref().clone(),
+                meaning: entry.meaning,
+                active,
+                location: entry.location,
+                supply: entry.supply.as_ref().map(|supply| supply.get_ref().clone()),
+            });
+        }
+        readings
+    }
+
+    /// Pages at the exit, where the board has the sensor; unknown while its line is.
+    fn page_exits(&self, switches: &[SwitchReading]) -> Option<Reading<u64>> {
+        let sensor = switches.iter().find(|switch| switch.meaning == SwitchMeaning::PageExit)?;
+        Some(match &sensor.active {
+            Reading::Known { .. } => Reading::Known { value: self.pages.tally().pages },
+            Reading::Unknown { cause } => Reading::Unknown { cause: cause.clone() },
+        })
+    }
+
+    /// Takes the edges of the lines: counts pages, records, and gives the others names.
+    fn sort_edges(&mut self) -> Result<Vec<Edge>, BoardError> {
+        let mut named = Vec::new();
+        for edge in self.pieces.lines.take_edges()? {
+            let Some(entry) = self.config.switches.get(edge.switch) else { continue };
+            self.pieces.tape.switch(edge.at, entry.name.get_ref(), edge.active);
+            if entry.meaning == SwitchMeaning::PageExit {
+                self.pages.take(edge.active, edge.sequence, edge.at);
+                continue;
+            }
+            named.push(Edge {
+                switch: entry.name.get_ref().clone(),
+                meaning: entry.meaning,
+                active: edge.active,
+                at: edge.at,
+            });
+        }
+        Ok(named)
     }
 }
 
-/// A cartridge cannot have given more than it held. (A part can outlive its rated life.)
-fn refuse_used_above_capacity(record: CartridgeRecord) -> Result<CartridgeRecord, ReadFault> {
-    if record.used > record.capacity {
-        return Err(ReadFault::Implausible(format!(
-            "the cartridge record says that {} of {} were used, so the level cannot be true",
-            record.used, record.capacity
-        )));
-    }
-    Ok(record)
-}
-
-impl<I, L> Board for ChipBoard<I, L>
-where
-    I: I2c<Error = BusFault> + Send,
-    L: SwitchLines,
-{
+impl Board for ChipBoard {
     fn simulated(&self) -> bool {
-        self.simulated
+        self.pieces.simulated
     }
 
     fn model(&self) -> &str {
@@ -171,50 +163,69 @@ where
 
     fn sample(&mut self) -> Readings {
         let config = Arc::clone(&self.config);
-        let BoardConfig { supplies, parts, temperatures, switches, .. } = &*config;
+        let switches = self.read_switches();
+        let exits = self.page_exits(&switches);
+        let (values, buses) = self.read_buses();
+        let given = |name: &str| -> Option<Given<'_>> {
+            values.get(name).map(|result| result.as_ref().map_err(Clone::clone))
+        };
+        let BoardConfig { supplies, parts, temperatures, .. } = &*config;
+        let engine = || given(ENGINE).filter(|_| config.engine.is_some());
         Readings {
-            supplies: (1..).zip(supplies).map(|(index, entry)| self.read_supply(entry, index)).collect(),
-            parts: (1..).zip(parts).map(|(index, entry)| self.read_part(entry, index)).collect(),
+            supplies: (1..)
+                .zip(supplies)
+                .map(|(index, entry)| compose::supply(entry, index, given(entry.name.get_ref()), &switches))
+                .collect(),
+            parts: (1..)
+                .zip(parts)
+                .map(|(index, entry)| compose::part(entry, index, given(entry.name.get_ref()), engine()))
+                .collect(),
             temperatures: temperatures
                 .iter()
-                .map(|entry| TemperatureReading {
-                    name: entry.name.get_ref().clone(),
-                    millidegrees_celsius: self
-                        .read(entry, |bus, address| Thermometer { chip: entry.chip, address }.read(bus))
-                        .map_or_else(|cause| Reading::Unknown { cause }, |value| Reading::Known { value }),
-                })
+                .map(|entry| compose::temperature(entry, given(entry.name.get_ref())))
                 .collect(),
-            switches: switches
-                .iter()
-                .enumerate()
-                .map(|(place, entry)| self.read_switch(place, entry.name.get_ref(), entry.meaning))
-                .collect(),
+            counters: compose::counters(engine(), exits),
+            switches,
+            buses,
         }
     }
 
     fn edge_fds(&self) -> Vec<BorrowedFd<'_>> {
-        self.lines.fds()
+        self.pieces.lines.fds()
     }
 
     fn take_edges(&mut self) -> Result<Vec<Edge>, BoardError> {
-        let edges = self.lines.take_edges()?;
-        let named = edges.into_iter().filter_map(|edge| {
-            let entry = self.config.switches.get(edge.switch)?;
-            Some(Edge {
-                switch: entry.name.get_ref().clone(),
-                meaning: entry.meaning,
-                active: edge.active,
-                at: edge.at,
-            })
-        });
-        Ok(named.collect())
+        self.sort_edges()
     }
 
-    fn set_lamp(&mut self, on: bool) -> Result<(), BoardError> {
-        self.lines.set_lamp(on)
+    fn set_output(&mut self, output: Output, on: bool) -> Result<(), BoardError> {
+        self.pieces.lines.set_output(output, on)
     }
 
-    fn failed_reads(&self) -> u64 {
-        self.failed_reads
+    fn tallies(&self) -> Tallies {
+        let buses = self.tallies.clone();
+        let failed_reads = buses.iter().map(|bus| bus.failed_reads).sum::<u64>() + self.failed_lines;
+        Tallies { failed_reads, buses, pages: self.pages.tally() }
+    }
+
+    fn diagnose(&mut self) -> Vec<Finding> {
+        let mut findings: Vec<_> = self.pieces.seats.iter_mut().flat_map(Seat::examine).collect();
+        self.pieces.lines.begin();
+        findings.extend(self.pieces.lines.examine());
+        findings
+    }
+
+    fn record(&mut self, sink: Option<TraceSink>) {
+        let begins = sink.is_some();
+        self.pieces.tape.turn(sink, self.pieces.clock.now(), &self.config.text);
+        if !begins {
+            return;
+        }
+        self.pieces.lines.begin();
+        for (place, entry) in self.config.switches.iter().enumerate() {
+            if let Ok(active) = self.pieces.lines.active(place) {
+                self.pieces.tape.switch(self.pieces.clock.now(), entry.name.get_ref(), active);
+            }
+        }
     }
 }

@@ -1,15 +1,18 @@
-//! The memory of a cartridge or a part: 24Cxx EEPROMs by the driver `eeprom24x`, with the record of
-//! [`crate::record`] in their first 128 bytes.
+//! The memory of a cartridge, a part or the engine: 24Cxx EEPROMs, and FRAMs that speak like them, by the
+//! driver `eeprom24x`. A cartridge or part has the record of [`crate::record`] in its first 128 bytes, the
+//! engine the counter store of [`crate::counters`] in its first 256.
 
-use std::thread;
 use std::time::Duration;
 
 use eeprom24x::{Eeprom24x, Eeprom24xTrait, SlaveAddr};
+use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
 use serde::Deserialize;
 
+use crate::copies::COPIES;
+use crate::counters::{self, CounterError, CounterStore};
 use crate::fault::{BusFault, ReadFault};
-use crate::record::{self, COPIES, COPY_BYTES, CartridgeRecord, Found, RecordError};
+use crate::record::{self, CartridgeRecord, RecordError};
 
 /// How often a read is tried before its failure counts. One read can meet a write cycle of the chip
 /// (it does not answer meanwhile) or a disturbed transfer; three in a row are no accident.
@@ -18,7 +21,7 @@ const READ_ATTEMPTS: u32 = 3;
 /// table 1-2, parameter 16: TWC, 5 ms).
 pub const WRITE_CYCLE: Duration = Duration::from_millis(5);
 
-/// A 24Cxx, by its size in kilobits.
+/// A memory, by the name of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum MemoryChip {
     /// 128 bytes, 8-bit addressed.
@@ -36,6 +39,12 @@ pub enum MemoryChip {
     /// 32 KiB, 16-bit addressed.
     #[serde(rename = "24c256")]
     C256,
+    /// FRAM, 8 KiB, 16-bit addressed (Infineon FM24CL64B data sheet 001-84458).
+    #[serde(rename = "fm24cl64b")]
+    Fm24cl64b,
+    /// FRAM, 32 KiB, 16-bit addressed (Fujitsu MB85RC256V data sheet DS501-00017).
+    #[serde(rename = "mb85rc256v")]
+    Mb85rc256v,
 }
 
 impl MemoryChip {
@@ -45,17 +54,19 @@ impl MemoryChip {
             Self::C01 => 128,
             Self::C02 => 256,
             Self::C32 => 4096,
-            Self::C64 => 8192,
-            Self::C256 => 32_768,
+            Self::C64 | Self::Fm24cl64b => 8192,
+            Self::C256 | Self::Mb85rc256v => 32_768,
         }
     }
 
-    /// Bytes that one write may touch before the address wraps, as the driver knows them.
+    /// Bytes that one write may touch before the address wraps, as the driver knows them; an FRAM has no
+    /// pages, and its address wraps at its end.
     pub const fn page_bytes(self) -> usize {
         match self {
             Self::C01 | Self::C02 => 8,
             Self::C32 | Self::C64 => 32,
             Self::C256 => 64,
+            Self::Fm24cl64b | Self::Mb85rc256v => self.bytes(),
         }
     }
 
@@ -63,8 +74,35 @@ impl MemoryChip {
     pub const fn address_bytes(self) -> usize {
         match self {
             Self::C01 | Self::C02 => 1,
-            Self::C32 | Self::C64 | Self::C256 => 2,
+            Self::C32 | Self::C64 | Self::C256 | Self::Fm24cl64b | Self::Mb85rc256v => 2,
         }
+    }
+
+    /// Its name in a board file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::C01 => "24c01",
+            Self::C02 => "24c02",
+            Self::C32 => "24c32",
+            Self::C64 => "24c64",
+            Self::C256 => "24c256",
+            Self::Fm24cl64b => "fm24cl64b",
+            Self::Mb85rc256v => "mb85rc256v",
+        }
+    }
+
+    /// How long it does not answer after a write: an FRAM has no such time.
+    pub const fn write_cycle(self) -> Duration {
+        match self {
+            Self::Fm24cl64b | Self::Mb85rc256v => Duration::ZERO,
+            _ => WRITE_CYCLE,
+        }
+    }
+}
+
+impl std::fmt::Display for MemoryChip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -78,30 +116,54 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Reads the newest whole record. A damaged copy is read again before it counts as damaged, for
-    /// the damage may have happened on the bus.
-    pub fn read<I>(self, bus: &mut I) -> Result<CartridgeRecord, ReadFault>
+    /// Reads the newest whole cartridge record. A damaged copy is read again before it counts as damaged,
+    /// for the damage may have happened on the bus.
+    pub fn read<I, D>(self, bus: &mut I, delay: &mut D) -> Result<CartridgeRecord, ReadFault>
     where
         I: I2c<Error = BusFault>,
+        D: DelayNs + ?Sized,
     {
-        let mut last = self.read_once(bus);
-        for _ in 1..READ_ATTEMPTS {
-            if matches!(&last, Ok(found) if !found.other_damaged) {
-                break;
-            }
-            thread::sleep(WRITE_CYCLE);
-            last = self.read_once(bus);
-        }
-        last.map(|found| found.record)
+        self.patiently(delay, || {
+            let mut bytes = [0; record::COPY_BYTES * COPIES];
+            self.with_driver(bus, |driver| driver.read_data(0, &mut bytes))?;
+            let found = record::newest(&bytes)?;
+            Ok((found.record, found.other_damaged))
+        })
     }
 
-    fn read_once<I>(self, bus: &mut I) -> Result<Found, ReadFault>
+    /// Reads the newest whole counter store, as patiently as [`Self::read`].
+    pub fn read_counters<I, D>(self, bus: &mut I, delay: &mut D) -> Result<CounterStore, ReadFault>
     where
         I: I2c<Error = BusFault>,
+        D: DelayNs + ?Sized,
     {
-        let mut bytes = [0; COPY_BYTES * COPIES];
-        self.with_driver(bus, |driver| driver.read_data(0, &mut bytes))?;
-        record::newest(&bytes).map_err(ReadFault::from)
+        self.patiently(delay, || {
+            let mut bytes = [0; counters::COPY_BYTES * COPIES];
+            self.with_driver(bus, |driver| driver.read_data(0, &mut bytes))?;
+            let found = counters::newest(&bytes)?;
+            Ok((found.store, found.other_damaged))
+        })
+    }
+
+    /// Reads until both copies are whole, at most [`READ_ATTEMPTS`] times. A bus that is broken is not
+    /// tried again: its adapter has waited long enough.
+    fn patiently<T, D: DelayNs + ?Sized>(
+        self,
+        delay: &mut D,
+        mut read: impl FnMut() -> Result<(T, bool), ReadFault>,
+    ) -> Result<T, ReadFault> {
+        let mut last = read();
+        for _ in 1..READ_ATTEMPTS {
+            if matches!(
+                &last,
+                Ok((_, false)) | Err(ReadFault::Bus(BusFault::Gone(_) | BusFault::Stuck(_) | BusFault::Busy))
+            ) {
+                break;
+            }
+            delay.delay_us(u32::try_from(self.chip.write_cycle().as_micros()).unwrap_or(u32::MAX));
+            last = read();
+        }
+        last.map(|(value, _)| value)
     }
 
     /// Hands the driver of this chip to `act`.
@@ -122,8 +184,8 @@ impl Memory {
             MemoryChip::C01 => act(&mut Eeprom24x::new_24x01(bus, address)),
             MemoryChip::C02 => act(&mut Eeprom24x::new_24x02(bus, address)),
             MemoryChip::C32 => act(&mut Eeprom24x::new_24x32(bus, address)),
-            MemoryChip::C64 => act(&mut Eeprom24x::new_24x64(bus, address)),
-            MemoryChip::C256 => act(&mut Eeprom24x::new_24x256(bus, address)),
+            MemoryChip::C64 | MemoryChip::Fm24cl64b => act(&mut Eeprom24x::new_24x64(bus, address)),
+            MemoryChip::C256 | MemoryChip::Mb85rc256v => act(&mut Eeprom24x::new_24x256(bus, address)),
         }
         .map_err(|error| match error {
             eeprom24x::Error::I2C(fault) => ReadFault::Bus(fault),
@@ -135,7 +197,20 @@ impl Memory {
 impl From<RecordError> for ReadFault {
     fn from(error: RecordError) -> Self {
         match error {
+            RecordError::Constant(byte) => Self::Constant(byte),
             RecordError::AbsurdCapacity(_) => Self::Implausible(error.to_string()),
+            _ => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<CounterError> for ReadFault {
+    fn from(error: CounterError) -> Self {
+        match error {
+            CounterError::Constant(byte) => Self::Constant(byte),
+            CounterError::WrongSum { .. } | CounterError::AbsurdLife(_) => {
+                Self::Implausible(error.to_string())
+            }
             _ => Self::Damaged(error.to_string()),
         }
     }

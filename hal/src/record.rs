@@ -4,13 +4,14 @@
 //! and a checksum; a writer always writes over the older copy, so that a write that is cut off by the
 //! loss of power leaves the other one whole. The codec is pure; [`crate::memory`] carries the bytes.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
 use platen_protocol::supply::{SupplyType, SupplyUnit};
+
+use crate::copies::{self, byte, is_constant, is_printable, number, put};
+
+pub use crate::copies::COPIES;
 
 /// Bytes of one copy.
 pub const COPY_BYTES: usize = 64;
-/// How many copies a memory holds.
-pub const COPIES: usize = 2;
 /// The most characters of a serial number.
 pub const SERIAL_CHARS: usize = 16;
 /// No cartridge or part holds or lives for more units than this; a larger capacity is damage that
@@ -19,7 +20,6 @@ pub const MAX_PLAUSIBLE_CAPACITY: u32 = 10_000_000;
 
 const MAGIC: [u8; 4] = *b"PLTN";
 const VERSION: u8 = 1;
-const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 const AT_VERSION: usize = 4;
 const AT_TYPE: usize = 5;
@@ -29,7 +29,6 @@ const AT_GENERATION: usize = 8;
 const AT_CAPACITY: usize = 12;
 const AT_USED: usize = 16;
 const AT_SERIAL: usize = 20;
-const AT_CHECKSUM: usize = 60;
 
 /// Colorants by their number in a record; 0 is none.
 const COLORANTS: [&str; 11] = [
@@ -71,6 +70,11 @@ pub enum RecordError {
     /// Neither the letters that begin a record nor anything like them.
     #[error("the memory holds no cartridge record")]
     NotARecord,
+    /// The same byte everywhere.
+    #[error(
+        "every byte reads {0:#04x}: the memory was never written, or it does not drive the bus and the address is acknowledged by something else"
+    )]
+    Constant(u8),
     /// Bytes changed since they were written, or while they were read.
     #[error("the checksum of the cartridge record is wrong")]
     BadChecksum,
@@ -122,85 +126,65 @@ impl CartridgeRecord {
     /// it to write what a broken engine would.
     pub(crate) fn encode_unchecked(&self) -> [u8; COPY_BYTES] {
         let mut bytes = [0; COPY_BYTES];
-        let mut put = |at: usize, field: &[u8]| {
-            for (to, from) in bytes.iter_mut().skip(at).zip(field) {
-                *to = *from;
-            }
-        };
         let code = self.colorant.and_then(|name| COLORANTS.iter().position(|known| *known == name));
         // Every number of these enumerations fits a byte; the MIB's supply types end at 36.
-        let byte = |number: u16| u8::try_from(number).unwrap_or(0);
-        put(0, &MAGIC);
-        put(AT_VERSION, &[VERSION]);
-        put(AT_TYPE, &[byte(self.supply_type.number())]);
-        put(AT_UNIT, &[byte(self.unit.number())]);
-        put(AT_COLORANT, &[code.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or(0)]);
-        put(AT_GENERATION, &self.generation.to_le_bytes());
-        put(AT_CAPACITY, &self.capacity.to_le_bytes());
-        put(AT_USED, &self.used.to_le_bytes());
-        put(AT_SERIAL, self.serial.as_bytes().get(..SERIAL_CHARS).unwrap_or(self.serial.as_bytes()));
-        let (body, checksum) = bytes.split_at_mut(AT_CHECKSUM);
-        checksum.copy_from_slice(&CHECKSUM.checksum(body).to_le_bytes());
+        let small = |number: u16| u8::try_from(number).unwrap_or(0);
+        put(&mut bytes, 0, &MAGIC);
+        put(&mut bytes, AT_VERSION, &[VERSION]);
+        put(&mut bytes, AT_TYPE, &[small(self.supply_type.number())]);
+        put(&mut bytes, AT_UNIT, &[small(self.unit.number())]);
+        put(&mut bytes, AT_COLORANT, &[code.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or(0)]);
+        put(&mut bytes, AT_GENERATION, &self.generation.to_le_bytes());
+        put(&mut bytes, AT_CAPACITY, &self.capacity.to_le_bytes());
+        put(&mut bytes, AT_USED, &self.used.to_le_bytes());
+        put(
+            &mut bytes,
+            AT_SERIAL,
+            self.serial.as_bytes().get(..SERIAL_CHARS).unwrap_or(self.serial.as_bytes()),
+        );
+        copies::seal(&mut bytes);
         bytes
     }
 
     /// Reads one copy.
     pub fn decode(bytes: &[u8; COPY_BYTES]) -> Result<Self, RecordError> {
-        let (body, checksum) = bytes.split_at(AT_CHECKSUM);
-        if !body.starts_with(&MAGIC) {
-            return Err(RecordError::NotARecord);
+        if !bytes.starts_with(&MAGIC) {
+            return Err(if is_constant(bytes) {
+                RecordError::Constant(byte(bytes, 0))
+            } else {
+                RecordError::NotARecord
+            });
         }
-        if CHECKSUM.checksum(body).to_le_bytes() != checksum {
-            return Err(RecordError::BadChecksum);
+        let body = copies::sealed(bytes).ok_or(RecordError::BadChecksum)?;
+        let version = byte(body, AT_VERSION);
+        if version != VERSION {
+            return Err(RecordError::WrongVersion(version));
         }
-        let byte = |at: usize| body.get(at).copied().unwrap_or(0);
-        let number = |at: usize| {
-            let mut four = [0; 4];
-            for (to, from) in four.iter_mut().zip(body.iter().skip(at)) {
-                *to = *from;
-            }
-            u32::from_le_bytes(four)
-        };
-        if byte(AT_VERSION) != VERSION {
-            return Err(RecordError::WrongVersion(byte(AT_VERSION)));
-        }
-        let unknown = |field, at| RecordError::UnknownNumber { field, number: byte(at) };
-        let supply_type =
-            SupplyType::from_number(byte(AT_TYPE).into()).ok_or_else(|| unknown("supply type", AT_TYPE))?;
-        let unit = SupplyUnit::from_number(byte(AT_UNIT).into()).ok_or_else(|| unknown("unit", AT_UNIT))?;
-        let colorant = match byte(AT_COLORANT) {
+        let unknown = |field, at| RecordError::UnknownNumber { field, number: byte(body, at) };
+        let supply_type = SupplyType::from_number(byte(body, AT_TYPE).into())
+            .ok_or_else(|| unknown("supply type", AT_TYPE))?;
+        let unit =
+            SupplyUnit::from_number(byte(body, AT_UNIT).into()).ok_or_else(|| unknown("unit", AT_UNIT))?;
+        let colorant = match byte(body, AT_COLORANT) {
             0 => None,
             code => {
                 Some(*COLORANTS.get(usize::from(code) - 1).ok_or_else(|| unknown("colorant", AT_COLORANT))?)
             }
         };
-        let capacity = number(AT_CAPACITY);
+        let capacity = number(body, AT_CAPACITY);
         if capacity == 0 || capacity > MAX_PLAUSIBLE_CAPACITY {
             return Err(RecordError::AbsurdCapacity(capacity));
         }
         Ok(Self {
-            generation: number(AT_GENERATION),
+            generation: number(body, AT_GENERATION),
             supply_type,
             unit,
             colorant,
             capacity,
-            used: number(AT_USED),
-            serial: decode_serial(body)?,
+            used: number(body, AT_USED),
+            serial: copies::text(body, AT_SERIAL, SERIAL_CHARS).ok_or(RecordError::BadSerial)?,
         })
     }
-}
-
-fn decode_serial(body: &[u8]) -> Result<String, RecordError> {
-    let field = body.iter().skip(AT_SERIAL).take(SERIAL_CHARS).copied();
-    let text: Vec<u8> = field.take_while(|b| *b != 0).collect();
-    if !is_printable(&text) {
-        return Err(RecordError::BadSerial);
-    }
-    String::from_utf8(text).or(Err(RecordError::BadSerial))
-}
-
-fn is_printable(text: &[u8]) -> bool {
-    text.iter().all(|b| (0x20..0x7f).contains(b))
 }
 
 /// What a memory holds.
@@ -219,21 +203,13 @@ pub fn newest(memory: &[u8; COPY_BYTES * COPIES]) -> Result<Found, RecordError> 
     let decode = |half: &[u8]| {
         <&[u8; COPY_BYTES]>::try_from(half).or(Err(RecordError::NotARecord)).and_then(CartridgeRecord::decode)
     };
-    match (decode(first), decode(second)) {
-        (Ok(a), Ok(b)) => {
-            let record = if is_newer(b.generation, a.generation) { b } else { a };
-            Ok(Found { record, other_damaged: false })
-        }
-        (Ok(record), Err(error)) | (Err(error), Ok(record)) => {
-            Ok(Found { record, other_damaged: error == RecordError::BadChecksum })
-        }
-        (Err(error), Err(_)) => Err(error),
-    }
-}
-
-/// Serial number arithmetic (RFC 1982): the count may begin again at 0.
-fn is_newer(this: u32, that: u32) -> bool {
-    this != that && this.wrapping_sub(that) < u32::MAX / 2
+    copies::newest(
+        decode(first),
+        decode(second),
+        |record| record.generation,
+        |e| *e == RecordError::BadChecksum,
+    )
+    .map(|(record, other_damaged)| Found { record, other_damaged })
 }
 
 #[cfg(test)]
@@ -297,7 +273,8 @@ pub(crate) mod tests {
 
     #[test]
     fn an_erased_memory_is_no_record() {
-        assert_eq!(newest(&[0xff; 128]), Err(RecordError::NotARecord));
+        assert_eq!(newest(&[0xff; 128]), Err(RecordError::Constant(0xff)));
+        assert_eq!(newest(&[0x55; 128]), Err(RecordError::NotARecord));
     }
 
     #[test]
@@ -319,13 +296,6 @@ pub(crate) mod tests {
         }
     }
 
-    #[test]
-    fn the_generation_begins_again_after_the_largest_number() {
-        assert!(is_newer(0, u32::MAX));
-        assert!(!is_newer(u32::MAX, 0));
-        assert!(!is_newer(7, 7));
-    }
-
     proptest! {
         #[test]
         fn a_record_survives_its_bytes(record in any_record()) {
@@ -337,8 +307,7 @@ pub(crate) mod tests {
             let mut copy = [0; COPY_BYTES];
             copy[..32].copy_from_slice(&bytes);
             copy[..4].copy_from_slice(&MAGIC);
-            let (body, checksum) = copy.split_at_mut(AT_CHECKSUM);
-            checksum.copy_from_slice(&CHECKSUM.checksum(body).to_le_bytes());
+            copies::seal(&mut copy);
             if let Ok(record) = CartridgeRecord::decode(&copy) {
                 prop_assert!(record.capacity > 0 && record.capacity <= MAX_PLAUSIBLE_CAPACITY);
             }

@@ -19,6 +19,11 @@ const PAIRS: u32 = 3;
 /// section 6.3), in thousandths of a degree Celsius.
 const RANGE: std::ops::RangeInclusive<i32> = -55_000..=125_000;
 
+/// The registers have the same numbers in both chips (LM75B data sheet, table 7; TMP102, table 7). The
+/// limit is 80 °C after power-on: 0x50 0x00.
+const TEMPERATURE_REGISTER: u8 = 0;
+const LIMIT_REGISTER: u8 = 3;
+
 /// A sensor, by its register layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum ThermometerChip {
@@ -28,6 +33,15 @@ pub enum ThermometerChip {
     /// 12 bits, steps of 0.0625 °C.
     #[serde(rename = "tmp102")]
     Tmp102,
+}
+
+impl std::fmt::Display for ThermometerChip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Lm75 => "lm75",
+            Self::Tmp102 => "tmp102",
+        })
+    }
 }
 
 /// One sensor on a bus.
@@ -45,10 +59,11 @@ impl Thermometer {
     where
         I: I2c<Error = BusFault>,
     {
-        let mut last = ReadFault::Bus(BusFault::NoAnswer);
+        let mut last = ReadFault::Bus(BusFault::ABSENT);
         for _ in 0..PAIRS {
             match self.read_pair(bus) {
                 Ok(value) => return Ok(value),
+                Err(ReadFault::Bus(fault)) if fault.is_of_the_bus() => return Err(fault.into()),
                 Err(fault) => last = fault,
             }
         }
@@ -70,7 +85,25 @@ impl Thermometer {
                 "{second} thousandths of a degree Celsius is outside what the sensor can measure"
             )));
         }
+        self.refuse_constant(bus)?;
         Ok(second)
+    }
+
+    /// A chip that answers with the same byte for everything gives a temperature too. Its limit register
+    /// tells: no limit has two equal bytes that are those of the temperature as well.
+    fn refuse_constant<I>(self, bus: &mut I) -> Result<(), ReadFault>
+    where
+        I: I2c<Error = BusFault>,
+    {
+        let (mut limit, mut temperature) = ([0; 2], [0; 2]);
+        bus.write_read(self.address, &[LIMIT_REGISTER], &mut limit)?;
+        if limit[0] == limit[1] {
+            bus.write_read(self.address, &[TEMPERATURE_REGISTER], &mut temperature)?;
+            if limit == temperature {
+                return Err(ReadFault::Constant(limit[0]));
+            }
+        }
+        Ok(())
     }
 
     fn read_once<I>(self, bus: &mut I) -> Result<i32, ReadFault>

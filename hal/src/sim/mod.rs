@@ -1,37 +1,62 @@
 //! The simulated printer: chips at register level on simulated buses, lines with edges, and an engine
 //! that prints.
 //!
-//! The chip drivers of this crate run on it unchanged, in process ([`SimPrinter::buses`],
-//! [`SimPrinter::lines`]) or as a real kernel device that a test puts before it
-//! ([`SimPrinter::transfer`], [`SimPrinter::watch_lines`]). Whoever plays the printer uses
+//! The chip drivers of this crate run on it unchanged, in process or behind a real kernel device that a test
+//! puts before it ([`SimPrinter::transfer`], [`SimPrinter::watch_lines`]). Whoever plays the printer uses
 //! [`SimPrinter::apply`]. Everything that it yields is marked as simulated by the board above it.
+//!
+//! From the pins inwards: `chips` are registers, `wiring` puts them on buses, `lines` are contacts;
+//! `physics` is what printing does; `world` joins them and lets commands and time act; `live` is the thread
+//! that lets time pass. docs/simulator.md says what is modelled.
 
-mod bus;
+mod agenda;
+mod analog;
+mod chips;
+mod clock;
 pub mod control;
-mod eeprom;
-mod engine;
+mod delay;
+mod dice;
+mod faults;
 pub mod lines;
-mod thermometer;
+mod live;
+mod physics;
+mod replay;
+mod resolve;
+pub mod scenario;
+#[cfg(test)]
+mod tests;
+pub mod truth;
+mod wiring;
+mod world;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::ErrorKind;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use embedded_hal::i2c::Operation;
-use platen_protocol::readings::SwitchMeaning;
+use nix::errno::Errno;
 
 use crate::board::BoardError;
-use crate::chips::NamedBus;
 use crate::config::BoardConfig;
 use crate::fault::BusFault;
-use crate::sim::bus::SimBus;
-use crate::sim::engine::Engine;
-use crate::sim::lines::{LineWatch, Lines, SimLine, WatchedLines};
+use crate::sim::lines::{LineWatch, Role, SimLine};
+use crate::sim::live::Bell;
+use crate::sim::replay::Replay;
+use crate::sim::resolve::Act;
+use crate::sim::scenario::Step;
+use crate::sim::wiring::Trouble;
+use crate::sim::world::World;
 
+pub use clock::SimClock;
 pub use control::{Fault, SimCommand, SimError};
+pub use delay::SimDelay;
+pub use truth::Truth;
 
 /// How long a simulated finger stays on a button.
 pub const PRESS_DURATION: Duration = Duration::from_millis(120);
+/// The longest that a bus with [`Fault::Hangs`] holds a transfer; whoever waits is let go then.
+pub const LONGEST_HANG: Duration = Duration::from_secs(60);
 
 /// A simulated printer; clones are handles of the same one.
 #[derive(Clone)]
@@ -40,9 +65,17 @@ pub struct SimPrinter {
 }
 
 struct Shared {
-    // One lock for each: a slow transfer does not hold up an edge.
-    engine: Mutex<Engine>,
-    lines: Mutex<Lines>,
+    clock: SimClock,
+    world: Mutex<World>,
+    /// A command was done: what hangs may go on.
+    done: Condvar,
+    bell: Arc<Bell>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.bell.ring();
+    }
 }
 
 /// A panic in a test's thread must not turn every later act into another panic: the state behind
@@ -52,77 +85,171 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SimPrinter {
-    /// A printer with the chips and lines of a board file, its cartridges partly used.
+    /// A printer with the chips and lines of a board file, its cartridges partly used. Its time passes by
+    /// itself, as fast as the board file's `speed` says.
     pub fn new(config: &BoardConfig) -> Result<Self, BoardError> {
-        let shared =
-            Shared { engine: Mutex::new(Engine::new(config)), lines: Mutex::new(Lines::new(config)) };
-        Ok(Self { shared: Arc::new(shared) })
+        let speed = config.simulation.as_ref().and_then(|simulation| simulation.speed.as_ref());
+        let printer = Self::with(config, SimClock::live(speed.map_or(1, |speed| *speed.get_ref())))?;
+        live::start(&printer.shared)?;
+        Ok(printer)
     }
 
-    /// Does one act; the answer is a sentence for the person who asked. Pressing a button takes
-    /// [`PRESS_DURATION`].
-    pub fn apply(&self, command: &SimCommand) -> Result<String, SimError> {
-        match command {
-            SimCommand::Set { supply, percent } => lock(&self.shared.engine).set(supply, *percent),
-            SimCommand::Print { pages } => lock(&self.shared.engine).print(*pages),
-            SimCommand::Heat { sensor, millidegrees_celsius } => {
-                lock(&self.shared.engine).heat(sensor, *millidegrees_celsius)
-            }
-            SimCommand::Fault { target, fault } => lock(&self.shared.engine).fault(target, *fault),
-            SimCommand::Open { switch } => self.switch(switch, SwitchMeaning::Cover, true),
-            SimCommand::Close { switch } => self.switch(switch, SwitchMeaning::Cover, false),
-            SimCommand::Press { button } => {
-                self.switch(button, SwitchMeaning::ServiceButton, true)?;
-                thread::sleep(PRESS_DURATION);
-                self.switch(button, SwitchMeaning::ServiceButton, false)?;
-                Ok(format!("{button} pressed and let go"))
-            }
+    /// The same with a clock that stands still but for [`Self::advance`] and the delays of drivers, so that
+    /// a year takes as long as the computer needs for it. The same board file and commands give the same
+    /// transfers and edges, to the bit.
+    pub fn accelerated(config: &BoardConfig) -> Result<Self, BoardError> {
+        Self::with(config, SimClock::manual())
+    }
+
+    fn with(config: &BoardConfig, clock: SimClock) -> Result<Self, BoardError> {
+        let mut world = World::new(config, clock.clone());
+        let simulation = config.simulation.as_ref();
+        if let Some(trace) = simulation.and_then(|simulation| simulation.trace.as_ref()) {
+            world.replay(Replay::load(&config.folder.join(trace), config)?);
+        }
+        if let Some(file) = simulation.and_then(|simulation| simulation.scenario.as_ref()) {
+            let check = |command: &SimCommand| world.resolve(command).map(drop);
+            let steps = scenario::load(&config.folder.join(file), &check);
+            world.play(steps.map_err(|e| std::io::Error::new(ErrorKind::InvalidData, e))?);
+        }
+        let (world, done) = (Mutex::new(world), Condvar::new());
+        Ok(Self { shared: Arc::new(Shared { clock, world, done, bell: Arc::default() }) })
+    }
+
+    /// Plays the steps of a scenario, their times counted from now on.
+    pub fn play(&self, steps: Vec<Step>) -> Result<(), SimError> {
+        let mut world = self.world();
+        steps.iter().try_for_each(|step| world.resolve(&step.command).map(drop))?;
+        world.play(steps);
+        drop(world);
+        self.shared.bell.ring();
+        Ok(())
+    }
+
+    /// The printer as it is now.
+    fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = lock(&self.shared.world);
+        world.settle();
+        world
+    }
+
+    /// Lets time pass, and everything happen that is due meanwhile. With a live clock it only waits for
+    /// nothing: that time passes by itself.
+    pub fn advance(&self, time: Duration) {
+        let mut world = lock(&self.shared.world);
+        if self.shared.clock.is_manual() {
+            world.settle_until(self.shared.clock.printer_time() + time);
+        } else {
+            world.settle();
         }
     }
 
-    /// Whether the service lamp is lit.
-    pub fn lamp(&self) -> bool {
-        lock(&self.shared.lines).lamp()
+    /// The controller's `CLOCK_MONOTONIC`.
+    pub fn clock(&self) -> Duration {
+        self.shared.clock.bus_time()
+    }
+
+    /// Time since the printer's start, by its own clock: the times of [`Truth`].
+    pub fn printer_time(&self) -> Duration {
+        self.shared.clock.printer_time()
+    }
+
+    /// Waits by the printer's clock.
+    pub fn delay(&self) -> SimDelay {
+        SimDelay { printer: self.clone() }
+    }
+
+    /// A stretch of bus time passes.
+    fn pause(&self, time: Duration) {
+        if self.shared.clock.is_manual() {
+            self.advance(time);
+        } else {
+            thread::sleep(time);
+        }
+    }
+
+    /// Does one act; the answer is a sentence for the person who asked. Pressing a button takes as long
+    /// as the finger stays; pages at a pace, and a cartridge that is changed, are not waited for.
+    pub fn apply(&self, command: &SimCommand) -> Result<String, SimError> {
+        let (told, takes) = {
+            let mut world = self.world();
+            let act = world.resolve(command)?;
+            let takes = if let Act::Press { time, .. } = act { Some(time) } else { None };
+            (world.act(act)?, takes)
+        };
+        self.shared.done.notify_all();
+        self.shared.bell.ring();
+        if let Some(time) = takes {
+            self.pause(self.shared.clock.real(time));
+            lock(&self.shared.world).settle();
+        }
+        Ok(told)
     }
 
     /// One combined transfer on the bus that the board file gives a name, as an adapter would do it.
     pub fn transfer(&self, bus: &str, address: u8, operations: &mut [Operation<'_>]) -> Result<(), BusFault> {
-        lock(&self.shared.engine).transfer(bus, address, operations)
+        let mut hung = Duration::ZERO;
+        let began = self.clock();
+        let mut world = self.world();
+        loop {
+            let deadline = match world.transfer(bus, address, operations) {
+                Ok(()) => return Ok(()),
+                Err(Trouble::Fails(fault)) => return Err(fault),
+                Err(Trouble::Hangs(deadline)) => deadline,
+            };
+            if self.shared.clock.is_manual() {
+                drop(world);
+                self.advance(deadline);
+                return Err(BusFault::TimedOut(Errno::ETIMEDOUT));
+            }
+            if hung >= LONGEST_HANG {
+                return Err(BusFault::TimedOut(Errno::ETIMEDOUT));
+            }
+            let waited = self.shared.done.wait_timeout(world, LONGEST_HANG.saturating_sub(hung));
+            (world, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            world.settle();
+            hung = self.clock().saturating_sub(began);
+        }
     }
 
-    /// The lines of the board, switches first in the order of the board file, then the lamp.
+    /// The lines of the board: switches in the order of the board file, then lamp, buzzer, and the recover
+    /// lines of buses in their order.
     pub fn line_layout(&self) -> Vec<SimLine> {
-        lock(&self.shared.lines).layout()
+        lock(&self.shared.world).lines.layout()
     }
 
     /// The electrical level of the line at a place of [`Self::line_layout`].
     pub fn electrical_level(&self, place: usize) -> bool {
-        lock(&self.shared.lines).electrical_level(place)
+        self.world().lines.electrical_level(place)
     }
 
-    /// Drives the lamp's line to an electrical level, as the controller does.
-    pub fn drive_lamp(&self, high: bool) {
-        lock(&self.shared.lines).drive_lamp(high);
+    /// Drives the output at a place of [`Self::line_layout`] to an electrical level, as the controller does.
+    pub fn drive_output(&self, place: usize, high: bool) {
+        self.world().drive(place, high);
+    }
+
+    /// Whether the service lamp is lit.
+    pub fn lamp(&self) -> bool {
+        lock(&self.shared.world).lines.is_on(Role::Lamp)
+    }
+
+    /// Whether the buzzer sounds.
+    pub fn buzzer(&self) -> bool {
+        lock(&self.shared.world).lines.is_on(Role::Buzzer)
     }
 
     /// From now on every change of a switch is told to the watch as well.
     pub fn watch_lines(&self) -> std::io::Result<LineWatch> {
-        lock(&self.shared.lines).watch()
+        self.world().lines.watch()
     }
 
-    pub(crate) fn buses(&self) -> Vec<NamedBus<SimBus>> {
-        let names = lock(&self.shared.engine).bus_names();
-        names
-            .into_iter()
-            .map(|name| NamedBus { name: name.clone(), bus: SimBus { printer: self.clone(), name } })
-            .collect()
+    /// What physically happened, whatever the chips say.
+    pub fn truth(&self) -> Truth {
+        self.world().truth()
     }
 
-    pub(crate) fn lines(&self) -> Result<WatchedLines, BoardError> {
-        Ok(WatchedLines::new(self.clone(), self.watch_lines()?))
-    }
-
-    fn switch(&self, name: &str, meaning: SwitchMeaning, active: bool) -> Result<String, SimError> {
-        lock(&self.shared.lines).switch(name, meaning, active)
+    /// Whether the GPIO chip is gone ([`Fault::LinesGone`]): its lines cannot be read, and have no edges.
+    pub fn lines_gone(&self) -> bool {
+        self.world().lines.are_gone()
     }
 }

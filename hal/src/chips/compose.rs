@@ -1,0 +1,247 @@
+//! Readings of what the chips, the lines and the board file say. Pure.
+
+use platen_protocol::readings::{
+    CounterKind, CounterReading, ExpectedSupply, PartReading, Reading, SupplyReading, SwitchMeaning,
+    SwitchReading, TemperatureReading,
+};
+use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
+use platen_protocol::unknown::{UnknownCause, UnknownReason};
+
+use crate::chips::job::Value;
+use crate::config::{DEFAULT_SET_PERCENT, Part, Supply, Temperature};
+use crate::counters::CounterStore;
+use crate::record::CartridgeRecord;
+
+/// What a chip gave.
+pub(crate) type Given<'a> = Result<&'a Value, UnknownCause>;
+
+/// Percent of a full supply.
+const FULL: u32 = 100;
+
+fn not_measured(name: &str) -> UnknownCause {
+    let detail = format!("nothing on the board measures {name}");
+    UnknownCause { reason: UnknownReason::NotMeasured, detail }
+}
+
+/// A supply by what its chip gave; one without a chip by the switches that name it.
+pub(crate) fn supply(
+    entry: &Supply,
+    index: u16,
+    given: Option<Given<'_>>,
+    switches: &[SwitchReading],
+) -> SupplyReading {
+    let name = entry.name.get_ref();
+    let base = unmeasured_supply(entry, index);
+    let level = match given {
+        Some(Ok(Value::Cartridge(record))) => return supply_of_record(base, record),
+        Some(Ok(Value::Measured(percent))) => Level::Known { amount: percent_of(*percent) },
+        Some(Ok(_)) => Level::Unknown { cause: not_measured(name) },
+        Some(Err(cause)) => Level::Unknown { cause },
+        None => level_by_switches(name, switches),
+    };
+    SupplyReading { level, ..base }
+}
+
+fn unmeasured_supply(entry: &Supply, index: u16) -> SupplyReading {
+    let colorant = entry.colorant.as_ref().map(|name| name.get_ref().clone());
+    let has_memory = entry.memory().is_some();
+    let named = entry.supply_type.is_some() || colorant.is_some();
+    let expected = ExpectedSupply { supply_type: entry.supply_type, colorant: colorant.clone() };
+    let other_set_value = entry.set_pages.is_some() || entry.set_days.is_some();
+    let default = if other_set_value { 0 } else { DEFAULT_SET_PERCENT };
+    SupplyReading {
+        name: entry.name.get_ref().clone(),
+        index,
+        class: entry.class,
+        supply_type: entry.supply_type.filter(|_| !has_memory).unwrap_or(SupplyType::Unknown),
+        colorant: colorant.filter(|_| !has_memory),
+        unit: if has_memory { SupplyUnit::Unknown } else { SupplyUnit::Percent },
+        capacity: if has_memory { Capacity::Unknown } else { Capacity::Known { amount: FULL } },
+        level: Level::SomeRemains,
+        set_percent: entry.set_percent.as_ref().map_or(default, |percent| *percent.get_ref()),
+        serial: None,
+        set_pages: entry.set_pages.as_ref().map(|pages| *pages.get_ref()),
+        set_days: entry.set_days.as_ref().map(|days| *days.get_ref()),
+        part_number: entry.part_number.as_ref().map(|number| number.get_ref().clone()),
+        expected: Some(expected).filter(|_| has_memory && named),
+        outlook: None,
+    }
+}
+
+fn supply_of_record(base: SupplyReading, record: &CartridgeRecord) -> SupplyReading {
+    // A cartridge cannot have given more than it held. (A part can outlive its rated life.)
+    let level = match record.capacity.checked_sub(record.used) {
+        Some(amount) => Level::Known { amount },
+        None => Level::Unknown {
+            cause: UnknownCause {
+                reason: UnknownReason::Implausible,
+                detail: format!(
+                    "{}: the cartridge record says that {} of {} were used, so the level cannot be true",
+                    base.name, record.used, record.capacity
+                ),
+            },
+        },
+    };
+    if matches!(level, Level::Unknown { .. }) {
+        return SupplyReading { level, ..base };
+    }
+    SupplyReading {
+        supply_type: record.supply_type,
+        colorant: record.colorant.map(str::to_owned),
+        unit: record.unit,
+        capacity: Capacity::Known { amount: record.capacity },
+        level,
+        serial: serial(record),
+        ..base
+    }
+}
+
+fn serial(record: &CartridgeRecord) -> Option<String> {
+    Some(record.serial.clone()).filter(|serial| !serial.is_empty())
+}
+
+/// The curve of a supply stays within 0 and 100, so the cast is exact.
+fn percent_of(value: f64) -> u32 {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let whole = value.clamp(0.0, 100.0).round() as u32;
+    whole
+}
+
+/// The level of a supply that only switches tell of, in the MIB's words: nothing is left when it is full
+/// (a receptacle's level is the room in it); some room remains (-3) when it is in its place and not
+/// full; else it is unknown (-2).
+fn level_by_switches(name: &str, switches: &[SwitchReading]) -> Level {
+    let about = |meaning: SwitchMeaning| {
+        switches.iter().find(|switch| switch.meaning == meaning && switch.supply.as_deref() == Some(name))
+    };
+    let absent = || UnknownCause {
+        reason: UnknownReason::NoAnswer,
+        detail: format!("{name} is not in its place, says its switch"),
+    };
+    match about(SwitchMeaning::WastePresent).map(|switch| &switch.active) {
+        Some(Reading::Unknown { cause }) => return Level::Unknown { cause: cause.clone() },
+        Some(Reading::Known { value: false }) => return Level::Unknown { cause: absent() },
+        Some(Reading::Known { value: true }) | None => {}
+    }
+    match about(SwitchMeaning::WasteFull).map(|switch| &switch.active) {
+        Some(Reading::Unknown { cause }) => Level::Unknown { cause: cause.clone() },
+        Some(Reading::Known { value: true }) => Level::Known { amount: 0 },
+        Some(Reading::Known { value: false }) => Level::SomeRemains,
+        None => Level::Unknown { cause: not_measured(name) },
+    }
+}
+
+/// A part by its memory, or by its life in the engine's counter store.
+pub(crate) fn part(
+    entry: &Part,
+    index: u16,
+    own: Option<Given<'_>>,
+    engine: Option<Given<'_>>,
+) -> PartReading {
+    let name = entry.name.get_ref();
+    let life = entry.life.as_ref().map(|life| *life.get_ref());
+    let counted = |cause| PartReading {
+        name: name.clone(),
+        index,
+        part_type: life.unwrap_or(SupplyType::Unknown),
+        unit: life.map_or(SupplyUnit::Unknown, life_unit),
+        used: Reading::Unknown { cause },
+        rated_life: Capacity::Unknown,
+        serial: None,
+        part_number: entry.part_number.as_ref().map(|number| number.get_ref().clone()),
+        set_percent: entry.set_percent.as_ref().map(|percent| *percent.get_ref()),
+    };
+    match (own, life, engine) {
+        (Some(Ok(Value::Cartridge(record))), ..) => PartReading {
+            part_type: record.supply_type,
+            unit: record.unit,
+            used: Reading::Known { value: record.used },
+            rated_life: Capacity::Known { amount: record.capacity },
+            serial: serial(record),
+            ..counted(not_measured(name))
+        },
+        (Some(Err(cause)), ..) | (None, Some(_), Some(Err(cause))) => counted(cause),
+        (None, Some(life), Some(Ok(Value::Counters(store)))) => match store.life(life) {
+            Some(found) => PartReading {
+                used: Reading::Known { value: found.used },
+                rated_life: Capacity::Known { amount: found.rated },
+                ..counted(not_measured(name))
+            },
+            None => counted(UnknownCause {
+                reason: UnknownReason::NotMeasured,
+                detail: format!("{name}: the engine's counter store does not count the life of {life}"),
+            }),
+        },
+        _ => counted(not_measured(name)),
+    }
+}
+
+/// The feed rollers wear by sheets, everything else by impressions.
+fn life_unit(life: SupplyType) -> SupplyUnit {
+    if life == SupplyType::Other { SupplyUnit::Sheets } else { SupplyUnit::Impressions }
+}
+
+/// A temperature by its chip or its sensor.
+pub(crate) fn temperature(entry: &Temperature, given: Option<Given<'_>>) -> TemperatureReading {
+    let name = entry.name.get_ref();
+    let millidegrees = match given {
+        Some(Ok(Value::Millidegrees(value))) => Ok(*value),
+        Some(Ok(Value::Measured(celsius))) => Ok(thousandths(*celsius)),
+        Some(Ok(_)) | None => Err(not_measured(name)),
+        Some(Err(cause)) => Err(cause),
+    };
+    TemperatureReading {
+        name: name.clone(),
+        millidegrees_celsius: reading(millidegrees),
+        role: entry.role,
+        under: entry.under_celsius.as_ref().map(|celsius| celsius.get_ref().saturating_mul(1000)),
+        over: entry.over_celsius.as_ref().map(|celsius| celsius.get_ref().saturating_mul(1000)),
+    }
+}
+
+/// The curve of a temperature stays within what its check allows, far from the ends of the type.
+fn thousandths(celsius: f64) -> i32 {
+    #[allow(clippy::cast_possible_truncation)]
+    let whole = (celsius * 1000.0).round() as i32;
+    whole
+}
+
+fn reading<T>(result: Result<T, UnknownCause>) -> Reading<T> {
+    result.map_or_else(|cause| Reading::Unknown { cause }, |value| Reading::Known { value })
+}
+
+fn count(store: &CounterStore, kind: CounterKind) -> u32 {
+    match kind {
+        CounterKind::Impressions => store.impressions,
+        CounterKind::FullColor => store.full_color,
+        CounterKind::Monochrome => store.monochrome,
+        CounterKind::Sheets => store.sheets,
+        // Not of the engine.
+        CounterKind::PageExits => 0,
+    }
+}
+
+/// The counters of an engine, and the pages at the exit where there is a sensor.
+pub(crate) fn counters(engine: Option<Given<'_>>, exits: Option<Reading<u64>>) -> Vec<CounterReading> {
+    let mut counters = Vec::new();
+    if let Some(given) = engine {
+        for kind in
+            [CounterKind::Impressions, CounterKind::FullColor, CounterKind::Monochrome, CounterKind::Sheets]
+        {
+            let value = match &given {
+                Ok(Value::Counters(store)) => Ok(u64::from(count(store, kind))),
+                Ok(_) => Err(not_measured("the engine's counters")),
+                Err(cause) => Err(cause.clone()),
+            };
+            let unit = if kind == CounterKind::Sheets { SupplyUnit::Sheets } else { SupplyUnit::Impressions };
+            counters.push(CounterReading { kind, unit, value: reading(value), epoch: 0 });
+        }
+    }
+    counters.extend(exits.map(|value| CounterReading {
+        kind: CounterKind::PageExits,
+        unit: SupplyUnit::Sheets,
+        value,
+        epoch: 0,
+    }));
+    counters
+}

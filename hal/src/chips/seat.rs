@@ -1,0 +1,172 @@
+//! How a board waits for a bus: on its own thread, or through a thread of the bus's that may take longer
+//! than the board waits.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use platen_protocol::unknown::{UnknownCause, UnknownReason};
+
+use crate::board::{Finding, Verdict};
+use crate::chips::reader::{BusAnswer, BusReader};
+use crate::clock::{Clock, KernelClock};
+
+/// One question and one answer are under way at most.
+const UNDER_WAY: usize = 1;
+/// Stack of a bus's thread: its deepest call is a driver with a buffer of 256 bytes, or the simulated
+/// printer behind it.
+const STACK_BYTES: usize = 512 * 1024;
+/// How many deadlines an examination may take, which asks every address.
+const EXAMINATION_DEADLINES: u32 = 10;
+
+/// A bus as the board asks it.
+pub(crate) enum Seat {
+    /// Asked on the board's own thread: for simulated time.
+    Inline(Box<dyn BusReader>),
+    /// Asked through a thread of its own.
+    Threaded(BusThread),
+}
+
+/// The thread of a bus. It sleeps until it is asked, and ends when the board is dropped.
+pub(crate) struct BusThread {
+    name: String,
+    deadline: Duration,
+    questions: SyncSender<Question>,
+    answers: Receiver<Answer>,
+    /// Since when it has owed an answer beyond its deadline.
+    busy_since: Option<Duration>,
+    /// Until when its answer to the question of now is waited for.
+    wanted_by: Option<Duration>,
+}
+
+enum Question {
+    Read,
+    Examine,
+}
+
+enum Answer {
+    Read(BusAnswer),
+    Examined(Vec<Finding>),
+}
+
+/// What the board gets of a bus.
+pub(crate) enum Reply {
+    Answered(BusAnswer),
+    /// It has not come back from an earlier transfer; why, in words.
+    Busy(String),
+}
+
+impl Seat {
+    /// A bus with a thread of its own.
+    pub(crate) fn threaded(
+        name: &str,
+        deadline: Duration,
+        mut reader: Box<dyn BusReader>,
+    ) -> std::io::Result<Self> {
+        let (questions, asked) = sync_channel(UNDER_WAY);
+        let (answer, answers) = sync_channel(UNDER_WAY);
+        thread::Builder::new().name(format!("bus {name}")).stack_size(STACK_BYTES).spawn(move || {
+            for question in asked {
+                let said = match question {
+                    Question::Read => Answer::Read(reader.read()),
+                    Question::Examine => Answer::Examined(reader.examine()),
+                };
+                if answer.send(said).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self::Threaded(BusThread {
+            name: name.to_owned(),
+            deadline,
+            questions,
+            answers,
+            busy_since: None,
+            wanted_by: None,
+        }))
+    }
+
+    /// Asks for a reading, without waiting.
+    pub(crate) fn post(&mut self) {
+        if let Self::Threaded(thread) = self {
+            thread.post(Question::Read, thread.deadline);
+        }
+    }
+
+    /// The reading that [`Self::post`] asked for; waits for what is left of the bus's deadline.
+    pub(crate) fn collect(&mut self) -> Reply {
+        match self {
+            Self::Inline(reader) => Reply::Answered(reader.read()),
+            Self::Threaded(thread) => match thread.collect() {
+                Ok(Answer::Read(answer)) => Reply::Answered(answer),
+                Ok(Answer::Examined(_)) => Reply::Busy(thread.busy_words()),
+                Err(words) => Reply::Busy(words),
+            },
+        }
+    }
+
+    /// Compares the bus with the board file.
+    pub(crate) fn examine(&mut self) -> Vec<Finding> {
+        match self {
+            Self::Inline(reader) => reader.examine(),
+            Self::Threaded(thread) => {
+                thread.post(Question::Examine, thread.deadline * EXAMINATION_DEADLINES);
+                match thread.collect() {
+                    Ok(Answer::Examined(findings)) => findings,
+                    Ok(Answer::Read(_)) => vec![thread.busy_finding(thread.busy_words())],
+                    Err(words) => vec![thread.busy_finding(words)],
+                }
+            }
+        }
+    }
+}
+
+impl BusThread {
+    fn post(&mut self, question: Question, patience: Duration) {
+        if self.busy_since.is_some() {
+            match self.answers.try_recv() {
+                // What it says now was asked long ago.
+                Ok(_) => self.busy_since = None,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            }
+        }
+        self.wanted_by =
+            self.questions.try_send(question).ok().map(|()| KernelClock.now().saturating_add(patience));
+    }
+
+    fn collect(&mut self) -> Result<Answer, String> {
+        let Some(wanted_by) = self.wanted_by.take() else { return Err(self.busy_words()) };
+        let now = KernelClock.now();
+        match self.answers.recv_timeout(wanted_by.saturating_sub(now)) {
+            Ok(answer) => Ok(answer),
+            Err(RecvTimeoutError::Timeout) => {
+                self.busy_since = Some(now);
+                Err(self.busy_words())
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(format!("the thread of the bus {} ended", self.name)),
+        }
+    }
+
+    fn busy_words(&self) -> String {
+        let since = self.busy_since.map_or(0, |since| KernelClock.now().saturating_sub(since).as_secs());
+        format!(
+            "the bus {} fails: it is still busy with an earlier transfer since {since} s: does a chip hold its clock down?",
+            self.name
+        )
+    }
+
+    fn busy_finding(&self, what: String) -> Finding {
+        Finding {
+            subject: format!("bus {}", self.name),
+            place: String::new(),
+            verdict: Verdict::Failed,
+            what,
+            check: Some("take the chips off the bus one by one until it answers".to_owned()),
+        }
+    }
+}
+
+/// The cause of a reading that a failing bus keeps from the board.
+pub(crate) fn kept_by(bus: &str) -> UnknownCause {
+    UnknownCause { reason: UnknownReason::BusFailing, detail: bus.to_owned() }
+}

@@ -1,0 +1,54 @@
+//! The thread that lets things happen in a printer with a live clock.
+
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::thread;
+use std::time::Duration;
+
+use crate::sim::{Shared, lock};
+
+/// The longest sleep when nothing is to happen.
+const NAP: Duration = Duration::from_secs(3600);
+
+/// Wakes the thread when there is something new to happen, or the printer has gone.
+#[derive(Default)]
+pub(super) struct Bell {
+    rung: Mutex<bool>,
+    wakes: Condvar,
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        *lock(&self.rung) = true;
+        self.wakes.notify_all();
+    }
+
+    fn wait(&self, limit: Duration) {
+        let rung = lock(&self.rung);
+        let waited = self.wakes.wait_timeout_while(rung, limit, |rung| !*rung);
+        let (mut rung, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        *rung = false;
+    }
+}
+
+/// Starts the thread; it ends when the last handle of the printer does.
+pub(super) fn start(shared: &Arc<Shared>) -> std::io::Result<()> {
+    let (weak, bell) = (Arc::downgrade(shared), Arc::clone(&shared.bell));
+    thread::Builder::new().name("simulator".into()).spawn(move || run(&weak, &bell))?;
+    Ok(())
+}
+
+fn run(shared: &Weak<Shared>, bell: &Bell) {
+    while let Some(shared) = shared.upgrade() {
+        let next = {
+            let mut world = lock(&shared.world);
+            world.settle();
+            world.next_event()
+        };
+        // A step of a scenario may have mended what hangs.
+        shared.done.notify_all();
+        let pause = next
+            .map_or(NAP, |next| shared.clock.to_bus(next).saturating_sub(shared.clock.bus_time()).min(NAP));
+        drop(shared);
+        bell.wait(pause);
+    }
+}
