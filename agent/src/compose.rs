@@ -1,28 +1,40 @@
 //! From events to the bodies of reports.
 
 use platen_protocol::device_to_manager::{
-    EnteredBy, ReadingsCause, ReadingsReport, ReportBody, ServiceCall, Started, Utilisation,
+    Activity, EnteredBy, ReadingsCause, ReadingsReport, ReportBody, ServiceCall, Started, Utilisation,
 };
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 use platen_protocol::readings::Readings;
 
 use crate::judge::Event;
+use crate::order::{self, CannotOrder};
 
-/// The bodies for the events of one sample or edge, in their order.
-pub fn events(events: &[Event], readings: Option<&Readings>) -> Vec<ReportBody> {
-    events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Raised(alert) => Some(ReportBody::AlertRaised { alert: (**alert).clone() }),
+/// The bodies for the events of one sample or edge, in their order. `last` is what was read last, if
+/// anything was.
+pub fn events(events: &[Event], last: Option<&Readings>) -> Result<Vec<ReportBody>, CannotOrder> {
+    let mut bodies = Vec::new();
+    for event in events {
+        match event {
+            Event::Raised(alert) => bodies.push(ReportBody::AlertRaised { alert: (**alert).clone() }),
             Event::Cleared { id, description } => {
-                Some(ReportBody::AlertCleared { alert_id: id.clone(), description: description.clone() })
+                let (alert_id, description) = (id.clone(), description.clone());
+                bodies.push(ReportBody::AlertCleared { alert_id, description });
             }
-            Event::ServiceButton => {
-                Some(ReportBody::ServiceCall(ServiceCall { entered_by: EnteredBy::Button, message: None }))
+            Event::ServiceCall => {
+                let call = ServiceCall { entered_by: EnteredBy::Button, message: None };
+                bodies.push(ReportBody::ServiceCall(call));
             }
-            Event::Changed => readings.map(|readings| self::readings(ReadingsCause::Change, readings)),
-        })
-        .collect()
+            Event::Order { supplies } => {
+                for supply in supplies {
+                    bodies.push(order::by_button(supply)?);
+                }
+            }
+            Event::Replacement(replacement) => bodies.push(ReportBody::Replacement(replacement.clone())),
+            Event::ReportWanted => bodies.extend(last.map(|last| readings(ReadingsCause::Person, last))),
+            Event::Changed => bodies.extend(last.map(|last| readings(ReadingsCause::Change, last))),
+        }
+    }
+    Ok(bodies)
 }
 
 /// The agent began to work.
@@ -35,8 +47,14 @@ pub fn started(model: &str, readings: &Readings) -> ReportBody {
 }
 
 /// The utilisation state.
-pub fn utilisation(running_seconds: u64, failed_reads: u64, readings: &Readings) -> ReportBody {
-    ReportBody::Utilisation(Utilisation { running_seconds, failed_reads, readings: readings.clone() })
+pub fn utilisation(
+    running_seconds: u64,
+    failed_reads: u64,
+    readings: &Readings,
+    activity: Activity,
+) -> ReportBody {
+    let (readings, activity) = (readings.clone(), Some(activity));
+    ReportBody::Utilisation(Utilisation { running_seconds, failed_reads, readings, activity })
 }
 
 /// The readings, for a cause.

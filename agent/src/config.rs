@@ -3,9 +3,11 @@
 //! No stage imports this file. A key that is not known, a value out of bounds and a missing unit are
 //! errors with their line, told before anything is opened.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use platen_protocol::identity::DeviceId;
+use platen_protocol::settings::SettingKey;
 use serde::Deserialize;
 
 use crate::control::ControlConfig;
@@ -48,7 +50,19 @@ pub struct Config {
     /// Where it was read from.
     #[serde(skip)]
     pub source: PathBuf,
+    /// What of the settings that a manager can change stands in the file.
+    #[serde(skip)]
+    pub given: BTreeSet<SettingKey>,
 }
+
+/// The keys of the settings that a manager can change.
+const SETTABLE: &[(&str, &str, SettingKey)] = &[
+    ("sample", "interval", SettingKey::SampleInterval),
+    ("utilisation", "interval", SettingKey::UtilisationInterval),
+    ("judge", "hysteresis_percent", SettingKey::Hysteresis),
+    ("judge", "debounce_samples", SettingKey::DebounceSamples),
+    ("judge", "part_percent", SettingKey::PartPercent),
+];
 
 impl Default for Config {
     fn default() -> Self {
@@ -64,6 +78,7 @@ impl Default for Config {
             outbox: OutboxConfig::default(),
             uplink: UplinkConfig::default(),
             source: DEFAULT_PATH.into(),
+            given: BTreeSet::new(),
         }
     }
 }
@@ -108,13 +123,22 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
 
 /// Checks the text of a file; `file` is for the messages.
 pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
-    let mut config: Config = toml::from_str(text).map_err(|cause| ConfigError::Wrong {
+    let wrong = |cause: toml::de::Error| ConfigError::Wrong {
         file: file.to_owned(),
         line: line_of(text, cause.span().map_or(0, |span| span.start)),
         what: cause.message().replace('\n', "; "),
-    })?;
+    };
+    let mut config: Config = toml::from_str(text).map_err(wrong)?;
     file.clone_into(&mut config.source);
+    config.given = given(&toml::from_str(text).map_err(wrong)?);
     Ok(config)
+}
+
+fn given(file: &toml::Table) -> BTreeSet<SettingKey> {
+    let stands =
+        |section: &str, key: &str| file.get(section).is_some_and(|section| section.get(key).is_some());
+    let settable = SETTABLE.iter().filter(|(section, key, _)| stands(section, key));
+    settable.map(|(_, _, setting)| setting.clone()).collect()
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -149,7 +173,9 @@ mod tests {
     #[test]
     fn the_file_that_the_package_ships_says_what_the_program_does_anyway() {
         let shipped = parse(include_str!("../agent.toml"), Path::new("agent.toml")).unwrap();
-        let default = Config { source: "agent.toml".into(), ..Config::default() };
+        let default =
+            Config { source: "agent.toml".into(), given: shipped.given.clone(), ..Config::default() };
+        assert_eq!(shipped.given.len(), SETTABLE.len(), "each stands there");
         assert_eq!(format!("{shipped:#?}"), format!("{default:#?}"));
     }
 

@@ -10,6 +10,7 @@ use platen_protocol::stamp::ClockQuality;
 use crate::compose;
 use crate::keep::Keep;
 use crate::outbox::OutboxError;
+use crate::settings::{CannotSet, Origin, Settings};
 
 /// A board that has not been read by then has failed.
 const READ_LIMIT: Duration = Duration::from_secs(20);
@@ -22,12 +23,25 @@ pub async fn execute(
     manager_time: Option<Timestamp>,
 ) -> Result<(), OutboxError> {
     let expired = has_expired(keep, command, manager_time);
-    let (result, bodies) =
-        if expired { (OutcomeResult::Expired, Vec::new()) } else { act(keep, &command.action).await };
+    let End { result, bodies, settings } =
+        if expired { OutcomeResult::Expired.into() } else { act(keep, command).await };
     let taken = keep.clock.stamp();
     let outcome = Outcome { command_id: command.id.clone(), finished: taken.wall, result };
     tracing::info!(command = %command.id, result = ?outcome.result, "a command has ended");
-    keep.finish(&taken, &outcome, bodies)
+    keep.finish(&taken, &outcome, bodies, settings)
+}
+
+/// How a command ended, and what it leaves behind.
+struct End {
+    result: OutcomeResult,
+    bodies: Vec<ReportBody>,
+    settings: Option<Settings>,
+}
+
+impl From<OutcomeResult> for End {
+    fn from(result: OutcomeResult) -> Self {
+        Self { result, bodies: Vec::new(), settings: None }
+    }
 }
 
 /// Ends what was written down and not ended, because the agent was stopped in between.
@@ -48,22 +62,40 @@ fn has_expired(keep: &Keep, command: &Command, manager_time: Option<Timestamp>) 
     manager_time.or_else(own).is_some_and(|now| now > command.expires)
 }
 
-async fn act(keep: &Keep, action: &Action) -> (OutcomeResult, Vec<ReportBody>) {
-    match action {
+async fn act(keep: &Keep, command: &Command) -> End {
+    match &command.action {
         Action::ReadNow => read_now(keep).await,
+        Action::Set { settings } => {
+            let origin = Origin {
+                operator: command.issued_by.clone(),
+                command: command.id.clone(),
+                at: keep.clock.wall(),
+            };
+            changed(keep.settings.borrow().set(&keep.files, settings, &origin))
+        }
+        Action::Reset { settings } => changed(keep.settings.borrow().reset(settings)),
         Action::Unknown => {
             let reason = format!("version {} of the agent knows no such command", env!("CARGO_PKG_VERSION"));
-            (OutcomeResult::Refused { reason }, Vec::new())
+            OutcomeResult::Refused { reason }.into()
         }
     }
 }
 
-async fn read_now(keep: &Keep) -> (OutcomeResult, Vec<ReportBody>) {
-    let failed = |reason: String| (OutcomeResult::Failed { reason }, Vec::new());
+fn changed(settings: Result<Settings, CannotSet>) -> End {
+    match settings {
+        Ok(settings) => End { result: OutcomeResult::Done, bodies: Vec::new(), settings: Some(settings) },
+        Err(cause) => OutcomeResult::Refused { reason: cause.to_string() }.into(),
+    }
+}
+
+async fn read_now(keep: &Keep) -> End {
+    let failed = |reason: String| OutcomeResult::Failed { reason }.into();
     match tokio::time::timeout(READ_LIMIT, keep.board.sample()).await {
-        Ok(Ok(sample)) => {
-            (OutcomeResult::Done, vec![compose::readings(ReadingsCause::Command, &sample.readings)])
-        }
+        Ok(Ok(sample)) => End {
+            result: OutcomeResult::Done,
+            bodies: vec![compose::readings(ReadingsCause::Command, &sample.readings)],
+            settings: None,
+        },
         Ok(Err(cause)) => failed(cause.to_string()),
         Err(_) => failed(format!("the board was not read within {} s", READ_LIMIT.as_secs())),
     }

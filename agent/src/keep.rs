@@ -1,5 +1,5 @@
 //! The one place where an event becomes durable, and where what follows from that is done: the uplink
-//! is woken, the lamp is switched, the status is brought up to date.
+//! is woken, lamp and buzzer tell ([`crate::lamp`]), the status is brought up to date.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,9 +10,11 @@ use platen_protocol::stamp::Stamp;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::judge::Alerts;
-use crate::outbox::{Acknowledgement, Entry, Finished, NewReport, Outbox, OutboxError};
+use crate::judge::{Alerts, Past};
+use crate::lamp::Lamp;
+use crate::outbox::{Acknowledgement, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
 use crate::sample::BoardHandle;
+use crate::settings::{Files, Settings, report};
 use crate::status::Status;
 
 /// Shared by everything on the runtime.
@@ -27,17 +29,38 @@ pub struct Keep {
     pub board: BoardHandle,
     /// What the agent knows of itself.
     pub status: watch::Sender<Status>,
+    /// What the device's own files say of what can be set.
+    pub files: Files,
+    /// What the manager set.
+    pub settings: watch::Sender<Settings>,
     /// Rung when something new waits to be sent.
     pub news: Notify,
+    /// Lamp and buzzer.
+    pub lamp: Lamp,
     simulated: bool,
-    lamp: Mutex<bool>,
     /// Counts epochs of this process, so that an old sequence is not taken for a new one.
     epochs: Mutex<u64>,
 }
 
+/// What the judge remembers and is kept with the reports.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Learnt<'a> {
+    /// The alerts that stand, if these changed.
+    pub alerts: Option<&'a Alerts>,
+    /// What it has learnt, if that changed.
+    pub past: Option<&'a Past>,
+}
+
 impl Keep {
     /// Around an open outbox.
-    pub fn new(outbox: Outbox, clock: Arc<Clock>, board: BoardHandle, status: Status) -> Self {
+    pub fn new(
+        outbox: Outbox,
+        clock: Arc<Clock>,
+        board: BoardHandle,
+        status: Status,
+        files: Files,
+        settings: Settings,
+    ) -> Self {
         let simulated = status.simulated;
         if let Some(known) = outbox.known_time() {
             clock.raise_floor(known);
@@ -45,11 +68,13 @@ impl Keep {
         let keep = Self {
             outbox: Mutex::new(outbox),
             clock,
+            lamp: Lamp::new(board.clone()),
             board,
             status: watch::Sender::new(status),
+            files,
+            settings: watch::Sender::new(settings),
             news: Notify::new(),
             simulated,
-            lamp: Mutex::new(false),
             epochs: Mutex::new(0),
         };
         keep.show();
@@ -62,26 +87,34 @@ impl Keep {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps reports, with the alerts that stand if these changed; returns the last one's sequence.
+    /// Keeps reports, with what the judge remembers; returns the last one's sequence.
     pub fn keep(
         &self,
         taken: &Stamp,
         bodies: Vec<ReportBody>,
-        alerts: Option<&Alerts>,
+        learnt: Learnt<'_>,
     ) -> Result<Option<u64>, OutboxError> {
-        let entry = Entry { reports: self.reports(taken, bodies), alerts, finished: None };
-        self.put(&entry)
+        let Learnt { alerts, past } = learnt;
+        self.put(&Entry { reports: self.reports(taken, bodies), alerts, past, ..Entry::default() })
     }
 
-    /// Keeps the end of a command, with the reports that it made.
+    /// Keeps the end of a command, with the reports that it made and the settings that it left, if it
+    /// changed these.
     pub fn finish(
         &self,
         taken: &Stamp,
         outcome: &Outcome,
         bodies: Vec<ReportBody>,
+        settings: Option<Settings>,
     ) -> Result<(), OutboxError> {
         let finished = Some(Finished { outcome, taken, simulated: self.simulated });
-        self.put(&Entry { reports: self.reports(taken, bodies), alerts: None, finished })?;
+        let reports = self.reports(taken, bodies);
+        self.put(&Entry { reports, finished, settings: settings.as_ref(), ..Entry::default() })?;
+        if let Some(settings) = settings {
+            let rows = report(&self.files, &settings);
+            self.status.send_modify(|status| status.settings = rows);
+            self.settings.send_replace(settings);
+        }
         Ok(())
     }
 
@@ -108,7 +141,11 @@ impl Keep {
     /// Takes the manager's word on what it holds.
     pub fn acknowledge(&self, epoch: &Epoch, sequence: u64, time: Timestamp) -> Result<(), OutboxError> {
         self.clock.raise_floor(time);
+        let waited = self.asked_waiting();
         let meant = self.outbox().acknowledge(epoch, sequence, time)?;
+        if self.asked_waiting() < waited {
+            self.lamp.acknowledged();
+        }
         if meant == Acknowledgement::Ahead {
             tracing::warn!(
                 sequence,
@@ -148,29 +185,25 @@ impl Keep {
         let mark = self.mark();
         let waits = {
             let outbox = self.outbox();
-            let waits = outbox.service_call_waits();
+            let (calls, orders) = (outbox.waiting(Rank::ServiceCall), outbox.waiting(Rank::Order));
             self.status.send_modify(|status| {
                 status.backlog = outbox.backlog() as u64;
                 status.outbox.bytes = outbox.backlog_bytes();
-                status.outbox.service_call_waits = waits;
+                status.outbox.service_call_waits = calls > 0;
+                status.outbox.order_waits = orders > 0;
                 status.outbox.given_up = outbox.given_up();
                 status.outbox.trouble = None;
                 status.acknowledged = mark;
+                status.asked = outbox.asked().cloned().collect();
             });
-            waits
+            calls + orders > 0
         };
-        self.light(waits);
+        self.lamp.waiting(waits);
     }
 
-    /// The lamp is on while a service call waits.
-    fn light(&self, on: bool) {
-        let mut lamp = self.lamp.lock().unwrap_or_else(PoisonError::into_inner);
-        if *lamp == on {
-            return;
-        }
-        match self.board.lamp(on) {
-            Ok(()) => *lamp = on,
-            Err(cause) => tracing::warn!("the service lamp was not switched: {cause}"),
-        }
+    /// How much of what persons asked for waits.
+    fn asked_waiting(&self) -> usize {
+        let outbox = self.outbox();
+        outbox.waiting(Rank::ServiceCall) + outbox.waiting(Rank::Order)
     }
 }

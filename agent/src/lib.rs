@@ -1,20 +1,22 @@
 //! The agent on a printer controller.
 //!
 //! Up, by file name: the thread that owns the board takes samples and edges ([`sample`]); thresholds,
-//! debounce and hysteresis turn them into events ([`judge`]); events become the bodies of reports
-//! ([`compose`]), which are written to the durable outbox ([`keep`], [`outbox`]) and leave from there
-//! ([`uplink`]). Utilisation is reported at its interval ([`utilise`]).
+//! debounce and hysteresis turn them into events ([`judge`], by [`work`]); events become the bodies of
+//! reports ([`compose`], [`order`]), which are written to the durable outbox ([`keep`], [`outbox`]) and
+//! leave from there ([`uplink`]). Utilisation is reported at its interval ([`utilise`]).
 //!
 //! Down: the reply to a report is taken in ([`receive`]); commands enter the journal, are carried out
-//! and answered ([`execute`]).
+//! and answered ([`execute`]). What a manager may change is in [`settings`].
 //!
 //! Beside the flow: the first conversation with a manager ([`enroll`]) and what it yields
-//! ([`identity`]); the socket for the technician's `platen` ([`control`], [`status`], [`show`]); the
-//! service manager ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the
-//! runtime and one for the board. [`address`] is the manager's; [`clock`] alone reads clocks; [`config`] composes what each stage
-//! wants to know.
+//! ([`identity`]); what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
+//! socket for the technician's `platen` ([`control`], [`status`], [`show`]); the service manager
+//! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
+//! board. [`address`] is the manager's; [`clock`] alone reads clocks; [`config`]
+//! composes what each stage wants to know.
 
 pub mod address;
+pub mod asked;
 pub mod clock;
 pub mod compose;
 pub mod config;
@@ -25,12 +27,15 @@ pub mod execute;
 pub mod identity;
 pub mod judge;
 pub mod keep;
+pub mod lamp;
 pub mod log;
+pub mod order;
 pub mod outbox;
 pub mod read;
 pub mod receive;
 pub mod run;
 pub mod sample;
+pub mod settings;
 pub mod show;
 pub mod status;
 pub mod stop;
@@ -38,3 +43,4 @@ mod units;
 pub mod uplink;
 pub mod utilise;
 pub mod watchdog;
+pub mod work;

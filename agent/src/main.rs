@@ -105,7 +105,7 @@ fn run_agent(file: &Path) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
         };
-        Ok(run::run(config, opened, stop).await?)
+        Ok(run::run(config, &board, opened, stop).await?)
     })
 }
 

@@ -16,7 +16,7 @@ pub async fn receive(keep: &Keep, batch: &Batch, reply: Reply) -> Result<bool, O
     let news = acknowledged || !received.fresh.is_empty();
     for outcome in received.lost {
         tracing::info!(command = %outcome.command_id, "the manager asks again: its outcome is told once more");
-        keep.finish(&keep.clock.stamp(), &outcome, Vec::new())?;
+        keep.finish(&keep.clock.stamp(), &outcome, Vec::new(), None)?;
     }
     for command in received.fresh {
         execute::execute(keep, &command, Some(reply.manager_time)).await?;

@@ -3,29 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use platen_hal::{Edge, Opened};
-use platen_protocol::device_to_manager::ReportBody;
+use platen_hal::Opened;
+use platen_hal::config::BoardConfig;
 use platen_protocol::identity::InvalidId;
-use platen_protocol::readings::Readings;
-use platen_protocol::stamp::Stamp;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::compose;
 use crate::config::{Config, ConfigError};
 use crate::control;
 use crate::execute;
-use crate::judge::{Event, Judge};
+use crate::judge::{Judge, Past};
 use crate::keep::Keep;
-use crate::outbox::{self, OutboxError};
-use crate::sample::{self, Rhythm, Sample, Seen};
+use crate::order::CannotOrder;
+use crate::outbox::{self, OutboxError, Remembered};
+use crate::sample::{self, Rhythm};
+use crate::settings::{self, Files};
 use crate::status::Status;
 use crate::stop::{self, Stop, Stopper};
 use crate::uplink::{Progress, Uplink};
 use crate::utilise;
 use crate::watchdog;
+use crate::work::{Begin, Work};
 
 /// Everything must have ended this long after the stop.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
@@ -61,10 +59,18 @@ pub enum RunError {
     /// An alert could not be named.
     #[error(transparent)]
     Name(#[from] InvalidId),
+    /// An order by button could not be made.
+    #[error(transparent)]
+    Order(#[from] CannotOrder),
 }
 
-/// Works until `stop` ends.
-pub async fn run(config: Config, opened: Opened, stop: impl Future<Output = ()>) -> Result<(), RunError> {
+/// Works until `stop` ends. `board_file` is what the board was opened by.
+pub async fn run(
+    config: Config,
+    board_file: &BoardConfig,
+    opened: Opened,
+    stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
     let device = config.device()?;
     let Opened { board, simulator } = opened;
     if board.simulated() && !config.allow_simulated {
@@ -74,22 +80,32 @@ pub async fn run(config: Config, opened: Opened, stop: impl Future<Output = ()>)
         });
     }
     let clock = Arc::new(Clock::new());
-    let (outbox, alerts) = outbox::open(&config.state_directory, config.outbox)?;
+    let (outbox, remembered) = outbox::open(&config.state_directory, config.outbox)?;
+    let Remembered { alerts, past, settings } = remembered;
+    let files = Files::new(
+        config.sample.interval,
+        config.utilisation.interval,
+        &config.judge,
+        &config.given,
+        board_file,
+    );
+    let applied = settings::apply(&files, &settings);
     let listener = control::bind(&config.control_socket)?;
     let mut status = Status::new(device.clone(), board.model(), board.simulated(), clock.monotonic());
     status.alerts = alerts.standing().cloned().collect();
+    status.settings = settings::report(&files, &settings);
     tracing::info!(
         %device, model = board.model(), simulated = board.simulated(), epoch = %outbox.epoch(),
         waiting = outbox.backlog(), "platen-agent {} begins", env!("CARGO_PKG_VERSION")
     );
     let rhythm = Rhythm {
-        interval: config.sample.interval,
+        interval: applied.sample_interval,
         switch_debounce: config.judge.switch_debounce,
-        repeats: config.judge.debounce_samples,
+        repeats: applied.judge.debounce_samples,
     };
-    watchdog::check(watchdog::interval(), config.sample.interval);
+    watchdog::check(watchdog::interval(), applied.sample_interval);
     let (board, seen, thread) = sample::start(board, rhythm, Arc::clone(&clock)).map_err(RunError::Thread)?;
-    let keep = Arc::new(Keep::new(outbox, clock, board, status));
+    let keep = Arc::new(Keep::new(outbox, clock, board, status, files, settings));
     let progress = Arc::new(Progress::default());
 
     let (stopping, stopped) = stop::channel();
@@ -101,30 +117,38 @@ pub async fn run(config: Config, opened: Opened, stop: impl Future<Output = ()>)
     tasks.spawn(tell_service_manager(Arc::clone(&keep), stopped));
     watchdog::ready();
 
-    let work = Work {
-        judge: Judge::new(config.judge, alerts),
+    let mut work = Work::new(Begin {
+        judge: Judge::new(applied.judge, alerts, past),
         keep: Arc::clone(&keep),
         progress,
         settle: config.sample.settle,
-        started: false,
-        last: None,
-        failed_reads: 0,
-        troubled: false,
-        utilisation: config.utilisation.interval,
-        next_utilisation: Instant::now() + utilise::first_after(device.as_str(), config.utilisation.interval),
-    };
+        rhythm,
+        utilisation: applied.utilisation_interval,
+        first_utilisation: utilise::first_after(device.as_str(), applied.utilisation_interval),
+    });
     let ended = tokio::select! {
         ended = work.run(seen) => ended,
+        cause = resume(&keep) => Err(cause.into()),
         () = stop => Ok(()),
     };
-    end(&stopping, tasks, &keep, thread, &config.control_socket).await;
+    end(&stopping, tasks, &keep, work.judge().past(), thread, &config.control_socket).await;
     ended
+}
+
+/// Carries out what was left of the last run, beside the work: a command may need a sample to be judged.
+/// Ends only with an error.
+async fn resume(keep: &Keep) -> OutboxError {
+    match execute::resume(keep).await {
+        Ok(()) => std::future::pending().await,
+        Err(cause) => cause,
+    }
 }
 
 async fn end(
     stopping: &Stopper,
     mut tasks: JoinSet<()>,
     keep: &Keep,
+    past: &Past,
     thread: std::thread::JoinHandle<()>,
     socket: &std::path::Path,
 ) {
@@ -142,7 +166,7 @@ async fn end(
             tracing::warn!("the board's thread did not end");
         }
     }
-    if let Err(cause) = keep.outbox().settle() {
+    if let Err(cause) = keep.outbox().settle(Some(past)) {
         tracing::warn!("{cause}");
     }
     // Left behind it would do no harm; gone, `platen` can say more plainly that no agent runs.
@@ -164,144 +188,5 @@ async fn tell_service_manager(keep: Arc<Keep>, mut stop: Stop) {
             more = changes.changed() => if more.is_err() { return },
             () = stop.asked() => return,
         }
-    }
-}
-
-/// Judges what the board thread sees, and keeps what follows from it.
-struct Work {
-    judge: Judge,
-    keep: Arc<Keep>,
-    progress: Arc<Progress>,
-    settle: Duration,
-    started: bool,
-    last: Option<Readings>,
-    failed_reads: u64,
-    /// Whether the last try to keep something failed.
-    troubled: bool,
-    utilisation: Duration,
-    next_utilisation: Instant,
-}
-
-impl Work {
-    async fn run(mut self, mut seen: mpsc::Receiver<Seen>) -> Result<(), RunError> {
-        execute::resume(&self.keep).await?;
-        loop {
-            tokio::select! {
-                seen = seen.recv() => match seen {
-                    Some(Seen::Sample(sample)) => self.sample(&sample)?,
-                    Some(Seen::Edges(edges)) => self.edges(&edges)?,
-                    None => return Err(RunError::BoardEnded),
-                },
-                () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
-            }
-        }
-    }
-
-    fn sample(&mut self, sample: &Sample) -> Result<(), RunError> {
-        self.show(sample);
-        let mut judge = self.judge.clone();
-        let events = judge.sample(&sample.readings, sample.at)?;
-        let mut bodies = Vec::new();
-        if !self.started {
-            judge.told(&sample.readings);
-            bodies.push(compose::started(&self.keep.status.borrow().model, &sample.readings));
-        }
-        let kept =
-            self.store(judge, &events, bodies, Some(&sample.readings), &self.keep.clock.stamp_at(sample.at))?;
-        self.started |= kept;
-        if self.judge.undecided()
-            && let Err(cause) = self.keep.board.sample_within(self.settle)
-        {
-            tracing::warn!("{cause}");
-        }
-        if self.progress.is_timely(self.keep.clock.monotonic()) {
-            watchdog::feed();
-        }
-        Ok(())
-    }
-
-    fn show(&mut self, sample: &Sample) {
-        self.failed_reads = sample.failed_reads;
-        self.last = Some(sample.readings.clone());
-        self.keep.status.send_if_modified(|status| {
-            let changed = status.readings.as_ref() != Some(&sample.readings);
-            status.readings = Some(sample.readings.clone());
-            status.failed_reads = sample.failed_reads;
-            changed
-        });
-    }
-
-    fn edges(&mut self, edges: &[Edge]) -> Result<(), RunError> {
-        for edge in edges {
-            tracing::debug!(switch = edge.switch, active = edge.active, "an edge");
-            let mut judge = self.judge.clone();
-            let events = judge.edge(edge)?;
-            self.store(judge, &events, Vec::new(), None, &self.keep.clock.stamp_at(edge.at))?;
-        }
-        Ok(())
-    }
-
-    fn utilisation(&mut self) -> Result<(), RunError> {
-        self.next_utilisation += self.utilisation;
-        if let Some(readings) = self.last.clone() {
-            let now = self.keep.clock.monotonic();
-            let running = now.saturating_sub(self.keep.status.borrow().began).as_secs();
-            let mut judge = self.judge.clone();
-            judge.told(&readings);
-            let body = compose::utilisation(running, self.failed_reads, &readings);
-            self.store(judge, &[], vec![body], None, &self.keep.clock.stamp())?;
-        }
-        Ok(())
-    }
-
-    /// Keeps what was concluded together with the state that it leaves behind. Should that fail, the
-    /// old state stands, so that the next sample comes to the same conclusion again. Says whether it
-    /// was kept.
-    fn store(
-        &mut self,
-        judge: Judge,
-        events: &[Event],
-        mut bodies: Vec<ReportBody>,
-        readings: Option<&Readings>,
-        taken: &Stamp,
-    ) -> Result<bool, RunError> {
-        let alerts = (judge.alerts() != self.judge.alerts()).then(|| judge.alerts().clone());
-        bodies.extend(compose::events(events, readings));
-        if bodies.is_empty() {
-            self.judge = judge;
-            return Ok(true);
-        }
-        match self.keep.keep(taken, bodies, alerts.as_ref()) {
-            Ok(_) => {
-                self.judge = judge;
-                self.troubled = false;
-                events.iter().for_each(log);
-                if let Some(alerts) = alerts {
-                    self.keep
-                        .status
-                        .send_modify(|status| status.alerts = alerts.standing().cloned().collect());
-                }
-                Ok(true)
-            }
-            Err(cause) if cause.is_corruption() => Err(cause.into()),
-            Err(cause) => {
-                if !self.troubled {
-                    tracing::error!("an event could not be kept, and is tried again: {cause}");
-                }
-                self.troubled = true;
-                Ok(false)
-            }
-        }
-    }
-}
-
-fn log(event: &Event) {
-    match event {
-        Event::Raised(alert) => {
-            tracing::warn!(code = %alert.code, subject = alert.subject, "alert: {}", alert.description);
-        }
-        Event::Cleared { id, description } => tracing::info!(alert = %id, "alert ended: {description}"),
-        Event::ServiceButton => tracing::info!("the service button was pressed"),
-        Event::Changed => tracing::debug!("the readings changed"),
     }
 }

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
+use platen_protocol::device_to_manager::Activity;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::readings::Readings;
 use serde::{Deserialize, Serialize};
+
+use crate::asked::Asked;
+use crate::settings::SettingReport;
 
 /// How the device stands with its manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +79,9 @@ pub struct OutboxReport {
     pub bytes: u64,
     /// Whether a service call is among them.
     pub service_call_waits: bool,
+    /// Whether an order is among them.
+    #[serde(default)]
+    pub order_waits: bool,
     /// Reports that had to be given up since the start, because too much waited or the manager would
     /// never take them.
     pub given_up: u64,
@@ -109,6 +116,15 @@ pub struct StatusReport {
     pub readings: Option<Readings>,
     /// The alerts that stand, oldest first.
     pub alerts: Vec<Alert>,
+    /// What the printer did in the stretch of the last utilisation report; `None` before the first.
+    #[serde(default)]
+    pub activity: Option<Activity>,
+    /// Thresholds and intervals that apply, and who set them.
+    #[serde(default)]
+    pub settings: Vec<SettingReport>,
+    /// Service calls and orders of late, oldest first.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
 }
 
 /// The same, while the agent works: times as moments on the monotonic clock.
@@ -146,6 +162,12 @@ pub struct Status {
     pub readings: Option<Readings>,
     /// The alerts that stand.
     pub alerts: Vec<Alert>,
+    /// What the printer did in the stretch of the last utilisation report.
+    pub activity: Option<Activity>,
+    /// What applies, and who set it.
+    pub settings: Vec<SettingReport>,
+    /// What was asked for of late.
+    pub asked: Vec<Asked>,
 }
 
 /// Why there is no contact, in words.
@@ -179,6 +201,9 @@ impl Status {
             failed_reads: 0,
             readings: None,
             alerts: Vec::new(),
+            activity: None,
+            settings: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -219,6 +244,9 @@ impl Status {
             failed_reads: self.failed_reads,
             readings: self.readings.clone(),
             alerts: self.alerts.clone(),
+            activity: self.activity.clone(),
+            settings: self.settings.clone(),
+            asked: self.asked.clone(),
         }
     }
 }

@@ -19,7 +19,7 @@ use support::manager::Manager;
 use support::printer::{Agent, Device};
 
 fn press() -> SimCommand {
-    SimCommand::Press { button: "service".into() }
+    SimCommand::Press { button: "service".into(), milliseconds: None }
 }
 
 fn open() -> SimCommand {
@@ -36,6 +36,7 @@ fn command(id: &str, action: Action) -> Command {
         issued: "2026-05-31T00:00:00Z".parse().unwrap(),
         expires: "2026-06-02T00:00:00Z".parse().unwrap(),
         action,
+        issued_by: None,
     }
 }
 
@@ -228,15 +229,20 @@ async fn one_report_that_the_manager_will_never_take_does_not_hold_up_the_others
     manager.state.send_modify(|state| state.poison = Some("alert_raised"));
     let device = Device::enrolled(&manager).await;
     let agent = device.start();
+    manager.until("it has begun", |state| state.of_kind("started").first().map(|_| ())).await;
     agent.act(&open());
     agent.act(&press());
     agent.act(&close());
     manager
         .until("the service call arrives", |state| (!state.of_kind("service_call").is_empty()).then_some(()))
         .await;
+    manager
+        .until("the end of the alert arrives", |state| state.of_kind("alert_cleared").first().map(|_| ()))
+        .await;
+    manager.until("the manager is told of the gap", |state| state.gaps.first().map(|_| ())).await;
     nothing_waits(&agent).await;
     let state = manager.state.borrow();
-    assert_eq!(state.gaps.len(), 1, "the manager is told of the gap");
+    assert_eq!(state.gaps.len(), 1);
     assert_eq!(state.of_kind("alert_cleared").len(), 1);
     drop(state);
     agent.stop().await.unwrap();

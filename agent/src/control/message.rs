@@ -1,6 +1,8 @@
 //! What `platen` and the agent say to each other. Both programs use these types.
 
+use platen_hal::Finding;
 use platen_hal::sim::SimCommand;
+use platen_hal::trace::TraceEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::status::StatusReport;
@@ -33,8 +35,22 @@ pub enum Request {
         /// What the person wrote, if anything.
         message: Option<String>,
     },
+    /// Orders a supply; answered like a service call.
+    Order {
+        /// Its name on the board.
+        supply: String,
+        /// How many: 1 to [`platen_protocol::limits::MAX_ORDER_QUANTITY`].
+        quantity: u16,
+        /// What the person wrote, if anything.
+        note: Option<String>,
+    },
     /// Reads everything now and reports it; answered like a service call.
     Report,
+    /// Compares the board file with the board: [`Answer::Findings`].
+    Doctor,
+    /// Hands over what the buses and lines say: [`Answer::Trace`] again and again, until the asker closes
+    /// its side of the connection; then the entries that were under way, and [`Answer::Done`].
+    Record,
     /// Plays the printer, on a simulated board: [`Answer::Done`].
     Sim {
         /// What is done to it.
@@ -52,6 +68,18 @@ pub enum Answer {
     Kept,
     /// The manager has it.
     Acknowledged,
+    /// What the comparison found.
+    Findings {
+        /// Whether the board is a simulated one.
+        simulated: bool,
+        /// Chip by chip and line by line.
+        findings: Vec<Finding>,
+    },
+    /// One entry of a recording; the first is [`TraceEntry::Begin`].
+    Trace {
+        /// The entry.
+        entry: TraceEntry,
+    },
     /// It was done.
     Done {
         /// What was done, in words.

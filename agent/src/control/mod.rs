@@ -2,10 +2,13 @@
 //!
 //! A Unix socket, mode 0660: whoever is in its group may ask. One request a connection, as one line of
 //! JSON; then answers, one a line, until the agent closes ([`message`]). Both directions have limits
-//! ([`codec`]).
+//! ([`codec`]). Connections are taken in [`serve`], questions answered in [`desk`], recordings handed over
+//! in [`record`].
 
 pub mod codec;
+mod desk;
 pub mod message;
+mod record;
 mod serve;
 
 use std::path::PathBuf;

@@ -9,28 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platen_hal::sim::SimPrinter;
-use platen_protocol::device_to_manager::ReadingsCause;
 use tokio::io::BufReader;
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
-use super::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
-use super::message::{Answer, Question, Request, VERSION};
-use crate::compose;
+use super::codec::{CodecError, MAX_REQUEST_BYTES, read};
+use super::desk::{CLIENT_LIMIT, Desk, refuse};
+use super::message::{Question, VERSION};
 use crate::keep::Keep;
 use crate::stop::Stop;
 
 /// So many `platen`s may be connected at once.
 const MAX_CLIENTS: usize = 16;
-/// A request must arrive, and an answer be taken, within this.
-const CLIENT_LIMIT: Duration = Duration::from_secs(10);
-/// How long the asker of a service call is kept for the manager's word.
-const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(30);
 /// After accepting failed (such as for want of descriptors), the next try comes after this.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
-/// A watcher hears of changes at most so often.
-const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 const MODE: u32 = 0o660;
 
 /// Why there is no control socket.
@@ -64,17 +56,9 @@ pub fn bind(socket: &Path) -> Result<UnixListener, BindError> {
     Ok(listener)
 }
 
-/// What the clients' tasks share.
-#[derive(Clone)]
-struct Desk {
-    keep: Arc<Keep>,
-    simulator: Option<SimPrinter>,
-    stop: Stop,
-}
-
 /// Serves until `stop` is true, then lets those who are being answered finish.
 pub async fn serve(listener: UnixListener, keep: Arc<Keep>, simulator: Option<SimPrinter>, mut stop: Stop) {
-    let desk = Desk { keep, simulator, stop: stop.clone() };
+    let desk = Desk::new(keep, simulator, stop.clone());
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
@@ -120,106 +104,5 @@ async fn attend(stream: UnixStream, desk: Desk, room: bool) {
     };
     if let Err(cause) = answered {
         tracing::debug!("a client of the control socket left: {cause}");
-    }
-}
-
-async fn tell(output: &mut OwnedWriteHalf, answer: &Answer) -> Result<(), CodecError> {
-    let slow = || CodecError::Io(io::ErrorKind::TimedOut.into());
-    tokio::time::timeout(CLIENT_LIMIT, write(output, answer)).await.unwrap_or_else(|_| Err(slow()))
-}
-
-async fn refuse(output: &mut OwnedWriteHalf, reason: String) -> Result<(), CodecError> {
-    tell(output, &Answer::Refused { reason }).await
-}
-
-impl Desk {
-    async fn answer(
-        mut self,
-        request: Request,
-        input: &mut BufReader<tokio::net::unix::OwnedReadHalf>,
-        output: &mut OwnedWriteHalf,
-    ) -> Result<(), CodecError> {
-        match request {
-            Request::Status => tell(output, &self.status()).await,
-            Request::Watch => self.watch(input, output).await,
-            Request::CallService { message } => match compose::service_call(message) {
-                Ok(body) => self.keep_and_tell(body, output).await,
-                Err(cause) => refuse(output, cause.to_string()).await,
-            },
-            Request::Report => match self.keep.board.sample().await {
-                Ok(sample) => {
-                    let body = compose::readings(ReadingsCause::Person, &sample.readings);
-                    self.keep_and_tell(body, output).await
-                }
-                Err(cause) => refuse(output, cause.to_string()).await,
-            },
-            Request::Sim { command } => {
-                let answer = self.simulate(command).await;
-                tell(output, &answer).await
-            }
-        }
-    }
-
-    fn status(&self) -> Answer {
-        let clock = &self.keep.clock;
-        Answer::Status(Box::new(self.keep.status.borrow().report(clock.monotonic(), clock.wall())))
-    }
-
-    async fn watch(
-        &mut self,
-        input: &mut BufReader<tokio::net::unix::OwnedReadHalf>,
-        output: &mut OwnedWriteHalf,
-    ) -> Result<(), CodecError> {
-        let mut changes = self.keep.status.subscribe();
-        loop {
-            changes.borrow_and_update();
-            tell(output, &self.status()).await?;
-            tokio::select! {
-                more = changes.changed() => if more.is_err() { return Ok(()) },
-                // The asker says nothing more: what comes is its end.
-                gone = read::<Question>(input, MAX_REQUEST_BYTES) => return gone.map(|_| ()),
-                () = self.stop.asked() => return Ok(()),
-            }
-            tokio::time::sleep(WATCH_INTERVAL).await;
-        }
-    }
-
-    async fn keep_and_tell(
-        &mut self,
-        body: platen_protocol::device_to_manager::ReportBody,
-        output: &mut OwnedWriteHalf,
-    ) -> Result<(), CodecError> {
-        let (epoch, _) = self.keep.mark();
-        let sequence = match self.keep.keep(&self.keep.clock.stamp(), vec![body], None) {
-            Ok(sequence) => sequence.unwrap_or_default(),
-            Err(cause) => return refuse(output, cause.to_string()).await,
-        };
-        tell(output, &Answer::Kept).await?;
-        let mut changes = self.keep.status.subscribe();
-        let delivered = changes.wait_for(|status| status.acknowledged >= (epoch, sequence));
-        tokio::select! {
-            delivered = tokio::time::timeout(ACKNOWLEDGE_LIMIT, delivered) => match delivered {
-                // In a later epoch the sequence is another: say nothing that may be wrong.
-                Ok(Ok(status)) if status.acknowledged.0 == epoch => {}
-                _ => return Ok(()),
-            },
-            () = self.stop.asked() => return Ok(()),
-        }
-        tell(output, &Answer::Acknowledged).await
-    }
-
-    async fn simulate(&self, command: platen_hal::sim::SimCommand) -> Answer {
-        let Some(simulator) = self.simulator.clone() else {
-            let reason = "this is a real board: `platen sim` plays only simulated printers".to_owned();
-            return Answer::Refused { reason };
-        };
-        // It blocks for as long as a finger presses a button.
-        let done = tokio::task::spawn_blocking(move || simulator.apply(&command)).await;
-        match done {
-            // The agent is not told: it finds out by an edge or at its next sample, as with any printer.
-            Ok(Ok(what)) => Answer::Done { what },
-            Ok(Err(cause)) => Answer::Refused { reason: cause.to_string() },
-            Err(cause) => Answer::Refused { reason: format!("the simulator failed: {cause}") },
-        }
     }
 }

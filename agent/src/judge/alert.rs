@@ -1,11 +1,13 @@
 //! The alerts that stand: at most one for each aspect of each thing on the board.
 
-use platen_protocol::alert::{Alert, AlertCode, AlertGroup, Severity, Training};
+use platen_protocol::alert::{Alert, AlertCode, AlertGroup, Evidence, Severity, Training};
 use platen_protocol::identity::{AlertId, InvalidId};
 use platen_protocol::readings::{PartReading, SupplyReading};
 use serde::{Deserialize, Serialize};
 
+use super::heat::Heat;
 use super::memory::Access;
+use super::past::Oddity;
 use super::supply::Standing;
 
 /// What about a thing an alert concerns, and how bad it stands. One event has one entry: when toner
@@ -15,14 +17,45 @@ use super::supply::Standing;
 pub enum Aspect {
     /// What remains of a supply or of a part's life.
     Level(Standing),
-    /// Whether its memory can be read.
+    /// Whether it is there, and its memory can be read.
     Memory(Access),
+    /// A supply that does not belong in its place.
+    WrongType,
     /// A cover that is open.
     Cover,
+    /// An interlock that is open.
+    Interlock,
+    /// Paper that is stuck.
+    Jam,
+    /// What a tray holds.
+    Paper(Standing),
+    /// A temperature out of its limits.
+    Heat(Heat),
+    /// Whether a temperature sensor can be read.
+    Sensor(Access),
+    /// A bus on which nothing can be read.
+    Bus,
+    /// Whether the engine's counters can be read.
+    Engine(Access),
+    /// Lines that cannot be read.
+    Lines,
+    /// Forecast: a fuser works at another temperature than it used to.
+    Drift,
+    /// Forecast: a sensor scatters more than it used to.
+    Noise,
+    /// Forecast: paper jams more often than it used to.
+    JamRate,
+    /// Forecast: a supply is used far faster or slower than pages are printed.
+    Consumption(Oddity),
+    /// Forecast: a cartridge holds more than before and is the same one; how often that was found.
+    Refilled(u32),
+    /// Forecast: a counter went backwards; how often that was found.
+    CounterFell(u32),
 }
 
 impl Aspect {
-    fn same_kind(self, other: Self) -> bool {
+    /// Whether both are about the same, however it stands.
+    pub(super) fn same_kind(self, other: Self) -> bool {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
 }
@@ -54,13 +87,39 @@ pub(super) struct Wording {
     pub(super) group: AlertGroup,
     pub(super) code: AlertCode,
     pub(super) description: String,
+    pub(super) forecast: bool,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+impl Wording {
+    /// Of something that has happened.
+    pub(super) fn occurred(
+        (severity, training): (Severity, Training),
+        group: AlertGroup,
+        code: AlertCode,
+        description: String,
+    ) -> Self {
+        Self { severity, training, group, code, description, forecast: false, evidence: Vec::new() }
+    }
+
+    /// Of something that has not happened and possibly will: a technician should look at it.
+    pub(super) fn forecast(
+        group: AlertGroup,
+        code: AlertCode,
+        description: String,
+        evidence: Vec<Evidence>,
+    ) -> Self {
+        let (severity, training) = (Severity::Warning, Training::FieldService);
+        Self { severity, training, group, code, description, forecast: true, evidence }
+    }
 }
 
 /// What an alert is about.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Subject<'a> {
     pub(super) name: &'a str,
     pub(super) index: Option<u16>,
+    pub(super) location: Option<i32>,
     pub(super) supply: Option<&'a SupplyReading>,
     pub(super) part: Option<&'a PartReading>,
 }
@@ -74,6 +133,16 @@ impl Alerts {
     /// The alerts that stand, oldest first.
     pub fn standing(&self) -> impl Iterator<Item = &Alert> {
         self.standing.iter().map(|standing| &standing.alert)
+    }
+
+    /// Whether an alert stands that stops the printer.
+    pub fn any_critical(&self) -> bool {
+        self.standing().any(|alert| alert.severity == Severity::Critical)
+    }
+
+    /// The alert about an aspect of a thing, if one is up.
+    pub(super) fn alert(&self, subject: &str, kind: Aspect) -> Option<&Alert> {
+        self.find(subject, kind).and_then(|at| self.standing.get(at)).map(|standing| &standing.alert)
     }
 
     /// How an aspect of a thing stands, if an alert is up for it.
@@ -104,12 +173,14 @@ impl Alerts {
             training: wording.training,
             group: wording.group,
             group_index: subject.index,
-            location: None,
+            location: subject.location,
             code: wording.code,
             description: wording.description,
             subject: subject.name.to_owned(),
             supply: subject.supply.cloned(),
             part: subject.part.cloned(),
+            forecast: wording.forecast,
+            evidence: wording.evidence,
         };
         self.raised = number;
         self.standing.push(StandingAlert { aspect, alert: alert.clone() });

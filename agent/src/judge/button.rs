@@ -1,7 +1,51 @@
-//! The service button: one press is one call, however long it is held and however it bounces.
+//! Buttons: how long was one pressed, and was it a wish at all?
+//!
+//! A press is judged at its release. One that is found pressed when the agent begins, or that is held
+//! longer than anybody holds a button, is stuck or leant on, and nobody's wish.
 
-/// Whether a change of the button is a call. A button that is found pressed when the agent begins is
-/// held or stuck, and nobody's new wish.
-pub(super) fn is_call(first_seen: bool, active: bool) -> bool {
-    active && !first_seen
+use std::time::Duration;
+
+/// A button that is held for so long is stuck.
+pub const STUCK: Duration = Duration::from_secs(30);
+
+/// How a button was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Press {
+    /// Shorter than the long press.
+    Short,
+    /// As long as the long press or longer.
+    Long,
+}
+
+/// One button.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Button {
+    pressed: Option<Duration>,
+    /// When the last press ended.
+    last: Option<Duration>,
+}
+
+impl Button {
+    /// Takes a change of its debounced state; `found` says that it is no change, and how the button was
+    /// found when the agent began. Returns a press that has ended, with the time since the one before it.
+    pub(super) fn change(
+        &mut self,
+        active: bool,
+        found: bool,
+        at: Duration,
+        long: Duration,
+    ) -> Option<(Press, Option<Duration>)> {
+        if active {
+            self.pressed = (!found).then_some(at);
+            return None;
+        }
+        let began = self.pressed.take()?;
+        let held = at.saturating_sub(began);
+        if held >= STUCK {
+            return None;
+        }
+        let press = if held >= long { Press::Long } else { Press::Short };
+        let since = self.last.replace(at).map(|last| began.saturating_sub(last));
+        Some((press, since))
+    }
 }

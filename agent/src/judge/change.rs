@@ -1,7 +1,8 @@
 //! What changed enough to be told outside the interval.
 
 use platen_protocol::readings::{
-    PartReading, Reading, Readings, SupplyReading, SwitchReading, TemperatureReading,
+    CounterReading, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
+    TemperatureReading,
 };
 use platen_protocol::supply::Level;
 
@@ -17,6 +18,7 @@ pub fn is_worth_telling(told: &Readings, now: &Readings) -> bool {
         || differ(&told.parts, &now.parts, part)
         || differ(&told.temperatures, &now.temperatures, temperature)
         || differ(&told.switches, &now.switches, switch)
+        || differ(&told.counters, &now.counters, counter)
 }
 
 fn differ<T>(told: &[T], now: &[T], one: fn(&T, &T) -> bool) -> bool {
@@ -28,6 +30,7 @@ fn supply(told: &SupplyReading, now: &SupplyReading) -> bool {
     told.name != now.name
         || told.serial != now.serial
         || told.capacity != now.capacity
+        || (told.set_percent, told.set_pages, told.set_days) != (now.set_percent, now.set_pages, now.set_days)
         || known(&told.level) != known(&now.level)
         || moved(told.percent(), now.percent())
 }
@@ -36,6 +39,7 @@ fn part(told: &PartReading, now: &PartReading) -> bool {
     told.name != now.name
         || told.serial != now.serial
         || told.rated_life != now.rated_life
+        || told.set_percent != now.set_percent
         || told.used.known().is_some() != now.used.known().is_some()
         || moved(told.percent_left(), now.percent_left())
 }
@@ -57,6 +61,20 @@ fn temperature(told: &TemperatureReading, now: &TemperatureReading) -> bool {
     }
 }
 
+/// A count rises with every page; that it cannot be read, or began anew, is news.
+fn counter(told: &CounterReading, now: &CounterReading) -> bool {
+    told.kind != now.kind
+        || told.epoch != now.epoch
+        || told.value.known().is_some() != now.value.known().is_some()
+}
+
 fn switch(told: &SwitchReading, now: &SwitchReading) -> bool {
-    told.active.known() != now.active.known()
+    // A press is told as such, and a page at the exit is counted.
+    let moves = matches!(
+        now.meaning,
+        SwitchMeaning::ServiceButton | SwitchMeaning::OrderButton | SwitchMeaning::PageExit
+    );
+    told.name != now.name
+        || told.active.known().is_some() != now.active.known().is_some()
+        || (!moves && told.active.known() != now.active.known())
 }

@@ -1,5 +1,6 @@
 //! `[judge]` of agent.toml.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -22,6 +23,34 @@ pub struct JudgeConfig {
     /// Percent of its life at or below which a part is reported: 0 to 100.
     #[serde(deserialize_with = "units::number::<_, _, 0, 100>")]
     pub part_percent: u8,
+    /// A button that is held for so long or longer is pressed long: 500 ms to 10 s.
+    #[serde(deserialize_with = "units::period::<_, 500, 10_000>")]
+    pub long_press: Duration,
+    /// A press of the order button so soon after the last one belongs to it: 0 to 60 s.
+    #[serde(deserialize_with = "units::period::<_, 0, 60_000>")]
+    pub order_window: Duration,
+    /// Times within an hour that one alert may be raised; the last of them says so, and stands until the
+    /// thing has been quiet: 2 to 60.
+    #[serde(deserialize_with = "units::number::<_, _, 2, 60>")]
+    pub flap_limit: u32,
+    /// What a manager has set, by the name of the supply.
+    #[serde(skip)]
+    pub set_values: BTreeMap<String, SetValues>,
+    /// What a manager has set, by the name of the part, in percent of its life.
+    #[serde(skip)]
+    pub part_percents: BTreeMap<String, u8>,
+}
+
+/// When a supply is to be reported: at whichever is reached first. `None` leaves what the board file says;
+/// 0 pages or days is never.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SetValues {
+    /// Percent of its capacity: 0 to 100.
+    pub percent: Option<u8>,
+    /// Pages that are left.
+    pub pages: Option<u32>,
+    /// Days that are left.
+    pub days: Option<u32>,
 }
 
 impl Default for JudgeConfig {
@@ -31,6 +60,11 @@ impl Default for JudgeConfig {
             debounce_samples: 2,
             switch_debounce: Duration::from_millis(50),
             part_percent: 10,
+            long_press: Duration::from_secs(3),
+            order_window: Duration::from_secs(10),
+            flap_limit: 10,
+            set_values: BTreeMap::new(),
+            part_percents: BTreeMap::new(),
         }
     }
 }

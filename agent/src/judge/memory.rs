@@ -1,11 +1,21 @@
-//! Cartridge memories that stay unreadable.
+//! Memories that stay unreadable, and cartridges that do not belong where they are.
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
-use platen_protocol::supply::{SupplyClass, SupplyType};
+use platen_protocol::readings::{
+    CounterKind, ExpectedSupply, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
+    TemperatureReading,
+};
+use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 use serde::{Deserialize, Serialize};
 
-use super::alert::Wording;
+use super::alert::{Aspect, Subject, Wording};
+use super::board::LINES;
+use super::finding::{Finding, Scene, Verdict};
+use super::supply::{is_ink, is_toner, of_part, of_supply};
+
+/// The name under which alerts tell of the engine's counter store.
+pub const ENGINE: &str = "engine";
 
 /// Whether a chip can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,51 +23,250 @@ use super::alert::Wording;
 pub enum Access {
     /// Yes, whatever it says.
     Readable,
-    /// It does not answer its address.
+    /// It does not answer its address, or a switch says that the thing is not there.
     Missing,
-    /// It answers, or the bus fails, and nothing usable comes back.
+    /// It answers, or its bus disturbs it, and nothing usable comes back.
     Failing,
 }
 
-/// What a cause means for the chip.
-pub(super) fn access(cause: Option<&UnknownCause>) -> Access {
+/// What a cause means for the chip; `None` while its whole bus fails, which is told by itself.
+pub(super) fn access(cause: Option<&UnknownCause>, bus_failing: bool) -> Option<Access> {
     match cause.map(|cause| cause.reason) {
-        None => Access::Readable,
-        Some(UnknownReason::NoAnswer) => Access::Missing,
+        None | Some(UnknownReason::NotMeasured) => Some(Access::Readable),
+        Some(UnknownReason::NoAnswer) => Some(Access::Missing),
+        Some(UnknownReason::BusFailing) if bus_failing => None,
         Some(UnknownReason::BusFailing | UnknownReason::Damaged | UnknownReason::Implausible) => {
-            Access::Failing
+            Some(Access::Failing)
         }
     }
 }
 
-/// Only a toner cartridge has a code of its own for "missing"; the rest takes the generic one.
-pub(super) fn missing_supply(class: SupplyClass, supply_type: SupplyType) -> AlertCode {
-    match (class, supply_type) {
-        (
-            SupplyClass::SupplyThatIsConsumed,
-            SupplyType::Toner | SupplyType::TonerCartridge | SupplyType::MatteToner,
-        ) => AlertCode::MarkerTonerCartridgeMissing,
-        _ => AlertCode::SubunitMissing,
+/// Whether any bus fails as a whole.
+pub(super) fn bus_failing(readings: &Readings) -> bool {
+    readings.buses.iter().any(|bus| bus.failing.is_some())
+}
+
+/// Why the engine's counters cannot be read, if they cannot.
+fn engine_cause(readings: &Readings) -> Option<&UnknownCause> {
+    readings.counters.iter().filter(|counter| counter.kind != CounterKind::PageExits).find_map(|counter| {
+        match &counter.value {
+            Reading::Unknown { cause } => Some(cause),
+            Reading::Known { .. } => None,
+        }
+    })
+}
+
+/// Why a supply cannot be read, if it cannot.
+pub(super) fn supply_cause(supply: &SupplyReading) -> Option<&UnknownCause> {
+    match &supply.level {
+        Level::Unknown { cause } => Some(cause),
+        _ => None,
     }
 }
 
-/// The alert. A missing cartridge stops printing and anyone can put it back; a chip that is there and
-/// cannot be read is a technician's matter, and the printer may print on.
-pub(super) fn wording(
+/// The first on the board of those whom a cause keeps from being read: they share a chip or a line, and one
+/// event is told once. Causes name the chip's place; what a chip says wrong may be the same of two.
+fn first_with<'r>(readings: &'r Readings, cause: &UnknownCause) -> Option<&'r str> {
+    let is = |one: Option<&UnknownCause>| one == Some(cause);
+    if is(engine_cause(readings)) {
+        return Some(ENGINE);
+    }
+    let lost =
+        |switch: &SwitchReading| matches!(&switch.active, Reading::Unknown { cause: one } if one == cause);
+    if readings.switches.iter().any(lost) {
+        return Some(LINES);
+    }
+    if !matches!(cause.reason, UnknownReason::NoAnswer | UnknownReason::BusFailing) {
+        return None;
+    }
+    let supply = readings.supplies.iter().find(|s| is(supply_cause(s))).map(|s| s.name.as_str());
+    let part = || readings.parts.iter().find(|p| is(part_cause(p))).map(|p| p.name.as_str());
+    let sensor = || readings.temperatures.iter().find(|t| is(sensor_cause(t))).map(|t| t.name.as_str());
+    supply.or_else(part).or_else(sensor)
+}
+
+/// Whether the cause that keeps a thing from being read is told of another one.
+pub(super) fn told_of_another(readings: &Readings, name: &str, cause: &UnknownCause) -> bool {
+    first_with(readings, cause).is_some_and(|first| first != name)
+}
+
+/// Why a temperature cannot be read, if it cannot.
+pub(super) fn sensor_cause(sensor: &TemperatureReading) -> Option<&UnknownCause> {
+    match &sensor.millidegrees_celsius {
+        Reading::Unknown { cause } => Some(cause),
+        Reading::Known { .. } => None,
+    }
+}
+
+fn part_cause(part: &PartReading) -> Option<&UnknownCause> {
+    match &part.used {
+        Reading::Unknown { cause } => Some(cause),
+        Reading::Known { .. } => None,
+    }
+}
+
+/// The findings about the memories of supplies and parts and about the engine's counter store.
+pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
+    let failing = bus_failing(scene.readings);
+    let engine = engine_cause(scene.readings);
+    let supplies = scene.readings.supplies.iter().map(|supply| {
+        let missing = missing_supply(supply.class, supply.supply_type);
+        let verdict = match scene.supply_switch(&supply.name, SwitchMeaning::WastePresent) {
+            Some(false) => {
+                let text = format!("{} is missing: its switch says so", supply.name);
+                Verdict::holds(
+                    Aspect::Memory(Access::Missing),
+                    missing_wording(missing, AlertGroup::MarkerSupplies, text),
+                )
+            }
+            _ => match supply_cause(supply) {
+                Some(cause) if told_of_another(scene.readings, &supply.name, cause) => Verdict::Unknown,
+                Some(cause) if is_lost_sensor(supply, cause) => sensor_lost(supply, cause),
+                cause => verdict(&supply.name, cause, failing, missing, AlertGroup::MarkerSupplies),
+            },
+        };
+        (of_supply(supply), verdict)
+    });
+    let parts = scene.readings.parts.iter().map(|part| {
+        let verdict = match part_cause(part) {
+            // Lives that the engine counts are lost with its store, which is told.
+            Some(cause) if told_of_another(scene.readings, &part.name, cause) => Verdict::Unknown,
+            cause => verdict(&part.name, cause, failing, AlertCode::SubunitMissing, AlertGroup::Marker),
+        };
+        (of_part(part), verdict)
+    });
+    let kind = Aspect::Memory(Access::Readable);
+    let needed = scene.config.debounce_samples;
+    let mut findings: Vec<Finding<'r>> =
+        supplies.chain(parts).map(|(subject, verdict)| Finding { subject, kind, verdict, needed }).collect();
+    if scene.readings.counters.iter().any(|counter| counter.kind != CounterKind::PageExits) {
+        findings.push(engine_finding(engine, failing, needed));
+    }
+    findings
+}
+
+fn engine_finding<'r>(cause: Option<&UnknownCause>, bus_failing: bool, needed: u32) -> Finding<'r> {
+    let group = AlertGroup::GeneralPrinter;
+    let verdict = match (access(cause, bus_failing), cause) {
+        (None, _) => Verdict::Unknown,
+        (Some(Access::Readable), _) | (_, None) => Verdict::fine("can be read again"),
+        (Some(access), Some(cause)) => {
+            let code = match access {
+                Access::Missing => AlertCode::SubunitMissing,
+                _ => AlertCode::SubunitRecoverableFailure,
+            };
+            let text = format!("the counters of the engine cannot be read: {cause}");
+            let rank = (Severity::Warning, Training::FieldService);
+            Verdict::holds(Aspect::Engine(access), Wording::occurred(rank, group, code, text))
+        }
+    };
+    let subject = Subject { name: ENGINE, ..Subject::default() };
+    Finding { subject, kind: Aspect::Engine(Access::Readable), verdict, needed }
+}
+
+/// A chip that is there and cannot be read is a technician's matter, and the printer may print on.
+fn verdict(
     name: &str,
-    cause: &UnknownCause,
+    cause: Option<&UnknownCause>,
+    bus_failing: bool,
     missing: AlertCode,
     group: AlertGroup,
-) -> Option<Wording> {
-    let (severity, training, code, what) = match access(Some(cause)) {
-        Access::Readable => return None,
-        Access::Missing => (Severity::Critical, Training::Untrained, missing, "is missing"),
-        Access::Failing => (
-            Severity::Warning,
-            Training::FieldService,
-            AlertCode::SubunitRecoverableFailure,
-            "cannot be read",
+) -> Verdict {
+    match (access(cause, bus_failing), cause) {
+        (None, _) => Verdict::Unknown,
+        (Some(Access::Readable), _) | (_, None) => Verdict::fine("can be read again"),
+        (Some(Access::Missing), Some(cause)) => Verdict::holds(
+            Aspect::Memory(Access::Missing),
+            missing_wording(missing, group, format!("{name} is missing: {cause}")),
         ),
+        (Some(Access::Failing), Some(cause)) => {
+            let code = AlertCode::SubunitRecoverableFailure;
+            let text = format!("{name} cannot be read: {cause}");
+            let rank = (Severity::Warning, Training::FieldService);
+            Verdict::holds(Aspect::Memory(Access::Failing), Wording::occurred(rank, group, code, text))
+        }
+    }
+}
+
+/// Whether the converter of a supply's sensor is gone. A supply with a memory tells its capacity only while
+/// that can be read; one with a sensor has it from the board file.
+fn is_lost_sensor(supply: &SupplyReading, cause: &UnknownCause) -> bool {
+    cause.reason == UnknownReason::NoAnswer && matches!(supply.capacity, Capacity::Known { .. })
+}
+
+/// The supply itself may be where it belongs, and the printer prints on.
+fn sensor_lost(supply: &SupplyReading, cause: &UnknownCause) -> Verdict {
+    let text = format!("the sensor of {} is lost: {cause}", supply.name);
+    let rank = (Severity::Warning, Training::FieldService);
+    let code = AlertCode::SubunitMissing;
+    let wording = Wording::occurred(rank, AlertGroup::MarkerSupplies, code, text);
+    Verdict::holds(Aspect::Memory(Access::Missing), wording)
+}
+
+/// Something missing stops printing, and anyone can put it back.
+fn missing_wording(code: AlertCode, group: AlertGroup, text: String) -> Wording {
+    Wording::occurred((Severity::Critical, Training::Untrained), group, code, text)
+}
+
+/// Only a toner cartridge has a code of its own for "missing"; the rest takes the generic one.
+fn missing_supply(class: SupplyClass, supply_type: SupplyType) -> AlertCode {
+    if class == SupplyClass::SupplyThatIsConsumed && is_toner(supply_type) {
+        AlertCode::MarkerTonerCartridgeMissing
+    } else {
+        AlertCode::SubunitMissing
+    }
+}
+
+/// The findings about cartridges in the wrong place. The MIB has no code for them: the place is not empty
+/// (`subunitMissing`), nothing is broken for good (`subunitUnrecoverableFailure`), and it is mended without
+/// a new part, which is what `subunitRecoverableFailure` says.
+pub(super) fn wrong_types<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
+    let one = |supply: &'r SupplyReading| {
+        let verdict = if supply_cause(supply).is_some() {
+            Verdict::Unknown
+        } else {
+            match supply.expected.as_ref().and_then(|expected| difference(supply, expected)) {
+                None => Verdict::fine("belongs in its place"),
+                Some(what) => {
+                    let text = format!("the wrong supply is in the place of {}: {what}", supply.name);
+                    let rank = (Severity::Critical, Training::Untrained);
+                    let code = AlertCode::SubunitRecoverableFailure;
+                    let wording = Wording::occurred(rank, AlertGroup::MarkerSupplies, code, text);
+                    Verdict::holds(Aspect::WrongType, wording)
+                }
+            }
+        };
+        let (kind, needed) = (Aspect::WrongType, scene.config.debounce_samples);
+        Finding { subject: of_supply(supply), kind, verdict, needed }
     };
-    Some(Wording { severity, training, group, code, description: format!("{name} {what}: {cause}") })
+    scene.readings.supplies.iter().map(one).collect()
+}
+
+/// Whether something is in a supply's place that does not belong there.
+pub(super) fn is_wrong(supply: &SupplyReading) -> bool {
+    supply.expected.as_ref().is_some_and(|expected| difference(supply, expected).is_some())
+}
+
+/// How a supply differs from what belongs in its place. What a cartridge does not say is no difference.
+fn difference(supply: &SupplyReading, expected: &ExpectedSupply) -> Option<String> {
+    let said = supply.supply_type;
+    let silent = matches!(said, SupplyType::Other | SupplyType::Unknown);
+    let other_type = expected.supply_type.filter(|expected| !silent && !same_type(said, *expected));
+    if let Some(expected) = other_type {
+        return Some(format!("it says {said}, and {expected} belongs there"));
+    }
+    match (&supply.colorant, &expected.colorant) {
+        (Some(said), Some(expected)) if said != expected => {
+            Some(format!("it says {said}, and {expected} belongs there"))
+        }
+        _ => None,
+    }
+}
+
+/// A cartridge of toner is toner, and one of ink is ink; matte is another matter.
+fn same_type(one: SupplyType, other: SupplyType) -> bool {
+    let matte = |kind| matches!(kind, SupplyType::MatteToner | SupplyType::MatteInk);
+    one == other
+        || (matte(one) == matte(other)
+            && ((is_toner(one) && is_toner(other)) || (is_ink(one) && is_ink(other))))
 }

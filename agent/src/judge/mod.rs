@@ -1,49 +1,75 @@
 //! From readings and edges to events: what arose, what ended, what a person asked.
 //!
 //! Everything here is a function of its arguments: no clock, no input or output. The shell hands in
-//! samples and edges with their times, and stores the events together with [`Alerts`], so that a
-//! restart neither repeats an alert nor loses one.
+//! samples and edges with their times, and stores the events together with [`Alerts`] and [`Past`], so that
+//! a restart neither repeats an alert nor loses one, and what was learnt stays.
 //!
-//! | what | code | severity | training |
-//! |---|---|---|---|
-//! | a supply at or below its set value | `markerTonerAlmostEmpty` and the like | warning | untrained |
-//! | a supply at 0 % | `markerTonerEmpty` and the like | critical | untrained |
-//! | a part near the end of its life, or over it | `…LifeAlmostOver`, `…LifeOver` | warning, critical | fieldService |
-//! | a memory that does not answer | `markerTonerCartridgeMissing`, `subunitMissing` | critical | untrained |
-//! | a memory that answers nonsense | `subunitRecoverableFailure` | warning | fieldService |
-//! | a cover that is open | `coverOpen` | critical | untrained |
+//! Each rule says how one aspect of one thing stands (`finding`); debounce and the limit to flapping
+//! (`docket`) make events of that. docs/alerts.md has every alert with what begins and ends it.
+//!
+//! | what | code | severity | training | file |
+//! |---|---|---|---|---|
+//! | a supply at or below a set value; empty | `markerTonerAlmostEmpty`, `markerTonerEmpty` and the like | warning, critical | untrained | `supply` |
+//! | a part near the end of its life; over it | `…LifeAlmostOver`, `…LifeOver` | warning, critical | fieldService | `supply` |
+//! | a cartridge or waste box that is not there | `markerTonerCartridgeMissing`, `subunitMissing` | critical | untrained | `memory` |
+//! | a cartridge in the wrong place | `subunitRecoverableFailure` | critical | untrained | `memory` |
+//! | a memory or counter store that answers nonsense | `subunitRecoverableFailure` | warning | fieldService | `memory` |
+//! | a cover or interlock that is open | `coverOpen`, `interlockOpen` | critical | untrained | `opening` |
+//! | a jam | `jam` | critical | untrained | `opening` |
+//! | a tray with little paper; without | `inputMediaSupplyLow`, `inputMediaSupplyEmpty` | warning, critical | untrained | `opening` |
+//! | a fuser too hot or too cold | `markerFuserOverTemperature`, `markerFuserUnderTemperature` | critical | fieldService | `heat` |
+//! | a fuser's thermistor that fails | `markerFuserThermistorFailure` | critical | fieldService | `heat` |
+//! | another temperature, another sensor | `subunitOverTemperature` and the like | warning | fieldService | `heat` |
+//! | a bus that fails; lines that are lost | `subunitRecoverableFailure`, `subunitMissing` | warning | fieldService | `board` |
+//! | forecasts: drift, noise, jam rate | `subunitNearLimit` | warning | fieldService | `forecast` |
+//! | forecasts: leak, counterfeit, refill | `subunitRecoverableFailure` | warning | fieldService | `forecast` |
+//! | forecast: a counter that fell | `configurationChange` | warning | fieldService | `forecast` |
 
 mod alert;
+mod apply;
+mod board;
 mod button;
 mod change;
 mod config;
-mod cover;
 mod debounce;
+mod docket;
+mod finding;
+mod forecast;
+mod heat;
+mod learn;
 mod memory;
+mod opening;
+mod order;
+mod past;
+mod replace;
 mod supply;
 mod switch;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use platen_hal::Edge;
-use platen_protocol::alert::{Alert, AlertCode, AlertGroup};
+use platen_protocol::alert::Alert;
+use platen_protocol::device_to_manager::Replacement;
 use platen_protocol::identity::{AlertId, InvalidId};
-use platen_protocol::readings::{
-    PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
-};
-use platen_protocol::supply::Level;
-use platen_protocol::unknown::UnknownCause;
+use platen_protocol::readings::{Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading};
 
 pub use alert::{Alerts, Aspect, StandingAlert};
+pub use board::LINES;
+pub use button::STUCK;
 pub use change::{LEVEL_STEP_PERCENT, TEMPERATURE_STEP_MILLIDEGREES, is_worth_telling};
-pub use config::JudgeConfig;
-pub use memory::Access;
+pub use config::{JudgeConfig, SetValues};
+pub use docket::FLAP_QUIET;
+pub use heat::Heat;
+pub use memory::{Access, ENGINE};
+pub use past::{Oddity, Past};
 pub use supply::{Standing, stand};
 
-use alert::{Subject, Wording};
-use debounce::Debounce;
-use switch::Switch;
+use button::{Button, Press};
+use docket::Docket;
+use finding::{Finding, Scene, Switches};
+use heat::Warmth;
 
 /// Something to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,42 +84,67 @@ pub enum Event {
         description: String,
     },
     /// A person pressed the service button.
-    ServiceButton,
+    ServiceCall,
+    /// A person held the service button down: the utilisation state is wanted now.
+    ReportWanted,
+    /// A person pressed the order button: one of each of these is wanted.
+    Order {
+        /// At least one.
+        supplies: Vec<SupplyReading>,
+    },
+    /// A supply or a part was out of its place, and it or another one is in again.
+    Replacement(Box<Replacement>),
     /// The readings changed enough to tell them.
     Changed,
 }
 
-/// Where a thing on the board is between two states.
-#[derive(Debug, Clone, Default)]
-struct Pending {
-    level: Debounce<Standing>,
-    memory: Debounce<Access>,
+/// When a sample was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// On the monotonic clock, which is that of edges.
+    pub at: Duration,
+    /// On the wall clock, if that is synchronised.
+    pub wall: Option<Timestamp>,
 }
 
-/// The judge: thresholds, what stands, and what is pending.
+/// The judge: thresholds, what stands, what is pending, and what was learnt.
 #[derive(Debug, Clone)]
 pub struct Judge {
     config: JudgeConfig,
     alerts: Alerts,
-    pending: BTreeMap<String, Pending>,
-    switches: BTreeMap<String, Switch>,
+    past: Past,
+    docket: Docket,
+    switches: Switches,
+    buttons: BTreeMap<String, Button>,
+    warmth: Warmth,
+    last_sample: Option<Duration>,
+    /// The supplies and the switches of the last sample: an edge is judged by them.
+    supplies: Vec<SupplyReading>,
+    layout: Vec<SwitchReading>,
     told: Option<Readings>,
 }
 
-/// One supply or part, as the rules for levels and memories see it.
-struct Thing<'a> {
-    subject: Subject<'a>,
-    percent: Option<u8>,
-    set_percent: u8,
-    unknown: Option<&'a UnknownCause>,
-    group: AlertGroup,
-    missing: AlertCode,
-}
-
 impl Judge {
-    /// A judge who goes on from what stood.
-    pub fn new(config: JudgeConfig, alerts: Alerts) -> Self {
-        Self { config, alerts, pending: BTreeMap::new(), switches: BTreeMap::new(), told: None }
+    /// A judge who goes on from what stood, and from what was learnt.
+    pub fn new(config: JudgeConfig, alerts: Alerts, past: Past) -> Self {
+        Self {
+            config,
+            alerts,
+            past,
+            docket: Docket::default(),
+            switches: Switches::default(),
+            buttons: BTreeMap::new(),
+            warmth: Warmth::default(),
+            last_sample: None,
+            supplies: Vec::new(),
+            layout: Vec::new(),
+            told: None,
+        }
+    }
+
+    /// From now on judges by these thresholds.
+    pub fn configure(&mut self, config: JudgeConfig) {
+        self.config = config;
     }
 
     /// What stands, to be stored with the events.
@@ -101,9 +152,14 @@ impl Judge {
         &self.alerts
     }
 
-    /// Whether a level is in between, so that another sample soon would settle it.
+    /// What was learnt, to be stored with the events and now and then.
+    pub fn past(&self) -> &Past {
+        &self.past
+    }
+
+    /// Whether something is in between, so that another sample soon would settle it.
     pub fn undecided(&self) -> bool {
-        self.pending.values().any(|pending| pending.level.undecided())
+        self.docket.undecided()
     }
 
     /// Notes that these readings have been told, for whatever reason.
@@ -111,35 +167,23 @@ impl Judge {
         self.told = Some(readings.clone());
     }
 
-    /// Judges a sample that was read at a time on the monotonic clock.
-    pub fn sample(&mut self, readings: &Readings, at: Duration) -> Result<Vec<Event>, InvalidId> {
+    /// Judges a sample. First it writes into it what the judge knows: the set values that apply, the
+    /// outlook of each supply, and the epochs of the counters.
+    pub fn sample(&mut self, readings: &mut Readings, moment: Moment) -> Result<Vec<Event>, InvalidId> {
+        let at = moment.at;
+        apply::set_values(&self.config, readings);
         let mut events = self.forget_what_is_gone(readings);
-        for supply in &readings.supplies {
-            let thing = Thing::of_supply(supply);
-            self.level(
-                &thing,
-                |standing, percent| supply::supply_wording(supply, standing, percent),
-                &mut events,
-            )?;
-            self.memory(&thing, &mut events)?;
+        self.take_levels(&readings.switches, at, &mut events);
+        let places = self.learn(readings, moment, &mut events);
+        self.supplies.clone_from(&readings.supplies);
+        if self.layout != readings.switches {
+            self.layout.clone_from(&readings.switches);
         }
-        for part in &readings.parts {
-            let thing = Thing::of_part(part, self.config.part_percent);
-            self.level(
-                &thing,
-                |standing, percent| supply::part_wording(part, standing, percent),
-                &mut events,
-            )?;
-            self.memory(&thing, &mut events)?;
-        }
-        for (at_index, reading) in readings.switches.iter().enumerate() {
-            if let Reading::Known { value } = reading.active {
-                let index = cover_index(&readings.switches, at_index);
-                let switch = self.switches.entry(reading.name.clone()).or_default();
-                let first = switch.is_new();
-                if let Some(active) = switch.level(value, at) {
-                    self.switched(&reading.name, reading.meaning, index, active, first, &mut events)?;
-                }
+        let findings = findings(self.scene(readings, at));
+        self.settle(findings, at, &mut events)?;
+        for returned in places.returned {
+            if !replace::was_missing(&self.alerts, &returned.subject) {
+                events.push(Event::Replacement(Box::new(returned)));
             }
         }
         if self.told.as_ref().is_some_and(|told| is_worth_telling(told, readings)) {
@@ -149,180 +193,138 @@ impl Judge {
         Ok(events)
     }
 
-    /// Judges an edge.
+    /// Judges an edge. Before the first sample it is only taken note of, for nothing else is known of the
+    /// board; a press counts all the same.
     pub fn edge(&mut self, edge: &Edge) -> Result<Vec<Event>, InvalidId> {
         let mut events = Vec::new();
-        let index = self
-            .told
-            .as_ref()
-            .and_then(|told| told.switches.iter().position(|s| s.name == edge.switch).map(|at| (told, at)))
-            .and_then(|(told, at)| cover_index(&told.switches, at));
-        let switch = self.switches.entry(edge.switch.clone()).or_default();
+        let switch = self.switches.0.entry(edge.switch.clone()).or_default();
         if let Some(active) = switch.edge(edge.active, edge.at, self.config.switch_debounce) {
             // Unlike a level that is found at the start, an edge is something that just happened.
-            self.switched(&edge.switch, edge.meaning, index, active, false, &mut events)?;
+            self.switched(&edge.switch, edge.meaning, (active, false), edge.at, &mut events);
+            let layout = std::mem::take(&mut self.layout);
+            let findings = opening::findings(&layout, &self.switches, &self.alerts);
+            let settled = self.settle(findings, edge.at, &mut events);
+            self.layout = layout;
+            settled?;
         }
         Ok(events)
     }
 
+    /// Takes in what a sample says of the switches: an edge that was lost is made up for.
+    fn take_levels(&mut self, switches: &[SwitchReading], at: Duration, events: &mut Vec<Event>) {
+        for reading in switches {
+            let Reading::Known { value } = reading.active else { continue };
+            let switch = self.switches.0.entry(reading.name.clone()).or_default();
+            let found = switch.is_new();
+            if let Some(active) = switch.level(value, at) {
+                self.switched(&reading.name, reading.meaning, (active, found), at, events);
+            }
+        }
+    }
+
+    /// What a change of a switch means beside a condition: a press, or a jam to be counted. `found` says
+    /// that it is no change: so it was found when the agent began.
     fn switched(
         &mut self,
         name: &str,
         meaning: SwitchMeaning,
-        index: Option<u16>,
-        active: bool,
-        first: bool,
+        (active, found): (bool, bool),
+        at: Duration,
         events: &mut Vec<Event>,
-    ) -> Result<(), InvalidId> {
+    ) {
         match meaning {
-            SwitchMeaning::Cover => {
-                let up = self.alerts.of(name, Aspect::Cover).is_some();
-                if active && !up {
-                    let subject = Subject { name, index, ..Subject::default() };
-                    self.raise(Aspect::Cover, &subject, cover::wording(name), events)?;
-                } else if !active {
-                    self.clear(name, Aspect::Cover, format!("{name} is closed"), events);
+            SwitchMeaning::Jam if active && !found => self.past.jams.note(self.past.counters.pages, at),
+            SwitchMeaning::ServiceButton | SwitchMeaning::OrderButton => {
+                let button = self.buttons.entry(name.to_owned()).or_default();
+                if let Some((press, since)) = button.change(active, found, at, self.config.long_press) {
+                    events.extend(self.pressed(meaning, press, since));
                 }
             }
-            SwitchMeaning::ServiceButton if button::is_call(first, active) => {
-                events.push(Event::ServiceButton);
+            _ => {}
+        }
+    }
+
+    fn pressed(&self, meaning: SwitchMeaning, press: Press, since: Option<Duration>) -> Option<Event> {
+        match (meaning, press) {
+            (SwitchMeaning::ServiceButton, Press::Short) => Some(Event::ServiceCall),
+            (SwitchMeaning::ServiceButton, Press::Long) => Some(Event::ReportWanted),
+            // A double press is one order.
+            _ if since.is_some_and(|since| since < self.config.order_window) => None,
+            _ => {
+                let supplies = order::wanted(press, &self.supplies);
+                (!supplies.is_empty()).then_some(Event::Order { supplies })
             }
-            SwitchMeaning::ServiceButton => {}
         }
-        Ok(())
     }
 
-    fn level(
+    fn scene<'s, 'r>(&'s self, readings: &'r Readings, at: Duration) -> Scene<'s, 'r> {
+        Scene {
+            readings,
+            switches: &self.switches,
+            alerts: &self.alerts,
+            config: &self.config,
+            past: &self.past,
+            hot: self.warmth.hot(at),
+        }
+    }
+
+    fn settle(
         &mut self,
-        thing: &Thing<'_>,
-        wording: impl Fn(Standing, u8) -> Option<Wording>,
+        findings: Vec<Finding<'_>>,
+        at: Duration,
         events: &mut Vec<Event>,
     ) -> Result<(), InvalidId> {
-        let kind = Aspect::Level(Standing::Enough);
-        let name = thing.subject.name;
-        let before = match self.alerts.of(name, kind) {
-            Some(Aspect::Level(standing)) => standing,
-            _ => Standing::Enough,
-        };
-        let opinion = thing
-            .percent
-            .map(|percent| stand(percent, thing.set_percent, self.config.hysteresis_percent, before));
-        let pending = self.pending.entry(name.to_owned()).or_default();
-        let settled = pending.level.observe(opinion, before, self.config.debounce_samples);
-        let (Some(standing), Some(percent)) = (settled, thing.percent) else { return Ok(()) };
-        let next = wording(standing, percent);
-        let why = next.as_ref().map_or_else(
-            || format!("{name} is at {percent} %"),
-            |wording| format!("{name} is now told of as {}", wording.code),
-        );
-        self.clear(name, kind, why, events);
-        if let Some(next) = next {
-            self.raise(Aspect::Level(standing), &thing.subject, next, events)?;
-        }
-        Ok(())
+        let limit = self.config.flap_limit;
+        findings
+            .into_iter()
+            .try_for_each(|finding| self.docket.settle(&mut self.alerts, finding, (at, limit), events))
     }
 
-    fn memory(&mut self, thing: &Thing<'_>, events: &mut Vec<Event>) -> Result<(), InvalidId> {
-        let kind = Aspect::Memory(Access::Readable);
-        let name = thing.subject.name;
-        let before = match self.alerts.of(name, kind) {
-            Some(Aspect::Memory(access)) => access,
-            _ => Access::Readable,
-        };
-        let now = memory::access(thing.unknown);
-        let pending = self.pending.entry(name.to_owned()).or_default();
-        let Some(access) = pending.memory.observe(Some(now), before, self.config.debounce_samples) else {
-            return Ok(());
-        };
-        let next = thing.unknown.and_then(|cause| memory::wording(name, cause, thing.missing, thing.group));
-        let why = next.as_ref().map_or_else(
-            || format!("{name} can be read again"),
-            |wording| format!("{name} is now told of as {}", wording.code),
-        );
-        self.clear(name, kind, why, events);
-        if let Some(next) = next {
-            self.raise(Aspect::Memory(access), &thing.subject, next, events)?;
-        }
-        Ok(())
-    }
-
-    fn raise(
-        &mut self,
-        aspect: Aspect,
-        subject: &Subject<'_>,
-        wording: Wording,
-        events: &mut Vec<Event>,
-    ) -> Result<(), InvalidId> {
-        events.push(Event::Raised(Box::new(self.alerts.raise(aspect, subject, wording)?)));
-        Ok(())
-    }
-
-    fn clear(&mut self, subject: &str, kind: Aspect, description: String, events: &mut Vec<Event>) {
-        if let Some(id) = self.alerts.clear(subject, kind) {
-            events.push(Event::Cleared { id, description });
+    /// Ends every alert of a thing.
+    fn end_all(&mut self, subject: &str, why: &str, events: &mut Vec<Event>) {
+        self.docket.forget(subject);
+        for gone in self.alerts.retain(|name| name != subject) {
+            events.push(Event::Cleared { id: gone.id, description: format!("{subject} {why}") });
         }
     }
 
     fn forget_what_is_gone(&mut self, readings: &Readings) -> Vec<Event> {
-        let names: Vec<&str> = readings
-            .supplies
-            .iter()
-            .map(|supply| supply.name.as_str())
-            .chain(readings.parts.iter().map(|part| part.name.as_str()))
-            .chain(readings.switches.iter().map(|switch| switch.name.as_str()))
+        let gone: Vec<String> = self
+            .alerts
+            .standing()
+            .map(|alert| &alert.subject)
+            .filter(|subject| !is_on_board(readings, subject))
+            .cloned()
             .collect();
-        self.alerts
-            .retain(|subject| names.contains(&subject))
-            .into_iter()
-            .map(|alert| Event::Cleared {
-                id: alert.id,
-                description: format!("{} is no longer on the board", alert.subject),
-            })
-            .collect()
+        let mut events = Vec::new();
+        for subject in gone {
+            self.end_all(&subject, "is no longer on the board", &mut events);
+        }
+        events
     }
 }
 
-impl<'a> Thing<'a> {
-    fn of_supply(supply: &'a SupplyReading) -> Self {
-        let unknown = match &supply.level {
-            Level::Unknown { cause } => Some(cause),
-            _ => None,
-        };
-        Self {
-            subject: Subject {
-                name: &supply.name,
-                index: Some(supply.index),
-                supply: Some(supply),
-                part: None,
-            },
-            percent: supply.percent(),
-            set_percent: supply.set_percent,
-            unknown,
-            group: AlertGroup::MarkerSupplies,
-            missing: memory::missing_supply(supply.class, supply.supply_type),
-        }
-    }
-
-    fn of_part(part: &'a PartReading, set_percent: u8) -> Self {
-        let unknown = match &part.used {
-            Reading::Unknown { cause } => Some(cause),
-            Reading::Known { .. } => None,
-        };
-        Self {
-            subject: Subject { name: &part.name, index: Some(part.index), supply: None, part: Some(part) },
-            percent: part.percent_left(),
-            set_percent,
-            unknown,
-            group: AlertGroup::Marker,
-            missing: AlertCode::SubunitMissing,
-        }
-    }
+/// What every rule says. One whose alert makes another one's needless comes first.
+fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
+    let mut findings = board::findings(scene);
+    findings.extend(memory::findings(scene));
+    findings.extend(memory::wrong_types(scene));
+    findings.extend(supply::supplies(scene));
+    findings.extend(supply::parts(scene));
+    findings.extend(heat::findings(scene));
+    findings.extend(opening::findings(&scene.readings.switches, scene.switches, scene.alerts));
+    findings.extend(forecast::findings(scene));
+    findings
 }
 
-/// The place of a cover among the covers, from 1 (the MIB's `prtCoverIndex`).
-fn cover_index(switches: &[SwitchReading], at: usize) -> Option<u16> {
-    let covers = switches.iter().take(at + 1).filter(|s| s.meaning == SwitchMeaning::Cover).count();
-    u16::try_from(covers).ok().filter(|covers| *covers > 0)
+fn is_on_board(readings: &Readings, name: &str) -> bool {
+    readings.supplies.iter().any(|supply| supply.name == name)
+        || readings.parts.iter().any(|part| part.name == name)
+        || readings.temperatures.iter().any(|sensor| sensor.name == name)
+        || readings.switches.iter().any(|switch| switch.name == name)
+        || readings.buses.iter().any(|bus| bus.name == name)
+        || (name == ENGINE && !readings.counters.is_empty())
+        || (name == LINES && !readings.switches.is_empty())
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 //! cartridge, space in a waste box, life in a drum.
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
-use platen_protocol::readings::{PartReading, SupplyReading};
-use platen_protocol::supply::{SupplyClass, SupplyType};
+use platen_protocol::readings::{PartReading, Reading, SupplyReading, SwitchMeaning};
+use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
 use serde::{Deserialize, Serialize};
 
-use super::alert::Wording;
+use super::alert::{Aspect, Subject, Wording};
+use super::finding::{Finding, Scene, Verdict};
 
 /// How much remains, as far as an alert is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,22 +37,128 @@ pub fn stand(percent: u8, set_percent: u8, hysteresis: u8, before: Standing) -> 
     }
 }
 
-/// The alert for a supply. The users of a printer change its cartridges themselves: `untrained`.
-pub(super) fn supply_wording(supply: &SupplyReading, standing: Standing, percent: u8) -> Option<Wording> {
-    use AlertCode as Code;
-    let empty = match standing {
-        Standing::Enough => return None,
-        Standing::Low => false,
-        Standing::Empty => true,
+/// An alert by pages or days ends at the set value and so many percent of it more: both are estimates, which
+/// move more than a level does.
+const ESTIMATE_HYSTERESIS_PERCENT: u64 = 20;
+
+/// Which set value a supply has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    Percent(u8),
+    Pages { left: u32, set: u32 },
+    Days { left: u32, set: u32 },
+}
+
+/// The first set value that a supply has reached, if it has reached one. An unknown level has not, nor has
+/// one whose pages or days have not been learnt.
+pub(super) fn reached(supply: &SupplyReading) -> Option<Reached> {
+    let percent = supply.percent()?;
+    if percent <= supply.set_percent {
+        return Some(Reached::Percent(supply.set_percent));
+    }
+    estimates(supply).into_iter().flatten().find(|reached| match reached {
+        Reached::Pages { left, set } | Reached::Days { left, set } => left <= set,
+        Reached::Percent(_) => false,
+    })
+}
+
+/// Whether a supply that was low by an estimate is still near it.
+fn lingers(supply: &SupplyReading) -> bool {
+    estimates(supply).into_iter().flatten().any(|reached| match reached {
+        Reached::Pages { left, set } | Reached::Days { left, set } => {
+            u64::from(left) * 100 <= u64::from(set) * (100 + ESTIMATE_HYSTERESIS_PERCENT)
+        }
+        Reached::Percent(_) => false,
+    })
+}
+
+fn estimates(supply: &SupplyReading) -> [Option<Reached>; 2] {
+    let outlook = supply.outlook.as_ref();
+    let pages = outlook.and_then(|o| o.pages).map(|estimate| estimate.likely);
+    let days = outlook.and_then(|o| o.days).map(|estimate| estimate.likely);
+    let set = |value: Option<u32>| value.filter(|value| *value > 0);
+    [
+        pages.zip(set(supply.set_pages)).map(|(left, set)| Reached::Pages { left, set }),
+        days.zip(set(supply.set_days)).map(|(left, set)| Reached::Days { left, set }),
+    ]
+}
+
+/// The findings about the levels of supplies.
+pub(super) fn supplies<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
+    let one = |supply: &'r SupplyReading| {
+        let out = scene.supply_switch(&supply.name, SwitchMeaning::WastePresent) == Some(false);
+        let verdict = match supply_standing(scene, supply) {
+            // A box that is told of as missing is not also full.
+            _ if out => Verdict::fine("was taken out"),
+            None => Verdict::Unknown,
+            Some(Standing::Enough) => Verdict::Fine(
+                supply.percent().map_or("is not empty".into(), |percent| format!("is at {percent} %").into()),
+            ),
+            Some(standing) => {
+                Verdict::holds(Aspect::Level(standing), supply_wording(supply, standing == Standing::Empty))
+            }
+        };
+        let kind = Aspect::Level(Standing::Enough);
+        Finding { subject: of_supply(supply), kind, verdict, needed: scene.config.debounce_samples }
     };
+    scene.readings.supplies.iter().map(one).collect()
+}
+
+fn before(scene: Scene<'_, '_>, name: &str) -> Standing {
+    match scene.alerts.of(name, Aspect::Level(Standing::Enough)) {
+        Some(Aspect::Level(standing)) => standing,
+        _ => Standing::Enough,
+    }
+}
+
+fn supply_standing(scene: Scene<'_, '_>, supply: &SupplyReading) -> Option<Standing> {
+    let full = scene.supply_switch(&supply.name, SwitchMeaning::WasteFull);
+    if full == Some(true) {
+        return Some(Standing::Empty);
+    }
+    let before = before(scene, &supply.name);
+    if let Some(percent) = supply.percent() {
+        let standing = stand(percent, supply.set_percent, scene.config.hysteresis_percent, before);
+        let low = reached(supply).is_some() || (before != Standing::Enough && lingers(supply));
+        return Some(if standing == Standing::Enough && low { Standing::Low } else { standing });
+    }
+    match supply.level {
+        // What is said to hold something is not empty; how much is in it stays unknown.
+        Level::SomeRemains if before == Standing::Empty => Some(Standing::Enough),
+        Level::Unrestricted => Some(Standing::Enough),
+        // The switch is all that tells of this box, and it says that there is space.
+        _ if full == Some(false) && before == Standing::Empty => Some(Standing::Enough),
+        _ => None,
+    }
+}
+
+/// A supply, as the subject of an alert.
+pub(super) fn of_supply(supply: &SupplyReading) -> Subject<'_> {
+    Subject { name: &supply.name, index: Some(supply.index), supply: Some(supply), ..Subject::default() }
+}
+
+/// A part, as the subject of an alert.
+pub(super) fn of_part(part: &PartReading) -> Subject<'_> {
+    Subject { name: &part.name, index: Some(part.index), part: Some(part), ..Subject::default() }
+}
+
+/// Toner, in whatever it comes.
+pub(super) fn is_toner(supply_type: SupplyType) -> bool {
+    matches!(supply_type, SupplyType::Toner | SupplyType::TonerCartridge | SupplyType::MatteToner)
+}
+
+/// Ink, in whatever it comes.
+pub(super) fn is_ink(supply_type: SupplyType) -> bool {
+    matches!(supply_type, SupplyType::Ink | SupplyType::InkCartridge | SupplyType::MatteInk)
+}
+
+/// The alert for a supply. The users of a printer change its cartridges themselves: `untrained`.
+fn supply_wording(supply: &SupplyReading, empty: bool) -> Wording {
+    use AlertCode as Code;
     let filled = supply.class == SupplyClass::ReceptacleThatIsFilled;
     let (low_code, empty_code) = match supply.supply_type {
-        SupplyType::Toner | SupplyType::TonerCartridge | SupplyType::MatteToner if !filled => {
-            (Code::MarkerTonerAlmostEmpty, Code::MarkerTonerEmpty)
-        }
-        SupplyType::Ink | SupplyType::InkCartridge | SupplyType::MatteInk if !filled => {
-            (Code::MarkerInkAlmostEmpty, Code::MarkerInkEmpty)
-        }
+        toner if is_toner(toner) && !filled => (Code::MarkerTonerAlmostEmpty, Code::MarkerTonerEmpty),
+        ink if is_ink(ink) && !filled => (Code::MarkerInkAlmostEmpty, Code::MarkerInkEmpty),
         SupplyType::Developer if !filled => (Code::MarkerDeveloperAlmostEmpty, Code::MarkerDeveloperEmpty),
         SupplyType::WasteToner => {
             (Code::MarkerWasteTonerReceptacleAlmostFull, Code::MarkerWasteTonerReceptacleFull)
@@ -59,42 +166,81 @@ pub(super) fn supply_wording(supply: &SupplyReading, standing: Standing, percent
         _ if filled => (Code::SubunitAlmostFull, Code::SubunitFull),
         _ => (Code::SubunitAlmostEmpty, Code::SubunitEmpty),
     };
+    let (severity, code) =
+        if empty { (Severity::Critical, empty_code) } else { (Severity::Warning, low_code) };
     let name = &supply.name;
-    let set = supply.set_percent;
-    let description = match (filled, empty) {
-        (false, true) => format!("{name} is empty"),
-        (false, false) => format!("{name} is at {percent} %, at or below its set value of {set} %"),
+    let description = match (empty, filled) {
+        (true, false) => format!("{name} is empty"),
         (true, true) => format!("{name} is full"),
-        (true, false) => {
-            format!("{name} has {percent} % of its space left, at or below its set value of {set} %")
-        }
+        (false, filled) => low_description(supply, filled),
     };
-    Some(Wording {
-        severity: if empty { Severity::Critical } else { Severity::Warning },
-        training: Training::Untrained,
-        group: AlertGroup::MarkerSupplies,
-        code: if empty { empty_code } else { low_code },
-        description,
-    })
+    Wording::occurred((severity, Training::Untrained), AlertGroup::MarkerSupplies, code, description)
+}
+
+fn low_description(supply: &SupplyReading, filled: bool) -> String {
+    let name = &supply.name;
+    let percent = supply.percent().unwrap_or(0);
+    let what = if filled {
+        format!("{name} has {percent} % of its space left")
+    } else {
+        format!("{name} is at {percent} %")
+    };
+    match reached(supply) {
+        Some(Reached::Pages { left, set }) => {
+            format!("{what}, about {left} pages: at or below its set value of {set} pages")
+        }
+        Some(Reached::Days { left, set }) => {
+            format!("{what}, about {left} days: at or below its set value of {set} days")
+        }
+        Some(Reached::Percent(set)) => format!("{what}, at or below its set value of {set} %"),
+        None => format!("{what}, little above its set value"),
+    }
+}
+
+/// The findings about the lives of parts.
+pub(super) fn parts<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
+    let one = |part: &'r PartReading| {
+        let set = part.set_percent.unwrap_or(scene.config.part_percent);
+        let verdict = match part.percent_left() {
+            None => Verdict::Unknown,
+            Some(percent) => {
+                match stand(percent, set, scene.config.hysteresis_percent, before(scene, &part.name)) {
+                    Standing::Enough => Verdict::Fine(format!("has {percent} % of its life left").into()),
+                    standing => Verdict::holds(
+                        Aspect::Level(standing),
+                        part_wording(part, standing == Standing::Empty, percent),
+                    ),
+                }
+            }
+        };
+        let kind = Aspect::Level(Standing::Enough);
+        Finding { subject: of_part(part), kind, verdict, needed: scene.config.debounce_samples }
+    };
+    scene.readings.parts.iter().map(one).collect()
 }
 
 /// The alert for a part. Parts with a life are changed by a technician: `fieldService`.
-pub(super) fn part_wording(part: &PartReading, standing: Standing, percent: u8) -> Option<Wording> {
+fn part_wording(part: &PartReading, over: bool, percent: u8) -> Wording {
     let opc = part.part_type == SupplyType::Opc;
-    let name = &part.name;
-    let (severity, code, description) = match standing {
-        Standing::Enough => return None,
-        Standing::Low => (
-            Severity::Warning,
-            if opc { AlertCode::MarkerOpcLifeAlmostOver } else { AlertCode::SubunitLifeAlmostOver },
-            format!("{name} has {percent} % of its life left: it is to be replaced soon"),
-        ),
-        Standing::Empty => (
-            Severity::Critical,
-            if opc { AlertCode::MarkerOpcLifeOver } else { AlertCode::SubunitLifeOver },
-            format!("the life of {name} is over: it is to be replaced"),
-        ),
+    let (severity, code) = match (over, opc) {
+        (true, true) => (Severity::Critical, AlertCode::MarkerOpcLifeOver),
+        (true, false) => (Severity::Critical, AlertCode::SubunitLifeOver),
+        (false, true) => (Severity::Warning, AlertCode::MarkerOpcLifeAlmostOver),
+        (false, false) => (Severity::Warning, AlertCode::SubunitLifeAlmostOver),
     };
-    let group = AlertGroup::Marker;
-    Some(Wording { severity, training: Training::FieldService, group, code, description })
+    let name = &part.name;
+    let what = if over {
+        format!("the life of {name} is over: it is to be replaced")
+    } else {
+        format!("{name} has {percent} % of its life left: it is to be replaced soon")
+    };
+    let count = match (&part.used, part.rated_life) {
+        (Reading::Known { value: used }, Capacity::Known { amount: rated }) => {
+            format!(" ({used} of {rated} {})", part.unit)
+        }
+        _ => String::new(),
+    };
+    let number = part.part_number.as_ref().map(|number| format!(", part number {number}"));
+    let description = format!("{what}{count}{}", number.unwrap_or_default());
+    Wording::occurred((severity, Training::FieldService), AlertGroup::Marker, code, description)
 }

@@ -32,6 +32,11 @@ impl Switch {
         self.become_active(active)
     }
 
+    /// Its state, once it is known.
+    pub(super) fn active(&self) -> Option<bool> {
+        self.active
+    }
+
     /// Whether anything is known of it yet.
     pub(super) fn is_new(&self) -> bool {
         self.active.is_none()

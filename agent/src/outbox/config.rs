@@ -8,7 +8,8 @@ use crate::units;
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutboxConfig {
-    /// The most reports: 200 to 100,000. The lower bound leaves room for every service call.
+    /// The most reports: 200 to 100,000. The lower bound leaves room for every service call
+    /// and order.
     #[serde(deserialize_with = "units::number::<_, _, 200, 100_000>")]
     pub max_reports: usize,
     /// The most bytes of reports: 1 MiB to 1 GiB.

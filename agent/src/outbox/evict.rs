@@ -17,6 +17,8 @@ pub enum Rank {
     Alert = 2,
     /// A person waits for an answer. Never given up.
     ServiceCall = 3,
+    /// A person waits for a supply. Never given up.
+    Order = 4,
 }
 
 impl Rank {
@@ -25,10 +27,12 @@ impl Rank {
         match body {
             ReportBody::Utilisation(_) => Self::Utilisation,
             ReportBody::Readings(_) | ReportBody::Started(_) => Self::Readings,
-            ReportBody::AlertRaised { .. } | ReportBody::AlertCleared { .. } | ReportBody::Outcome(_) => {
-                Self::Alert
-            }
+            ReportBody::AlertRaised { .. }
+            | ReportBody::AlertCleared { .. }
+            | ReportBody::Replacement(_)
+            | ReportBody::Outcome(_) => Self::Alert,
             ReportBody::ServiceCall(_) => Self::ServiceCall,
+            ReportBody::Order(_) => Self::Order,
         }
     }
 
@@ -37,8 +41,14 @@ impl Rank {
             0 => Self::Utilisation,
             1 => Self::Readings,
             2 => Self::Alert,
-            _ => Self::ServiceCall,
+            3 => Self::ServiceCall,
+            _ => Self::Order,
         }
+    }
+
+    /// Whether a person asked for it and waits: never given up.
+    pub fn is_asked(self) -> bool {
+        matches!(self, Self::ServiceCall | Self::Order)
     }
 }
 
@@ -52,7 +62,8 @@ pub struct Held {
 }
 
 /// The sequences to give up so that the rest is within the limits: lowest rank first, and of one rank
-/// the oldest first. Service calls stay whatever the limits say; their number has its own limit.
+/// the oldest first. Service calls and orders stay whatever the limits say; their number has its own
+/// limit.
 pub fn give_up(held: &BTreeMap<u64, Held>, limits: &OutboxConfig) -> Vec<u64> {
     let mut count = held.len();
     let mut bytes: u64 = held.values().map(|held| held.bytes).sum();

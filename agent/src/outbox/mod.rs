@@ -1,7 +1,8 @@
 //! The durable outbox: everything that leaves the device is written here first.
 //!
 //! One SQLite file (WAL, `synchronous=FULL`). A report is known for ever by its epoch (the life of this
-//! file) and its sequence. Reports, the alerts that stand and the journal of commands change in one
+//! file) and its sequence. Reports, the alerts that stand, what the judge learnt, the settings of the
+//! manager ([`memory`]), what was asked for of late ([`late`]) and the journal of commands change in one
 //! transaction, so that a power cut leaves all of them or none ([`write`]).
 //!
 //! What may wait is bounded in number and bytes ([`evict`]). A report that had to be given up leaves a
@@ -19,6 +20,8 @@ mod aside;
 mod config;
 mod evict;
 mod journal;
+mod late;
+mod memory;
 mod open;
 mod schema;
 mod take;
@@ -35,9 +38,11 @@ use rusqlite::Connection;
 pub use config::OutboxConfig;
 pub use evict::{Held, Rank, give_up};
 pub use journal::{MAX_JOURNAL, Received};
+pub use late::MAX_ASKED;
+pub use memory::Remembered;
 pub use open::open;
 pub use take::Batch;
-pub use write::{Acknowledgement, Entry, Finished, MAX_REPORT_BYTES, MAX_WAITING_SERVICE_CALLS, NewReport};
+pub use write::{Acknowledgement, Entry, Finished, MAX_REPORT_BYTES, MAX_WAITING_ASKED, NewReport};
 
 /// The file's name in the state directory.
 pub const FILE_NAME: &str = "outbox.sqlite";
@@ -56,6 +61,7 @@ pub struct Outbox {
     limits: OutboxConfig,
     known_time: Option<Timestamp>,
     given_up: u64,
+    late: late::LateList,
 }
 
 /// Why the outbox did not take or give something.
@@ -103,11 +109,11 @@ pub enum OutboxError {
         /// Its size.
         bytes: usize,
     },
-    /// Too many service calls wait.
+    /// Too much that persons asked for waits.
     #[error(
-        "{MAX_WAITING_SERVICE_CALLS} service calls already wait to be sent: the next one is taken when the manager has some of them"
+        "{MAX_WAITING_ASKED} service calls and orders already wait to be sent: the next one is taken when the manager has some of them"
     )]
-    TooManyServiceCalls,
+    TooManyAsked,
 }
 
 impl OutboxError {
@@ -150,9 +156,14 @@ impl Outbox {
         self.given_up
     }
 
-    /// Whether a service call waits.
-    pub fn service_call_waits(&self) -> bool {
-        self.held.values().any(|held| held.rank == Rank::ServiceCall)
+    /// How many reports of a rank wait.
+    pub fn waiting(&self, rank: Rank) -> usize {
+        self.held.values().filter(|held| held.rank == rank).count()
+    }
+
+    /// What was asked for of late, oldest first.
+    pub fn asked(&self) -> impl Iterator<Item = &crate::asked::Asked> {
+        self.late.iter()
     }
 
     /// The last time that the manager told, before which it cannot be now.

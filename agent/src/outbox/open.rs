@@ -9,9 +9,10 @@ use platen_protocol::identity::Epoch;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 
 use super::evict::{Held, Rank};
+use super::late::LateList;
+use super::memory::{self, Remembered};
 use super::{FILE_NAME, Outbox, OutboxConfig, OutboxError, aside, from_db, schema, to_db};
 use crate::dice;
-use crate::judge::Alerts;
 
 /// Random bytes in an epoch's name: enough that no two lives of a fleet share one.
 const EPOCH_BYTES: usize = 8;
@@ -20,9 +21,9 @@ const CACHE_KIB: i64 = 128;
 /// Pages in the write-ahead log before they are brought over: 1 MiB.
 const CHECKPOINT_PAGES: i64 = 256;
 
-/// Opens the outbox in a state directory, with the alerts that stand. A corrupt file is set aside, with
+/// Opens the outbox in a state directory, with what the agent is to remember. A corrupt file is set aside, with
 /// a line in the log, and a new epoch begins.
-pub fn open(directory: &Path, limits: OutboxConfig) -> Result<(Outbox, Alerts), OutboxError> {
+pub fn open(directory: &Path, limits: OutboxConfig) -> Result<(Outbox, Remembered), OutboxError> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(cannot_create(directory))?;
     let file = directory.join(FILE_NAME);
     match open_file(&file, limits) {
@@ -38,7 +39,7 @@ pub fn open(directory: &Path, limits: OutboxConfig) -> Result<(Outbox, Alerts), 
     }
 }
 
-fn open_file(file: &Path, limits: OutboxConfig) -> Result<(Outbox, Alerts), OutboxError> {
+fn open_file(file: &Path, limits: OutboxConfig) -> Result<(Outbox, Remembered), OutboxError> {
     make_private(file).map_err(cannot_create(file))?;
     let mut db = Connection::open(file)?;
     configure(&db)?;
@@ -80,7 +81,7 @@ fn configure(db: &Connection) -> Result<(), OutboxError> {
     Ok(())
 }
 
-fn load(db: Connection, limits: OutboxConfig) -> Result<(Outbox, Alerts), OutboxError> {
+fn load(db: Connection, limits: OutboxConfig) -> Result<(Outbox, Remembered), OutboxError> {
     let meta = db
         .query_row("SELECT epoch, next_sequence, acknowledged, known_time FROM meta", [], |row| {
             Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<i64>>(3)?))
@@ -99,22 +100,13 @@ fn load(db: Connection, limits: OutboxConfig) -> Result<(Outbox, Alerts), Outbox
             held.insert(from_db(row.get(0)?), report);
         }
     }
-    let alerts: Option<String> = db.query_row("SELECT state FROM alerts", [], |row| row.get(0)).optional()?;
-    let alerts = match alerts {
-        Some(text) => serde_json::from_str(&text)?,
-        None => Alerts::new(epoch.as_str()),
-    };
-    let outbox = Outbox {
-        db,
-        epoch,
-        next: from_db(next),
-        acknowledged: from_db(acknowledged),
-        held,
-        limits,
-        known_time: known_time.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-        given_up: 0,
-    };
-    Ok((outbox, alerts))
+    let remembered = memory::load(&db, &epoch)?;
+    let known_time = known_time.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let acknowledged = from_db(acknowledged);
+    let late = LateList::load(&db, acknowledged, known_time)?;
+    let outbox =
+        Outbox { db, epoch, next: from_db(next), acknowledged, held, limits, known_time, given_up: 0, late };
+    Ok((outbox, remembered))
 }
 
 fn begin(db: &Connection) -> Result<Epoch, OutboxError> {
@@ -139,6 +131,7 @@ impl Outbox {
         change.execute("DELETE FROM report WHERE sequence <= ?1", [to_db(self.acknowledged)])?;
         let sequences: Vec<u64> = self.held.keys().copied().collect();
         let mut held = std::collections::BTreeMap::new();
+        let mut numbers = std::collections::BTreeMap::new();
         for (old, new) in sequences.iter().zip(1_u64..) {
             let body: String =
                 change.query_row("SELECT body FROM report WHERE sequence = ?1", [to_db(*old)], |row| {
@@ -153,6 +146,7 @@ impl Outbox {
                 (to_db(new), &body, to_db(*old)),
             )?;
             held.insert(new, Held { rank: Rank::of(&report.body), bytes: body.len() as u64 });
+            numbers.insert(*old, new);
         }
         let next = held.len() as u64 + 1;
         change.execute(
@@ -161,8 +155,12 @@ impl Outbox {
         )?;
         // Sequences of the old epoch say nothing any more: such outcomes are made again when asked.
         change.execute("UPDATE journal SET outcome_sequence = 0 WHERE outcome_sequence IS NOT NULL", [])?;
+        let mut late = self.late.clone();
+        late.renumber(&change, |old| numbers.get(&old).copied())?;
         change.commit()?;
+        late.written();
         (self.epoch, self.next, self.acknowledged, self.held) = (epoch, next, 0, held);
+        self.late = late;
         Ok(())
     }
 }

@@ -4,7 +4,9 @@ use rusqlite::Connection;
 
 use super::OutboxError;
 
-const MIGRATIONS: &[&str] = &["
+/// One after the other.
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE meta (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
     epoch TEXT NOT NULL,
@@ -28,7 +30,24 @@ CREATE TABLE journal (
     outcome TEXT,
     outcome_sequence INTEGER
 ) STRICT;
-"];
+",
+    "
+CREATE TABLE asked (
+    number INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    asked TEXT NOT NULL
+) STRICT;
+CREATE TABLE past (
+    name TEXT PRIMARY KEY CHECK (name IN ('present', 'unreadable')),
+    state TEXT NOT NULL
+) STRICT;
+CREATE TABLE setting (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL,
+    origin TEXT NOT NULL
+) STRICT;
+",
+];
 
 /// Brings the file to the present format.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OutboxError> {

@@ -1,16 +1,20 @@
-//! The outbox against a model, and what it does with damaged files.
+//! What the outbox does with damaged files, restarts and repeats; [`model`] and [`remembered`] have the rest.
+
+mod model;
+mod remembered;
 
 use std::path::Path;
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::device_to_manager::{
-    EnteredBy, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, ReportBody, ServiceCall, Utilisation,
+    EnteredBy, Order, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, Replacement, ReplacementKind,
+    ReportBody, ServiceCall, Utilisation,
 };
 use platen_protocol::identity::CommandId;
 use platen_protocol::manager_to_device::{Action, Command};
-use platen_protocol::readings::Readings;
+use platen_protocol::readings::{Readings, SupplyReading};
 use platen_protocol::stamp::{ClockQuality, Stamp};
-use proptest::prelude::*;
+use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
 use tempfile::{TempDir, tempdir};
 
 use super::aside::MAX_SET_ASIDE;
@@ -32,7 +36,7 @@ fn new(body: ReportBody) -> NewReport {
 
 fn utilisation() -> ReportBody {
     let readings = Readings::default();
-    ReportBody::Utilisation(Utilisation { running_seconds: 0, failed_reads: 0, readings })
+    ReportBody::Utilisation(Utilisation { running_seconds: 0, failed_reads: 0, readings, activity: None })
 }
 
 fn readings() -> ReportBody {
@@ -53,8 +57,43 @@ fn alert() -> ReportBody {
             subject: "cover".into(),
             supply: None,
             part: None,
+            forecast: false,
+            evidence: Vec::new(),
         },
     }
+}
+
+fn replacement() -> ReportBody {
+    ReportBody::Replacement(Box::new(Replacement {
+        subject: "black".into(),
+        change: ReplacementKind::Reseated,
+        removed_supply: None,
+        fitted_supply: None,
+        removed_part: None,
+        fitted_part: None,
+    }))
+}
+
+fn order(id: &str) -> ReportBody {
+    let supply = SupplyReading {
+        name: "black".into(),
+        index: 1,
+        class: SupplyClass::SupplyThatIsConsumed,
+        supply_type: SupplyType::TonerCartridge,
+        colorant: None,
+        unit: SupplyUnit::Percent,
+        capacity: Capacity::Known { amount: 100 },
+        level: Level::Known { amount: 4 },
+        set_percent: 10,
+        serial: None,
+        set_pages: None,
+        set_days: None,
+        part_number: None,
+        expected: None,
+        outlook: None,
+    };
+    let (id, entered_by) = (id.parse().unwrap(), EnteredBy::Button);
+    ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by })
 }
 
 fn call() -> ReportBody {
@@ -76,7 +115,7 @@ fn acknowledge(outbox: &mut Outbox, sequence: u64) -> Acknowledgement {
 
 fn command(id: &str) -> Command {
     let expires = "2026-01-02T00:00:00Z".parse().unwrap();
-    Command { id: id.parse().unwrap(), issued: time(), expires, action: Action::ReadNow }
+    Command { id: id.parse().unwrap(), issued: time(), expires, action: Action::ReadNow, issued_by: None }
 }
 
 fn end(outbox: &mut Outbox, id: &str) {
@@ -100,12 +139,13 @@ fn what_was_kept_is_there_after_a_restart_with_the_alerts_that_stood() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     let alerts = Alerts::new("other-prefix");
-    outbox.keep(&Entry { reports: vec![new(alert())], alerts: Some(&alerts), finished: None }).unwrap();
+    let entry = Entry { reports: vec![new(alert())], alerts: Some(&alerts), ..Entry::default() };
+    outbox.keep(&entry).unwrap();
     let epoch = outbox.epoch().clone();
     drop(outbox);
     let (outbox, restored) = open(directory.path(), OutboxConfig::default()).unwrap();
     assert_eq!((outbox.epoch(), outbox.backlog()), (&epoch, 1));
-    assert_eq!(restored, alerts);
+    assert_eq!(restored.alerts, alerts);
 }
 
 #[test]
@@ -191,13 +231,13 @@ fn service_calls_are_never_given_up_and_have_their_own_limit() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     outbox.limits.max_reports = 10;
-    for _ in 0..MAX_WAITING_SERVICE_CALLS {
+    for _ in 0..MAX_WAITING_ASKED {
         keep(&mut outbox, call());
         keep(&mut outbox, readings());
     }
-    assert_eq!(outbox.backlog(), MAX_WAITING_SERVICE_CALLS);
+    assert_eq!(outbox.backlog(), MAX_WAITING_ASKED);
     let refused = outbox.keep(&Entry { reports: vec![new(call())], ..Entry::default() });
-    assert!(matches!(refused, Err(OutboxError::TooManyServiceCalls)));
+    assert!(matches!(refused, Err(OutboxError::TooManyAsked)));
 }
 
 #[test]
@@ -300,103 +340,4 @@ fn the_journal_forgets_the_oldest_commands_that_ended() {
     let count: i64 = outbox.db.query_row("SELECT count(*) FROM journal", [], |row| row.get(0)).unwrap();
     assert!(usize::try_from(count).unwrap() <= MAX_JOURNAL, "{count}");
     assert_eq!(outbox.unfinished().unwrap().len(), 1);
-}
-
-#[derive(Debug, Clone)]
-enum Act {
-    Keep(Vec<u8>),
-    Send(usize),
-    Acknowledge(u64),
-    Restart { clean: bool },
-}
-
-fn any_act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        4 => prop::collection::vec(0_u8..4, 1..4).prop_map(Act::Keep),
-        2 => (1_usize..9).prop_map(Act::Send),
-        2 => (0_u64..60).prop_map(Act::Acknowledge),
-        1 => any::<bool>().prop_map(|clean| Act::Restart { clean }),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_outbox_behaves_as_a_list_with_a_watermark(acts in prop::collection::vec(any_act(), 1..40)) {
-        let directory = tempdir().unwrap();
-        let mut outbox = open_in(directory.path());
-        let most = 12;
-        outbox.limits.max_reports = most;
-        let (mut next, mut watermark, mut ranks) = (1_u64, 0_u64, BTreeMap::new());
-        for act in acts {
-            match act {
-                Act::Keep(kinds) => {
-                    let bodies: Vec<_> = kinds.iter().map(|kind| match kind {
-                        0 => utilisation(),
-                        1 => readings(),
-                        2 => alert(),
-                        _ => call(),
-                    }).collect();
-                    for body in &bodies {
-                        ranks.insert(next, Rank::of(body));
-                        next += 1;
-                    }
-                    let reports = bodies.into_iter().map(new).collect();
-                    let last = outbox.keep(&Entry { reports, ..Entry::default() }).unwrap();
-                    prop_assert_eq!(last, Some(next - 1), "sequences rise by one");
-                    let before = ranks.clone();
-                    ranks.retain(|sequence, _| outbox.held.contains_key(sequence));
-                    let lost = before.iter().filter(|(sequence, _)| !ranks.contains_key(sequence));
-                    let dearest_lost = lost.map(|(_, rank)| *rank).max();
-                    if let Some(dearest) = dearest_lost {
-                        prop_assert!(dearest < Rank::ServiceCall);
-                        prop_assert!(ranks.values().all(|rank| *rank >= dearest), "something cheaper was kept");
-                    }
-                    let calls = ranks.values().filter(|rank| **rank == Rank::ServiceCall).count();
-                    prop_assert!(ranks.len() <= most.max(calls));
-                }
-                Act::Send(most) => {
-                    let batch = outbox.next_batch(most).unwrap();
-                    prop_assert_eq!(batch.is_none(), ranks.is_empty());
-                    if let Some(batch) = batch {
-                        let oldest = *ranks.keys().next().unwrap();
-                        prop_assert_eq!(batch.body.oldest_sequence, oldest);
-                        for (report, expected) in batch.body.reports.iter().zip(oldest..) {
-                            prop_assert_eq!(report.sequence, expected, "a batch has no holes");
-                        }
-                        prop_assert!(batch.body.reports.len() <= most);
-                    }
-                }
-                Act::Acknowledge(sequence) => {
-                    let meant = acknowledge(&mut outbox, sequence);
-                    if sequence >= next {
-                        prop_assert_eq!(meant, Acknowledgement::Ahead);
-                    } else {
-                        watermark = watermark.max(sequence);
-                        ranks.retain(|held, _| *held > watermark);
-                    }
-                    prop_assert_eq!(outbox.acknowledged(), watermark, "the watermark never goes back");
-                }
-                Act::Restart { clean } => {
-                    let epoch = outbox.epoch().clone();
-                    if clean {
-                        outbox.settle().unwrap();
-                    }
-                    drop(outbox);
-                    outbox = open_in(directory.path());
-                    outbox.limits.max_reports = most;
-                    prop_assert_eq!(outbox.epoch(), &epoch);
-                    prop_assert_eq!(outbox.next, next);
-                    prop_assert!(outbox.acknowledged() <= watermark);
-                    prop_assert!(!clean || outbox.acknowledged() == watermark);
-                    // What was acknowledged and not yet settled is sent once more: harmless.
-                    acknowledge(&mut outbox, watermark);
-                }
-            }
-            let held: Vec<_> = outbox.held.keys().copied().collect();
-            let model: Vec<_> = ranks.keys().copied().collect();
-            prop_assert_eq!(held, model);
-        }
-    }
 }

@@ -7,13 +7,16 @@ use platen_protocol::stamp::Stamp;
 use rusqlite::Transaction;
 
 use super::evict::{Held, Rank, give_up};
-use super::{Outbox, OutboxError, journal, to_db};
-use crate::judge::Alerts;
+use super::late::LateList;
+use super::{Outbox, OutboxError, journal, memory, to_db};
+use crate::asked::Asked;
+use crate::judge::{Alerts, Past};
+use crate::settings::Settings;
 
 /// The largest report that is kept, as JSON: a batch must have room for it.
 pub const MAX_REPORT_BYTES: usize = 64 * 1024;
-/// So many service calls may wait. They are never given up, so they need a limit of their own.
-pub const MAX_WAITING_SERVICE_CALLS: usize = 100;
+/// So many service calls and orders may wait. They are never given up, so they need a limit of their own.
+pub const MAX_WAITING_ASKED: usize = 100;
 /// Acknowledged reports leave the file with the next report, and at once beyond so many.
 const PURGE_AT: u64 = 500;
 
@@ -35,6 +38,10 @@ pub struct Entry<'a> {
     pub reports: Vec<NewReport>,
     /// What stands now, if that changed.
     pub alerts: Option<&'a Alerts>,
+    /// What the judge has learnt, when it is time to write it down.
+    pub past: Option<&'a Past>,
+    /// What the manager has set now, if that changed.
+    pub settings: Option<&'a Settings>,
     /// The command that ended; its outcome is told after the reports.
     pub finished: Option<Finished<'a>>,
 }
@@ -65,13 +72,17 @@ impl Outbox {
     /// Keeps what changed, in one transaction; returns the sequence of the last report, if there are
     /// any. What was acknowledged leaves the file on the way, and what is too much is given up.
     pub fn keep(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
-        self.refuse_too_many_calls(&entry.reports)?;
+        self.refuse_too_much_asked(&entry.reports)?;
         let mut held = self.held.clone();
+        let mut late = self.late.clone();
         let mut next = self.next;
         let change = self.db.transaction()?;
         for report in &entry.reports {
             let (bytes, rank) = insert(&change, next, report)?;
             held.insert(next, Held { rank, bytes });
+            if let Some(asked) = Asked::of(&report.taken, &report.body) {
+                late.insert(&change, next, asked)?;
+            }
             next += 1;
         }
         if let Some(Finished { outcome, taken, simulated }) = entry.finished {
@@ -86,28 +97,23 @@ impl Outbox {
             held.remove(sequence);
             change.execute("DELETE FROM report WHERE sequence = ?1", [to_db(*sequence)])?;
         }
-        if let Some(alerts) = entry.alerts {
-            change.execute(
-                "INSERT INTO alerts (only_one, state) VALUES (1, ?1)
-                 ON CONFLICT (only_one) DO UPDATE SET state = excluded.state",
-                [serde_json::to_string(alerts)?],
-            )?;
-        }
-        purge(&change, next, self.acknowledged, self.known_time)?;
+        memory::write(&change, entry)?;
+        purge(&change, next, self.acknowledged, self.known_time, &late)?;
         change.commit()?;
+        late.written();
         self.note_given_up(&gone);
-        self.held = held;
+        (self.held, self.late) = (held, late);
         let last = next - 1;
         let kept = (next > self.next).then_some(last);
         self.next = next;
         Ok(kept)
     }
 
-    fn refuse_too_many_calls(&self, reports: &[NewReport]) -> Result<(), OutboxError> {
-        let new = reports.iter().filter(|report| Rank::of(&report.body) == Rank::ServiceCall).count();
-        let waiting = self.held.values().filter(|held| held.rank == Rank::ServiceCall).count();
-        if new > 0 && waiting + new > MAX_WAITING_SERVICE_CALLS {
-            return Err(OutboxError::TooManyServiceCalls);
+    fn refuse_too_much_asked(&self, reports: &[NewReport]) -> Result<(), OutboxError> {
+        let new = reports.iter().filter(|report| Rank::of(&report.body).is_asked()).count();
+        let waiting = self.held.values().filter(|held| held.rank.is_asked()).count();
+        if new > 0 && waiting + new > MAX_WAITING_ASKED {
+            return Err(OutboxError::TooManyAsked);
         }
         Ok(())
     }
@@ -137,24 +143,35 @@ impl Outbox {
             let purge_now = sequence / PURGE_AT > self.acknowledged / PURGE_AT;
             self.acknowledged = sequence;
             self.held = self.held.split_off(&(sequence + 1));
+            self.late.acknowledge(sequence, manager_time);
             if purge_now {
-                self.settle()?;
+                self.settle(None)?;
             }
         }
         Ok(Acknowledgement::Taken)
     }
 
-    /// Brings the file up to date with what was acknowledged: at a clean stop.
-    pub fn settle(&mut self) -> Result<(), OutboxError> {
+    /// Brings the file up to date with what was acknowledged, and with what the judge has learnt: at a
+    /// clean stop.
+    pub fn settle(&mut self, past: Option<&Past>) -> Result<(), OutboxError> {
         let change = self.db.transaction()?;
-        purge(&change, self.next, self.acknowledged, self.known_time)?;
+        memory::write(&change, &Entry { past, ..Entry::default() })?;
+        purge(&change, self.next, self.acknowledged, self.known_time, &self.late)?;
         change.commit()?;
+        self.late.written();
         Ok(())
     }
 
     /// Drops one report that the manager will never take.
     pub fn discard(&mut self, sequence: u64) -> Result<(), OutboxError> {
-        self.db.execute("DELETE FROM report WHERE sequence = ?1", [to_db(sequence)])?;
+        let mut late = self.late.clone();
+        late.not_taken(sequence);
+        let change = self.db.transaction()?;
+        change.execute("DELETE FROM report WHERE sequence = ?1", [to_db(sequence)])?;
+        late.write(&change)?;
+        change.commit()?;
+        late.written();
+        self.late = late;
         self.held.remove(&sequence);
         self.given_up += 1;
         Ok(())
@@ -185,7 +202,9 @@ fn purge(
     next: u64,
     acknowledged: u64,
     known_time: Option<Timestamp>,
+    late: &LateList,
 ) -> Result<(), OutboxError> {
+    late.write(change)?;
     change.prepare_cached("DELETE FROM report WHERE sequence <= ?1")?.execute([to_db(acknowledged)])?;
     change
         .prepare_cached("UPDATE meta SET next_sequence = ?1, acknowledged = ?2, known_time = ?3")?

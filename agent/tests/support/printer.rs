@@ -33,6 +33,13 @@ name = "black"
 bus = "main"
 chip = "24c02"
 address = 0x50
+part-number = "TN-210K"
+
+[[supply]]
+name = "cyan"
+bus = "main"
+chip = "24c02"
+address = 0x51
 
 [[switch]]
 name = "cover"
@@ -44,6 +51,12 @@ active = "low"
 name = "service"
 meaning = "service-button"
 line = 1
+active = "low"
+
+[[switch]]
+name = "order"
+meaning = "order-button"
+line = 3
 active = "low"
 
 [service-lamp]
@@ -62,7 +75,8 @@ pub struct Device {
 pub struct Agent {
     /// Plays the printer.
     pub simulator: SimPrinter,
-    socket: std::path::PathBuf,
+    /// Where it answers.
+    pub socket: std::path::PathBuf,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), RunError>>,
 }
@@ -117,9 +131,11 @@ impl Device {
         let opened = platen_hal::open(&board).unwrap();
         let simulator = opened.simulator.clone().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(run(self.config.clone(), opened, async move {
+        let config = self.config.clone();
+        let stop_asked = async move {
             let _ = stopped.await;
-        }));
+        };
+        let task = tokio::spawn(async move { run(config, &board, opened, stop_asked).await });
         Agent { simulator, socket: self.config.control_socket.clone(), stop, task }
     }
 }
@@ -144,6 +160,11 @@ impl Agent {
 
     /// Asks on the control socket as soon as there is one; the first answer.
     pub async fn ask(&self, request: Request) -> Answer {
+        next(&mut self.converse(request).await).await.unwrap()
+    }
+
+    /// Asks on the control socket as soon as there is one; the answers are taken with [`next`].
+    pub async fn converse(&self, request: Request) -> BufReader<UnixStream> {
         let mut stream = loop {
             match UnixStream::connect(&self.socket).await {
                 Ok(stream) => break BufReader::new(stream),
@@ -151,7 +172,7 @@ impl Agent {
             }
         };
         codec::write(&mut stream, &Question { version: VERSION, request }).await.unwrap();
-        codec::read(&mut stream, MAX_ANSWER_BYTES).await.unwrap().unwrap()
+        stream
     }
 
     /// Waits until the status has something.
@@ -168,4 +189,9 @@ impl Agent {
         let limit = Duration::from_secs(60);
         tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
     }
+}
+
+/// The next answer; `None` when the agent has ended the conversation.
+pub async fn next(stream: &mut BufReader<UnixStream>) -> Option<Answer> {
+    codec::read(stream, MAX_ANSWER_BYTES).await.unwrap()
 }

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use jiff::SignedDuration;
 use platen_agent::control::DEFAULT_SOCKET;
-use platen_hal::sim::{Fault, SimCommand};
 
-use crate::client::ClientError;
+use crate::sim::Act;
 
-/// Shows and plays with the agent on this printer controller.
+/// The board file that `doctor` opens when no agent answers.
+const DEFAULT_BOARD: &str = "/etc/platen/board.toml";
+
+/// Shows how this printer stands, calls for service, orders supplies, and finds out what is wrong.
 #[derive(Parser)]
 #[command(
     name = "platen",
@@ -25,7 +28,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Task {
-    /// Show supplies, parts, switches, alerts, and how it stands with the manager.
+    /// Show supplies, parts, counters, switches, alerts, settings, what was asked for, and how it stands
+    /// with the manager.
     Status {
         /// Print JSON.
         #[arg(long)]
@@ -38,8 +42,37 @@ pub(crate) enum Task {
         /// What is the matter; at most 500 characters.
         message: Vec<String>,
     },
+    /// Order a supply from the service centre, such as `order black --quantity 2`.
+    Order {
+        /// Its name on the board, as `platen status` shows it.
+        supply: String,
+        /// How many: 1 to 99.
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        quantity: u16,
+        /// What the service centre should know; at most 500 characters.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
     /// Read everything now and report it.
     Report,
+    /// Compare the board file with what is wired: which chip or line does not answer, where, and what to
+    /// check. Exit code 1 if anything failed.
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The board file to open when no agent answers.
+        #[arg(long, default_value = DEFAULT_BOARD, value_name = "FILE")]
+        board: PathBuf,
+    },
+    /// Write down everything that the buses and lines say, for the maker or the simulator, until Ctrl-C.
+    Record {
+        /// The new file to write.
+        file: PathBuf,
+        /// End by itself after so long, such as 30s or 5min.
+        #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+        time: Option<std::time::Duration>,
+    },
     /// Play the printer, on a simulated board.
     Sim {
         #[command(subcommand)]
@@ -47,91 +80,19 @@ pub(crate) enum Task {
     },
 }
 
-#[derive(Subcommand)]
-pub(crate) enum Act {
-    /// Bring a supply to a percentage, such as `set black 4`.
-    Set {
-        /// Its name on the board.
-        supply: String,
-        /// 0 to 100.
-        percent: u8,
-    },
-    /// Print pages.
-    Print {
-        /// How many.
-        pages: u32,
-    },
-    /// Open a cover.
-    Open {
-        /// Its name on the board.
-        cover: String,
-    },
-    /// Close a cover.
-    Close {
-        /// Its name on the board.
-        cover: String,
-    },
-    /// Press a button and let it go.
-    Press {
-        /// Its name on the board, or `service`.
-        button: String,
-    },
-    /// Bring a sensor to a temperature, such as `heat ambient 41.5`.
-    Heat {
-        /// Its name on the board.
-        sensor: String,
-        /// In degrees Celsius.
-        #[arg(allow_negative_numbers = true)]
-        celsius: f64,
-    },
-    /// Break a chip, or mend it with `none`.
-    Fault {
-        /// The name on the board of the supply, part or sensor.
-        target: String,
-        /// none, absent, corrupt, torn, above-capacity or absurd-capacity.
-        fault: String,
-    },
-}
-
-impl Act {
-    pub(crate) fn into_command(self) -> Result<SimCommand, ClientError> {
-        Ok(match self {
-            Self::Set { supply, percent } => SimCommand::Set { supply, percent },
-            Self::Print { pages } => SimCommand::Print { pages },
-            Self::Open { cover } => SimCommand::Open { switch: cover },
-            Self::Close { cover } => SimCommand::Close { switch: cover },
-            Self::Press { button } => SimCommand::Press { button },
-            Self::Heat { sensor, celsius } => {
-                SimCommand::Heat { sensor, millidegrees_celsius: millidegrees(celsius)? }
-            }
-            Self::Fault { target, fault } => SimCommand::Fault { target, fault: find_fault(&fault)? },
-        })
-    }
-}
-
-/// No thermometer of a printer reads beyond.
-const COLDEST: f64 = -273.0;
-const HOTTEST: f64 = 1_000.0;
-
-fn millidegrees(celsius: f64) -> Result<i32, ClientError> {
-    if !(COLDEST..=HOTTEST).contains(&celsius) {
-        return Err(ClientError::Usage(format!("{celsius} °C is out of bounds: {COLDEST} to {HOTTEST}")));
-    }
-    #[allow(clippy::cast_possible_truncation, reason = "the bounds were checked just above")]
-    Ok((celsius * 1000.0).round() as i32)
-}
-
-fn find_fault(name: &str) -> Result<Fault, ClientError> {
-    Fault::ALL.iter().find(|(known, _)| *known == name).map(|(_, fault)| *fault).ok_or_else(|| {
-        let known: Vec<_> = Fault::ALL.iter().map(|(known, _)| *known).collect();
-        ClientError::Usage(format!("there is no fault {name:?}; there are: {}", known.join(", ")))
-    })
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let parsed: SignedDuration = text
+        .parse()
+        .map_err(|cause| format!("{cause}; write a number with its unit, such as 30s or 5min"))?;
+    let future = std::time::Duration::try_from(parsed);
+    future.map_err(|_negative| "a time that is past cannot be waited for".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use std::time::Duration;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -139,15 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn a_temperature_is_rounded_to_thousandths_and_kept_in_bounds() {
-        assert_eq!(millidegrees(41.5).unwrap(), 41_500);
-        assert_eq!(millidegrees(-0.25).unwrap(), -250);
-        assert!(millidegrees(f64::NAN).is_err());
-        assert!(millidegrees(5e9).is_err());
-    }
-
-    #[test]
-    fn an_unknown_fault_is_answered_with_the_known_ones() {
-        assert!(find_fault("melted").unwrap_err().to_string().contains("above-capacity"));
+    fn a_duration_needs_its_unit() {
+        assert_eq!(duration("5min"), Ok(Duration::from_secs(300)));
+        assert!(duration("5").unwrap_err().contains("5min"));
+        assert!(duration("-5s").is_err());
     }
 }

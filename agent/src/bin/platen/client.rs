@@ -9,6 +9,7 @@ use platen_agent::status::StatusReport;
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,12 @@ pub(crate) enum ClientError {
     Unexpected,
     #[error("the conversation with the agent failed: {0}")]
     Codec(#[from] CodecError),
+    #[error("{failed} of what was looked at failed")]
+    Found { failed: usize },
+    #[error(transparent)]
+    Board(#[from] platen_hal::config::ConfigError),
+    #[error("{}: {source}", file.display())]
+    File { file: PathBuf, source: io::Error },
     #[error("{0}")]
     Json(#[from] serde_json::Error),
     #[error("the output failed: {0}")]
@@ -52,8 +59,13 @@ impl ClientError {
 
 /// A question that was asked, and whose answers come.
 pub(crate) struct Client {
-    stream: BufReader<UnixStream>,
+    answers: Answers,
+    /// Closed when this is dropped, which ends the conversation.
+    questions: OwnedWriteHalf,
 }
+
+/// The answers alone.
+pub(crate) struct Answers(BufReader<OwnedReadHalf>);
 
 impl Client {
     pub(crate) async fn ask(socket: &Path, request: Request) -> Result<Self, ClientError> {
@@ -62,26 +74,34 @@ impl Client {
             io::ErrorKind::PermissionDenied => ClientError::NoPermission(socket.into()),
             _ => ClientError::Connect { socket: socket.into(), source },
         })?;
-        let mut stream = BufReader::new(stream);
-        codec::write(&mut stream, &Question { version: VERSION, request }).await?;
-        Ok(Self { stream })
-    }
-
-    pub(crate) async fn next(&mut self) -> Result<Option<Answer>, ClientError> {
-        match codec::read(&mut self.stream, MAX_ANSWER_BYTES).await? {
-            Some(Answer::Refused { reason }) => Err(ClientError::Refused(reason)),
-            answer => Ok(answer),
-        }
+        let (answers, mut questions) = stream.into_split();
+        codec::write(&mut questions, &Question { version: VERSION, request }).await?;
+        Ok(Self { answers: Answers(BufReader::new(answers)), questions })
     }
 
     pub(crate) async fn answer(&mut self) -> Result<Answer, ClientError> {
-        self.next().await?.ok_or(ClientError::Ended)
+        self.answers.answer().await
     }
 
     pub(crate) async fn status(&mut self) -> Result<StatusReport, ClientError> {
         match self.answer().await? {
             Answer::Status(status) => Ok(*status),
             _ => Err(ClientError::Unexpected),
+        }
+    }
+
+    pub(crate) fn split(self) -> (Answers, OwnedWriteHalf) {
+        (self.answers, self.questions)
+    }
+}
+
+impl Answers {
+    /// The next answer. Not to be given up halfway: a part of it would be lost.
+    pub(crate) async fn answer(&mut self) -> Result<Answer, ClientError> {
+        match codec::read(&mut self.0, MAX_ANSWER_BYTES).await? {
+            Some(Answer::Refused { reason }) => Err(ClientError::Refused(reason)),
+            Some(answer) => Ok(answer),
+            None => Err(ClientError::Ended),
         }
     }
 }

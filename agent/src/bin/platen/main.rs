@@ -5,6 +5,9 @@
 
 mod args;
 mod client;
+mod doctor;
+mod record;
+mod sim;
 mod watch;
 
 use std::io::Write as _;
@@ -19,7 +22,7 @@ use platen_protocol::limits::MAX_MESSAGE_CHARS;
 use args::{Arguments, Task};
 use client::{Client, ClientError};
 
-/// How long `call-service` and `report` wait for the manager's word.
+/// How long `call-service`, `order` and `report` wait for the manager's word.
 const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -66,6 +69,12 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
             let client = Client::ask(socket, Request::CallService { message }).await?;
             kept(client, "The service call", "The service centre has the call.").await
         }
+        Task::Order { supply, quantity, note } => {
+            let client = Client::ask(socket, Request::Order { supply, quantity, note }).await?;
+            kept(client, "The order", "The service centre has the order.").await
+        }
+        Task::Doctor { json, board } => doctor::doctor(socket, &board, json).await,
+        Task::Record { file, time } => record::record(socket, &file, time).await,
         Task::Report => {
             let client = Client::ask(socket, Request::Report).await?;
             kept(client, "The report", "The service centre has the report.").await
@@ -83,15 +92,13 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
 /// The answers to something that goes to the manager: kept first, then with some luck acknowledged.
 async fn kept(mut client: Client, what: &str, arrived: &str) -> Result<(), ClientError> {
     match client.answer().await? {
-        Answer::Kept => {}
+        Answer::Kept => print(&format!("{what} is kept and will be sent.\n"))?,
         _ => return Err(ClientError::Unexpected),
     }
     match tokio::time::timeout(ACKNOWLEDGE_LIMIT, client.answer()).await {
         Ok(Ok(Answer::Acknowledged)) => print(&format!("{arrived}\n")),
         // The end of the conversation, or its limit: what is kept is kept.
-        _ => print(&format!(
-            "{what} is kept and will be sent; the service centre has not confirmed it yet (see `platen status`).\n"
-        )),
+        _ => print("The service centre has not confirmed it yet (see `platen status`).\n"),
     }
 }
 

@@ -22,17 +22,20 @@ pub(crate) async fn watch(client: Client) -> Result<(), ClientError> {
 
 async fn page(mut client: Client) -> Result<(), ClientError> {
     let mut status = client.status().await?;
-    let mut aged = 0;
     print(CLEAR)?;
     loop {
-        print(&format!("{REDRAW}{}\nCtrl-C ends this.\n", show::status(&grown(&status, aged))))?;
-        tokio::select! {
-            next = client.status() => {
-                status = next?;
-                aged = 0;
+        let mut aged = 0;
+        // One future for all the ticks: given up halfway it would lose a part of the answer.
+        let next = client.status();
+        tokio::pin!(next);
+        let next = loop {
+            print(&format!("{REDRAW}{}\nCtrl-C ends this.\n", show::status(&grown(&status, aged))))?;
+            tokio::select! {
+                next = &mut next => break next?,
+                () = tokio::time::sleep(TICK) => aged += TICK.as_secs(),
             }
-            () = tokio::time::sleep(TICK) => aged += TICK.as_secs(),
-        }
+        };
+        status = next;
     }
 }
 
@@ -65,7 +68,8 @@ fn changes(before: Option<&StatusReport>, now: &StatusReport) -> Vec<String> {
     }
     let was = |id| before.is_some_and(|before| before.alerts.iter().any(|alert| alert.id == id));
     for alert in now.alerts.iter().filter(|alert| !was(alert.id.clone())) {
-        lines.push(format!("alert: {} ({})", alert.description, alert.code));
+        let mark = if alert.forecast { "may happen: " } else { "" };
+        lines.push(format!("alert: {mark}{} ({})", alert.description, alert.code));
     }
     for alert in before.iter().flat_map(|before| &before.alerts) {
         if !now.alerts.iter().any(|standing| standing.id == alert.id) {

@@ -1,10 +1,14 @@
-//! When is the utilisation state due?
+//! The utilisation state: when it is due, and what the printer did since the last one ([`activity`]).
+
+pub mod activity;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::units;
+
+pub use activity::ActivityMeter;
 
 /// `[utilisation]` of agent.toml.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,0 +1,187 @@
+//! Answers questions.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use platen_hal::sim::{SimCommand, SimPrinter};
+use platen_protocol::device_to_manager::{ReadingsCause, ReportBody};
+use platen_protocol::readings::Readings;
+use tokio::io::BufReader;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Semaphore;
+
+use super::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
+use super::message::{Answer, Question, Request};
+use crate::compose;
+use crate::keep::{Keep, Learnt};
+use crate::order;
+use crate::stop::Stop;
+
+/// A request must arrive, and an answer be taken, within this.
+pub(super) const CLIENT_LIMIT: Duration = Duration::from_secs(10);
+/// How long the asker of a service call is kept for the manager's word.
+const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(30);
+/// A watcher hears of changes at most so often.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// A board that was not read or compared by then has failed.
+const BOARD_LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) type Input = BufReader<OwnedReadHalf>;
+
+/// What the clients' tasks share.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) keep: Arc<Keep>,
+    simulator: Option<SimPrinter>,
+    /// One recording at a time.
+    pub(super) recorder: Arc<Semaphore>,
+    pub(super) stop: Stop,
+}
+
+pub(super) async fn tell(output: &mut OwnedWriteHalf, answer: &Answer) -> Result<(), CodecError> {
+    let slow = || CodecError::Io(io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(CLIENT_LIMIT, write(output, answer)).await.unwrap_or_else(|_| Err(slow()))
+}
+
+pub(super) async fn refuse(output: &mut OwnedWriteHalf, reason: String) -> Result<(), CodecError> {
+    tell(output, &Answer::Refused { reason }).await
+}
+
+impl Desk {
+    pub(super) fn new(keep: Arc<Keep>, simulator: Option<SimPrinter>, stop: Stop) -> Self {
+        Self { keep, simulator, recorder: Arc::new(Semaphore::new(1)), stop }
+    }
+
+    pub(super) async fn answer(
+        mut self,
+        request: Request,
+        input: &mut Input,
+        output: &mut OwnedWriteHalf,
+    ) -> Result<(), CodecError> {
+        match request {
+            Request::Status => tell(output, &self.status()).await,
+            Request::Watch => self.watch(input, output).await,
+            Request::CallService { message } => {
+                let body = compose::service_call(message).map_err(|cause| cause.to_string());
+                self.keep_and_tell(body, output).await
+            }
+            Request::Order { supply, quantity, note } => {
+                let body = self.order(&supply, quantity, note).await;
+                self.keep_and_tell(body, output).await
+            }
+            Request::Report => {
+                let body = self.report().await;
+                self.keep_and_tell(body, output).await
+            }
+            Request::Doctor => {
+                let answer = self.diagnose().await;
+                tell(output, &answer).await
+            }
+            Request::Record => self.record(input, output).await,
+            Request::Sim { command } => {
+                let answer = self.simulate(command).await;
+                tell(output, &answer).await
+            }
+        }
+    }
+
+    fn status(&self) -> Answer {
+        let clock = &self.keep.clock;
+        Answer::Status(Box::new(self.keep.status.borrow().report(clock.monotonic(), clock.wall())))
+    }
+
+    async fn watch(&mut self, input: &mut Input, output: &mut OwnedWriteHalf) -> Result<(), CodecError> {
+        let mut changes = self.keep.status.subscribe();
+        loop {
+            changes.borrow_and_update();
+            tell(output, &self.status()).await?;
+            tokio::select! {
+                more = changes.changed() => if more.is_err() { return Ok(()) },
+                // The asker says nothing more: what comes is its end.
+                gone = read::<Question>(input, MAX_REQUEST_BYTES) => return gone.map(|_| ()),
+                () = self.stop.asked() => return Ok(()),
+            }
+            tokio::time::sleep(WATCH_INTERVAL).await;
+        }
+    }
+
+    async fn order(&self, supply: &str, quantity: u16, note: Option<String>) -> Result<ReportBody, String> {
+        let readings = self.readings().await?;
+        order::by_command(&readings, supply, quantity, note).map_err(|cause| cause.to_string())
+    }
+
+    async fn report(&self) -> Result<ReportBody, String> {
+        match tokio::time::timeout(BOARD_LIMIT, self.keep.board.sample()).await {
+            Ok(Ok(sample)) => Ok(compose::readings(ReadingsCause::Person, &sample.readings)),
+            Ok(Err(cause)) => Err(cause.to_string()),
+            Err(_) => Err(too_slow()),
+        }
+    }
+
+    /// What was read last, as it was judged; just after the start there is none for a moment.
+    async fn readings(&self) -> Result<Readings, String> {
+        let mut changes = self.keep.status.subscribe();
+        let read = changes.wait_for(|status| status.readings.is_some());
+        match tokio::time::timeout(CLIENT_LIMIT, read).await {
+            Ok(Ok(status)) => Ok(status.readings.clone().unwrap_or_default()),
+            _ => Err("the board has not been read yet: try again in a moment".to_owned()),
+        }
+    }
+
+    async fn keep_and_tell(
+        &mut self,
+        body: Result<ReportBody, String>,
+        output: &mut OwnedWriteHalf,
+    ) -> Result<(), CodecError> {
+        let body = match body {
+            Ok(body) => body,
+            Err(reason) => return refuse(output, reason).await,
+        };
+        let (epoch, _) = self.keep.mark();
+        let sequence = match self.keep.keep(&self.keep.clock.stamp(), vec![body], Learnt::default()) {
+            Ok(sequence) => sequence.unwrap_or_default(),
+            Err(cause) => return refuse(output, cause.to_string()).await,
+        };
+        tell(output, &Answer::Kept).await?;
+        let mut changes = self.keep.status.subscribe();
+        let delivered = changes.wait_for(|status| status.acknowledged >= (epoch, sequence));
+        tokio::select! {
+            delivered = tokio::time::timeout(ACKNOWLEDGE_LIMIT, delivered) => match delivered {
+                // In a later epoch the sequence is another: say nothing that may be wrong.
+                Ok(Ok(status)) if status.acknowledged.0 == epoch => {}
+                _ => return Ok(()),
+            },
+            () = self.stop.asked() => return Ok(()),
+        }
+        tell(output, &Answer::Acknowledged).await
+    }
+
+    async fn diagnose(&self) -> Answer {
+        let refused = |reason| Answer::Refused { reason };
+        match tokio::time::timeout(BOARD_LIMIT, self.keep.board.diagnose()).await {
+            Ok(Ok(findings)) => Answer::Findings { simulated: self.keep.status.borrow().simulated, findings },
+            Ok(Err(cause)) => refused(cause.to_string()),
+            Err(_) => refused(too_slow()),
+        }
+    }
+
+    async fn simulate(&self, command: SimCommand) -> Answer {
+        let Some(simulator) = self.simulator.clone() else {
+            let reason = "this is a real board: `platen sim` plays only simulated printers".to_owned();
+            return Answer::Refused { reason };
+        };
+        // It blocks for as long as a finger presses a button.
+        let done = tokio::task::spawn_blocking(move || simulator.apply(&command)).await;
+        match done {
+            // The agent is not told: it finds out by an edge or at its next sample, as with any printer.
+            Ok(Ok(what)) => Answer::Done { what },
+            Ok(Err(cause)) => Answer::Refused { reason: cause.to_string() },
+            Err(cause) => Answer::Refused { reason: format!("the simulator failed: {cause}") },
+        }
+    }
+}
+
+fn too_slow() -> String {
+    format!("the board did not answer within {} s", BOARD_LIMIT.as_secs())
+}

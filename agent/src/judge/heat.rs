@@ -1,0 +1,175 @@
+//! Temperatures: too hot, too cold, and sensors that cannot be believed.
+
+use std::time::Duration;
+
+use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
+use platen_protocol::readings::{SwitchMeaning, SwitchReading, TemperatureReading, TemperatureRole};
+use platen_protocol::unknown::UnknownCause;
+use serde::{Deserialize, Serialize};
+
+use super::alert::{Aspect, Subject, Wording};
+use super::finding::{Finding, Scene, Switches, Verdict};
+use super::memory::{Access, access, bus_failing, sensor_cause, told_of_another};
+
+/// An alert about a temperature ends so far within the limit, in thousandths of a degree Celsius.
+const TEMPERATURE_HYSTERESIS: i32 = 3_000;
+/// A fuser that has been wanted hot for so long is hot, or something is wrong.
+pub(super) const WARM_UP: Duration = Duration::from_secs(3 * 60);
+/// Pages that follow each other within this belong to one stretch of printing, as far as heat goes.
+const LULL: Duration = Duration::from_secs(60);
+
+/// Which limit a temperature is beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heat {
+    /// Too cold.
+    Under,
+    /// Too hot.
+    Over,
+}
+
+/// Since when the fuser is wanted hot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Warmth {
+    awake_since: Option<Duration>,
+    printing_since: Option<Duration>,
+    last_page: Option<Duration>,
+}
+
+impl Warmth {
+    /// Takes in one sample; `printed` says that pages came since the one before.
+    pub(super) fn observe(
+        &mut self,
+        switches: &[SwitchReading],
+        states: &Switches,
+        printed: bool,
+        at: Duration,
+    ) {
+        use SwitchMeaning::{Cover, Interlock, Jam, Sleep};
+        // An open cover or a jam cuts the heater, and warming up begins again.
+        if [Cover, Interlock, Jam].into_iter().any(|meaning| states.any(switches, meaning)) {
+            *self = Self::default();
+            return;
+        }
+        let has_sleep = switches.iter().any(|switch| switch.meaning == Sleep);
+        if !has_sleep || states.any(switches, Sleep) {
+            self.awake_since = None;
+        } else {
+            self.awake_since.get_or_insert(at);
+        }
+        if printed {
+            self.last_page = Some(at);
+            self.printing_since.get_or_insert(at);
+        } else if self.last_page.is_none_or(|last| at.saturating_sub(last) > LULL) {
+            self.printing_since = None;
+        }
+    }
+
+    /// Whether it has been wanted hot for long enough.
+    pub(super) fn hot(self, at: Duration) -> bool {
+        [self.awake_since, self.printing_since].into_iter().flatten().any(|s| at.saturating_sub(s) >= WARM_UP)
+    }
+}
+
+/// The findings about temperatures and their sensors.
+pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
+    let failing = bus_failing(scene.readings);
+    let needed = scene.config.debounce_samples;
+    let mut findings = Vec::new();
+    for sensor in &scene.readings.temperatures {
+        let subject = of_sensor(sensor);
+        let kind = Aspect::Sensor(Access::Readable);
+        let verdict = match sensor_cause(sensor) {
+            Some(cause) if told_of_another(scene.readings, &sensor.name, cause) => Verdict::Unknown,
+            cause => of_access(sensor, cause, failing),
+        };
+        findings.push(Finding { subject, kind, verdict, needed });
+        let before = match scene.alerts.of(&sensor.name, Aspect::Heat(Heat::Over)) {
+            Some(Aspect::Heat(heat)) => Some(heat),
+            _ => None,
+        };
+        let verdict = of_heat(sensor, before, scene.hot);
+        findings.push(Finding { subject, kind: Aspect::Heat(Heat::Over), verdict, needed });
+    }
+    findings
+}
+
+/// A sensor, as the subject of an alert.
+pub(super) fn of_sensor(sensor: &TemperatureReading) -> Subject<'_> {
+    Subject { name: &sensor.name, ..Subject::default() }
+}
+
+pub(super) fn is_fuser(sensor: &TemperatureReading) -> bool {
+    sensor.role == Some(TemperatureRole::Fuser)
+}
+
+/// The fuser is part of the marker; what is elsewhere belongs to the printer in general.
+pub(super) fn group(sensor: &TemperatureReading) -> AlertGroup {
+    if is_fuser(sensor) { AlertGroup::Marker } else { AlertGroup::GeneralPrinter }
+}
+
+fn of_access(sensor: &TemperatureReading, cause: Option<&UnknownCause>, bus_failing: bool) -> Verdict {
+    let Some(cause) = cause else {
+        return Verdict::fine("can be read again");
+    };
+    let (name, fuser) = (&sensor.name, is_fuser(sensor));
+    // Without its thermistor no fuser is heated.
+    let severity = if fuser { Severity::Critical } else { Severity::Warning };
+    let (severity, code, text) = match access(Some(cause), bus_failing) {
+        None => return Verdict::Unknown,
+        Some(Access::Readable) => return Verdict::fine("is not measured any more"),
+        Some(Access::Missing) => {
+            (Severity::Warning, AlertCode::SubunitMissing, format!("the sensor {name} is lost: {cause}"))
+        }
+        Some(Access::Failing) if fuser => (
+            severity,
+            AlertCode::MarkerFuserThermistorFailure,
+            format!("the sensor {name} has failed: {cause}"),
+        ),
+        Some(Access::Failing) => {
+            (severity, AlertCode::SubunitThermistorFailure, format!("the sensor {name} has failed: {cause}"))
+        }
+    };
+    let access = if code == AlertCode::SubunitMissing { Access::Missing } else { Access::Failing };
+    let rank = (severity, Training::FieldService);
+    Verdict::holds(Aspect::Sensor(access), Wording::occurred(rank, group(sensor), code, text))
+}
+
+fn of_heat(sensor: &TemperatureReading, before: Option<Heat>, hot: bool) -> Verdict {
+    let Some(value) = sensor.millidegrees_celsius.known().copied() else { return Verdict::Unknown };
+    let margin = |side| if before == Some(side) { TEMPERATURE_HYSTERESIS } else { 0 };
+    let over = sensor.over.filter(|over| value > over.saturating_sub(margin(Heat::Over)));
+    // A fuser that nobody wants hot is cool, and nothing is wrong.
+    let judged = hot || !is_fuser(sensor);
+    let under = sensor.under.filter(|under| judged && value < under.saturating_add(margin(Heat::Under)));
+    match (over, under) {
+        (Some(limit), _) => heat_holds(sensor, Heat::Over, value, limit),
+        (None, Some(limit)) => heat_holds(sensor, Heat::Under, value, limit),
+        (None, None) if before == Some(Heat::Under) && !judged => Verdict::fine("need not be hot now"),
+        (None, None) => Verdict::Fine(format!("is at {} °C", celsius(value)).into()),
+    }
+}
+
+/// Too hot stops a fuser; other things go on, and a technician is to look.
+fn heat_holds(sensor: &TemperatureReading, heat: Heat, value: i32, limit: i32) -> Verdict {
+    let fuser = is_fuser(sensor);
+    let severity = if fuser { Severity::Critical } else { Severity::Warning };
+    let code = match (heat, fuser) {
+        (Heat::Over, true) => AlertCode::MarkerFuserOverTemperature,
+        (Heat::Under, true) => AlertCode::MarkerFuserUnderTemperature,
+        (Heat::Over, false) => AlertCode::SubunitOverTemperature,
+        (Heat::Under, false) => AlertCode::SubunitUnderTemperature,
+    };
+    let side = if heat == Heat::Over { "above" } else { "below" };
+    let (name, value, limit) = (&sensor.name, celsius(value), celsius(limit));
+    let text = format!("{name} is at {value} °C, {side} its limit of {limit} °C");
+    let rank = (severity, Training::FieldService);
+    Verdict::holds(Aspect::Heat(heat), Wording::occurred(rank, group(sensor), code, text))
+}
+
+/// Degrees with one place, for people.
+pub(super) fn celsius(millidegrees: i32) -> String {
+    let tenths = (i64::from(millidegrees) + if millidegrees < 0 { -50 } else { 50 }) / 100;
+    let sign = if tenths < 0 { "-" } else { "" };
+    format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
+}

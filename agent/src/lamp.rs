@@ -1,0 +1,48 @@
+//! Lamp and buzzer, as the runtime uses them: the board's thread gives the signals.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::sample::{BoardHandle, Signal};
+
+/// Tells the person at the device how it stands with what was asked for.
+#[derive(Debug)]
+pub struct Lamp {
+    board: BoardHandle,
+    /// What the thread was last told, so that it is not told again and again.
+    waiting: Mutex<bool>,
+}
+
+impl Lamp {
+    /// A lamp that is dark.
+    pub fn new(board: BoardHandle) -> Self {
+        Self { board, waiting: Mutex::new(false) }
+    }
+
+    /// Something waits for the manager, or nothing does any more.
+    pub fn waiting(&self, waiting: bool) {
+        let mut told = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told == waiting {
+            return;
+        }
+        match self.board.signal(Signal::Waiting(waiting)) {
+            Ok(()) => *told = waiting,
+            Err(cause) => tracing::warn!("the service lamp was not switched: {cause}"),
+        }
+    }
+
+    /// A press of a button was taken.
+    pub fn taken(&self) {
+        self.signal(Signal::Taken);
+    }
+
+    /// The manager has something that was asked for.
+    pub fn acknowledged(&self) {
+        self.signal(Signal::Acknowledged);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Err(cause) = self.board.signal(signal) {
+            tracing::warn!("lamp and buzzer did not tell: {cause}");
+        }
+    }
+}

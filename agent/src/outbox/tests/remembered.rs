@@ -1,0 +1,128 @@
+//! What is remembered beside the reports, and files of an older format.
+
+use super::*;
+use crate::asked::{Asked, Fate, Wish};
+use crate::judge::Past;
+use crate::settings::{Chosen, Origin, Settings};
+
+fn fates(outbox: &Outbox) -> Vec<Fate> {
+    outbox.asked().map(|asked| asked.fate.clone()).collect()
+}
+
+#[test]
+fn what_was_asked_for_is_remembered_with_its_fate_after_the_report_has_left() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    keep(&mut outbox, order("order-1"));
+    keep(&mut outbox, call());
+    assert_eq!(fates(&outbox), [Fate::Waiting, Fate::Waiting]);
+    acknowledge(&mut outbox, 1);
+    let known = [Fate::Acknowledged { at: time() }, Fate::Waiting];
+    assert_eq!(fates(&outbox), known);
+    outbox.settle(None).unwrap();
+    drop(outbox);
+    let outbox = open_in(directory.path());
+    assert_eq!(fates(&outbox), known);
+    let what: Vec<_> = outbox.asked().map(|asked: &Asked| asked.what.clone()).collect();
+    assert!(
+        matches!(&what[0], Wish::Order { id, supply, .. } if id.as_str() == "order-1" && supply == "black")
+    );
+    assert_eq!(what[1], Wish::ServiceCall { message: None });
+}
+
+#[test]
+fn an_order_that_the_manager_will_never_take_is_told_as_such_and_not_as_delivered() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    keep(&mut outbox, order("order-1"));
+    keep(&mut outbox, call());
+    outbox.discard(1).unwrap();
+    drop(outbox);
+    let mut outbox = open_in(directory.path());
+    acknowledge(&mut outbox, 2);
+    assert_eq!(fates(&outbox), [Fate::NotTaken, Fate::Acknowledged { at: time() }]);
+}
+
+#[test]
+fn what_was_asked_for_keeps_its_fate_in_a_new_epoch() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    for body in [order("order-1"), alert(), order("order-2")] {
+        keep(&mut outbox, body);
+    }
+    acknowledge(&mut outbox, 1);
+    outbox.begin_epoch().unwrap();
+    drop(outbox);
+    let mut outbox = open_in(directory.path());
+    assert_eq!(fates(&outbox), [Fate::Acknowledged { at: time() }, Fate::Waiting]);
+    acknowledge(&mut outbox, 1);
+    assert_eq!(fates(&outbox)[1], Fate::Waiting, "the first of the new epoch is the alert");
+    acknowledge(&mut outbox, 2);
+    assert_eq!(fates(&outbox)[1], Fate::Acknowledged { at: time() });
+}
+
+#[test]
+fn only_so_much_of_what_was_asked_for_is_remembered() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    for _ in 0..MAX_ASKED + 3 {
+        keep(&mut outbox, call());
+    }
+    assert_eq!(outbox.asked().count(), MAX_ASKED);
+    drop(outbox);
+    assert_eq!(open_in(directory.path()).asked().count(), MAX_ASKED);
+}
+
+#[test]
+fn what_the_manager_set_is_there_after_a_restart_and_gone_after_a_reset() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let origin = Origin { operator: Some("anna".into()), command: "c-1".parse().unwrap(), at: time() };
+    let chosen = |value| Chosen { value, origin: origin.clone() };
+    let pairs = [("sample.interval-seconds", 5), ("supply.black.set-days", 9)];
+    let settings = Settings::from_stored(pairs.map(|(name, value)| (name.parse().unwrap(), chosen(value))));
+    outbox.keep(&Entry { settings: Some(&settings), ..Entry::default() }).unwrap();
+    drop(outbox);
+    let (mut outbox, remembered) = open(directory.path(), OutboxConfig::default()).unwrap();
+    assert_eq!(remembered.settings, settings);
+    outbox.keep(&Entry { settings: Some(&Settings::default()), ..Entry::default() }).unwrap();
+    drop(outbox);
+    let (_, remembered) = open(directory.path(), OutboxConfig::default()).unwrap();
+    assert_eq!(remembered.settings, Settings::default());
+}
+
+#[test]
+fn what_was_learnt_and_cannot_be_read_is_set_aside_and_nothing_else_is_lost() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    outbox.keep(&Entry { past: Some(&Past::default()), ..Entry::default() }).unwrap();
+    keep(&mut outbox, call());
+    let rows = outbox.db.execute("UPDATE past SET state = '{\"half'", []).unwrap();
+    assert_eq!(rows, 1);
+    drop(outbox);
+    let (outbox, remembered) = open(directory.path(), OutboxConfig::default()).unwrap();
+    assert_eq!(remembered.past, Past::default());
+    assert_eq!(outbox.backlog(), 1);
+    let aside: String = outbox
+        .db
+        .query_row("SELECT state FROM past WHERE name = 'unreadable'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(aside, "{\"half");
+}
+
+#[test]
+fn a_file_of_the_first_format_is_brought_to_the_present_one_with_what_waits_in_it() {
+    let directory = tempdir().unwrap();
+    let old = Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    old.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    old.execute_batch(
+        "INSERT INTO meta VALUES (1, 'e', 8, 6, NULL);
+         INSERT INTO report VALUES (7, 3, '{\"sequence\":7}');",
+    )
+    .unwrap();
+    drop(old);
+    let mut outbox = open_in(directory.path());
+    assert_eq!((outbox.epoch().as_str(), outbox.backlog(), outbox.waiting(Rank::ServiceCall)), ("e", 1, 1));
+    assert_eq!(keep(&mut outbox, order("order-1")), Some(8));
+}

@@ -1,0 +1,269 @@
+//! The thread itself.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::EventFd;
+use platen_hal::{Board, Output};
+use tokio::sync::{mpsc, oneshot};
+
+use super::handle::{BoardHandle, Request, handle};
+use super::repeats::Repeats;
+use super::signal::{Outputs, Signals};
+use super::{Rhythm, Sample, Seen};
+use crate::clock::Clock;
+
+/// What the thread saw and the runtime has not yet taken.
+const MAX_SEEN: usize = 64;
+/// After the edges could not be read they are left alone for so long.
+const EDGE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Starts the thread. The first sample comes at once.
+pub fn start(
+    board: Box<dyn Board>,
+    rhythm: Rhythm,
+    clock: Arc<Clock>,
+) -> std::io::Result<(BoardHandle, mpsc::Receiver<Seen>, JoinHandle<()>)> {
+    let (handle, asked, bell) = handle()?;
+    let (seen, watched) = mpsc::channel(MAX_SEEN);
+    let keeper = Keeper {
+        board,
+        clock,
+        asked,
+        bell,
+        seen,
+        repeats: Repeats::new(rhythm.repeats),
+        next_sample: Instant::now(),
+        edges_paused_until: None,
+        signals: Signals::default(),
+        shown: Shown::default(),
+        rhythm,
+    };
+    let thread = std::thread::Builder::new().name("board".into()).spawn(move || keeper.run())?;
+    Ok((handle, watched, thread))
+}
+
+struct Keeper {
+    board: Box<dyn Board>,
+    rhythm: Rhythm,
+    clock: Arc<Clock>,
+    asked: Receiver<Request>,
+    bell: Arc<EventFd>,
+    seen: mpsc::Sender<Seen>,
+    repeats: Repeats,
+    next_sample: Instant,
+    edges_paused_until: Option<Instant>,
+    signals: Signals,
+    shown: Shown,
+}
+
+/// What the outputs were last brought to.
+#[derive(Default)]
+struct Shown {
+    lamp: bool,
+    buzzer: bool,
+    /// Whether the last try failed, which is told once.
+    troubled: bool,
+}
+
+/// The other side is gone, or wants the thread to end.
+struct End;
+
+impl Keeper {
+    fn run(mut self) {
+        while let Ok(()) = self.turn() {}
+    }
+
+    fn turn(&mut self) -> Result<(), End> {
+        self.edges()?;
+        self.requests()?;
+        if Instant::now() >= self.next_sample {
+            self.sample(None)?;
+            self.edges()?;
+        }
+        let outputs = self.signals.outputs(Instant::now());
+        self.switch(outputs);
+        self.sleep(outputs.until);
+        Ok(())
+    }
+
+    fn switch(&mut self, wanted: Outputs) {
+        let lamp = (wanted.lamp, &mut self.shown.lamp, Output::ServiceLamp);
+        let buzzer = (wanted.buzzer, &mut self.shown.buzzer, Output::Buzzer);
+        for (on, shown, output) in [lamp, buzzer] {
+            if *shown == on {
+                continue;
+            }
+            match self.board.set_output(output, on) {
+                Ok(()) => {
+                    *shown = on;
+                    self.shown.troubled = false;
+                }
+                Err(cause) => {
+                    if !self.shown.troubled {
+                        tracing::warn!("lamp or buzzer cannot be switched: {cause}");
+                    }
+                    self.shown.troubled = true;
+                }
+            }
+        }
+    }
+
+    fn sleep(&mut self, signal: Option<Instant>) {
+        let due = signal.map_or(self.next_sample, |signal| signal.min(self.next_sample));
+        let left = due.saturating_duration_since(Instant::now());
+        // One more, for poll cuts to whole milliseconds and would wake just before the time.
+        let left = left.as_millis().saturating_add(1);
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let paused = self.edges_paused_until.is_some_and(|until| Instant::now() < until);
+        let mut fds = vec![PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+        if !paused {
+            fds.extend(self.board.edge_fds().into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        }
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(cause) => {
+                tracing::error!("waiting for the board failed: {cause}");
+                std::thread::sleep(EDGE_PAUSE);
+            }
+        }
+        let _ = self.bell.read();
+    }
+
+    fn edges(&mut self) -> Result<(), End> {
+        if self.edges_paused_until.is_some_and(|until| Instant::now() < until) {
+            return Ok(());
+        }
+        match self.board.take_edges() {
+            Ok(edges) if edges.is_empty() => Ok(()),
+            Ok(edges) => {
+                self.edges_paused_until = None;
+                self.repeats.disturb();
+                self.seen.blocking_send(Seen::Edges(edges)).or(Err(End))?;
+                self.bring_forward(self.rhythm.switch_debounce);
+                Ok(())
+            }
+            Err(cause) => {
+                if self.edges_paused_until.is_none() {
+                    tracing::error!("edges cannot be read ({cause}): switches are only seen at each sample");
+                }
+                self.edges_paused_until = Some(Instant::now() + EDGE_PAUSE);
+                Ok(())
+            }
+        }
+    }
+
+    fn requests(&mut self) -> Result<(), End> {
+        loop {
+            match self.asked.try_recv() {
+                Ok(Request::Sample(asker)) => self.sample(Some(asker))?,
+                Ok(Request::SampleWithin(time)) => {
+                    self.repeats.disturb();
+                    self.bring_forward(time);
+                }
+                Ok(Request::Signal(signal)) => self.signals.give(signal, Instant::now()),
+                Ok(Request::Rhythm(rhythm)) => {
+                    self.rhythm = rhythm;
+                    self.repeats.set_enough(rhythm.repeats);
+                    self.bring_forward(rhythm.interval);
+                }
+                // Whoever asked for it may have gone; then nobody wants to know.
+                Ok(Request::Diagnose(asker)) => drop(asker.send(self.board.diagnose())),
+                Ok(Request::Record(sink)) => self.board.record(sink),
+                Ok(Request::Stop) | Err(TryRecvError::Disconnected) => return Err(End),
+                Err(TryRecvError::Empty) => return Ok(()),
+            }
+        }
+    }
+
+    fn bring_forward(&mut self, time: Duration) {
+        self.next_sample = self.next_sample.min(Instant::now() + time);
+    }
+
+    fn sample(&mut self, asker: Option<oneshot::Sender<Sample>>) -> Result<(), End> {
+        let began = Instant::now();
+        let at = self.clock.monotonic();
+        let readings = self.board.sample();
+        self.next_sample = began + self.rhythm.interval;
+        if self.repeats.is_worth_handing_on(&readings, began, asker.is_some()) {
+            let sample = Box::new(Sample { readings, at, tallies: self.board.tallies() });
+            self.seen.blocking_send(Seen::Sample { sample, asker }).or(Err(End))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Signal;
+    use platen_hal::board::TraceSink;
+    use platen_hal::{BoardError, Edge, Finding, Tallies};
+    use platen_protocol::readings::Readings;
+    use std::os::fd::BorrowedFd;
+    use std::sync::mpsc::{SyncSender, sync_channel};
+
+    /// A board without anything but a lamp and a buzzer.
+    struct Outlets(SyncSender<(Output, bool)>);
+
+    impl Board for Outlets {
+        fn simulated(&self) -> bool {
+            true
+        }
+        fn model(&self) -> &'static str {
+            "Outlets"
+        }
+        fn sample(&mut self) -> Readings {
+            Readings::default()
+        }
+        fn edge_fds(&self) -> Vec<BorrowedFd<'_>> {
+            Vec::new()
+        }
+        fn take_edges(&mut self) -> Result<Vec<Edge>, BoardError> {
+            Ok(Vec::new())
+        }
+        fn set_output(&mut self, output: Output, on: bool) -> Result<(), BoardError> {
+            self.0.send((output, on)).unwrap();
+            Ok(())
+        }
+        fn tallies(&self) -> Tallies {
+            Tallies::default()
+        }
+        fn diagnose(&mut self) -> Vec<Finding> {
+            Vec::new()
+        }
+        fn record(&mut self, _sink: Option<TraceSink>) {}
+    }
+
+    #[test]
+    fn signals_reach_lamp_and_buzzer_between_samples_and_both_come_to_rest() {
+        let (told, switched) = sync_channel(64);
+        let minute = Duration::from_secs(60);
+        let rhythm = Rhythm { interval: minute, switch_debounce: minute, repeats: 1 };
+        let (board, _seen, thread) = start(Box::new(Outlets(told)), rhythm, Arc::new(Clock::new())).unwrap();
+        let mut state = (false, false);
+        let mut until = |wanted: (bool, bool)| {
+            while state != wanted {
+                // Far beyond every signal: only a thread that hangs takes so long.
+                match switched.recv_timeout(minute / 2).unwrap() {
+                    (Output::ServiceLamp, on) => state.0 = on,
+                    (Output::Buzzer, on) => state.1 = on,
+                }
+            }
+        };
+        board.signal(Signal::Taken).unwrap();
+        until((false, true));
+        until((false, false));
+        board.signal(Signal::Waiting(true)).unwrap();
+        until((true, false));
+        board.signal(Signal::Waiting(false)).unwrap();
+        until((false, false));
+        board.stop().unwrap();
+        thread.join().unwrap();
+    }
+}

@@ -1,0 +1,167 @@
+//! What lamp and buzzer say to the person at the device: pure, by moments that it is given.
+
+use std::time::{Duration, Instant};
+
+/// The lamp is dark, then lit, for so long each in a blink.
+const BLINK: Duration = Duration::from_millis(200);
+/// The buzzer sounds for so long.
+const BEEP: Duration = Duration::from_millis(80);
+/// Between two beeps.
+const BEEP_PAUSE: Duration = Duration::from_millis(120);
+
+/// Three blinks of a lamp that was lit; it is dark afterwards unless something else still waits.
+const ACKNOWLEDGED_LAMP: &[Step] =
+    &[(false, BLINK), (true, BLINK), (false, BLINK), (true, BLINK), (false, BLINK), (true, BLINK)];
+const ACKNOWLEDGED_BUZZER: &[Step] = &[(true, BEEP), (false, BEEP_PAUSE), (true, BEEP)];
+const TAKEN_BUZZER: &[Step] = &[(true, BEEP)];
+
+/// On or off, and for how long.
+type Step = (bool, Duration);
+
+/// Something to tell the person at the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Whether a service call or an order waits for the manager: the lamp is lit as long.
+    Waiting(bool),
+    /// A press was taken: one short beep.
+    Taken,
+    /// The manager has it: three blinks and two beeps.
+    Acknowledged,
+}
+
+/// How the outputs are to be at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outputs {
+    pub(super) lamp: bool,
+    pub(super) buzzer: bool,
+    /// When that changes next, if nothing else happens.
+    pub(super) until: Option<Instant>,
+}
+
+/// The signals that are being given.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    waiting: bool,
+    lamp: Option<Pattern>,
+    buzzer: Option<Pattern>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pattern {
+    steps: &'static [Step],
+    began: Instant,
+}
+
+impl Pattern {
+    /// The state at a moment and until when; `None` when the pattern is over.
+    fn at(&self, now: Instant) -> Option<(bool, Instant)> {
+        let mut end = self.began;
+        self.steps.iter().find_map(|(on, length)| {
+            end += *length;
+            (now < end).then_some((*on, end))
+        })
+    }
+}
+
+impl Signals {
+    /// Begins a signal.
+    pub(super) fn give(&mut self, signal: Signal, now: Instant) {
+        let pattern = |steps| Some(Pattern { steps, began: now });
+        match signal {
+            Signal::Waiting(waiting) => self.waiting = waiting,
+            Signal::Taken => self.buzzer = pattern(TAKEN_BUZZER),
+            Signal::Acknowledged => {
+                (self.lamp, self.buzzer) = (pattern(ACKNOWLEDGED_LAMP), pattern(ACKNOWLEDGED_BUZZER));
+            }
+        }
+    }
+
+    /// How the outputs are to be now.
+    pub(super) fn outputs(&self, now: Instant) -> Outputs {
+        let lamp = self.lamp.and_then(|pattern| pattern.at(now));
+        let buzzer = self.buzzer.and_then(|pattern| pattern.at(now));
+        Outputs {
+            lamp: lamp.map_or(self.waiting, |(on, _)| on),
+            buzzer: buzzer.is_some_and(|(on, _)| on),
+            until: lamp.into_iter().chain(buzzer).map(|(_, until)| until).min(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The changes of both outputs from a moment until nothing more changes, as (lamp, buzzer).
+    fn course(signals: &Signals, mut now: Instant) -> Vec<(bool, bool)> {
+        let mut seen = Vec::new();
+        loop {
+            let outputs = signals.outputs(now);
+            seen.push((outputs.lamp, outputs.buzzer));
+            let Some(until) = outputs.until else { return seen };
+            assert!(until > now);
+            now = until;
+        }
+    }
+
+    fn rises(course: &[(bool, bool)], of: fn(&(bool, bool)) -> bool) -> usize {
+        let before = std::iter::once(false).chain(course.iter().map(of));
+        before.zip(course.iter().map(of)).filter(|(before, now)| !before && *now).count()
+    }
+
+    #[test]
+    fn a_press_that_was_taken_beeps_once_and_lights_the_lamp_for_as_long_as_it_waits() {
+        let now = Instant::now();
+        let mut signals = Signals::default();
+        signals.give(Signal::Taken, now);
+        signals.give(Signal::Waiting(true), now);
+        let course = course(&signals, now);
+        assert_eq!(rises(&course, |outputs| outputs.1), 1);
+        assert!(course.iter().all(|outputs| outputs.0), "the lamp does not flicker: {course:?}");
+        assert_eq!(course.last(), Some(&(true, false)));
+    }
+
+    #[test]
+    fn what_is_acknowledged_blinks_three_times_beeps_twice_and_goes_dark() {
+        let now = Instant::now();
+        let mut signals = Signals::default();
+        signals.give(Signal::Waiting(false), now);
+        signals.give(Signal::Acknowledged, now);
+        let course = course(&signals, now);
+        assert_eq!(rises(&course, |outputs| outputs.0), 3);
+        assert_eq!(rises(&course, |outputs| outputs.1), 2);
+        assert_eq!(course.last(), Some(&(false, false)));
+    }
+
+    #[test]
+    fn the_lamp_stays_lit_after_the_blinks_when_something_else_waits() {
+        let now = Instant::now();
+        let mut signals = Signals::default();
+        signals.give(Signal::Acknowledged, now);
+        signals.give(Signal::Waiting(true), now);
+        assert_eq!(course(&signals, now).last(), Some(&(true, false)));
+    }
+
+    fn any_signal() -> impl Strategy<Value = Signal> {
+        prop_oneof![any::<bool>().prop_map(Signal::Waiting), Just(Signal::Taken), Just(Signal::Acknowledged)]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_signalled_the_outputs_come_to_rest_as_what_waits_says(
+            given in prop::collection::vec((any_signal(), 0_u64..500), 0..20)
+        ) {
+            let (mut signals, mut now, mut waits) = (Signals::default(), Instant::now(), false);
+            for (signal, later) in given {
+                now += Duration::from_millis(later);
+                signals.give(signal, now);
+                if let Signal::Waiting(waiting) = signal {
+                    waits = waiting;
+                }
+            }
+            let course = course(&signals, now);
+            prop_assert_eq!(course.last(), Some(&(waits, false)));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What `platen doctor` found.
+
+use std::fmt::Write as _;
+
+use platen_hal::{Finding, Verdict};
+
+/// A verdict in one word.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fine => "fine",
+        Verdict::Doubtful => "doubtful",
+        Verdict::Failed => "FAILED",
+    }
+}
+
+/// The findings as a table, then what was found in all.
+pub fn findings(findings: &[Finding]) -> String {
+    let width = |text: fn(&Finding) -> &str| {
+        findings.iter().map(|finding| text(finding).chars().count()).max().unwrap_or(0)
+    };
+    let (subject, place) = (width(|finding| &finding.subject), width(|finding| &finding.place));
+    let mut out = String::new();
+    for finding in findings {
+        let word = verdict(finding.verdict);
+        let _ = writeln!(
+            out,
+            "{word:<9} {:<subject$}  {:<place$}  {}",
+            finding.subject, finding.place, finding.what
+        );
+        if let Some(check) = &finding.check {
+            let _ = writeln!(out, "{:<9} check: {check}", "");
+        }
+    }
+    let count = |wanted| findings.iter().filter(|finding| finding.verdict == wanted).count();
+    let _ = writeln!(
+        out,
+        "{} looked at: {} fine, {} doubtful, {} failed",
+        findings.len(),
+        count(Verdict::Fine),
+        count(Verdict::Doubtful),
+        count(Verdict::Failed)
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chip_that_fails_is_shown_with_its_place_and_what_to_check() {
+        let shown = findings(&[Finding {
+            subject: "black".into(),
+            place: "0x50 on cartridges (/dev/i2c-1)".into(),
+            verdict: Verdict::Failed,
+            what: "no answer (ENXIO)".into(),
+            check: Some("is the cartridge in its place?".into()),
+        }]);
+        assert!(shown.contains("FAILED    black  0x50 on cartridges (/dev/i2c-1)  no answer"), "{shown}");
+        assert!(shown.contains("check: is the cartridge"), "{shown}");
+        assert!(shown.contains("1 looked at: 0 fine, 0 doubtful, 1 failed"), "{shown}");
+    }
+}

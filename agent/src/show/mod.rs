@@ -1,0 +1,160 @@
+//! Readings, status and findings as text, for `platen` and `platen-agent read`.
+
+mod findings;
+mod readings;
+mod sections;
+
+use std::fmt::Write as _;
+
+use platen_protocol::alert::Alert;
+
+use crate::status::{ContactReport, ContactState, StatusReport};
+
+pub use findings::{findings, verdict};
+pub use readings::readings;
+
+/// The whole status.
+pub fn status(status: &StatusReport) -> String {
+    let mut out = String::new();
+    let mark = if status.simulated { "   SIMULATED" } else { "" };
+    let _ = writeln!(out, "{}  {}{mark}", status.device, status.model);
+    let _ = writeln!(out, "manager   {}", status.manager.as_deref().unwrap_or("none yet"));
+    let _ = writeln!(out, "contact   {}", contact_line(&status.contact));
+    if let Some(trouble) = &status.contact.trouble {
+        let _ = writeln!(out, "          why: {}", trouble.what);
+        let _ = writeln!(out, "          do:  {}", trouble.remedy);
+    }
+    let _ = writeln!(out, "backlog   {}", backlog(status));
+    if let Some(trouble) = &status.outbox.trouble {
+        let _ = writeln!(out, "          {trouble}");
+    }
+    match &status.readings {
+        Some(read) => out.push_str(&readings(read)),
+        None => out.push_str("\nThe board has not been read yet.\n"),
+    }
+    if let Some(activity) = &status.activity {
+        sections::activity(&mut out, activity);
+    }
+    sections::settings(&mut out, &status.settings);
+    sections::asked(&mut out, &status.asked);
+    if status.alerts.is_empty() {
+        out.push_str("\nNo alerts.\n");
+    } else {
+        out.push_str("\nALERTS\n");
+        for alert in &status.alerts {
+            out.push_str(&self::alert(alert));
+        }
+    }
+    out
+}
+
+/// An alert; one that tells of what has not happened yet is followed by what speaks for it.
+fn alert(alert: &Alert) -> String {
+    let mark = if alert.forecast { "may happen: " } else { "" };
+    let mut out = format!("  {:<9} {mark}{}  ({})\n", alert.severity.name(), alert.description, alert.code);
+    for evidence in &alert.evidence {
+        let _ = write!(out, "  {:<9} because: {} {}", "", evidence.measure, evidence.observed);
+        let _ = write!(out, " {}", evidence.unit);
+        if let Some(expected) = evidence.expected {
+            let _ = write!(out, ", compared with {expected}");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn backlog(status: &StatusReport) -> String {
+    let outbox = &status.outbox;
+    let mut line = match status.backlog {
+        0 => "empty".to_owned(),
+        1 => "1 report waits to be sent".to_owned(),
+        many => format!("{many} reports wait to be sent ({} KiB)", outbox.bytes.div_ceil(1024)),
+    };
+    match (outbox.service_call_waits, outbox.order_waits) {
+        (true, true) => line.push_str(", a service call and an order among them"),
+        (true, false) => line.push_str(", a service call among them"),
+        (false, true) => line.push_str(", an order among them"),
+        (false, false) => {}
+    }
+    if outbox.given_up > 0 {
+        let _ = write!(line, "; {} were given up since the start", outbox.given_up);
+    }
+    line
+}
+
+/// A contact state in a word or two.
+pub fn contact(state: ContactState) -> &'static str {
+    match state {
+        ContactState::NotEnrolled => "not enrolled",
+        ContactState::Connecting => "connecting",
+        ContactState::Sending => "connected, sending",
+        ContactState::Parked => "parked",
+        ContactState::Waiting => "no contact",
+        ContactState::Stopping => "stopping",
+    }
+}
+
+fn contact_line(report: &ContactReport) -> String {
+    let mut line = format!("{} since {}", contact(report.state), age(report.since_seconds));
+    if let Some(protocol) = &report.protocol {
+        let _ = write!(line, " ({protocol})");
+    }
+    match report.last_reply_seconds_ago {
+        Some(ago) => {
+            let _ = write!(line, ", last reply {} ago", age(ago));
+        }
+        None => line.push_str(", no reply yet"),
+    }
+    if let Some(next) = report.trouble.as_ref().and_then(|trouble| trouble.next_try_seconds) {
+        let _ = write!(line, ", next try in {}", age(next));
+    }
+    if report.state == ContactState::NotEnrolled {
+        line.push_str(
+            "\n          do:  get a token at the service centre (`platen-manager token create`), then run `platen-agent enroll` here",
+        );
+    }
+    line
+}
+
+/// A stretch of time for people.
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platen_protocol::alert::{AlertCode, AlertGroup, Evidence, Severity, Training};
+
+    #[test]
+    fn what_has_not_happened_yet_is_marked_and_says_what_speaks_for_it() {
+        let jams = Evidence {
+            measure: "jams".into(),
+            unit: "in the last 1000 pages".into(),
+            observed: 7,
+            expected: Some(2),
+        };
+        let shown = alert(&Alert {
+            id: "a-1".parse().unwrap(),
+            severity: Severity::Warning,
+            training: Training::FieldService,
+            group: AlertGroup::MediaPath,
+            group_index: None,
+            location: None,
+            code: AlertCode::SubunitRecoverableFailure,
+            description: "the paper path jams more often than before".into(),
+            subject: "path".into(),
+            supply: None,
+            part: None,
+            forecast: true,
+            evidence: vec![jams],
+        });
+        assert!(shown.contains("may happen: the paper path"), "{shown}");
+        assert!(shown.contains("because: jams 7 in the last 1000 pages, compared with 2"), "{shown}");
+    }
+}

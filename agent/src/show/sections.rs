@@ -1,0 +1,158 @@
+//! What the printer did, what applies, and what was asked for.
+
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, Unit};
+use platen_protocol::device_to_manager::{Activity, EnteredBy};
+use platen_protocol::stamp::ClockQuality;
+
+use super::age;
+use super::readings::celsius;
+use crate::asked::{Asked, Fate, Wish};
+use crate::settings::{SetBy, SettingReport};
+
+pub(super) fn activity(out: &mut String, activity: &Activity) {
+    let _ = writeln!(out, "\nACTIVITY in the {} before the last utilisation report", age(activity.seconds));
+    let states = [
+        ("idle", activity.idle_seconds),
+        ("printing", activity.printing_seconds),
+        ("sleeping", activity.sleeping_seconds),
+        ("stopped", activity.error_seconds),
+    ];
+    let states: Vec<_> = states.iter().map(|(name, seconds)| format!("{name} {}", age(*seconds))).collect();
+    let _ = writeln!(out, "  {:<14} {}", "states", states.join(", "));
+    if let Some(pages) = activity.pages {
+        let _ = writeln!(out, "  {:<14} {pages}", "pages");
+    }
+    if let Some(pages) = activity.pages_per_day {
+        let _ = writeln!(out, "  {:<14} {pages}", "pages a day");
+    }
+    for range in &activity.temperatures {
+        let (lowest, highest) = (celsius(range.lowest), celsius(range.highest));
+        let _ = writeln!(out, "  {:<14} {lowest} to {highest} °C", range.name);
+    }
+    for bus in &activity.buses {
+        let _ = writeln!(
+            out,
+            "  {:<14} {} failed transfers, {} failed reads, {} times freed",
+            bus.name, bus.failed_transfers, bus.failed_reads, bus.recoveries
+        );
+    }
+}
+
+pub(super) fn settings(out: &mut String, settings: &[SettingReport]) {
+    if !settings.is_empty() {
+        out.push_str("\nSETTINGS\n");
+    }
+    for SettingReport { name, value, unit, set_by } in settings {
+        let value = format!("{value} {unit}");
+        let _ = writeln!(out, "  {name:<32} {value:<12} {}", source(set_by));
+    }
+}
+
+fn source(set_by: &SetBy) -> String {
+    match set_by {
+        SetBy::Default => "default".to_owned(),
+        SetBy::AgentFile => "agent.toml".to_owned(),
+        SetBy::BoardFile => "board.toml".to_owned(),
+        SetBy::Manager { operator, at, .. } => {
+            let operator = operator.as_deref().unwrap_or("an operator");
+            format!("manager: {operator}, {}", moment(*at))
+        }
+    }
+}
+
+pub(super) fn asked(out: &mut String, asked: &[Asked]) {
+    if !asked.is_empty() {
+        out.push_str("\nASKED FOR\n");
+    }
+    for one in asked.iter().rev() {
+        let doubt = if one.clock == ClockQuality::Synchronised { "" } else { " (by an unset clock)" };
+        let by = match one.entered_by {
+            EnteredBy::Button => " by button",
+            EnteredBy::Command => "",
+        };
+        let _ = writeln!(out, "  {}{doubt}  {}{by}: {}", moment(one.at), wish(&one.what), fate(&one.fate));
+    }
+}
+
+fn wish(wish: &Wish) -> String {
+    match wish {
+        Wish::ServiceCall { message: None } => "service".to_owned(),
+        Wish::ServiceCall { message: Some(message) } => format!("service ({message:?})"),
+        Wish::Order { supply, part_number, quantity, note, .. } => {
+            let mut text = format!("{quantity} x {supply}");
+            if let Some(number) = part_number {
+                let _ = write!(text, " [{number}]");
+            }
+            if let Some(note) = note {
+                let _ = write!(text, " ({note:?})");
+            }
+            text
+        }
+    }
+}
+
+fn fate(fate: &Fate) -> String {
+    match fate {
+        Fate::Waiting => "kept, waits for the service centre".to_owned(),
+        Fate::Acknowledged { at } => format!("the service centre has it since {}", moment(*at)),
+        Fate::NotTaken => "THE SERVICE CENTRE DOES NOT TAKE IT: tell it by telephone".to_owned(),
+    }
+}
+
+/// A moment in UTC, to the second.
+fn moment(at: Timestamp) -> String {
+    at.round(Unit::Second).unwrap_or(at).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time() -> Timestamp {
+        "2026-05-31T10:20:30.4Z".parse().unwrap()
+    }
+
+    #[test]
+    fn an_order_is_shown_with_what_when_and_whether_the_service_centre_has_it() {
+        let what = Wish::Order {
+            id: "order-1".parse().unwrap(),
+            supply: "black".into(),
+            part_number: Some("TN-210K".into()),
+            quantity: 2,
+            note: Some("by Friday".into()),
+        };
+        let mut one = Asked {
+            at: time(),
+            clock: ClockQuality::Synchronised,
+            entered_by: EnteredBy::Command,
+            what,
+            fate: Fate::Waiting,
+        };
+        let show = |one: &Asked| {
+            let mut out = String::new();
+            asked(&mut out, std::slice::from_ref(one));
+            out
+        };
+        let shown = show(&one);
+        assert!(shown.contains("2026-05-31T10:20:30Z  2 x black [TN-210K] (\"by Friday\"): kept"), "{shown}");
+        one.fate = Fate::Acknowledged { at: time() };
+        assert!(show(&one).contains("has it since 2026-05-31T10:20:30Z"));
+    }
+
+    #[test]
+    fn a_setting_of_the_manager_names_the_operator_and_the_time() {
+        let manager =
+            SetBy::Manager { operator: Some("anna".into()), command: "c-1".parse().unwrap(), at: time() };
+        let report = SettingReport {
+            name: "supply.black.set-percent".into(),
+            value: 20,
+            unit: "%".into(),
+            set_by: manager,
+        };
+        let mut out = String::new();
+        settings(&mut out, &[report]);
+        assert!(out.contains("20 %") && out.contains("manager: anna, 2026-05-31T10:20:30Z"), "{out}");
+    }
+}

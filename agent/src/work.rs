@@ -1,0 +1,271 @@
+//! Judges what the board thread sees, and keeps what follows from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use platen_hal::Edge;
+use platen_protocol::device_to_manager::ReportBody;
+use platen_protocol::readings::Readings;
+use platen_protocol::stamp::{ClockQuality, Stamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::compose;
+use crate::judge::{Event, Judge, Moment};
+use crate::keep::{Keep, Learnt};
+use crate::outbox::{OutboxError, Rank};
+use crate::run::RunError;
+use crate::sample::{Rhythm, Sample, Seen};
+use crate::settings::{Applied, Settings, apply};
+use crate::uplink::Progress;
+use crate::utilise::ActivityMeter;
+use crate::watchdog;
+
+/// What the work begins with.
+pub struct Begin {
+    /// Who judges.
+    pub judge: Judge,
+    /// Where what follows is kept.
+    pub keep: Arc<Keep>,
+    /// Whether the uplink goes on.
+    pub progress: Arc<Progress>,
+    /// How soon an undecided level is read again.
+    pub settle: Duration,
+    /// The rhythm that the board's thread has.
+    pub rhythm: Rhythm,
+    /// Between reports of the utilisation state.
+    pub utilisation: Duration,
+    /// Until the first of them.
+    pub first_utilisation: Duration,
+}
+
+/// The work, and what it knows in between.
+pub struct Work {
+    judge: Judge,
+    meter: ActivityMeter,
+    keep: Arc<Keep>,
+    progress: Arc<Progress>,
+    settings: watch::Receiver<Settings>,
+    settle: Duration,
+    rhythm: Rhythm,
+    /// The rhythm that the board's thread has not taken yet.
+    new_rhythm: bool,
+    started: bool,
+    last: Option<Sample>,
+    /// Whether the last try to keep something failed.
+    troubled: bool,
+    utilisation: Duration,
+    next_utilisation: Instant,
+}
+
+impl Work {
+    /// Nothing has been seen yet.
+    pub fn new(begin: Begin) -> Self {
+        Self {
+            judge: begin.judge,
+            meter: ActivityMeter::default(),
+            settings: begin.keep.settings.subscribe(),
+            keep: begin.keep,
+            progress: begin.progress,
+            settle: begin.settle,
+            rhythm: begin.rhythm,
+            new_rhythm: false,
+            started: false,
+            last: None,
+            troubled: false,
+            utilisation: begin.utilisation,
+            next_utilisation: Instant::now() + begin.first_utilisation,
+        }
+    }
+
+    /// The judge, with what it has learnt.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// Works for as long as the board's thread does.
+    pub async fn run(&mut self, mut seen: mpsc::Receiver<Seen>) -> Result<(), RunError> {
+        loop {
+            tokio::select! {
+                seen = seen.recv() => match seen {
+                    Some(Seen::Sample { sample, asker }) => {
+                        let sample = self.sample(*sample)?;
+                        if let Some(asker) = asker {
+                            // The asker may have gone; the sample was judged all the same.
+                            let _ = asker.send(sample);
+                        }
+                    }
+                    Some(Seen::Edges(edges)) => self.edges(&edges)?,
+                    None => return Err(RunError::BoardEnded),
+                },
+                Ok(()) = self.settings.changed() => self.configure(),
+                () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
+            }
+        }
+    }
+
+    /// Applies what the manager set or took back.
+    fn configure(&mut self) {
+        let settings = self.settings.borrow_and_update().clone();
+        let Applied { sample_interval, utilisation_interval, judge } = apply(&self.keep.files, &settings);
+        let rhythm = Rhythm { interval: sample_interval, repeats: judge.debounce_samples, ..self.rhythm };
+        self.new_rhythm |= rhythm != self.rhythm;
+        self.rhythm = rhythm;
+        self.judge.configure(judge);
+        self.utilisation = utilisation_interval;
+        self.next_utilisation = self.next_utilisation.min(Instant::now() + utilisation_interval);
+        self.tell_rhythm();
+    }
+
+    /// A thread that is too busy to be told is told after its next sample.
+    fn tell_rhythm(&mut self) {
+        if self.new_rhythm {
+            match self.keep.board.keep_time(self.rhythm) {
+                Ok(()) => self.new_rhythm = false,
+                Err(cause) => tracing::warn!("the new interval applies after the next sample: {cause}"),
+            }
+        }
+    }
+
+    /// Judges a sample; returns it as the judge left it.
+    fn sample(&mut self, mut sample: Sample) -> Result<Sample, RunError> {
+        let taken = self.keep.clock.stamp_at(sample.at);
+        let wall = (taken.clock == ClockQuality::Synchronised).then_some(taken.wall);
+        let mut judge = self.judge.clone();
+        let events = judge.sample(&mut sample.readings, Moment { at: sample.at, wall })?;
+        let critical = judge.alerts().any_critical();
+        self.meter.observe(&sample.readings, &sample.tallies, critical, sample.at);
+        self.show(&sample);
+        let mut bodies = Vec::new();
+        if !self.started {
+            judge.told(&sample.readings);
+            bodies.push(compose::started(&self.keep.status.borrow().model, &sample.readings));
+        }
+        self.started |= self.store(judge, &events, bodies, &taken)?;
+        if self.judge.undecided()
+            && let Err(cause) = self.keep.board.sample_within(self.settle)
+        {
+            tracing::warn!("{cause}");
+        }
+        self.tell_rhythm();
+        if self.progress.is_timely(self.keep.clock.monotonic()) {
+            watchdog::feed();
+        }
+        Ok(sample)
+    }
+
+    fn show(&mut self, sample: &Sample) {
+        self.last = Some(sample.clone());
+        self.keep.status.send_if_modified(|status| {
+            let changed = status.readings.as_ref() != Some(&sample.readings);
+            status.readings = Some(sample.readings.clone());
+            status.failed_reads = sample.tallies.failed_reads;
+            changed
+        });
+    }
+
+    fn edges(&mut self, edges: &[Edge]) -> Result<(), RunError> {
+        for edge in edges {
+            tracing::debug!(switch = edge.switch, active = edge.active, "an edge");
+            let mut judge = self.judge.clone();
+            let events = judge.edge(edge)?;
+            self.store(judge, &events, Vec::new(), &self.keep.clock.stamp_at(edge.at))?;
+        }
+        Ok(())
+    }
+
+    fn utilisation(&mut self) -> Result<(), RunError> {
+        self.next_utilisation += self.utilisation;
+        let Some(Sample { readings, tallies, .. }) = self.last.clone() else { return Ok(()) };
+        let now = self.keep.clock.monotonic();
+        let running = now.saturating_sub(self.keep.status.borrow().began).as_secs();
+        let mut judge = self.judge.clone();
+        judge.told(&readings);
+        let mut meter = self.meter.clone();
+        let mut activity = meter.take(now);
+        activity.pages_per_day = judge.past().pages_per_day();
+        let body = compose::utilisation(running, tallies.failed_reads, &readings, activity.clone());
+        // Kept or not: what was not kept is told with the next one.
+        if self.store(judge, &[], vec![body], &self.keep.clock.stamp())? {
+            self.meter = meter;
+            self.keep.status.send_modify(|status| status.activity = Some(activity));
+        }
+        Ok(())
+    }
+
+    /// Keeps what was concluded together with the state that it leaves behind. Should that fail, the
+    /// old state stands, so that the next sample comes to the same conclusion again. Says whether it
+    /// was kept.
+    fn store(
+        &mut self,
+        judge: Judge,
+        events: &[Event],
+        mut bodies: Vec<ReportBody>,
+        taken: &Stamp,
+    ) -> Result<bool, RunError> {
+        bodies.extend(compose::events(events, self.last_readings())?);
+        if bodies.is_empty() {
+            self.judge = judge;
+            return Ok(true);
+        }
+        let alerts = (judge.alerts() != self.judge.alerts()).then(|| judge.alerts());
+        // No write of its own: it changes with almost every sample, and an SD card wears.
+        let learnt = Learnt { alerts, past: Some(judge.past()) };
+        let asks = bodies.iter().any(|body| Rank::of(body).is_asked());
+        let mut kept = self.keep.keep(taken, bodies.clone(), learnt);
+        let mut taken_in = asks;
+        if let Err(cause @ OutboxError::TooManyAsked) = kept {
+            // A press too many does not hold up what else there is to tell.
+            tracing::warn!("a press of a button was not taken: {cause}");
+            taken_in = false;
+            bodies.retain(|body| !Rank::of(body).is_asked());
+            kept = self.keep.keep(taken, bodies, learnt);
+        }
+        match kept {
+            Ok(_) => {
+                if taken_in {
+                    self.keep.lamp.taken();
+                }
+                self.troubled = false;
+                events.iter().for_each(log);
+                if alerts.is_some() {
+                    let standing = judge.alerts().standing().cloned().collect();
+                    self.keep.status.send_modify(|status| status.alerts = standing);
+                }
+                self.judge = judge;
+                Ok(true)
+            }
+            Err(cause) if cause.is_corruption() => Err(cause.into()),
+            Err(cause) => {
+                if !self.troubled {
+                    tracing::error!("an event could not be kept, and is tried again: {cause}");
+                }
+                self.troubled = true;
+                Ok(false)
+            }
+        }
+    }
+
+    fn last_readings(&self) -> Option<&Readings> {
+        self.last.as_ref().map(|sample| &sample.readings)
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Raised(alert) => {
+            tracing::warn!(code = %alert.code, subject = alert.subject, "alert: {}", alert.description);
+        }
+        Event::Cleared { id, description } => tracing::info!(alert = %id, "alert ended: {description}"),
+        Event::ServiceCall => tracing::info!("the service button was pressed"),
+        Event::ReportWanted => tracing::info!("the service button was held: the readings are reported"),
+        Event::Order { supplies } => {
+            let names: Vec<&str> = supplies.iter().map(|supply| supply.name.as_str()).collect();
+            tracing::info!("the order button was pressed: {}", names.join(", "));
+        }
+        Event::Replacement(replacement) => {
+            tracing::info!(subject = replacement.subject, change = ?replacement.change, "a change of supply or part");
+        }
+        Event::Changed => tracing::debug!("the readings changed"),
+    }
+}
