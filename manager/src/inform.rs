@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
-use platen_protocol::device_to_manager::{Outcome, Report, ReportBody, ServiceCall};
+use platen_protocol::device_to_manager::{Order, Outcome, Replacement, Report, ReportBody, ServiceCall};
 use platen_protocol::identity::{AlertId, CommandId, DeviceId, Epoch};
 use platen_protocol::stamp::Stamp;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 
 use crate::device::roster::ContactState;
 use crate::secret::{self, NoRandom};
-use crate::store::{CommandState, ServiceCallState};
+use crate::store::{CommandState, OrderState, ServiceCallState};
 
 /// Events that are kept for those who come back.
 const RING: usize = 1024;
@@ -31,8 +31,8 @@ const RUN_BYTES: usize = 4;
 pub struct Event {
     /// Names the event; hand it back as `Last-Event-ID`.
     pub id: String,
-    /// `started`, `alert_raised`, `alert_cleared`, `service_call`, `utilisation`, `readings`, `outcome`,
-    /// `contact`, `command`, `service_call_changed` or `gap`.
+    /// `started`, `alert_raised`, `alert_cleared`, `service_call`, `order`, `replacement`, `utilisation`,
+    /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed` or `gap`.
     pub kind: &'static str,
     /// Which device it is about.
     pub device: DeviceId,
@@ -62,6 +62,15 @@ pub struct Event {
     /// What an operator made of a service call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_call_state: Option<ServiceCallState>,
+    /// What a person at the device orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// What an operator made of an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_state: Option<OrderState>,
+    /// What was changed or put back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<Replacement>,
     /// How a command ended, as the device says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -95,6 +104,9 @@ impl Event {
             alert_id: None,
             service_call: None,
             service_call_state: None,
+            order: None,
+            order_state: None,
+            replacement: None,
             outcome: None,
             command: None,
             command_state: None,
@@ -116,6 +128,8 @@ impl Event {
             ReportBody::AlertRaised { alert } => event.alert = Some(alert.clone()),
             ReportBody::AlertCleared { alert_id, .. } => event.alert_id = Some(alert_id.clone()),
             ReportBody::ServiceCall(call) => event.service_call = Some(call.clone()),
+            ReportBody::Order(order) => event.order = Some(order.clone()),
+            ReportBody::Replacement(replacement) => event.replacement = Some((**replacement).clone()),
             ReportBody::Outcome(outcome) => event.outcome = Some(outcome.clone()),
             ReportBody::Started(_) | ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
         }
@@ -227,6 +241,20 @@ mod tests {
         assert_eq!(kinds, ["readings", "utilisation"]);
         assert!(!subscription.resync);
         assert!(informer.subscribe(None).missed.is_empty());
+    }
+
+    #[test]
+    fn an_order_and_a_replacement_are_told_with_what_they_are_about() {
+        use crate::sample;
+        let of = |body| {
+            let (device, epoch) = ("d".parse().unwrap(), "e".parse().unwrap());
+            Event::of_report(&device, &epoch, &sample::report(1, body), event("x").time)
+        };
+        let order = sample::order("o1", 2);
+        let told = of(ReportBody::Order(order.clone()));
+        assert_eq!((told.kind, told.order), ("order", Some(order)));
+        let told = of(ReportBody::Replacement(Box::new(sample::replacement())));
+        assert_eq!((told.kind, told.replacement), ("replacement", Some(sample::replacement())));
     }
 
     #[test]

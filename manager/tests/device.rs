@@ -15,9 +15,10 @@ use platen_protocol::problem::ProblemKind;
 use serde_json::{Value, json};
 
 use house::messages::{
-    batch, batch_of, cleared, done, report, service_call, started, toner_low, utilisation,
+    active, batch, batch_of, cleared, done, order, replaced, report, service_call, started, toner_low,
+    utilisation,
 };
-use house::{Client, House, csr, request};
+use house::{Client, House, OPERATOR, csr, request};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -176,6 +177,10 @@ async fn a_batch_with_one_value_that_cannot_be_true_is_refused_whole_and_by_name
     absurd["readings"]["supplies"][0]["set_percent"] = json!(101);
     let mut nameless = utilisation(50);
     nameless["readings"]["supplies"][0]["name"] = json!("");
+    let mut nothing = replaced();
+    (nothing["removed_supply"], nothing["fitted_supply"]) = (Value::Null, Value::Null);
+    let mut overfull = active(50);
+    overfull["activity"]["idle_seconds"] = json!(1400);
     for (body, said) in [
         (above, "report 2, supply black.level: 1001 is above the capacity of 1000"),
         (absurd, "report 2, supply black.set_percent: 101 is above 100"),
@@ -183,6 +188,9 @@ async fn a_batch_with_one_value_that_cannot_be_true_is_refused_whole_and_by_name
         (service_call(&"x".repeat(501)), "report 2, message: 501 characters"),
         (service_call("\u{7}"), "report 2, message: holds a control character"),
         (started(&"x".repeat(501)), "report 2, model: 501 characters"),
+        (order("o1", 100), "report 2, quantity: 100 is ordered; an order is for 1 to 99"),
+        (nothing, "report 2, replacement: names neither a supply nor a part"),
+        (overfull, "report 2, activity: its states are 1800 seconds together, and it is 900 long"),
     ] {
         let answer = device.report(&house, &batch(1, &[utilisation(50), body])).await;
         let detail = answer.problem(ProblemKind::InvalidReport);
@@ -280,6 +288,30 @@ async fn a_command_wakes_the_parked_device_and_ends_with_its_outcome() {
     assert_eq!(list["items"][0]["state"], "done");
     assert!(!held.is_finished());
     held.abort();
+}
+
+#[tokio::test]
+async fn a_setting_reaches_the_device_with_the_name_of_the_operator() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    let action = json!({"kind": "set", "settings": {"supply.black.set-percent": 20}});
+    let asked = json!({"action": action});
+    let answer = house.ask_api("POST", "/api/v1/devices/lobby/commands", Some(&asked)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+    let reset = json!({"action": {"kind": "reset", "settings": []}});
+    house.ask_api("POST", "/api/v1/devices/lobby/commands", Some(&reset)).await;
+    let reply = device.report(&house, &batch(1, &[])).await.json();
+    let commands = reply["commands"].as_array().unwrap();
+    assert_eq!(commands.len(), 2);
+    assert_eq!((&commands[0]["action"], &commands[0]["issued_by"]), (&action, &json!(OPERATOR)));
+    assert_eq!(commands[1]["action"], reset["action"]);
+    // The same after a restart, when it comes from the store.
+    let house = house.restart().await;
+    let reply = device.report(&house, &batch(1, &[])).await.json();
+    assert_eq!(
+        (&reply["commands"][0]["action"], &reply["commands"][0]["issued_by"]),
+        (&action, &json!(OPERATOR))
+    );
 }
 
 #[tokio::test]

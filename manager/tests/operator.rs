@@ -14,51 +14,11 @@ use hyper::body::{Bytes, Incoming};
 use platen_protocol::problem::ProblemKind;
 use serde_json::{Value, json};
 
-use house::messages::{batch, report, service_call, started, toner_low, utilisation};
-use house::{Answer, Client, Connection, House, LIMIT, OPERATOR, PASSWORD, request};
-
-const OWN: &str = "https://localhost";
-
-async fn browser(house: &House) -> Connection {
-    Client::new(&house.ca, None).connect(house.operator).await.unwrap()
-}
-
-/// Posts a form as a page of `origin` would.
-async fn post_form(
-    connection: &mut Connection,
-    path: &str,
-    form: &str,
-    origin: Option<&str>,
-    cookie: &str,
-) -> Answer {
-    let mut request = request("POST", path, form.to_owned());
-    let headers = request.headers_mut();
-    headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
-    headers.insert("cookie", cookie.parse().unwrap());
-    if let Some(origin) = origin {
-        headers.insert("origin", origin.parse().unwrap());
-    }
-    connection.send(request).await.unwrap()
-}
-
-async fn get(connection: &mut Connection, path: &str, cookie: &str) -> Answer {
-    let mut request = request("GET", path, "");
-    request.headers_mut().insert("cookie", cookie.parse().unwrap());
-    connection.send(request).await.unwrap()
-}
-
-/// Signs in, and gives the cookie.
-async fn sign_in(connection: &mut Connection) -> String {
-    let form = format!("name={OPERATOR}&password={PASSWORD}&next=%2Fdevices%2Flobby");
-    let answer = post_form(connection, "/sign-in", &form, Some(OWN), "").await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-    assert_eq!(answer.headers["location"], "/devices/lobby");
-    let cookie = answer.headers["set-cookie"].to_str().unwrap();
-    for word in ["__Host-platen=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
-        assert!(cookie.contains(word), "{cookie}");
-    }
-    cookie.split(';').next().unwrap().to_owned()
-}
+use house::messages::{
+    active, batch, forecast, order, replaced, report, service_call, started, toner_low, utilisation,
+};
+use house::pages::{OWN, browser, get, post_form, sign_in};
+use house::{House, LIMIT, OPERATOR, PASSWORD, request};
 
 #[tokio::test]
 async fn an_operator_signs_in_sees_the_fleet_and_signs_out() {
@@ -129,8 +89,14 @@ async fn another_site_cannot_act_in_an_operators_name() {
     let mut browser = browser(&house).await;
     let cookie = sign_in(&mut browser).await;
     for origin in [Some("https://evil.example"), Some("null"), None] {
-        let answer = post_form(&mut browser, "/devices/lobby/read-now", "", origin, &cookie).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin:?}");
+        for (path, form) in [
+            ("/devices/lobby/read-now", ""),
+            ("/devices/lobby/settings", "change=reset_all&name=x"),
+            ("/orders/1", "state=cancelled&device=lobby"),
+        ] {
+            let answer = post_form(&mut browser, path, form, origin, &cookie).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin:?} {path}");
+        }
         let mut asked =
             request("POST", "/api/v1/devices/lobby/commands", r#"{"action":{"kind":"read_now"}}"#);
         asked.headers_mut().insert("content-type", "application/json".parse().unwrap());
@@ -160,7 +126,17 @@ async fn what_devices_write_is_text_on_every_page() {
     supply["name"] = json!(evil);
     supply["serial"] = json!(evil);
     supply["level"] = json!({"state": "unknown", "cause": {"reason": "no_answer", "detail": evil}});
-    let bodies = [started(evil), readings, alert, service_call(evil)];
+    let mut order = order("o1", 1);
+    order["note"] = json!(evil);
+    order["supply"]["part_number"] = json!(evil);
+    let mut replaced = replaced();
+    replaced["subject"] = json!(evil);
+    let mut forecast = forecast("a2");
+    forecast["alert"]["evidence"][0]["measure"] = json!(evil);
+    let mut active = active(50);
+    active["readings"]["buses"][1]["failing"]["detail"] = json!(evil);
+    active["readings"]["counters"][1]["value"]["cause"]["detail"] = json!(evil);
+    let bodies = [active, started(evil), readings, alert, service_call(evil), order, replaced, forecast];
     device.report(&house, &batch(1, &bodies)).await.acknowledged();
     let mut browser = browser(&house).await;
     let cookie = sign_in(&mut browser).await;
@@ -233,6 +209,9 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
         ("/api/v1/devices?cursor=nonsense", "no cursor"),
         ("/api/v1/reports?cursor=dlobby", "no cursor"),
         ("/api/v1/devices?cursor=r5", "no cursor"),
+        ("/api/v1/orders?limit=0", "from 1 to 200"),
+        ("/api/v1/orders?state=new", "state"),
+        ("/api/v1/replacements?open=true", "open"),
         ("/api/v1/alerts?limit=0", "from 1 to 200"),
         ("/api/v1/alerts?limit=201", "from 1 to 200"),
         ("/api/v1/alerts?colour=red", "colour"),
@@ -244,6 +223,19 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
     let commands = "/api/v1/devices/lobby/commands";
     let unknown = json!({"action": {"kind": "self_destruct"}});
     house.ask_api("POST", commands, Some(&unknown)).await.problem(ProblemKind::InvalidRequest);
+    for (action, said) in [
+        (json!({"kind": "set", "settings": {}}), "names no setting"),
+        (json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}), "it goes from 0 to 100"),
+        (json!({"kind": "set", "settings": {"colour": 1}}), "no setting; there are sample.interval-seconds"),
+        (json!({"kind": "reset", "settings": ["supply.Black.set-days"]}), "is no setting"),
+    ] {
+        let refused = house.ask_api("POST", commands, Some(&json!({"action": action}))).await;
+        let detail = refused.problem(ProblemKind::InvalidRequest);
+        assert!(detail.contains(said), "{detail}");
+    }
+    let text = json!({"action": {"kind": "set", "settings": {"supply.black.set-percent": "20"}}});
+    house.ask_api("POST", commands, Some(&text)).await.problem(ProblemKind::NotJson);
+    assert!(house.api(commands).await["items"].as_array().unwrap().is_empty(), "nothing was kept");
     house.ask_api("POST", commands, Some(&json!({"act": 1}))).await.problem(ProblemKind::NotJson);
     let large = json!({"action": "x".repeat(100_000)});
     house.ask_api("POST", commands, Some(&large)).await.problem(ProblemKind::BodyTooLarge);

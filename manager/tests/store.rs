@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use platen_manager::store::{
-    AlertFilter, CommandState, Enrolment, Grouping, Ingest, IngestRefusal, Ingested, NewToken, ReportFilter,
-    ServiceCallFilter, Store, TokenRefusal,
+    AlertFilter, CommandState, Enrolment, Grouping, Ingest, IngestRefusal, Ingested, NewToken, OrderFilter,
+    OrderState, ReportFilter, ServiceCallFilter, Store, TokenRefusal,
 };
 use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::identity::DeviceId;
@@ -21,7 +21,9 @@ use serde_json::{Value, json};
 #[path = "house/messages.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the other tests")]
 mod messages;
-use messages::{batch, batch_of, done, service_call, toner_low, utilisation};
+use messages::{
+    active, batch, batch_of, condition, done, order, replaced, service_call, toner_low, utilisation,
+};
 
 const NOW: &str = "2026-11-22T10:00:00Z";
 
@@ -167,7 +169,7 @@ mod suite {
         let expires = now() + SignedDuration::from_hours(1);
         for id in ["c1", "c2"] {
             let id = id.parse().unwrap();
-            let command = Command { id, issued: now(), expires, action: Action::ReadNow };
+            let command = Command { id, issued: now(), expires, action: Action::ReadNow, issued_by: None };
             store.add_command(device(), command, "anna".to_owned()).await.unwrap().unwrap();
         }
         assert_eq!(store.open_commands().await.unwrap().len(), 2);
@@ -180,6 +182,115 @@ mod suite {
         let list = store.commands(device(), None, 10).await.unwrap();
         let states: Vec<CommandState> = list.iter().map(|one| one.state).collect();
         assert_eq!(states, [CommandState::Expired, CommandState::Done]);
+        assert_eq!(list[0].command.issued_by.as_deref(), Some("anna"), "the device is told who asked");
+    }
+
+    pub(super) async fn a_command_keeps_its_settings(store: Store) {
+        let_in(&store, &device()).await;
+        let settings = [("supply.black.set-percent".to_owned(), 20)].into();
+        let action = Action::Set { settings };
+        let expires = now() + SignedDuration::from_hours(1);
+        let id = "c1".parse().unwrap();
+        let command = Command { id, issued: now(), expires, action, issued_by: Some("anna".into()) };
+        store.add_command(device(), command.clone(), "anna".to_owned()).await.unwrap().unwrap();
+        assert_eq!(store.open_commands().await.unwrap()[0].command, command);
+    }
+
+    pub(super) async fn an_order_that_is_repeated_is_one_order(store: Store) {
+        let_in(&store, &device()).await;
+        let other: DeviceId = "other".parse().unwrap();
+        let_in(&store, &other).await;
+        ingest(&store, &device(), batch(1, &[order("o1", 2), order("o1", 2)])).await.unwrap();
+        let mut again = batch(1, &[order("o1", 2), order("o2", 1)]);
+        again["epoch"] = json!("e2");
+        ingest(&store, &device(), again).await.unwrap();
+        ingest(&store, &other, batch(1, &[order("o1", 1)])).await.unwrap();
+        let of = |device| OrderFilter { device: Some(device), open: None };
+        let list = store.orders(of(device()), None, 10).await.unwrap();
+        let ids: Vec<_> = list.iter().map(|one| (one.id.as_str(), one.quantity)).collect();
+        assert_eq!(ids, [("o2", 1), ("o1", 2)]);
+        assert_eq!(store.orders(of(other), None, 10).await.unwrap().len(), 1, "names are each device's own");
+        assert_eq!(store.orders(OrderFilter::default(), Some(list[0].key), 10).await.unwrap().len(), 1);
+        let first = &list[1];
+        assert_eq!(
+            (first.supply.percent(), first.supply.part_number.as_deref()),
+            (Some(4), Some("TK-8335K"))
+        );
+        assert_eq!((first.state, first.simulated, &first.changed_by), (OrderState::New, true, &None));
+    }
+
+    pub(super) async fn an_order_is_open_until_it_is_delivered_or_cancelled(store: Store) {
+        let_in(&store, &device()).await;
+        ingest(&store, &device(), batch(1, &[order("o1", 2)])).await.unwrap();
+        let key = store.orders(OrderFilter::default(), None, 1).await.unwrap()[0].key;
+        for (state, open) in [
+            (OrderState::Ordered, true),
+            (OrderState::Delivered, false),
+            (OrderState::New, true),
+            (OrderState::Cancelled, false),
+        ] {
+            let of = store.set_order(key, state, "anna".into(), now()).await.unwrap();
+            assert_eq!(of, Some(device()));
+            for wanted in [true, false] {
+                let filter = OrderFilter { device: Some(device()), open: Some(wanted) };
+                let found = store.orders(filter, None, 10).await.unwrap();
+                assert_eq!(found.len(), usize::from(wanted == open), "{state:?}");
+                let filter = OrderFilter { device: None, open: Some(wanted) };
+                assert_eq!(store.orders(filter, None, 10).await.unwrap(), found);
+            }
+        }
+        let order = store.orders(OrderFilter::default(), None, 1).await.unwrap().remove(0);
+        assert_eq!((order.changed, order.changed_by.as_deref()), (Some(now()), Some("anna")));
+        assert_eq!(store.set_order(key + 1, OrderState::Ordered, "anna".into(), now()).await.unwrap(), None);
+    }
+
+    pub(super) async fn a_replacement_is_listed_and_changes_what_is_known(store: Store) {
+        let_in(&store, &device()).await;
+        ingest(&store, &device(), batch(1, &[active(3)])).await.unwrap();
+        ingest(&store, &device(), batch(2, &[replaced()])).await.unwrap();
+        let record = store.device(device()).await.unwrap().unwrap();
+        let supply = &record.readings.unwrap().supplies[0];
+        assert_eq!((supply.percent(), supply.serial.as_deref()), (Some(100), Some("K-2")));
+        for whose in [None, Some(device())] {
+            let list = store.replacements(whose, None, 10).await.unwrap();
+            assert_eq!(list.len(), 1);
+            let removed = list[0].replacement.removed_supply.as_ref().unwrap();
+            assert_eq!(removed.percent(), Some(3), "the residue");
+            assert!(store.replacements(None, Some(list[0].key), 10).await.unwrap().is_empty());
+        }
+        let nobody: DeviceId = "nobody".parse().unwrap();
+        assert!(store.replacements(Some(nobody), None, 10).await.unwrap().is_empty());
+    }
+
+    pub(super) async fn an_activity_stays_while_other_readings_follow_it(store: Store) {
+        let_in(&store, &device()).await;
+        ingest(&store, &device(), batch(1, &[utilisation(50)])).await.unwrap();
+        let before = store.device(device()).await.unwrap().unwrap();
+        assert_eq!(before.activity, None, "that report told none");
+        ingest(&store, &device(), batch(2, &[active(49)])).await.unwrap();
+        let told = store.device(device()).await.unwrap().unwrap();
+        assert_eq!(told.activity.as_ref().unwrap().activity.pages, Some(120));
+        assert_eq!(told.readings.unwrap().counters.len(), 2);
+        ingest(&store, &device(), batch(3, &[utilisation(48), toner_low("a1")])).await.unwrap();
+        let later = store.device(device()).await.unwrap().unwrap();
+        assert_eq!(later.activity, told.activity);
+        assert_eq!(later.readings.unwrap().supplies[0].percent(), Some(4), "by the alert");
+        assert_eq!(store.devices(None, 10).await.unwrap()[0].activity, told.activity);
+    }
+
+    pub(super) async fn a_jam_is_known_before_the_next_readings(store: Store) {
+        let_in(&store, &device()).await;
+        ingest(&store, &device(), batch(1, &[active(50)])).await.unwrap();
+        let jammed = async || {
+            let readings = store.device(device()).await.unwrap().unwrap().readings.unwrap();
+            let path = readings.switches.iter().find(|switch| switch.name == "path").unwrap();
+            path.active.known().copied()
+        };
+        assert_eq!(jammed().await, Some(false));
+        ingest(&store, &device(), batch(2, &[condition("a1", "jam", "mediaPath", "path")])).await.unwrap();
+        assert_eq!(jammed().await, Some(true));
+        ingest(&store, &device(), batch(3, &[messages::cleared("a1")])).await.unwrap();
+        assert_eq!(jammed().await, Some(false));
     }
 
     pub(super) async fn a_new_password_ends_the_sessions_of_the_old(store: Store) {
@@ -230,6 +341,12 @@ on_every_store! {
     many_devices_at_once_are_all_stored,
     a_token_lets_in_once_and_a_refusal_does_not_use_it_up,
     a_command_goes_from_waiting_to_its_outcome,
+    a_command_keeps_its_settings,
+    an_order_that_is_repeated_is_one_order,
+    an_order_is_open_until_it_is_delivered_or_cancelled,
+    a_replacement_is_listed_and_changes_what_is_known,
+    an_activity_stays_while_other_readings_follow_it,
+    a_jam_is_known_before_the_next_readings,
     a_new_password_ends_the_sessions_of_the_old,
     what_is_asked_after_the_close_is_refused,
 }

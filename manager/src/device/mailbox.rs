@@ -236,6 +236,7 @@ mod tests {
             issued: EARLY.parse().unwrap(),
             expires: "2026-11-22T11:00:00Z".parse().unwrap(),
             action: Action::ReadNow,
+            issued_by: None,
         }
     }
 

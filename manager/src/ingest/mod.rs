@@ -1,11 +1,11 @@
 //! What becomes of a batch of reports, decided without clock, disk or network: whether its values can
 //! be true ([`validate`]), which of its reports are new and which are lost ([`plan()`]), and what an
-//! alert tells about the state of the device ([`merge`]).
+//! alert or a replacement tells about the state of the device ([`merge`]).
 
 pub mod merge;
 pub mod plan;
 pub mod validate;
 
-pub use merge::{cover_closed, cover_opened, merge_alert};
+pub use merge::{merge_alert, merge_end, merge_replacement};
 pub use plan::{Plan, plan};
 pub use validate::validate;

@@ -6,6 +6,7 @@ use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::problem::ProblemKind;
 
 use super::Operators;
+use super::action;
 use super::problem::Refusal;
 use crate::clock;
 use crate::inform::Event;
@@ -17,19 +18,22 @@ pub(super) const VALID_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Random bytes of a command's name.
 const ID_BYTES: usize = 12;
 
-/// Asks a device for something, in an operator's name.
+/// Asks a device for something, in an operator's name, which the device is told.
 pub(super) async fn issue(
     operators: &Operators,
     device: DeviceId,
     action: Action,
     operator: &str,
 ) -> Result<Command, Refusal> {
+    action::check(&action)
+        .map_err(|refusal| Refusal::new(ProblemKind::InvalidRequest, refusal.to_string()))?;
     let issued = clock::now();
     let id = secret::random_hex::<ID_BYTES>()
         .map_err(|error| Refusal::internal(&error))?
         .parse::<CommandId>()
         .map_err(|error| Refusal::internal(&error))?;
-    let command = Command { id, issued, expires: issued + VALID_FOR, action };
+    let issued_by = Some(operator.to_owned());
+    let command = Command { id, issued, expires: issued + VALID_FOR, action, issued_by };
     operators.store.add_command(device.clone(), command.clone(), operator.to_owned()).await?.map_err(
         |refusal| match refusal {
             CommandRefusal::UnknownDevice => Refusal::not_found("device"),

@@ -8,13 +8,13 @@ use platen_protocol::identity::DeviceId;
 
 use super::Operators;
 use super::problem::Refusal;
-use super::view::{AlertView, DeviceView, ServiceCallView};
-use crate::store::{AlertFilter, DeviceRecord, ServiceCallFilter};
+use super::view::{AlertView, DeviceView, Open, OrderView, ServiceCallView};
+use crate::store::{AlertFilter, DeviceRecord, OrderFilter, ServiceCallFilter};
 
-/// Open alerts, and open service calls, that are looked at for a list of devices.
+/// Open alerts, service calls and orders, of each, that are looked at for a list of devices.
 const MAX_OPEN: u32 = 2_000;
 
-/// Views of these devices, in their order: two look-ups, however many they are.
+/// Views of these devices, in their order: three look-ups, however many they are.
 pub(super) async fn views(
     operators: &Operators,
     records: Vec<DeviceRecord>,
@@ -29,15 +29,22 @@ pub(super) async fn views(
     let alerts = operators.store.alerts(alerts, None, MAX_OPEN).await?;
     let mut alerts =
         by_device(alerts.into_iter().map(AlertView::from), |view: &AlertView| view.device.clone());
-    let calls = ServiceCallFilter { device: only, open: Some(true) };
+    let calls = ServiceCallFilter { device: only.clone(), open: Some(true) };
     let calls = operators.store.service_calls(calls, None, MAX_OPEN).await?;
     let mut calls =
         by_device(calls.into_iter().map(ServiceCallView::from), |view: &ServiceCallView| view.device.clone());
+    let orders = OrderFilter { device: only, open: Some(true) };
+    let orders = operators.store.orders(orders, None, MAX_OPEN).await?;
+    let mut orders =
+        by_device(orders.into_iter().map(OrderView::from), |view: &OrderView| view.device.clone());
     let views = records.into_iter().map(|record| {
         let contact = operators.roster.contact(&record.id, now);
-        let alerts = alerts.remove(&record.id).unwrap_or_default();
-        let calls = calls.remove(&record.id).unwrap_or_default();
-        DeviceView::new(record, contact, alerts, calls, now)
+        let open = Open {
+            alerts: alerts.remove(&record.id).unwrap_or_default(),
+            service_calls: calls.remove(&record.id).unwrap_or_default(),
+            orders: orders.remove(&record.id).unwrap_or_default(),
+        };
+        DeviceView::new(record, contact, open, now)
     });
     Ok(views.collect())
 }

@@ -1,10 +1,12 @@
 //! The listener for operators: pages for people ([`pages`]) and a JSON API for programs ([`api`]), both
 //! from the same views ([`view`]). Only [`who`] yields an operator; without one there is no data.
 
+mod action;
 mod api;
 mod command;
 mod cursor;
 mod gather;
+mod order;
 mod pages;
 pub mod password;
 mod problem;

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::{
-    EnteredBy, Outcome, OutcomeResult, Report, ReportBatch, ReportBody, ServiceCall,
+    EnteredBy, Order, Outcome, OutcomeResult, Replacement, Report, ReportBatch, ReportBody, ServiceCall,
+    Utilisation,
 };
 use platen_protocol::identity::{AlertId, DeviceId, Epoch};
-use platen_protocol::readings::Readings;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::records::CommandState;
 use super::writer::{Desk, EpochPlace, Place};
 use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
-use crate::ingest::{cover_closed, merge_alert, plan};
+use crate::ingest::plan;
 
 /// Reports of an epoch that are looked at to tell a repeat from another report under its sequence. A device
 /// repeats at most what it has not heard to be acknowledged: a batch or two.
@@ -93,13 +93,17 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
             taking.gap(first, last)?;
         }
         let mut latest = None;
+        let mut activity = None;
         for (position, report) in new.iter().enumerate() {
             let key = taking.report(report)?;
             if report.body.readings().is_some() {
                 latest = Some((position, key));
             }
+            if let ReportBody::Utilisation(Utilisation { activity: Some(_), .. }) = &report.body {
+                activity = Some(key);
+            }
         }
-        taking.latest(new, latest)?;
+        taking.latest(new, latest, activity)?;
         let last = taking.last;
         desk.connection.prepare_cached(statements::ACKNOWLEDGE)?.execute(params![
             epoch,
@@ -168,11 +172,18 @@ fn find_conflict(desk: &Desk<'_>, epoch: EpochPlace, repeats: &[Report]) -> Resu
     Ok(conflict)
 }
 
+fn place_of_entry(by: EnteredBy) -> &'static str {
+    match by {
+        EnteredBy::Button => "button",
+        EnteredBy::Command => "command",
+    }
+}
+
 /// One batch on its way into the tables.
-struct Taking<'a, 'b> {
-    desk: &'a Desk<'b>,
+pub(super) struct Taking<'a, 'b> {
+    pub(super) desk: &'a Desk<'b>,
     ingest: &'a Ingest,
-    device: i64,
+    pub(super) device: i64,
     epoch: i64,
     /// The key of the epoch's newest report.
     last: Option<i64>,
@@ -220,6 +231,8 @@ impl Taking<'_, '_> {
                 self.clear(report, alert_id, description)?;
             }
             ReportBody::ServiceCall(call) => self.service_call(report, key, call)?,
+            ReportBody::Order(order) => self.order(report, key, order)?,
+            ReportBody::Replacement(replacement) => self.replacement(report, key, replacement)?,
             ReportBody::Outcome(outcome) => self.outcome(outcome)?,
             ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
         }
@@ -257,13 +270,43 @@ impl Taking<'_, '_> {
             key,
             self.received(),
             report.simulated,
-            match call.entered_by {
-                EnteredBy::Button => "button",
-                EnteredBy::Command => "command",
-            },
+            place_of_entry(call.entered_by),
             call.message
         ])?;
         self.notice("service_call", report.sequence, &to_json("service call", call)?)
+    }
+
+    fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {
+        let added = self.desk.connection.prepare_cached(statements::ADD_ORDER)?.execute(params![
+            self.device,
+            order.id.as_str(),
+            key,
+            self.received(),
+            report.simulated,
+            order.supply.name,
+            to_json("supply", &order.supply)?,
+            order.quantity,
+            order.note,
+            place_of_entry(order.entered_by)
+        ])?;
+        if added == 1 { self.notice("order", report.sequence, &to_json("order", order)?) } else { Ok(()) }
+    }
+
+    fn replacement(
+        &mut self,
+        report: &Report,
+        key: i64,
+        replacement: &Replacement,
+    ) -> Result<(), StoreError> {
+        let body = to_json("replacement", replacement)?;
+        self.desk.connection.prepare_cached(statements::ADD_REPLACEMENT)?.execute(params![
+            self.device,
+            key,
+            self.received(),
+            report.simulated,
+            body
+        ])?;
+        self.notice("replacement", report.sequence, &body)
     }
 
     fn outcome(&mut self, outcome: &Outcome) -> Result<(), StoreError> {
@@ -292,72 +335,5 @@ impl Taking<'_, '_> {
             body
         ])?;
         Ok(())
-    }
-
-    /// The state of the device after these reports: the latest readings (by the position and the key of
-    /// their report), and what later alerts add.
-    fn latest(&mut self, new: &[Report], latest: Option<(usize, i64)>) -> Result<(), StoreError> {
-        let later = latest.map_or(0, |(position, _)| position + 1);
-        let later: Vec<&Report> = new
-            .iter()
-            .skip(later)
-            .filter(|report| {
-                matches!(report.body, ReportBody::AlertRaised { .. } | ReportBody::AlertCleared { .. })
-            })
-            .collect();
-        let mut merged = None;
-        if !later.is_empty() {
-            let source = latest.and_then(|(position, _)| new.get(position)?.body.readings().cloned());
-            let readings = match source {
-                Some(readings) => Some(readings),
-                None => self.stored_readings()?,
-            };
-            if let Some(mut readings) = readings {
-                let mut changed = false;
-                for report in later {
-                    changed |= self.merge(&mut readings, &report.body)?;
-                }
-                merged = if changed { Some(to_json("readings", &readings)?) } else { None };
-            }
-        }
-        if let Some((_, key)) = latest {
-            let mut statement = self.desk.connection.prepare_cached(statements::SET_LATEST)?;
-            statement.execute(params![self.device, key, merged])?;
-        } else if merged.is_some() {
-            let mut statement = self.desk.connection.prepare_cached(statements::MERGE_LATEST)?;
-            statement.execute(params![self.device, merged])?;
-        }
-        Ok(())
-    }
-
-    fn stored_readings(&self) -> Result<Option<Readings>, StoreError> {
-        let stored: Option<(Option<String>, String)> = self
-            .desk
-            .connection
-            .prepare_cached(statements::LATEST)?
-            .query_row(params![self.device], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        match stored {
-            None => Ok(None),
-            Some((Some(merged), _)) => from_json("readings", &merged).map(Some),
-            Some((None, body)) => Ok(from_json::<Report>("report", &body)?.body.readings().cloned()),
-        }
-    }
-
-    fn merge(&self, readings: &mut Readings, body: &ReportBody) -> Result<bool, StoreError> {
-        match body {
-            ReportBody::AlertRaised { alert } => Ok(merge_alert(readings, alert)),
-            ReportBody::AlertCleared { alert_id, .. } => {
-                let stored: Option<String> = self
-                    .desk
-                    .connection
-                    .prepare_cached(statements::ALERT_BODY)?
-                    .query_row(params![self.device, alert_id.as_str()], |row| row.get(0))
-                    .optional()?;
-                let alert: Option<Alert> = stored.map(|text| from_json("alert", &text)).transpose()?;
-                Ok(alert.is_some_and(|alert| cover_closed(readings, &alert)))
-            }
-            _ => Ok(false),
-        }
     }
 }

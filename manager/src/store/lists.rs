@@ -49,15 +49,15 @@ pub(super) fn collect<T>(
 }
 
 /// One page of a list, of all devices by one statement or of one device by another.
-struct Page {
-    statement: &'static str,
-    device: Option<DeviceId>,
-    before: Option<i64>,
-    limit: u32,
+pub(super) struct Page {
+    pub(super) statement: &'static str,
+    pub(super) device: Option<DeviceId>,
+    pub(super) before: Option<i64>,
+    pub(super) limit: u32,
 }
 
 impl Page {
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         connection: &Connection,
         read: fn(&Row<'_>) -> Result<T, StoreError>,
@@ -210,12 +210,14 @@ mod tests {
     use crate::store::Grouping;
 
     #[tokio::test]
-    async fn open_alerts_and_service_calls_are_found_without_walking_through_the_history() {
+    async fn what_is_open_is_found_without_walking_through_the_history() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("s"), Grouping::Group).unwrap();
-        for (statement, index) in
-            [(statements::ALERTS_OPEN, "alerts_open"), (statements::SERVICE_CALLS_OPEN, "service_calls_open")]
-        {
+        for (statement, index) in [
+            (statements::ALERTS_OPEN, "alerts_open"),
+            (statements::SERVICE_CALLS_OPEN, "service_calls_open"),
+            (statements::ORDERS_OPEN, "orders_open"),
+        ] {
             let plan = store
                 .readers
                 .clone()

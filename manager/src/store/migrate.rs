@@ -6,7 +6,10 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::{StoreError, statements};
 
 /// In order; the position is the version.
-const MIGRATIONS: &[(&str, &str)] = &[("0001_first", include_str!("migrations/0001_first.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_first", include_str!("migrations/0001_first.sql")),
+    ("0002_whole_printer", include_str!("migrations/0002_whole_printer.sql")),
+];
 
 /// Runs what has not been run yet.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -44,6 +47,30 @@ mod tests {
     }
 
     #[test]
+    fn a_database_of_the_first_version_keeps_what_it_holds() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let (_, first) = MIGRATIONS[0];
+        connection.execute_batch(statements::CREATE_MIGRATIONS).unwrap();
+        connection.execute_batch(first).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO devices (key, id, certificate_serial, certificate_expires, enrolled) VALUES (1, 'lobby', '40', 0, 0);
+                 INSERT INTO epochs (key, device, epoch, acknowledged, begun) VALUES (1, 1, 'e', 1, 0);
+                 INSERT INTO reports (key, device, epoch, sequence, kind, received, body) VALUES (7, 1, 1, 1, 'readings', 0, '{}');
+                 INSERT INTO latest (device, report) VALUES (1, 7);",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let row: (i64, Option<i64>) = connection
+            .query_row("SELECT report, activity FROM latest", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(row, (7, None));
+        let orders: u32 = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap();
+        assert_eq!(orders, 0);
+    }
+
+    #[test]
     fn a_database_of_a_newer_manager_is_left_alone() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
@@ -54,6 +81,12 @@ mod tests {
     fn released_migrations_are_not_edited() {
         let fingerprints: Vec<String> =
             MIGRATIONS.iter().map(|(_, sql)| crate::secret::fingerprint(sql.as_bytes())).collect();
-        assert_eq!(fingerprints, ["6a130d3eebc4f0d46f4e5d89e1aef50814b6382dfe87400665c2b882e4588174"]);
+        assert_eq!(
+            fingerprints,
+            [
+                "6a130d3eebc4f0d46f4e5d89e1aef50814b6382dfe87400665c2b882e4588174",
+                "79a70cd57fc667799590cfb4f6807a26970746a1ffdecd0c5c40c110396d3979",
+            ]
+        );
     }
 }

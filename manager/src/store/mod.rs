@@ -10,11 +10,14 @@ mod commands;
 mod devices;
 mod enrolment;
 mod ingest;
+mod latest;
 mod lists;
 mod migrate;
 mod operators;
+mod orders;
 mod readers;
 mod records;
+mod replacements;
 mod statements;
 mod writer;
 
@@ -28,10 +31,12 @@ pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
+pub use orders::{OrderFilter, OrderRecord, OrderState};
 pub use records::{
-    AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, GapRecord, ReportRecord,
-    ServiceCallRecord, ServiceCallState,
+    ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, GapRecord,
+    ReportRecord, ServiceCallRecord, ServiceCallState,
 };
+pub use replacements::ReplacementRecord;
 pub use writer::Grouping;
 
 /// How long a connection waits for another process (such as `token create`) to commit.
@@ -43,7 +48,7 @@ const WAL_PAGES: u32 = 1000;
 /// again, and should not be read anew each time.
 const CACHE_KIB: i64 = 16 * 1024;
 /// Prepared statements that a connection keeps: more than there are.
-const STATEMENT_CACHE: usize = 64;
+const STATEMENT_CACHE: usize = 96;
 
 /// Why the store could not do what was asked. None of these is the asker's fault.
 #[derive(Debug, Clone, thiserror::Error)]

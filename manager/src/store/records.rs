@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
-use platen_protocol::device_to_manager::{EnteredBy, OutcomeResult, Report};
+use platen_protocol::device_to_manager::{Activity, EnteredBy, OutcomeResult, Report, ReportBody};
 use platen_protocol::identity::{AlertId, CommandId, DeviceId, Epoch};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::readings::Readings;
@@ -35,10 +35,21 @@ pub struct DeviceRecord {
     pub readings_taken: Option<Stamp>,
     /// When they came in.
     pub readings_received: Option<Timestamp>,
+    /// What the printer did lately, as it was last told.
+    pub activity: Option<ActivityRecord>,
     /// The last contact that has been flushed.
     pub last_contact: Option<Timestamp>,
     /// Where that came from.
     pub remote: Option<String>,
+}
+
+/// What a printer did in a stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityRecord {
+    /// When the report of it came in: about the end of the stretch.
+    pub received: Timestamp,
+    /// What it did.
+    pub activity: Activity,
 }
 
 /// A contact that is to be kept.
@@ -208,21 +219,31 @@ pub struct GapRecord {
     pub recorded: Timestamp,
 }
 
-fn word<T: serde::de::DeserializeOwned>(what: &'static str, word: String) -> Result<T, StoreError> {
+pub(super) fn word<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    word: String,
+) -> Result<T, StoreError> {
     let value = serde_json::Value::String(word.clone());
     serde_json::from_value(value).or(Err(StoreError::Word { what, word }))
 }
 
-fn id<T: TryFrom<String>>(what: &'static str, text: String) -> Result<T, StoreError> {
+pub(super) fn id<T: TryFrom<String>>(what: &'static str, text: String) -> Result<T, StoreError> {
     T::try_from(text.clone()).or(Err(StoreError::Word { what, word: text }))
 }
 
-fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
     to_time(row.get(column)?)
 }
 
-fn time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
     row.get::<_, Option<i64>>(column)?.map(to_time).transpose()
+}
+
+fn activity_in(report: &Report) -> Option<&Activity> {
+    match &report.body {
+        ReportBody::Utilisation(utilisation) => utilisation.activity.as_ref(),
+        _ => None,
+    }
 }
 
 impl DeviceRecord {
@@ -234,6 +255,11 @@ impl DeviceRecord {
             Some(text) => Some(from_json("readings", &text)?),
             None => report.as_ref().and_then(|report| report.body.readings()).cloned(),
         };
+        let told: Option<String> = row.get(12)?;
+        let told: Option<Report> = told.map(|text| from_json("report", &text)).transpose()?;
+        let activity = time_if_any(row, 11)?
+            .zip(told.as_ref().or(report.as_ref()).and_then(activity_in))
+            .map(|(received, activity)| ActivityRecord { received, activity: activity.clone() });
         Ok(Self {
             id: id("device", row.get(0)?)?,
             certificate_serial: row.get(1)?,
@@ -243,6 +269,7 @@ impl DeviceRecord {
             agent_version: row.get(5)?,
             simulated: report.as_ref().is_some_and(|report| report.simulated),
             readings,
+            activity,
             readings_taken: report.map(|report| report.taken),
             readings_received: time_if_any(row, 9)?,
             last_contact: time_if_any(row, 6)?,
@@ -305,11 +332,18 @@ impl CommandRecord {
         let command: CommandId = id("command", row.get(1)?)?;
         let action: String = row.get(3)?;
         let action: Action = from_json("action", &action)?;
+        let issued_by: String = row.get(5)?;
         Ok(Self {
             key: row.get(0)?,
             device: id("device", row.get(2)?)?,
-            command: Command { id: command, issued: time(row, 4)?, expires: time(row, 6)?, action },
-            issued_by: row.get(5)?,
+            command: Command {
+                id: command,
+                issued: time(row, 4)?,
+                expires: time(row, 6)?,
+                action,
+                issued_by: Some(issued_by.clone()),
+            },
+            issued_by,
             state: word("state of a command", row.get(7)?)?,
             delivered: time_if_any(row, 8)?,
             finished: time_if_any(row, 9)?,

@@ -14,8 +14,9 @@ pub(super) const REPORT: &str = "SELECT sequence, previous, body FROM reports WH
 pub(super) const ADD_GAP: &str =
     "INSERT INTO gaps (device, epoch, first, last, recorded) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const SET_STARTED: &str = "UPDATE devices SET model = ?2, agent_version = ?3 WHERE key = ?1";
-pub(super) const SET_LATEST: &str = "INSERT INTO latest (device, report, merged) VALUES (?1, ?2, ?3) \
-     ON CONFLICT (device) DO UPDATE SET report = excluded.report, merged = excluded.merged";
+pub(super) const SET_LATEST: &str = "INSERT INTO latest (device, report, merged, activity) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (device) DO UPDATE SET report = excluded.report, merged = excluded.merged, \
+     activity = coalesce(excluded.activity, activity)";
 pub(super) const LATEST: &str =
     "SELECT l.merged, r.body FROM latest l JOIN reports r ON r.key = l.report WHERE l.device = ?1";
 pub(super) const MERGE_LATEST: &str = "UPDATE latest SET merged = ?2 WHERE device = ?1";
@@ -23,18 +24,32 @@ pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (device, id, raised, si
 pub(super) const CLEAR_ALERT: &str = "UPDATE alerts SET cleared = ?3, cleared_because = ?4 WHERE device = ?1 AND id = ?2 AND cleared IS NULL RETURNING body";
 pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
 pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, report, received, simulated, entered_by, message, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'new')";
+/// An order that is repeated is the order that there is.
+pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, supply, body, quantity, note, entered_by, state) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'new') ON CONFLICT (device, id) DO NOTHING";
+pub(super) const ADD_REPLACEMENT: &str =
+    "INSERT INTO replacements (device, report, received, simulated, body) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const ADD_NOTICE: &str = "INSERT INTO notices (origin, device, kind, written, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (origin) DO NOTHING";
 pub(super) const FINISH_COMMAND: &str = "UPDATE commands SET state = ?3, finished = ?4, reason = ?5 \
      WHERE device = ?1 AND id = ?2 AND state IN ('waiting', 'delivered')";
 
 // Devices and contact.
-pub(super) const DEVICES: &str = "SELECT d.id, d.certificate_serial, d.certificate_expires, d.enrolled, d.model, d.agent_version, \
-     d.last_contact, d.remote, l.merged, r.received, r.body FROM devices d \
-     LEFT JOIN latest l ON l.device = d.key LEFT JOIN reports r ON r.key = l.report \
-     WHERE d.id > ?1 ORDER BY d.id LIMIT ?2";
-pub(super) const DEVICE: &str = "SELECT d.id, d.certificate_serial, d.certificate_expires, d.enrolled, d.model, d.agent_version, \
-     d.last_contact, d.remote, l.merged, r.received, r.body FROM devices d \
-     LEFT JOIN latest l ON l.device = d.key LEFT JOIN reports r ON r.key = l.report WHERE d.id = ?1";
+/// Devices under a condition. The activity is most often in the report of the latest readings, which is
+/// not handed out twice.
+macro_rules! devices {
+    ($condition:literal) => {
+        concat!(
+            "SELECT d.id, d.certificate_serial, d.certificate_expires, d.enrolled, d.model, d.agent_version, \
+             d.last_contact, d.remote, l.merged, r.received, r.body, a.received, \
+             CASE WHEN a.key <> r.key THEN a.body END FROM devices d \
+             LEFT JOIN latest l ON l.device = d.key LEFT JOIN reports r ON r.key = l.report \
+             LEFT JOIN reports a ON a.key = l.activity WHERE ",
+            $condition
+        )
+    };
+}
+pub(super) const DEVICES: &str = devices!("d.id > ?1 ORDER BY d.id LIMIT ?2");
+pub(super) const DEVICE: &str = devices!("d.id = ?1");
 pub(super) const SET_CONTACT: &str = "UPDATE devices SET last_contact = ?2, remote = ?3 WHERE id = ?1";
 
 // Enrolment.
@@ -125,6 +140,35 @@ pub(super) const SERVICE_CALLS_HANDLED_OF: &str = service_calls!(
 pub(super) const SET_SERVICE_CALL: &str = "UPDATE service_calls SET state = ?2, changed = ?3, changed_by = ?4, \
      handled = CASE WHEN ?2 = 'handled' THEN ?3 END WHERE key = ?1 \
      RETURNING (SELECT id FROM devices WHERE key = device)";
+
+/// Orders under a condition, for the same reason.
+macro_rules! orders {
+    ($condition:literal) => {
+        concat!(
+            "SELECT o.key, d.id, o.id, o.received, o.simulated, o.body, o.quantity, o.note, o.entered_by, o.state, \
+             o.changed, o.changed_by FROM orders o JOIN devices d ON d.key = o.device WHERE ",
+            $condition,
+            " ORDER BY o.key DESC LIMIT ?2"
+        )
+    };
+}
+pub(super) const ORDERS: &str = orders!("o.key < ?1");
+pub(super) const ORDERS_OPEN: &str = orders!("o.key < ?1 AND o.closed IS NULL");
+pub(super) const ORDERS_CLOSED: &str = orders!("o.key < ?1 AND o.closed IS NOT NULL");
+pub(super) const ORDERS_OF: &str =
+    orders!("o.key < ?1 AND o.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const ORDERS_OPEN_OF: &str =
+    orders!("o.key < ?1 AND o.closed IS NULL AND o.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const ORDERS_CLOSED_OF: &str =
+    orders!("o.key < ?1 AND o.closed IS NOT NULL AND o.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const SET_ORDER: &str = "UPDATE orders SET state = ?2, changed = ?3, changed_by = ?4, closed = ?5 \
+     WHERE key = ?1 RETURNING (SELECT id FROM devices WHERE key = device)";
+
+pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body FROM replacements p \
+     JOIN devices d ON d.key = p.device WHERE p.key < ?1 ORDER BY p.key DESC LIMIT ?2";
+pub(super) const REPLACEMENTS_OF: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body FROM replacements p \
+     JOIN devices d ON d.key = p.device WHERE p.key < ?1 AND p.device = (SELECT key FROM devices WHERE id = ?3) \
+     ORDER BY p.key DESC LIMIT ?2";
 pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded FROM gaps g JOIN epochs e ON e.key = g.epoch \
      WHERE g.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY g.key DESC LIMIT ?2";
 

@@ -18,6 +18,107 @@ pub fn readings(percent: u32) -> Value {
     })
 }
 
+/// A supply with everything that a board file and a history can say of it.
+pub fn full_supply(percent: u32) -> Value {
+    let mut full = supply(percent);
+    let more = json!({
+        "set_pages": 500, "set_days": 7, "part_number": "TK-8335K",
+        "expected": {"type": "tonerCartridge", "colorant": "black"},
+        "outlook": {
+            "pages": {"likely": 1200, "at_least": 1000, "at_most": 1500},
+            "days": {"likely": 15, "at_least": 12, "at_most": 19}
+        }
+    });
+    full.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    full
+}
+
+fn switch(name: &str, meaning: &str, active: bool) -> Value {
+    json!({"name": name, "meaning": meaning, "active": {"state": "known", "value": active}})
+}
+
+/// What a printer with every kind of sensor reads.
+pub fn full_readings(percent: u32) -> Value {
+    json!({
+        "supplies": [full_supply(percent)],
+        "parts": [{
+            "name": "fuser", "index": 1, "type": "fuser", "unit": "impressions",
+            "used": {"state": "known", "value": 96000}, "rated_life": {"state": "known", "amount": 100_000},
+            "serial": "F-1", "part_number": "FK-8500", "set_percent": 5
+        }],
+        "temperatures": [{
+            "name": "fuser", "millidegrees_celsius": {"state": "known", "value": 185_000},
+            "role": "fuser", "under": 160_000, "over": 210_000
+        }],
+        "switches": [
+            switch("cover", "cover", false), switch("interlock", "interlock", false), switch("path", "jam", false),
+            switch("tray-low", "paper-low", true), switch("tray-empty", "paper-empty", false),
+            switch("waste-in", "waste-present", true), switch("waste-full", "waste-full", false),
+            switch("exit", "page-exit", false), switch("sleep", "sleep", false),
+            switch("order", "order-button", false)
+        ],
+        "counters": [
+            {"kind": "impressions", "unit": "impressions", "value": {"state": "known", "value": 123_456}, "epoch": 1},
+            {"kind": "sheets", "unit": "sheets", "value": {"state": "unknown", "cause": {
+                "reason": "damaged", "detail": "both copies of the counter are damaged"
+            }}}
+        ],
+        "buses": [
+            {"name": "main", "failing": null},
+            {"name": "engine", "failing": {"reason": "bus_failing", "detail": "SDA is held low; check the plug of the engine"}}
+        ]
+    })
+}
+
+/// A utilisation with the activity of a quarter of an hour.
+pub fn active(percent: u32) -> Value {
+    json!({
+        "kind": "utilisation", "running_seconds": 900, "failed_reads": 1, "readings": full_readings(percent),
+        "activity": {
+            "seconds": 900, "idle_seconds": 500, "printing_seconds": 300, "sleeping_seconds": 60,
+            "error_seconds": 40, "pages": 120, "pages_per_day": 850,
+            "temperatures": [{"name": "fuser", "lowest": 180_000, "highest": 190_000}],
+            "buses": [{"name": "main", "failed_transfers": 2, "failed_reads": 1, "recoveries": 1}]
+        }
+    })
+}
+
+pub fn order(id: &str, quantity: u16) -> Value {
+    json!({
+        "kind": "order", "id": id, "supply": full_supply(4), "quantity": quantity,
+        "note": "two for the shelf", "entered_by": "command"
+    })
+}
+
+/// A black cartridge with 3 % left in it gave way to a full one.
+pub fn replaced() -> Value {
+    let mut fitted = full_supply(100);
+    fitted["serial"] = json!("K-2");
+    json!({
+        "kind": "replacement", "subject": "black", "change": "replaced", "removed_supply": full_supply(3),
+        "fitted_supply": fitted, "removed_part": null, "fitted_part": null
+    })
+}
+
+/// An alert about a switch, such as a jam.
+pub fn condition(id: &str, code: &str, group: &str, subject: &str) -> Value {
+    json!({"kind": "alert_raised", "alert": {
+        "id": id, "severity": "critical", "training": "untrained", "group": group, "group_index": null,
+        "location": 3, "code": code, "description": format!("{code} at {subject}"),
+        "subject": subject, "supply": null, "part": null
+    }})
+}
+
+/// An alert about what has not happened yet.
+pub fn forecast(id: &str) -> Value {
+    let mut alert = condition(id, "jam", "mediaPath", "path");
+    alert["alert"]["forecast"] = json!(true);
+    alert["alert"]["evidence"] = json!([
+        {"measure": "jams", "unit": "in the last 1000 pages", "observed": 9, "expected": 2}
+    ]);
+    alert
+}
+
 pub fn report(sequence: u64, body: &Value) -> Value {
     json!({
         "sequence": sequence, "simulated": true, "body": body,

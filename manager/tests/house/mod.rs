@@ -12,6 +12,7 @@
 )]
 
 pub mod messages;
+pub mod pages;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

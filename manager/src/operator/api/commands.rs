@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
-use platen_protocol::problem::{Problem, ProblemKind};
+use platen_protocol::problem::Problem;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -52,12 +52,6 @@ pub(super) async fn issue(
     body: Result<Json<NewCommand>, JsonRejection>,
 ) -> Result<(StatusCode, Json<CommandView>), Refusal> {
     let (Path(device), Json(NewCommand { action })) = (id?, body?);
-    if action == Action::Unknown {
-        return Err(Refusal::new(
-            ProblemKind::InvalidRequest,
-            "action.kind is none that this manager knows; it knows read_now",
-        ));
-    }
     let command = command::issue(&operators, device.clone(), action, &operator.name).await?;
     let view = CommandView {
         id: command.id,

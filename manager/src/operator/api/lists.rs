@@ -1,4 +1,5 @@
-//! `GET /alerts`, `/reports`, `/service-calls`: newest first. `POST /service-calls/{id}`.
+//! `GET /alerts`, `/reports`, `/service-calls`, `/orders`, `/replacements`: newest first.
+//! `POST /service-calls/{id}`, `/orders/{id}`.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -11,11 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::cursor::Cursor;
 use super::super::problem::Refusal;
-use super::super::view::{AlertView, ReportView, ServiceCallView};
+use super::super::view::{AlertView, OrderView, ReplacementView, ReportView, ServiceCallView};
 use super::super::who::Operator;
-use super::super::{Shared, service_call};
+use super::super::{Shared, order, service_call};
 use super::{List, bad_cursor, cursor, limit};
-use crate::store::{AlertFilter, ReportFilter, ServiceCallFilter, ServiceCallState};
+use crate::store::{AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState};
 
 /// Which of a list, and which page of it.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -53,10 +54,10 @@ pub(super) async fn alerts(
     Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), AlertView::from)))
 }
 
-/// Which reports, and which page of them.
+/// Which reports or replacements, and which page of them.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WhichReports {
+pub(super) struct OfDevice {
     /// Only of this device.
     #[param(value_type = Option<String>)]
     device: Option<DeviceId>,
@@ -67,13 +68,13 @@ pub(super) struct WhichReports {
 }
 
 /// The reports.
-#[utoipa::path(get, path = "/api/v1/reports", params(WhichReports), responses((status = 200, body = List<ReportView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/reports", params(OfDevice), responses((status = 200, body = List<ReportView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
 pub(super) async fn reports(
     State(operators): Shared,
     _operator: Operator,
-    which: Result<Query<WhichReports>, QueryRejection>,
+    which: Result<Query<OfDevice>, QueryRejection>,
 ) -> Result<Json<List<ReportView>>, Refusal> {
-    let Query(WhichReports { device, cursor, limit }) = which?;
+    let Query(OfDevice { device, cursor, limit }) = which?;
     let (before, limit) = Which { device: None, open: None, cursor, limit }.page()?;
     let records = operators.store.reports(ReportFilter { device }, before, limit + 1).await?;
     Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), ReportView::from)))
@@ -111,4 +112,51 @@ pub(super) async fn set_service_call(
     let (Path(id), Json(NewState { state })) = (id?, body?);
     service_call::set(&operators, id, state, operator.name).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The orders.
+#[utoipa::path(get, path = "/api/v1/orders", params(Which), responses((status = 200, body = List<OrderView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+pub(super) async fn orders(
+    State(operators): Shared,
+    _operator: Operator,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<List<OrderView>>, Refusal> {
+    let Query(which) = which?;
+    let (before, limit) = which.page()?;
+    let filter = OrderFilter { device: which.device, open: which.open };
+    let records = operators.store.orders(filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), OrderView::from)))
+}
+
+/// What has become of an order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOrderState {
+    state: OrderState,
+}
+
+/// Says that an order has been placed, is delivered, or is cancelled.
+#[utoipa::path(post, path = "/api/v1/orders/{id}", params(("id" = i64, Path)), request_body = NewOrderState, responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn set_order(
+    State(operators): Shared,
+    operator: Operator,
+    id: Result<Path<i64>, PathRejection>,
+    body: Result<Json<NewOrderState>, JsonRejection>,
+) -> Result<StatusCode, Refusal> {
+    let (Path(id), Json(NewOrderState { state })) = (id?, body?);
+    order::set(&operators, id, state, operator.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The supplies and parts that were changed or put back.
+#[utoipa::path(get, path = "/api/v1/replacements", params(OfDevice), responses((status = 200, body = List<ReplacementView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+pub(super) async fn replacements(
+    State(operators): Shared,
+    _operator: Operator,
+    which: Result<Query<OfDevice>, QueryRejection>,
+) -> Result<Json<List<ReplacementView>>, Refusal> {
+    let Query(OfDevice { device, cursor, limit }) = which?;
+    let (before, limit) = Which { device: None, open: None, cursor, limit }.page()?;
+    let records = operators.store.replacements(device, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), ReplacementView::from)))
 }

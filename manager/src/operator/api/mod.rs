@@ -27,6 +27,9 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/reports", get(lists::reports))
         .route("/service-calls", get(lists::service_calls))
         .route("/service-calls/{id}", post(lists::set_service_call))
+        .route("/orders", get(lists::orders))
+        .route("/orders/{id}", post(lists::set_order))
+        .route("/replacements", get(lists::replacements))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::document))
         .fallback(|| async {

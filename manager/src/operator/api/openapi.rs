@@ -19,6 +19,9 @@ use super::{commands, devices, events, lists};
         lists::reports,
         lists::service_calls,
         lists::set_service_call,
+        lists::orders,
+        lists::set_order,
+        lists::replacements,
         events::events
     ),
     security(("bearer" = []), ("session" = [])),
@@ -57,10 +60,20 @@ mod tests {
             "alerts",
             "reports",
             "service-calls",
+            "service-calls/{id}",
+            "orders",
+            "orders/{id}",
+            "replacements",
             "events",
         ] {
             assert!(paths.contains(&&format!("/api/v1/{path}")), "{path} is missing from {paths:?}");
         }
-        assert!(document["components"]["schemas"]["DeviceView"]["properties"]["worst"].is_object());
+        let schemas = &document["components"]["schemas"];
+        for property in ["worst", "counters", "buses", "activity", "orders"] {
+            assert!(schemas["DeviceView"]["properties"][property].is_object(), "{property}");
+        }
+        for schema in ["OrderView", "ReplacementView", "Action", "Evidence", "Activity", "CounterReading"] {
+            assert!(schemas[schema].is_object(), "{schema}");
+        }
     }
 }

@@ -32,10 +32,18 @@
     if (!next || !old) return;
     const focused = document.activeElement && document.activeElement.id;
     const open = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
+    // What somebody is typing, and what it was answered, stays while the page under it changes.
+    const kept = [...old.querySelectorAll("[data-keep][id]")];
     const before = summary();
     old.replaceWith(document.adoptNode(next));
     drawn = performance.now();
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    for (const field of kept) {
+      const now = document.getElementById(field.id);
+      if (!now) continue;
+      if (!("value" in field)) [now.textContent, now.hidden] = [field.textContent, field.hidden];
+      else if (field.type !== "select-one" || [...now.options].some((one) => one.value === field.value)) now.value = field.value;
+    }
     if (focused && focused !== "main") document.getElementById(focused)?.focus({ preventScroll: true });
     if (summary() !== before) said.textContent = summary();
   }
@@ -107,15 +115,33 @@
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter));
     event.submitter?.setAttribute("disabled", "");
+    let response;
     try {
-      await fetch(form.action, { method: "POST", body: fields, credentials: "same-origin" });
+      response = await fetch(form.action, { method: "POST", body: fields, credentials: "same-origin" });
     } catch {
       form.submit();
       return;
     }
     event.submitter?.removeAttribute("disabled");
+    await answer(form, response);
     refresh();
   });
+
+  // Where the form has a place for it, a refusal is shown there; what was accepted empties the form.
+  async function answer(sent, response) {
+    const page = response.ok ? null : new DOMParser().parseFromString(await response.text(), "text/html");
+    // An event may have drawn the page again meanwhile: then the form is another one.
+    const form = sent.isConnected ? sent : document.getElementById(sent.id);
+    const place = form?.querySelector("[data-refused]");
+    if (!place) return;
+    if (!page) {
+      form.reset();
+      place.hidden = true;
+      return;
+    }
+    place.textContent = page.getElementById("detail")?.textContent ?? "The manager refused it.";
+    place.hidden = false;
+  }
 
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();

@@ -10,17 +10,21 @@ use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 
 use super::super::problem::Refusal;
-use super::super::view::{AlertView, CommandView, ReportView, ServiceCallView};
+use super::super::view::{AlertView, CommandView, OrderView, ReplacementView, ReportView, ServiceCallView};
 use super::super::who::Visitor;
-use super::super::{Shared, command, gather, service_call};
-use super::rows::{Age, AlertRow, CommandRow, DeviceRow, ReportRow, ServiceCallRow};
+use super::super::{Shared, command, gather, order, service_call};
+use super::rows::{
+    Age, AlertRow, CommandRow, DeviceRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow, SettingRow,
+};
 use super::{Frame, render, words};
 use crate::clock;
-use crate::store::{AlertFilter, ReportFilter, ServiceCallFilter, ServiceCallState};
+use crate::store::{AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState};
 
 /// The most of each list on the page.
 const MAX_CLEARED: u32 = 10;
 const MAX_SERVICE_CALLS: u32 = 20;
+const MAX_ORDERS: u32 = 20;
+const MAX_REPLACEMENTS: u32 = 10;
 const MAX_REPORTS: u32 = 30;
 const MAX_COMMANDS: u32 = 10;
 const MAX_GAPS: u32 = 10;
@@ -40,6 +44,9 @@ struct DevicePage {
     certificate_expires: String,
     cleared: Vec<AlertRow>,
     service_calls: Vec<ServiceCallRow>,
+    orders: Vec<OrderRow>,
+    replacements: Vec<ReplacementRow>,
+    settings: Vec<SettingRow>,
     commands: Vec<CommandRow>,
     reports: Vec<ReportRow>,
     gaps: Vec<GapRow>,
@@ -59,6 +66,9 @@ pub(super) async fn page(
     let cleared = store.alerts(cleared, None, MAX_CLEARED).await?;
     let calls = ServiceCallFilter { device: Some(id.clone()), open: None };
     let calls = store.service_calls(calls, None, MAX_SERVICE_CALLS).await?;
+    let orders = OrderFilter { device: Some(id.clone()), open: None };
+    let orders = store.orders(orders, None, MAX_ORDERS).await?;
+    let replacements = store.replacements(Some(id.clone()), None, MAX_REPLACEMENTS).await?;
     let commands = store.commands(id.clone(), None, MAX_COMMANDS).await?;
     let reports = store.reports(ReportFilter { device: Some(id.clone()) }, None, MAX_REPORTS).await?;
     let gaps = store.gaps(id, MAX_GAPS).await?;
@@ -73,6 +83,12 @@ pub(super) async fn page(
             .into_iter()
             .map(|record| ServiceCallRow::of(&ServiceCallView::from(record), now))
             .collect(),
+        orders: orders.into_iter().map(|record| OrderRow::of(&OrderView::from(record), now)).collect(),
+        replacements: replacements
+            .into_iter()
+            .map(|record| ReplacementRow::of(&ReplacementView::from(record), now))
+            .collect(),
+        settings: SettingRow::all(&view),
         commands: commands
             .into_iter()
             .map(|record| CommandRow::of(&CommandView::from(record), now))
@@ -96,6 +112,57 @@ pub(super) async fn read_now(
     Ok(Redirect::to(&format!("/devices/{id}#commands")))
 }
 
+/// What to do with a setting.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    Set,
+    Reset,
+    ResetAll,
+}
+
+/// Which setting, and its new value as it was typed.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewSetting {
+    change: Change,
+    name: String,
+    #[serde(default)]
+    value: String,
+}
+
+impl NewSetting {
+    fn action(self) -> Result<Action, Refusal> {
+        Ok(match self.change {
+            Change::ResetAll => Action::Reset { settings: Vec::new() },
+            Change::Reset => Action::Reset { settings: vec![self.name] },
+            Change::Set => {
+                let value = self.value.trim().parse().map_err(|error| {
+                    let why = format!("{:?} is no value for {}: {error}", self.value, self.name);
+                    Refusal::new(ProblemKind::InvalidRequest, why)
+                })?;
+                Action::Set { settings: [(self.name, value)].into() }
+            }
+        })
+    }
+}
+
+/// `POST /devices/{id}/settings`: a command, whose outcome is among the commands.
+pub(super) async fn set_setting(
+    State(operators): Shared,
+    Visitor(operator): Visitor,
+    id: Result<Path<DeviceId>, PathRejection>,
+    form: Result<Form<NewSetting>, FormRejection>,
+) -> Result<Redirect, Refusal> {
+    let Path(id) = id?;
+    let Form(setting) = form.map_err(|rejection| bad_form(&rejection))?;
+    command::issue(&operators, id.clone(), setting.action()?, &operator.name).await?;
+    Ok(Redirect::to(&format!("/devices/{id}#commands")))
+}
+
+fn bad_form(rejection: &FormRejection) -> Refusal {
+    Refusal::new(ProblemKind::InvalidRequest, rejection.body_text())
+}
+
 /// What has become of a service call, and where to go back to.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewState {
@@ -111,8 +178,27 @@ pub(super) async fn set_service_call(
     form: Result<Form<NewState>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
-    let Form(NewState { state, device }) =
-        form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
+    let Form(NewState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
     service_call::set(&operators, id, state, operator.name).await?;
     Ok(Redirect::to(&format!("/devices/{device}#service-calls")))
+}
+
+/// What has become of an order, and where to go back to.
+#[derive(Debug, Deserialize)]
+pub(super) struct NewOrderState {
+    state: OrderState,
+    device: DeviceId,
+}
+
+/// `POST /orders/{id}`.
+pub(super) async fn set_order(
+    State(operators): Shared,
+    Visitor(operator): Visitor,
+    id: Result<Path<i64>, PathRejection>,
+    form: Result<Form<NewOrderState>, FormRejection>,
+) -> Result<Redirect, Refusal> {
+    let Path(id) = id?;
+    let Form(NewOrderState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
+    order::set(&operators, id, state, operator.name).await?;
+    Ok(Redirect::to(&format!("/devices/{device}#orders")))
 }

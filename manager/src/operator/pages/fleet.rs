@@ -49,17 +49,21 @@ pub(super) async fn page(
 fn summary(views: &[DeviceView]) -> Vec<(&'static str, String)> {
     let count = |matters: &dyn Fn(&DeviceView) -> bool| views.iter().filter(|view| matters(view)).count();
     let calls: usize = views.iter().map(|view| view.service_calls.len()).sum();
+    let orders: usize = views.iter().map(|view| view.orders.len()).sum();
     let counted =
         |number: usize, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
     let mut parts = vec![("all", counted(views.len(), "device", "devices"))];
-    let stopped = count(&|view| view.worst == Worst::Critical);
-    let toner = count(&|view| view.supplies.iter().any(SupplyView::needs_refill));
-    let silent = count(&|view| view.worst == Worst::Silent);
+    let refill = |view: &DeviceView| view.supplies.iter().any(SupplyView::needs_refill);
+    let forecasts: usize =
+        views.iter().map(|view| view.alerts.iter().filter(|alert| alert.alert.forecast).count()).sum();
     for (class, number, one, many) in [
-        ("critical", stopped, "stopped", "stopped"),
+        ("critical", count(&|view| view.worst == Worst::Critical), "stopped", "stopped"),
         ("service", calls, "service call", "service calls"),
-        ("warning", toner, "needs toner", "need toner"),
-        ("silent", silent, "silent", "silent"),
+        ("order", orders, "open order", "open orders"),
+        ("warning", count(&refill), "needs toner", "need toner"),
+        ("warning", count(&|view| view.worst == Worst::Warning && !refill(view)), "warning", "warnings"),
+        ("forecast", forecasts, "forecast", "forecasts"),
+        ("silent", count(&|view| view.worst == Worst::Silent), "silent", "silent"),
     ] {
         if number > 0 {
             parts.push((class, counted(number, one, many)));

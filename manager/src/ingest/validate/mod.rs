@@ -1,0 +1,86 @@
+//! Whether a batch can be true. A batch is refused whole, with the sequence and the field that are
+//! wrong, before anything of it is stored.
+//!
+//! This file looks at the batch and its sequences, [`body`] at what the reports tell, [`readings`] at what
+//! a board can have read, and [`place`] words the refusals.
+
+mod body;
+mod place;
+mod readings;
+#[cfg(test)]
+mod tests;
+
+use platen_protocol::VERSION;
+use platen_protocol::device_to_manager::{Report, ReportBatch};
+use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
+use platen_protocol::problem::{Problem, ProblemKind};
+
+use place::{Place, invalid};
+
+pub use body::MAX_EVIDENCE;
+pub use place::{MAX_MEASURE_CHARS, MAX_TEXT_CHARS};
+pub use readings::{MAX_BUSES, MAX_COUNT, MAX_COUNTERS, MAX_READINGS};
+
+/// The highest sequence, as far as the store's integers go.
+pub const MAX_SEQUENCE: u64 = i64::MAX as u64;
+
+/// Refuses a batch that cannot be true.
+pub fn validate(batch: &ReportBatch) -> Result<(), Problem> {
+    if batch.version != VERSION {
+        return Err(wrong_version(u64::from(batch.version)));
+    }
+    if batch.reports.len() > MAX_REPORTS_PER_BATCH {
+        return Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            format!("the batch holds {} reports; send at most {MAX_REPORTS_PER_BATCH}", batch.reports.len()),
+        ));
+    }
+    sequences(batch)?;
+    for report in &batch.reports {
+        let place = Place { sequence: report.sequence };
+        body::check(&place, report)?;
+    }
+    Ok(())
+}
+
+/// The refusal of a message of another version.
+pub fn wrong_version(found: u64) -> Problem {
+    Problem::new(
+        ProblemKind::WrongVersion,
+        format!("the message is of version {found}; this manager speaks version {VERSION}"),
+    )
+}
+
+fn sequences(batch: &ReportBatch) -> Result<(), Problem> {
+    if batch.oldest_sequence == 0 || batch.oldest_sequence > MAX_SEQUENCE {
+        return Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            format!("oldest_sequence is {}; sequences go from 1 to {MAX_SEQUENCE}", batch.oldest_sequence),
+        ));
+    }
+    let mut before: Option<u64> = None;
+    for Report { sequence, .. } in &batch.reports {
+        if let Some(before) = before
+            && *sequence <= before
+        {
+            return Err(Problem::new(
+                ProblemKind::SequenceBackwards,
+                format!("sequence {sequence} follows {before}; the reports of a batch go by rising sequence"),
+            ));
+        }
+        if *sequence == 0 || *sequence > MAX_SEQUENCE {
+            return Err(invalid(*sequence, "sequence", format!("sequences go from 1 to {MAX_SEQUENCE}")));
+        }
+        before = Some(*sequence);
+    }
+    match batch.reports.first() {
+        Some(first) if first.sequence < batch.oldest_sequence => Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            format!(
+                "oldest_sequence is {} and the batch begins with {}: the outbox cannot hold what is below its oldest",
+                batch.oldest_sequence, first.sequence
+            ),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,75 @@
+//! The words of a refusal: which report, which field, why.
+
+use std::fmt::Display;
+
+use platen_protocol::limits::MAX_ID_CHARS;
+use platen_protocol::problem::{Problem, ProblemKind};
+
+/// The longest text that is no person's message, such as a description or a cause, in characters.
+pub const MAX_TEXT_CHARS: usize = 500;
+/// The longest name or unit of something measured, in characters.
+pub const MAX_MEASURE_CHARS: usize = 120;
+
+pub(super) fn invalid(sequence: u64, field: impl Display, why: impl Display) -> Problem {
+    Problem::new(ProblemKind::InvalidReport, format!("report {sequence}, {field}: {why}"))
+}
+
+/// Where in the batch a check is.
+pub(super) struct Place {
+    pub(super) sequence: u64,
+}
+
+impl Place {
+    pub(super) fn refuse(&self, field: impl Display, why: impl Display) -> Problem {
+        invalid(self.sequence, field, why)
+    }
+
+    pub(super) fn text(&self, field: impl Display, text: &str, most: usize) -> Result<(), Problem> {
+        let length = text.chars().count();
+        if length > most {
+            return Err(self.refuse(field, format!("{length} characters, at most {most} are allowed")));
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+            return Err(self.refuse(field, "holds a control character"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn name(&self, field: impl Display, text: &str) -> Result<(), Problem> {
+        if text.is_empty() {
+            return Err(self.refuse(field, "is empty"));
+        }
+        self.text(field, text, MAX_ID_CHARS)
+    }
+
+    pub(super) fn short(&self, field: impl Display, text: Option<&String>) -> Result<(), Problem> {
+        text.map_or(Ok(()), |text| self.text(field, text, MAX_ID_CHARS))
+    }
+
+    /// Every list has an end.
+    pub(super) fn count(&self, list: impl Display, found: usize, most: usize) -> Result<(), Problem> {
+        if found > most {
+            return Err(self.refuse(list, format!("holds {found}; at most {most} are allowed")));
+        }
+        Ok(())
+    }
+
+    /// Names tell readings apart.
+    pub(super) fn unlike<'a>(
+        &self,
+        list: &str,
+        names: impl ExactSizeIterator<Item = &'a str>,
+        most: usize,
+    ) -> Result<(), Problem> {
+        self.count(list, names.len(), most)?;
+        let mut seen: Vec<&str> = Vec::with_capacity(names.len());
+        for name in names {
+            self.name(format_args!("{list}.name"), name)?;
+            if seen.contains(&name) {
+                return Err(self.refuse(list, format!("{name:?} is there twice")));
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! Whether an action can be asked of a device, before anything of it is stored. Pure.
+
+use std::fmt::Display;
+
+use platen_protocol::limits::MAX_SETTINGS_PER_COMMAND;
+use platen_protocol::manager_to_device::Action;
+use platen_protocol::settings::{SettingKey, UnknownSetting};
+
+/// Why an action is not passed on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ActionRefusal {
+    /// The kind is none of ours.
+    #[error("action.kind is none that this manager knows; it knows read_now, set and reset")]
+    UnknownKind,
+    /// Nothing is to be set.
+    #[error("action.settings names no setting: give at least one, with its value")]
+    NoSettings,
+    /// More settings than a command takes.
+    #[error("action.settings names {0} settings; a command takes at most {MAX_SETTINGS_PER_COMMAND}")]
+    TooMany(usize),
+    /// A name that is no setting's.
+    #[error("{0}")]
+    Unknown(UnknownSetting),
+    /// A value that the setting cannot have.
+    #[error("{name} is {value}; it goes from {least} to {most}")]
+    OutOfBounds {
+        /// Which setting.
+        name: String,
+        /// What it was to be.
+        value: u32,
+        /// The lowest that it can be.
+        least: u32,
+        /// The highest that it can be.
+        most: u32,
+    },
+}
+
+fn key(name: &str) -> Result<SettingKey, ActionRefusal> {
+    name.parse().map_err(ActionRefusal::Unknown)
+}
+
+fn check_value(name: &str, value: u32) -> Result<(), ActionRefusal> {
+    let bounds = key(name)?.bounds();
+    if bounds.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = bounds.into_inner();
+    Err(ActionRefusal::OutOfBounds { name: name.to_owned(), value, least, most })
+}
+
+/// Refuses an action that no device would carry out.
+pub(super) fn check(action: &Action) -> Result<(), ActionRefusal> {
+    match action {
+        Action::ReadNow => Ok(()),
+        Action::Set { settings } if settings.is_empty() => Err(ActionRefusal::NoSettings),
+        Action::Set { settings } if settings.len() > MAX_SETTINGS_PER_COMMAND => {
+            Err(ActionRefusal::TooMany(settings.len()))
+        }
+        Action::Set { settings } => settings.iter().try_for_each(|(name, value)| check_value(name, *value)),
+        Action::Reset { settings } if settings.len() > MAX_SETTINGS_PER_COMMAND => {
+            Err(ActionRefusal::TooMany(settings.len()))
+        }
+        Action::Reset { settings } => settings.iter().try_for_each(|name| key(name).map(drop)),
+        Action::Unknown => Err(ActionRefusal::UnknownKind),
+    }
+}
+
+/// An action in an operator's words.
+pub(super) fn words(action: &Action) -> String {
+    fn listed<T: Display>(items: impl Iterator<Item = T>) -> String {
+        items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+    }
+    match action {
+        Action::ReadNow => "Read now".to_owned(),
+        Action::Set { settings } => {
+            format!("Set {}", listed(settings.iter().map(|(name, value)| format!("{name} to {value}"))))
+        }
+        Action::Reset { settings } if settings.is_empty() => "Reset all settings".to_owned(),
+        Action::Reset { settings } => format!("Reset {}", listed(settings.iter())),
+        Action::Unknown => "Unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn set(name: &str, value: u32) -> Action {
+        Action::Set { settings: [(name.to_owned(), value)].into() }
+    }
+
+    fn refusal(action: &Action) -> String {
+        check(action).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_setting_is_said_with_its_bounds_or_with_the_names_that_there_are() {
+        assert_eq!(
+            refusal(&set("supply.black.set-percent", 101)),
+            "supply.black.set-percent is 101; it goes from 0 to 100"
+        );
+        let unknown = refusal(&set("colour", 1));
+        assert!(unknown.contains("\"colour\" is no setting; there are sample.interval-seconds"), "{unknown}");
+        let unknown =
+            refusal(&Action::Reset { settings: vec!["sample.interval-seconds".into(), "x".into()] });
+        assert!(unknown.contains("\"x\" is no setting"), "{unknown}");
+        assert!(refusal(&Action::Set { settings: [].into() }).contains("at least one"));
+        assert!(refusal(&Action::Unknown).contains("read_now, set and reset"));
+    }
+
+    #[test]
+    fn a_command_takes_no_more_settings_than_its_limit() {
+        let name = |number: usize| format!("supply.s{number}.set-percent");
+        let settings = |count: usize| Action::Set { settings: (0..count).map(|n| (name(n), 5)).collect() };
+        let resets = |count: usize| Action::Reset { settings: (0..count).map(name).collect() };
+        assert_eq!(check(&settings(MAX_SETTINGS_PER_COMMAND)), Ok(()));
+        assert_eq!(check(&resets(MAX_SETTINGS_PER_COMMAND)), Ok(()));
+        assert_eq!(check(&settings(51)), Err(ActionRefusal::TooMany(51)));
+        assert_eq!(check(&resets(51)), Err(ActionRefusal::TooMany(51)));
+        assert_eq!(check(&resets(0)), Ok(()), "none means all");
+    }
+
+    #[test]
+    fn an_action_reads_as_what_was_asked() {
+        assert_eq!(words(&set("supply.black.set-percent", 20)), "Set supply.black.set-percent to 20");
+        assert_eq!(words(&Action::Reset { settings: vec![] }), "Reset all settings");
+        assert_eq!(
+            words(&Action::Reset { settings: vec!["judge.part-percent".into()] }),
+            "Reset judge.part-percent"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_taken_exactly_within_the_bounds_of_its_setting(value in 0_u32..2_000_000) {
+            for name in ["sample.interval-seconds", "judge.debounce-samples", "supply.black.set-pages"] {
+                let bounds = name.parse::<SettingKey>().unwrap().bounds();
+                prop_assert_eq!(check(&set(name, value)).is_ok(), bounds.contains(&value));
+            }
+        }
+
+        #[test]
+        fn a_name_is_taken_exactly_when_it_is_a_settings(name in "(supply|part|judge)[.][a-z.-]{0,24}") {
+            let known = name.parse::<SettingKey>().is_ok();
+            prop_assert_eq!(check(&Action::Reset { settings: vec![name] }).is_ok(), known);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Conditions, in the words on a printer's panel.
+
+use platen_protocol::alert::{Alert, AlertCode, Evidence, Training};
+use platen_protocol::readings::{SwitchMeaning, SwitchReading};
+
+use super::{label, spaced, title};
+
+/// What happened, in the words on a printer's panel.
+pub(in super::super) fn alert_title(alert: &Alert) -> String {
+    if let Some(words) = title_of(alert.code) {
+        return words.to_owned();
+    }
+    match (about(alert.code), alert.subject.as_str()) {
+        (None, _) => {
+            let name = alert.code.name();
+            spaced(name.strip_prefix("marker").unwrap_or(name))
+        }
+        (Some(what), "") if alert.code == AlertCode::CoverOpen => format!("Cover {what}"),
+        (Some(what), "") => title(what),
+        (Some(what), subject) => format!("{} {what}", label(subject)),
+    }
+}
+
+/// Codes that say all themselves.
+fn title_of(code: AlertCode) -> Option<&'static str> {
+    Some(match code {
+        AlertCode::Jam => "Paper jam",
+        AlertCode::InterlockOpen => "Safety interlock open",
+        AlertCode::InputMediaSupplyLow => "Paper low",
+        AlertCode::InputMediaSupplyEmpty => "Paper empty",
+        AlertCode::InputMediaTrayMissing => "Paper tray missing",
+        AlertCode::MarkerWasteTonerReceptacleAlmostFull => "Waste toner box almost full",
+        AlertCode::MarkerWasteTonerReceptacleFull => "Waste toner box full",
+        AlertCode::MarkerFuserOverTemperature => "Fuser too hot",
+        AlertCode::MarkerFuserUnderTemperature => "Fuser too cold",
+        _ => return None,
+    })
+}
+
+/// What follows the name of the subject.
+fn about(code: AlertCode) -> Option<&'static str> {
+    Some(match code {
+        AlertCode::MarkerTonerAlmostEmpty => "toner almost empty",
+        AlertCode::MarkerTonerEmpty => "toner empty",
+        AlertCode::MarkerInkAlmostEmpty => "ink almost empty",
+        AlertCode::MarkerInkEmpty => "ink empty",
+        AlertCode::MarkerTonerCartridgeMissing => "toner cartridge missing",
+        AlertCode::SubunitAlmostEmpty | AlertCode::MarkerDeveloperAlmostEmpty => "almost empty",
+        AlertCode::SubunitEmpty | AlertCode::MarkerDeveloperEmpty => "empty",
+        AlertCode::SubunitAlmostFull => "almost full",
+        AlertCode::SubunitFull => "full",
+        AlertCode::SubunitLifeAlmostOver | AlertCode::MarkerOpcLifeAlmostOver => "life almost over",
+        AlertCode::SubunitLifeOver | AlertCode::MarkerOpcLifeOver => "life over",
+        AlertCode::SubunitMissing => "missing",
+        AlertCode::SubunitNearLimit => "near its limit",
+        AlertCode::SubunitAtLimit => "at its limit",
+        AlertCode::SubunitAdded => "added",
+        AlertCode::SubunitRemoved => "removed",
+        AlertCode::SubunitOffline => "offline",
+        AlertCode::CoverOpen | AlertCode::SubunitOpened => "open",
+        AlertCode::SubunitPowerSaver => "asleep",
+        AlertCode::SubunitWarmingUp => "warming up",
+        AlertCode::SubunitRecoverableFailure => "cannot be read",
+        AlertCode::SubunitUnrecoverableFailure => "has failed",
+        AlertCode::SubunitMotorFailure => "motor failure",
+        AlertCode::SubunitTimingFailure => "timing failure",
+        AlertCode::SubunitThermistorFailure => "thermistor failure",
+        AlertCode::SubunitOverTemperature => "too hot",
+        AlertCode::SubunitUnderTemperature => "too cold",
+        _ => return None,
+    })
+}
+
+/// Who can mend it.
+pub(in super::super) fn training(training: Training) -> &'static str {
+    match training {
+        Training::Untrained => "anyone can mend it",
+        Training::Trained => "a trained user can mend it",
+        Training::FieldService => "needs a technician",
+        Training::Management => "needs the manager of the printers",
+        Training::NoInterventionRequired => "mends itself",
+        Training::Other | Training::Unknown => "not known who can mend it",
+    }
+}
+
+/// What speaks for an alert: "jams: 9 in the last 1000 pages, expected 2".
+pub(in super::super) fn evidence(evidence: &Evidence) -> String {
+    let gap = if evidence.unit.is_empty() { "" } else { " " };
+    let observed = format!("{}: {}{gap}{}", evidence.measure, evidence.observed, evidence.unit);
+    match evidence.expected {
+        Some(expected) => format!("{observed}, expected {expected}"),
+        None => observed,
+    }
+}
+
+/// The state of a switch, as it stands in `data-state` too.
+pub(in super::super) fn switch_state(switch: &SwitchReading) -> &'static str {
+    let Some(active) = switch.active.known() else { return "unknown" };
+    let (yes, no) = match switch.meaning {
+        SwitchMeaning::Cover | SwitchMeaning::Interlock => ("open", "closed"),
+        SwitchMeaning::ServiceButton | SwitchMeaning::OrderButton => ("pressed", "released"),
+        SwitchMeaning::Jam => ("jammed", "clear"),
+        SwitchMeaning::PaperLow => ("low", "enough"),
+        SwitchMeaning::PaperEmpty => ("empty", "loaded"),
+        SwitchMeaning::WastePresent => ("present", "missing"),
+        SwitchMeaning::WasteFull => ("full", "free"),
+        SwitchMeaning::PageExit => ("passing", "clear"),
+        SwitchMeaning::Sleep => ("asleep", "awake"),
+    };
+    if *active { yes } else { no }
+}
+
+/// Whether a switch wants a person's attention.
+pub(in super::super) fn switch_is_loud(switch: &SwitchReading) -> bool {
+    let active = switch.active.known();
+    match switch.meaning {
+        SwitchMeaning::Cover
+        | SwitchMeaning::Interlock
+        | SwitchMeaning::Jam
+        | SwitchMeaning::PaperEmpty
+        | SwitchMeaning::WasteFull => active == Some(&true),
+        SwitchMeaning::WastePresent => active == Some(&false),
+        SwitchMeaning::ServiceButton
+        | SwitchMeaning::OrderButton
+        | SwitchMeaning::PaperLow
+        | SwitchMeaning::PageExit
+        | SwitchMeaning::Sleep => false,
+    }
+}
+
+/// Whether a switch has its place in a report of one line: what is as it always is has none.
+pub(super) fn switch_is_told(switch: &SwitchReading) -> bool {
+    match switch.meaning {
+        _ if switch.active.known().is_none() => true,
+        SwitchMeaning::Cover => true,
+        SwitchMeaning::PageExit => false,
+        SwitchMeaning::WastePresent => switch.active.known() == Some(&false),
+        _ => switch.active.known() == Some(&true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn alerts_read_like_a_printers_panel() {
+        assert_eq!(alert_title(&sample::toner_low("a", 4)), "Black toner almost empty");
+        assert_eq!(alert_title(&sample::cover_open("a")), "Cover open");
+        for (code, subject, words) in [
+            (AlertCode::MarkerFuserOverTemperature, "fuser", "Fuser too hot"),
+            (AlertCode::PrinterNmsReset, "", "Printer NMS reset"),
+            (AlertCode::Jam, "path", "Paper jam"),
+            (AlertCode::MarkerOpcLifeOver, "drum", "Drum life over"),
+            (
+                AlertCode::SubunitThermistorFailure,
+                "fuser-temperature",
+                "Fuser temperature thermistor failure",
+            ),
+            (AlertCode::MarkerWasteTonerReceptacleFull, "waste", "Waste toner box full"),
+        ] {
+            assert_eq!(alert_title(&sample::alert("a", code, subject)), words);
+        }
+    }
+
+    #[test]
+    fn every_code_has_a_title_that_begins_large() {
+        for code in AlertCode::ALL {
+            let title = alert_title(&sample::alert("a", *code, "tray-2"));
+            assert!(title.starts_with(char::is_uppercase) && !title.contains('-'), "{code}: {title}");
+        }
+    }
+
+    #[test]
+    fn evidence_sets_what_was_found_against_what_was_expected() {
+        let jams = Evidence {
+            measure: "jams".into(),
+            unit: "in the last 1000 pages".into(),
+            observed: 9,
+            expected: Some(2),
+        };
+        assert_eq!(evidence(&jams), "jams: 9 in the last 1000 pages, expected 2");
+        assert_eq!(evidence(&Evidence { unit: String::new(), expected: None, ..jams }), "jams: 9");
+    }
+
+    #[test]
+    fn a_switch_that_is_as_it_should_be_is_not_loud() {
+        for switch in sample::full_readings(50).switches {
+            assert!(!switch_is_loud(&switch), "{}", switch.name);
+            assert_ne!(switch_state(&switch), "unknown");
+        }
+        let loud = |meaning, active| switch_is_loud(&sample::switch("x", meaning, active, None));
+        assert!(loud(SwitchMeaning::Jam, true) && loud(SwitchMeaning::WastePresent, false));
+        assert!(!loud(SwitchMeaning::Sleep, true) && !loud(SwitchMeaning::PaperLow, true));
+    }
+}

@@ -1,0 +1,134 @@
+//! Reports, a line each.
+
+use platen_protocol::device_to_manager::{
+    OutcomeResult, ReadingsCause, Replacement, ReplacementKind, ReportBody,
+};
+use platen_protocol::readings::{CounterKind, Readings, SupplyReading};
+
+use super::conditions::{alert_title, switch_is_told, switch_state};
+use super::units::{duration, thousands};
+use super::{entered_by, label};
+
+/// The kind of a report.
+pub(in super::super) fn kind(body: &ReportBody) -> &'static str {
+    match body {
+        ReportBody::Started(_) => "Started",
+        ReportBody::AlertRaised { .. } => "Alert",
+        ReportBody::AlertCleared { .. } => "Cleared",
+        ReportBody::ServiceCall(_) => "Service call",
+        ReportBody::Order(_) => "Order",
+        ReportBody::Replacement(_) => "Replacement",
+        ReportBody::Utilisation(_) => "Utilisation",
+        ReportBody::Readings(_) => "Readings",
+        ReportBody::Outcome(_) => "Outcome",
+    }
+}
+
+/// What a report says, in one line.
+pub(in super::super) fn content(body: &ReportBody) -> String {
+    match body {
+        ReportBody::Started(started) => {
+            format!("Agent {} began on {}", started.agent_version, started.model)
+        }
+        ReportBody::AlertRaised { alert } if alert.forecast => format!("May happen: {}", alert_title(alert)),
+        ReportBody::AlertRaised { alert } => format!("{} ({})", alert_title(alert), alert.severity),
+        ReportBody::AlertCleared { description, .. } => description.clone(),
+        ReportBody::ServiceCall(call) => {
+            let by = entered_by(call.entered_by);
+            call.message.as_ref().map_or_else(|| by.to_owned(), |message| format!("{by}: {message}"))
+        }
+        ReportBody::Order(order) => {
+            let note = order.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+            format!("{} × {}{note}", order.quantity, label(&order.supply.name))
+        }
+        ReportBody::Replacement(replacement) => replaced(replacement),
+        ReportBody::Utilisation(utilisation) => format!(
+            "{}; running {}; {} failed reads",
+            levels(&utilisation.readings),
+            duration(utilisation.running_seconds),
+            utilisation.failed_reads
+        ),
+        ReportBody::Readings(report) => {
+            let why = match report.cause {
+                ReadingsCause::Change => "Changed",
+                ReadingsCause::Person => "Asked at the device",
+                ReadingsCause::Command => "Asked by an operator",
+            };
+            format!("{why}: {}", levels(&report.readings))
+        }
+        ReportBody::Outcome(outcome) => match &outcome.result {
+            OutcomeResult::Done => format!("Command {} done", outcome.command_id),
+            OutcomeResult::Failed { reason } => format!("Command {} failed: {reason}", outcome.command_id),
+            OutcomeResult::Refused { reason } => format!("Command {} refused: {reason}", outcome.command_id),
+            OutcomeResult::Expired => format!("Command {} came too late", outcome.command_id),
+        },
+    }
+}
+
+/// What is left in something that was taken out, in words.
+pub(in super::super) fn residue(replacement: &Replacement) -> Option<String> {
+    let part = replacement.removed_part.as_ref().map(|part| match part.percent_left() {
+        Some(percent) => format!("{percent} % of its life left"),
+        None => "how much of its life was left is not known".to_owned(),
+    });
+    replacement.removed_supply.as_ref().map(left).or(part)
+}
+
+/// What is left in a supply, in words.
+pub(in super::super) fn left(supply: &SupplyReading) -> String {
+    match supply.percent() {
+        Some(percent) => format!("{percent} % left"),
+        None => format!("level: {}", supply.level),
+    }
+}
+
+fn replaced(replacement: &Replacement) -> String {
+    let subject = label(&replacement.subject);
+    match (replacement.change, residue(replacement)) {
+        (ReplacementKind::Reseated, _) => format!("{subject} put back"),
+        (ReplacementKind::Replaced, Some(residue)) => {
+            format!("{subject} replaced; in the old one: {residue}")
+        }
+        (ReplacementKind::Replaced, None) => format!("{subject} replaced"),
+    }
+}
+
+fn levels(readings: &Readings) -> String {
+    let supplies = readings.supplies.iter().map(|supply| match supply.percent() {
+        Some(percent) => format!("{} {percent} %", supply.name),
+        None => format!("{} {}", supply.name, supply.level),
+    });
+    let switches = readings
+        .switches
+        .iter()
+        .filter(|switch| switch_is_told(switch))
+        .map(|switch| format!("{} {}", switch.name, switch_state(switch)));
+    let count = readings.counter(CounterKind::Impressions).and_then(|counter| counter.value.known());
+    let count = count.map(|count| format!("{} impressions", thousands(*count)));
+    let all: Vec<String> = supplies.chain(switches).chain(count).collect();
+    if all.is_empty() { "nothing to read".to_owned() } else { all.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_report_says_its_levels_in_one_line() {
+        let line = content(&sample::utilisation(1, 42).body);
+        assert_eq!(line, "black 42 %, cover closed; running 1 s; 0 failed reads");
+        let line = content(&sample::full_utilisation(1, 42).body);
+        assert!(line.starts_with("black 42 %, cover closed, 123\u{202f}456 impressions; running"), "{line}");
+    }
+
+    #[test]
+    fn orders_and_replacements_say_what_and_how_much() {
+        let order = ReportBody::Order(sample::order("o", 2));
+        assert_eq!(content(&order), "2 × Black: two for the shelf");
+        let mut replacement = sample::replacement();
+        assert_eq!(replaced(&replacement), "Black replaced; in the old one: 3 % left");
+        replacement.change = ReplacementKind::Reseated;
+        assert_eq!(replaced(&replacement), "Black put back");
+    }
+}

@@ -1,0 +1,96 @@
+//! What devices reported.
+
+use jiff::Timestamp;
+use platen_protocol::alert::Alert;
+use platen_protocol::device_to_manager::{Replacement, Report};
+use platen_protocol::identity::{DeviceId, Epoch};
+use platen_protocol::readings::{PartReading, SupplyReading};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::store::{AlertRecord, ReplacementRecord, ReportRecord};
+
+/// One alert.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct AlertView {
+    /// Whose it is.
+    pub(in super::super) device: DeviceId,
+    /// Whether it is open.
+    pub(in super::super) open: bool,
+    /// When it came in.
+    pub(in super::super) raised: Timestamp,
+    /// When its end came in.
+    pub(in super::super) cleared: Option<Timestamp>,
+    /// Why it is held to have ended.
+    pub(in super::super) cleared_because: Option<String>,
+    /// Whether it came from a simulated board.
+    pub(in super::super) simulated: bool,
+    /// The condition.
+    #[serde(flatten)]
+    pub(in super::super) alert: Alert,
+}
+
+/// One report.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct ReportView {
+    /// Whose it is.
+    pub(in super::super) device: DeviceId,
+    /// Of which life of its outbox.
+    pub(in super::super) epoch: Epoch,
+    /// When it came in.
+    pub(in super::super) received: Timestamp,
+    /// What it says.
+    #[serde(flatten)]
+    pub(in super::super) report: Report,
+}
+
+/// A supply or a part that was changed or put back.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct ReplacementView {
+    /// Whose it is.
+    pub(in super::super) device: DeviceId,
+    /// When it came in.
+    pub(in super::super) received: Timestamp,
+    /// Whether it came from a simulated board.
+    pub(in super::super) simulated: bool,
+    /// Percent that was left in what was taken out; `null` when that is not known.
+    pub(in super::super) residue_percent: Option<u8>,
+    /// What was taken out, and what is in now.
+    #[serde(flatten)]
+    pub(in super::super) replacement: Replacement,
+}
+
+impl From<AlertRecord> for AlertView {
+    fn from(record: AlertRecord) -> Self {
+        Self {
+            device: record.device,
+            open: record.cleared.is_none(),
+            raised: record.raised,
+            cleared: record.cleared,
+            cleared_because: record.cleared_because,
+            simulated: record.simulated,
+            alert: record.alert,
+        }
+    }
+}
+
+impl From<ReportRecord> for ReportView {
+    fn from(record: ReportRecord) -> Self {
+        Self { device: record.device, epoch: record.epoch, received: record.received, report: record.report }
+    }
+}
+
+impl From<ReplacementRecord> for ReplacementView {
+    fn from(record: ReplacementRecord) -> Self {
+        let replacement = record.replacement;
+        let supply = replacement.removed_supply.as_ref().and_then(SupplyReading::percent);
+        let part = replacement.removed_part.as_ref().and_then(PartReading::percent_left);
+        Self {
+            device: record.device,
+            received: record.received,
+            simulated: record.simulated,
+            residue_percent: supply.or(part),
+            replacement,
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! What an operator sees of the store's records: one form for pages and API. Pure; `now` comes from
+//! outside.
+
+mod asked;
+mod happened;
+
+use jiff::Timestamp;
+use platen_protocol::alert::Severity;
+use platen_protocol::device_to_manager::Activity;
+use platen_protocol::identity::DeviceId;
+use platen_protocol::readings::{
+    BusReading, CounterReading, Estimate, PartReading, SupplyReading, SwitchReading, TemperatureReading,
+};
+use platen_protocol::stamp::{ClockQuality, Stamp};
+use platen_protocol::supply::{SupplyClass, SupplyType};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::device::roster::{Contact, ContactState};
+use crate::store::DeviceRecord;
+
+pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(super) use happened::{AlertView, ReplacementView, ReportView};
+
+/// The worst that is the matter with a device; the order is that of the fleet's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Worst {
+    /// A critical alert is open: it does not print.
+    Critical,
+    /// A person at the device waits for an answer.
+    ServiceCall,
+    /// A person at the device waits for a supply.
+    Order,
+    /// A warning is open.
+    Warning,
+    /// Something will possibly happen.
+    Forecast,
+    /// It has not been heard for long, or never.
+    Silent,
+    /// Nothing.
+    Fine,
+}
+
+/// When and how a device was last there.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct ContactView {
+    /// How it can be reached now.
+    pub(super) state: ContactState,
+    /// When it was last there.
+    pub(super) last_contact: Option<Timestamp>,
+    /// From which address.
+    #[schema(value_type = Option<String>)]
+    pub(super) remote: Option<std::net::IpAddr>,
+}
+
+/// How old the readings are.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Freshness {
+    /// Seconds since they were taken, as well as is known.
+    pub(super) age_seconds: u64,
+    /// The device's stamp.
+    pub(super) taken: Stamp,
+    /// When they came in.
+    pub(super) received: Timestamp,
+}
+
+/// One supply.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct SupplyView {
+    /// As it was read.
+    #[serde(flatten)]
+    pub(super) reading: SupplyReading,
+    /// Percent that is left; `null` when that is not known.
+    pub(super) percent: Option<u8>,
+    /// Whether that is at or below the set value, or the outlook is at or below that in pages or days.
+    pub(super) low: bool,
+    /// Whether something else is in its place than what belongs there.
+    pub(super) wrong: bool,
+}
+
+/// One part.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct PartView {
+    /// As it was read.
+    #[serde(flatten)]
+    pub(super) reading: PartReading,
+    /// Percent of its life that is left; `null` when that is not known.
+    pub(super) percent_left: Option<u8>,
+}
+
+/// What a printer did in a stretch of time.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct ActivityView {
+    /// When that came in: about the end of the stretch.
+    pub(super) received: Timestamp,
+    /// What it did.
+    #[serde(flatten)]
+    pub(super) activity: Activity,
+}
+
+/// One device.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct DeviceView {
+    /// Its name.
+    pub(super) id: DeviceId,
+    /// What printer it is in.
+    pub(super) model: Option<String>,
+    /// What agent it runs.
+    pub(super) agent_version: Option<String>,
+    /// Whether its readings come from a simulated board.
+    pub(super) simulated: bool,
+    /// The worst that is the matter.
+    pub(super) worst: Worst,
+    /// When it was last there.
+    pub(super) contact: ContactView,
+    /// How old the readings are; `null` before the first.
+    pub(super) freshness: Option<Freshness>,
+    /// The supplies.
+    pub(super) supplies: Vec<SupplyView>,
+    /// The parts.
+    pub(super) parts: Vec<PartView>,
+    /// The temperatures.
+    pub(super) temperatures: Vec<TemperatureReading>,
+    /// The switches.
+    pub(super) switches: Vec<SwitchReading>,
+    /// The counters that it has.
+    pub(super) counters: Vec<CounterReading>,
+    /// The buses.
+    pub(super) buses: Vec<BusReading>,
+    /// What it did lately; `null` until it says so.
+    pub(super) activity: Option<ActivityView>,
+    /// The open alerts.
+    pub(super) alerts: Vec<AlertView>,
+    /// The service calls that are not handled.
+    pub(super) service_calls: Vec<ServiceCallView>,
+    /// The orders that are neither delivered nor cancelled.
+    pub(super) orders: Vec<OrderView>,
+    /// When it was let in.
+    pub(super) enrolled: Timestamp,
+    /// When its certificate ends.
+    pub(super) certificate_expires: Timestamp,
+}
+
+fn whole_seconds(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
+}
+
+/// Seconds since readings were taken. A clock that nobody vouches for, or that is ahead of ours, is not
+/// believed: then they are as old as their arrival.
+fn age(taken: &Stamp, received: Timestamp, now: Timestamp) -> u64 {
+    let believed = taken.clock == ClockQuality::Synchronised && taken.wall <= received;
+    whole_seconds(if believed { taken.wall } else { received }, now)
+}
+
+/// What is open at one device.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    pub(super) alerts: Vec<AlertView>,
+    pub(super) service_calls: Vec<ServiceCallView>,
+    pub(super) orders: Vec<OrderView>,
+}
+
+impl Open {
+    /// Ranks it. What may happen stops no printer yet, however bad it would be.
+    fn worst(&self, contact: ContactState) -> Worst {
+        let silent = matches!(contact, ContactState::Silent | ContactState::Never);
+        let mut occurred =
+            self.alerts.iter().map(|view| &view.alert).filter(|alert| !alert.forecast).peekable();
+        let warned = occurred.peek().is_some();
+        if occurred.any(|alert| alert.severity == Severity::Critical) {
+            Worst::Critical
+        } else if !self.service_calls.is_empty() {
+            Worst::ServiceCall
+        } else if !self.orders.is_empty() {
+            Worst::Order
+        } else if warned {
+            Worst::Warning
+        } else if !self.alerts.is_empty() {
+            Worst::Forecast
+        } else if silent {
+            Worst::Silent
+        } else {
+            Worst::Fine
+        }
+    }
+}
+
+/// Whether an outlook has come down to a set value; a set value of 0 is none.
+fn reached(outlook: Option<Estimate>, set: Option<u32>) -> bool {
+    outlook.zip(set).is_some_and(|(outlook, set)| set > 0 && outlook.likely <= set)
+}
+
+/// Whether a cartridge that says what it is says something else than what belongs there.
+fn is_wrong(supply: &SupplyReading) -> bool {
+    let Some(expected) = &supply.expected else { return false };
+    let told = supply.supply_type != SupplyType::Unknown;
+    let other_type = told && expected.supply_type.is_some_and(|wanted| wanted != supply.supply_type);
+    let other_colorant = expected
+        .colorant
+        .as_ref()
+        .zip(supply.colorant.as_ref())
+        .is_some_and(|(wanted, found)| !wanted.eq_ignore_ascii_case(found));
+    other_type || other_colorant
+}
+
+impl SupplyView {
+    pub(super) fn of(reading: SupplyReading) -> Self {
+        let percent = reading.percent();
+        let outlook = reading.outlook.as_ref();
+        let low = percent.is_some_and(|percent| percent <= reading.set_percent)
+            || reached(outlook.and_then(|outlook| outlook.pages), reading.set_pages)
+            || reached(outlook.and_then(|outlook| outlook.days), reading.set_days);
+        let wrong = is_wrong(&reading);
+        Self { reading, percent, low, wrong }
+    }
+
+    /// Whether somebody must bring more of it; a full waste box is another errand.
+    pub(super) fn needs_refill(&self) -> bool {
+        self.low && self.reading.class != SupplyClass::ReceptacleThatIsFilled
+    }
+}
+
+impl DeviceView {
+    /// A device with what is open there.
+    pub(super) fn new(record: DeviceRecord, contact: Contact, open: Open, now: Timestamp) -> Self {
+        let freshness = record
+            .readings_taken
+            .zip(record.readings_received)
+            .map(|(taken, received)| Freshness { age_seconds: age(&taken, received, now), taken, received });
+        let readings = record.readings.unwrap_or_default();
+        Self {
+            id: record.id,
+            model: record.model,
+            agent_version: record.agent_version,
+            simulated: record.simulated,
+            worst: open.worst(contact.state),
+            contact: ContactView { state: contact.state, last_contact: contact.last, remote: contact.remote },
+            freshness,
+            supplies: readings.supplies.into_iter().map(SupplyView::of).collect(),
+            parts: readings
+                .parts
+                .into_iter()
+                .map(|reading| PartView { percent_left: reading.percent_left(), reading })
+                .collect(),
+            temperatures: readings.temperatures,
+            switches: readings.switches,
+            counters: readings.counters,
+            buses: readings.buses,
+            activity: record
+                .activity
+                .map(|told| ActivityView { received: told.received, activity: told.activity }),
+            alerts: open.alerts,
+            service_calls: open.service_calls,
+            orders: open.orders,
+            enrolled: record.enrolled,
+            certificate_expires: record.certificate_expires,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use crate::store::OrderState;
+    use platen_protocol::alert::Alert;
+    use platen_protocol::device_to_manager::EnteredBy;
+    use platen_protocol::readings::ExpectedSupply;
+
+    const NOW: &str = "2026-11-22T10:00:30Z";
+
+    fn now() -> Timestamp {
+        NOW.parse().unwrap()
+    }
+
+    fn alert(severity: Severity) -> AlertView {
+        AlertView {
+            device: "d".parse().unwrap(),
+            open: true,
+            raised: now(),
+            cleared: None,
+            cleared_because: None,
+            simulated: true,
+            alert: Alert { severity, ..sample::toner_low("a", 4) },
+        }
+    }
+
+    fn order() -> OrderView {
+        OrderView {
+            id: 1,
+            order: "o1".parse().unwrap(),
+            device: "d".parse().unwrap(),
+            received: now(),
+            simulated: true,
+            supply: SupplyView::of(sample::full_supply(4)),
+            quantity: 2,
+            note: None,
+            entered_by: EnteredBy::Button,
+            state: OrderState::New,
+            open: true,
+            changed: None,
+            changed_by: None,
+        }
+    }
+
+    fn worst(contact: ContactState, alerts: Vec<AlertView>, orders: Vec<OrderView>) -> Worst {
+        Open { alerts, service_calls: vec![], orders }.worst(contact)
+    }
+
+    #[test]
+    fn what_stops_printing_comes_before_a_warning_and_silence_before_nothing() {
+        let warned = || alert(Severity::Warning);
+        assert_eq!(
+            worst(ContactState::Parked, vec![warned(), alert(Severity::Critical)], vec![order()]),
+            Worst::Critical
+        );
+        assert_eq!(worst(ContactState::Parked, vec![warned()], vec![order()]), Worst::Order);
+        assert_eq!(worst(ContactState::Silent, vec![warned()], vec![]), Worst::Warning);
+        assert_eq!(worst(ContactState::Silent, vec![], vec![]), Worst::Silent);
+        assert_eq!(worst(ContactState::Never, vec![], vec![]), Worst::Silent);
+        assert_eq!(worst(ContactState::Recent, vec![], vec![]), Worst::Fine);
+        let order = [Worst::Critical, Worst::ServiceCall, Worst::Order, Worst::Warning, Worst::Forecast];
+        assert!(order.is_sorted() && Worst::Forecast < Worst::Silent);
+    }
+
+    #[test]
+    fn what_may_happen_stops_nothing_however_bad_it_would_be() {
+        let mut coming = alert(Severity::Critical);
+        coming.alert.forecast = true;
+        assert_eq!(worst(ContactState::Parked, vec![coming.clone()], vec![]), Worst::Forecast);
+        assert_eq!(
+            worst(ContactState::Parked, vec![coming, alert(Severity::Warning)], vec![]),
+            Worst::Warning
+        );
+    }
+
+    #[test]
+    fn a_supply_is_low_by_whichever_set_value_it_reaches_first() {
+        let low = |pages, days| {
+            let reading = SupplyReading { set_pages: pages, set_days: days, ..sample::full_supply(50) };
+            SupplyView::of(reading).low
+        };
+        assert!(!low(Some(1199), Some(14)), "about 1200 pages and 15 days are left");
+        assert!(low(Some(1200), None) && low(None, Some(15)));
+        assert!(!low(Some(0), Some(0)), "0 is never");
+        assert!(SupplyView::of(sample::supply(5)).low, "by percent");
+    }
+
+    #[test]
+    fn a_cartridge_is_wrong_only_when_it_says_so_itself() {
+        let wrong = |change: fn(&mut SupplyReading)| {
+            let mut supply = sample::full_supply(50);
+            change(&mut supply);
+            SupplyView::of(supply).wrong
+        };
+        assert!(!wrong(|_| ()) && !wrong(|supply| supply.expected = None));
+        assert!(!wrong(|supply| supply.colorant = Some("BLACK".into())));
+        assert!(!wrong(|supply| (supply.supply_type, supply.colorant) = (SupplyType::Unknown, None)));
+        assert!(wrong(|supply| supply.colorant = Some("cyan".into())));
+        assert!(wrong(|supply| supply.supply_type = SupplyType::Developer));
+        assert!(!wrong(|supply| {
+            supply.expected = Some(ExpectedSupply { supply_type: None, colorant: None });
+        }));
+    }
+
+    #[test]
+    fn a_clock_that_nobody_vouches_for_does_not_age_readings() {
+        let received = "2026-11-22T10:00:20Z".parse().unwrap();
+        let mut taken = sample::utilisation(1, 50).taken;
+        assert_eq!(age(&taken, received, now()), 30);
+        taken.clock = ClockQuality::Unsynchronised;
+        assert_eq!(age(&taken, received, now()), 10);
+        taken.clock = ClockQuality::Synchronised;
+        taken.wall = "2099-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(age(&taken, received, now()), 10);
+    }
+}

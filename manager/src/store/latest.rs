@@ -1,0 +1,88 @@
+//! The state of a device: its latest readings, with what alerts and replacements told since.
+
+use platen_protocol::alert::Alert;
+use platen_protocol::device_to_manager::{Report, ReportBody};
+use platen_protocol::readings::Readings;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::ingest::Taking;
+use super::{StoreError, from_json, statements, to_json};
+use crate::ingest::{merge_alert, merge_end, merge_replacement};
+
+/// Whether a report changes readings that it does not have itself.
+fn adds_to_readings(body: &ReportBody) -> bool {
+    matches!(
+        body,
+        ReportBody::AlertRaised { .. } | ReportBody::AlertCleared { .. } | ReportBody::Replacement(_)
+    )
+}
+
+impl Taking<'_, '_> {
+    /// The state of the device after these reports: the latest readings (by the position and the key of
+    /// their report), what later alerts and replacements add, and where the latest activity is.
+    pub(super) fn latest(
+        &self,
+        new: &[Report],
+        latest: Option<(usize, i64)>,
+        activity: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let later = latest.map_or(0, |(position, _)| position + 1);
+        let later: Vec<&Report> =
+            new.iter().skip(later).filter(|report| adds_to_readings(&report.body)).collect();
+        let mut merged = None;
+        if !later.is_empty() {
+            let source = latest.and_then(|(position, _)| new.get(position)?.body.readings().cloned());
+            let readings = match source {
+                Some(readings) => Some(readings),
+                None => self.stored_readings()?,
+            };
+            if let Some(mut readings) = readings {
+                let mut changed = false;
+                for report in later {
+                    changed |= self.merge(&mut readings, &report.body)?;
+                }
+                merged = if changed { Some(to_json("readings", &readings)?) } else { None };
+            }
+        }
+        if let Some((_, key)) = latest {
+            let mut statement = self.desk.connection.prepare_cached(statements::SET_LATEST)?;
+            statement.execute(params![self.device, key, merged, activity])?;
+        } else if merged.is_some() {
+            let mut statement = self.desk.connection.prepare_cached(statements::MERGE_LATEST)?;
+            statement.execute(params![self.device, merged])?;
+        }
+        Ok(())
+    }
+
+    fn stored_readings(&self) -> Result<Option<Readings>, StoreError> {
+        let stored: Option<(Option<String>, String)> = self
+            .desk
+            .connection
+            .prepare_cached(statements::LATEST)?
+            .query_row(params![self.device], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match stored {
+            None => Ok(None),
+            Some((Some(merged), _)) => from_json("readings", &merged).map(Some),
+            Some((None, body)) => Ok(from_json::<Report>("report", &body)?.body.readings().cloned()),
+        }
+    }
+
+    fn merge(&self, readings: &mut Readings, body: &ReportBody) -> Result<bool, StoreError> {
+        match body {
+            ReportBody::AlertRaised { alert } => Ok(merge_alert(readings, alert)),
+            ReportBody::Replacement(replacement) => Ok(merge_replacement(readings, replacement)),
+            ReportBody::AlertCleared { alert_id, .. } => {
+                let stored: Option<String> = self
+                    .desk
+                    .connection
+                    .prepare_cached(statements::ALERT_BODY)?
+                    .query_row(params![self.device, alert_id.as_str()], |row| row.get(0))
+                    .optional()?;
+                let alert: Option<Alert> = stored.map(|text| from_json("alert", &text)).transpose()?;
+                Ok(alert.is_some_and(|alert| merge_end(readings, &alert)))
+            }
+            _ => Ok(false),
+        }
+    }
+}

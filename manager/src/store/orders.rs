@@ -1,0 +1,146 @@
+//! Orders for supplies, from a person at the device to the delivery.
+
+use jiff::Timestamp;
+use platen_protocol::device_to_manager::EnteredBy;
+use platen_protocol::identity::{DeviceId, OrderId};
+use platen_protocol::readings::SupplyReading;
+use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::lists::Page;
+use super::records::{id, time, time_if_any, word};
+use super::{Store, StoreError, from_json, statements};
+
+/// Which orders.
+#[derive(Debug, Clone, Default)]
+pub struct OrderFilter {
+    /// Only this device's.
+    pub device: Option<DeviceId>,
+    /// Only those that are neither delivered nor cancelled, or only those that are.
+    pub open: Option<bool>,
+}
+
+/// What has become of an order. Every state can follow every other: operators correct mistakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Nobody has seen to it.
+    New,
+    /// It has been placed with the supplier, or is on its way.
+    Ordered,
+    /// It is at the customer's.
+    Delivered,
+    /// It will not be delivered.
+    Cancelled,
+}
+
+impl OrderState {
+    /// The word on the wire and in the store.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Ordered => "ordered",
+            Self::Delivered => "delivered",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether somebody still has to do something.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::New | Self::Ordered)
+    }
+}
+
+/// One order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// Its place in the list, and its name here.
+    pub key: i64,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// The name that the device gave it.
+    pub id: OrderId,
+    /// When it came in.
+    pub received: Timestamp,
+    /// Whether it came from a simulated board.
+    pub simulated: bool,
+    /// The supply, as it was read when it was ordered.
+    pub supply: SupplyReading,
+    /// How many.
+    pub quantity: u16,
+    /// What the person wrote.
+    pub note: Option<String>,
+    /// Where the person entered it.
+    pub entered_by: EnteredBy,
+    /// What has become of it.
+    pub state: OrderState,
+    /// When that changed.
+    pub changed: Option<Timestamp>,
+    /// Which operator changed it.
+    pub changed_by: Option<String>,
+}
+
+impl OrderRecord {
+    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let supply: String = row.get(5)?;
+        Ok(Self {
+            key: row.get(0)?,
+            device: id("device", row.get(1)?)?,
+            id: id("order", row.get(2)?)?,
+            received: time(row, 3)?,
+            simulated: row.get(4)?,
+            supply: from_json("supply", &supply)?,
+            quantity: row.get(6)?,
+            note: row.get(7)?,
+            entered_by: word("place of entry", row.get(8)?)?,
+            state: word("state of an order", row.get(9)?)?,
+            changed: time_if_any(row, 10)?,
+            changed_by: row.get(11)?,
+        })
+    }
+}
+
+impl Store {
+    /// Orders, those below `before`.
+    pub async fn orders(
+        &self,
+        filter: OrderFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<OrderRecord>, StoreError> {
+        let statement = match (filter.device.is_some(), filter.open) {
+            (false, None) => statements::ORDERS,
+            (false, Some(true)) => statements::ORDERS_OPEN,
+            (false, Some(false)) => statements::ORDERS_CLOSED,
+            (true, None) => statements::ORDERS_OF,
+            (true, Some(true)) => statements::ORDERS_OPEN_OF,
+            (true, Some(false)) => statements::ORDERS_CLOSED_OF,
+        };
+        let page = Page { statement, device: filter.device, before, limit };
+        self.readers.clone().read(move |connection| page.read(connection, OrderRecord::from_row)).await
+    }
+
+    /// Says what has become of an order, and gives its device; `None` when there is no such order.
+    pub async fn set_order(
+        &self,
+        key: i64,
+        state: OrderState,
+        operator: String,
+        now: Timestamp,
+    ) -> Result<Option<DeviceId>, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let mut statement = desk.connection.prepare_cached(statements::SET_ORDER)?;
+                let now = now.as_millisecond();
+                let closed = (!state.is_open()).then_some(now);
+                let mut rows = statement.query(params![key, state.word(), now, operator, closed])?;
+                let mut device = None;
+                // To the end, for the change is made as the rows are taken.
+                while let Some(row) = rows.next()? {
+                    device = row.get::<_, String>(0)?.parse().ok();
+                }
+                Ok(device)
+            })
+            .await
+    }
+}

@@ -1,0 +1,52 @@
+//! Supplies and parts that were changed or put back.
+
+use jiff::Timestamp;
+use platen_protocol::device_to_manager::Replacement;
+use platen_protocol::identity::DeviceId;
+use rusqlite::Row;
+
+use super::lists::Page;
+use super::records::{id, time};
+use super::{Store, StoreError, from_json, statements};
+
+/// One replacement, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacementRecord {
+    /// Its place in the list.
+    pub key: i64,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// When it came in.
+    pub received: Timestamp,
+    /// Whether it came from a simulated board.
+    pub simulated: bool,
+    /// What was taken out, and what is in now.
+    pub replacement: Replacement,
+}
+
+impl ReplacementRecord {
+    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let body: String = row.get(4)?;
+        Ok(Self {
+            key: row.get(0)?,
+            device: id("device", row.get(1)?)?,
+            received: time(row, 2)?,
+            simulated: row.get(3)?,
+            replacement: from_json("replacement", &body)?,
+        })
+    }
+}
+
+impl Store {
+    /// Replacements, of all devices or of one, those below `before`.
+    pub async fn replacements(
+        &self,
+        device: Option<DeviceId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<ReplacementRecord>, StoreError> {
+        let statement = if device.is_some() { statements::REPLACEMENTS_OF } else { statements::REPLACEMENTS };
+        let page = Page { statement, device, before, limit };
+        self.readers.clone().read(move |connection| page.read(connection, ReplacementRecord::from_row)).await
+    }
+}
