@@ -19,7 +19,7 @@ bench:
 	@scripts/bench.sh
 
 deb:
-	@scripts/deb.sh
+	@scripts/deb.sh $(ARCH)
 
 images:
 	@scripts/images.sh
