@@ -28,7 +28,7 @@ stage() {
 
 install_needs() {
     need_packages build-essential pkg-config openssl curl jq \
-        chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot &&
+        chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv &&
         tests/guest/install.sh &&
         { cargo nextest --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-nextest; } &&
         { cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny; }
@@ -55,6 +55,7 @@ stage licences licences
 stage build build
 stage unit tests --workspace --exclude platen-tests
 stage package tests -p platen-tests --test package
+stage overlays tests -p platen-tests --test overlays --no-capture
 stage e2e tests -p platen-tests --test hal_in_process --test first_light --test bad_input
 stage browser tests -p platen-tests --test browser
 stage kernel tests -p platen-tests --test kernel --no-capture

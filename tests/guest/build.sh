@@ -1,15 +1,20 @@
 #!/bin/sh
-# Builds the guest of the real-kernel tests in OUTDIR: vmlinuz, initrd.img and root.ext4.
+# Builds a guest of the real-kernel tests in OUTDIR: vmlinuz, initrd.img, root.ext4, and what else its machine needs.
 #
-#   build.sh OUTDIR
+#   build.sh OUTDIR [MACHINE]
 #
-# The guest is Debian 12 with the kernel of its backports and with the two drivers that Debian leaves out,
-# i2c-virtio and gpio-virtio, through which a test's own process is the guest's hardware.
+# MACHINE is a file of machine/; pc unless given. The guest is Debian 12 with the kernel of its backports. The PC also
+# gets the two drivers that Debian leaves out, i2c-virtio and gpio-virtio, through which a test's own process is the
+# guest's hardware; the Raspberry Pi has the kernel package's own device tree.
 # Does nothing when OUTDIR holds the guest of these very scripts; remove OUTDIR to follow a newer kernel or package.
 set -eu
 
-[ $# -eq 1 ] || { echo 'usage: build.sh OUTDIR' >&2; exit 2; }
+[ $# -eq 1 ] || [ $# -eq 2 ] || { echo 'usage: build.sh OUTDIR [MACHINE]' >&2; exit 2; }
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+machine=${2:-pc}
+[ -f "$here/machine/$machine" ] || { echo "build.sh: there is no $here/machine/$machine" >&2; exit 2; }
+# shellcheck source=/dev/null
+. "$here/machine/$machine"
 mkdir -p "$1"
 out=$(CDPATH='' cd -- "$1" && pwd)
 
@@ -17,9 +22,15 @@ out=$(CDPATH='' cd -- "$1" && pwd)
 exec 9>"$out/lock"
 flock 9
 
-wanted=$(cd "$here" && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
-if [ "$(cat "$out/stamp" 2>/dev/null)" = "$wanted" ] \
-    && [ -s "$out/vmlinuz" ] && [ -s "$out/initrd.img" ] && [ -s "$out/root.ext4" ]; then
+wanted=$(cd "$here" && find . -type f ! -path './machine/*' -o -path "./machine/$machine*" \
+    | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1)
+all_there() {
+    [ "$(cat "$out/stamp" 2>/dev/null)" = "$wanted" ] || return 1
+    for file in $result; do
+        [ -s "$out/$file" ] || return 1
+    done
+}
+if all_there; then
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ]; then
@@ -32,6 +43,7 @@ fi
 work=$out/work
 rm -rf "$out/stamp" "$work"
 mkdir -p "$work"
+cp "$here/machine/$machine" "$work/machine"
 # A step in the background may still be writing there.
 trap 'wait; rm -rf "$work"' EXIT
 trap 'exit 130' INT
@@ -52,16 +64,23 @@ step() {
 }
 
 started=$(date +%s)
-# The root is mostly processor time and the kernel is mostly download: side by side they share well.
-step root "$here/root.sh" "$work" &
-root_pid=$!
+# The base is mostly processor time and the kernel is mostly download: side by side they share well.
+step base "$here/base.sh" "$work" "$out/base.tar" &
+base_pid=$!
 step kernel "$here/kernel.sh" "$work"
-step modules "$here/modules.sh" "$work"
+if [ "$machine" = pc ]; then
+    step modules "$here/modules.sh" "$work"
+else
+    step device-tree "$here/device-tree.sh" "$work"
+fi
+wait "$base_pid"
+step root "$here/root.sh" "$work" "$out/base.tar"
 step initrd "$here/initrd.sh" "$work"
-wait "$root_pid"
 step image "$here/image.sh" "$work"
 
-mv "$work/vmlinuz" "$work/initrd.img" "$work/root.ext4" "$out/"
+for file in $result; do
+    mv "$work/$file" "$out/"
+done
 cp "$work/kernel-release" "$out/kernel-release"
 echo "$wanted" >"$out/stamp"
 echo "guest: built with kernel $(cat "$out/kernel-release") in $(($(date +%s) - started)) s"

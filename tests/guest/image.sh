@@ -2,12 +2,11 @@
 # image.sh WORK: puts the kernel's modules into WORK/root and makes WORK/root.ext4 of it, without loop devices.
 set -eu
 work=$1
+# shellcheck source=/dev/null
+. "$work/machine"
 release=$(cat "$work/kernel-release")
-# Sparse; what a test installs fits, with room.
+# Sparse; what a test installs fits, with room. A power of two, as the Raspberry Pi's card has to be.
 image_size=1G
-# Hardware that the guest does not have: more than half of all modules.
-left_out='arch/x86/kvm drivers/ata drivers/gpu drivers/iio drivers/infiniband drivers/media drivers/net/ethernet
-    drivers/net/wireless drivers/staging net/mac80211 net/wireless sound'
 
 modules=$work/kernel/lib/modules/$release
 for folder in $left_out; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the real-kernel test bed needs: QEMU from backports, and the tools of build.sh.
+# Installs what the real-kernel test beds need: QEMU from backports, and the tools of build.sh.
 # Quick when everything is there already; otherwise needs root.
 set -eu
 
@@ -7,9 +7,12 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 # The bed is proven with QEMU 10; Debian 12's own 7.2 is too old for it.
 qemu_at_least=1:10.0
-from_backports='qemu-system-x86 qemu-utils'
+# qemu-user-static: the arm64 root's own programs run while it is made; arch-test is how mmdebstrap asks whether they can.
+from_backports='qemu-system-x86 qemu-system-arm qemu-utils qemu-user-static'
 # gcc-12, make and libelf1: the kernel's module build. zstd and xz-utils: package and module compression.
-from_release='mmdebstrap debian-archive-keyring e2fsprogs busybox-static cpio kmod gcc-12 make libelf1 xz-utils zstd'
+# device-tree-compiler: fdtoverlay puts the project's overlays on the Raspberry Pi's device tree.
+from_release='mmdebstrap debian-archive-keyring arch-test e2fsprogs cpio kmod gcc-12 make libelf1 xz-utils zstd
+    device-tree-compiler'
 # Another installation on this machine may hold dpkg's lock for a while.
 lock_timeout_seconds=300
 # A mirror may drop a connection now and then.

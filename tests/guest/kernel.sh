@@ -1,10 +1,13 @@
 #!/bin/sh
-# kernel.sh WORK: fetches Debian's newest backported kernel, with what its modules are built from.
-# Leaves WORK/kernel (the unpacked packages), WORK/kernel-release and WORK/linux-source.deb.
+# kernel.sh WORK: fetches Debian's newest backported kernel; on the PC with what its modules are built from.
+# Leaves WORK/kernel (the unpacked packages), WORK/kernel-release and WORK/vmlinuz, for the PC WORK/linux-source.deb,
+# for the Raspberry Pi its device tree WORK/board.dtb.
 # Nothing is installed on this machine, and apt's state here is WORK's own.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 work=$1
+# shellcheck source=/dev/null
+. "$work/machine"
 
 mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/debs" "$work/kernel"
 "$here/apt-sources" suite bookworm-backports >"$work/apt/backports.sources"
@@ -15,7 +18,8 @@ Dir::Etc::SourceParts "-";
 Dir::State::Lists "$work/apt/lists";
 Dir::State::Status "/dev/null";
 Dir::Cache "$work/apt/cache";
-APT::Architecture "amd64";
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; };
 APT::Sandbox::User "root";
 Acquire::Retries "3";
 CONF
@@ -30,17 +34,23 @@ newest() {
 }
 
 apt-get update --error-on=any --quiet
-image=$(newest linux-image-amd64 linux-image-)
-source=$(newest linux-source linux-source-)
+image=$(newest "linux-image-$architecture" linux-image-)
 release=${image#linux-image-}
-base=${release%-amd64}
 cd "$work/debs"
-apt-get download --quiet "$image" "$source" \
-    "linux-headers-$release" "linux-headers-$base-common" "linux-kbuild-$base"
-mv "$source"_*.deb "$work/linux-source.deb"
+apt-get download --quiet "$image"
+if [ "$architecture" = amd64 ]; then
+    source=$(newest linux-source linux-source-)
+    base=${release%-amd64}
+    apt-get download --quiet "$source" \
+        "linux-headers-$release" "linux-headers-$base-common" "linux-kbuild-$base"
+    mv "$source"_*.deb "$work/linux-source.deb"
+fi
 for package in *.deb; do
     dpkg-deb --extract "$package" "$work/kernel"
     rm "$package"
 done
 echo "$release" >"$work/kernel-release"
 cp "$work/kernel/boot/vmlinuz-$release" "$work/vmlinuz"
+if [ "$architecture" = arm64 ]; then
+    cp "$work/kernel/usr/lib/linux-image-$release/broadcom/bcm2837-rpi-3-b.dtb" "$work/board.dtb"
+fi

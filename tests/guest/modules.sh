@@ -1,25 +1,25 @@
 #!/bin/sh
-# modules.sh WORK: builds i2c-virtio and gpio-virtio, which Debian's kernel leaves out, from Debian's own kernel source.
+# modules.sh WORK: builds the drivers that Debian's kernel for PCs leaves out, from Debian's own kernel source:
+# i2c-virtio, gpio-virtio, and that of multiplexers of the PCA954x family.
 set -eu
 work=$1
 release=$(cat "$work/kernel-release")
 build=$work/modules
 mkdir -p "$build"
 
-# tar stops at the second file, long before the end of the archive.
+# tar stops at the last file, long before the end of the archive.
 dpkg-deb --fsys-tarfile "$work/linux-source.deb" \
     | tar --extract --to-stdout --wildcards '*/linux-source-*.tar.xz' >"$work/linux-source.tar.xz"
 rm "$work/linux-source.deb"
 tar --extract --xz --file "$work/linux-source.tar.xz" --directory "$build" \
     --transform 's,.*/,,' --wildcards --occurrence=1 \
-    '*/drivers/gpio/gpio-virtio.c' '*/drivers/i2c/busses/i2c-virtio.c'
+    '*/drivers/gpio/gpio-virtio.c' '*/drivers/i2c/busses/i2c-virtio.c' '*/drivers/i2c/muxes/i2c-mux-pca954x.c'
 rm "$work/linux-source.tar.xz"
-echo 'obj-m := gpio-virtio.o i2c-virtio.o' >"$build/Makefile"
+echo 'obj-m := gpio-virtio.o i2c-virtio.o i2c-mux-pca954x.o' >"$build/Makefile"
 
 # The headers' makefiles name each other by the place where the packages would be installed.
 headers=$work/kernel/usr/src/linux-headers-$release
 sed -i "s,/usr/src/,$work/kernel/usr/src/,g" "$headers/Makefile"
 # No BTF: it would need the kernel's own vmlinux and pahole, and only tracing uses it.
 make -C "$headers" M="$build" CC=gcc-12 CONFIG_DEBUG_INFO_BTF_MODULES= modules
-install -D -m 0644 -t "$work/kernel/lib/modules/$release/extra" "$build/gpio-virtio.ko" "$build/i2c-virtio.ko"
-depmod --basedir "$work/kernel" "$release"
+install -D -m 0644 -t "$work/kernel/lib/modules/$release/extra" "$build"/*.ko

@@ -1,34 +1,19 @@
 #!/bin/sh
-# root.sh WORK: makes the guest's Debian 12 root file system in WORK/root.
+# root.sh WORK BASE: makes the guest's root file system in WORK/root of the archive BASE and overlay/.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 work=$1
+base=$2
+# shellcheck source=/dev/null
+. "$work/machine"
 
-packages=systemd,systemd-sysv,udev,dbus,kmod,i2c-tools,gpiod,curl,ca-certificates,iproute2,procps
 # Nothing here may start by itself and change what a test sees or how long it takes.
 masked='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer
     systemd-networkd-wait-online.service getty@tty1.service'
 
-"$here/apt-sources" suite bookworm >"$work/bookworm.sources"
-
-# mmdebstrap's apt reads no configuration of this machine; how Debian is reached (proxies, certificates, trust in
-# the mirror's dates) must hold for it too.
-{
-    apt-config dump | grep '^Acquire::' \
-        | grep -v -e '::IndexTargets' -e '::Languages' -e '::CompressionTypes' -e '::Changelogs'
-    echo 'Acquire::Languages "none";'
-    echo 'Acquire::Retries "3";'
-    echo 'Dir::Etc::netrc "/etc/apt/auth.conf";'
-    echo 'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";'
-} >"$work/mmdebstrap.conf"
-
-mmdebstrap --variant=minbase --architectures=amd64 --include="$packages" \
-    --aptopt="$work/mmdebstrap.conf" --dpkgopt=force-unsafe-io \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' \
-    bookworm "$work/root" "$work/bookworm.sources"
-
 root=$work/root
+mkdir -p "$root"
+tar --extract --numeric-owner --xattrs --file "$base" --directory "$root"
 # The guest reaches no mirror, and must not name this machine's.
 rm -rf "$root/etc/apt/sources.list" "$root/etc/apt/sources.list.d"/* "$root/etc/apt/apt.conf.d/99mmdebstrap" \
     "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$root/etc/resolv.conf"
@@ -42,4 +27,5 @@ for unit in $masked; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 # The guest's own systemctl: this machine may have none.
-chroot "$root" systemctl enable systemd-networkd.service serial-getty@ttyS0.service
+"$here/binfmt.sh" "$architecture"
+chroot "$root" systemctl enable systemd-networkd.service "serial-getty@$serial_console.service"

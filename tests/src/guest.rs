@@ -1,7 +1,8 @@
 //! A Debian guest with a real Linux kernel, in QEMU without acceleration.
 //!
 //! `tests/guest/build.sh` makes its files. This starts it, runs commands in it and brings files into it.
-//! Its I2C bus and its GPIO lines are devices of [`crate::vhost`], which run in this process.
+//! The PC's I2C bus and GPIO lines are devices of [`crate::vhost`], which run in this process; the
+//! [Raspberry Pi](raspberry_pi) has its own.
 //!
 //! ```text
 //! this process                              QEMU                       guest
@@ -15,7 +16,11 @@
 mod channel;
 mod command_line;
 mod error;
+mod monitor;
+pub mod raspberry_pi;
+mod tcp_share;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -36,7 +41,7 @@ use command_line::arguments;
 /// The host's loopback, seen from the guest: a server on 127.0.0.1 is reached here, at the same port.
 pub const HOST_ADDRESS: &str = "10.0.2.2";
 
-/// From QEMU's start to a system that is up. An idle machine takes about 12 s; a busy one several times that.
+/// From QEMU's start to a PC that is up. An idle machine takes about 12 s; a busy one several times that.
 pub const BOOT_LIMIT: Duration = Duration::from_secs(180);
 /// What [`Guest::run`] gives a command.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -61,11 +66,17 @@ pub struct GuestFiles {
 }
 
 impl GuestFiles {
-    /// Builds the files in a folder, which takes about a minute and needs root, or finds that they are there.
+    /// Builds a PC's files in a folder, which takes minutes and needs root, or finds that they are there.
     pub fn build(folder: &Path) -> Result<Self, GuestError> {
+        Self::build_machine(folder, "pc")
+    }
+
+    /// As [`Self::build`], for a machine of `tests/guest/machine/`.
+    fn build_machine(folder: &Path, machine: &str) -> Result<Self, GuestError> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/build.sh");
         let status = Command::new(&script)
             .arg(folder)
+            .arg(machine)
             .status()
             .map_err(|source| GuestError::System { what: "tests/guest/build.sh cannot be run", source })?;
         if !status.success() {
@@ -79,11 +90,11 @@ impl GuestFiles {
     }
 }
 
-/// What may differ between guests.
+/// What may differ between PCs.
 #[derive(Debug, Clone)]
 pub struct GuestOptions {
-    /// Socket of a device of [`crate::vhost::i2c`], which already listens; without one there is no I2C bus.
-    pub i2c: Option<PathBuf>,
+    /// Sockets of devices of [`crate::vhost::i2c`], which already listen: `/dev/i2c-0` and so on.
+    pub i2c: Vec<PathBuf>,
     /// Socket of a device of [`crate::vhost::gpio`], which already listens; without one there is no GPIO.
     pub gpio: Option<PathBuf>,
     /// Memory in MiB.
@@ -95,7 +106,7 @@ pub struct GuestOptions {
 impl Default for GuestOptions {
     fn default() -> Self {
         // A small Raspberry Pi's memory.
-        Self { i2c: None, gpio: None, memory_mib: 512, kernel_arguments: String::new() }
+        Self { i2c: Vec::new(), gpio: None, memory_mib: 512, kernel_arguments: String::new() }
     }
 }
 
@@ -108,29 +119,55 @@ pub struct Output {
     pub text: String,
 }
 
+/// How files come into a guest.
+#[derive(Debug, Clone, Copy)]
+enum Carrier {
+    /// A folder that the guest mounts.
+    Share,
+    /// A connection to this process, for a machine that has no virtio.
+    Tcp,
+}
+
+/// What makes one machine of QEMU differ from another, as far as starting it is concerned.
+struct Machine {
+    program: &'static str,
+    carrier: Carrier,
+    boot_limit: Duration,
+}
+
 /// A running guest. Dropping it ends its QEMU; the disk is as before.
 pub struct Guest {
     qemu: Child,
     channel: Mutex<Channel>,
     folder: TempDir,
+    carrier: Carrier,
 }
 
 impl Guest {
-    /// Starts a guest and waits until its system is up, with no unit failed.
+    /// Starts a PC and waits until its system is up, with no unit failed.
     pub fn boot(files: &GuestFiles, options: &GuestOptions) -> Result<Self, GuestError> {
+        let machine =
+            Machine { program: "qemu-system-x86_64", carrier: Carrier::Share, boot_limit: BOOT_LIMIT };
+        let folder = guest_folder()?;
+        let arguments = arguments(files, options, folder.path());
+        Self::start(&machine, arguments, folder)
+    }
+
+    /// Starts QEMU, whose command line has its command channel at `port.sock` in the guest's folder.
+    fn start(machine: &Machine, arguments: Vec<OsString>, folder: TempDir) -> Result<Self, GuestError> {
         let began = Instant::now();
-        let folder = tempfile::Builder::new().prefix("platen-guest-").tempdir().map_err(folder_error)?;
         fs::create_dir(folder.path().join("share")).map_err(folder_error)?;
         let messages = fs::File::create(folder.path().join("qemu.log")).map_err(folder_error)?;
         let port = UnixListener::bind(folder.path().join("port.sock")).map_err(folder_error)?;
 
-        let mut qemu = Command::new("qemu-system-x86_64")
-            .args(arguments(files, options, folder.path()))
-            .stdin(Stdio::null())
+        let mut qemu = Command::new("sh")
+            .args(["-c", KEEPER, "guest", machine.program])
+            .args(arguments)
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(messages)
             .spawn()
-            .map_err(|source| GuestError::System { what: "qemu-system-x86_64 cannot be run", source })?;
+            .map_err(|source| GuestError::System { what: "QEMU cannot be run", source })?;
         let channel = match connect(&port, &mut qemu, folder.path()) {
             Ok(channel) => channel,
             Err(error) => {
@@ -139,9 +176,19 @@ impl Guest {
             }
         };
         // From here on, dropping the guest ends QEMU.
-        let guest = Self { qemu, channel: Mutex::new(channel), folder };
-        guest.wait_until_up(BOOT_LIMIT.saturating_sub(began.elapsed()))?;
+        let mut guest = Self { qemu, channel: Mutex::new(channel), folder, carrier: machine.carrier };
+        let left = || machine.boot_limit.saturating_sub(began.elapsed());
+        guest.greet(left())?;
+        guest.wait_until_up(left())?;
         Ok(guest)
+    }
+
+    fn greet(&mut self, limit: Duration) -> Result<(), GuestError> {
+        let channel = self.channel.get_mut().unwrap_or_else(PoisonError::into_inner);
+        channel.greet(limit).map_err(|source| GuestError::NotUp {
+            state: format!("its command channel: {source}"),
+            console: console_end(self.folder.path()),
+        })
     }
 
     fn wait_until_up(&self, limit: Duration) -> Result<(), GuestError> {
@@ -167,9 +214,14 @@ impl Guest {
         })
     }
 
-    /// Runs a shell script that has to succeed; returns what it printed.
+    /// Runs a shell script that has to succeed, for [`COMMAND_LIMIT`] at most; returns what it printed.
     pub fn check(&self, command: &str) -> Result<String, GuestError> {
-        let Output { status, text } = self.run(command)?;
+        self.check_within(command, COMMAND_LIMIT)
+    }
+
+    /// As [`Self::check`], with another limit.
+    pub fn check_within(&self, command: &str, limit: Duration) -> Result<String, GuestError> {
+        let Output { status, text } = self.run_within(command, limit)?;
         if status == 0 {
             return Ok(text);
         }
@@ -178,9 +230,15 @@ impl Guest {
 
     /// Copies a file of this machine into the guest, with its permissions; the folder is made if need be.
     pub fn push_file(&self, from: &Path, to: &str) -> Result<(), GuestError> {
+        match self.carrier {
+            Carrier::Share => self.push_by_share(from, to),
+            Carrier::Tcp => tcp_share::push(self, from, to),
+        }
+    }
+
+    fn push_by_share(&self, from: &Path, to: &str) -> Result<(), GuestError> {
         let passing = self.folder.path().join("share/passing");
-        fs::copy(from, &passing)
-            .map_err(|source| GuestError::System { what: "a file for the guest cannot be copied", source })?;
+        fs::copy(from, &passing).map_err(copy_error)?;
         let to = quoted(to);
         self.check(&format!(
             "set -e
@@ -206,6 +264,18 @@ impl Guest {
 
 /// 9p's own default of 128 KiB costs a turn through QEMU more often.
 const SHARE_MESSAGE_BYTES: usize = 512 * 1024;
+
+/// Runs QEMU and ends it when standard input ends: this process may be killed, and a guest would outlive it.
+const KEEPER: &str = r#"
+    exec 3<&0 </dev/null
+    "$@" 3<&- &
+    qemu=$!
+    { read -r _ <&3; kill -KILL "$qemu"; } &
+    keeper=$!
+    wait "$qemu"
+    status=$?
+    kill "$keeper" 2>/dev/null
+    exit "$status""#;
 
 impl Drop for Guest {
     fn drop(&mut self) {
@@ -240,8 +310,7 @@ fn connect(port: &UnixListener, qemu: &mut Child, folder: &Path) -> Result<Chann
 
 /// Ends our own QEMU. Its disk is a snapshot, so there is nothing to save.
 fn end(qemu: &mut Child) {
-    // It may have ended by itself, which is as good.
-    drop(qemu.kill());
+    drop(qemu.stdin.take());
     if let Err(error) = qemu.wait() {
         eprintln!("QEMU {} did not end: {error}", qemu.id());
     }
@@ -260,6 +329,14 @@ fn read_lossy(path: &Path) -> String {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => format!("({} cannot be read: {error})", path.display()),
     }
+}
+
+fn guest_folder() -> Result<TempDir, GuestError> {
+    tempfile::Builder::new().prefix("platen-guest-").tempdir().map_err(folder_error)
+}
+
+fn copy_error(source: io::Error) -> GuestError {
+    GuestError::System { what: "a file for the guest cannot be copied", source }
 }
 
 fn folder_error(source: io::Error) -> GuestError {

@@ -1,6 +1,6 @@
 //! What the end-to-end tests stand on: the programs as processes, the operator's API and browser, the
-//! suite of the HAL, and a guest with a real kernel whose I2C bus and GPIO chip are a simulated
-//! printer.
+//! suite of the HAL, guests with a real kernel whose I2C buses and GPIO chip are a simulated printer,
+//! that printer on a developer's own Linux ([`cp2112`]), and a year of it in accelerated time ([`year`]).
 
 // This crate is for tests: a helper that cannot do its work ends the test, with its words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -8,9 +8,11 @@
 
 pub mod api;
 pub mod browser;
+pub mod cp2112;
 pub mod debian;
 pub mod guest;
 pub mod hal_suite;
 pub mod process;
 pub mod site;
 pub mod vhost;
+pub mod year;

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use platen_hal::sim::SimPrinter;
-use platen_hal::{Board, config};
+use platen_hal::sim::{SimCommand, SimPrinter};
+use platen_hal::{Board, Output, config};
 use platen_protocol::readings::Readings;
 use platen_tests::hal_suite::{self, Rig};
 
@@ -16,16 +16,28 @@ struct InProcess {
 
 impl Rig for InProcess {
     fn sample(&mut self) -> Readings {
+        // As the agent does: pages at the exit are counted as their edges are taken.
+        drop(self.board.take_edges().unwrap());
         self.board.sample()
     }
 
-    fn edges_during(&mut self, act: &mut dyn FnMut(&SimPrinter)) -> Vec<(String, bool)> {
-        act(&self.printer);
+    fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
+        // What happened before is not asked for.
+        drop(self.board.take_edges().unwrap());
+        for command in commands {
+            self.act(command);
+        }
         self.board.take_edges().unwrap().into_iter().map(|edge| (edge.switch, edge.active)).collect()
     }
 
-    fn printer(&self) -> &SimPrinter {
-        &self.printer
+    fn act(&self, command: &SimCommand) {
+        self.printer.apply(command).unwrap();
+    }
+
+    fn outputs(&mut self, lamp: bool, buzzer: bool) -> (bool, bool) {
+        self.board.set_output(Output::ServiceLamp, lamp).unwrap();
+        self.board.set_output(Output::Buzzer, buzzer).unwrap();
+        (self.printer.lamp(), self.printer.buzzer())
     }
 }
 

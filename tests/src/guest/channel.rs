@@ -13,6 +13,8 @@ const OUTPUT_LIMIT: usize = 16 * 1024 * 1024;
 const READ_SIZE: usize = 16 * 1024;
 /// Beyond a command's own limit, which the guest watches: to end the command and to answer.
 const ANSWER_GRACE: Duration = Duration::from_secs(30);
+/// What the guest's end says first. Before it, a UART loses what is sent.
+const GREETING: &[u8] = b"guest-shell is ready\n";
 /// The guest's way to say that it ended the command at its limit.
 const STATUS_TIMED_OUT: u8 = 124;
 
@@ -60,6 +62,19 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(stream: UnixStream) -> Self {
         Self { stream, lost: false }
+    }
+
+    /// Waits for the guest's end to be there.
+    pub(super) fn greet(&mut self, limit: Duration) -> Result<(), ChannelError> {
+        let deadline = Instant::now() + limit;
+        let mut printed = Vec::new();
+        while !printed.ends_with(GREETING) {
+            if printed.len() > OUTPUT_LIMIT {
+                return Err(ChannelError::TooMuch);
+            }
+            self.read_some(&mut printed, deadline, limit)?;
+        }
+        Ok(())
     }
 
     pub(super) fn run(&mut self, command: &str, limit: Duration) -> Result<Output, ChannelError> {

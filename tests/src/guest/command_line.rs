@@ -6,15 +6,17 @@ use std::path::Path;
 use super::{GuestFiles, GuestOptions};
 
 /// A panic is final, at once. The guest runs nobody else's code, so it needs no slow guards against that.
-/// The console's log is for a file, so without colours.
-const KERNEL_ARGUMENTS: &str = "console=ttyS0 panic=-1 mitigations=off net.ifnames=0 SYSTEMD_COLORS=0";
+/// The console's log is for a file, so without colours. Units are given time, because a busy machine emulates slowly.
+pub(super) const KERNEL_ARGUMENTS: &str =
+    "rw panic=-1 mitigations=off net.ifnames=0 SYSTEMD_COLORS=0 systemd.default_timeout_start_sec=600";
+/// Nothing waits for keys or a screen; a guest that panics or powers off ends QEMU.
+pub(super) const BARE: &str = "-nodefaults -no-user-config -display none -no-reboot";
 
 /// QEMU's command line; `folder` holds the guest's sockets, logs and shared files.
 pub(super) fn arguments(files: &GuestFiles, options: &GuestOptions, folder: &Path) -> Vec<OsString> {
     let memory = format!("{}M", options.memory_mib);
-    // Nothing waits for keys or a screen; a guest that panics or powers off ends QEMU.
     let mut line = CommandLine::default()
-        .words("-nodefaults -no-user-config -display none -no-reboot")
+        .words(BARE)
         // Emulated; the tests must run where there is no hardware help. Two threads for two processors.
         .words("-machine pc,memory-backend=memory -accel tcg,thread=multi -cpu max -smp 2")
         // The memory is shared with the process that plays the guest's devices.
@@ -22,7 +24,10 @@ pub(super) fn arguments(files: &GuestFiles, options: &GuestOptions, folder: &Pat
         .option("-m", memory)
         .option("-kernel", &files.kernel)
         .option("-initrd", &files.initrd)
-        .option("-append", format!("{KERNEL_ARGUMENTS} {}", options.kernel_arguments))
+        .option(
+            "-append",
+            format!("console=ttyS0 root=/dev/vda {KERNEL_ARGUMENTS} {}", options.kernel_arguments),
+        )
         .path_option("-drive", "if=virtio,format=raw,snapshot=on,file=", &files.root)
         .words("-netdev user,id=net -device virtio-net-pci,netdev=net,romfile=")
         .path_option("-chardev", "file,id=console,path=", &folder.join("console.log"))
@@ -34,36 +39,40 @@ pub(super) fn arguments(files: &GuestFiles, options: &GuestOptions, folder: &Pat
             "local,mount_tag=share,security_model=none,readonly=on,path=",
             &folder.join("share"),
         );
-    if let Some(socket) = &options.i2c {
+    for (number, socket) in options.i2c.iter().enumerate() {
         line = line
-            .path_option("-chardev", "socket,id=i2c,path=", socket)
-            .words("-device vhost-user-i2c-pci,chardev=i2c");
+            .path_option("-chardev", &format!("socket,id=i2c{number},path="), socket)
+            .option("-device", format!("vhost-user-i2c-pci,chardev=i2c{number}"));
     }
     if let Some(socket) = &options.gpio {
         line = line
             .path_option("-chardev", "socket,id=gpio,path=", socket)
             .words("-device vhost-user-gpio-pci,chardev=gpio");
     }
-    line.0
+    line.finish()
 }
 
 #[derive(Default)]
-struct CommandLine(Vec<OsString>);
+pub(super) struct CommandLine(Vec<OsString>);
 
 impl CommandLine {
-    fn words(mut self, words: &str) -> Self {
+    pub(super) fn words(mut self, words: &str) -> Self {
         self.0.extend(words.split(' ').map(OsString::from));
         self
     }
 
-    fn option(mut self, name: &str, value: impl Into<OsString>) -> Self {
+    pub(super) fn option(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.0.extend([OsString::from(name), value.into()]);
         self
     }
 
     /// A path that ends a list of QEMU's, in which a comma is written twice.
-    fn path_option(self, name: &str, before: &str, path: &Path) -> Self {
+    pub(super) fn path_option(self, name: &str, before: &str, path: &Path) -> Self {
         let path = path.to_string_lossy().replace(',', ",,");
         self.option(name, format!("{before}{path}"))
+    }
+
+    pub(super) fn finish(self) -> Vec<OsString> {
+        self.0
     }
 }

@@ -49,6 +49,20 @@ pub enum GuestError {
         /// The end of the guest's console.
         console: String,
     },
+    /// QEMU did not do what it was told by its monitor or test port.
+    #[error("QEMU answered {answer:?} to {request:?}")]
+    Refused {
+        /// What it was told.
+        request: String,
+        /// Its answer; empty if it closed the port.
+        answer: String,
+    },
+    /// A device tree overlay does not apply.
+    #[error("fdtoverlay cannot apply the overlays:\n{messages}")]
+    Overlay {
+        /// What it said.
+        messages: String,
+    },
     /// A command could not be run to its end.
     #[error("in the guest, `{command}`: {source}; the console's end:\n{console}")]
     Command {

@@ -16,24 +16,28 @@ use crate::guest::GuestOptions;
 
 /// The printer's devices, until this is dropped.
 pub struct PrinterDevices {
-    i2c: Device,
+    i2c: Vec<Device>,
     gpio: Device,
 }
 
 impl PrinterDevices {
-    /// Puts one bus of a printer, and all its lines, behind sockets in a folder.
+    /// Puts buses of a printer, and all its lines, behind sockets in a folder.
     ///
-    /// In the guest they are `/dev/i2c-0` and `/dev/gpiochip0`. A line that the board file gives an offset has
+    /// In the guest they are `/dev/i2c-0` and so on, in the order of `buses`, and `/dev/gpiochip0`. A bus
+    /// behind a multiplexer is not among them: the guest reaches it through the multiplexer. A line that the board file gives an offset has
     /// that offset; one that it gives a name has the name, at the lowest offset that is free.
-    pub fn start(printer: &SimPrinter, bus: &str, folder: &Path) -> Result<Self, VhostError> {
-        let bus = Bus { printer: printer.clone(), name: bus.to_owned() };
+    pub fn start(printer: &SimPrinter, buses: &[&str], folder: &Path) -> Result<Self, VhostError> {
+        let start = |name: &&str| {
+            let bus = Bus { printer: printer.clone(), name: (*name).to_owned() };
+            i2c::start(&folder.join(format!("i2c-{name}.sock")), bus)
+        };
         let lines = Lines {
             chip: chip_of(&printer.line_layout()),
             watch: printer.watch_lines()?,
             printer: printer.clone(),
         };
         Ok(Self {
-            i2c: i2c::start(&folder.join("i2c.sock"), bus)?,
+            i2c: buses.iter().map(start).collect::<Result<_, _>>()?,
             gpio: gpio::start(&folder.join("gpio.sock"), lines)?,
         })
     }
@@ -41,7 +45,7 @@ impl PrinterDevices {
     /// Options of a guest that has this printer.
     pub fn guest_options(&self) -> GuestOptions {
         GuestOptions {
-            i2c: Some(self.i2c.socket().to_owned()),
+            i2c: self.i2c.iter().map(|device| device.socket().to_owned()).collect(),
             gpio: Some(self.gpio.socket().to_owned()),
             ..GuestOptions::default()
         }
@@ -110,9 +114,9 @@ impl gpio::Lines for Lines {
     }
 
     fn drive(&mut self, line: usize, high: bool) {
-        // A switch is stronger than the pin: only the lamp follows.
-        if self.chip.get(line).is_some_and(|line| line.output) {
-            self.printer.drive_lamp(high);
+        // A switch is stronger than the pin: only an output follows.
+        if let Some(ChipLine { place: Some(place), output: true, .. }) = self.chip.get(line) {
+            self.printer.drive_output(*place, high);
         }
     }
 

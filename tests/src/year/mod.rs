@@ -1,0 +1,183 @@
+//! A year in the life of a simulated printer, in accelerated time: people print, cartridges run empty and are
+//! replaced, and things break. The judge sees only the board. At the end each alert must have its cause, and
+//! each cause its alert ([`ledger`]).
+//!
+//! One printer is one seed: the same seed gives the same year to the bit.
+
+mod catalogue;
+mod ledger;
+mod routine;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use platen_agent::judge::{Alerts, Event, Judge, JudgeConfig, Moment, Past};
+use platen_hal::board::open_inline;
+use platen_hal::sim::{SimCommand, SimPrinter};
+use platen_hal::{Board, config};
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::Rng as _;
+
+use catalogue::Episode;
+use ledger::Ledger;
+
+/// The board: a colour MFP with every chip and every switch.
+const BOARD: &str = include_str!("../../../scripts/demo/lobby.toml");
+/// A sample while pages are printed.
+const BUSY: Duration = Duration::from_secs(30);
+/// A sample while nothing is printed.
+const QUIET: Duration = Duration::from_secs(10 * 60);
+/// A sample that settles what is in between.
+const SETTLE: Duration = Duration::from_millis(500);
+/// Samples that may be needed to settle one thing.
+const MOST_SETTLING: u32 = 8;
+
+/// What came of one or several years.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// Printers.
+    pub printers: u32,
+    /// Days that passed in all.
+    pub days: u64,
+    /// Pages that were printed.
+    pub pages: u64,
+    /// Samples that were judged.
+    pub samples: u64,
+    /// Alerts that were raised, by code.
+    pub raised: BTreeMap<String, u64>,
+    /// Episodes that were injected, by name, and how many of them were told.
+    pub episodes: BTreeMap<&'static str, (u64, u64)>,
+    /// Cartridges and parts that were replaced as they ended.
+    pub replaced: u64,
+    /// Alerts without a cause, causes without an alert, and alerts that outlived their cause.
+    pub mistakes: Vec<String>,
+}
+
+impl Figures {
+    /// Adds another printer's.
+    pub fn add(&mut self, other: Self) {
+        self.printers += other.printers;
+        self.days += other.days;
+        self.pages += other.pages;
+        self.samples += other.samples;
+        self.replaced += other.replaced;
+        for (code, times) in other.raised {
+            *self.raised.entry(code).or_default() += times;
+        }
+        for (name, (injected, told)) in other.episodes {
+            let here = self.episodes.entry(name).or_default();
+            *here = (here.0 + injected, here.1 + told);
+        }
+        self.mistakes.extend(other.mistakes);
+    }
+}
+
+/// Chance, by seed.
+struct Dice(Pcg32);
+
+impl Dice {
+    /// A number below `limit`.
+    fn below(&mut self, limit: u32) -> u32 {
+        u32::try_from((u64::from(self.0.next_u32()) * u64::from(limit)) >> 32).unwrap_or(0)
+    }
+
+    fn between(&mut self, least: u32, most: u32) -> u32 {
+        least + self.below(most - least + 1)
+    }
+}
+
+/// One printer, its judge, and those who keep the book.
+struct Life {
+    seed: u64,
+    dice: Dice,
+    printer: SimPrinter,
+    board: Box<dyn Board>,
+    judge: Judge,
+    ledger: Ledger,
+    figures: Figures,
+}
+
+/// Lives so many days with a seed.
+pub fn live(seed: u64, days: u32) -> Figures {
+    let text = BOARD.replace("seed = 450", &format!("seed = {seed}"));
+    let config = config::parse(&text, Path::new("lobby.toml")).unwrap();
+    let printer = SimPrinter::accelerated(&config).unwrap();
+    let board = open_inline(&config, &printer).unwrap();
+    let judge = Judge::new(JudgeConfig::default(), Alerts::new("year"), Past::default());
+    let dice = Dice(Pcg32::new(seed, 1));
+    let figures = Figures { printers: 1, days: days.into(), ..Figures::default() };
+    let mut life = Life { seed, dice, printer, board, judge, ledger: Ledger::default(), figures };
+    // Nothing goes wrong before it was seen to be well.
+    life.pass(QUIET);
+    for day in 0..days {
+        life.day(day);
+    }
+    life.figures.pages = life.printer.truth().pages;
+    life.figures.mistakes = std::mem::take(&mut life.ledger.mistakes);
+    life.figures.episodes = std::mem::take(&mut life.ledger.episodes);
+    life.figures
+}
+
+impl Life {
+    fn act(&mut self, command: &SimCommand) {
+        if let Err(refused) = self.printer.apply(command) {
+            panic!("seed {}: {command:?}: {refused}", self.seed);
+        }
+    }
+
+    /// Lets time pass, and judges what the board says then.
+    fn pass(&mut self, time: Duration) {
+        self.printer.advance(time);
+        self.observe();
+        for _ in 0..MOST_SETTLING {
+            if !self.judge.undecided() {
+                break;
+            }
+            self.printer.advance(SETTLE);
+            self.observe();
+        }
+        self.ledger.compare(&self.printer.truth(), self.seed);
+    }
+
+    fn observe(&mut self) {
+        let mut events = Vec::new();
+        for edge in self.board.take_edges().unwrap() {
+            events.extend(self.judge.edge(&edge).unwrap());
+        }
+        let mut readings = self.board.sample();
+        let moment = Moment { at: self.printer.clock(), wall: None };
+        events.extend(self.judge.sample(&mut readings, moment).unwrap());
+        self.figures.samples += 1;
+        let now = self.printer.printer_time();
+        for event in events {
+            if let Event::Raised(alert) = &event {
+                *self.figures.raised.entry(alert.code.name().to_owned()).or_default() += 1;
+            }
+            self.ledger.take(event, now);
+        }
+    }
+
+    /// An episode: its cause begins, people go on printing, it ends.
+    fn episode(&mut self, episode: &Episode) {
+        let now = self.printer.printer_time();
+        self.ledger.begin(episode, now);
+        for command in &episode.begin {
+            self.act(command);
+        }
+        for _ in 0..episode.blocks {
+            self.block();
+        }
+        self.ledger.due(episode, self.seed);
+        for command in &episode.end {
+            self.act(command);
+        }
+        let now = self.printer.printer_time();
+        self.ledger.end(episode, now);
+        // Time to see that it is over, before anything else happens.
+        for _ in 0..3 {
+            self.pass(QUIET);
+        }
+        self.ledger.over(episode, self.seed);
+    }
+}
