@@ -12,12 +12,13 @@ source "$(dirname "$0")/common.sh"
 native=$(dpkg --print-architecture)
 architecture=${1:-$native}
 
-# The tree as git would commit it, in FOLDER, with debian/ where dpkg looks for it.
+# The tree as git would commit it, in FOLDER, with debian/ where dpkg looks for it. Its files are as new as the
+# copy: cargo goes by their times, and would take what an older tree left for up to date.
 stage() {
     rm -rf "$(dirname "$1")"
     mkdir -p "$1"
     git ls-files -z --cached --others --exclude-standard |
-        tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory="$1"
+        tar --create --null --files-from=- --ignore-failed-read | tar --extract --touch --directory="$1"
     cp -r "$1/packaging/debian" "$1/debian"
 }
 

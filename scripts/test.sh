@@ -31,7 +31,8 @@ install_needs() {
         chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv &&
         tests/guest/install.sh &&
         { cargo nextest --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-nextest; } &&
-        { cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny; }
+        { cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny; } &&
+        { cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz; }
 }
 
 # The advisories want a database that not every machine reaches; `cargo deny check advisories` asks it.
@@ -43,23 +44,33 @@ lints() {
         scripts/tidy.sh
 }
 
+# The helpers of the tests are tested as well: their protocols are as good as any.
+unit() { tests --workspace --exclude platen-tests && tests -p platen-tests --lib --bins; }
 build() { cargo build --locked --workspace --bins; }
 tests() { cargo nextest run --locked "$@"; }
 # As a new user: only these two are built, with only their features. Built before the test, whose patience is
 # for programs and not for compilers.
 demo() { cargo build --locked -p platen-manager -p platen-agent && tests -p platen-tests --test demo; }
 
+# Shares of what `make soak` runs at full size.
+FUZZ_SECONDS=10
+year() { cargo run --quiet --locked -p platen-tests --bin year -- --printers 4 --days 120; }
+
 stage install install_needs
 stage lints lints
 stage licences licences
 stage build build
-stage unit tests --workspace --exclude platen-tests
+stage unit unit
 stage package tests -p platen-tests --test package
 stage overlays tests -p platen-tests --test overlays --no-capture
-stage e2e tests -p platen-tests --test hal_in_process --test first_light --test bad_input
+stage e2e tests -p platen-tests --test hal_in_process --test first_light --test whole_printer --test traces --test bad_input
 stage browser tests -p platen-tests --test browser
 stage kernel tests -p platen-tests --test kernel --no-capture
+stage cp2112 tests -p platen-tests --test cp2112 --no-capture
+stage raspberry-pi tests -p platen-tests --test raspberry_pi --no-capture
 stage demo demo
+stage year year
+stage fuzz scripts/fuzz.sh "$FUZZ_SECONDS"
 
 say "stages"
 printf '%s\n' "${summary[@]}"

@@ -58,6 +58,9 @@ enum Task {
         /// Print the edges of the switches for so many seconds instead, as lines of JSON.
         #[arg(long, value_name = "SECONDS")]
         edges: Option<u64>,
+        /// Count the pages at the exit for so many seconds instead.
+        #[arg(long, value_name = "SECONDS", conflicts_with = "edges")]
+        pages: Option<u64>,
     },
 }
 
@@ -68,7 +71,7 @@ fn main() -> ExitCode {
         Task::Enroll { token_file, device, manager } => {
             enroll_device(&arguments.config, token_file.as_deref(), device, manager)
         }
-        Task::Read { json, edges } => read_board(&arguments.config, json, edges),
+        Task::Read { json, edges, pages } => read_board(&arguments.config, json, edges, pages),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -165,14 +168,15 @@ fn token_text(file: Option<&Path>) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn read_board(file: &Path, json: bool, edges: Option<u64>) -> anyhow::Result<()> {
+fn read_board(file: &Path, json: bool, edges: Option<u64>, pages: Option<u64>) -> anyhow::Result<()> {
     let config = config::load(file)?;
     let board = platen_hal::config::load(&config.board)?;
     let mut opened = platen_hal::open(&board)?;
     let output = &mut std::io::stdout().lock();
-    match edges {
-        Some(seconds) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
-        None => read::once(opened.board.as_mut(), json, output)?,
+    match (edges, pages) {
+        (Some(seconds), _) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
+        (None, Some(seconds)) => read::pages(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
+        (None, None) => read::once(opened.board.as_mut(), json, output)?,
     }
     Ok(())
 }

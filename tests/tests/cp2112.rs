@@ -193,8 +193,12 @@ fn says_what_is_missing(bench: &Bench) {
     assert!(said.contains("sudo modprobe hid_cp2112"), "{said}");
     bench.check("mv /root/hid-cp2112.ko* $(dirname $(modinfo -n hid))");
     bench.check("modprobe -a hid_cp2112 i2c-dev");
-    let door = |line| format!("[[switch]]\nname = \"door-{line}\"\nmeaning = \"cover\"\nline = {line}\n");
-    let many = (8..12).fold(board(), |board, line| board + &door(line));
+    let door = |line| {
+        format!(
+            "[[switch]]\nname = \"door-{line}\"\nmeaning = \"cover\"\ngpio = \"/dev/null\"\nline = {line}\n"
+        )
+    };
+    let many = (8..12).fold(board() + "\n", |board, line| board + &door(line));
     bench.write("/root/many.toml", &many);
     let said = bench.check("! timeout 40 platen-sim --board /root/many.toml </dev/null 2>&1");
     assert!(said.contains("drop 3") && said.contains("line = 11"), "{said}");

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use platen_hal::config;
 use platen_hal::sim::{SimCommand, SimPrinter};
@@ -148,6 +148,42 @@ fn enrol_and_start(bench: &Bench, manager: &Manager) {
     assert!(mode.contains("600 platen-agent"), "{mode}");
 }
 
+/// Twenty pages a second for a minute, and the kernel's edges of each: none may be lost.
+const PAGES: u32 = 1_200;
+const PAGES_A_MINUTE: u32 = 1_200;
+
+fn every_page_is_counted(bench: &Bench) {
+    let exits = || {
+        let status: Value = serde_json::from_str(&bench.check("platen status --json")).unwrap();
+        let counters = status["readings"]["counters"].as_array()?.clone();
+        let exits = counters.iter().find(|counter| counter["kind"] == "page-exits")?;
+        exits["value"]["value"].as_u64()
+    };
+    for colorant in ["black", "cyan", "magenta", "yellow", "hopper"] {
+        bench.act(&SimCommand::Set { supply: colorant.into(), percent: 95 });
+    }
+    let before = until("the exit is counted", exits);
+    let jobs = bench.printer.truth().jobs.len();
+    bench.act(&SimCommand::Print { pages: PAGES, per_minute: Some(PAGES_A_MINUTE) });
+    until_printed(bench, jobs);
+    let counted = until("all pages are counted", || {
+        exits().map(|pages| pages - before).filter(|pages| *pages >= u64::from(PAGES))
+    });
+    println!("{counted} of {PAGES} pages counted at {PAGES_A_MINUTE} a minute");
+    assert_eq!(counted, u64::from(PAGES));
+}
+
+/// Waits until the printer has done one more job, by its own book: longer than `until` has patience.
+fn until_printed(bench: &Bench, jobs: usize) {
+    let limit = Instant::now() + 3 * Duration::from_secs(60);
+    while bench.printer.truth().jobs.len() <= jobs {
+        assert!(Instant::now() < limit, "the printer does not end its job");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let job = bench.printer.truth().jobs.pop().unwrap();
+    assert_eq!(job.printed, PAGES, "{job:?}");
+}
+
 /// What the operator sees, in the browser, of what happens to the printer.
 async fn operator_looks_on(bench: &Bench, manager: &Manager) {
     let browser = Browser::start().await;
@@ -191,6 +227,8 @@ async fn first_light_on_a_real_kernel() {
     tokio::task::block_in_place(|| hal_suite::run(&mut bench));
     step("the agent enrols and starts");
     tokio::task::block_in_place(|| enrol_and_start(&bench, &manager));
+    step("a minute of pages at twenty a second is counted");
+    every_page_is_counted(&bench);
     step("the operator looks on");
     operator_looks_on(&bench, &manager).await;
     step("the service stops cleanly");

@@ -3,18 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Helpers of tests end the test, with its words.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use platen_hal::record::{COPY_BYTES, CartridgeRecord};
+use platen_hal::sim::SimCommand;
 use platen_protocol::readings::Readings;
-use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
+use platen_protocol::supply::{Level, SupplyType, SupplyUnit};
 use platen_protocol::unknown::UnknownReason;
 use platen_tests::debian::{agent_package_for, build_agent_package_for, root};
 use platen_tests::guest::raspberry_pi::{Chip, RaspberryPi, RaspberryPiOptions};
 use platen_tests::guest::{GuestFiles, HOST_ADDRESS};
+use platen_tests::hal_suite::{self, Need, Rig};
 use platen_tests::process::{run_ok, until};
 use platen_tests::site::Manager;
 use serde_json::Value;
@@ -26,9 +29,11 @@ const OVERLAY: &str = "platen-pi3.dtbo";
 const COVER_LINE: u32 = 5;
 const CAPACITY: u32 = 3000;
 const USED: u32 = 1740;
-const SERIAL: &str = "PI-CYAN-0001";
-/// Bytes of a 24C256.
+/// As the suite expects it of a cartridge for cyan.
+const SERIAL: &str = "SIM-CYAN";
+/// Bytes of a 24C256, and how many of them one transfer writes here.
 const EEPROM_BYTES: usize = 32 * 1024;
+const PAGE_BYTES: usize = 32;
 /// dpkg unpacks and starts a service on an emulated processor.
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
@@ -63,7 +68,7 @@ active = "low"
 "#;
 
 /// The contents of a cartridge's memory: both copies of its record, the second one newer.
-fn cartridge() -> Vec<u8> {
+fn cartridge(used: u32) -> Vec<u8> {
     let record = |generation, used| CartridgeRecord {
         generation,
         supply_type: SupplyType::TonerCartridge,
@@ -74,8 +79,8 @@ fn cartridge() -> Vec<u8> {
         serial: SERIAL.to_owned(),
     };
     let mut memory = vec![0xff; EEPROM_BYTES];
-    memory[..COPY_BYTES].copy_from_slice(&record(1, USED - 1).encode().unwrap());
-    memory[COPY_BYTES..2 * COPY_BYTES].copy_from_slice(&record(2, USED).encode().unwrap());
+    memory[..COPY_BYTES].copy_from_slice(&record(1, used.saturating_sub(1)).encode().unwrap());
+    memory[COPY_BYTES..2 * COPY_BYTES].copy_from_slice(&record(2, used).encode().unwrap());
     memory
 }
 
@@ -83,7 +88,7 @@ fn boot(folder: &Path) -> RaspberryPi {
     let files = GuestFiles::build_raspberry_pi(&root().join("target/guest-arm64")).unwrap();
     run_ok(Command::new(root().join("scripts/overlays.sh")).arg(folder), "");
     let contents = folder.join("cyan.bin");
-    fs::write(&contents, cartridge()).unwrap();
+    fs::write(&contents, cartridge(USED)).unwrap();
     let options = RaspberryPiOptions {
         overlays: vec![folder.join(OVERLAY)],
         chips: vec![
@@ -127,29 +132,67 @@ fn level<'a>(readings: &'a Readings, name: &str) -> &'a Level {
     &readings.supplies.iter().find(|supply| supply.name == name).unwrap().level
 }
 
-fn cover(pi: &RaspberryPi) -> Option<bool> {
-    read(pi).switches[0].active.known().copied()
+/// The suite's rig: QEMU's own chips. What the simulated printer does elsewhere is done to them by writing the
+/// memory through the bus, by the monitor, and by the level of a pin.
+struct Pi<'a>(&'a RaspberryPi);
+
+impl Rig for Pi<'_> {
+    fn sample(&mut self) -> Readings {
+        read(self.0)
+    }
+
+    fn edges_during(&mut self, _commands: &[SimCommand]) -> Vec<(String, bool)> {
+        unreachable!("no edges here: `lacks` says so")
+    }
+
+    fn act(&self, command: &SimCommand) {
+        match command {
+            SimCommand::Set { supply, percent } if supply == "cyan" => {
+                set_cyan(self.0, CAPACITY - CAPACITY * u32::from(*percent) / 100);
+            }
+            SimCommand::Heat { sensor, millidegrees_celsius } => {
+                self.0.set_temperature(sensor, *millidegrees_celsius).unwrap();
+            }
+            // A switch to ground with a pull-up: closed cover, high line.
+            SimCommand::Open { .. } => self.0.set_line(COVER_LINE, false).unwrap(),
+            SimCommand::Close { .. } => self.0.set_line(COVER_LINE, true).unwrap(),
+            other => panic!("{other:?} cannot be done to QEMU's chips, and no case may ask for it here"),
+        }
+    }
+
+    fn lacks(&self) -> &[(Need, &'static str)] {
+        const PRINTER: &str = "its chips are QEMU's, which neither print nor break";
+        &[
+            (Need::Printer, PRINTER),
+            (Need::ErrorKinds, PRINTER),
+            (Need::Edges, "QEMU's BCM2835 raises no edges"),
+            (Need::Converter, "QEMU has no ADS1115"),
+            (Need::Multiplexer, "nothing is behind one here"),
+            (Need::ShortAddresses, "QEMU's EEPROM misreads 8-bit addresses"),
+            (Need::Outputs, "`platen-agent read` leaves the outputs alone"),
+        ]
+    }
+}
+
+/// Writes both copies of the record into the memory, through the bus and by its pages, as an engine would.
+fn set_cyan(pi: &RaspberryPi, used: u32) {
+    let mut script = String::new();
+    for (page, bytes) in (0..).step_by(PAGE_BYTES).zip(cartridge(used)[..2 * COPY_BYTES].chunks(PAGE_BYTES)) {
+        let data: Vec<_> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
+        let length = data.len() + 2;
+        let _ =
+            writeln!(script, "i2ctransfer -y 1 w{length}@0x50 0x00 {page:#04x} {} || exit 1", data.join(" "));
+    }
+    pi.check(&script).unwrap();
 }
 
 fn the_board_is_read(pi: &RaspberryPi) {
-    let readings = read(pi);
-    let cyan = &readings.supplies[0];
-    assert_eq!(cyan.level, Level::Known { amount: CAPACITY - USED });
-    assert_eq!(cyan.capacity, Capacity::Known { amount: CAPACITY });
-    assert_eq!(cyan.serial.as_deref(), Some(SERIAL));
-    match level(&readings, "black") {
+    hal_suite::run(&mut Pi(pi));
+    match level(&read(pi), "black") {
         Level::Unknown { cause } => assert_eq!(cause.reason, UnknownReason::NoAnswer, "{cause}"),
         other => panic!("there is no chip, and it reads {other:?}"),
     }
-    for millidegrees in [-10_500, 42_500] {
-        pi.set_temperature("ambient", millidegrees).unwrap();
-        assert_eq!(read(pi).temperatures[0].millidegrees_celsius.known(), Some(&millidegrees));
-    }
-    for open in [false, true, false] {
-        // A switch to ground with a pull-up: closed cover, high line.
-        pi.set_line(COVER_LINE, !open).unwrap();
-        assert_eq!(cover(pi), Some(open));
-    }
+    set_cyan(pi, USED);
 }
 
 fn the_service_reports(pi: &RaspberryPi, manager: &Manager) {

@@ -11,6 +11,16 @@ pub const MULTIPLEXER: u8 = 0x70;
 const BOARD: &str = r#"
 backend = "{backend}"
 model = "Suite printer"
+[engine]
+bus = "main"
+chip = "fm24cl64b"
+address = 0x57
+[service-lamp]
+line = 6
+{gpio}
+[buzzer]
+line = 7
+{gpio}
 [[bus]]
 name = "main"
 {main}
@@ -29,10 +39,6 @@ behind = { bus = "main", address = 0x70, channel = 2 }
 name = "trays"
 behind = { bus = "main", address = 0x70, channel = 5 }
 {trays}
-[engine]
-bus = "main"
-chip = "fm24cl64b"
-address = 0x57
 [[supply]]
 name = "black"
 bus = "main"
@@ -115,12 +121,6 @@ line = 3
 name = "exit"
 meaning = "page-exit"
 line = 4
-{gpio}
-[service-lamp]
-line = 6
-{gpio}
-[buzzer]
-line = 7
 {gpio}
 "#;
 

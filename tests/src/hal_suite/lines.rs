@@ -65,7 +65,7 @@ fn a_jam_is_a_state_with_its_place(rig: &mut dyn Rig) {
 }
 
 fn pages_at_the_exit_are_counted(rig: &mut dyn Rig) {
-    for colorant in ["black", "cyan", "magenta", "yellow", "hopper"] {
+    for colorant in ["black", "cyan", "hopper"] {
         set(rig, colorant, 90);
     }
     let exits = |rig: &mut dyn Rig| {

@@ -99,7 +99,7 @@ fn counter(readings: &Readings, kind: CounterKind) -> Option<u64> {
 }
 
 fn printing_uses_toner_ages_and_counts(rig: &mut dyn Rig) {
-    for colorant in ["black", "cyan", "magenta", "yellow", "hopper"] {
+    for colorant in ["black", "cyan", "hopper"] {
         set(rig, colorant, 50);
     }
     let before = rig.sample();
