@@ -13,16 +13,16 @@ stage() {
     shift
     if [[ ",${PLATEN_SKIP:-}," == *",$name,"* ]]; then
         skipped=$((skipped + 1))
-        summary+=("$(printf '%-10s skipped, because PLATEN_SKIP names it' "$name")")
+        summary+=("$(printf '%-12s skipped, because PLATEN_SKIP names it' "$name")")
         return
     fi
     say "$name"
     if "$@"; then
         passed=$((passed + 1))
-        summary+=("$(printf '%-10s passed  %4d s' "$name" $((SECONDS - begin)))")
+        summary+=("$(printf '%-12s passed  %4d s' "$name" $((SECONDS - begin)))")
     else
         failed=$((failed + 1))
-        summary+=("$(printf '%-10s FAILED  %4d s' "$name" $((SECONDS - begin)))")
+        summary+=("$(printf '%-12s FAILED  %4d s' "$name" $((SECONDS - begin)))")
     fi
 }
 

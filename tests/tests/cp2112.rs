@@ -10,9 +10,8 @@ use platen_hal::sim::SimCommand;
 use platen_protocol::readings::Readings;
 use platen_tests::debian::root;
 use platen_tests::guest::{Guest, GuestFiles, GuestOptions};
-use platen_tests::hal_suite::{self, Kernel, Need, Rig};
+use platen_tests::hal_suite::{self, Kernel, Need, Rig, in_guest};
 use platen_tests::process::{program, until};
-use serde_json::Value;
 
 /// How long the program in the guest listens for edges: it and the acts need a part of this on a busy machine.
 const EDGE_SECONDS: u32 = 6;
@@ -127,39 +126,22 @@ fn device(said: &str, label: &str) -> String {
 
 impl Rig for Bench {
     fn sample(&mut self) -> Readings {
-        let text = self.check("platen-agent read --json");
-        let mut value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-        assert_eq!(value["simulated"], false, "the kernel's devices are not simulated ones");
-        serde_json::from_value(value["readings"].take()).unwrap()
+        in_guest::read_board(&self.guest)
     }
 
     fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
-        self.check(&format!(
-            "(platen-agent read --edges {EDGE_SECONDS} >/tmp/edges 2>&1; touch /tmp/edges.end) &"
-        ));
-        until("the agent holds the lines", || {
-            self.check(&format!("gpioinfo {} || true", self.gpio.trim_start_matches("/dev/")))
-                .contains("platen-agent")
-                .then_some(())
+        let mut since = 0;
+        let edges = in_guest::edges(&self.guest, &self.gpio, EDGE_SECONDS, || {
+            self.settle();
+            since = self.monotonic_us();
+            for command in commands {
+                self.act(command);
+            }
+            self.settle();
         });
-        self.settle();
-        let since = self.monotonic_us();
-        for command in commands {
-            self.act(command);
-        }
-        self.settle();
-        assert!(!self.check("ls /tmp").contains("edges.end"), "the acts took longer than the agent listened");
-        until("the time is over", || self.check("ls /tmp").contains("edges.end").then_some(()));
-        let lines = self.check("cat /tmp/edges; rm /tmp/edges /tmp/edges.end");
-        println!("edges: {}", lines.trim());
-        let edges = lines
-            .lines()
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|e| panic!("{e}: {lines}")));
-        edges
-            .filter(|edge| edge["at_monotonic_us"].as_u64().unwrap() >= since)
-            .map(|edge| (edge["switch"].as_str().unwrap().to_owned(), edge["active"].as_bool().unwrap()))
-            .collect()
+        println!("edges: {edges:?}");
+        let seen = edges.into_iter().filter(|edge| edge.at_us >= since);
+        seen.map(|edge| (edge.switch, edge.active)).collect()
     }
 
     fn lacks(&self) -> &[(Need, &'static str)] {

@@ -14,7 +14,7 @@ use platen_protocol::readings::Readings;
 use platen_tests::browser::Browser;
 use platen_tests::debian::{agent_package, build_agent_package, root};
 use platen_tests::guest::{Guest, GuestFiles, HOST_ADDRESS};
-use platen_tests::hal_suite::{self, BUSES, Kernel, MULTIPLEXER, Need, Rig};
+use platen_tests::hal_suite::{self, BUSES, Kernel, MULTIPLEXER, Need, Rig, in_guest};
 use platen_tests::process::until;
 use platen_tests::site::{Manager, OPERATOR, PASSWORD};
 use platen_tests::vhost::printer::PrinterDevices;
@@ -67,35 +67,16 @@ impl Bench {
 
 impl Rig for Bench {
     fn sample(&mut self) -> Readings {
-        let text = self.check("platen-agent read --json");
-        let mut value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-        assert_eq!(value["simulated"], false, "the kernel's devices are not simulated ones");
-        serde_json::from_value(value["readings"].take()).unwrap()
+        in_guest::read_board(&self.guest)
     }
 
     fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
-        // In the guest its own job: it ends by itself, and its lines are read then.
-        self.check(&format!(
-            "(platen-agent read --edges {EDGE_SECONDS} >/tmp/edges 2>&1; touch /tmp/edges.end) &"
-        ));
-        until("the agent holds the lines", || {
-            self.check(&format!("gpioinfo {} || true", KERNEL.gpio.trim_start_matches("/dev/")))
-                .contains("platen-agent")
-                .then_some(())
+        let edges = in_guest::edges(&self.guest, KERNEL.gpio, EDGE_SECONDS, || {
+            for command in commands {
+                self.act(command);
+            }
         });
-        for command in commands {
-            self.act(command);
-        }
-        until("the time is over", || (self.check("ls /tmp").contains("edges.end")).then_some(()));
-        let lines = self.check("cat /tmp/edges; rm /tmp/edges /tmp/edges.end");
-        lines
-            .lines()
-            .filter(|line| !line.is_empty())
-            .map(|line| {
-                let edge: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {lines}"));
-                (edge["switch"].as_str().unwrap().to_owned(), edge["active"].as_bool().unwrap())
-            })
-            .collect()
+        edges.into_iter().map(|edge| (edge.switch, edge.active)).collect()
     }
 
     fn act(&self, command: &SimCommand) {

@@ -17,10 +17,9 @@ use platen_protocol::unknown::UnknownReason;
 use platen_tests::debian::{agent_package_for, build_agent_package_for, root};
 use platen_tests::guest::raspberry_pi::{Chip, RaspberryPi, RaspberryPiOptions};
 use platen_tests::guest::{GuestFiles, HOST_ADDRESS};
-use platen_tests::hal_suite::{self, Need, Rig};
+use platen_tests::hal_suite::{self, Need, Rig, in_guest};
 use platen_tests::process::{run_ok, until};
 use platen_tests::site::Manager;
-use serde_json::Value;
 
 const ARCHITECTURE: &str = "arm64";
 /// The overlay of `dts/` for this board.
@@ -31,9 +30,11 @@ const CAPACITY: u32 = 3000;
 const USED: u32 = 1740;
 /// As the suite expects it of a cartridge for cyan.
 const SERIAL: &str = "SIM-CYAN";
-/// Bytes of a 24C256, and how many of them one transfer writes here.
+/// Bytes of a 24C256.
 const EEPROM_BYTES: usize = 32 * 1024;
-const PAGE_BYTES: usize = 32;
+/// How many of them one transfer writes here: with the address no more than QEMU's BCM2835 takes at once, whose FIFO
+/// has 16 bytes and which never asks for more.
+const PAGE_BYTES: usize = 8;
 /// dpkg unpacks and starts a service on an emulated processor.
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
@@ -122,10 +123,7 @@ fn install(pi: &RaspberryPi, manager: &Manager) {
 }
 
 fn read(pi: &RaspberryPi) -> Readings {
-    let text = pi.check("platen-agent read --json").unwrap();
-    let mut value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    assert_eq!(value["simulated"], false, "the kernel's devices are not simulated ones");
-    serde_json::from_value(value["readings"].take()).unwrap()
+    in_guest::read_board(pi)
 }
 
 fn level<'a>(readings: &'a Readings, name: &str) -> &'a Level {

@@ -6,6 +6,7 @@
 
 mod board;
 mod buses;
+pub mod in_guest;
 mod lines;
 mod memories;
 mod sensors;
