@@ -23,6 +23,9 @@ struct Question {
     bus: String,
     address: u8,
     asked: Vec<Asked>,
+    /// Of a transfer that reads: what was last written to that chip by a transfer that only writes. A
+    /// converter answers for the input that it was set to.
+    after: Vec<Asked>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,10 +46,30 @@ pub(super) struct Move {
     pub(super) active: bool,
 }
 
+/// What each chip was last set to, while a trace is read or replayed.
+#[derive(Debug, Default)]
+struct Settings(HashMap<(String, u8), Vec<Asked>>);
+
+impl Settings {
+    /// Notes a transfer, and makes a question of it.
+    fn question(&mut self, bus: &str, address: u8, asked: Vec<Asked>) -> Question {
+        let chip = (bus.to_owned(), address);
+        let sets = asked.iter().all(|operation| matches!(operation, Asked::Write(_)));
+        let after = if sets {
+            self.0.insert(chip, asked.clone());
+            Vec::new()
+        } else {
+            self.0.get(&chip).cloned().unwrap_or_default()
+        };
+        Question { bus: bus.to_owned(), address, asked, after }
+    }
+}
+
 /// A trace, ready to be replayed.
 #[derive(Debug, Default)]
 pub(super) struct Replay {
     answers: HashMap<Question, VecDeque<Answer>>,
+    settings: Settings,
     /// In the order of their time.
     pub(super) moves: Vec<Move>,
 }
@@ -63,7 +86,7 @@ impl Replay {
 
     /// Sorts the entries of a trace by what asks for them.
     pub(super) fn new(trace: Trace, config: &BoardConfig) -> Result<Self, String> {
-        let mut replay = Self::default();
+        let (mut replay, mut settings) = (Self::default(), Settings::default());
         for entry in trace.entries {
             match entry {
                 TraceEntry::Transfer { bus, address, operations, failed, .. } => {
@@ -72,7 +95,8 @@ impl Replay {
                             "the trace has a bus {bus:?}, which the board file does not have"
                         ));
                     }
-                    let (question, reads) = question(bus, address, &operations);
+                    let (asked, reads) = split(&operations);
+                    let question = settings.question(&bus, address, asked);
                     let answer = failed.map_or(Ok(reads), |name| Err(fault_of(&name)));
                     replay.answers.entry(question).or_default().push_back(answer);
                 }
@@ -113,7 +137,7 @@ impl Replay {
             Operation::Write(bytes) => Asked::Write(bytes.to_vec()),
             Operation::Read(buffer) => Asked::Read(buffer.len()),
         });
-        let question = Question { bus: bus.to_owned(), address, asked: asked.collect() };
+        let question = self.settings.question(bus, address, asked.collect());
         let answers = self.answers.get_mut(&question).ok_or(BusFault::ABSENT)?;
         let next = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
         let reads = next.unwrap_or(Err(BusFault::ABSENT))?;
@@ -130,7 +154,8 @@ impl Replay {
     }
 }
 
-fn question(bus: String, address: u8, operations: &[TraceOperation]) -> (Question, Vec<Vec<u8>>) {
+/// What was asked, and the bytes that were read.
+fn split(operations: &[TraceOperation]) -> (Vec<Asked>, Vec<Vec<u8>>) {
     let (mut asked, mut reads) = (Vec::new(), Vec::new());
     for operation in operations {
         // The reader of traces has refused what is not hexadecimal.
@@ -143,7 +168,7 @@ fn question(bus: String, address: u8, operations: &[TraceOperation]) -> (Questio
             }
         }
     }
-    (Question { bus, address, asked }, reads)
+    (asked, reads)
 }
 
 /// The fault whose name in a trace this is; see [`BusFault::trace_name`].
@@ -206,6 +231,25 @@ mod tests {
     fn what_was_never_asked_has_no_answer() {
         let mut replay = replay(vec![transfer("11", None)]).unwrap();
         assert_eq!(ask(&mut replay, 1), Err(BusFault::ABSENT));
+    }
+
+    #[test]
+    fn a_chip_that_was_set_answers_for_what_it_was_set_to_even_when_the_trace_has_ended() {
+        let set = |input: &str| TraceEntry::Transfer {
+            at: 0,
+            bus: "main".into(),
+            address: 0x50,
+            operations: vec![TraceOperation::Write(input.into())],
+            failed: None,
+        };
+        let entries = vec![set("01c3"), transfer("11", None), set("01d3"), transfer("22", None)];
+        let mut replay = replay(entries).unwrap();
+        let mut answers = Vec::new();
+        for input in [0xc3, 0xd3, 0xc3, 0xd3, 0xd3, 0xc3] {
+            replay.transfer("main", 0x50, &mut [Operation::Write(&[0x01, input])]).unwrap();
+            answers.push(ask(&mut replay, 0));
+        }
+        assert_eq!(answers, [0x11, 0x22, 0x11, 0x22, 0x22, 0x11].map(Ok));
     }
 
     #[test]
