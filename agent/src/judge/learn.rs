@@ -51,12 +51,12 @@ impl Judge {
             if printed.broken || wrong {
                 known.usage.realign();
             }
-            known.usage.measure_by(colour);
             let page = if colour { self.past.counters.colour } else { self.past.counters.pages };
             let readable = !matches!(supply.level, Level::Unknown { .. });
             // Without the count of pages a level that falls says nothing; nor does that of another
             // cartridge which is not yet believed to be there, or of one that does not belong there.
             if printed.known && readable && !wrong && !known.is_doubtful() {
+                known.usage.measure_by(colour);
                 known.usage.observe(supply, page, needed, watched);
             }
             supply.outlook = known.usage.outlook(supply, self.past.daily.mean(colour));

@@ -92,7 +92,9 @@ impl Ledger {
 
     fn stands(&self, episode: &Episode) -> bool {
         episode.expects.as_ref().is_some_and(|(subject, codes)| {
-            self.standing.values().any(|alert| alert.subject == *subject && codes.contains(&alert.code))
+            self.standing.values().any(|alert| {
+                alert.subject == *subject && codes.contains(&alert.code) && alert.forecast != episode.ends
+            })
         })
     }
 

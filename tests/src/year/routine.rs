@@ -20,8 +20,9 @@ const WEEK: u32 = 7;
 const WORKING_DAYS: u32 = 5;
 /// A cartridge is replaced at or below so many thousandths of its capacity, once it was told of.
 const NEARLY_EMPTY: u32 = 15;
-/// A sensor's own past is known after so many days.
+/// A sensor's own past is known after so many days, and so long after another fuser was put in.
 const SETTLED_DAYS: u32 = 30;
+const SETTLED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A cartridge is known after so long, and lasts for a while with so much left in it, in thousandths.
 const LEARNT: Duration = Duration::from_secs(4 * 24 * 3600);
 const LASTING: std::ops::RangeInclusive<u32> = 600..=950;
@@ -37,7 +38,8 @@ impl Life {
             for block in 0..BLOCKS {
                 if block == at {
                     let learnt = self.learnt();
-                    let episode = catalogue::draw(&mut self.dice, &learnt, day >= SETTLED_DAYS);
+                    let settled = self.is_settled(day);
+                    let episode = catalogue::draw(&mut self.dice, &learnt, settled);
                     self.episode(&episode);
                 }
                 self.block();
@@ -46,6 +48,13 @@ impl Life {
         for _ in 0..NIGHT {
             self.pass(QUIET);
         }
+    }
+
+    /// Whether the fuser's sensor is known long enough.
+    fn is_settled(&self, day: u32) -> bool {
+        let truth = self.printer.truth();
+        let changed = truth.replacements.iter().rev().find(|replaced| replaced.target == "fuser");
+        day >= SETTLED_DAYS && changed.is_none_or(|replaced| truth.at.saturating_sub(replaced.back) > SETTLED)
     }
 
     /// Cartridges that have been used long enough to be known, and will last for a while.

@@ -11,6 +11,11 @@ use crate::judge::heat::{celsius, group};
 
 /// A sensor's own past is what it said the first so many times that it could be learnt from.
 const LEARNT: u32 = 200;
+/// Once so many are known, one that is farther off than so many times the scatter (and a degree) is not
+/// what the sensor usually says, and is not learnt.
+const FIRST: u32 = 20;
+const OUTLIER_FACTOR: i64 = 6;
+const LEAST_SCATTER: i64 = 1_000;
 /// A fuser has drifted when it works so far from its past, in thousandths of a degree Celsius...
 const DRIFT: i32 = 6_000;
 /// ... and so many times farther than it scatters.
@@ -75,6 +80,9 @@ impl Learnt {
             let times = i64::from(self.times);
             let blend = |old: i32, new: i64| narrow((i64::from(old) * times + new) / (times + 1));
             let off = if times == 0 { 0 } else { (i64::from(value) - i64::from(self.mean)).abs() };
+            if self.times >= FIRST && off > OUTLIER_FACTOR * i64::from(self.spread).max(LEAST_SCATTER) {
+                return;
+            }
             self.spread = blend(self.spread, off);
             self.mean = blend(self.mean, i64::from(value));
             self.late = self.mean;

@@ -26,6 +26,9 @@ const KEPT_TENTHS: u64 = 9;
 const TOO_MUCH: u64 = 5;
 /// Whatever is usual, no cartridge is made for fewer pages than this: in millionths for a thousand pages.
 const NO_CARTRIDGE: u64 = MILLION * 1_000 / 100;
+/// One step teaches no more than so many times, and no less than one part in so many of, the usual: what is
+/// odd and not yet odd enough to tell must not become usual unseen.
+const MOST_LESSON: u64 = 2;
 /// So many steps that were too much, more than those that were not, are a leak.
 const LEAK_STEPS: u8 = 3;
 /// Less than one part in so many of the usual rate is too little.
@@ -196,6 +199,13 @@ impl Usage {
             let off = rate.abs_diff(mean).saturating_mul(1_000) / mean.max(1);
             self.spread = (self.spread.saturating_mul(KEPT_TENTHS).saturating_add(off)) / 10;
         }
+        let pages = match usual {
+            Some(usual) if usual > 0 => {
+                let due = fell.saturating_mul(1_000) / usual;
+                pages.clamp(due / MOST_LESSON, due.saturating_mul(MOST_LESSON).max(1))
+            }
+            _ => pages,
+        };
         let fade = |sum: u64, new: u64| (sum / 10).saturating_mul(KEPT_TENTHS).saturating_add(new);
         self.used = fade(self.used, fell);
         self.pages = fade(self.pages, pages.saturating_mul(1_000));

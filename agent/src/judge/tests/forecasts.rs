@@ -306,3 +306,51 @@ fn pages_at_the_exit_begin_an_epoch_with_each_start_and_nobody_is_told() {
     assert_eq!(judge.sample(&mut again, moment(0)).unwrap(), []);
     assert_eq!(again.counters[0].epoch, 1);
 }
+
+#[test]
+fn steps_that_are_slow_and_not_yet_odd_do_not_become_usual() {
+    let mut printer = Printer::new(percent(100));
+    printer.wear(20, 100);
+    // Nine times as long as usual is not told, and teaches little.
+    printer.wear(6, 900);
+    assert_eq!(printer.forecasts(), []);
+    printer.readings.supplies[0].serial = Some("another".into());
+    printer.readings.supplies[0].level = Level::Known { amount: 100 };
+    printer.print(0);
+    printer.print(0);
+    printer.wear(10, 100);
+    assert_eq!(printer.forecasts(), [], "the next cartridge does not seem to leak");
+}
+
+#[test]
+fn what_was_learnt_by_colour_pages_outlasts_a_memory_that_cannot_be_read() {
+    let mut printer = Printer::new(percent(100));
+    let colour = |printer: &mut Printer| {
+        let pages = Reading::Known { value: printer.pages };
+        let counted = CounterReading { value: pages, ..counter(CounterKind::FullColor, 0) };
+        printer.readings.counters.truncate(1);
+        printer.readings.counters.push(counted);
+    };
+    printer.readings.supplies[0].colorant = Some("cyan".into());
+    for _ in 0..20 {
+        colour(&mut printer);
+        printer.wear(1, 25);
+    }
+    let good = printer.readings.supplies[0].clone();
+    // As the board tells it: without a level nothing else of the cartridge is known either.
+    printer.readings.supplies[0].colorant = None;
+    printer.readings.supplies[0].level = unknown(UnknownReason::Damaged);
+    printer.print(0);
+    printer.print(0);
+    printer.readings.supplies[0] = good;
+    printer.print(0);
+    for _ in 0..8 {
+        colour(&mut printer);
+        printer.wear(1, 2);
+    }
+    assert_eq!(
+        printer.forecasts(),
+        [("black", AlertCode::SubunitRecoverableFailure)],
+        "a leak is seen at once"
+    );
+}
