@@ -124,6 +124,7 @@ EOF
 
 if [ -n "${PLATEN_DEMO_SECONDS:-}" ]; then
     sleep "$PLATEN_DEMO_SECONDS" &
+    children+=($!)
     wait $! || true
 else
     # Ends early only when one of the programs does.

@@ -99,15 +99,25 @@ impl Browser {
         }
     }
 
-    /// Clicks on an element, once it is there.
+    /// Clicks on an element, once it is there. The page may put another one in its place before the click.
     pub async fn click(&self, css: &str) {
-        let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap();
-        element.click().await.unwrap();
+        loop {
+            let element = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap();
+            match element.click().await {
+                Err(gone) if gone.is_stale_element_reference() => {}
+                clicked => return clicked.unwrap(),
+            }
+        }
     }
 
-    /// The text of an element.
+    /// The text of an element that is there, whichever the page has put in its place by now.
     pub async fn text(&self, css: &str) -> String {
-        self.client.find(Locator::Css(css)).await.unwrap().text().await.unwrap()
+        loop {
+            match self.client.find(Locator::Css(css)).await.unwrap().text().await {
+                Err(gone) if gone.is_stale_element_reference() => {}
+                text => return text.unwrap(),
+            }
+        }
     }
 
     /// Leaves a mark on the page that a reload would wipe away.

@@ -1,7 +1,7 @@
 //! The operator's pages, in a real browser.
 
 use platen_tests::browser::Browser;
-use platen_tests::site::{Device, Manager, OPERATOR, PASSWORD};
+use platen_tests::site::{BOARD, Device, Manager, OPERATOR, PASSWORD};
 
 async fn signed_in(manager: &Manager) -> Browser {
     let browser = Browser::start().await;
@@ -62,6 +62,125 @@ async fn one_device_shows_everything_and_answers_read_now() {
     assert!(call.contains("it <b>rattles</b>"), "shown as text, not as markup: {call}");
     browser.click("#read-now").await;
     browser.see("[data-command][data-state=done]").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn an_order_comes_up_on_both_pages_and_its_state_follows_the_buttons() {
+    let manager = Manager::start();
+    let device = Device::enrolled("lobby", &manager);
+    let browser = signed_in(&manager).await;
+    browser.see("[data-device=lobby]").await;
+    browser.mark().await;
+    device.platen(&["order", "black", "--quantity", "3", "--note", "for <b>both</b> floors"]);
+    browser.see("[data-device=lobby][data-worst=order] [data-order][data-state=new]").await;
+    let line = browser.text("[data-device=lobby] [data-order]").await;
+    assert_eq!(line, "Order: 3 × Black: “for <b>both</b> floors”");
+    assert!(browser.is_marked().await, "the fleet was loaded again");
+
+    browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
+    browser.see("body[data-live=on]").await;
+    browser.mark().await;
+    device.platen(&["sim", "press", "order"]);
+    let pressed = "#orders [data-order][data-quantity='1']";
+    browser.see(&format!("{pressed}[data-state=new]")).await;
+    browser.see(&format!("{pressed} [data-part-number]")).await;
+    browser.click(&format!("{pressed} button[value=ordered]")).await;
+    browser.see(&format!("{pressed}[data-state=ordered]")).await;
+    let told = browser.text(pressed).await;
+    assert!(told.contains(&format!("ordered by {OPERATOR}")) && told.contains("simulated"), "{told}");
+    browser.see_no(&format!("{pressed} button[value=ordered]")).await;
+    browser.click(&format!("{pressed} button[value=delivered]")).await;
+    browser.see(&format!("{pressed}[data-state=delivered]")).await;
+    browser.see_no(&format!("{pressed} button")).await;
+    browser.see("#orders [data-order][data-quantity='3'][data-state=new]").await;
+    assert!(browser.is_marked().await, "the device was loaded again");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn what_may_happen_is_apart_from_what_has_happened() {
+    let manager = Manager::start();
+    let device = Device::enrolled("lobby", &manager);
+    let browser = signed_in(&manager).await;
+    browser.mark().await;
+    device.platen(&["sim", "fault", "engine", "counts-backwards"]);
+    let coming = "[data-alert=configurationChange][data-forecast=true]";
+    browser.see(&format!("[data-device=lobby][data-worst=forecast] {coming}")).await;
+    assert!(browser.text(coming).await.starts_with("May happen: "));
+    device.platen(&["sim", "switch", "jam", "on"]);
+    let jam = "[data-alert=jam][data-forecast=false]";
+    browser.see(&format!("[data-device=lobby][data-worst=critical] {jam}")).await;
+    assert!(!browser.text(jam).await.contains("May happen"));
+    assert!(browser.is_marked().await, "the fleet was loaded again");
+
+    browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
+    browser.see(&format!("#alerts .critical{jam}")).await;
+    browser.see(&format!("#alerts .forecast{coming} [data-evidence]")).await;
+    let told = browser.text(&format!("#alerts {coming}")).await;
+    assert!(told.contains("may happen") && told.contains("expected"), "{told}");
+    browser.see("#counters [data-counter=impressions] [data-epoch='1']").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn counters_and_activity_follow_the_printer() {
+    let manager = Manager::start();
+    let every = "[utilisation]\ninterval = \"10s\"";
+    let mut device = Device::with("lobby", &manager.device_url(), BOARD, every);
+    device.enroll(&manager.token(&["--device", "lobby"]));
+    device.start();
+    device.until_parked();
+    let browser = signed_in(&manager).await;
+    browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
+    browser.see("body[data-live=on]").await;
+    browser.mark().await;
+    let counter = "[data-counter=impressions][data-value]";
+    browser.see(counter).await;
+    let value = browser
+        .script("return Number(document.querySelector('[data-counter=impressions]').dataset.value);")
+        .await;
+    device.platen(&["sim", "print", "40"]);
+    device.platen(&["report"]);
+    browser.see(&format!("[data-counter=impressions][data-value='{}']", value.as_u64().unwrap() + 40)).await;
+    browser.see("[data-counter=page-exits][data-value='40']").await;
+    for state in ["idle", "printing", "sleeping", "error"] {
+        browser.see(&format!("#activity [data-activity={state}][data-seconds]")).await;
+    }
+    browser.see("#activity [data-pages]").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_set_value_is_changed_on_the_page_and_a_wrong_one_is_refused_there() {
+    let manager = Manager::start();
+    let _device = Device::enrolled("lobby", &manager);
+    let browser = signed_in(&manager).await;
+    browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
+    browser.see("body[data-live=on]").await;
+    browser.mark().await;
+    let fill = async |value: u32| {
+        browser
+            .script(&format!(
+                "document.querySelector('#setting-name').value = 'supply.black.set-percent';
+                 document.querySelector('#setting-value').value = '{value}';"
+            ))
+            .await;
+        browser.click("#setting-set").await;
+    };
+    fill(101).await;
+    browser.see("#setting-refused:not([hidden])").await;
+    let refused = browser.text("#setting-refused").await;
+    assert!(refused.contains("0 to 100"), "{refused}");
+    browser.see_no("[data-command]").await;
+    fill(25).await;
+    browser.see("[data-command][data-state=done]").await;
+    browser.see_no("#setting-refused:not([hidden])").await;
+    browser.see("[data-supply=black] .mark[x='25']").await;
+    let told = browser.text("[data-set-values=black]").await;
+    assert_eq!(told, "Set value 25 %");
     assert!(browser.is_marked().await, "the page was loaded again");
     browser.close().await;
 }

@@ -4,14 +4,17 @@ use platen_protocol::readings::{
     CounterReading, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
     TemperatureReading,
 };
-use platen_protocol::supply::Level;
+use platen_protocol::supply::{Level, SupplyUnit};
 
 /// A supply or part tells when it moved by this much.
 pub const LEVEL_STEP_PERCENT: u8 = 1;
+/// A supply with an analog sensor tells when it moved by this much: between two whole percent, the noise of
+/// a single count of the converter moves it by one, back and forth at every sample.
+const SENSED_STEP_PERCENT: u8 = 2;
 /// A temperature tells when it moved by this much since it was last told.
 pub const TEMPERATURE_STEP_MILLIDEGREES: u32 = 2_000;
 
-/// Whether `now` differs from what was last told by enough to tell it. Numbers within one percent, and
+/// Whether `now` differs from what was last told by enough to tell it. Numbers within a step, and
 /// the wording of a cause, do not count.
 pub fn is_worth_telling(told: &Readings, now: &Readings) -> bool {
     differ(&told.supplies, &now.supplies, supply)
@@ -32,7 +35,13 @@ fn supply(told: &SupplyReading, now: &SupplyReading) -> bool {
         || told.capacity != now.capacity
         || (told.set_percent, told.set_pages, told.set_days) != (now.set_percent, now.set_pages, now.set_days)
         || known(&told.level) != known(&now.level)
-        || moved(told.percent(), now.percent())
+        || moved(told.percent(), now.percent(), step(now))
+}
+
+/// Only a sensor measures in percent and has no memory that tells a serial number.
+fn step(supply: &SupplyReading) -> u8 {
+    let sensed = supply.unit == SupplyUnit::Percent && supply.serial.is_none();
+    if sensed { SENSED_STEP_PERCENT } else { LEVEL_STEP_PERCENT }
 }
 
 fn part(told: &PartReading, now: &PartReading) -> bool {
@@ -41,12 +50,12 @@ fn part(told: &PartReading, now: &PartReading) -> bool {
         || told.rated_life != now.rated_life
         || told.set_percent != now.set_percent
         || told.used.known().is_some() != now.used.known().is_some()
-        || moved(told.percent_left(), now.percent_left())
+        || moved(told.percent_left(), now.percent_left(), LEVEL_STEP_PERCENT)
 }
 
-fn moved(told: Option<u8>, now: Option<u8>) -> bool {
+fn moved(told: Option<u8>, now: Option<u8>, step: u8) -> bool {
     match (told, now) {
-        (Some(told), Some(now)) => told.abs_diff(now) >= LEVEL_STEP_PERCENT,
+        (Some(told), Some(now)) => told.abs_diff(now) >= step,
         (told, now) => told != now,
     }
 }

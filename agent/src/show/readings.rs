@@ -105,7 +105,7 @@ fn counter(counter: &CounterReading) -> String {
             format!("{value:>10} since the agent began")
         }
         Reading::Known { value } if counter.epoch > 0 => {
-            format!("{value:>10}  (it was found to have gone down {} times)", counter.epoch)
+            format!("{value:>10}  (found {}× to have gone down)", counter.epoch)
         }
         Reading::Known { value } => format!("{value:>10}"),
         Reading::Unknown { cause } => format!("unknown: {cause}"),

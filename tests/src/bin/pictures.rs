@@ -10,6 +10,9 @@ use platen_tests::browser::Browser;
 /// Width and height of a page on a desk and on a telephone, in CSS pixels.
 const DESK: (u32, u32) = (1280, 820);
 const PHONE: (u32, u32) = (390, 844);
+/// Everything that is told of one device, on a desk and on a telephone.
+const LONG: (u32, u32) = (1280, 2300);
+const LONG_PHONE: (u32, u32) = (390, 2300);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -25,8 +28,8 @@ async fn main() {
         ("fleet.png", "", DESK, false),
         ("fleet-dark.png", "", DESK, true),
         ("fleet-phone.png", "", PHONE, false),
-        ("device.png", "/devices/lobby", DESK, false),
-        ("device-phone.png", "/devices/lobby", PHONE, true),
+        ("device.png", "/devices/lobby", LONG, false),
+        ("device-phone.png", "/devices/lobby", LONG_PHONE, true),
     ] {
         browser.open(&format!("{url}{path}")).await;
         browser.see("body[data-live=on]").await;

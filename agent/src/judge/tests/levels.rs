@@ -170,6 +170,20 @@ fn readings_are_told_again_only_when_they_moved_enough() {
 }
 
 #[test]
+fn a_level_that_is_sensed_may_shake_by_one_percent_and_one_that_is_counted_does_not_shake() {
+    let with = |amount, serial: Option<&str>| {
+        let mut readings = percent(amount);
+        readings.supplies[0].serial = serial.map(Into::into);
+        readings
+    };
+    for (serial, by_one) in [(None, false), (Some("1"), true)] {
+        assert_eq!(is_worth_telling(&with(58, serial), &with(59, serial)), by_one);
+        assert_eq!(is_worth_telling(&with(59, serial), &with(58, serial)), by_one);
+        assert!(is_worth_telling(&with(58, serial), &with(60, serial)));
+    }
+}
+
+#[test]
 fn a_page_that_is_counted_and_a_button_that_is_pressed_are_no_change_of_the_readings() {
     let with = |pages, active| Readings {
         counters: vec![counter(CounterKind::Impressions, pages)],

@@ -37,16 +37,18 @@ impl SupplyRow {
     pub(in super::super) fn of(view: &SupplyView) -> Self {
         let supply = &view.reading;
         let colorant = supply.colorant.as_deref().map(str::to_ascii_lowercase);
+        let receptacle = supply.class == SupplyClass::ReceptacleThatIsFilled;
         let ink = colorant
             .and_then(|colorant| INKS.into_iter().find(|ink| *ink == colorant))
-            .unwrap_or(if supply.class == SupplyClass::ReceptacleThatIsFilled { "waste" } else { "other" });
+            .unwrap_or(if receptacle { "waste" } else { "other" });
         let (text, unknown) = match (&supply.level, view.percent) {
-            (_, Some(percent)) if supply.class == SupplyClass::ReceptacleThatIsFilled => {
-                (format!("{percent} % free"), String::new())
-            }
+            (_, Some(percent)) if receptacle => (format!("{percent} % free"), String::new()),
             (_, Some(percent)) => (format!("{percent} %"), String::new()),
             (Level::Unknown { cause }, None) => ("unknown".to_owned(), cause.detail.clone()),
             (Level::Known { .. }, None) => ("unknown".to_owned(), "the capacity is not known".to_owned()),
+            (Level::SomeRemains, None) if receptacle => {
+                ("some space".to_owned(), "not full; how much space is left is not known".to_owned())
+            }
             (Level::SomeRemains, None) => {
                 ("some remains".to_owned(), "not empty; how much is left is not known".to_owned())
             }
@@ -144,6 +146,16 @@ mod tests {
     use super::*;
     use crate::sample;
     use platen_protocol::unknown::{UnknownCause, UnknownReason};
+
+    #[test]
+    fn a_box_that_fills_has_space_and_what_is_used_up_has_a_rest() {
+        let words = |class| {
+            let supply = SupplyReading { class, level: Level::SomeRemains, ..sample::supply(40) };
+            SupplyRow::of(&SupplyView::of(supply)).text
+        };
+        assert_eq!(words(SupplyClass::ReceptacleThatIsFilled), "some space");
+        assert_eq!(words(SupplyClass::SupplyThatIsConsumed), "some remains");
+    }
 
     #[test]
     fn a_level_that_is_not_known_is_never_a_number() {

@@ -2,11 +2,18 @@
 
 use platen_protocol::alert::{Alert, AlertCode, Evidence, Training};
 use platen_protocol::readings::{SwitchMeaning, SwitchReading};
+use platen_protocol::supply::Level;
 
 use super::{label, spaced, title};
 
 /// What happened, in the words on a printer's panel.
 pub(in super::super) fn alert_title(alert: &Alert) -> String {
+    if let Some(words) = forecast_title(alert) {
+        return words;
+    }
+    if is_wrong_cartridge(alert) {
+        return format!("{}: wrong cartridge", label(&alert.subject));
+    }
     if let Some(words) = title_of(alert.code) {
         return words.to_owned();
     }
@@ -19,6 +26,35 @@ pub(in super::super) fn alert_title(alert: &Alert) -> String {
         (Some(what), "") => title(what),
         (Some(what), subject) => format!("{} {what}", label(subject)),
     }
+}
+
+/// What will possibly happen: the MIB's codes are those of what has happened, and the evidence tells more.
+fn forecast_title(alert: &Alert) -> Option<String> {
+    let shown = alert.evidence.first().filter(|_| alert.forecast)?;
+    let name = label(&alert.subject);
+    Some(match (alert.code, shown.measure.as_str()) {
+        (AlertCode::ConfigurationChange, _) => "Wrong counts".to_owned(),
+        (AlertCode::SubunitNearLimit, "jams") => "More jams than usual".to_owned(),
+        (AlertCode::SubunitNearLimit, "scatter") => format!("{name}: its sensor fails"),
+        (AlertCode::SubunitNearLimit, "operating temperature") => format!("{name} drifts"),
+        // Fewer pages for each percent than usual.
+        (AlertCode::SubunitRecoverableFailure, "consumption")
+            if shown.expected.is_some_and(|usual| shown.observed < usual) =>
+        {
+            format!("{name} leaks")
+        }
+        (AlertCode::SubunitRecoverableFailure, "consumption" | "level") => {
+            format!("{name} counterfeit or refilled")
+        }
+        _ => return None,
+    })
+}
+
+/// The code is that of a memory that cannot be read; but this one was read, and belongs elsewhere.
+fn is_wrong_cartridge(alert: &Alert) -> bool {
+    let read = |level: &Level| !matches!(level, Level::Unknown { .. });
+    alert.code == AlertCode::SubunitRecoverableFailure
+        && alert.supply.as_ref().is_some_and(|supply| read(&supply.level))
 }
 
 /// Codes that say all themselves.
@@ -162,6 +198,34 @@ mod tests {
         ] {
             assert_eq!(alert_title(&sample::alert("a", code, subject)), words);
         }
+    }
+
+    #[test]
+    fn a_forecast_says_what_will_possibly_happen() {
+        for (code, measure, observed, words) in [
+            (AlertCode::ConfigurationChange, "impressions counter", 4, "Wrong counts"),
+            (AlertCode::SubunitNearLimit, "jams", 9, "More jams than usual"),
+            (AlertCode::SubunitNearLimit, "scatter", 9, "Black: its sensor fails"),
+            (AlertCode::SubunitNearLimit, "operating temperature", 9, "Black drifts"),
+            (AlertCode::SubunitRecoverableFailure, "consumption", 4, "Black leaks"),
+            (AlertCode::SubunitRecoverableFailure, "consumption", 9, "Black counterfeit or refilled"),
+            (AlertCode::SubunitRecoverableFailure, "level", 9, "Black counterfeit or refilled"),
+            (AlertCode::Jam, "jams", 9, "Paper jam"),
+        ] {
+            let measure = measure.into();
+            let shown = Evidence { measure, unit: String::new(), observed, expected: Some(5) };
+            let mut alert = sample::alert("a", code, "black");
+            (alert.forecast, alert.evidence) = (true, vec![shown]);
+            assert_eq!(alert_title(&alert), words);
+        }
+    }
+
+    #[test]
+    fn a_wrong_cartridge_is_no_unreadable_one() {
+        let mut alert = sample::alert("a", AlertCode::SubunitRecoverableFailure, "black");
+        assert_eq!(alert_title(&alert), "Black cannot be read");
+        alert.supply = Some(sample::full_supply(50));
+        assert_eq!(alert_title(&alert), "Black: wrong cartridge");
     }
 
     #[test]
