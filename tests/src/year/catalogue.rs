@@ -155,6 +155,8 @@ fn forecast(dice: &mut Dice, learnt: &[&'static str], settled: bool) -> Episode 
             ..broken("counterfeit", colorant, Fault::Counterfeit, &[Code::SubunitRecoverableFailure])
         }),
         (2, _) if settled => forecast(Episode {
+            // Another fuser would begin a past of its own.
+            about: Some("fuser"),
             blocks: 10,
             ..broken("drift", "fuser-heat", Fault::Drift, &[Code::SubunitNearLimit])
         }),
