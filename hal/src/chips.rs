@@ -130,26 +130,6 @@ impl ChipBoard {
             Reading::Unknown { cause } => Reading::Unknown { cause: cause.clone() },
         })
     }
-
-    /// Takes the edges of the lines: counts pages, records, and gives the others names.
-    fn sort_edges(&mut self) -> Result<Vec<Edge>, BoardError> {
-        let mut named = Vec::new();
-        for edge in self.pieces.lines.take_edges()? {
-            let Some(entry) = self.config.switches.get(edge.switch) else { continue };
-            self.pieces.tape.switch(edge.at, entry.name.get_ref(), edge.active);
-            if entry.meaning == SwitchMeaning::PageExit {
-                self.pages.take(edge.active, edge.sequence, edge.at);
-                continue;
-            }
-            named.push(Edge {
-                switch: entry.name.get_ref().clone(),
-                meaning: entry.meaning,
-                active: edge.active,
-                at: edge.at,
-            });
-        }
-        Ok(named)
-    }
 }
 
 impl Board for ChipBoard {
@@ -195,7 +175,22 @@ impl Board for ChipBoard {
     }
 
     fn take_edges(&mut self) -> Result<Vec<Edge>, BoardError> {
-        self.sort_edges()
+        let mut named = Vec::new();
+        for edge in self.pieces.lines.take_edges()? {
+            let Some(entry) = self.config.switches.get(edge.switch) else { continue };
+            self.pieces.tape.switch(edge.at, entry.name.get_ref(), edge.active);
+            if entry.meaning == SwitchMeaning::PageExit {
+                self.pages.take(edge.active, edge.sequence, edge.at);
+                continue;
+            }
+            named.push(Edge {
+                switch: entry.name.get_ref().clone(),
+                meaning: entry.meaning,
+                active: edge.active,
+                at: edge.at,
+            });
+        }
+        Ok(named)
     }
 
     fn set_output(&mut self, output: Output, on: bool) -> Result<(), BoardError> {

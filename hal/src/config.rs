@@ -84,7 +84,7 @@ pub struct BoardConfig {
     pub folder: PathBuf,
 }
 
-/// A board file that is refused.
+/// A board file, or a scenario of a simulated one, that is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -107,6 +107,14 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// What is wrong with the text of a file, at a byte of it.
+    pub(crate) fn wrong(file: &Path, text: &str, at: usize, what: String) -> Self {
+        let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+        Self::Wrong { file: file.to_owned(), line, what }
+    }
+}
+
 /// Reads and checks a board file.
 pub fn load(file: &Path) -> Result<BoardConfig, ConfigError> {
     let text = std::fs::read_to_string(file)
@@ -116,11 +124,7 @@ pub fn load(file: &Path) -> Result<BoardConfig, ConfigError> {
 
 /// Reads and checks the text of a board file; `file` is for the messages.
 pub fn parse(text: &str, file: &Path) -> Result<BoardConfig, ConfigError> {
-    let wrong = |(at, what): (usize, String)| ConfigError::Wrong {
-        file: file.to_owned(),
-        line: text.bytes().take(at).filter(|b| *b == b'\n').count() + 1,
-        what,
-    };
+    let wrong = |(at, what): (usize, String)| ConfigError::wrong(file, text, at, what);
     let mut config: BoardConfig = toml::from_str(text)
         .map_err(|e| wrong((e.span().map_or(0, |span| span.start), format!("{}; {REMEDY}", e.message()))))?;
     text.clone_into(&mut config.text);

@@ -1,12 +1,13 @@
 //! Scenario files: what happens to a simulated printer, and when. docs/simulator.md shows the format.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
+use crate::config::ConfigError;
 use crate::sim::control::{SimCommand, SimError};
 
 /// The largest file, in bytes.
@@ -19,29 +20,6 @@ pub const MAX_PERIOD: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub const MIN_PERIOD: Duration = Duration::from_millis(10);
 
 const BESIDE_COMMAND: [&str; 3] = ["after", "every", "repeat"];
-
-/// A scenario file that is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ScenarioError {
-    /// The file cannot be read.
-    #[error("{}: cannot be read: {source}", file.display())]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What the kernel said.
-        source: std::io::Error,
-    },
-    /// What stands in it cannot be done.
-    #[error("{}:{line}: {what}", file.display())]
-    Wrong {
-        /// The file.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong, and what to do.
-        what: String,
-    },
-}
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +45,12 @@ struct File {
 pub fn load(
     file: &Path,
     check: &dyn Fn(&SimCommand) -> Result<(), SimError>,
-) -> Result<Vec<Step>, ScenarioError> {
-    let unreadable = |source| ScenarioError::Unreadable { file: file.to_owned(), source };
+) -> Result<Vec<Step>, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
     let size = std::fs::metadata(file).map_err(unreadable)?.len();
     if size > MAX_BYTES as u64 {
         let what = format!("it has {size} bytes; a scenario has at most {MAX_BYTES}");
-        return Err(ScenarioError::Wrong { file: file.to_owned(), line: 1, what });
+        return Err(ConfigError::Wrong { file: file.to_owned(), line: 1, what });
     }
     parse(&std::fs::read_to_string(file).map_err(unreadable)?, file, check)
 }
@@ -82,12 +60,8 @@ pub fn parse(
     text: &str,
     file: &Path,
     check: &dyn Fn(&SimCommand) -> Result<(), SimError>,
-) -> Result<Vec<Step>, ScenarioError> {
-    let wrong = |at: usize, what: String| ScenarioError::Wrong {
-        file: file.to_owned(),
-        line: text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1,
-        what,
-    };
+) -> Result<Vec<Step>, ConfigError> {
+    let wrong = |at, what| ConfigError::wrong(file, text, at, what);
     let entries: File = toml::from_str(text)
         .map_err(|e| wrong(e.span().map_or(0, |span| span.start), e.message().to_owned()))?;
     if entries.at.len() > MAX_STEPS {
