@@ -131,7 +131,10 @@ impl Event {
             ReportBody::Order(order) => event.order = Some(order.clone()),
             ReportBody::Replacement(replacement) => event.replacement = Some((**replacement).clone()),
             ReportBody::Outcome(outcome) => event.outcome = Some(outcome.clone()),
-            ReportBody::Started(_) | ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
+            ReportBody::Started(_)
+            | ReportBody::Utilisation(_)
+            | ReportBody::Readings(_)
+            | ReportBody::OutboxReplaced(_) => {}
         }
         event
     }

@@ -231,5 +231,14 @@ pub(crate) fn full_utilisation(sequence: u64, percent: u32) -> Report {
 }
 
 pub(crate) fn batch(oldest_sequence: u64, reports: Vec<Report>) -> ReportBatch {
-    ReportBatch { version: VERSION, epoch: "e1".parse().unwrap(), oldest_sequence, reports }
+    ReportBatch {
+        version: VERSION,
+        epoch: "e1".parse().unwrap(),
+        oldest_sequence,
+        sent: None,
+        in_memory: false,
+        next_within_seconds: None,
+        lost: Vec::new(),
+        reports,
+    }
 }

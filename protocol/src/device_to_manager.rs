@@ -3,6 +3,8 @@
 //! A device is known by its certificate, never by what stands in a body. The pair of
 //! [`Epoch`] and sequence names a report for ever: handing one in twice has no further effect.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +25,52 @@ pub struct ReportBatch {
     /// The lowest sequence that the outbox still holds, or would give next. What is below it and not
     /// acknowledged is lost for good, and the manager records the gap.
     pub oldest_sequence: u64,
+    /// The device's clocks when it sent this: by them the manager dates what a wrong clock stamped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Stamp>,
+    /// Whether the outbox of this epoch is in memory only, because the device's disk fails: what is not
+    /// acknowledged when the device stops is then lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_memory: bool,
+    /// The utilisation state comes again within so many seconds; what is later than that is overdue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_within_seconds: Option<u32>,
+    /// Sequences above what is acknowledged that were given up, in rising order; at most
+    /// [`crate::limits::MAX_LOST_PER_BATCH`]. Reports and these together may leave no hole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
     /// In rising sequence.
     pub reports: Vec<Report>,
+}
+
+/// A run of reports that the device gave up before they could be handed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Lost {
+    /// The first sequence.
+    pub first: u64,
+    /// The last sequence.
+    pub last: u64,
+    /// How many of each kind (as in [`ReportBody::kind`]); the sum is the length of the run.
+    pub kinds: BTreeMap<String, u64>,
+    /// Why.
+    pub reason: LostReason,
+}
+
+/// Why a report was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LostReason {
+    /// More waited than the outbox may hold.
+    OutboxFull,
+    /// The manager refused it, again and again.
+    Refused,
+    /// What was kept could not be read any more.
+    Unreadable,
+    /// A reason of a later version.
+    #[serde(other)]
+    Other,
 }
 
 /// One report.
@@ -72,6 +118,8 @@ pub enum ReportBody {
     Readings(ReadingsReport),
     /// How a command ended.
     Outcome(Outcome),
+    /// The outbox was lost, and this epoch begins in a new one.
+    OutboxReplaced(OutboxReplaced),
 }
 
 impl ReportBody {
@@ -87,6 +135,7 @@ impl ReportBody {
             Self::Utilisation(_) => "utilisation",
             Self::Readings(_) => "readings",
             Self::Outcome(_) => "outcome",
+            Self::OutboxReplaced(_) => "outbox_replaced",
         }
     }
 
@@ -265,6 +314,18 @@ pub struct ReadingsReport {
     pub cause: ReadingsCause,
     /// What the board reads.
     pub readings: Readings,
+}
+
+/// The outbox could not be used any more: it was set aside, and what waited in it is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OutboxReplaced {
+    /// What was wrong with it, in words.
+    pub reason: String,
+    /// The file on the device where it is kept as evidence, if it could be kept.
+    pub evidence: Option<String>,
+    /// The epoch that ended with it, if that could still be read.
+    pub previous_epoch: Option<Epoch>,
 }
 
 /// How a command ended.

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::DeviceId;
@@ -35,6 +36,33 @@ pub struct EnrollReply {
     pub certificate_chain: String,
     /// The CA that the manager's own certificate comes from, in PEM.
     pub manager_ca: String,
+    /// The manager's clock when it answered; a device begins to judge certificates by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager_time: Option<Timestamp>,
+}
+
+/// The body of `POST /v1/renew`, sent with the certificate that is to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RenewRequest {
+    /// [`crate::VERSION`].
+    pub version: u16,
+    /// A PKCS#10 request (RFC 2986) in PEM; its common name is the device's.
+    pub csr: String,
+}
+
+/// The answer to `POST /v1/renew`. The old certificate is accepted until the new one has been used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RenewReply {
+    /// [`crate::VERSION`].
+    pub version: u16,
+    /// The device's new certificate and what signed it, in PEM, the device's first.
+    pub certificate_chain: String,
+    /// The CA that the manager's own certificate comes from, in PEM.
+    pub manager_ca: String,
+    /// The manager's clock when it answered.
+    pub manager_time: Timestamp,
 }
 
 /// Bytes of a token's secret.

@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use crate::alert::Alert;
 use crate::device_to_manager::{
-    Activity, EnteredBy, Order, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, Replacement,
-    ReplacementKind, ReportBody, ServiceCall, Started, Utilisation,
+    Activity, EnteredBy, Order, OutboxReplaced, Outcome, OutcomeResult, ReadingsCause, ReadingsReport,
+    Replacement, ReplacementKind, ReportBody, ServiceCall, Started, Utilisation,
 };
-use crate::identity::{AlertId, CommandId, OrderId};
+use crate::identity::{AlertId, CommandId, Epoch, OrderId};
 use crate::readings::{PartReading, Readings, SupplyReading};
 
 #[derive(Deserialize)]
@@ -28,6 +28,7 @@ enum Kind {
     Utilisation,
     Readings,
     Outcome,
+    OutboxReplaced,
 }
 
 /// Every field that a body of any kind has.
@@ -43,6 +44,7 @@ pub(crate) struct FlatBody {
     command_id: Option<CommandId>,
     description: Option<String>,
     entered_by: Option<EnteredBy>,
+    evidence: Option<String>,
     failed_reads: Option<u64>,
     finished: Option<Timestamp>,
     fitted_part: Option<PartReading>,
@@ -51,8 +53,10 @@ pub(crate) struct FlatBody {
     message: Option<String>,
     model: Option<String>,
     note: Option<String>,
+    previous_epoch: Option<Epoch>,
     quantity: Option<u16>,
     readings: Option<Readings>,
+    reason: Option<String>,
     removed_part: Option<PartReading>,
     removed_supply: Option<SupplyReading>,
     result: Option<OutcomeResult>,
@@ -127,6 +131,11 @@ impl TryFrom<FlatBody> for ReportBody {
                 command_id: need("outcome", "command_id", flat.command_id)?,
                 finished: need("outcome", "finished", flat.finished)?,
                 result: need("outcome", "result", flat.result)?,
+            }),
+            Kind::OutboxReplaced => Self::OutboxReplaced(OutboxReplaced {
+                reason: need("outbox_replaced", "reason", flat.reason)?,
+                evidence: flat.evidence,
+                previous_epoch: flat.previous_epoch,
             }),
         })
     }

@@ -35,6 +35,8 @@ pub const VERSION: u16 = 1;
 pub mod path {
     /// Exchange a one-time token and a certificate request for a certificate.
     pub const ENROLL: &str = "/v1/enroll";
+    /// Exchange a certificate that is still good, or that an operator readmitted, for a new one.
+    pub const RENEW: &str = "/v1/renew";
     /// Hand in a batch of reports and take the reply.
     pub const REPORTS: &str = "/v1/reports";
 }

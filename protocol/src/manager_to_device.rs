@@ -18,6 +18,10 @@ pub struct Reply {
     pub manager_time: Timestamp,
     /// What the manager holds for good.
     pub acknowledged: Acknowledged,
+    /// The manager is being restarted: an idle device comes back after a random part of so many seconds,
+    /// so that a fleet does not come back as one. What is new is sent at once all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_seconds: Option<u32>,
     /// Everything that waits for the device, oldest first. A command is repeated until its outcome
     /// has arrived.
     pub commands: Vec<Command>,

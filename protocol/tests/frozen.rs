@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
-use platen_protocol::enroll::{EnrollReply, EnrollRequest};
+use platen_protocol::device_to_manager::{LostReason, ReportBatch, ReportBody};
+use platen_protocol::enroll::{EnrollReply, EnrollRequest, RenewReply, RenewRequest};
 use platen_protocol::manager_to_device::{Action, Reply};
 use platen_protocol::problem::Problem;
 use platen_protocol::readings::CounterKind;
@@ -105,6 +105,38 @@ fn a_command_of_a_later_version_is_unknown_and_not_an_error() {
 fn the_enrolment_is_understood() {
     let _: EnrollRequest = survives("enroll-request.json");
     let _: EnrollReply = survives("enroll-reply.json");
+    let reply: EnrollReply = survives("enroll-reply-time.json");
+    assert!(reply.manager_time.is_some());
+}
+
+#[test]
+fn a_renewal_is_understood() {
+    let _: RenewRequest = survives("renew-request.json");
+    let _: RenewReply = survives("renew-reply.json");
+}
+
+#[test]
+fn a_batch_that_tells_of_losses_is_understood() {
+    let batch: ReportBatch = survives("report-batch-losses.json");
+    assert!(batch.in_memory && batch.sent.is_some() && batch.next_within_seconds == Some(900));
+    let [full, unknown] = batch.lost.as_slice() else { panic!("{:?}", batch.lost) };
+    assert_eq!((full.reason, full.kinds.values().sum::<u64>()), (LostReason::OutboxFull, 3));
+    assert_eq!(unknown.reason, LostReason::Refused);
+    assert_eq!(batch.reports[0].body.kind(), "outbox_replaced");
+}
+
+#[test]
+fn a_reply_of_a_manager_that_restarts_is_understood() {
+    let reply: Reply = survives("reply-pause.json");
+    assert_eq!(reply.pause_seconds, Some(30));
+}
+
+#[test]
+fn a_reason_of_a_later_version_is_another_reason_and_not_an_error() {
+    let mut later = example("report-batch-losses.json");
+    later["lost"][0]["reason"] = Value::from("eaten_by_mice");
+    let batch: ReportBatch = serde_json::from_value(later).unwrap();
+    assert_eq!(batch.lost[0].reason, LostReason::Other);
 }
 
 #[test]

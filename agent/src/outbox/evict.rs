@@ -30,7 +30,8 @@ impl Rank {
             ReportBody::AlertRaised { .. }
             | ReportBody::AlertCleared { .. }
             | ReportBody::Replacement(_)
-            | ReportBody::Outcome(_) => Self::Alert,
+            | ReportBody::Outcome(_)
+            | ReportBody::OutboxReplaced(_) => Self::Alert,
             ReportBody::ServiceCall(_) => Self::ServiceCall,
             ReportBody::Order(_) => Self::Order,
         }

@@ -61,6 +61,10 @@ impl Outbox {
             version: VERSION,
             epoch: self.epoch.clone(),
             oldest_sequence: self.oldest(),
+            sent: None,
+            in_memory: false,
+            next_within_seconds: None,
+            lost: Vec::new(),
             reports,
         };
         Batch { body, acknowledged: self.acknowledged }

@@ -296,6 +296,7 @@ fn enroll(request: &EnrollRequest, state: &watch::Sender<State>, authority: &Aut
         device_id,
         certificate_chain: certificate.pem(),
         manager_ca: authority.certificate.pem(),
+        manager_time: None,
     }
 }
 
@@ -356,6 +357,7 @@ fn reply(batch: &ReportBatch, state: &State) -> Reply {
         version: VERSION,
         manager_time: "2026-06-01T00:00:00Z".parse().unwrap(),
         acknowledged: Acknowledged { epoch: batch.epoch.clone(), sequence },
+        pause_seconds: None,
         commands: state.commands.clone(),
     }
 }

@@ -66,6 +66,7 @@ pub(super) async fn enroll(
         device_id: csr.device,
         certificate_chain: issued.chain,
         manager_ca: devices.ca.pem().to_owned(),
+        manager_time: Some(now),
     })
 }
 

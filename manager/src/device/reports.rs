@@ -45,6 +45,7 @@ pub(super) async fn reports(
         version: VERSION,
         manager_time: now,
         acknowledged: Acknowledged { epoch: visit.epoch, sequence: visit.acknowledged },
+        pause_seconds: None,
         commands: devices.mailbox.take(&visit.device, caller.connection, Instant::now(), now),
     })
 }

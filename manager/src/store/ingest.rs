@@ -234,6 +234,9 @@ impl Taking<'_, '_> {
             ReportBody::Order(order) => self.order(report, key, order)?,
             ReportBody::Replacement(replacement) => self.replacement(report, key, replacement)?,
             ReportBody::Outcome(outcome) => self.outcome(outcome)?,
+            ReportBody::OutboxReplaced(replaced) => {
+                self.notice("outbox_replaced", report.sequence, &to_json("outbox", replaced)?)?;
+            }
             ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
         }
         Ok(key)

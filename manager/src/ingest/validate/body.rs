@@ -41,6 +41,10 @@ pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
             }
             OutcomeResult::Done | OutcomeResult::Expired => Ok(()),
         },
+        ReportBody::OutboxReplaced(replaced) => {
+            place.text("reason", &replaced.reason, MAX_TEXT_CHARS)?;
+            replaced.evidence.as_ref().map_or(Ok(()), |file| place.text("evidence", file, MAX_TEXT_CHARS))
+        }
     }
 }
 

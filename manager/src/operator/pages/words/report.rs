@@ -21,6 +21,7 @@ pub(in super::super) fn kind(body: &ReportBody) -> &'static str {
         ReportBody::Utilisation(_) => "Utilisation",
         ReportBody::Readings(_) => "Readings",
         ReportBody::Outcome(_) => "Outcome",
+        ReportBody::OutboxReplaced(_) => "Outbox replaced",
     }
 }
 
@@ -62,6 +63,9 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
             OutcomeResult::Refused { reason } => format!("Command {} refused: {reason}", outcome.command_id),
             OutcomeResult::Expired => format!("Command {} came too late", outcome.command_id),
         },
+        ReportBody::OutboxReplaced(replaced) => {
+            format!("The device's outbox was lost, and what waited in it: {}", replaced.reason)
+        }
     }
 }
 
