@@ -3,6 +3,12 @@
 //! The key is made here and never leaves. Whom to trust, before there is any certificate, says the
 //! token: it holds the fingerprint of the manager's CA. The manager must present that very certificate
 //! in its chain, and the chain must hold under it and nothing else.
+//!
+//! At what time it must hold: the device knows no time yet. Its wall clock may say 1970 or 2099, and the
+//! person with the token should not have to set it. Whom to trust is decided by the fingerprint, so the
+//! chain is judged at the latest beginning in it, which is a time that the CA has signed. What is given up
+//! by that is to notice a certificate of the manager that has ended, in this one conversation; whoever
+//! could use it must hold the key of a former certificate of this very manager.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -23,6 +29,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 
 use crate::address::Address;
+use crate::certificate::facts;
 use crate::clock::Clock;
 use crate::dice::hex;
 use crate::identity::{self, IdentityError, IdentityFile};
@@ -177,6 +184,10 @@ impl ServerCertVerifier for PinnedCa {
             .iter()
             .find(|certificate| fingerprint(certificate) == self.fingerprint)
             .ok_or(TlsError::InvalidCertificate(CertificateError::UnknownIssuer))?;
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        let begins = chain.filter_map(facts).map(|facts| facts.begins).max();
+        let begins = begins.and_then(|begins| u64::try_from(begins.as_second()).ok()).unwrap_or(0);
+        let now = now.max(UnixTime::since_unix_epoch(Duration::from_secs(begins)));
         let mut roots = RootCertStore::empty();
         roots.add(ca.clone().into_owned())?;
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))

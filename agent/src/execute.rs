@@ -54,10 +54,14 @@ pub async fn resume(keep: &Keep) -> Result<(), OutboxError> {
     Ok(())
 }
 
+/// By the manager's clock as it was just told, else by the known good time, which is never ahead of it;
+/// a synchronised wall clock may know better. One that nothing vouches for does not count: it would take
+/// a fresh command for an old one.
 fn has_expired(keep: &Keep, command: &Command, manager_time: Option<Timestamp>) -> bool {
     let own = || {
         let stamp = keep.clock.stamp();
-        (stamp.clock == ClockQuality::Synchronised).then_some(stamp.wall)
+        let wall = (stamp.clock == ClockQuality::Synchronised).then_some(stamp.wall);
+        wall.max(keep.clock.known_good())
     };
     manager_time.or_else(own).is_some_and(|now| now > command.expires)
 }

@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::certificate::{self, Facts};
 
 /// The file's name in the state directory.
 pub const FILE_NAME: &str = "identity.json";
@@ -48,6 +49,9 @@ pub struct Identity {
     pub device: DeviceId,
     /// The address at which the device enrolled.
     pub manager: Address,
+    /// From when to when the device's certificate is valid. The CA has signed it, so its beginning is a
+    /// time that has passed.
+    pub facts: Facts,
 }
 
 /// Why there is no identity to use.
@@ -104,9 +108,14 @@ pub fn load(state_directory: &Path) -> Result<Identity, IdentityError> {
 pub fn parse(kept: &IdentityFile) -> Result<Identity, IdentityError> {
     let key = PrivateKeyDer::from_pem_slice(kept.key.as_bytes())
         .map_err(|cause| IdentityError::Content { what: format!("it has no private key ({cause})") })?;
+    let chain = certificates("device's", &kept.certificate_chain)?;
+    let facts = chain.first().and_then(certificate::facts).ok_or_else(|| IdentityError::Content {
+        what: "the device's certificate cannot be read".to_owned(),
+    })?;
     Ok(Identity {
         key,
-        chain: certificates("device's", &kept.certificate_chain)?,
+        facts,
+        chain,
         manager_ca: certificates("manager's", &kept.manager_ca)?,
         device: kept.device.clone(),
         manager: kept.manager.clone(),

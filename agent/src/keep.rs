@@ -63,7 +63,7 @@ impl Keep {
     ) -> Self {
         let simulated = status.simulated;
         if let Some(known) = outbox.known_time() {
-            clock.raise_floor(known);
+            clock.learn(known);
         }
         let keep = Self {
             outbox: Mutex::new(outbox),
@@ -140,7 +140,7 @@ impl Keep {
 
     /// Takes the manager's word on what it holds.
     pub fn acknowledge(&self, epoch: &Epoch, sequence: u64, time: Timestamp) -> Result<(), OutboxError> {
-        self.clock.raise_floor(time);
+        self.clock.learn(time);
         let waited = self.asked_waiting();
         let meant = self.outbox().acknowledge(epoch, sequence, time)?;
         if self.asked_waiting() < waited {

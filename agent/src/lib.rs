@@ -9,7 +9,7 @@
 //! and answered ([`execute`]). What a manager may change is in [`settings`].
 //!
 //! Beside the flow: the first conversation with a manager ([`enroll`]) and what it yields
-//! ([`identity`]); what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
+//! ([`identity`], [`certificate`]); what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
 //! socket for the technician's `platen` ([`control`], [`status`], [`show`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
 //! board. [`address`] is the manager's; [`clock`] alone reads clocks; [`config`]
@@ -17,6 +17,7 @@
 
 pub mod address;
 pub mod asked;
+pub mod certificate;
 pub mod clock;
 pub mod compose;
 pub mod config;

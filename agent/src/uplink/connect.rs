@@ -159,6 +159,7 @@ impl TimeProvider for CertificateTime {
 
 /// TLS 1.3 with the device's certificate, trusting the manager's CA and nobody else.
 pub fn mutual_tls(identity: &Identity, clock: &Arc<Clock>) -> Result<Arc<ClientConfig>, UplinkError> {
+    clock.learn(identity.facts.begins);
     let mut roots = RootCertStore::empty();
     for certificate in &identity.manager_ca {
         roots.add(certificate.clone()).map_err(UplinkError::Credentials)?;
