@@ -59,11 +59,12 @@ impl From<Address> for String {
 impl Address {
     /// `host:port`, as in a URL.
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        Self::authority_of(&self.host, self.port)
+    }
+
+    /// `host:port` of anything: a number of IPv6 stands in brackets.
+    pub fn authority_of(host: &str, port: u16) -> String {
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 }
 

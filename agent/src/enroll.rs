@@ -33,7 +33,8 @@ use crate::certificate::facts;
 use crate::clock::Clock;
 use crate::dice::hex;
 use crate::identity::{self, IdentityError, IdentityFile};
-use crate::uplink::connect::{Connector, enrolment_tls, mutual_tls};
+use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
+use crate::uplink::direct::Direct;
 use crate::uplink::send::post;
 use crate::uplink::{UplinkConfig, UplinkError};
 
@@ -97,8 +98,13 @@ pub async fn enroll(
     let failed = |source| EnrollError::from_exchange(address, source);
     let verifier = Arc::new(PinnedCa::new(&token.ca_fingerprint));
     let tls = enrolment_tls(verifier, clock).map_err(failed)?;
-    let connector =
-        Connector { address: address.clone(), tls, timeout: config.connect_timeout, ping: config.ping };
+    let connector = Connector {
+        address: address.clone(),
+        dial: Arc::new(Direct),
+        cover: Cover::Tls(tls),
+        timeout: config.connect_timeout,
+        ping: config.ping,
+    };
     let mut lane = connector.connect().await.map_err(failed)?;
     let reply: EnrollReply =
         post(&mut lane, address, path::ENROLL, &request, Duration::ZERO, config.reply_timeout)

@@ -1,23 +1,20 @@
-//! TCP, TLS and HTTP: from an address to a lane on which requests go out.
+//! From an address to a lane on which requests go out: a stream, TLS, HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::UplinkError;
+use super::dial::{Dial, Stream};
+use super::lane::Lane;
+use super::trail::{Step, Trail};
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::identity::Identity;
@@ -28,124 +25,76 @@ const HTTP_1: &[u8] = b"http/1.1";
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// One manager is talked to, on at most two connections.
 const KEPT_SESSIONS: usize = 4;
-/// HTTP/1.1 needs little: replies are read in pieces.
-const HTTP_1_BUFFER: usize = 16 * 1024;
 
 /// How to connect.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Connector {
     /// Where to.
     pub address: Address,
-    /// With which identity and whom to trust.
-    pub tls: Arc<ClientConfig>,
-    /// Name, TCP and TLS together.
+    /// How the stream is made.
+    pub dial: Arc<dyn Dial>,
+    /// What lies on the stream.
+    pub cover: Cover,
+    /// For everything together: name, TCP, proxy and TLS.
     pub timeout: Duration,
     /// Between pings on HTTP/2.
     pub ping: Duration,
 }
 
-/// One connection; requests go out on it, and it ends when this is dropped.
-pub struct Lane {
-    /// For requests.
-    pub sender: Sender,
-    driver: Arc<JoinSet<()>>,
-}
-
-/// Takes requests.
-pub enum Sender {
-    /// One at a time.
-    Http1(http1::SendRequest<Full<Bytes>>),
-    /// Many at a time.
-    Http2(http2::SendRequest<Full<Bytes>>),
-}
-
-impl Lane {
-    /// A second lane on the same connection, where the protocol allows it.
-    pub fn beside(&self) -> Option<Self> {
-        match &self.sender {
-            Sender::Http1(_) => None,
-            Sender::Http2(sender) => {
-                Some(Self { sender: Sender::Http2(sender.clone()), driver: Arc::clone(&self.driver) })
-            }
-        }
-    }
-
-    /// Whether the other side has ended it.
-    pub fn is_closed(&self) -> bool {
-        match &self.sender {
-            Sender::Http1(sender) => sender.is_closed(),
-            Sender::Http2(sender) => sender.is_closed(),
-        }
-    }
-
-    /// The protocol, as people call it.
-    pub fn protocol(&self) -> &'static str {
-        match &self.sender {
-            Sender::Http1(_) => "HTTP/1.1",
-            Sender::Http2(_) => "HTTP/2",
-        }
-    }
+/// What lies between the stream and HTTP.
+#[derive(Debug, Clone)]
+pub enum Cover {
+    /// TLS, with an identity and with whom to trust. Nothing that a configuration can say leads to
+    /// anything else.
+    Tls(Arc<ClientConfig>),
+    /// Nothing, and HTTP/2 at once: for a simulated network, in which nobody listens.
+    Bare,
 }
 
 impl Connector {
     /// Connects.
     pub async fn connect(&self) -> Result<Lane, UplinkError> {
-        let slow = || UplinkError::ConnectTimeout { address: self.address.to_string(), limit: self.timeout };
-        let tls =
-            tokio::time::timeout(self.timeout, self.handshake()).await.unwrap_or_else(|_| Err(slow()))?;
+        self.connect_along(&Trail::default()).await
+    }
+
+    /// Connects, and notes in `trail` how far it has come.
+    pub async fn connect_along(&self, trail: &Trail) -> Result<Lane, UplinkError> {
+        let slow = || UplinkError::ConnectTimeout {
+            address: self.address.to_string(),
+            limit: self.timeout,
+            during: trail.last().unwrap_or(Step::Name),
+        };
+        tokio::time::timeout(self.timeout, self.all(trail)).await.unwrap_or_else(|_| Err(slow()))
+    }
+
+    async fn all(&self, trail: &Trail) -> Result<Lane, UplinkError> {
+        let stream = self.dial.dial(&self.address, trail).await?;
+        let Cover::Tls(config) = &self.cover else {
+            trail.enter(Step::Http, "HTTP/2");
+            return Lane::http_2(stream, self.ping, PING_TIMEOUT).await;
+        };
+        trail.enter(Step::Tls, self.address.host.as_str());
+        let tls = self.secure(config, stream).await?;
+        trail.found("the manager's certificate holds");
         if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
-            self.http_2(tls).await
+            trail.enter(Step::Http, "HTTP/2");
+            Lane::http_2(tls, self.ping, PING_TIMEOUT).await
         } else {
-            http_1(tls).await
+            trail.enter(Step::Http, "HTTP/1.1");
+            Lane::http_1(tls).await
         }
     }
 
-    async fn handshake(&self) -> Result<TlsStream<TcpStream>, UplinkError> {
-        let address = || self.address.to_string();
-        let host = self.address.host.as_str();
-        let tcp = TcpStream::connect((host, self.address.port))
-            .await
-            .map_err(|source| UplinkError::Unreachable { address: address(), source })?;
-        // Reports are small and wanted at once.
-        tcp.set_nodelay(true).map_err(|source| UplinkError::Unreachable { address: address(), source })?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|cause| UplinkError::Handshake {
-            address: address(),
-            source: std::io::Error::other(cause),
-        })?;
-        TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, tcp)
-            .await
-            .map_err(|source| UplinkError::Handshake { address: address(), source })
+    async fn secure(
+        &self,
+        config: &Arc<ClientConfig>,
+        stream: Box<dyn Stream>,
+    ) -> Result<TlsStream<Box<dyn Stream>>, UplinkError> {
+        let failed = |source| UplinkError::Handshake { address: self.address.to_string(), source };
+        let name = ServerName::try_from(self.address.host.clone());
+        let name = name.map_err(|cause| failed(std::io::Error::other(cause)))?;
+        TlsConnector::from(Arc::clone(config)).connect(name, stream).await.map_err(failed)
     }
-
-    async fn http_2(&self, tls: TlsStream<TcpStream>) -> Result<Lane, UplinkError> {
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .keep_alive_interval(self.ping)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .handshake(TokioIo::new(tls))
-            .await?;
-        Ok(Lane { sender: Sender::Http2(sender), driver: drive(connection) })
-    }
-}
-
-async fn http_1(tls: TlsStream<TcpStream>) -> Result<Lane, UplinkError> {
-    let (sender, connection) =
-        http1::Builder::new().max_buf_size(HTTP_1_BUFFER).handshake(TokioIo::new(tls)).await?;
-    Ok(Lane { sender: Sender::Http1(sender), driver: drive(connection) })
-}
-
-/// Runs a connection for as long as a lane holds on to it. Its error also reaches the request that it
-/// broke, where it is handled.
-fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Arc<JoinSet<()>> {
-    let mut driver = JoinSet::new();
-    driver.spawn(async move {
-        if let Err(cause) = connection.await {
-            tracing::debug!("a connection ended: {cause}");
-        }
-    });
-    Arc::new(driver)
 }
 
 #[derive(Debug)]

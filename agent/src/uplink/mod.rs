@@ -1,15 +1,20 @@
 //! The way to the manager: connect, say hello, send what waits, keep one request parked, and after a
 //! failure wait and begin again.
 //!
-//! [`connect`] makes lanes, [`send`] is one exchange, [`session`] runs a connection, [`backoff`] and
-//! [`park`] say how long to wait, [`trouble`] puts failures into words.
+//! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`], [`direct`]; [`trail`] notes
+//! the steps), [`send`] is one exchange, [`session`] runs a connection, [`backoff`] and [`park`] say how
+//! long to wait, [`trouble`] puts failures into words.
 
 pub mod backoff;
 mod config;
 pub mod connect;
+pub mod dial;
+pub mod direct;
+pub mod lane;
 pub mod park;
 pub mod send;
 mod session;
+pub mod trail;
 mod trouble;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -29,7 +34,8 @@ use crate::keep::Keep;
 use crate::status::{ContactState, Trouble};
 use crate::stop::Stop;
 use backoff::Backoff;
-use connect::Connector;
+use connect::{Connector, Cover};
+use direct::Direct;
 
 /// So often a device that waits for its enrolment looks for it.
 const LOOK_FOR_IDENTITY: Duration = Duration::from_secs(2);
@@ -39,12 +45,30 @@ const GRACE: Duration = Duration::from_secs(30);
 /// The uplink.
 pub struct Uplink {
     config: UplinkConfig,
-    state_directory: PathBuf,
+    way: Way,
     keep: Arc<Keep>,
     progress: Arc<Progress>,
     tls: Option<(Fingerprint, Arc<ClientConfig>)>,
     /// What was last logged: the same trouble is not logged at every try, for the log lives on a card.
     logged: Option<Trouble>,
+}
+
+/// Where the way to the manager is known from.
+enum Way {
+    /// The identity in this directory, and the configuration.
+    Identity(PathBuf),
+    /// A simulation.
+    Given(Box<Connector>),
+}
+
+impl Way {
+    /// Changes when another identity is stored.
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Identity(state_directory) => fingerprint(state_directory),
+            Self::Given(_) => None,
+        }
+    }
 }
 
 /// Until when the present step of the uplink may take, on the monotonic clock: what the watchdog asks.
@@ -81,7 +105,18 @@ impl Uplink {
         keep: Arc<Keep>,
         progress: Arc<Progress>,
     ) -> Self {
-        Self { config, state_directory, keep, progress, tls: None, logged: None }
+        Self { config, way: Way::Identity(state_directory), keep, progress, tls: None, logged: None }
+    }
+
+    /// An uplink over a network of the caller's, for simulations: no identity is read, and what lies on
+    /// the stream is what the connector says.
+    pub fn over(
+        connector: Connector,
+        config: UplinkConfig,
+        keep: Arc<Keep>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self { config, way: Way::Given(Box::new(connector)), keep, progress, tls: None, logged: None }
     }
 
     /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.
@@ -146,21 +181,25 @@ impl Uplink {
 
     /// Waits, or less when another identity appears, for that may be what was missing.
     async fn pause(&self, pause: Duration) {
-        let before = fingerprint(&self.state_directory);
+        let before = self.way.fingerprint();
         let mut left = pause;
         while !left.is_zero() {
             let step = left.min(LOOK_FOR_IDENTITY);
             self.progress.until(self.now() + step);
             tokio::time::sleep(step).await;
             left -= step;
-            if fingerprint(&self.state_directory) != before {
+            if self.way.fingerprint() != before {
                 return;
             }
         }
     }
 
     fn connector(&mut self) -> Result<Connector, Unready> {
-        let identity = match identity::load(&self.state_directory) {
+        let state_directory = match &self.way {
+            Way::Identity(state_directory) => state_directory,
+            Way::Given(connector) => return Ok(connector.as_ref().clone()),
+        };
+        let identity = match identity::load(state_directory) {
             Err(IdentityError::NotEnrolled) => return Err(Unready::NotEnrolled),
             loaded => loaded.map_err(|cause| Unready::Unusable(cause.into()))?,
         };
@@ -171,12 +210,12 @@ impl Uplink {
         });
         let tls = self.tls(&identity).map_err(Unready::Unusable)?;
         let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
-        Ok(Connector { address, tls, timeout, ping })
+        Ok(Connector { address, dial: Arc::new(Direct), cover: Cover::Tls(tls), timeout, ping })
     }
 
     /// Kept from one connection to the next, for the sessions that can be resumed.
     fn tls(&mut self, identity: &Identity) -> Result<Arc<ClientConfig>, UplinkError> {
-        let now = fingerprint(&self.state_directory);
+        let now = self.way.fingerprint();
         if let (Some((kept, tls)), Some(now)) = (&self.tls, now)
             && *kept == now
         {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::UplinkError;
-use super::connect::{Lane, Sender};
+use super::lane::{Lane, Sender};
 use crate::address::Address;
 use crate::outbox::Batch;
 

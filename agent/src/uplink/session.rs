@@ -14,7 +14,8 @@ use platen_protocol::problem::ProblemKind;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::connect::{Connector, Lane};
+use super::connect::Connector;
+use super::lane::Lane;
 use super::park::Pace;
 use super::send::send;
 use super::{Uplink, UplinkError};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::{CertificateError, Error as TlsError};
 
+use super::trail::Step;
 use crate::identity::IdentityError;
 use crate::outbox::OutboxError;
 use crate::status::{Sort, Trouble};
@@ -15,21 +16,31 @@ use crate::units::show;
 /// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
 pub enum UplinkError {
+    /// The name has no number.
+    #[error("the name {host} is not known here: {source}")]
+    Name {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
     /// No TCP connection.
     #[error("{address} cannot be reached: {source}")]
     Unreachable {
         /// Where.
         address: String,
-        /// What the kernel, or the resolver, said.
+        /// What the kernel said.
         source: io::Error,
     },
     /// Connecting took too long.
-    #[error("{address} did not answer within {}", show(*.limit))]
+    #[error("{address} did not answer within {} ({})", show(*.limit), during.waited_for())]
     ConnectTimeout {
         /// Where.
         address: String,
         /// How long it was given.
         limit: Duration,
+        /// The step that did not end.
+        during: Step,
     },
     /// The TLS handshake failed.
     #[error("no secure connection to {address}: {source}")]
@@ -171,6 +182,10 @@ impl UplinkError {
     fn remedy(&self) -> String {
         let enrol = "enrol the device again: `platen-manager token create` at the service centre, then `platen-agent enroll` here";
         match self {
+            Self::Name { .. } => {
+                "check the address in agent.toml and the name server of this network (`getent hosts NAME`)"
+                    .to_owned()
+            }
             Self::Unreachable { .. } | Self::ConnectTimeout { .. } => {
                 "check the address, the cable and the firewall, and that the manager runs".to_owned()
             }

@@ -1,0 +1,156 @@
+//! Straight to the manager: name and TCP.
+//!
+//! A name may have several numbers, and some of them may be dead: an IPv6 address in a network that does
+//! not carry IPv6 swallows every packet. So the next number is tried soon beside the one before it, and
+//! the first that answers is taken (RFC 8305, "Happy Eyeballs").
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+
+use super::UplinkError;
+use super::dial::{Dial, Dialing, Stream};
+use super::trail::{Step, Trail};
+use crate::address::Address;
+
+/// The next number is tried after this (RFC 8305, section 5).
+const NEXT_AFTER: Duration = Duration::from_millis(250);
+/// More numbers of one name are not tried.
+const MOST_NUMBERS: usize = 8;
+
+/// Plain TCP.
+#[derive(Debug, Clone, Copy)]
+pub struct Direct;
+
+impl Dial for Direct {
+    fn dial<'a>(&'a self, address: &'a Address, trail: &'a Trail) -> Dialing<'a> {
+        Box::pin(async move {
+            let tcp = reach(&address.host, address.port, trail).await?;
+            Ok(Box::new(tcp) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// Makes a TCP connection to a name or a number.
+pub(super) async fn reach(host: &str, port: u16, trail: &Trail) -> Result<TcpStream, UplinkError> {
+    trail.enter(Step::Name, host);
+    let found = lookup_host((host, port)).await;
+    let found: Vec<SocketAddr> =
+        found.map_err(|source| UplinkError::Name { host: host.to_owned(), source })?.collect();
+    let numbers = in_turns(found);
+    if numbers.is_empty() {
+        let source = io::Error::other("it has no address");
+        return Err(UplinkError::Name { host: host.to_owned(), source });
+    }
+    trail.found(list(&numbers));
+    trail.enter(Step::Tcp, list(&numbers));
+    let unreachable =
+        |source| UplinkError::Unreachable { address: Address::authority_of(host, port), source };
+    let tcp = first(numbers).await.map_err(unreachable)?;
+    // Reports are small and wanted at once.
+    tcp.set_nodelay(true).map_err(unreachable)?;
+    trail.found(ends(&tcp).map_err(unreachable)?);
+    Ok(tcp)
+}
+
+fn ends(tcp: &TcpStream) -> io::Result<String> {
+    Ok(format!("{} answers, from {}", tcp.peer_addr()?, tcp.local_addr()?.ip()))
+}
+
+fn list(numbers: &[SocketAddr]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The order of the resolver, but IPv6 and IPv4 in turns, once each.
+fn in_turns(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
+    let (mut one, mut other): (VecDeque<_>, VecDeque<_>) =
+        found.into_iter().partition(|number| number.is_ipv6() == first_is_v6);
+    let mut numbers = Vec::new();
+    while numbers.len() < MOST_NUMBERS && !(one.is_empty() && other.is_empty()) {
+        for number in [one.pop_front(), other.pop_front()].into_iter().flatten() {
+            if !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        }
+    }
+    numbers
+}
+
+/// The first that answers; if none does, the error of the last one.
+async fn first(numbers: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut left = numbers.into_iter();
+    let mut tries = JoinSet::new();
+    let mut failed = io::Error::other("there is no address to try");
+    loop {
+        if let Some(number) = left.next() {
+            tries.spawn(TcpStream::connect(number));
+        }
+        tokio::select! {
+            ended = tries.join_next() => match ended {
+                Some(Ok(Ok(tcp))) => return Ok(tcp),
+                Some(Ok(Err(cause))) => failed = cause,
+                Some(Err(cause)) => failed = io::Error::other(cause),
+                None => return Err(failed),
+            },
+            () = tokio::time::sleep(NEXT_AFTER), if left.len() > 0 => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    fn number(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn ipv6_and_ipv4_are_tried_in_turns_and_none_twice() {
+        let found = ["[::1]:1", "[::2]:1", "[::1]:1", "10.0.0.1:1"].map(number).to_vec();
+        assert_eq!(in_turns(found), ["[::1]:1", "10.0.0.1:1", "[::2]:1"].map(number));
+        assert!(in_turns(Vec::new()).is_empty());
+        let many = (1..=200).map(|last| number(&format!("10.0.0.{last}:1"))).collect();
+        assert!(in_turns(many).len() <= MOST_NUMBERS + 1);
+    }
+
+    #[tokio::test]
+    async fn a_number_that_refuses_does_not_hide_one_that_answers() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dead = closed.local_addr().unwrap();
+        drop(closed);
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive = open.local_addr().unwrap();
+        let tcp = first(vec![dead, alive]).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), alive);
+        assert_eq!(first(vec![dead]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn a_number_that_swallows_does_not_hold_up_one_that_answers() {
+        // A queue of one that is full, and nobody takes from it: further connections are not answered.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(number("127.0.0.1:0")).unwrap();
+        let full = socket.listen(0).unwrap();
+        let silent = full.local_addr().unwrap();
+        let _queued = TcpStream::connect(silent).await.unwrap();
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive = open.local_addr().unwrap();
+        let tcp = first(vec![silent, alive]).await.unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), alive);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_knows_is_told_as_such() {
+        let trail = Trail::default();
+        let failed = reach("no-such-host.invalid", 1, &trail).await.unwrap_err();
+        assert!(matches!(failed, UplinkError::Name { .. }), "{failed}");
+        assert_eq!(trail.last(), Some(Step::Name));
+    }
+}

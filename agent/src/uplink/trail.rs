@@ -1,0 +1,115 @@
+//! How far a connection in the making has come, and what each step found: for the words of a failure,
+//! and for `platen doctor`.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A step on the way to the manager, in the order in which they are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Numbers are asked for a name.
+    Name,
+    /// A TCP connection is made, to the manager or to the proxy.
+    Tcp,
+    /// The proxy is asked for a tunnel.
+    Proxy,
+    /// TLS, with the certificates of both sides.
+    Tls,
+    /// The first words of HTTP.
+    Http,
+}
+
+impl Step {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Tcp => "TCP",
+            Self::Proxy => "proxy",
+            Self::Tls => "TLS",
+            Self::Http => "HTTP",
+        }
+    }
+
+    /// What has not come when this step takes too long.
+    pub fn waited_for(self) -> &'static str {
+        match self {
+            Self::Name => "the name server is silent",
+            Self::Tcp => "nothing answers on that port",
+            Self::Proxy => "the proxy is silent",
+            Self::Tls => "the port is open, and what listens there does not speak TLS with us",
+            Self::Http => "TLS stands, and HTTP does not begin",
+        }
+    }
+}
+
+/// One step that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Which.
+    pub step: Step,
+    /// What was tried: a name, an address.
+    pub tried: String,
+    /// What it found; `None` while it has not ended, and if it failed.
+    pub found: Option<String>,
+    /// How long it took, or has taken so far.
+    pub took: Duration,
+    began: Instant,
+}
+
+/// The steps of one attempt.
+#[derive(Debug, Default)]
+pub struct Trail(Mutex<Vec<Taken>>);
+
+impl Trail {
+    fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A step begins.
+    pub fn enter(&self, step: Step, tried: impl Into<String>) {
+        let (tried, began) = (tried.into(), Instant::now());
+        self.taken().push(Taken { step, tried, found: None, took: Duration::ZERO, began });
+    }
+
+    /// The step that was begun last has succeeded.
+    pub fn found(&self, what: impl Into<String>) {
+        if let Some(last) = self.taken().last_mut() {
+            last.found = Some(what.into());
+            last.took = last.began.elapsed();
+        }
+    }
+
+    /// The step that was begun last.
+    pub fn last(&self) -> Option<Step> {
+        self.taken().last().map(|taken| taken.step)
+    }
+
+    /// All that were begun; one that has not ended with its time so far.
+    pub fn steps(&self) -> Vec<Taken> {
+        let mut steps = self.taken().clone();
+        for step in steps.iter_mut().filter(|step| step.found.is_none()) {
+            step.took = step.began.elapsed();
+        }
+        steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_failed_is_the_last_one_and_found_nothing() {
+        let trail = Trail::default();
+        assert_eq!(trail.last(), None);
+        trail.enter(Step::Name, "manager");
+        trail.found("192.0.2.1");
+        trail.enter(Step::Tcp, "192.0.2.1:8443");
+        assert_eq!(trail.last(), Some(Step::Tcp));
+        let found: Vec<_> = trail.steps().into_iter().map(|taken| taken.found).collect();
+        assert_eq!(found, [Some("192.0.2.1".to_owned()), None]);
+    }
+}
