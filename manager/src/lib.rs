@@ -11,13 +11,15 @@
 //! rides on the next reply, and ends with the outcome that the device reports. The manager opens no
 //! connection to any device.
 //!
-//! [`run`] composes all this from a configuration, sockets and a stop signal; [`ca`] makes the
+//! [`centre`] composes what serves devices, and [`run`] puts it and the operators' side on sockets, from a
+//! configuration and until a stop signal; [`ca`] makes the
 //! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
 //! the program's other subcommands.
 
 pub mod ca;
+pub mod centre;
 pub mod cli;
-mod clock;
+pub mod clock;
 pub mod config;
 pub mod device;
 pub mod inform;

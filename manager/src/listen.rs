@@ -10,6 +10,7 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -99,7 +100,8 @@ pub async fn serve<S, B>(
                 .and_then(<[_]>::first)
                 .map(|certificate| certificate.clone().into_owned());
             let served = service(Peer { connection, remote, certificate });
-            if let Err(error) = Box::pin(converse(stream, served, stop)).await {
+            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            if let Err(error) = Box::pin(converse(stream, h2, served, stop)).await {
                 tracing::debug!(listener = name, %remote, %error, "a connection ended early");
             }
             drop(place);
@@ -143,12 +145,10 @@ async fn handshake(
     }
 }
 
-async fn converse<S, B>(
-    stream: Box<TlsStream<TcpStream>>,
-    service: S,
-    mut stop: Stop,
-) -> Result<(), hyper::Error>
+/// Serves one connection on any stream, by HTTP/2 or HTTP/1.1, until it ends or `stop`.
+pub async fn converse<T, S, B>(stream: T, h2: bool, service: S, mut stop: Stop) -> Result<(), hyper::Error>
 where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Failure>,
@@ -156,7 +156,6 @@ where
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = TokioIo::new(stream);
     if h2 {
         let mut connection = std::pin::pin!(

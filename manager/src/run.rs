@@ -6,36 +6,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use platen_protocol::identity::DeviceId;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::ca::{Ca, CaError, load_files};
+use crate::ca::{CaError, load_files};
+use crate::centre::{Centre, Certificates};
 use crate::clock;
 use crate::config::Config;
-use crate::device::mailbox::Mailbox;
-use crate::device::roster::Roster;
-use crate::device::{DeviceService, Devices};
-use crate::inform::Informer;
+use crate::device::DeviceService;
 use crate::listen;
 use crate::operator::{self, Operators};
 use crate::secret::NoRandom;
 use crate::stop;
-use crate::store::{DeviceRecord, Grouping, Store, StoreError};
-use crate::throttle::Throttle;
+use crate::store::{Grouping, Store, StoreError};
 use crate::tls::{self, Current, TlsError};
-use crate::upkeep::{self, Upkeep};
 
 /// How long what is under way may take once the manager is to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
-/// First deliveries that may be on their way to the store.
-const DELIVERIES: usize = 1024;
-/// Devices that are read at once at the start.
-const DEVICES_AT_ONCE: u32 = 1000;
-/// Failed enrolments from one address before it must wait, and for how long.
-const ENROL_FAILURES: u32 = 20;
-const ENROL_WINDOW: Duration = Duration::from_secs(60);
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// Why the manager cannot run.
@@ -115,43 +102,30 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let now = clock::now();
     let store = open_store(&config)?;
-    let ca = Arc::new(Ca::load_or_make(&config.state_directory, now)?);
-    let provider = tls::provider();
-    let own = Current::new(
-        ca.server(&config.state_directory, &config.names, now)?
-            .certified(&provider)
-            .map_err(TlsError::from)?,
-    );
+    let certificates = Certificates::load_or_make(&config, now)?;
+    let own = Arc::clone(&certificates.own);
     let for_operators = match &config.operator_tls {
-        Some(files) => Current::new(load_files(files)?.certified(&provider).map_err(TlsError::from)?),
+        Some(files) => {
+            let files = load_files(files)?;
+            Current::new(files.certified(&tls::provider()).map_err(TlsError::from)?)
+        }
         None => Arc::clone(&own),
     };
-    let roster = Arc::new(Roster::new(all_devices(&store).await?, now));
-    let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    let open = store.open_commands().await?;
-    let open = open.into_iter().map(|record| (record.device, record.command));
-    let mailbox = Arc::new(Mailbox::new(open, deliveries));
-    let informer = Arc::new(Informer::new()?);
+    let device_tls = tls::for_devices(certificates.ca.certificate(), own)?;
+    let operator_tls = tls::for_operators(for_operators)?;
+    let centre = Centre::open(config, store.clone(), certificates, now).await?;
+    let (devices, upkeep) = (Arc::clone(&centre.devices), Arc::clone(&centre.upkeep));
+    let mailbox = Arc::clone(&devices.mailbox);
     let (stopping, stopped) = stop::channel();
 
-    let devices = Arc::new(Devices {
-        store: store.clone(),
-        ca: Arc::clone(&ca),
-        roster: Arc::clone(&roster),
-        mailbox: Arc::clone(&mailbox),
-        informer: Arc::clone(&informer),
-        enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
-    });
     let operators = Operators::new(
         store.clone(),
-        Arc::clone(&roster),
+        Arc::clone(&devices.roster),
         Arc::clone(&mailbox),
-        Arc::clone(&informer),
+        Arc::clone(&devices.informer),
         stopped.clone(),
     );
     let pages_and_api = operator::router(operators);
-    let device_tls = tls::for_devices(ca.certificate(), Arc::clone(&own))?;
-    let operator_tls = tls::for_operators(for_operators)?;
 
     let mut tasks = JoinSet::new();
     tracing::info!(
@@ -165,17 +139,7 @@ pub async fn run(
     tasks.spawn(listen::serve("operators", listeners.operator, operator_tls, stopped.clone(), move |peer| {
         operator::service(pages_and_api.clone(), &peer)
     }));
-    let upkeep = Arc::new(Upkeep {
-        store: store.clone(),
-        roster: Arc::clone(&roster),
-        mailbox: Arc::clone(&mailbox),
-        informer,
-        ca,
-        certificate: own,
-        config,
-    });
-    tasks.spawn(upkeep::note_deliveries(Arc::clone(&upkeep), delivered, stopped.clone()));
-    tasks.spawn(upkeep::at_intervals(Arc::clone(&upkeep), stopped));
+    centre.start_upkeep(&mut tasks, stopped);
     notify(sd_notify::NotifyState::Ready);
 
     tokio::select! {
@@ -203,17 +167,5 @@ pub async fn run(
 fn notify(state: sd_notify::NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "the service manager could not be told");
-    }
-}
-
-async fn all_devices(store: &Store) -> Result<Vec<DeviceRecord>, StoreError> {
-    let mut all: Vec<DeviceRecord> = Vec::new();
-    loop {
-        let after: Option<DeviceId> = all.last().map(|device| device.id.clone());
-        let some = store.devices(after, DEVICES_AT_ONCE).await?;
-        if some.is_empty() {
-            return Ok(all);
-        }
-        all.extend(some);
     }
 }

@@ -87,6 +87,8 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
         (every(FLUSH_EVERY), every(SWEEP_EVERY), every(CERTIFICATE_EVERY));
     loop {
         tokio::select! {
+            // In order, so that a simulation runs the same each time.
+            biased;
             () = stop.wait() => return,
             _ = flush.tick() => {
                 if let Err(error) = upkeep.flush_contacts().await {

@@ -329,6 +329,14 @@ macro_rules! on_every_store {
                 super::suite::$name(store).await;
             })*
         }
+        mod sqlite_without_threads {
+            $(#[tokio::test] async fn $name() {
+                let directory = tempfile::tempdir().unwrap();
+                let grouping = super::Grouping::Simulated { disk: std::time::Duration::from_millis(1) };
+                let store = super::Store::open(&directory.path().join("s"), grouping).unwrap();
+                super::suite::$name(store).await;
+            })*
+        }
     };
 }
 

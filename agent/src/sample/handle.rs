@@ -51,6 +51,26 @@ pub(super) fn handle() -> std::io::Result<(BoardHandle, Receiver<Request>, Arc<E
     Ok((BoardHandle { requests, bell: Arc::clone(&bell) }, asked, bell))
 }
 
+/// The board's side of a handle where no thread has it: in a simulation, whose own task answers.
+#[derive(Debug)]
+pub struct Seat(Receiver<Request>);
+
+/// A handle and a seat, for a board without a thread.
+pub fn seat() -> std::io::Result<(BoardHandle, Seat)> {
+    let (handle, asked, _) = handle()?;
+    Ok((handle, Seat(asked)))
+}
+
+impl Seat {
+    /// The next who waits for a sample. Requests of other kinds are taken and come to nothing.
+    pub fn next_asker(&self) -> Option<oneshot::Sender<Sample>> {
+        self.0.try_iter().find_map(|request| match request {
+            Request::Sample(asker) => Some(asker),
+            _ => None,
+        })
+    }
+}
+
 impl BoardHandle {
     fn ask(&self, request: Request) -> Result<(), BoardBusy> {
         self.requests.try_send(request).map_err(|refused| match refused {

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::units;
 
-pub use handle::{BoardBusy, BoardHandle};
+pub use handle::{BoardBusy, BoardHandle, Seat, seat};
 pub use keeper::start;
 pub use repeats::QUIET;
 pub use signal::Signal;

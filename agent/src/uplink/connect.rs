@@ -47,8 +47,11 @@ pub enum Cover {
     /// TLS, with an identity and with whom to trust. Nothing that a configuration can say leads to
     /// anything else.
     Tls(Arc<ClientConfig>),
-    /// Nothing, and HTTP/2 at once: for a simulated network, in which nobody listens.
-    Bare,
+    /// Nothing, and HTTP at once: for a simulated network, in which nobody listens.
+    Bare {
+        /// Which HTTP.
+        http_2: bool,
+    },
 }
 
 impl Connector {
@@ -69,9 +72,10 @@ impl Connector {
 
     async fn all(&self, trail: &Trail) -> Result<Lane, UplinkError> {
         let stream = self.dial.dial(&self.address, trail).await?;
-        let Cover::Tls(config) = &self.cover else {
-            trail.enter(Step::Http, "HTTP/2");
-            return Lane::http_2(stream, self.ping, PING_TIMEOUT).await;
+        let config = match &self.cover {
+            Cover::Tls(config) => config,
+            Cover::Bare { http_2: true } => return Lane::http_2(stream, self.ping, PING_TIMEOUT).await,
+            Cover::Bare { http_2: false } => return Lane::http_1(stream).await,
         };
         trail.enter(Step::Tls, self.address.host.as_str());
         let tls = self.secure(config, stream).await?;

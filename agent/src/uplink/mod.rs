@@ -142,8 +142,10 @@ impl Uplink {
                 self.wait_for_better(trouble, pause);
             }
             tokio::select! {
-                () = self.pause(pause) => {}
+                // In order, so that a simulation runs the same each time.
+                biased;
                 () = stop.asked() => return,
+                () = self.pause(pause) => {}
             }
         }
     }

@@ -81,6 +81,7 @@ impl Uplink {
         self.enter(ContactState::Connecting);
         self.progress.until(self.now() + self.config.connect_timeout);
         let lane = tokio::select! {
+            biased;
             lane = connector.connect() => match lane {
                 Ok(lane) => lane,
                 Err(cause) => return Some(cause),
@@ -122,6 +123,8 @@ impl Session<'_> {
             }
             let keep = Arc::clone(&self.keep);
             let landed = tokio::select! {
+                // In order, so that a simulation runs the same each time.
+                biased;
                 landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed, backoff).await }
                 landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed, backoff).await }
                 () = keep.news.notified() => Ok(()),

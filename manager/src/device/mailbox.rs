@@ -4,7 +4,7 @@
 //! nothing. A command is handed over again until its outcome is in, but it ends a wait only when it is
 //! due ([`is_due`]): a device that parks again before it has answered is not sent round in circles.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ struct Pigeonhole {
 
 #[derive(Default)]
 struct Inner {
-    holes: HashMap<DeviceId, Pigeonhole>,
+    holes: BTreeMap<DeviceId, Pigeonhole>,
     tickets: u64,
     stopping: bool,
 }

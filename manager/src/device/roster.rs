@@ -2,7 +2,7 @@
 //! and how far its reports are acknowledged. So a parked device costs the database nothing; contacts
 //! are flushed in batches.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -82,8 +82,8 @@ impl Entry {
 /// The devices that are let in.
 #[derive(Default)]
 pub struct Roster {
-    /// Held for a look-up, never across an await.
-    entries: Mutex<HashMap<DeviceId, Entry>>,
+    /// Held for a look-up, never across an await. In order, so that a simulation runs the same each time.
+    entries: Mutex<BTreeMap<DeviceId, Entry>>,
 }
 
 /// As long as it lives, a device counts as parked.
@@ -119,7 +119,7 @@ impl Roster {
         Self { entries: Mutex::new(entries) }
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<DeviceId, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

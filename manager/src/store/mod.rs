@@ -107,12 +107,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, makes it when there is none, and brings it to this version.
+    /// Opens the database, makes it when there is none, and brings it to this version. With
+    /// [`Grouping::Simulated`] it must be opened on a runtime.
     pub fn open(path: &Path, grouping: Grouping) -> Result<Self, StoreError> {
         create_private(path)?;
         let mut connection = connect(path)?;
         migrate::migrate(&mut connection)?;
-        let readers = readers::Readers::open(|| connect(path))?;
+        let readers = readers::Readers::open(|| connect(path), grouping)?;
         Ok(Self { writer: writer::Writer::start(connection, grouping), readers: Arc::new(readers) })
     }
 

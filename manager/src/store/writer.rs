@@ -35,6 +35,14 @@ pub enum Grouping {
     Group,
     /// A transaction for each piece: for benchmarks, to show what the groups are worth.
     Single,
+    /// As groups, and without threads: the writer is a task of the runtime that opens the store, and
+    /// look-ups are made where they are asked. For a simulation, in which a seed must always give the same
+    /// run. `disk` is how long a commit takes, by the runtime's clock: once until it is done, and once
+    /// more until that is told.
+    Simulated {
+        /// How slow the disk is.
+        disk: Duration,
+    },
 }
 
 /// Where a device is in its outbox's life.
@@ -100,13 +108,20 @@ impl Writer {
         let (queue, work) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let most = match grouping {
-            Grouping::Group => MAX_GROUP,
+            Grouping::Group | Grouping::Simulated { .. } => MAX_GROUP,
             Grouping::Single => 1,
         };
-        std::thread::spawn(move || {
-            run(connection, work, most);
-            let _ = end.send(());
-        });
+        if let Grouping::Simulated { disk } = grouping {
+            tokio::spawn(async move {
+                run_as_task(connection, work, disk).await;
+                let _ = end.send(());
+            });
+        } else {
+            std::thread::spawn(move || {
+                run(connection, work, most);
+                let _ = end.send(());
+            });
+        }
         Self { queue, ended: Arc::new(Mutex::new(ended)) }
     }
 
@@ -140,45 +155,77 @@ fn run(mut connection: Connection, mut work: mpsc::Receiver<Option<Box<dyn Work>
         if last_group >= GATHER_FROM {
             std::thread::sleep(GATHER);
         }
-        let mut group = Vec::new();
-        let mut next = Some(first);
-        while let Some(piece) = next {
-            let Some(piece) = piece else {
-                open = false;
-                break;
-            };
-            group.push(piece);
-            next = if group.len() < most { work.try_recv().ok() } else { None };
-        }
+        let group;
+        (group, open) = gather(first, &mut work, most);
         last_group = group.len();
-        commit_group(&mut connection, &mut places, group);
+        settle(commit_group(&mut connection, &mut places, group));
     }
 }
+
+/// The same in a simulation: in the runtime's time.
+async fn run_as_task(
+    mut connection: Connection,
+    mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
+    disk: Duration,
+) {
+    let mut places = HashMap::new();
+    let mut open = true;
+    while open && let Some(first) = work.recv().await {
+        tokio::time::sleep(disk).await;
+        let group;
+        (group, open) = gather(first, &mut work, MAX_GROUP);
+        let committed = commit_group(&mut connection, &mut places, group);
+        tokio::time::sleep(disk).await;
+        settle(committed);
+    }
+}
+
+/// Takes what waits, at most `most`; says whether more is to come.
+fn gather(
+    first: Option<Box<dyn Work>>,
+    work: &mut mpsc::Receiver<Option<Box<dyn Work>>>,
+    most: usize,
+) -> (Vec<Box<dyn Work>>, bool) {
+    let mut group = Vec::new();
+    let mut next = Some(first);
+    while let Some(piece) = next {
+        let Some(piece) = piece else { return (group, false) };
+        group.push(piece);
+        next = if group.len() < most { work.try_recv().ok() } else { None };
+    }
+    (group, true)
+}
+
+/// Pieces that were attempted together, and whether they are durable.
+type Attempted = (Vec<Box<dyn Work>>, Result<(), StoreError>);
 
 fn commit_group(
     connection: &mut Connection,
     places: &mut HashMap<DeviceId, Place>,
     mut group: Vec<Box<dyn Work>>,
-) {
+) -> Vec<Attempted> {
     if group.is_empty() {
-        return;
+        return Vec::new();
     }
     match attempt(connection, places, &mut group) {
         Err(error) if group.len() > 1 => {
             tracing::warn!(pieces = group.len(), %error, "a group was undone; each piece is tried alone");
-            for piece in group {
+            let alone = group.into_iter().map(|piece| {
                 let mut alone = vec![piece];
                 let result = attempt(connection, places, &mut alone);
-                settle(alone, &result);
-            }
+                (alone, result)
+            });
+            alone.collect()
         }
-        result => settle(group, &result),
+        result => vec![(group, result)],
     }
 }
 
-fn settle(pieces: Vec<Box<dyn Work>>, result: &Result<(), StoreError>) {
-    for piece in pieces {
-        piece.settle(result.clone());
+fn settle(attempted: Vec<Attempted>) {
+    for (pieces, result) in attempted {
+        for piece in pieces {
+            piece.settle(result.clone());
+        }
     }
 }
 

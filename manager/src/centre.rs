@@ -1,0 +1,104 @@
+//! The manager without its sockets: what serves devices, and what is done beside that. [`crate::run()`] puts
+//! it behind TLS; a simulation puts it behind a network of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use platen_protocol::identity::{CommandId, DeviceId};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::ca::Ca;
+use crate::config::Config;
+use crate::device::Devices;
+use crate::device::mailbox::Mailbox;
+use crate::device::roster::Roster;
+use crate::inform::Informer;
+use crate::run::RunError;
+use crate::stop::Stop;
+use crate::store::{DeviceRecord, Store, StoreError};
+use crate::throttle::Throttle;
+use crate::tls::{self, Current, TlsError};
+use crate::upkeep::{self, Upkeep};
+
+/// First deliveries that may be on their way to the store.
+const DELIVERIES: usize = 1024;
+/// Devices that are read at once at the start.
+const DEVICES_AT_ONCE: u32 = 1000;
+/// Failed enrolments from one address before it must wait, and for how long.
+const ENROL_FAILURES: u32 = 20;
+const ENROL_WINDOW: Duration = Duration::from_secs(60);
+
+/// The manager's CA, and the certificate that it shows.
+#[derive(Clone)]
+pub struct Certificates {
+    /// Issues the devices' certificates.
+    pub ca: Arc<Ca>,
+    pub(crate) own: Arc<Current>,
+}
+
+impl Certificates {
+    /// From the state directory; what is missing is made.
+    pub fn load_or_make(config: &Config, now: Timestamp) -> Result<Self, RunError> {
+        let ca = Arc::new(Ca::load_or_make(&config.state_directory, now)?);
+        let files = ca.server(&config.state_directory, &config.names, now)?;
+        let own = Current::new(files.certified(&tls::provider()).map_err(TlsError::from)?);
+        Ok(Self { ca, own })
+    }
+}
+
+/// Everything that serves devices.
+pub struct Centre {
+    /// What a connection of a device is served with.
+    pub devices: Arc<Devices>,
+    pub(crate) upkeep: Arc<Upkeep>,
+    delivered: mpsc::Receiver<(DeviceId, CommandId)>,
+}
+
+impl Centre {
+    /// Takes up what the store holds.
+    pub async fn open(
+        config: Config,
+        store: Store,
+        certificates: Certificates,
+        now: Timestamp,
+    ) -> Result<Self, RunError> {
+        let Certificates { ca, own: certificate } = certificates;
+        let roster = Arc::new(Roster::new(all_devices(&store).await?, now));
+        let (deliveries, delivered) = mpsc::channel(DELIVERIES);
+        let open = store.open_commands().await?;
+        let open = open.into_iter().map(|record| (record.device, record.command));
+        let mailbox = Arc::new(Mailbox::new(open, deliveries));
+        let informer = Arc::new(Informer::new()?);
+        let devices = Arc::new(Devices {
+            store: store.clone(),
+            ca: Arc::clone(&ca),
+            roster: Arc::clone(&roster),
+            mailbox: Arc::clone(&mailbox),
+            informer: Arc::clone(&informer),
+            enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
+        });
+        let upkeep = Arc::new(Upkeep { store, roster, mailbox, informer, ca, certificate, config });
+        Ok(Self { devices, upkeep, delivered })
+    }
+
+    /// Starts what is done at intervals and behind the answers.
+    pub fn start_upkeep(self, tasks: &mut JoinSet<()>, stopped: Stop) {
+        let Self { upkeep, delivered, .. } = self;
+        tasks.spawn(upkeep::note_deliveries(Arc::clone(&upkeep), delivered, stopped.clone()));
+        tasks.spawn(upkeep::at_intervals(upkeep, stopped));
+    }
+}
+
+async fn all_devices(store: &Store) -> Result<Vec<DeviceRecord>, StoreError> {
+    let mut all: Vec<DeviceRecord> = Vec::new();
+    loop {
+        let after: Option<DeviceId> = all.last().map(|device| device.id.clone());
+        let some = store.devices(after, DEVICES_AT_ONCE).await?;
+        if some.is_empty() {
+            return Ok(all);
+        }
+        all.extend(some);
+    }
+}
