@@ -20,3 +20,19 @@ need_packages() {
     apt-get update -qq || echo "apt-get update: not every source of this machine answered" >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
+
+# Installs Debian's squid for tests that start it themselves. Its package would run a proxy on this machine from
+# now on, so the service is masked before it comes, and where no systemd is, nothing is started. A squid that is
+# here already is left as it is.
+need_squid() {
+    command -v squid >/dev/null && squid -v | grep -q -- --with-openssl && return 0
+    local mask=/etc/systemd/system/squid.service policy=/usr/sbin/policy-rc.d own_policy=
+    if [ "$(id -u)" -eq 0 ]; then
+        [ -e "$mask" ] || { mkdir -p "${mask%/*}" && ln -s /dev/null "$mask"; }
+        [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && own_policy=yes; }
+    fi
+    need_packages squid-openssl
+    local result=$?
+    [ -z "$own_policy" ] || rm -f "$policy"
+    return $result
+}

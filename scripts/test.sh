@@ -28,7 +28,9 @@ stage() {
 
 install_needs() {
     need_packages build-essential pkg-config openssl curl jq \
-        chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv &&
+        chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
+        iproute2 nftables procps util-linux &&
+        need_squid &&
         tests/guest/install.sh &&
         { cargo nextest --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-nextest; } &&
         { cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny; } &&
@@ -64,6 +66,7 @@ stage unit unit
 stage package tests -p platen-tests --test package
 stage overlays tests -p platen-tests --test overlays --no-capture
 stage e2e tests -p platen-tests --test hal_in_process --test first_light --test whole_printer --test traces --test bad_input
+stage network tests -p platen-tests --test network --test network_faults --success-output immediate
 stage browser tests -p platen-tests --test browser
 stage kernel tests -p platen-tests --test kernel --no-capture
 stage cp2112 tests -p platen-tests --test cp2112 --no-capture

@@ -1,6 +1,7 @@
 //! What the end-to-end tests stand on: the programs as processes, the operator's API and browser, the
 //! suite of the HAL, guests with a real kernel whose I2C buses and GPIO chip are a simulated printer,
-//! that printer on a developer's own Linux ([`cp2112`]), and a year of it in accelerated time ([`year`]).
+//! that printer on a developer's own Linux ([`cp2112`]), customers' networks ([`network`]), and a year of
+//! it in accelerated time ([`year`]).
 
 // This crate is for tests: a helper that cannot do its work ends the test, with its words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -12,6 +13,7 @@ pub mod cp2112;
 pub mod debian;
 pub mod guest;
 pub mod hal_suite;
+pub mod network;
 pub mod process;
 pub mod site;
 pub mod vhost;

@@ -1,5 +1,6 @@
 //! Programs of the project as processes, each in its own folder, ended by the id that started them.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -23,6 +24,31 @@ pub fn program(name: &str) -> PathBuf {
     let folder = test.ancestors().find(|folder| folder.join(name).is_file());
     let folder = folder.unwrap_or_else(|| panic!("{name} is not built: cargo build --workspace --bins"));
     folder.join(name)
+}
+
+/// Where a program runs: in the test's own network, or in a network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    namespace: Option<String>,
+}
+
+impl Place {
+    /// In the namespace of a name, with the files of `/etc/netns/NAME` over those of `/etc`.
+    pub fn namespace(name: &str) -> Self {
+        Self { namespace: Some(name.to_owned()) }
+    }
+
+    /// A program's command line there. The process keeps the id of what is started.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        match &self.namespace {
+            None => Command::new(program),
+            Some(name) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", name]).arg(program);
+                command
+            }
+        }
+    }
 }
 
 /// Looks at a condition until it holds; ends the test with `what` when it does not in [`PATIENCE`].

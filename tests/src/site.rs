@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::api::Operator;
-use crate::process::{Running, program, run, run_ok, until};
+use crate::process::{Place, Running, program, run, run_ok, until};
 
 /// The operator of every site.
 pub const OPERATOR: &str = "olga";
@@ -20,12 +21,41 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// The board that devices of a site have unless a test brings another.
 pub const BOARD: &str = include_str!("../../scripts/demo/lobby.toml");
 
+/// Where a manager stands, and as what it is known.
+#[derive(Debug, Clone)]
+pub struct Stand {
+    /// Where it runs.
+    pub place: Place,
+    /// Where it listens for devices; a free port for 0.
+    pub devices: SocketAddr,
+    /// Where it listens for operators; a free port for 0.
+    pub operators: SocketAddr,
+    /// The names and addresses in its certificate.
+    pub names: Vec<String>,
+    /// Which of them devices are given.
+    pub host: String,
+}
+
+impl Default for Stand {
+    fn default() -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            place: Place::default(),
+            devices: free,
+            operators: free,
+            // A guest with a network of QEMU knows this machine by the last one.
+            names: ["localhost", "127.0.0.1", "10.0.2.2"].map(str::to_owned).to_vec(),
+            host: "localhost".to_owned(),
+        }
+    }
+}
+
 /// A manager that runs.
 pub struct Manager {
-    folder: TempDir,
+    // Dropped in this order: a process that ends a failed test shows its log, which is in the folder.
     process: Option<Running>,
-    device_port: u16,
-    operator_port: u16,
+    folder: TempDir,
+    stand: Stand,
 }
 
 impl Default for Manager {
@@ -42,8 +72,13 @@ impl Manager {
 
     /// As [`Self::start`], with more lines for its configuration.
     pub fn start_with(extra: &str) -> Self {
+        Self::start_at(Stand::default(), extra)
+    }
+
+    /// As [`Self::start_with`], somewhere else.
+    pub fn start_at(stand: Stand, extra: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut manager = Self { folder, process: None, device_port: 0, operator_port: 0 };
+        let mut manager = Self { process: None, folder, stand };
         manager.configure(extra);
         run_ok(manager.command().args(["operator", "add", OPERATOR, "--password-stdin"]), PASSWORD);
         manager.resume();
@@ -53,12 +88,11 @@ impl Manager {
     }
 
     fn configure(&self, extra: &str) {
-        let (device, operator) = (self.device_port, self.operator_port);
-        let state = self.folder.path().join("state");
+        let Stand { devices, operators, names, .. } = &self.stand;
         let text = format!(
-            "device_listen = \"127.0.0.1:{device}\"\noperator_listen = \"127.0.0.1:{operator}\"\n\
-             state_directory = \"{}\"\nnames = [\"localhost\", \"127.0.0.1\", \"10.0.2.2\"]\n{extra}",
-            state.display()
+            "device_listen = \"{devices}\"\noperator_listen = \"{operators}\"\n\
+             state_directory = \"{}\"\nnames = {names:?}\n{extra}",
+            self.state().display()
         );
         fs::write(self.config(), text).unwrap();
     }
@@ -69,7 +103,7 @@ impl Manager {
 
     /// Its command line with its configuration.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(program("platen-manager"));
+        let mut command = self.stand.place.command(program("platen-manager"));
         command.arg("--config").arg(self.config());
         command
     }
@@ -79,15 +113,14 @@ impl Manager {
         let log = self.folder.path().join("manager.log");
         fs::write(&log, "").unwrap();
         let process = Running::start(self.command().arg("serve"), &log);
-        let port = |log: &str, listener: &str| -> Option<u16> {
-            let after = log.split_once(&format!("{listener}=Some(127.0.0.1:"))?.1;
+        let address = |log: &str, listener: &str| -> Option<SocketAddr> {
+            let after = log.split_once(&format!("{listener}=Some("))?.1;
             after.split_once(')')?.0.parse().ok()
         };
-        let ports = until("the manager listens", || {
+        (self.stand.devices, self.stand.operators) = until("the manager listens", || {
             let log = process.log();
-            Some((port(&log, "devices")?, port(&log, "operators")?))
+            Some((address(&log, "devices")?, address(&log, "operators")?))
         });
-        (self.device_port, self.operator_port) = ports;
         self.process = Some(process);
     }
 
@@ -125,17 +158,17 @@ impl Manager {
 
     /// The port of the device listener.
     pub fn device_port(&self) -> u16 {
-        self.device_port
+        self.stand.devices.port()
     }
 
     /// The URL of the device listener.
     pub fn device_url(&self) -> String {
-        format!("https://localhost:{}", self.device_port)
+        format!("https://{}:{}", self.stand.host, self.device_port())
     }
 
-    /// The URL of the operator listener.
+    /// The URL of the operator listener, for who stands where the manager does.
     pub fn operator_url(&self) -> String {
-        format!("https://localhost:{}", self.operator_port)
+        format!("https://localhost:{}", self.stand.operators.port())
     }
 
     /// A new enrolment token.
@@ -150,33 +183,65 @@ impl Manager {
     }
 }
 
+/// How a printer is set up. What is left out suits most tests.
+#[derive(Debug, Clone)]
+pub struct Setup<'a> {
+    /// Where its agent runs.
+    pub place: Place,
+    /// The board file.
+    pub board: &'a str,
+    /// Lines before the first table of the agent's configuration, or whole tables.
+    pub extra: &'a str,
+    /// Lines for `[uplink]`.
+    pub uplink: &'a str,
+    /// Variables of the agent's environment.
+    pub environment: &'a [(&'a str, &'a str)],
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self { place: Place::default(), board: BOARD, extra: "", uplink: "", environment: &[] }
+    }
+}
+
 /// A printer with a simulated board and its agent.
 pub struct Device {
+    // Dropped in this order, as the manager's.
+    process: Option<Running>,
     folder: TempDir,
     name: String,
-    process: Option<Running>,
+    place: Place,
+    environment: Vec<(String, String)>,
 }
 
 impl Device {
     /// Lays its files; the agent does not run yet.
     pub fn new(name: &str, manager_url: &str) -> Self {
-        Self::with(name, manager_url, BOARD, "")
+        Self::set_up(name, manager_url, Setup::default())
     }
 
     /// As [`Self::new`], with another board and more lines for the agent's configuration.
     pub fn with(name: &str, manager_url: &str, board: &str, extra: &str) -> Self {
+        Self::set_up(name, manager_url, Setup { board, extra, ..Setup::default() })
+    }
+
+    /// As [`Self::new`], set up otherwise.
+    pub fn set_up(name: &str, manager_url: &str, setup: Setup<'_>) -> Self {
+        let Setup { place, board, extra, uplink, environment } = setup;
         let folder = TempDir::new().unwrap();
         let at = |file: &str| folder.path().join(file);
         fs::write(at("board.toml"), board).unwrap();
         let text = format!(
             "device = {name:?}\nboard = \"{}\"\nstate_directory = \"{}\"\ncontrol_socket = \"{}\"\n\
-             allow_simulated = true\n{extra}\n[uplink]\nmanager = {manager_url:?}\n[sample]\ninterval = \"200ms\"\n",
+             allow_simulated = true\n{extra}\n[uplink]\nmanager = {manager_url:?}\n{uplink}\n[sample]\ninterval = \"200ms\"\n",
             at("board.toml").display(),
             at("state").display(),
             at("control.sock").display(),
         );
         fs::write(at("agent.toml"), text).unwrap();
-        Self { folder, name: name.to_owned(), process: None }
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = environment.iter().map(own).collect();
+        Self { process: None, folder, name: name.to_owned(), place, environment }
     }
 
     /// Lays the files, enrols at the manager, starts the agent, and waits until it is parked.
@@ -200,8 +265,9 @@ impl Device {
 
     /// The agent's command line with its configuration.
     pub fn agent(&self) -> Command {
-        let mut command = Command::new(program("platen-agent"));
+        let mut command = self.place.command(program("platen-agent"));
         command.arg("--config").arg(self.file("agent.toml"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -247,7 +313,9 @@ impl Device {
 
     /// The technician's tool on this device.
     pub fn tool(&self) -> Command {
-        tool(&self.file("control.sock"))
+        let mut command = self.place.command(program("platen"));
+        command.arg("--socket").arg(self.file("control.sock"));
+        command
     }
 
     /// Runs the technician's tool; it must succeed. What it prints.
@@ -258,12 +326,24 @@ impl Device {
     /// Plays the printer by the control socket itself, without the time that a process takes to start.
     pub fn sim(&self, act: &str, switch: &str) {
         let command = json!({"act": act, "switch": switch});
-        let question = json!({"version": 1, "request": {"kind": "sim", "command": command}});
+        let answer = self.ask(&json!({"kind": "sim", "command": command}));
+        assert_eq!(answer["kind"], "done", "{answer}");
+    }
+
+    /// Calls for service as `platen call-service` does, and waits only until the call is kept.
+    pub fn call_service(&self, message: &str) {
+        let answer = self.ask(&json!({"kind": "call-service", "message": message}));
+        assert_eq!(answer["kind"], "kept", "{answer}");
+    }
+
+    /// Asks the agent something at its control socket; the first answer.
+    pub fn ask(&self, request: &Value) -> Value {
+        let question = json!({"version": 1, "request": request});
         let mut stream = UnixStream::connect(self.file("control.sock")).unwrap();
         stream.write_all(format!("{question}\n").as_bytes()).unwrap();
         let mut answer = String::new();
         BufReader::new(stream).read_line(&mut answer).unwrap();
-        assert!(answer.contains("done"), "{answer}");
+        serde_json::from_str(&answer).unwrap()
     }
 
     /// `platen status --json`.
