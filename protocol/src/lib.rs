@@ -6,7 +6,8 @@
 //! * what it reads ([`readings`]) and what it concludes ([`alert`]) leaves in a batch of reports
 //!   ([`device_to_manager`]);
 //! * the reply ([`manager_to_device`]) acknowledges what is committed and carries commands back;
-//! * what cannot be accepted is answered with a problem document ([`problem`]).
+//! * what cannot be accepted is answered with a problem document ([`problem`]);
+//! * where a proxy opens TLS, requests and answers are signed ([`signature`]).
 //!
 //! The printer words ([`supply`], [`alert`]) are those of the Printer MIB (RFC 3805 and its IANA
 //! registry); the numbers of that MIB stand beside each name. Every size has its name in [`limits`].
@@ -23,6 +24,7 @@ pub mod prefer;
 pub mod problem;
 pub mod readings;
 pub mod settings;
+pub mod signature;
 pub mod stamp;
 pub mod supply;
 pub mod unknown;
