@@ -9,6 +9,11 @@
 //! chain is judged at the latest beginning in it, which is a time that the CA has signed. What is given up
 //! by that is to notice a certificate of the manager that has ended, in this one conversation; whoever
 //! could use it must hold the key of a former certificate of this very manager.
+//!
+//! So a proxy that inspects TLS is refused here, also where the configuration names its CA: the token's
+//! secret would pass in the clear through it, and whoever reads it first can use it. A person with a
+//! token stands beside, and can go another way for this one conversation; the machinery that would keep
+//! the secret from the proxy would stay for ever.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -36,6 +41,8 @@ use crate::identity::{self, IdentityError, IdentityFile};
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
 use crate::uplink::direct::Direct;
 use crate::uplink::send::post;
+use crate::uplink::stranger::{Kind, Stranger};
+use crate::uplink::trust::Trust;
 use crate::uplink::{UplinkConfig, UplinkError};
 
 /// Why a device was not enrolled.
@@ -48,6 +55,16 @@ pub enum EnrollError {
     OtherManager {
         /// Where.
         address: Address,
+    },
+    /// A proxy opens the connection, and would read the token's secret.
+    #[error(
+        "{} A device cannot be enrolled through TLS inspection, for whoever opens the connection would read the token and could use it first. Enrol it at the service centre before it is brought here, or over another connection (a mobile phone's), or have {address} exempted from inspection; once it is enrolled, it can work through inspection with `inspecting_ca` in agent.toml.", stranger.what(address)
+    )]
+    Inspected {
+        /// Where, as `host:port`.
+        address: String,
+        /// Whose proxy.
+        stranger: Stranger,
     },
     /// The exchange failed.
     #[error("{what}: {remedy}")]
@@ -72,11 +89,14 @@ pub enum EnrollError {
 
 impl EnrollError {
     fn from_exchange(address: &Address, source: UplinkError) -> Self {
-        if let UplinkError::Handshake { source: cause, .. } = &source
-            && let Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) =
-                cause.get_ref().and_then(|cause| cause.downcast_ref())
-        {
-            return Self::OtherManager { address: address.clone() };
+        match source {
+            UplinkError::Stranger { stranger, .. } if stranger.kind == Kind::OtherManager => {
+                return Self::OtherManager { address: address.clone() };
+            }
+            UplinkError::Stranger { address, stranger } if stranger.kind == Kind::Inspected => {
+                return Self::Inspected { address, stranger };
+            }
+            _ => {}
         }
         let trouble = source.trouble();
         Self::Exchange { what: trouble.what, remedy: trouble.remedy, source: Box::new(source) }
@@ -148,7 +168,10 @@ fn store_if_usable(
     clock: &Arc<Clock>,
 ) -> Result<(), EnrollError> {
     let identity = identity::parse(kept).map_err(|cause| EnrollError::Answer(cause.to_string()))?;
-    mutual_tls(&identity, clock).map_err(|cause| EnrollError::Answer(cause.to_string()))?;
+    let unusable = |cause: UplinkError| EnrollError::Answer(cause.to_string());
+    let trust =
+        Trust::new(&identity.manager_ca, &[]).map_err(|cause| unusable(UplinkError::Credentials(cause)))?;
+    mutual_tls(&identity, &Arc::new(trust), clock).map_err(unusable)?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -189,7 +212,11 @@ impl ServerCertVerifier for PinnedCa {
         let ca = intermediates
             .iter()
             .find(|certificate| fingerprint(certificate) == self.fingerprint)
-            .ok_or(TlsError::InvalidCertificate(CertificateError::UnknownIssuer))?;
+            .ok_or_else(|| {
+                let chain: Vec<_> = std::iter::once(end_entity).chain(intermediates).cloned().collect();
+                let unknown = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
+                Stranger::new(&chain, server_name, &[]).into_error(&unknown)
+            })?;
         let chain = std::iter::once(end_entity).chain(intermediates);
         let begins = chain.filter_map(facts).map(|facts| facts.begins).max();
         let begins = begins.and_then(|begins| u64::try_from(begins.as_second()).ok()).unwrap_or(0);

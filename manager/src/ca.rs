@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use platen_protocol::enroll::CA_COMMON_NAME;
 use platen_protocol::identity::DeviceId;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue,
@@ -32,7 +33,6 @@ const SERVER_RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
 const BACKDATE: SignedDuration = SignedDuration::from_hours(24);
 /// Bytes of a serial number: RFC 5280 allows 20.
 const SERIAL_BYTES: usize = 16;
-const CA_NAME: &str = "Platen device CA";
 const PRIVATE: u32 = 0o600;
 const PUBLIC: u32 = 0o644;
 
@@ -292,7 +292,7 @@ pub fn named_by(certificate: &CertificateDer<'_>) -> Option<(DeviceId, String)> 
 
 fn make_ca(certificate_path: &Path, key_path: &Path, now: Timestamp) -> Result<(), CaError> {
     let (serial, _) = new_serial()?;
-    let mut parameters = parameters(CA_NAME, now, CA_LIFE, serial);
+    let mut parameters = parameters(CA_COMMON_NAME, now, CA_LIFE, serial);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages =
         vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];

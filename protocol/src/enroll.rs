@@ -65,6 +65,8 @@ pub struct RenewReply {
     pub manager_time: Timestamp,
 }
 
+/// The common name of every manager's own CA: by it a device tells another manager from a proxy.
+pub const CA_COMMON_NAME: &str = "Platen device CA";
 /// Bytes of a token's secret.
 pub const TOKEN_SECRET_BYTES: usize = 16;
 /// Bytes of a CA's fingerprint (SHA-256 of its certificate in DER).

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -15,6 +15,7 @@ use super::UplinkError;
 use super::dial::{Dial, Stream};
 use super::lane::Lane;
 use super::trail::{Step, Trail};
+use super::trust::Trust;
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::identity::Identity;
@@ -94,7 +95,7 @@ impl Connector {
         config: &Arc<ClientConfig>,
         stream: Box<dyn Stream>,
     ) -> Result<TlsStream<Box<dyn Stream>>, UplinkError> {
-        let failed = |source| UplinkError::Handshake { address: self.address.to_string(), source };
+        let failed = |source| UplinkError::handshake(&self.address, source);
         let name = ServerName::try_from(self.address.host.clone());
         let name = name.map_err(|cause| failed(std::io::Error::other(cause)))?;
         TlsConnector::from(Arc::clone(config)).connect(name, stream).await.map_err(failed)
@@ -110,15 +111,17 @@ impl TimeProvider for CertificateTime {
     }
 }
 
-/// TLS 1.3 with the device's certificate, trusting the manager's CA and nobody else.
-pub fn mutual_tls(identity: &Identity, clock: &Arc<Clock>) -> Result<Arc<ClientConfig>, UplinkError> {
+/// TLS 1.3 with the device's certificate.
+pub fn mutual_tls(
+    identity: &Identity,
+    trust: &Arc<Trust>,
+    clock: &Arc<Clock>,
+) -> Result<Arc<ClientConfig>, UplinkError> {
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(trust) as _;
     clock.learn(identity.facts.begins);
-    let mut roots = RootCertStore::empty();
-    for certificate in &identity.manager_ca {
-        roots.add(certificate.clone()).map_err(UplinkError::Credentials)?;
-    }
     let config = builder(clock)?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
         .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
         .map_err(UplinkError::Credentials)?;
     Ok(finished(config))

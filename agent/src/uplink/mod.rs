@@ -3,7 +3,8 @@
 //!
 //! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`], [`direct`]; [`trail`] notes
 //! the steps), [`send`] is one exchange, [`session`] runs a connection, [`backoff`] and [`park`] say how
-//! long to wait, [`trouble`] puts failures into words.
+//! long to wait, [`trouble`] puts failures into words; [`trust`] says whom the device trusts, [`stranger`] who else
+//! answered.
 
 pub mod backoff;
 mod config;
@@ -14,8 +15,10 @@ pub mod lane;
 pub mod park;
 pub mod send;
 mod session;
+pub mod stranger;
 pub mod trail;
 mod trouble;
+pub mod trust;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -36,6 +39,7 @@ use crate::stop::Stop;
 use backoff::Backoff;
 use connect::{Connector, Cover};
 use direct::Direct;
+use trust::Trust;
 
 /// So often a device that waits for its enrolment looks for it.
 const LOOK_FOR_IDENTITY: Duration = Duration::from_secs(2);
@@ -223,7 +227,8 @@ impl Uplink {
         {
             return Ok(Arc::clone(tls));
         }
-        let tls = connect::mutual_tls(identity, &self.keep.clock)?;
+        let trust = Trust::new(&identity.manager_ca, &[]).map_err(UplinkError::Credentials)?;
+        let tls = connect::mutual_tls(identity, &Arc::new(trust), &self.keep.clock)?;
         self.tls = now.map(|now| (now, Arc::clone(&tls)));
         Ok(tls)
     }

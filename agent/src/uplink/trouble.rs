@@ -7,7 +7,9 @@ use std::time::Duration;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::{CertificateError, Error as TlsError};
 
+use super::stranger::Stranger;
 use super::trail::Step;
+use crate::address::Address;
 use crate::identity::IdentityError;
 use crate::outbox::OutboxError;
 use crate::status::{Sort, Trouble};
@@ -49,6 +51,14 @@ pub enum UplinkError {
         address: String,
         /// Why.
         source: io::Error,
+    },
+    /// Somebody else answered than the manager.
+    #[error("{}", stranger.what(address))]
+    Stranger {
+        /// Where, as `host:port`.
+        address: String,
+        /// Who, as far as the certificate says.
+        stranger: Stranger,
     },
     /// The key and the certificates do not make a TLS client.
     #[error("the identity of this device cannot be used: {0}")]
@@ -135,9 +145,18 @@ fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
 }
 
 impl UplinkError {
+    /// A handshake that failed: with somebody else, or for another reason.
+    pub(super) fn handshake(address: &Address, source: io::Error) -> Self {
+        match tls_error(&source).and_then(Stranger::in_error) {
+            Some(stranger) => Self::Stranger { address: address.authority(), stranger: stranger.clone() },
+            None => Self::Handshake { address: address.to_string(), source },
+        }
+    }
+
     /// What helps.
     pub fn sort(&self) -> Sort {
         match self {
+            Self::Stranger { .. } => Sort::Untrusted,
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => Sort::Untrusted,
                 Some(TlsError::AlertReceived(_)) => Sort::Refused,
@@ -196,6 +215,7 @@ impl UplinkError {
                 }
                 _ => "nothing, if the manager is being restarted".to_owned(),
             },
+            Self::Stranger { address, stranger } => stranger.remedy(address),
             Self::Problem { problem: Some(problem), .. } => match problem.kind {
                 ProblemKind::UnknownDevice | ProblemKind::NoCertificate | ProblemKind::OtherDevice => {
                     enrol.to_owned()

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use platen_agent::enroll::fingerprint;
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{Report, ReportBatch, ReportBody};
-use platen_protocol::enroll::{EnrollReply, EnrollRequest, TOKEN_SECRET_BYTES, Token};
+use platen_protocol::enroll::{CA_COMMON_NAME, EnrollReply, EnrollRequest, TOKEN_SECRET_BYTES, Token};
 use platen_protocol::manager_to_device::{Acknowledged, Command, Reply};
 use platen_protocol::prefer;
 use platen_protocol::problem::{Problem, ProblemKind};
@@ -99,7 +99,7 @@ impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "a CA for tests");
+        params.distinguished_name.push(DnType::CommonName, CA_COMMON_NAME);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         Self { issuer: Issuer::new(params, key), certificate }

@@ -1,8 +1,8 @@
 //! The text that is signed (RFC 9421, section 2.5).
 
 use sfv::{
-    BareItem, FieldType as _, InnerList, Integer, Item, Key, KeyRef, ListEntry, Parameters, StringRef,
-    key_ref, string_ref,
+    BareItem, FieldType as _, InnerList, Integer, Item, KeyRef, ListEntry, Parameters, StringRef, key_ref,
+    string_ref,
 };
 
 use super::message::{Answer, Request, When};
@@ -74,7 +74,7 @@ pub(super) fn member(lines: &[Line], when: &When<'_>, key_id: &str) -> InnerList
     let mut text = |name: &KeyRef, value: &str| {
         // Nothing but digits and names comes here; what were no ASCII would be left out and refused.
         if let Ok(value) = StringRef::from_str(value) {
-            parameters.insert(Key::from(name.to_owned()), BareItem::from(value));
+            parameters.insert(name.to_owned(), BareItem::from(value));
         }
     };
     text(KEY_ID, key_id);

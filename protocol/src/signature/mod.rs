@@ -96,7 +96,9 @@ impl fmt::Display for Refusal {
             Self::Parameter(name) => {
                 write!(f, "the parameter {name} of the signature is missing, or not what was agreed")
             }
-            Self::OtherCertificate => f.write_str("the signature names another certificate than the one shown"),
+            Self::OtherCertificate => {
+                f.write_str("the signature names another certificate than the one shown")
+            }
             Self::Signature => {
                 f.write_str("the signature does not fit: something that it covers was altered on the way")
             }

@@ -29,8 +29,11 @@ fn read(fields: &Fields) -> Result<Presented, Refusal> {
 }
 
 const BODY: &[u8] = b"{\"version\":1}";
-const WHEN: When<'_> =
-    When { created: 1_780_000_000, expires: Some(1_780_000_120), nonce: Some("00112233445566778899aabbccddeeff") };
+const WHEN: When<'_> = When {
+    created: 1_780_000_000,
+    expires: Some(1_780_000_120),
+    nonce: Some("00112233445566778899aabbccddeeff"),
+};
 
 fn request(prefer: Option<&str>) -> Request<'_> {
     Request { method: "POST", path: "/v1/reports", content_type: "application/json", prefer }
@@ -44,16 +47,17 @@ fn check(fields: &Fields, request: &Request<'_>, body: &[u8], key: &PublicKey) -
 
 // RFC 9421, B.1.3 (test-key-ecc-p256): the point at the end of the public key.
 const RFC_POINT: [u8; 65] = [
-    0x04, 0xa8, 0x85, 0x58, 0x65, 0x52, 0xc2, 0xac, 0xf6, 0x47, 0x18, 0x78, 0xcf, 0xd7, 0xb0, 0x93, 0x5b, 0x4f,
-    0xfe, 0x0f, 0xd2, 0xdf, 0xc3, 0x41, 0x24, 0x8e, 0xa1, 0x7b, 0xc4, 0x1e, 0x05, 0x8a, 0xf0, 0x31, 0xce, 0x27,
-    0x37, 0xd2, 0xd3, 0x0c, 0xe0, 0x61, 0x7e, 0x85, 0x1e, 0x83, 0xc6, 0x1e, 0xf5, 0x67, 0x9d, 0x15, 0x18, 0x67,
-    0x65, 0x76, 0x49, 0x03, 0x5d, 0x90, 0xa7, 0x4c, 0xd9, 0xe8, 0x5d,
+    0x04, 0xa8, 0x85, 0x58, 0x65, 0x52, 0xc2, 0xac, 0xf6, 0x47, 0x18, 0x78, 0xcf, 0xd7, 0xb0, 0x93, 0x5b,
+    0x4f, 0xfe, 0x0f, 0xd2, 0xdf, 0xc3, 0x41, 0x24, 0x8e, 0xa1, 0x7b, 0xc4, 0x1e, 0x05, 0x8a, 0xf0, 0x31,
+    0xce, 0x27, 0x37, 0xd2, 0xd3, 0x0c, 0xe0, 0x61, 0x7e, 0x85, 0x1e, 0x83, 0xc6, 0x1e, 0xf5, 0x67, 0x9d,
+    0x15, 0x18, 0x67, 0x65, 0x76, 0x49, 0x03, 0x5d, 0x90, 0xa7, 0x4c, 0xd9, 0xe8, 0x5d,
 ];
 
 /// RFC 9421, B.2.4: a response signed with ecdsa-p256-sha256.
 #[test]
 fn the_rfcs_own_example_of_our_algorithm_has_its_base_and_its_signature() {
-    let digest = "sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aGgfLQ==:";
+    let digest =
+        "sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aGgfLQ==:";
     let lines = [
         base::any_line("@status", "200"),
         base::any_line("content-type", "application/json"),
@@ -70,7 +74,8 @@ fn the_rfcs_own_example_of_our_algorithm_has_its_base_and_its_signature() {
          \"@signature-params\": (\"@status\" \"content-type\" \"content-digest\" \"content-length\");created=1618884473;keyid=\"test-key-ecc-p256\""
     );
     assert_eq!(made, expected);
-    let field = "sig-b24=:wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:";
+    let field =
+        "sig-b24=:wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:";
     let signatures = Parser::new(field).parse::<Dictionary>().unwrap();
     let Some(ListEntry::Item(signature)) = signatures.get("sig-b24") else { panic!("{signatures:?}") };
     let signature = signature.bare_item.as_byte_sequence().unwrap();
@@ -82,17 +87,17 @@ fn the_rfcs_own_example_of_our_algorithm_has_its_base_and_its_signature() {
 /// RFC 9530, appendix D (the digest of `{"hello": "world"}` and a newline).
 #[test]
 fn the_digest_is_the_one_of_the_rfc() {
-    let signer = signer(b"c");
+    let device = signer(b"c");
     let body = b"{\"hello\": \"world\"}\n";
-    let signed = sign_request(&signer.key, &request(None), body, &WHEN).unwrap();
+    let signed = sign_request(&device.key, &request(None), body, &WHEN).unwrap();
     let digest = &signed.fields.iter().find(|(name, _)| *name == DIGEST_FIELD).unwrap().1;
     assert_eq!(digest, "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:");
 }
 
 #[test]
 fn the_form_of_a_request_is_the_one_that_the_document_gives() {
-    let signer = signer(b"certificate");
-    let signed = sign_request(&signer.key, &request(Some("wait=50")), BODY, &WHEN).unwrap();
+    let device = signer(b"certificate");
+    let signed = sign_request(&device.key, &request(Some("wait=50")), BODY, &WHEN).unwrap();
     let fields: Fields = signed.fields.into();
     let id = key_id(b"certificate");
     assert_eq!(
@@ -156,8 +161,8 @@ fn an_answer_fits_no_other_request_status_or_wish_to_be_asked_later() {
 
 #[test]
 fn fields_that_are_missing_too_long_or_without_form_are_refused_by_name() {
-    let signer = signer(b"certificate");
-    let fields: Fields = sign_request(&signer.key, &request(None), BODY, &WHEN).unwrap().fields.into();
+    let device = signer(b"certificate");
+    let fields: Fields = sign_request(&device.key, &request(None), BODY, &WHEN).unwrap().fields.into();
     let most = [
         (INPUT_FIELD, MAX_INPUT_BYTES),
         (SIGNATURE_FIELD, MAX_SIGNATURE_BYTES),
@@ -180,14 +185,14 @@ fn fields_that_are_missing_too_long_or_without_form_are_refused_by_name() {
 
 #[test]
 fn a_signature_for_another_purpose_or_by_another_algorithm_is_none() {
-    let signer = signer(b"certificate");
-    let fields: Fields = sign_request(&signer.key, &request(None), BODY, &WHEN).unwrap().fields.into();
+    let device = signer(b"certificate");
+    let fields: Fields = sign_request(&device.key, &request(None), BODY, &WHEN).unwrap().fields.into();
     let with = |from: &str, to: &str| {
         let mut fields = fields.clone();
         let input = fields[INPUT_FIELD].replace(from, to);
         assert_ne!(input, fields[INPUT_FIELD], "{from}");
         fields.insert(INPUT_FIELD, input);
-        read(&fields).and_then(|presented| presented.check_request(&request(None), &signer.public))
+        read(&fields).and_then(|presented| presented.check_request(&request(None), &device.public))
     };
     assert_eq!(with("tag=\"platen\"", "tag=\"other\""), Err(Refusal::Parameter("tag")));
     assert_eq!(with("ecdsa-p256-sha256", "hmac-sha256"), Err(Refusal::Parameter("alg")));
@@ -209,8 +214,8 @@ fn a_key_of_another_kind_is_refused_and_not_shown() {
 
 #[test]
 fn a_key_that_is_no_point_fits_nothing() {
-    let signer = signer(b"c");
-    let fields = sign_request(&signer.key, &request(None), BODY, &WHEN).unwrap().fields.into();
+    let device = signer(b"c");
+    let fields = sign_request(&device.key, &request(None), BODY, &WHEN).unwrap().fields.into();
     for point in [&[][..], &[4; 65], &[0; 33]] {
         assert_eq!(check(&fields, &request(None), BODY, &PublicKey::new(point)), Err(Refusal::Signature));
     }
@@ -227,11 +232,11 @@ proptest! {
         place in any::<prop::sample::Index>(),
         change in "[!-~]{1,8}",
     ) {
-        let signer = signer(b"certificate");
+        let device = signer(b"certificate");
         let asked = Request { prefer: prefer.as_deref(), ..request(None) };
         let when = When { created, expires: Some(created + 120), nonce: Some(&nonce) };
-        let fields: Fields = sign_request(&signer.key, &asked, &body, &when).unwrap().fields.into();
-        prop_assert_eq!(check(&fields, &asked, &body, &signer.public), Ok(()));
+        let fields: Fields = sign_request(&device.key, &asked, &body, &when).unwrap().fields.into();
+        prop_assert_eq!(check(&fields, &asked, &body, &device.public), Ok(()));
         let mut changed_body = body.clone();
         let mut altered = asked;
         match what {
@@ -247,7 +252,7 @@ proptest! {
                 }
             }
         }
-        prop_assert!(check(&fields, &altered, &changed_body, &signer.public).is_err());
+        prop_assert!(check(&fields, &altered, &changed_body, &device.public).is_err());
     }
 
     #[test]
@@ -256,8 +261,8 @@ proptest! {
         place in any::<prop::sample::Index>(),
         byte in 0x20_u8..0x7f,
     ) {
-        let signer = signer(b"certificate");
-        let fields: Fields = sign_request(&signer.key, &request(None), BODY, &WHEN).unwrap().fields.into();
+        let device = signer(b"certificate");
+        let fields: Fields = sign_request(&device.key, &request(None), BODY, &WHEN).unwrap().fields.into();
         let name = *fields.keys().nth(field).unwrap();
         let mut value = fields[name].clone().into_bytes();
         let at = place.index(value.len());
@@ -265,7 +270,7 @@ proptest! {
         value[at] = byte;
         let mut changed = fields.clone();
         changed.insert(name, String::from_utf8(value).unwrap());
-        if check(&changed, &request(None), BODY, &signer.public).is_ok() {
+        if check(&changed, &request(None), BODY, &device.public).is_ok() {
             // Only another way to write the very same thing: padding bits of base64, white space.
             let (before, after) = (read(&fields).unwrap(), read(&changed).unwrap());
             prop_assert_eq!(before.bond(), after.bond());
