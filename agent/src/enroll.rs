@@ -39,7 +39,7 @@ use crate::clock::Clock;
 use crate::dice::hex;
 use crate::identity::{self, IdentityError, IdentityFile};
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
-use crate::uplink::direct::Direct;
+use crate::uplink::proxy;
 use crate::uplink::send::post;
 use crate::uplink::stranger::{Kind, Stranger};
 use crate::uplink::trust::Trust;
@@ -120,7 +120,7 @@ pub async fn enroll(
     let tls = enrolment_tls(verifier, clock).map_err(failed)?;
     let connector = Connector {
         address: address.clone(),
-        dial: Arc::new(Direct),
+        dial: proxy::way(config, address).map_err(failed)?,
         cover: Cover::Tls(tls),
         timeout: config.connect_timeout,
         ping: config.ping,

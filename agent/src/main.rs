@@ -12,6 +12,7 @@ use platen_agent::address::Address;
 use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
 use platen_agent::uplink::causes;
+use platen_agent::uplink::proxy::Variables;
 use platen_agent::{enroll, log, read, run};
 use platen_protocol::enroll::Token;
 use platen_protocol::identity::DeviceId;
@@ -96,7 +97,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 fn run_agent(file: &Path) -> anyhow::Result<()> {
     log::begin();
-    let config = config::load(file)?;
+    let mut config = config::load(file)?;
+    config.uplink.variables = Variables::of_this_process();
     let board = platen_hal::config::load(&config.board)?;
     let opened = platen_hal::open(&board)?;
     runtime()?.block_on(async {
@@ -119,6 +121,7 @@ fn enroll_device(
     manager: Option<Address>,
 ) -> anyhow::Result<()> {
     let mut config: Config = config::load(file)?;
+    config.uplink.variables = Variables::of_this_process();
     if let Some(device) = device {
         config.set_device(device);
     }

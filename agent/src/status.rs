@@ -68,6 +68,15 @@ pub struct ContactReport {
     pub last_reply_seconds_ago: Option<u64>,
     /// `HTTP/2` or `HTTP/1.1`, while connected.
     pub protocol: Option<String>,
+    /// The proxy on the way, if there is one.
+    #[serde(default)]
+    pub proxy: Option<String>,
+    /// How long the parked request waits, in seconds; learnt.
+    #[serde(default)]
+    pub wait_seconds: Option<u64>,
+    /// After how many seconds the site cuts an idle request, as far as is known.
+    #[serde(default)]
+    pub cut_seconds: Option<u64>,
     /// Why there is no contact, if there is none.
     pub trouble: Option<TroubleReport>,
 }
@@ -146,6 +155,10 @@ pub struct Status {
     pub last_reply: Option<Duration>,
     /// The protocol, while connected.
     pub protocol: Option<&'static str>,
+    /// The proxy on the way, if there is one.
+    pub proxy: Option<String>,
+    /// How long requests are parked at this site, and after how long it cuts them.
+    pub wait: Option<(Duration, Option<Duration>)>,
     /// Why there is no contact, and when the next try is.
     pub trouble: Option<(Trouble, Option<Duration>)>,
     /// How many reports wait.
@@ -193,6 +206,8 @@ impl Status {
             contact_since: now,
             last_reply: None,
             protocol: None,
+            proxy: None,
+            wait: None,
             trouble: None,
             backlog: 0,
             outbox: OutboxReport::default(),
@@ -231,6 +246,9 @@ impl Status {
                 last_reply: self.last_reply.and_then(|then| wall.checked_sub(ago(then)).ok()),
                 last_reply_seconds_ago: self.last_reply.map(|then| ago(then).as_secs()),
                 protocol: self.protocol.map(ToOwned::to_owned),
+                proxy: self.proxy.clone(),
+                wait_seconds: self.wait.map(|(wait, _)| wait.as_secs()),
+                cut_seconds: self.wait.and_then(|(_, cut)| cut).map(|cut| cut.as_secs()),
                 trouble: self.trouble.as_ref().map(|(trouble, next)| TroubleReport {
                     sort: trouble.sort,
                     what: trouble.what.clone(),

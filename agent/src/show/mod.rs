@@ -19,7 +19,13 @@ pub fn status(status: &StatusReport) -> String {
     let mark = if status.simulated { "   SIMULATED" } else { "" };
     let _ = writeln!(out, "{}  {}{mark}", status.device, status.model);
     let _ = writeln!(out, "manager   {}", status.manager.as_deref().unwrap_or("none yet"));
+    if let Some(proxy) = &status.contact.proxy {
+        let _ = writeln!(out, "          through the proxy {proxy}");
+    }
     let _ = writeln!(out, "contact   {}", contact_line(&status.contact));
+    if let Some(wait) = wait_line(&status.contact) {
+        let _ = writeln!(out, "          {wait}");
+    }
     if let Some(trouble) = &status.contact.trouble {
         let _ = writeln!(out, "          why: {}", trouble.what);
         let _ = writeln!(out, "          do:  {}", trouble.remedy);
@@ -114,6 +120,15 @@ fn contact_line(report: &ContactReport) -> String {
         );
     }
     line
+}
+
+/// What was learnt of the site: how long requests may be parked.
+fn wait_line(report: &ContactReport) -> Option<String> {
+    let wait = report.wait_seconds?;
+    Some(match report.cut_seconds {
+        Some(cut) => format!("waits {wait} s; the site cuts at {cut} s"),
+        None => format!("waits {wait} s"),
+    })
 }
 
 /// A stretch of time for people.

@@ -1,10 +1,13 @@
 //! `[uplink]` of agent.toml.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use platen_protocol::limits::DEFAULT_WAIT;
+use platen_protocol::limits::{DEFAULT_WAIT, MAX_WAIT};
 use serde::Deserialize;
 
+use super::proxy::{self, ProxySetting, Variables};
+use super::wait::Bounds;
 use crate::address::Address;
 use crate::units;
 
@@ -14,10 +17,26 @@ use crate::units;
 pub struct UplinkConfig {
     /// The manager's device listener; without it, the address of the enrolment.
     pub manager: Option<Address>,
-    /// How long the manager may hold the parked request: 1 s to 4 min.
+    /// The proxy on the way; without it, the one that the environment names.
+    pub proxy: Option<ProxySetting>,
+    /// Who we are to the proxy, by Basic authentication.
+    #[serde(deserialize_with = "proxy::user")]
+    pub proxy_user: Option<String>,
+    /// The file with the password for it.
+    pub proxy_password_file: Option<PathBuf>,
+    /// What the environment says of proxies; empty unless the program reads it.
+    #[serde(skip)]
+    pub variables: Variables,
+    /// How long the manager may hold the parked request at first: 1 s to 4 min.
     #[serde(deserialize_with = "units::period::<_, 1_000, 240_000>")]
     pub wait: Duration,
-    /// For name, TCP and TLS together: 100 ms to 2 min.
+    /// The wait is learnt, and never less than this: 1 s to 4 min. A first wait that is less goes before it.
+    #[serde(deserialize_with = "units::period::<_, 1_000, 240_000>")]
+    pub wait_least: Duration,
+    /// Nor more than this: 1 s to 4 min. A first wait that is more goes before it.
+    #[serde(deserialize_with = "units::period::<_, 1_000, 240_000>")]
+    pub wait_most: Duration,
+    /// For name, TCP, proxy and TLS together: 100 ms to 2 min.
     #[serde(deserialize_with = "units::period::<_, 100, 120_000>")]
     pub connect_timeout: Duration,
     /// For an answer, beyond what the manager was asked to wait: 100 ms to 2 min.
@@ -38,12 +57,25 @@ impl Default for UplinkConfig {
     fn default() -> Self {
         Self {
             manager: None,
+            proxy: None,
+            proxy_user: None,
+            proxy_password_file: None,
+            variables: Variables::default(),
             wait: DEFAULT_WAIT,
+            wait_least: Duration::from_secs(25),
+            wait_most: MAX_WAIT,
             connect_timeout: Duration::from_secs(15),
             reply_timeout: Duration::from_secs(15),
             backoff_first: Duration::from_secs(1),
             backoff_limit: Duration::from_secs(5 * 60),
             ping: Duration::from_secs(30),
         }
+    }
+}
+
+impl UplinkConfig {
+    /// Between which limits the wait is learnt.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { start: self.wait, least: self.wait_least, most: self.wait_most }
     }
 }

@@ -23,4 +23,9 @@ pub trait Dial: fmt::Debug + Send + Sync {
     /// Makes a stream to `address`, and notes in `trail` how far it has come. It is dropped when it takes
     /// too long: it has no limit of its own.
     fn dial<'a>(&'a self, address: &'a Address, trail: &'a Trail) -> Dialing<'a>;
+
+    /// The proxy that it goes through, as people know it.
+    fn through(&self) -> Option<String> {
+        None
+    }
 }

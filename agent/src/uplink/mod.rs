@@ -1,10 +1,11 @@
 //! The way to the manager: connect, say hello, send what waits, keep one request parked, and after a
 //! failure wait and begin again.
 //!
-//! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`], [`direct`]; [`trail`] notes
-//! the steps), [`send`] is one exchange, [`session`] runs a connection, [`backoff`] and [`park`] say how
-//! long to wait, [`trouble`] puts failures into words; [`trust`] says whom the device trusts, [`stranger`] who else
-//! answered.
+//! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`]: [`direct`], or [`tunnel`] through
+//! a [`proxy`], whose refusals [`refusal`] puts into words; [`trail`] notes the steps). [`trust`] says whom
+//! the device trusts, [`stranger`] who else answered. [`send`] is one exchange, [`session`] runs a
+//! connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, both pure.
+//! [`trouble`] puts failures into words.
 
 pub mod backoff;
 mod config;
@@ -12,13 +13,18 @@ pub mod connect;
 pub mod dial;
 pub mod direct;
 pub mod lane;
-pub mod park;
+pub mod pace;
+pub mod proxy;
+pub mod refusal;
+mod retry_after;
 pub mod send;
 mod session;
 pub mod stranger;
 pub mod trail;
 mod trouble;
 pub mod trust;
+pub mod tunnel;
+pub mod wait;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -38,8 +44,9 @@ use crate::status::{ContactState, Trouble};
 use crate::stop::Stop;
 use backoff::Backoff;
 use connect::{Connector, Cover};
-use direct::Direct;
+use pace::{Pace, Pause};
 use trust::Trust;
+use wait::Wait;
 
 /// So often a device that waits for its enrolment looks for it.
 const LOOK_FOR_IDENTITY: Duration = Duration::from_secs(2);
@@ -55,6 +62,20 @@ pub struct Uplink {
     tls: Option<(Fingerprint, Arc<ClientConfig>)>,
     /// What was last logged: the same trouble is not logged at every try, for the log lives on a card.
     logged: Option<Trouble>,
+}
+
+/// What manager and site have taught, from one connection to the next.
+#[derive(Debug)]
+struct Habits {
+    pace: Pace,
+    wait: Wait,
+}
+
+impl Habits {
+    fn new(config: &UplinkConfig) -> Self {
+        let backoff = Backoff::new(config.backoff_first, config.backoff_limit);
+        Self { pace: Pace::new(backoff), wait: Wait::new(config.bounds()) }
+    }
 }
 
 /// Where the way to the manager is known from.
@@ -109,7 +130,7 @@ impl Uplink {
         keep: Arc<Keep>,
         progress: Arc<Progress>,
     ) -> Self {
-        Self { config, way: Way::Identity(state_directory), keep, progress, tls: None, logged: None }
+        Self::by(Way::Identity(state_directory), config, keep, progress)
     }
 
     /// An uplink over a network of the caller's, for simulations: no identity is read, and what lies on
@@ -120,36 +141,66 @@ impl Uplink {
         keep: Arc<Keep>,
         progress: Arc<Progress>,
     ) -> Self {
-        Self { config, way: Way::Given(Box::new(connector)), keep, progress, tls: None, logged: None }
+        Self::by(Way::Given(Box::new(connector)), config, keep, progress)
+    }
+
+    fn by(way: Way, config: UplinkConfig, keep: Arc<Keep>, progress: Arc<Progress>) -> Self {
+        Self { config, way, keep, progress, tls: None, logged: None }
     }
 
     /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.
     pub async fn run(mut self, mut stop: Stop) {
-        let mut backoff = Backoff::new(self.config.backoff_first, self.config.backoff_limit);
+        let mut habits = Habits::new(&self.config);
         loop {
-            let (trouble, pause) = match self.connector() {
-                Ok(connector) => {
-                    let Some(ended) = self.session(connector, &mut backoff, &mut stop).await else { return };
-                    if backoff.is_fresh() {
-                        self.logged = None;
-                    }
-                    let pause = backoff.next(dice::number(), ended.retry_after());
-                    (Some(ended.trouble()), pause)
-                }
+            let cause = match self.connector() {
+                Ok(connector) => match self.session(connector, &mut habits, &mut stop).await {
+                    Some(cause) => cause,
+                    None => return,
+                },
+                Err(Unready::Unusable(cause)) => cause,
                 Err(Unready::NotEnrolled) => {
                     self.enter(ContactState::NotEnrolled);
-                    (None, LOOK_FOR_IDENTITY)
+                    tokio::select! {
+                        biased;
+                        () = stop.asked() => return,
+                        () = self.pause(LOOK_FOR_IDENTITY) => continue,
+                    }
                 }
-                Err(Unready::Unusable(cause)) => (Some(cause.trouble()), backoff.next(dice::number(), None)),
             };
-            if let Some(trouble) = trouble {
-                self.wait_for_better(trouble, pause);
-            }
+            let pause = self.failed(&cause, &mut habits);
             tokio::select! {
                 // In order, so that a simulation runs the same each time.
                 biased;
                 () = stop.asked() => return,
-                () = self.pause(pause) => {}
+                () = self.rest(pause) => {}
+            }
+        }
+    }
+
+    fn failed(&mut self, cause: &UplinkError, habits: &mut Habits) -> Pause {
+        let trouble = cause.trouble();
+        if habits.pace.is_fresh() {
+            self.logged = None;
+        }
+        if habits.wait.is_suspicious() {
+            // What a site does with idle requests is no trouble that a log has to tell of.
+            self.logged = Some(trouble.clone());
+        }
+        let pause = habits.pace.failed(dice::number(), cause.retry_after(), self.now());
+        self.wait_for_better(trouble, pause.least);
+        pause
+    }
+
+    /// Waits out a pause; its second part, in which only an idle device keeps quiet, ends with the next
+    /// report.
+    async fn rest(&self, pause: Pause) {
+        self.pause(pause.least).await;
+        let quiet = pause.idle.saturating_sub(pause.least);
+        if !quiet.is_zero() && self.keep.status.borrow().backlog == 0 {
+            tokio::select! {
+                biased;
+                () = self.pause(quiet) => {}
+                () = self.keep.news.notified() => {}
             }
         }
     }
@@ -210,13 +261,16 @@ impl Uplink {
             loaded => loaded.map_err(|cause| Unready::Unusable(cause.into()))?,
         };
         let address = self.config.manager.clone().unwrap_or_else(|| identity.manager.clone());
+        let tls = self.tls(&identity).map_err(Unready::Unusable)?;
+        let dial = proxy::way(&self.config, &address);
         self.keep.status.send_modify(|status| {
             status.device = identity.device.clone();
             status.manager = Some(address.to_string());
+            status.proxy = dial.as_ref().ok().and_then(|dial| dial.through());
         });
-        let tls = self.tls(&identity).map_err(Unready::Unusable)?;
+        let dial = dial.map_err(Unready::Unusable)?;
         let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
-        Ok(Connector { address, dial: Arc::new(Direct), cover: Cover::Tls(tls), timeout, ping })
+        Ok(Connector { address, dial, cover: Cover::Tls(tls), timeout, ping })
     }
 
     /// Kept from one connection to the next, for the sessions that can be resumed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, Uri};
 use platen_protocol::limits::MAX_REPLY_BYTES;
 use platen_protocol::manager_to_device::Reply;
@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::UplinkError;
 use super::lane::{Lane, Sender};
+use super::retry_after::retry_after;
 use crate::address::Address;
 use crate::outbox::Batch;
 
@@ -92,11 +93,7 @@ fn build(
 
 async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, UplinkError> {
     let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let retry_after = retry_after(response.headers());
     let body = Limited::new(response.into_body(), MAX_REPLY_BYTES).collect().await;
     let body = body
         .map_err(|cause| match cause.downcast::<hyper::Error>() {

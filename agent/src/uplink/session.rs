@@ -13,12 +13,12 @@ use platen_protocol::manager_to_device::Reply;
 use platen_protocol::problem::ProblemKind;
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::connect::Connector;
 use super::lane::Lane;
-use super::park::Pace;
 use super::send::send;
-use super::{Uplink, UplinkError};
+use super::wait::Wait;
+use super::{Habits, Uplink, UplinkError};
+use crate::dice;
 use crate::keep::Keep;
 use crate::outbox::Batch;
 use crate::receive;
@@ -40,6 +40,8 @@ struct Landed {
     lane: Option<Lane>,
     batch: Batch,
     result: Result<Reply, UplinkError>,
+    /// How long the manager was allowed to hold it.
+    asked: Duration,
     took: Duration,
 }
 
@@ -47,12 +49,12 @@ struct Session<'a> {
     connector: Connector,
     keep: Arc<Keep>,
     uplink: &'a Uplink,
+    habits: &'a mut Habits,
     idle: Vec<Lane>,
     sending: Option<Flight>,
     parked: Option<Flight>,
     parked_since: Instant,
     park_after: Instant,
-    pace: Pace,
     /// Whether the manager has answered on this connection.
     greeted: bool,
     /// Whether a new epoch was begun because the manager knew the old one otherwise.
@@ -75,7 +77,7 @@ impl Uplink {
     pub(super) async fn session(
         &self,
         connector: Connector,
-        backoff: &mut Backoff,
+        habits: &mut Habits,
         stop: &mut Stop,
     ) -> Option<UplinkError> {
         self.enter(ContactState::Connecting);
@@ -84,7 +86,10 @@ impl Uplink {
             biased;
             lane = connector.connect() => match lane {
                 Ok(lane) => lane,
-                Err(cause) => return Some(cause),
+                Err(cause) => {
+                    habits.wait.dismiss();
+                    return Some(cause);
+                }
             },
             () = stop.asked() => return None,
         };
@@ -93,23 +98,27 @@ impl Uplink {
             connector,
             keep: Arc::clone(&self.keep),
             uplink: self,
+            habits,
             idle: vec![lane],
             sending: None,
             parked: None,
             parked_since: Instant::now(),
             park_after: Instant::now(),
-            pace: Pace::default(),
             greeted: false,
             renumbered: false,
             discarded: 0,
             most: MAX_REPORTS_PER_BATCH,
         };
-        session.run(backoff, stop).await
+        let ended = session.run(stop).await;
+        if !session.greeted {
+            session.habits.wait.dismiss();
+        }
+        ended
     }
 }
 
 impl Session<'_> {
-    async fn run(&mut self, backoff: &mut Backoff, stop: &mut Stop) -> Option<UplinkError> {
+    async fn run(&mut self, stop: &mut Stop) -> Option<UplinkError> {
         self.uplink.enter(ContactState::Sending);
         let hello = match self.keep.outbox().next_batch(self.most) {
             Ok(batch) => batch,
@@ -125,8 +134,8 @@ impl Session<'_> {
             let landed = tokio::select! {
                 // In order, so that a simulation runs the same each time.
                 biased;
-                landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed, backoff).await }
-                landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed, backoff).await }
+                landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed).await }
+                landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed).await }
                 () = keep.news.notified() => Ok(()),
                 () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
                 () = stop.asked() => { self.last_send().await; return None }
@@ -152,7 +161,7 @@ impl Session<'_> {
         } else if self.parked.is_none() && Instant::now() >= self.park_after {
             let empty = self.keep.outbox().empty_batch();
             self.parked_since = Instant::now();
-            self.parked = Some(self.launch(empty, self.uplink.config.wait));
+            self.parked = Some(self.launch(empty, self.habits.wait.current()));
         }
         if self.parked.is_some() {
             self.uplink.enter(ContactState::Parked);
@@ -160,15 +169,18 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn launch(&mut self, batch: Batch, wait: Duration) -> Flight {
-        let margin = self.uplink.config.reply_timeout;
-        self.uplink.progress.until(self.uplink.now() + wait.max(self.uplink.config.wait) + margin * 2);
+    fn launch(&mut self, batch: Batch, asked: Duration) -> Flight {
+        let reply_timeout = self.uplink.config.reply_timeout;
+        let margin = if asked.is_zero() { reply_timeout } else { Wait::margin(asked, reply_timeout) };
+        // A request that is parked beside this one has its own time.
+        let longest = asked.max(self.habits.wait.current());
+        self.uplink.progress.until(self.uplink.now() + longest + reply_timeout * 2);
         let lane = self.lane();
         let connector = self.connector.clone();
         Box::pin(async move {
             let began = Instant::now();
-            let (lane, result) = fly(lane, &connector, &batch, wait, margin).await;
-            Landed { lane, batch, result, took: began.elapsed() }
+            let (lane, result) = fly(lane, &connector, &batch, asked, margin).await;
+            Landed { lane, batch, result, asked, took: began.elapsed() }
         })
     }
 
@@ -189,39 +201,80 @@ impl Session<'_> {
         }
     }
 
-    async fn sent(&mut self, landed: Landed, backoff: &mut Backoff) -> Result<(), UplinkError> {
+    async fn sent(&mut self, landed: Landed) -> Result<(), UplinkError> {
         self.give_back(landed.lane);
         let reply = match landed.result {
             Ok(reply) => reply,
             Err(cause) => return self.refused(cause, &landed.batch),
         };
         self.most = MAX_REPORTS_PER_BATCH;
-        self.received(&landed.batch, reply, backoff).await?;
+        if landed.batch.span().is_some() {
+            self.habits.pace.taken();
+        }
+        self.received(&landed.batch, reply).await?;
+        let quiet = self.habits.pace.park_in(self.uplink.now());
+        self.park_after = self.park_after.max(Instant::now() + quiet);
         Ok(())
     }
 
-    async fn unparked(&mut self, landed: Landed, backoff: &mut Backoff) -> Result<(), UplinkError> {
+    async fn unparked(&mut self, landed: Landed) -> Result<(), UplinkError> {
         self.give_back(landed.lane);
-        let news = self.received(&landed.batch, landed.result?, backoff).await?;
-        self.park_after = Instant::now() + self.pace.after(landed.took, news);
+        let reply = match landed.result {
+            Ok(reply) => reply,
+            Err(cause) => {
+                self.habits.pace.broke(landed.took);
+                if let Some(cut) = cause.cut(landed.took) {
+                    self.habits.wait.suspect(landed.asked, cut);
+                }
+                return Err(cause);
+            }
+        };
+        self.habits.wait.answered(landed.asked, landed.took, self.uplink.now());
+        let news = self.received(&landed.batch, reply).await?;
+        self.habits.pace.answered(landed.took, news);
+        self.show_wait();
+        self.park_after = Instant::now() + self.habits.pace.park_in(self.uplink.now());
         Ok(())
+    }
+
+    /// What was learnt of the site, for `platen status`.
+    fn show_wait(&self) {
+        let known = Some((self.habits.wait.current(), self.habits.wait.cut_at()));
+        self.keep.status.send_if_modified(|status| std::mem::replace(&mut status.wait, known) != known);
     }
 
     /// Takes a reply in; says whether it told anything new.
-    async fn received(
-        &mut self,
-        batch: &Batch,
-        reply: Reply,
-        backoff: &mut Backoff,
-    ) -> Result<bool, UplinkError> {
-        backoff.reset();
+    async fn received(&mut self, batch: &Batch, reply: Reply) -> Result<bool, UplinkError> {
+        let now = self.uplink.now();
         if !self.greeted {
             self.greeted = true;
-            tracing::info!(manager = %self.connector.address, "the manager answers");
+            self.greet(now);
         }
-        let now = self.uplink.now();
+        if let Some(seconds) = reply.pause_seconds {
+            self.habits.pace.drain(Duration::from_secs(seconds.into()), dice::number(), now);
+        }
         self.keep.status.send_modify(|status| status.last_reply = Some(now));
         Ok(receive::receive(&self.keep, batch, reply).await?)
+    }
+
+    /// The first answer on this connection. If the one before it was cut in its idleness, it was the site.
+    fn greet(&mut self, now: Duration) {
+        let before = self.habits.wait.current();
+        if self.habits.wait.confirm(now) {
+            let (wait, cut) = (self.habits.wait.current(), self.habits.wait.cut_at());
+            if wait == before {
+                tracing::debug!(?cut, "this site cut an idle request again");
+            } else {
+                tracing::info!(
+                    ?cut,
+                    ?wait,
+                    "something at this site cuts idle requests: they wait less from now on"
+                );
+            }
+        } else {
+            tracing::info!(manager = %self.connector.address, "the manager answers");
+        }
+        self.show_wait();
     }
 
     /// The manager did not take a batch: what can be mended is mended, the rest ends the session. So

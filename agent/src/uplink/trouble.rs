@@ -7,8 +7,11 @@ use std::time::Duration;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::{CertificateError, Error as TlsError};
 
+use super::proxy::SetupError;
+use super::refusal::ProxyError;
 use super::stranger::Stranger;
 use super::trail::Step;
+use super::wait::Cut;
 use crate::address::Address;
 use crate::identity::IdentityError;
 use crate::outbox::OutboxError;
@@ -44,6 +47,12 @@ pub enum UplinkError {
         /// The step that did not end.
         during: Step,
     },
+    /// The proxy does not let us through.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The proxy that was named cannot be used.
+    #[error(transparent)]
+    ProxySetup(#[from] SetupError),
     /// The TLS handshake failed.
     #[error("no secure connection to {address}: {source}")]
     Handshake {
@@ -167,7 +176,8 @@ impl UplinkError {
             {
                 Sort::Refused
             }
-            Self::Credentials(_) | Self::Identity(_) => Sort::Refused,
+            Self::Credentials(_) | Self::Identity(_) | Self::ProxySetup(_) => Sort::Refused,
+            Self::Proxy(cause) => cause.sort(),
             _ => Sort::Later,
         }
     }
@@ -176,6 +186,7 @@ impl UplinkError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem { retry_after, .. } => *retry_after,
+            Self::Proxy(cause) => cause.retry_after(),
             _ => None,
         }
     }
@@ -193,6 +204,21 @@ impl UplinkError {
         matches!(self, Self::Broken(_)) && self.sort() == Sort::Later
     }
 
+    /// How a parked request was cut, if it may be the site that cut it after `held`: a proxy that closes
+    /// what is idle, one that answers in the manager's place, or one that forgets.
+    pub fn cut(&self, held: Duration) -> Option<Cut> {
+        match self {
+            Self::Broken(cause) if !cause.is_timeout() && self.sort() == Sort::Later => {
+                Some(Cut::After(held))
+            }
+            Self::Problem { status: 408 | 502 | 503 | 504, problem: None, retry_after: None } => {
+                Some(Cut::After(held))
+            }
+            Self::Deadline(_) => Some(Cut::Silent),
+            _ => None,
+        }
+    }
+
     /// For `platen status`.
     pub fn trouble(&self) -> Trouble {
         Trouble { sort: self.sort(), what: self.to_string(), remedy: self.remedy() }
@@ -201,6 +227,10 @@ impl UplinkError {
     fn remedy(&self) -> String {
         let enrol = "enrol the device again: `platen-manager token create` at the service centre, then `platen-agent enroll` here";
         match self {
+            Self::Proxy(cause) => cause.remedy(),
+            Self::ProxySetup(_) => {
+                "correct the proxy's settings in agent.toml or in the environment".to_owned()
+            }
             Self::Name { .. } => {
                 "check the address in agent.toml and the name server of this network (`getent hosts NAME`)"
                     .to_owned()
