@@ -341,6 +341,9 @@ pub struct Simulation {
     pub scenario: Option<PathBuf>,
     /// A trace that it replays instead of simulating, relative to the board file.
     pub trace: Option<PathBuf>,
+    /// A file that is told what physically happens, and from which the printer goes on, relative to the
+    /// board file.
+    pub log: Option<PathBuf>,
 }
 
 fn consumed() -> SupplyClass {

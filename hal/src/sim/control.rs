@@ -226,6 +226,9 @@ pub enum SimError {
     /// It is out of its slot already.
     #[error("{0} is being changed: wait until it is back in its place")]
     BeingChanged(String),
+    /// What happens could not be written down.
+    #[error("nothing is done to this printer any more, because its log cannot be written: {0}")]
+    Log(String),
     /// There is no printer to be played.
     #[error("this printer replays a trace: nothing can be done to it")]
     Replays,

@@ -19,6 +19,7 @@ mod dice;
 mod faults;
 pub mod lines;
 mod live;
+pub mod logbook;
 mod physics;
 mod replay;
 mod resolve;
@@ -42,6 +43,7 @@ use crate::config::BoardConfig;
 use crate::fault::BusFault;
 use crate::sim::lines::{LineWatch, Role, SimLine};
 use crate::sim::live::Bell;
+use crate::sim::logbook::Logbook;
 use crate::sim::replay::Replay;
 use crate::sim::resolve::Act;
 use crate::sim::scenario::Step;
@@ -112,6 +114,10 @@ impl SimPrinter {
             let steps = scenario::load(&config.folder.join(file), &check);
             world.play(steps.map_err(|e| std::io::Error::new(ErrorKind::InvalidData, e))?);
         }
+        if let Some(file) = simulation.and_then(|simulation| simulation.log.as_ref()) {
+            let (log, before) = Logbook::open(&config.folder.join(file))?;
+            world.go_on(log, before);
+        }
         let (world, done) = (Mutex::new(world), Condvar::new());
         Ok(Self { shared: Arc::new(Shared { clock, world, done, bell: Arc::default() }) })
     }
@@ -173,6 +179,7 @@ impl SimPrinter {
     pub fn apply(&self, command: &SimCommand) -> Result<String, SimError> {
         let (told, takes) = {
             let mut world = self.world();
+            world.is_written()?;
             let act = world.resolve(command)?;
             let takes = if let Act::Press { time, .. } = act { Some(time) } else { None };
             (world.act(act)?, takes)

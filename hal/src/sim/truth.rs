@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use platen_protocol::readings::SwitchMeaning;
 use platen_protocol::supply::SupplyType;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::sim::control::Fault;
 
@@ -41,7 +41,7 @@ pub struct Truth {
 }
 
 /// What the engine counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Pages.
     pub impressions: u32,

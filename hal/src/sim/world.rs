@@ -2,6 +2,7 @@
 
 mod play;
 mod print;
+mod remember;
 mod swap;
 mod switch;
 
@@ -17,7 +18,8 @@ use crate::sim::clock::SimClock;
 use crate::sim::control::{Fault, SimCommand, SimError};
 use crate::sim::dice::Dice;
 use crate::sim::faults::{Faults, LINES};
-use crate::sim::lines::Lines;
+use crate::sim::lines::{Lines, Role};
+use crate::sim::logbook::{Happened, Logbook, Told};
 use crate::sim::physics::{Moment, Physics};
 use crate::sim::replay::Replay;
 use crate::sim::resolve::{Act, resolve};
@@ -74,6 +76,7 @@ pub(super) struct World {
     bounce: Dice,
     scenario: Vec<Step>,
     trace: Option<Replay>,
+    log: Option<Logbook>,
 }
 
 impl World {
@@ -100,6 +103,7 @@ impl World {
             bounce: Dice::new(seed, "bounce"),
             scenario: Vec::new(),
             trace: None,
+            log: None,
         };
         // What the chips hold was written long ago: no write cycle is on its way.
         let moment = world.moment();
@@ -185,6 +189,7 @@ impl World {
         for supply in self.physics.supplies.iter_mut().filter(|supply| supply.target == target) {
             supply.set(percent);
         }
+        self.note_stock();
         self.show_waste();
         let moment = self.moment();
         self.physics.store_one(target, &mut self.wiring, &self.faults, moment);
@@ -195,6 +200,7 @@ impl World {
         let name = self.faults.name(target).to_owned();
         if fault == Fault::CountsBackwards {
             self.physics.counters.lose();
+            self.note_stock();
             self.diary.begin(&name, What::Fault(fault), self.now);
             self.diary.end(&name, What::Fault(fault), self.now);
         } else {
@@ -218,6 +224,9 @@ impl World {
 
     /// A fault takes the place of another; either may be none.
     fn note_fault(&mut self, name: &str, before: Fault, after: Fault) {
+        if before != after {
+            self.note(Happened::Fault { target: name.to_owned(), fault: after });
+        }
         if before != Fault::None {
             self.diary.end(name, What::Fault(before), self.now);
         }
@@ -251,7 +260,15 @@ impl World {
 
     /// Drives an output to an electrical level.
     pub(super) fn drive(&mut self, place: usize, high: bool) {
+        let told = [(Role::Lamp, Told::Lamp), (Role::Buzzer, Told::Buzzer)];
+        let before = told.map(|(role, _)| self.lines.is_on(role));
         let freed = self.lines.drive(place, high).and_then(|bus| self.wiring.pulse(bus, &self.faults));
+        for ((role, output), before) in told.into_iter().zip(before) {
+            let on = self.lines.is_on(role);
+            if on != before {
+                self.note(Happened::Output { output, on });
+            }
+        }
         if let Some(target) = freed {
             let name = self.faults.name(target).to_owned();
             let before = self.faults.set(target, Fault::None, self.now);

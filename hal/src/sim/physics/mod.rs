@@ -12,6 +12,7 @@ use crate::sim::analog;
 use crate::sim::control::Fault;
 use crate::sim::dice::Dice;
 use crate::sim::faults::{Faults, Gauge, Kind};
+use crate::sim::logbook::Stock;
 use crate::sim::physics::heat::{Body, rounded};
 use crate::sim::physics::parts::Store;
 use crate::sim::truth::{Counters, PartTruth, SupplyTruth, TemperatureTruth};
@@ -170,6 +171,31 @@ impl Physics {
         if let Some(store) = &mut self.store {
             let fault = faults.of(store.target);
             store.store(wiring, self.counters, &self.parts, (fault, !self.exact, moment.bus_time));
+        }
+    }
+
+    /// What the printer has, as it is written down.
+    pub(super) fn stock(&self) -> Stock {
+        Stock {
+            pages: self.pages,
+            counters: self.counters,
+            supplies: self.supplies.iter().map(SimSupply::stock).collect(),
+            parts: self.parts.iter().map(SimPart::stock).collect(),
+        }
+    }
+
+    /// The printer has what was written down. What the board file has meanwhile got is as new.
+    pub(super) fn restock(&mut self, stock: &Stock) {
+        (self.pages, self.counters) = (stock.pages, stock.counters);
+        for supply in &mut self.supplies {
+            if let Some(known) = stock.supplies.iter().find(|known| known.name == supply.name) {
+                supply.restock(known);
+            }
+        }
+        for part in &mut self.parts {
+            if let Some(known) = stock.parts.iter().find(|known| known.name == part.name) {
+                part.restock(known);
+            }
         }
     }
 

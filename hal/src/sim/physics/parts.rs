@@ -9,6 +9,7 @@ use crate::config::{BoardConfig, Part};
 use crate::counters::{COPY_BYTES, CounterStore, LIVES, Life, MAX_RATED_LIFE};
 use crate::record::CartridgeRecord;
 use crate::sim::control::Fault;
+use crate::sim::logbook::PartStock;
 use crate::sim::truth::{Counters, PartTruth};
 use crate::sim::wiring::Wiring;
 
@@ -78,6 +79,16 @@ impl SimPart {
 
     pub(super) fn truth(&self) -> PartTruth {
         PartTruth { name: self.name.clone(), part_type: self.part_type, used: self.used, rated: self.rated }
+    }
+
+    pub(super) fn stock(&self) -> PartStock {
+        PartStock { name: self.name.clone(), used: self.used, changes: self.changes }
+    }
+
+    /// It is as it was when this was told of it.
+    pub(super) fn restock(&mut self, stock: &PartStock) {
+        (self.used, self.changes) = (stock.used, stock.changes);
+        self.serial = serial(&self.name, self.changes);
     }
 
     /// What is left of its life, in thousandths.

@@ -7,6 +7,7 @@ use platen_protocol::supply::{SupplyClass, SupplyType, SupplyUnit};
 use crate::config::{Curve, Supply};
 use crate::record::{self, COPIES, COPY_BYTES, CartridgeRecord, MAX_PLAUSIBLE_CAPACITY};
 use crate::sim::control::Fault;
+use crate::sim::logbook::SupplyStock;
 use crate::sim::truth::SupplyTruth;
 use crate::sim::wiring::Wiring;
 
@@ -103,6 +104,23 @@ impl SimSupply {
             told: thousandths(self.told),
             serial: self.serial.clone(),
         }
+    }
+
+    pub(super) fn stock(&self) -> SupplyStock {
+        SupplyStock {
+            name: self.name.clone(),
+            used: self.used,
+            told: self.told,
+            left: self.left(),
+            changes: self.changes,
+        }
+    }
+
+    /// It is as it was when this was told of it.
+    pub(super) fn restock(&mut self, stock: &SupplyStock) {
+        (self.used, self.told) = (stock.used.min(full()), stock.told.min(full()));
+        self.changes = stock.changes;
+        self.serial = serial(&self.name, self.changes);
     }
 
     /// Brings it to a percentage of its capacity. No cartridge fills up by itself: one with more in it than

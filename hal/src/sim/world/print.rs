@@ -115,6 +115,7 @@ impl World {
     }
 
     fn store(&mut self) {
+        self.note_stock();
         let moment = self.moment();
         self.physics.store(&mut self.wiring, &self.faults, self.exact, moment);
     }

@@ -7,20 +7,21 @@ use platen_protocol::readings::SwitchMeaning;
 use super::{Event, World};
 use crate::sim::control::{Fault, SimError};
 use crate::sim::faults::{Gauge, Kind};
+use crate::sim::logbook::Happened;
 use crate::sim::truth::{Replacement, What};
 
 /// How long the slot is empty, in printer's time.
-const TAKES: Duration = Duration::from_secs(2);
+pub(super) const TAKES: Duration = Duration::from_secs(2);
 
 /// What is out, until it is put in.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sim) struct Swap {
-    target: usize,
+    pub(super) target: usize,
     /// Another one, not the same.
-    fresh: bool,
-    out: Duration,
+    pub(super) fresh: bool,
+    pub(super) out: Duration,
     /// The cover that was opened for it.
-    cover: Option<usize>,
+    pub(super) cover: Option<usize>,
 }
 
 impl World {
@@ -37,6 +38,8 @@ impl World {
         if let Some(cover) = cover {
             self.put_switch(cover, true);
         }
+        let opened = cover.map(|cover| self.switch_name(cover));
+        self.note(Happened::Out { target: name.clone(), fresh, cover: opened });
         self.out.push(target);
         self.slot(target, true);
         self.diary.begin(&name, What::Out, self.now);
@@ -59,6 +62,13 @@ impl World {
             self.physics.store(&mut self.wiring, &self.faults, false, moment);
         }
         let (new_serial, _) = self.identity(target);
+        self.note_stock();
+        self.note(Happened::In {
+            target: name.clone(),
+            old_serial: old_serial.clone(),
+            new_serial: new_serial.clone(),
+            residue,
+        });
         self.diary.end(&name, What::Out, self.now);
         let replacement = Replacement { target: name, out, back: self.now, old_serial, new_serial, residue };
         self.diary.replaced(replacement);
@@ -69,7 +79,7 @@ impl World {
     }
 
     /// Empties a slot or fills it: the memory does not answer, the waste box's switch opens.
-    fn slot(&mut self, target: usize, out: bool) {
+    pub(super) fn slot(&mut self, target: usize, out: bool) {
         if self.has_memory(target)
             && let Some(chip) = self.wiring.chip_of(target)
         {

@@ -6,6 +6,7 @@ use platen_protocol::readings::SwitchMeaning;
 
 use super::{Event, World};
 use crate::sim::control::Fault;
+use crate::sim::logbook::Happened;
 use crate::sim::truth::What;
 
 /// A contact that is well is still after this, and opens and closes at most so often until then.
@@ -32,6 +33,7 @@ impl World {
             } else {
                 self.diary.end(&name, What::Switch(meaning), self.now);
             }
+            self.note(Happened::Switch { name, meaning, active });
         }
         self.lines.change(place, active, self.clock.to_bus(self.now));
         self.bounce(place, active, turn, is_contact(meaning));
