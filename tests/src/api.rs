@@ -111,6 +111,17 @@ impl Operator {
         post(&self.client, &format!("{}{path}", self.base), &headers, body.to_string().as_bytes())
     }
 
+    /// As [`Self::post`], of a manager that may be away; nothing if no answer came.
+    pub fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        let bearer = self.bearer();
+        let url = format!("{}{path}", self.base);
+        let headers = [("authorization", bearer.as_str())];
+        let mut response = try_post(&self.client, &url, &headers, body.to_string().as_bytes()).ok()?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().ok()?;
+        Some(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+    }
+
     /// One device, as the API shows it.
     pub fn device(&self, device: &str) -> Value {
         self.json(&format!("/api/v1/devices/{device}"))
