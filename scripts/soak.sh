@@ -9,24 +9,33 @@ seconds=${PLATEN_SOAK_FUZZ_SECONDS:-300}
 cases=${PLATEN_SOAK_CASES:-100000}
 fault_seeds=${PLATEN_SOAK_FAULT_SEEDS:-10}
 fault_rounds=${PLATEN_SOAK_FAULT_ROUNDS:-200}
+kills=${PLATEN_SOAK_KILLS:-200}
+# Each is a function below.
+all=(
+    year
+    fuzz
+    properties
+    network
+    kill
+)
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(year fuzz properties network)
+[ ${#parts[@]} -gt 0 ] || parts=("${all[@]}")
 
 # A simulated year of a fleet, with everything that goes wrong: each alert has its cause, each cause its alert.
-year() {
+soak_year() {
     say "year: $printers printers, $days days each"
     cargo run --quiet --locked --profile driver -p platen-tests --bin year -- --printers "$printers" --days "$days"
 }
 
-fuzz() { scripts/fuzz.sh "$seconds"; }
+soak_fuzz() { scripts/fuzz.sh "$seconds"; }
 
-properties() {
+soak_properties() {
     say "property tests, $cases cases each"
     PROPTEST_CASES=$cases cargo nextest run --locked --workspace --exclude platen-tests --lib
 }
 
 # Connections that break by a seed, with real agents and a real manager; then every customer's network once more.
-network() {
+soak_network() {
     local seed
     cargo build --quiet --locked --workspace --bins
     for seed in $(seq 1 "$fault_seeds"); do
@@ -38,9 +47,20 @@ network() {
     PLATEN_NETWORK_FULL=1 cargo nextest run --locked -p platen-tests --test network --success-output immediate
 }
 
+# Another seed each time, unless one is given; it is printed.
+crash_seed() { echo "${PLATEN_CRASH_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}"; }
+
+# kill -9 of agents and manager under load.
+soak_kill() {
+    say "kill: $kills kills"
+    cargo build --quiet --locked --workspace --bins
+    PLATEN_CRASH_KILLS=$kills PLATEN_CRASH_SEED=$(crash_seed) \
+        cargo nextest run --locked -p platen-tests --test crash --no-capture
+}
+
 for part in "${parts[@]}"; do
-    case $part in
-    year | fuzz | properties | network) "$part" ;;
-    *) echo "there is no soak $part; there are: year fuzz properties network" >&2; exit 2 ;;
+    case " ${all[*]} " in
+    *" $part "*) "soak_$part" ;;
+    *) echo "there is no soak $part; there are: ${all[*]}" >&2; exit 2 ;;
     esac
 done

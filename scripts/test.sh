@@ -67,6 +67,7 @@ stage package tests -p platen-tests --test package
 stage overlays tests -p platen-tests --test overlays --no-capture
 stage e2e tests -p platen-tests --test hal_in_process --test first_light --test whole_printer --test traces --test bad_input
 stage network tests -p platen-tests --test network --test network_faults --success-output immediate
+stage crash tests -p platen-tests --test crash --no-capture
 stage browser tests -p platen-tests --test browser
 stage kernel tests -p platen-tests --test kernel --no-capture
 stage cp2112 tests -p platen-tests --test cp2112 --no-capture

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use platen_tests::crash::check::{Allowed, check};
 use platen_tests::crash::dice::Dice;
 use platen_tests::crash::held::Held;
+use platen_tests::crash::number;
 use platen_tests::crash::site::{AtRest, Site};
 use rusqlite::Connection;
 
@@ -23,10 +24,6 @@ const MANAGER_ONE_IN: u32 = 4;
 const PAUSE_MS: u32 = 900;
 /// How long a program stays away, at most.
 const DOWN_MS: u32 = 400;
-
-fn number(name: &str, default: u32) -> u32 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{name}: {e}")))
-}
 
 #[test]
 fn killed_at_random_under_load_nothing_is_lost_and_nothing_acts_twice() {

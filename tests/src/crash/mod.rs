@@ -22,3 +22,8 @@ pub mod load;
 pub mod people;
 pub mod physical;
 pub mod site;
+
+/// A number that an environment variable gives, or the one of `make test`.
+pub fn number(name: &str, default: u32) -> u32 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{name}: {e}")))
+}

@@ -27,7 +27,7 @@ pub struct Asked {
     pub told: Told,
 }
 
-/// A press of a button, as a person may make it whose order or call must have arrived when the buzzer sounds.
+/// A press of a button, tried: a printer in the agent's own process has none while that is dead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pressed {
     /// The switch.

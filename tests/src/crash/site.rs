@@ -30,7 +30,7 @@ pub fn board(seed: u64) -> String {
 }
 
 /// Every press of a button is an order of its own, and an alert may come as often as the test makes it.
-const JUDGE: &str = "[judge]\norder_window = \"0s\"\nflap_limit = 60\n";
+pub const JUDGE: &str = "[judge]\norder_window = \"0s\"\nflap_limit = 60\n";
 
 /// The site, while people use it.
 pub struct Site {
@@ -144,7 +144,7 @@ impl Site {
             });
             self.devices[place].lock().unwrap().until_parked();
         }
-        let stopped = self.devices.iter().map(|device| device.lock().unwrap().stop()).all(|clean| clean);
+        let stopped = self.devices.iter().all(|device| device.lock().unwrap().stop());
         assert!(stopped, "agents end cleanly");
         assert!(self.manager.lock().unwrap().stop(), "the manager ends cleanly");
         AtRest { people, manager: self.manager, devices: self.devices, names: self.names }
@@ -185,7 +185,7 @@ pub struct AtRest {
 impl AtRest {
     /// The manager's store.
     pub fn store(&self) -> PathBuf {
-        self.manager.lock().unwrap().state().join("manager.sqlite")
+        self.manager.lock().unwrap().state().join("manager.sqlite3")
     }
 
     /// How many printers there are.

@@ -7,6 +7,7 @@ use super::{Event, World};
 use crate::sim::control::{Fault, SimError};
 use crate::sim::faults::LINES;
 use crate::sim::logbook::{Before, Happened, Logbook};
+use crate::sim::truth::What;
 
 impl World {
     /// From now on everything is written down; and the printer is as it was when the file ended.
@@ -29,7 +30,7 @@ impl World {
             let stays = !matches!(meaning, OrderButton | ServiceButton | Sleep | PageExit);
             let place = self.lines.switches().iter().position(|switch| switch.name == name);
             match place {
-                Some(place) if stays => self.put_switch(place, active),
+                Some(place) if stays => self.preset(place, active),
                 // It is let go, and whoever reads the file is told.
                 Some(_) if active => self.note(Happened::Switch { name, meaning, active: false }),
                 _ => {}
@@ -48,6 +49,17 @@ impl World {
         let moment = self.moment();
         self.physics.store(&mut self.wiring, &self.faults, true, moment);
         self.wiring.rest();
+    }
+
+    /// A switch is where it was left: nobody touches it now, so its contact does not bounce.
+    fn preset(&mut self, place: usize, active: bool) {
+        self.lines.preset(place, active);
+        let Some(switch) = self.lines.switches().get(place) else { return };
+        let (name, meaning) = (switch.name.clone(), switch.meaning);
+        if active != (meaning == SwitchMeaning::WastePresent) {
+            self.diary.begin(&name, What::Switch(meaning), self.now);
+        }
+        self.note(Happened::Switch { name, meaning, active });
     }
 
     /// Writes a line, if there is a file.

@@ -1,7 +1,7 @@
 //! Readings are what the printer had: counters never go back and end at what was printed, and no reading
 //! shows a level or a count that the printer did not have by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use platen_hal::sim::logbook::Stock;
@@ -25,7 +25,7 @@ pub(super) fn check(books: &Books, verdict: &mut Verdict) {
         let counter = readings.counter(CounterKind::Impressions);
         let count = counter.and_then(|counter| counter.value.known().copied());
         if let Some(count) = count {
-            verdict.hold(past.impressions.contains_key(&count), || {
+            verdict.hold(past.impressions.contains(&count), || {
                 format!("sequence {sequence}: {count} impressions, which the printer did not have by then")
             });
             if let Some((before, Some(earlier))) = last {
@@ -54,14 +54,14 @@ const SAMPLE_TAKES: Duration = Duration::from_secs(2);
 /// What the printer has had.
 #[derive(Default)]
 struct Past {
-    impressions: BTreeMap<u64, ()>,
+    impressions: BTreeSet<u64>,
     /// What chips counted as left, in the unit of the record, by supply.
-    amounts: BTreeMap<String, std::collections::BTreeSet<u32>>,
+    amounts: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl Past {
     fn add(&mut self, stock: &Stock) {
-        self.impressions.insert(stock.counters.impressions.into(), ());
+        self.impressions.insert(stock.counters.impressions.into());
         for supply in &stock.supplies {
             let used = u32::try_from(supply.told / 1000).unwrap_or(u32::MAX);
             self.amounts.entry(supply.name.clone()).or_default().insert(used);

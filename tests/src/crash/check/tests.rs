@@ -279,7 +279,7 @@ mod alerts {
 
     fn raised(sequence: u64, id: &str, at: u64) -> Report {
         let alert: Alert = serde_json::from_value(serde_json::json!({
-            "id": id, "code": "coverOpen", "severity": "critical", "group": "cover",
+            "id": id, "code": "coverOpen", "severity": "critical", "group": "cover", "training": "fieldService",
             "subject": "cover", "description": "the cover is open", "forecast": false
         }))
         .unwrap();
