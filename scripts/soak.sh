@@ -10,6 +10,7 @@ cases=${PLATEN_SOAK_CASES:-100000}
 fault_seeds=${PLATEN_SOAK_FAULT_SEEDS:-10}
 fault_rounds=${PLATEN_SOAK_FAULT_ROUNDS:-200}
 kills=${PLATEN_SOAK_KILLS:-200}
+cuts=${PLATEN_SOAK_CUTS:-30}
 # Each is a function below.
 all=(
     year
@@ -17,6 +18,7 @@ all=(
     properties
     network
     kill
+    powercut
 )
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=("${all[@]}")
@@ -56,6 +58,16 @@ soak_kill() {
     cargo build --quiet --locked --workspace --bins
     PLATEN_CRASH_KILLS=$kills PLATEN_CRASH_SEED=$(crash_seed) \
         cargo nextest run --locked -p platen-tests --test crash --no-capture
+}
+
+# Power cuts of a guest with a real kernel: about 20 s each on an idle machine, nearly all of it the start.
+soak_powercut() {
+    say "powercut: $cuts power cuts"
+    tests/guest/install.sh
+    scripts/deb.sh
+    cargo build --quiet --locked --workspace --bins
+    PLATEN_CRASH_CUTS=$cuts PLATEN_CRASH_SEED=$(crash_seed) \
+        cargo nextest run --locked -p platen-tests --test powercut --no-capture
 }
 
 for part in "${parts[@]}"; do

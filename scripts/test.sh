@@ -70,6 +70,7 @@ stage network tests -p platen-tests --test network --test network_faults --succe
 stage crash tests -p platen-tests --test crash --no-capture
 stage browser tests -p platen-tests --test browser
 stage kernel tests -p platen-tests --test kernel --no-capture
+stage powercut tests -p platen-tests --test powercut --no-capture
 stage cp2112 tests -p platen-tests --test cp2112 --no-capture
 stage raspberry-pi tests -p platen-tests --test raspberry_pi --no-capture
 stage demo demo

@@ -101,12 +101,37 @@ pub struct GuestOptions {
     pub memory_mib: u32,
     /// More words for the kernel's command line.
     pub kernel_arguments: String,
+    /// A disk of [`Disk`] that keeps what is written; without one it is as before when the guest has ended.
+    pub disk: Option<PathBuf>,
 }
 
 impl Default for GuestOptions {
     fn default() -> Self {
         // A small Raspberry Pi's memory.
-        Self { i2c: Vec::new(), gpio: None, memory_mib: 512, kernel_arguments: String::new() }
+        Self { i2c: Vec::new(), gpio: None, memory_mib: 512, kernel_arguments: String::new(), disk: None }
+    }
+}
+
+/// A disk that outlives its guests: what one has written, over the files of [`GuestFiles`].
+#[derive(Debug)]
+pub struct Disk {
+    path: PathBuf,
+}
+
+impl Disk {
+    /// A disk that is like a new guest's, in a folder that has to be there as long as the disk is used.
+    pub fn new(files: &GuestFiles, folder: &Path) -> Result<Self, GuestError> {
+        let path = folder.join("disk.qcow2");
+        let mut make = Command::new("qemu-img");
+        make.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]).arg(&files.root).arg(&path);
+        let status =
+            make.status().map_err(|source| GuestError::System { what: "qemu-img cannot be run", source })?;
+        if status.success() { Ok(Self { path }) } else { Err(GuestError::Build { status }) }
+    }
+
+    /// For [`GuestOptions::disk`].
+    pub fn path(&self) -> PathBuf {
+        self.path.clone()
     }
 }
 
@@ -226,6 +251,20 @@ impl Guest {
             return Ok(text);
         }
         Err(GuestError::Failed { command: command.to_owned(), status, text })
+    }
+
+    /// Waits until the guest has ended by itself: it was reset, which a power cut is to it.
+    pub fn wait_until_off(mut self, limit: Duration) -> Result<(), GuestError> {
+        let began = Instant::now();
+        let waited = |source| GuestError::System { what: "QEMU cannot be waited for", source };
+        while self.qemu.try_wait().map_err(waited)?.is_none() {
+            if began.elapsed() > limit {
+                let (state, console) = ("it did not go off".to_owned(), self.console_end());
+                return Err(GuestError::NotUp { state, console });
+            }
+            thread::sleep(LOOK_INTERVAL);
+        }
+        Ok(())
     }
 
     /// Copies a file of this machine into the guest, with its permissions; the folder is made if need be.

@@ -28,7 +28,15 @@ pub(super) fn arguments(files: &GuestFiles, options: &GuestOptions, folder: &Pat
             "-append",
             format!("console=ttyS0 root=/dev/vda {KERNEL_ARGUMENTS} {}", options.kernel_arguments),
         )
-        .path_option("-drive", "if=virtio,format=raw,snapshot=on,file=", &files.root)
+        .path_option(
+            "-drive",
+            if options.disk.is_some() {
+                "if=virtio,format=qcow2,file="
+            } else {
+                "if=virtio,format=raw,snapshot=on,file="
+            },
+            options.disk.as_ref().unwrap_or(&files.root),
+        )
         .words("-netdev user,id=net -device virtio-net-pci,netdev=net,romfile=")
         .path_option("-chardev", "file,id=console,path=", &folder.join("console.log"))
         .words("-serial chardev:console")
