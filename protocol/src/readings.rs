@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
+use crate::supply::{Capacity, Level, Mismatch, SupplyClass, SupplyType, SupplyUnit, mismatch};
 use crate::unknown::UnknownCause;
 
 /// A value that may not have been readable.
@@ -111,6 +111,15 @@ impl SupplyReading {
     /// Percent that is left, where both numbers are known.
     pub fn percent(&self) -> Option<u8> {
         self.level.percent(self.capacity)
+    }
+
+    /// How it differs from what belongs in its place, if it does and says so itself.
+    pub fn mismatch(&self) -> Option<Mismatch<'_>> {
+        let expected = self.expected.as_ref()?;
+        mismatch(
+            (self.supply_type, self.colorant.as_deref()),
+            (expected.supply_type, expected.colorant.as_deref()),
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::readings::{
-    CounterKind, ExpectedSupply, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
+    CounterKind, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
     TemperatureReading,
 };
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::alert::{Aspect, Subject, Wording};
 use super::board::LINES;
 use super::finding::{Finding, Scene, Verdict};
-use super::supply::{is_ink, is_toner, of_part, of_supply};
+use super::supply::{of_part, of_supply};
 
 /// The name under which alerts tell of the engine's counter store.
 pub const ENGINE: &str = "engine";
@@ -210,7 +210,7 @@ fn missing_wording(code: AlertCode, group: AlertGroup, text: String) -> Wording 
 
 /// Only a toner cartridge has a code of its own for "missing"; the rest takes the generic one.
 fn missing_supply(class: SupplyClass, supply_type: SupplyType) -> AlertCode {
-    if class == SupplyClass::SupplyThatIsConsumed && is_toner(supply_type) {
+    if class == SupplyClass::SupplyThatIsConsumed && supply_type.is_toner() {
         AlertCode::MarkerTonerCartridgeMissing
     } else {
         AlertCode::SubunitMissing
@@ -225,7 +225,7 @@ pub(super) fn wrong_types<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
         let verdict = if supply_cause(supply).is_some() {
             Verdict::Unknown
         } else {
-            match supply.expected.as_ref().and_then(|expected| difference(supply, expected)) {
+            match supply.mismatch() {
                 None => Verdict::fine("belongs in its place"),
                 Some(what) => {
                     let text = format!("the wrong supply is in the place of {}: {what}", supply.name);
@@ -244,29 +244,5 @@ pub(super) fn wrong_types<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
 
 /// Whether something is in a supply's place that does not belong there.
 pub(super) fn is_wrong(supply: &SupplyReading) -> bool {
-    supply.expected.as_ref().is_some_and(|expected| difference(supply, expected).is_some())
-}
-
-/// How a supply differs from what belongs in its place. What a cartridge does not say is no difference.
-fn difference(supply: &SupplyReading, expected: &ExpectedSupply) -> Option<String> {
-    let said = supply.supply_type;
-    let silent = matches!(said, SupplyType::Other | SupplyType::Unknown);
-    let other_type = expected.supply_type.filter(|expected| !silent && !same_type(said, *expected));
-    if let Some(expected) = other_type {
-        return Some(format!("it says {said}, and {expected} belongs there"));
-    }
-    match (&supply.colorant, &expected.colorant) {
-        (Some(said), Some(expected)) if said != expected => {
-            Some(format!("it says {said}, and {expected} belongs there"))
-        }
-        _ => None,
-    }
-}
-
-/// A cartridge of toner is toner, and one of ink is ink; matte is another matter.
-fn same_type(one: SupplyType, other: SupplyType) -> bool {
-    let matte = |kind| matches!(kind, SupplyType::MatteToner | SupplyType::MatteInk);
-    one == other
-        || (matte(one) == matte(other)
-            && ((is_toner(one) && is_toner(other)) || (is_ink(one) && is_ink(other))))
+    supply.mismatch().is_some()
 }

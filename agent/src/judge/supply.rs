@@ -142,23 +142,13 @@ pub(super) fn of_part(part: &PartReading) -> Subject<'_> {
     Subject { name: &part.name, index: Some(part.index), part: Some(part), ..Subject::default() }
 }
 
-/// Toner, in whatever it comes.
-pub(super) fn is_toner(supply_type: SupplyType) -> bool {
-    matches!(supply_type, SupplyType::Toner | SupplyType::TonerCartridge | SupplyType::MatteToner)
-}
-
-/// Ink, in whatever it comes.
-pub(super) fn is_ink(supply_type: SupplyType) -> bool {
-    matches!(supply_type, SupplyType::Ink | SupplyType::InkCartridge | SupplyType::MatteInk)
-}
-
 /// The alert for a supply. The users of a printer change its cartridges themselves: `untrained`.
 fn supply_wording(supply: &SupplyReading, empty: bool) -> Wording {
     use AlertCode as Code;
     let filled = supply.class == SupplyClass::ReceptacleThatIsFilled;
     let (low_code, empty_code) = match supply.supply_type {
-        toner if is_toner(toner) && !filled => (Code::MarkerTonerAlmostEmpty, Code::MarkerTonerEmpty),
-        ink if is_ink(ink) && !filled => (Code::MarkerInkAlmostEmpty, Code::MarkerInkEmpty),
+        toner if toner.is_toner() && !filled => (Code::MarkerTonerAlmostEmpty, Code::MarkerTonerEmpty),
+        ink if ink.is_ink() && !filled => (Code::MarkerInkAlmostEmpty, Code::MarkerInkEmpty),
         SupplyType::Developer if !filled => (Code::MarkerDeveloperAlmostEmpty, Code::MarkerDeveloperEmpty),
         SupplyType::WasteToner => {
             (Code::MarkerWasteTonerReceptacleAlmostFull, Code::MarkerWasteTonerReceptacleFull)

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::alert::Wording;
 use crate::judge::finding::evidence;
-use crate::judge::supply::{is_ink, is_toner};
 
 const MILLION: u64 = 1_000_000;
 /// A level has fallen by a step when so much of its capacity is gone, in millionths: 1 %.
@@ -215,7 +214,7 @@ impl Usage {
     /// Pages pass, and the level does not fall.
     fn wait(&mut self, supply: &SupplyReading, pages: u64) {
         let counts = supply.class == SupplyClass::SupplyThatIsConsumed
-            && (is_toner(supply.supply_type) || is_ink(supply.supply_type))
+            && (supply.supply_type.is_toner() || supply.supply_type.is_ink())
             && supply.percent().is_some_and(|percent| percent > NEARLY_EMPTY_PERCENT);
         let usual = self.usual().map(step_pages);
         let most = usual.map_or(MOST_PAGES_FOR_A_STEP, |usual| {

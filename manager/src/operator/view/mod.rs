@@ -12,7 +12,7 @@ use platen_protocol::readings::{
     BusReading, CounterReading, Estimate, PartReading, SupplyReading, SwitchReading, TemperatureReading,
 };
 use platen_protocol::stamp::{ClockQuality, Stamp};
-use platen_protocol::supply::{SupplyClass, SupplyType};
+use platen_protocol::supply::SupplyClass;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -191,19 +191,6 @@ fn reached(outlook: Option<Estimate>, set: Option<u32>) -> bool {
     outlook.zip(set).is_some_and(|(outlook, set)| set > 0 && outlook.likely <= set)
 }
 
-/// Whether a cartridge that says what it is says something else than what belongs there.
-fn is_wrong(supply: &SupplyReading) -> bool {
-    let Some(expected) = &supply.expected else { return false };
-    let told = supply.supply_type != SupplyType::Unknown;
-    let other_type = told && expected.supply_type.is_some_and(|wanted| wanted != supply.supply_type);
-    let other_colorant = expected
-        .colorant
-        .as_ref()
-        .zip(supply.colorant.as_ref())
-        .is_some_and(|(wanted, found)| !wanted.eq_ignore_ascii_case(found));
-    other_type || other_colorant
-}
-
 impl SupplyView {
     pub(super) fn of(reading: SupplyReading) -> Self {
         let percent = reading.percent();
@@ -211,7 +198,7 @@ impl SupplyView {
         let low = percent.is_some_and(|percent| percent <= reading.set_percent)
             || reached(outlook.and_then(|outlook| outlook.pages), reading.set_pages)
             || reached(outlook.and_then(|outlook| outlook.days), reading.set_days);
-        let wrong = is_wrong(&reading);
+        let wrong = reading.mismatch().is_some();
         Self { reading, percent, low, wrong }
     }
 
@@ -267,6 +254,7 @@ mod tests {
     use platen_protocol::alert::Alert;
     use platen_protocol::device_to_manager::EnteredBy;
     use platen_protocol::readings::ExpectedSupply;
+    use platen_protocol::supply::SupplyType;
 
     const NOW: &str = "2026-11-22T10:00:30Z";
 
@@ -357,6 +345,7 @@ mod tests {
         assert!(!wrong(|_| ()) && !wrong(|supply| supply.expected = None));
         assert!(!wrong(|supply| supply.colorant = Some("BLACK".into())));
         assert!(!wrong(|supply| (supply.supply_type, supply.colorant) = (SupplyType::Unknown, None)));
+        assert!(!wrong(|supply| supply.supply_type = SupplyType::Toner), "a toner cartridge is toner");
         assert!(wrong(|supply| supply.colorant = Some("cyan".into())));
         assert!(wrong(|supply| supply.supply_type = SupplyType::Developer));
         assert!(!wrong(|supply| {
