@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::device::Devices;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
+use crate::device::traffic::Traffic;
 use crate::inform::Informer;
 use crate::run::RunError;
 use crate::stop::Stop;
@@ -21,6 +22,7 @@ use crate::store::{DeviceRecord, Store, StoreError};
 use crate::throttle::Throttle;
 use crate::tls::{self, Current, TlsError};
 use crate::upkeep::{self, Upkeep};
+use crate::watch::Watches;
 
 /// First deliveries that may be on their way to the store.
 const DELIVERIES: usize = 1024;
@@ -71,15 +73,21 @@ impl Centre {
         let open = open.into_iter().map(|record| (record.device, record.command));
         let mailbox = Arc::new(Mailbox::new(open, deliveries));
         let informer = Arc::new(Informer::new()?);
+        let watches = watch_over(&store, &roster, &config, now).await?;
+        let limits = &config.limits;
         let devices = Arc::new(Devices {
             store: store.clone(),
             ca: Arc::clone(&ca),
             roster: Arc::clone(&roster),
             mailbox: Arc::clone(&mailbox),
             informer: Arc::clone(&informer),
+            watches: Arc::clone(&watches),
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
+            traffic: Traffic::new(limits),
+            tally: Arc::default(),
+            retry_after_seconds: limits.retry_after_seconds,
         });
-        let upkeep = Arc::new(Upkeep { store, roster, mailbox, informer, ca, certificate, config });
+        let upkeep = Arc::new(Upkeep { store, roster, mailbox, watches, informer, ca, certificate, config });
         Ok(Self { devices, upkeep, delivered })
     }
 
@@ -101,4 +109,17 @@ async fn all_devices(store: &Store) -> Result<Vec<DeviceRecord>, StoreError> {
         }
         all.extend(some);
     }
+}
+
+/// The watches, as they stood when the manager was there last.
+async fn watch_over(
+    store: &Store,
+    roster: &Roster,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Arc<Watches>, StoreError> {
+    let (memories, standing) = (store.watch_memories().await?, store.standing_watches().await?);
+    let watches = Watches::new(config.watches, memories, standing, now);
+    roster.still_silent(&watches.away());
+    Ok(Arc::new(watches))
 }

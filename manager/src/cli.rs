@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::ca::Ca;
 use crate::clock;
 use crate::config::{self, Config};
+use crate::descriptors;
 use crate::operator::password;
 use crate::run::{Listeners, open_store, run};
 use crate::secret::{self, SECRET_BYTES, fingerprint};
@@ -133,7 +134,8 @@ fn log_to(serving: bool) {
     tracing_subscriber::registry().with(filter).with(journal).with(plain).init();
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(mut config: Config) -> anyhow::Result<()> {
+    descriptors::fit(&mut config.limits);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::limits::Limits;
+use crate::listen::Patience;
+use crate::watch;
+
 /// Where the file stands unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";
 /// The most names that one certificate carries.
@@ -64,6 +68,12 @@ pub struct Config {
     pub operator_tls: Option<CertificateFiles>,
     /// How reports are committed.
     pub ingest: Ingest,
+    /// What many devices at once may cost.
+    pub limits: Limits,
+    /// When a device that is away is overdue.
+    pub watches: watch::Settings,
+    /// How long a peer may take; not in the file.
+    pub patience: Patience,
 }
 
 /// A certificate chain and its key, both in PEM.
@@ -102,6 +112,10 @@ struct File {
     operator_tls: Option<CertificateFiles>,
     #[serde(default)]
     ingest: Ingest,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    watches: watch::Settings,
 }
 
 /// Reads and checks the file.
@@ -180,6 +194,9 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         device_url: file.device_url.map(Spanned::into_inner),
         operator_tls: file.operator_tls,
         ingest: file.ingest,
+        limits: file.limits,
+        watches: file.watches,
+        patience: Patience::default(),
     })
 }
 
@@ -214,6 +231,16 @@ mod tests {
         let message = refusal(&format!("{GOOD}colour = 3\n"));
         assert!(message.starts_with("manager.toml:5: "), "{message}");
         assert!(message.contains("colour"), "{message}");
+    }
+
+    #[test]
+    fn a_limit_outside_of_its_bounds_is_refused_with_its_line_and_the_bounds() {
+        let message = refusal(&format!("{GOOD}[limits]\nconnections = 5\nrequests_per_minute = 0\n"));
+        assert!(message.starts_with("manager.toml:7: "), "{message}");
+        assert!(message.contains("0 is outside of 1 to 1000000"), "{message}");
+        let text = format!("{GOOD}[limits]\nconnections = 5\n");
+        let limits = parse(Path::new("manager.toml"), &text).unwrap().limits;
+        assert_eq!(limits, Limits { connections: 5, ..Limits::default() });
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::sync::broadcast;
 use crate::device::roster::ContactState;
 use crate::secret::{self, NoRandom};
 use crate::store::{CommandState, OrderState, ServiceCallState};
+use crate::watch::Finding;
 
 /// Events that are kept for those who come back.
 const RING: usize = 1024;
@@ -32,10 +33,12 @@ pub struct Event {
     /// Names the event; hand it back as `Last-Event-ID`.
     pub id: String,
     /// `started`, `alert_raised`, `alert_cleared`, `service_call`, `order`, `replacement`, `utilisation`,
-    /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed` or `gap`.
+    /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
+    /// `watch_over` or `store`.
     pub kind: &'static str,
-    /// Which device it is about.
-    pub device: DeviceId,
+    /// Which device it is about; all of them, if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceId>,
     /// When the manager learned it.
     pub time: Timestamp,
     /// Of a report: which life of the outbox.
@@ -86,11 +89,21 @@ pub struct Event {
     /// First and last sequence that are lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap: Option<(u64, u64)>,
+    /// What a watch found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
+    /// Whether anything can be stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storing: Option<bool>,
 }
 
 impl Event {
     /// An event of a kind about a device; the id is given when it is published.
     pub fn new(kind: &'static str, device: DeviceId, time: Timestamp) -> Self {
+        Self::about(kind, Some(device), time)
+    }
+
+    fn about(kind: &'static str, device: Option<DeviceId>, time: Timestamp) -> Self {
         Self {
             id: String::new(),
             kind,
@@ -112,7 +125,14 @@ impl Event {
             command_state: None,
             contact: None,
             gap: None,
+            finding: None,
+            storing: None,
         }
+    }
+
+    /// Whether anything can be stored changed: that concerns every device.
+    pub fn of_store(storing: bool, time: Timestamp) -> Self {
+        Self { storing: Some(storing), ..Self::about("store", None, time) }
     }
 
     /// A report came in.

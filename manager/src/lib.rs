@@ -11,6 +11,8 @@
 //! rides on the next reply, and ends with the outcome that the device reports. The manager opens no
 //! connection to any device.
 //!
+//! [`watch`] finds what nobody reports: a device that is away, readings that are late, a frozen sensor.
+//!
 //! [`centre`] composes what serves devices, and [`run`] puts it and the operators' side on sockets, from a
 //! configuration and until a stop signal; [`ca`] makes the
 //! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
@@ -21,19 +23,24 @@ pub mod centre;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod descriptors;
 pub mod device;
 pub mod inform;
 pub mod ingest;
+pub mod limits;
 pub mod listen;
 pub mod operator;
 mod run;
 #[cfg(test)]
 mod sample;
 pub mod secret;
+mod spread;
 pub mod stop;
 pub mod store;
+pub mod tally;
 mod throttle;
 mod tls;
 mod upkeep;
+pub mod watch;
 
 pub use run::{Listeners, RunError, database_path, open_store, run};

@@ -14,15 +14,21 @@ use crate::centre::{Centre, Certificates};
 use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
-use crate::listen;
+use crate::listen::{self, Door, Room};
 use crate::operator::{self, Operators};
 use crate::secret::NoRandom;
 use crate::stop;
 use crate::store::{Grouping, Store, StoreError};
 use crate::tls::{self, Current, TlsError};
+use crate::upkeep::Upkeep;
 
 /// How long what is under way may take once the manager is to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// How long the store may take to commit what it was given last. With the drain it is far below the time
+/// after which systemd kills a service that does not stop (90 s).
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+/// Connections of operators and their programs: a page has two, one of them for what happens.
+const OPERATORS_ROOM: Room = Room { connections: 2_000, per_address: 500 };
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// Why the manager cannot run.
@@ -113,9 +119,10 @@ pub async fn run(
     };
     let device_tls = tls::for_devices(certificates.ca.certificate(), own)?;
     let operator_tls = tls::for_operators(for_operators)?;
+    let (limits, patience) = (config.limits, config.patience);
     let centre = Centre::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&centre.devices), Arc::clone(&centre.upkeep));
-    let mailbox = Arc::clone(&devices.mailbox);
+    let (mailbox, tally) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.tally));
     let (stopping, stopped) = stop::channel();
 
     let operators = Operators::new(
@@ -123,6 +130,8 @@ pub async fn run(
         Arc::clone(&devices.roster),
         Arc::clone(&mailbox),
         Arc::clone(&devices.informer),
+        Arc::clone(&devices.watches),
+        Arc::clone(&devices.tally),
         stopped.clone(),
     );
     let pages_and_api = operator::router(operators);
@@ -133,10 +142,22 @@ pub async fn run(
         operators = ?listeners.operator.local_addr().ok(),
         "listening"
     );
-    tasks.spawn(listen::serve("devices", listeners.device, device_tls, stopped.clone(), move |peer| {
+    let door = |name, listener, tls, room| Door {
+        name,
+        listener,
+        tls,
+        room,
+        patience,
+        retry_after_seconds: limits.retry_after_seconds,
+        tally: Arc::clone(&tally),
+    };
+    let room = Room { connections: limits.connections, per_address: limits.connections_per_address };
+    let door_for_devices = door("devices", listeners.device, device_tls, room);
+    let door_for_operators = door("operators", listeners.operator, operator_tls, OPERATORS_ROOM);
+    tasks.spawn(listen::serve(door_for_devices, stopped.clone(), move |peer| {
         DeviceService::new(Arc::clone(&devices), &peer)
     }));
-    tasks.spawn(listen::serve("operators", listeners.operator, operator_tls, stopped.clone(), move |peer| {
+    tasks.spawn(listen::serve(door_for_operators, stopped.clone(), move |peer| {
         operator::service(pages_and_api.clone(), &peer)
     }));
     centre.start_upkeep(&mut tasks, stopped);
@@ -149,18 +170,32 @@ pub async fn run(
     }
     notify(sd_notify::NotifyState::Stopping);
     tracing::info!("stopping");
-    mailbox.stop();
+    // In this order: a connection that has heard the word says with the answer that it is the last.
     stopping.stop();
+    mailbox.stop();
+    finish(tasks, &upkeep).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Lets what is under way end and be committed, each within its limit.
+async fn finish(mut tasks: JoinSet<()>, upkeep: &Upkeep) -> Result<(), RunError> {
     let drained =
         tokio::time::timeout(DRAIN_LIMIT, async { while tasks.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         tracing::warn!("some connections did not end in time");
         tasks.shutdown().await;
     }
-    let flushed = upkeep.flush_contacts().await;
-    store.close().await;
-    flushed?;
-    tracing::info!("stopped");
+    let closed = tokio::time::timeout(CLOSE_LIMIT, async {
+        let flushed = upkeep.flush().await;
+        upkeep.store.close().await;
+        flushed
+    });
+    if let Ok(flushed) = closed.await {
+        flushed?;
+    } else {
+        tracing::warn!("the store did not close in time; what was acknowledged is committed");
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use platen_protocol::identity::{CommandId, DeviceId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -16,6 +17,7 @@ use crate::inform::{Event, Informer};
 use crate::stop::Stop;
 use crate::store::{CommandState, Store, StoreError};
 use crate::tls::{self, Current};
+use crate::watch::{Step, Watches};
 
 /// Contacts go to the store this often, and at the end.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
@@ -23,6 +25,10 @@ const FLUSH_EVERY: Duration = Duration::from_secs(60);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often the server's certificate is looked at.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Findings of the watches, and devices whose memories, are written at once: so that a report that waits for
+/// the store does not wait long for them.
+const CHANGES_AT_ONCE: usize = 500;
+const MEMORIES_AT_ONCE: usize = 500;
 /// First deliveries that are noted at once.
 const DELIVERIES_AT_ONCE: usize = 256;
 
@@ -31,6 +37,7 @@ pub(crate) struct Upkeep {
     pub(crate) store: Store,
     pub(crate) roster: Arc<Roster>,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) watches: Arc<Watches>,
     pub(crate) informer: Arc<Informer>,
     pub(crate) ca: Arc<Ca>,
     pub(crate) certificate: Arc<Current>,
@@ -38,10 +45,63 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    /// Writes the contacts that are only in memory.
-    pub(crate) async fn flush_contacts(&self) -> Result<(), StoreError> {
+    /// Writes the contacts, and what the watches remember, that are only in memory.
+    pub(crate) async fn flush(&self) -> Result<(), StoreError> {
         let contacts = self.roster.take_unflushed();
-        if contacts.is_empty() { Ok(()) } else { self.store.keep_contacts(contacts).await }
+        if !contacts.is_empty()
+            && let Err(error) = self.store.keep_contacts(contacts.clone()).await
+        {
+            self.roster.give_back(&contacts);
+            return Err(error);
+        }
+        loop {
+            let memories = self.watches.take_unflushed(MEMORIES_AT_ONCE);
+            if memories.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.store.keep_watch_memories(memories.clone()).await {
+                self.watches.give_back(&memories);
+                return Err(error);
+            }
+        }
+    }
+
+    /// Writes what the watches found since the last sweep, and tells of it.
+    async fn watch(&self, now: Timestamp) {
+        loop {
+            let changes = self.watches.changes(&self.roster, now, CHANGES_AT_ONCE);
+            if changes.is_empty() {
+                return;
+            }
+            if let Err(error) = self.store.keep_watches(changes.clone()).await {
+                // They are found again at the next sweep.
+                tracing::debug!(%error, "what the watches found could not be kept");
+                return;
+            }
+            self.watches.kept(&changes);
+            for change in changes {
+                let kind = match change.step {
+                    Step::Begin | Step::Overdue(_) => "watch",
+                    Step::End(_) => "watch_over",
+                };
+                let device = &change.device;
+                tracing::info!(%device, finding = ?change.finding, step = ?change.step, "a watch");
+                let finding = Some(change.finding);
+                self.informer.publish(Event { finding, ..Event::new(kind, change.device, now) });
+            }
+        }
+    }
+
+    /// While nothing can be stored, tries whether it can; and tells when that changes.
+    async fn look_after_store(&self, stored: &mut bool, now: Timestamp) {
+        if self.store.health().trouble().is_some() {
+            // How it goes is noted by the store itself.
+            let _ = self.store.probe(now).await;
+        }
+        let storing = self.store.health().trouble().is_none();
+        if std::mem::replace(stored, storing) != storing {
+            self.informer.publish(Event::of_store(storing, now));
+        }
     }
 
     /// Tells of devices that fell silent, and ends commands whose time is over.
@@ -52,6 +112,7 @@ impl Upkeep {
             let contact = Some(self.roster.contact(&device, now).state);
             self.informer.publish(Event { contact, ..Event::new("contact", device, now) });
         }
+        self.watch(now).await;
         if !self.mailbox.any_expired(now) {
             return;
         }
@@ -85,17 +146,21 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
     };
     let (mut flush, mut sweep, mut certificate) =
         (every(FLUSH_EVERY), every(SWEEP_EVERY), every(CERTIFICATE_EVERY));
+    let mut stored = true;
     loop {
         tokio::select! {
             // In order, so that a simulation runs the same each time.
             biased;
             () = stop.wait() => return,
             _ = flush.tick() => {
-                if let Err(error) = upkeep.flush_contacts().await {
-                    tracing::error!(%error, "contacts could not be kept");
+                if let Err(error) = upkeep.flush().await {
+                    tracing::debug!(%error, "contacts could not be kept; they are tried again");
                 }
             }
-            _ = sweep.tick() => upkeep.sweep().await,
+            _ = sweep.tick() => {
+                upkeep.look_after_store(&mut stored, clock::now()).await;
+                upkeep.sweep().await;
+            }
             _ = certificate.tick() => upkeep.renew_certificate(),
         }
     }

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::Request;
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body as _, Incoming};
 use platen_protocol::VERSION;
 use platen_protocol::limits::MAX_BODY_BYTES;
 use platen_protocol::problem::{Problem, ProblemKind};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::service::Devices;
+use super::traffic::{NoMemory, Share};
 use crate::ingest::validate::wrong_version;
+use crate::tally::Turned;
 
 /// How long a body may take to arrive.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
@@ -21,9 +24,34 @@ const BODY_LIMIT: Duration = Duration::from_secs(30);
 /// sending would otherwise see a broken pipe and not the reason.
 const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
 
+/// What is allocated before any of a body has come, in bytes: most bodies are no larger, and who sends
+/// nothing costs no more.
+const FIRST_BYTES: usize = 4 * 1024;
+
+/// A body, with the memory that was given to it.
+pub(super) struct Taken {
+    bytes: Vec<u8>,
+    share: Share,
+}
+
+impl std::ops::Deref for Taken {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Taken {
+    /// The bytes are done with; what was made of them still takes their share of memory.
+    pub(super) fn forget_bytes(self) -> Share {
+        self.share
+    }
+}
+
 /// Reads the body, unless it is or becomes too large.
-pub(super) async fn read(request: Request<Incoming>) -> Result<Bytes, Problem> {
-    tokio::time::timeout(BODY_LIMIT, collect(request.into_body())).await.unwrap_or_else(|_| {
+pub(super) async fn read(devices: &Devices, request: Request<Incoming>) -> Result<Taken, Problem> {
+    tokio::time::timeout(BODY_LIMIT, collect(devices, request.into_body())).await.unwrap_or_else(|_| {
         Err(Problem::new(
             ProblemKind::InvalidRequest,
             format!("the body took longer than {} s", BODY_LIMIT.as_secs()),
@@ -31,12 +59,13 @@ pub(super) async fn read(request: Request<Incoming>) -> Result<Bytes, Problem> {
     })
 }
 
-async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
+async fn collect(devices: &Devices, mut body: Incoming) -> Result<Taken, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
         return Err(too_large());
     }
-    let mut kept = Vec::with_capacity(announced.min(MAX_BODY_BYTES));
+    let mut kept = Vec::with_capacity(announced.min(FIRST_BYTES));
+    let mut share = Share::default();
     let mut received = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -45,6 +74,10 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
         let Some(data) = frame.data_ref() else { continue };
         received += data.len();
         if received <= MAX_BODY_BYTES {
+            share.grow(&devices.traffic, received).map_err(|NoMemory| {
+                devices.tally.count(Turned::Memory);
+                Problem::new(ProblemKind::Unavailable, "too many reports come in at once; come again later")
+            })?;
             kept.extend_from_slice(data);
         } else if received <= MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
             kept = Vec::new();
@@ -52,7 +85,7 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
             return Err(too_large());
         }
     }
-    if received > MAX_BODY_BYTES { Err(too_large()) } else { Ok(kept.into()) }
+    if received > MAX_BODY_BYTES { Err(too_large()) } else { Ok(Taken { bytes: kept, share }) }
 }
 
 fn too_large() -> Problem {

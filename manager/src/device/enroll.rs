@@ -30,7 +30,7 @@ pub(super) async fn enroll(
             "too many enrolments from this address failed; wait a minute",
         ));
     }
-    let bytes = body::read(request).await?;
+    let bytes = body::read(&devices, request).await?;
     let request: EnrollRequest = body::parse(&bytes)?;
     if request.version != VERSION {
         return Err(wrong_version(u64::from(request.version)));
@@ -48,7 +48,7 @@ pub(super) async fn enroll(
         .store
         .check_token(token_hash.clone(), csr.device.clone(), now)
         .await
-        .map_err(|error| later(&error))?
+        .map_err(|error| later(&devices, &error))?
         .map_err(refused)?;
     let issued = devices.ca.issue(&csr, now).map_err(|error| internal(&error))?;
     let enrolment = Enrolment {
@@ -58,7 +58,7 @@ pub(super) async fn enroll(
         certificate_expires: issued.expires,
         now,
     };
-    devices.store.enrol(enrolment).await.map_err(|error| later(&error))?.map_err(refused)?;
+    devices.store.enrol(enrolment).await.map_err(|error| later(&devices, &error))?.map_err(refused)?;
     devices.roster.enrolled(&csr.device, issued.serial);
     tracing::info!(device = %csr.device, remote = %address, "a device was enrolled");
     json(&EnrollReply {

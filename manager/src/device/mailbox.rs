@@ -210,6 +210,11 @@ impl Mailbox {
         Some(Ticket { mailbox: Arc::clone(self), device: device.clone(), number, woken, redeliver })
     }
 
+    /// Whether the manager stops: a device that is answered now is told to come back later.
+    pub fn is_stopping(&self) -> bool {
+        self.inner().stopping
+    }
+
     /// Ends every wait, and lets none begin.
     pub fn stop(&self) {
         let mut inner = self.inner();

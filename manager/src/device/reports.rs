@@ -19,7 +19,16 @@ use super::{body, identity};
 use crate::clock;
 use crate::inform::Event;
 use crate::ingest::validate;
-use crate::store::{CommandState, Ingest, IngestRefusal, Ingested};
+use crate::store::{CommandState, Ingest, IngestRefusal, Ingested, StoreError};
+use crate::tally::Turned;
+
+/// How long a batch may wait to be stored: below the time after which the device itself gives up, so that
+/// it hears why.
+const STORE_LIMIT: Duration = Duration::from_secs(20);
+
+/// What a device is told when the manager is about to stop: it comes back after a random part of this,
+/// which is about what a restart takes, and spreads the handshakes of a fleet.
+pub const PAUSE_SECONDS: u32 = 30;
 
 /// What is left of a request once its batch is in: all that a parked one keeps.
 struct Visit {
@@ -45,7 +54,7 @@ pub(super) async fn reports(
         version: VERSION,
         manager_time: now,
         acknowledged: Acknowledged { epoch: visit.epoch, sequence: visit.acknowledged },
-        pause_seconds: None,
+        pause_seconds: devices.mailbox.is_stopping().then_some(PAUSE_SECONDS),
         commands: devices.mailbox.take(&visit.device, caller.connection, Instant::now(), now),
     })
 }
@@ -62,36 +71,48 @@ async fn hold(devices: &Arc<Devices>, caller: &Caller, visit: &Visit) {
 
 async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>) -> Result<Visit, Problem> {
     let device = identity::identify(&devices.roster, &caller.shown)?.clone();
+    caller.admit(devices, &device, Instant::now())?;
     let wait = request
         .headers()
         .get(prefer::HEADER)
         .and_then(|value| value.to_str().ok())
         .map_or(Duration::ZERO, prefer::parse_wait);
-    let bytes = body::read(request).await?;
-    let batch: ReportBatch = body::parse(&bytes)?;
-    drop(bytes);
+    let body = body::read(devices, request).await?;
+    let batch: ReportBatch = body::parse(&body)?;
+    // Until it is stored, for so long the batch takes memory.
+    let _share = body.forget_bytes();
     validate(&batch)?;
     let now = clock::now();
     if devices.roster.seen(&device, caller.address, now) {
         let contact = Some(devices.roster.contact(&device, now).state);
         devices.informer.publish(Event { contact, ..Event::new("contact", device.clone(), now) });
     }
+    if !wait.is_zero() {
+        devices.roster.waits(&device, wait);
+    }
     let known = devices.roster.acknowledged(&device, &batch.epoch);
     if let Some(acknowledged) = known
         && batch.reports.is_empty()
         && batch.oldest_sequence <= acknowledged.saturating_add(1)
     {
+        devices.watches.follow(&device, batch.next_within_seconds, &[], now);
         return Ok(Visit { device, epoch: batch.epoch, acknowledged, wait });
     }
     let batch = Arc::new(batch);
     let ingest = Ingest { device: device.clone(), batch: Arc::clone(&batch), received: now };
-    let ingested = devices
-        .store
-        .ingest(ingest)
+    let Some(_waiting) = devices.traffic.queue() else {
+        devices.tally.count(Turned::Queue);
+        let detail = "too many wait for the manager's store; keep the reports and come again later";
+        return Err(Problem::new(ProblemKind::Unavailable, detail));
+    };
+    let ingested = tokio::time::timeout(STORE_LIMIT, devices.store.ingest(ingest))
         .await
-        .map_err(|error| later(&error))?
+        .unwrap_or_else(|_| Err(StoreError::Slow(STORE_LIMIT.as_secs())))
+        .map_err(|error| later(devices, &error))?
         .map_err(|refusal| refuse(&device, refusal))?;
     devices.roster.acknowledge(&device, &batch.epoch, ingested.acknowledged);
+    let new = batch.reports.get(ingested.new.clone()).unwrap_or_default();
+    devices.watches.follow(&device, batch.next_within_seconds, new, now);
     tell(devices, &device, &batch, &ingested);
     // Whoever hands something in wants to hear that it is safe.
     let wait = if batch.reports.is_empty() { wait } else { Duration::ZERO };

@@ -5,15 +5,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use platen_protocol::identity::{DeviceId, Epoch};
 use serde::Serialize;
 
 use crate::store::{ContactRecord, DeviceRecord};
-
-/// A device that was not there for this long is silent. Three of the waits that devices ask for.
-pub const SILENT_AFTER: SignedDuration = SignedDuration::from_secs(180);
+use crate::watch::contact::silent_after;
 
 /// How a device can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -63,6 +62,12 @@ struct Entry {
     last: Option<Timestamp>,
     remote: Option<IpAddr>,
     parked: u32,
+    /// How long it waits, as it said last.
+    wait: Option<Duration>,
+    /// When the manager began, for one that was there before: nobody is silent for that time.
+    excused: Option<Timestamp>,
+    /// It was silent when the manager began, and has not been there since.
+    was_silent: bool,
     unflushed: bool,
     /// Whether operators were last told that it is there.
     told_there: bool,
@@ -72,9 +77,16 @@ impl Entry {
     fn state(&self, now: Timestamp) -> ContactState {
         match self.last {
             _ if self.parked > 0 => ContactState::Parked,
-            Some(last) if now.duration_since(last) < SILENT_AFTER => ContactState::Recent,
-            Some(_) => ContactState::Silent,
             None => ContactState::Never,
+            Some(_) if self.was_silent => ContactState::Silent,
+            Some(last) => {
+                let counted = self.excused.map_or(last, |excused| excused.max(last));
+                if now.duration_since(counted) < silent_after(self.wait) {
+                    ContactState::Recent
+                } else {
+                    ContactState::Silent
+                }
+            }
         }
     }
 }
@@ -110,6 +122,7 @@ impl Roster {
                     serial: device.certificate_serial,
                     last: device.last_contact,
                     remote: device.remote.and_then(|remote| remote.parse().ok()),
+                    excused: Some(now),
                     ..Entry::default()
                 };
                 entry.told_there = entry.state(now).is_there();
@@ -134,6 +147,31 @@ impl Roster {
         self.entries().entry(device.clone()).or_default().serial = serial;
     }
 
+    /// These were silent before the manager began: their silence goes on until they are there.
+    pub fn still_silent(&self, devices: &[DeviceId]) {
+        let mut entries = self.entries();
+        for device in devices {
+            if let Some(entry) = entries.get_mut(device) {
+                entry.was_silent = true;
+                entry.told_there = false;
+            }
+        }
+    }
+
+    /// A device said how long it will wait for an answer.
+    pub fn waits(&self, device: &DeviceId, wait: Duration) {
+        if let Some(entry) = self.entries().get_mut(device) {
+            entry.wait = Some(wait);
+        }
+    }
+
+    /// How each device can be reached.
+    pub fn each(&self, now: Timestamp, mut visit: impl FnMut(&DeviceId, Contact)) {
+        for (device, entry) in self.entries().iter() {
+            visit(device, Contact { state: entry.state(now), last: entry.last, remote: entry.remote });
+        }
+    }
+
     /// A device is there; says whether it was away before, so far as operators know.
     pub fn seen(&self, device: &DeviceId, remote: IpAddr, now: Timestamp) -> bool {
         let mut entries = self.entries();
@@ -141,6 +179,7 @@ impl Roster {
         entry.last = Some(now);
         entry.remote = Some(remote);
         entry.unflushed = true;
+        entry.was_silent = false;
         !std::mem::replace(&mut entry.told_there, true)
     }
 
@@ -190,6 +229,16 @@ impl Roster {
         silent
     }
 
+    /// These could not be flushed after all.
+    pub fn give_back(&self, contacts: &[ContactRecord]) {
+        let mut entries = self.entries();
+        for contact in contacts {
+            if let Some(entry) = entries.get_mut(&contact.device) {
+                entry.unflushed = true;
+            }
+        }
+    }
+
     /// Contacts that are not in the store yet; they count as flushed.
     pub fn take_unflushed(&self) -> Vec<ContactRecord> {
         let mut contacts = Vec::new();
@@ -229,11 +278,43 @@ mod tests {
         assert!(!roster.seen(&device, remote, start), "the second is not");
         assert_eq!(roster.contact(&device, start).state, ContactState::Recent);
         assert!(roster.sweep(start).is_empty());
-        let later = start + SILENT_AFTER;
+        roster.waits(&device, Duration::from_secs(50));
+        let later = start + silent_after(Some(Duration::from_secs(50)));
         assert_eq!(roster.sweep(later), std::slice::from_ref(&device));
         assert!(roster.sweep(later).is_empty(), "told once");
         assert_eq!(roster.contact(&device, later).state, ContactState::Silent);
         assert!(roster.seen(&device, remote, later), "its return is news");
+    }
+
+    #[test]
+    fn after_a_restart_only_those_are_silent_who_were_or_who_stay_away() {
+        let record = |name: &str, last: &str| DeviceRecord {
+            id: name.parse().unwrap(),
+            certificate_serial: "01".to_owned(),
+            certificate_expires: Timestamp::MAX,
+            enrolled: Timestamp::MIN,
+            model: None,
+            agent_version: None,
+            simulated: false,
+            readings: None,
+            readings_taken: None,
+            readings_received: None,
+            activity: None,
+            last_contact: Some(last.parse().unwrap()),
+            remote: None,
+        };
+        let start: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let (gone, there): (DeviceId, DeviceId) = ("gone".parse().unwrap(), "there".parse().unwrap());
+        let records = vec![record("gone", "2026-11-01T10:00:00Z"), record("there", "2026-11-21T10:00:00Z")];
+        let roster = Roster::new(records, start);
+        roster.still_silent(std::slice::from_ref(&gone));
+        assert_eq!(roster.contact(&gone, start).state, ContactState::Silent);
+        assert_eq!(roster.contact(&there, start).state, ContactState::Recent, "the manager was away itself");
+        assert!(roster.sweep(start).is_empty());
+        let later = start + silent_after(None);
+        assert_eq!(roster.sweep(later), [there], "and the other has been told of before");
+        assert!(roster.seen(&gone, IpAddr::from([192, 0, 2, 1]), later), "its return is news");
+        assert_eq!(roster.contact(&gone, later).state, ContactState::Recent);
     }
 
     #[test]

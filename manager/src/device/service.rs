@@ -5,29 +5,32 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
+use platen_protocol::identity::DeviceId;
 use platen_protocol::path;
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
+use tokio::time::Instant;
 
 use super::identity::Shown;
 use super::mailbox::Mailbox;
 use super::roster::Roster;
+use super::traffic::{Connected, Traffic};
 use super::{enroll, reports};
 use crate::ca::Ca;
 use crate::inform::Informer;
 use crate::listen::Peer;
-use crate::store::Store;
+use crate::spread;
+use crate::store::{Store, StoreError};
+use crate::tally::{Tally, Turned};
 use crate::throttle::Throttle;
+use crate::watch::Watches;
 
 pub(super) type Answer = Response<Full<Bytes>>;
-
-/// Seconds after which a client that was told "not now" may come again.
-const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
 /// What the device listener works with.
 pub struct Devices {
@@ -41,8 +44,16 @@ pub struct Devices {
     pub mailbox: Arc<Mailbox>,
     /// Tells operators.
     pub informer: Arc<Informer>,
+    /// Watches over them.
+    pub watches: Arc<Watches>,
     /// Slows down who guesses tokens.
     pub enrol_failures: Throttle,
+    /// How much each device may ask for.
+    pub traffic: Arc<Traffic>,
+    /// Counts who was turned away.
+    pub tally: Arc<Tally>,
+    /// The least of `Retry-After`.
+    pub retry_after_seconds: u32,
 }
 
 /// The other end of a connection.
@@ -53,6 +64,37 @@ pub(super) struct Caller {
     pub(super) address: IpAddr,
     /// With which certificate.
     pub(super) shown: Shown,
+    /// Its place among the connections of its device, once it has one. Held for a look-up.
+    place: Mutex<Option<Connected>>,
+}
+
+impl Caller {
+    /// Lets a device ask, unless it has too many connections or asks too often.
+    pub(super) fn admit(&self, devices: &Devices, device: &DeviceId, now: Instant) -> Result<(), Problem> {
+        if !devices.traffic.may_ask(device, now) {
+            devices.tally.count(Turned::Rate);
+            return Err(Problem::new(
+                ProblemKind::TooMany,
+                format!(
+                    "{device} asks more often than a device needs to; keep the reports and come again later"
+                ),
+            ));
+        }
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.is_none() {
+            *place = devices.traffic.connect(device, now);
+        }
+        if place.is_none() {
+            devices.tally.count(Turned::Device);
+            return Err(Problem::new(
+                ProblemKind::Unavailable,
+                format!(
+                    "{device} has as many connections as a device may have; close some, or come again later"
+                ),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Serves one connection.
@@ -64,8 +106,12 @@ pub struct DeviceService {
 impl DeviceService {
     /// For a connection.
     pub fn new(devices: Arc<Devices>, peer: &Peer) -> Self {
-        let caller =
-            Caller { connection: peer.connection, address: peer.remote.ip(), shown: Shown::by(peer) };
+        let caller = Caller {
+            connection: peer.connection,
+            address: peer.remote.ip(),
+            shown: Shown::by(peer),
+            place: Mutex::default(),
+        };
         Self { devices, caller: Arc::new(caller) }
     }
 }
@@ -77,6 +123,7 @@ impl hyper::service::Service<Request<Incoming>> for DeviceService {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (devices, caller) = (Arc::clone(&self.devices), Arc::clone(&self.caller));
+        let retry_after_seconds = devices.retry_after_seconds;
         let answer: Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>> =
             match (request.uri().path(), request.method()) {
                 (path::REPORTS, &Method::POST) => Box::pin(reports::reports(devices, caller, request)),
@@ -91,7 +138,9 @@ impl hyper::service::Service<Request<Incoming>> for DeviceService {
                     Box::pin(std::future::ready(Err(Problem::new(ProblemKind::NotFound, detail))))
                 }
             };
-        Box::pin(async move { Ok(answer.await.unwrap_or_else(|problem| refuse(&problem))) })
+        Box::pin(
+            async move { Ok(answer.await.unwrap_or_else(|problem| refuse(&problem, retry_after_seconds))) },
+        )
     }
 }
 
@@ -107,10 +156,13 @@ pub(super) fn internal(error: &dyn std::error::Error) -> Problem {
     Problem::new(ProblemKind::Internal, "the manager could not do this; its log says why; try again later")
 }
 
-/// The store failed or is closing: the device keeps what it has and comes again.
-pub(super) fn later(error: &crate::store::StoreError) -> Problem {
-    tracing::error!(%error, "the store could not serve a device");
-    Problem::new(ProblemKind::Unavailable, "the manager cannot store anything now; try again later")
+/// The store failed or is closing: the device keeps what it has and comes again. That it failed is in the
+/// log once, by the store itself, and not for each device that asks.
+pub(super) fn later(devices: &Devices, error: &StoreError) -> Problem {
+    devices.tally.count(Turned::Store);
+    tracing::debug!(%error, "the store could not serve a device");
+    let detail = "the manager cannot store anything now; keep the reports and come again later";
+    Problem::new(ProblemKind::Unavailable, detail)
 }
 
 fn answer(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Answer {
@@ -121,13 +173,14 @@ fn answer(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Answer 
     answer
 }
 
-fn refuse(problem: &Problem) -> Answer {
+fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let mut answer = answer(status, HeaderValue::from_static(MEDIA_TYPE), body);
     match problem.kind {
         ProblemKind::TooMany | ProblemKind::Unavailable => {
-            answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+            let seconds = spread::retry_after(retry_after_seconds);
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         ProblemKind::MethodNotAllowed => {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));

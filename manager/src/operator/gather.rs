@@ -8,7 +8,7 @@ use platen_protocol::identity::DeviceId;
 
 use super::Operators;
 use super::problem::Refusal;
-use super::view::{AlertView, DeviceView, Open, OrderView, ServiceCallView};
+use super::view::{AlertView, DeviceView, Open, OrderView, ServiceCallView, WatchView};
 use crate::store::{AlertFilter, DeviceRecord, OrderFilter, ServiceCallFilter};
 
 /// Open alerts, service calls and orders, of each, that are looked at for a list of devices.
@@ -39,12 +39,16 @@ pub(super) async fn views(
         by_device(orders.into_iter().map(OrderView::from), |view: &OrderView| view.device.clone());
     let views = records.into_iter().map(|record| {
         let contact = operators.roster.contact(&record.id, now);
+        let standing = operators.watches.standing(&record.id);
+        let watches = standing.into_iter().map(|one| WatchView::new(record.id.clone(), one)).collect();
         let open = Open {
+            watches,
             alerts: alerts.remove(&record.id).unwrap_or_default(),
             service_calls: calls.remove(&record.id).unwrap_or_default(),
             orders: orders.remove(&record.id).unwrap_or_default(),
         };
-        DeviceView::new(record, contact, open, now)
+        let due = operators.watches.due(&record.id);
+        DeviceView::new(record, contact, due, open.in_order(), now)
     });
     Ok(views.collect())
 }

@@ -34,7 +34,9 @@ use crate::inform::Informer;
 use crate::listen::Peer;
 use crate::stop::Stop;
 use crate::store::Store;
+use crate::tally::Tally;
 use crate::throttle::Throttle;
+use crate::watch::Watches;
 
 /// The largest body of an operator's request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -63,6 +65,8 @@ pub struct Operators {
     roster: Arc<Roster>,
     mailbox: Arc<Mailbox>,
     informer: Arc<Informer>,
+    watches: Arc<Watches>,
+    tally: Arc<Tally>,
     stop: Stop,
     sign_in_failures: Throttle,
     password_checks: tokio::sync::Semaphore,
@@ -75,6 +79,8 @@ impl Operators {
         roster: Arc<Roster>,
         mailbox: Arc<Mailbox>,
         informer: Arc<Informer>,
+        watches: Arc<Watches>,
+        tally: Arc<Tally>,
         stop: Stop,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -82,6 +88,8 @@ impl Operators {
             roster,
             mailbox,
             informer,
+            watches,
+            tally,
             stop,
             sign_in_failures: Throttle::new(SIGN_IN_FAILURES, SIGN_IN_WINDOW),
             password_checks: tokio::sync::Semaphore::new(PASSWORD_CHECKS),

@@ -9,6 +9,7 @@ use super::{StoreError, statements};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_first", include_str!("migrations/0001_first.sql")),
     ("0002_whole_printer", include_str!("migrations/0002_whole_printer.sql")),
+    ("0003_watches", include_str!("migrations/0003_watches.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -86,6 +87,7 @@ mod tests {
             [
                 "6a130d3eebc4f0d46f4e5d89e1aef50814b6382dfe87400665c2b882e4588174",
                 "79a70cd57fc667799590cfb4f6807a26970746a1ffdecd0c5c40c110396d3979",
+                "963dfaabc4975592d204b56339ed39384e9d31f1459b1ff8710836a72f89e0ab",
             ]
         );
     }

@@ -9,6 +9,7 @@
 mod commands;
 mod devices;
 mod enrolment;
+mod health;
 mod ingest;
 mod latest;
 mod lists;
@@ -19,16 +20,18 @@ mod readers;
 mod records;
 mod replacements;
 mod statements;
+mod watches;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub use health::{Health, Trouble, TroubleCause};
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use orders::{OrderFilter, OrderRecord, OrderState};
@@ -37,6 +40,7 @@ pub use records::{
     ReportRecord, ServiceCallRecord, ServiceCallState,
 };
 pub use replacements::ReplacementRecord;
+pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
 
 /// How long a connection waits for another process (such as `token create`) to commit.
@@ -88,6 +92,9 @@ pub enum StoreError {
     /// The database's files cannot be made or protected.
     #[error("the database's directory cannot be used: {0}")]
     Directory(#[source] Arc<std::io::Error>),
+    /// It was not done in time; it may still be done.
+    #[error("the database took longer than {0} s")]
+    Slow(u64),
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
@@ -104,6 +111,7 @@ impl From<rusqlite::Error> for StoreError {
 pub struct Store {
     writer: writer::Writer,
     readers: Arc<readers::Readers>,
+    health: Arc<Health>,
 }
 
 impl Store {
@@ -114,7 +122,25 @@ impl Store {
         let mut connection = connect(path)?;
         migrate::migrate(&mut connection)?;
         let readers = readers::Readers::open(|| connect(path), grouping)?;
-        Ok(Self { writer: writer::Writer::start(connection, grouping), readers: Arc::new(readers) })
+        let health = Arc::new(Health::default());
+        let path = path.to_owned();
+        let writer = writer::Writer::start(connection, grouping, Arc::clone(&health), move || connect(&path));
+        Ok(Self { writer, readers: Arc::new(readers), health })
+    }
+
+    /// Whether anything can be stored.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Stores next to nothing: whether that can be done.
+    pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .write(move |desk| {
+                desk.connection.prepare_cached(statements::PROBE)?.execute(params![now.as_millisecond()])?;
+                Ok(())
+            })
+            .await
     }
 
     /// Commits what waits and ends the writer; what is asked afterwards is refused.

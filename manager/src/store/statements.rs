@@ -3,6 +3,8 @@
 pub(super) const CREATE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, run INTEGER NOT NULL) STRICT";
 pub(super) const RECORD_MIGRATION: &str = "INSERT INTO migrations (version, name, run) VALUES (?1, ?2, ?3)";
 
+pub(super) const PROBE: &str = "INSERT INTO probe (key, written) VALUES (1, ?1) ON CONFLICT (key) DO UPDATE SET written = excluded.written";
+
 // Ingest.
 pub(super) const DEVICE_KEY: &str = "SELECT key FROM devices WHERE id = ?1";
 pub(super) const EPOCH: &str = "SELECT key, acknowledged, last FROM epochs WHERE device = ?1 AND epoch = ?2";
@@ -30,6 +32,8 @@ pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, rece
 pub(super) const ADD_REPLACEMENT: &str =
     "INSERT INTO replacements (device, report, received, simulated, body) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const ADD_NOTICE: &str = "INSERT INTO notices (origin, device, kind, written, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (origin) DO NOTHING";
+pub(super) const ADD_NOTICE_OF: &str = "INSERT INTO notices (origin, device, kind, written, body) \
+     SELECT ?1, key, ?3, ?4, ?5 FROM devices WHERE id = ?2 ON CONFLICT (origin) DO NOTHING";
 pub(super) const FINISH_COMMAND: &str = "UPDATE commands SET state = ?3, finished = ?4, reason = ?5 \
      WHERE device = ?1 AND id = ?2 AND state IN ('waiting', 'delivered')";
 
@@ -184,3 +188,36 @@ pub(super) const OPERATOR_OF_SESSION: &str = "SELECT operator FROM sessions WHER
 pub(super) const END_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1";
 pub(super) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE operator = ?1";
 pub(super) const DROP_OLD_SESSIONS: &str = "DELETE FROM sessions WHERE expires <= ?1";
+
+// Watches.
+pub(super) const MEMORIES: &str =
+    "SELECT d.id, m.body FROM watch_memories m JOIN devices d ON d.key = m.device";
+pub(super) const SET_MEMORY: &str = "INSERT INTO watch_memories (device, body) SELECT key, ?2 FROM devices WHERE id = ?1 \
+     ON CONFLICT (device) DO UPDATE SET body = excluded.body";
+/// A watch that stands does not begin again.
+pub(super) const BEGIN_WATCH: &str = "INSERT INTO watches (device, kind, subject, since, begun, body) \
+     SELECT key, ?2, ?3, ?4, ?5, ?6 FROM devices WHERE id = ?1 ON CONFLICT DO NOTHING";
+pub(super) const WATCH_OVERDUE: &str = "UPDATE watches SET overdue = ?4 WHERE device = (SELECT key FROM devices WHERE id = ?1) \
+     AND kind = ?2 AND subject = ?3 AND ended IS NULL AND overdue IS NULL";
+pub(super) const END_WATCH: &str = "UPDATE watches SET ended = ?4 WHERE device = (SELECT key FROM devices WHERE id = ?1) \
+     AND kind = ?2 AND subject = ?3 AND ended IS NULL RETURNING overdue";
+/// Watches under a condition, for the reason of the alerts.
+macro_rules! watches {
+    ($condition:literal) => {
+        concat!(
+            "SELECT w.key, d.id, w.begun, w.overdue, w.ended, w.body FROM watches w \
+             JOIN devices d ON d.key = w.device WHERE ",
+            $condition,
+            " ORDER BY w.key DESC LIMIT ?2"
+        )
+    };
+}
+pub(super) const WATCHES: &str = watches!("w.key < ?1");
+pub(super) const WATCHES_OPEN: &str = watches!("w.key < ?1 AND w.ended IS NULL");
+pub(super) const WATCHES_ENDED: &str = watches!("w.key < ?1 AND w.ended IS NOT NULL");
+pub(super) const WATCHES_OF: &str =
+    watches!("w.key < ?1 AND w.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const WATCHES_OPEN_OF: &str =
+    watches!("w.key < ?1 AND w.ended IS NULL AND w.device = (SELECT key FROM devices WHERE id = ?3)");
+pub(super) const WATCHES_ENDED_OF: &str =
+    watches!("w.key < ?1 AND w.ended IS NOT NULL AND w.device = (SELECT key FROM devices WHERE id = ?3)");

@@ -7,13 +7,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use platen_protocol::identity::{DeviceId, Epoch};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::StoreError;
+use super::health::Health;
 
 /// Pieces of work that may wait. Above it, who asks waits.
 const QUEUE: usize = 4096;
@@ -25,6 +26,8 @@ const MAX_GROUP: usize = 1024;
 const GATHER_FROM: usize = 5;
 /// The moment. Measured: at 2 ms the workers run out of requests and idle, without it groups stay small.
 const GATHER: Duration = Duration::from_micros(200);
+/// How often the connection is made anew while nothing can be stored.
+const REOPEN_EVERY: Duration = Duration::from_secs(5);
 /// Devices whose place in their epoch is remembered, so that a report needs no look-up.
 const MAX_REMEMBERED: usize = 100_000;
 
@@ -104,7 +107,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, grouping: Grouping) -> Self {
+    pub(super) fn start(
+        connection: Connection,
+        grouping: Grouping,
+        health: Arc<Health>,
+        reopen: impl Fn() -> Result<Connection, StoreError> + Send + 'static,
+    ) -> Self {
         let (queue, work) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let most = match grouping {
@@ -113,12 +121,12 @@ impl Writer {
         };
         if let Grouping::Simulated { disk } = grouping {
             tokio::spawn(async move {
-                run_as_task(connection, work, disk).await;
+                run_as_task(connection, work, disk, &health).await;
                 let _ = end.send(());
             });
         } else {
             std::thread::spawn(move || {
-                run(connection, work, most);
+                run(connection, work, most, &health, &reopen);
                 let _ = end.send(());
             });
         }
@@ -147,8 +155,15 @@ impl Writer {
     }
 }
 
-fn run(mut connection: Connection, mut work: mpsc::Receiver<Option<Box<dyn Work>>>, most: usize) {
+fn run(
+    mut connection: Connection,
+    mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
+    most: usize,
+    health: &Health,
+    reopen: &dyn Fn() -> Result<Connection, StoreError>,
+) {
     let mut places = HashMap::new();
+    let mut reopened: Option<Instant> = None;
     let mut open = true;
     let mut last_group = 0;
     while open && let Some(first) = work.blocking_recv() {
@@ -158,7 +173,20 @@ fn run(mut connection: Connection, mut work: mpsc::Receiver<Option<Box<dyn Work>
         let group;
         (group, open) = gather(first, &mut work, most);
         last_group = group.len();
-        settle(commit_group(&mut connection, &mut places, group));
+        let attempted = commit_group(&mut connection, &mut places, group);
+        let now = Instant::now();
+        if note(health, &attempted, now)
+            && reopened.is_none_or(|reopened| now.duration_since(reopened) >= REOPEN_EVERY)
+        {
+            reopened = Some(now);
+            // A connection that was made while the disk was read-only stays so. What is remembered of places
+            // is looked up again.
+            if let Ok(fresh) = reopen() {
+                connection = fresh;
+                places.clear();
+            }
+        }
+        settle(attempted);
     }
 }
 
@@ -167,6 +195,7 @@ async fn run_as_task(
     mut connection: Connection,
     mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
     disk: Duration,
+    health: &Health,
 ) {
     let mut places = HashMap::new();
     let mut open = true;
@@ -175,9 +204,21 @@ async fn run_as_task(
         let group;
         (group, open) = gather(first, &mut work, MAX_GROUP);
         let committed = commit_group(&mut connection, &mut places, group);
+        note(health, &committed, Instant::now());
         tokio::time::sleep(disk).await;
         settle(committed);
     }
+}
+
+/// Notes how the pieces went, the failures last; says whether the connection should be made anew.
+fn note(health: &Health, attempted: &[Attempted], now: Instant) -> bool {
+    let mut reopen = false;
+    let (good, bad): (Vec<_>, Vec<_>) =
+        attempted.iter().map(|(_, result)| result).partition(|one| one.is_ok());
+    for result in good.into_iter().take(1).chain(bad) {
+        reopen |= health.note(result, crate::clock::now, now);
+    }
+    reopen
 }
 
 /// Takes what waits, at most `most`; says whether more is to come.
@@ -209,7 +250,7 @@ fn commit_group(
     }
     match attempt(connection, places, &mut group) {
         Err(error) if group.len() > 1 => {
-            tracing::warn!(pieces = group.len(), %error, "a group was undone; each piece is tried alone");
+            tracing::debug!(pieces = group.len(), %error, "a group was undone; each piece is tried alone");
             let alone = group.into_iter().map(|piece| {
                 let mut alone = vec![piece];
                 let result = attempt(connection, places, &mut alone);

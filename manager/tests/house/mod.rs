@@ -28,6 +28,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::{SignedDuration, Timestamp};
 use platen_manager::config::{Config, Ingest};
+use platen_manager::limits::Limits;
+use platen_manager::listen::Patience;
 use platen_manager::secret::fingerprint;
 use platen_manager::store::{Grouping, NewToken, Store};
 use platen_manager::{Listeners, RunError, database_path, run};
@@ -35,9 +37,10 @@ use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::client::TlsStream;
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -66,15 +69,27 @@ impl House {
     }
 
     pub async fn start_with(directory: Arc<tempfile::TempDir>, ingest: Ingest) -> Self {
-        let config = Config {
+        Self::start_configured(directory, |config| config.ingest = ingest).await
+    }
+
+    /// With something else in its configuration.
+    pub async fn start_configured(
+        directory: Arc<tempfile::TempDir>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = Config {
             device_listen: "127.0.0.1:0".parse().unwrap(),
             operator_listen: "127.0.0.1:0".parse().unwrap(),
             state_directory: directory.path().to_owned(),
             names: vec!["localhost".to_owned()],
             device_url: None,
             operator_tls: None,
-            ingest,
+            ingest: Ingest::default(),
+            limits: Limits::default(),
+            watches: platen_manager::watch::Settings::default(),
+            patience: Patience::default(),
         };
+        change(&mut config);
         let listeners = Listeners::bind(&config).await.unwrap();
         let (device, operator) =
             (listeners.device.local_addr().unwrap(), listeners.operator.local_addr().unwrap());
@@ -111,6 +126,11 @@ impl House {
     pub async fn restart(mut self) -> Self {
         self.ask_to_stop();
         self.stopped().await;
+        self.start_again().await
+    }
+
+    /// After [`Self::stopped`].
+    pub async fn start_again(self) -> Self {
         self.store.close().await;
         Self::start_in(Arc::clone(&self.directory)).await
     }
@@ -252,10 +272,36 @@ impl Client {
         Self { tls: Arc::new(config) }
     }
 
-    pub async fn connect(&self, address: SocketAddr) -> std::io::Result<Connection> {
-        let stream = TcpStream::connect(address).await?;
+    /// The same device, speaking one version of HTTP.
+    #[must_use]
+    pub fn speaking(&self, protocol: &[u8]) -> Self {
+        let mut tls = (*self.tls).clone();
+        tls.alpn_protocols = vec![protocol.to_vec()];
+        Self { tls: Arc::new(tls) }
+    }
+
+    /// TLS, and nothing said yet.
+    pub async fn shake_hands(&self, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+        self.shake_hands_on(TcpStream::connect(address).await?).await
+    }
+
+    pub async fn shake_hands_on(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from("localhost").unwrap();
-        let tls = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?;
+        tokio_rustls::TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await
+    }
+
+    pub async fn connect(&self, address: SocketAddr) -> std::io::Result<Connection> {
+        Self::converse(self.shake_hands(address).await?).await
+    }
+
+    /// From another address of this machine.
+    pub async fn connect_from(&self, from: SocketAddr, to: SocketAddr) -> std::io::Result<Connection> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(from)?;
+        Self::converse(self.shake_hands_on(socket.connect(to).await?).await?).await
+    }
+
+    async fn converse(tls: TlsStream<TcpStream>) -> std::io::Result<Connection> {
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(tls);
         if h2 {
@@ -284,6 +330,13 @@ pub enum Connection {
 }
 
 impl Connection {
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::H1(sender) => sender.is_closed(),
+            Self::H2(sender) => sender.is_closed(),
+        }
+    }
+
     pub async fn open(&mut self, request: Request<Bytes>) -> hyper::Result<Response<Incoming>> {
         self.open_sent(request.map(|body| Full::new(body).boxed_unsync())).await
     }
@@ -293,6 +346,23 @@ impl Connection {
         let frames = std::iter::repeat_n(piece.clone(), pieces).map(|piece| Ok(Frame::data(piece)));
         let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
         Ok(self.open_sent(request("POST", path, "").map(|_| body)).await?.status())
+    }
+
+    /// Sends a first part of a body, says so, and sends the rest when it is given.
+    pub async fn post_in_two(
+        &mut self,
+        path: &str,
+        (first, begun): (Bytes, oneshot::Sender<()>),
+        rest: oneshot::Receiver<Bytes>,
+    ) -> hyper::Result<Answer> {
+        let first = futures_util::stream::once(async {
+            let _ = begun.send(());
+            Ok(Frame::data(first))
+        });
+        let rest = futures_util::stream::once(async { Ok(Frame::data(rest.await.unwrap_or_default())) });
+        let body = StreamBody::new(futures_util::StreamExt::chain(first, rest)).boxed_unsync();
+        let response = self.open_sent(request("POST", path, "").map(|_| body)).await?;
+        Answer::of(response).await
     }
 
     async fn open_sent(&mut self, mut request: Request<Sent>) -> hyper::Result<Response<Incoming>> {
@@ -311,14 +381,9 @@ impl Connection {
     }
 
     pub async fn send(&mut self, request: Request<Bytes>) -> hyper::Result<Answer> {
-        tokio::time::timeout(LIMIT, async {
-            let response = self.open(request).await?;
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await?.to_bytes();
-            Ok(Answer { status: parts.status, headers: parts.headers, body })
-        })
-        .await
-        .expect("no answer")
+        tokio::time::timeout(LIMIT, async { Answer::of(self.open(request).await?).await })
+            .await
+            .expect("no answer")
     }
 
     pub async fn post(&mut self, path: &str, body: &Value) -> Answer {
@@ -345,6 +410,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    async fn of(response: Response<Incoming>) -> hyper::Result<Self> {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Self { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// Seconds after which it says to come again.
+    pub fn retry_after(&self) -> u64 {
+        self.headers["retry-after"].to_str().unwrap().parse().unwrap()
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

@@ -1,4 +1,4 @@
-//! `GET /alerts`, `/reports`, `/service-calls`, `/orders`, `/replacements`: newest first.
+//! `GET /alerts`, `/watches`, `/reports`, `/service-calls`, `/orders`, `/replacements`: newest first.
 //! `POST /service-calls/{id}`, `/orders/{id}`.
 
 use axum::Json;
@@ -12,11 +12,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::cursor::Cursor;
 use super::super::problem::Refusal;
-use super::super::view::{AlertView, OrderView, ReplacementView, ReportView, ServiceCallView};
+use super::super::view::{AlertView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView};
 use super::super::who::Operator;
 use super::super::{Shared, order, service_call};
 use super::{List, bad_cursor, cursor, limit};
-use crate::store::{AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState};
+use crate::store::{
+    AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState, WatchFilter,
+};
 
 /// Which of a list, and which page of it.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -52,6 +54,20 @@ pub(super) async fn alerts(
     let filter = AlertFilter { device: which.device, open: which.open };
     let records = operators.store.alerts(filter, before, limit + 1).await?;
     Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), AlertView::from)))
+}
+
+/// What the watches found: devices that are away, readings that are late, sensors that are frozen.
+#[utoipa::path(get, path = "/api/v1/watches", params(Which), responses((status = 200, body = List<WatchView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+pub(super) async fn watches(
+    State(operators): Shared,
+    _operator: Operator,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<List<WatchView>>, Refusal> {
+    let Query(which) = which?;
+    let (before, limit) = which.page()?;
+    let filter = WatchFilter { device: which.device, open: which.open };
+    let records = operators.store.watches(filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), WatchView::from)))
 }
 
 /// Which reports or replacements, and which page of them.

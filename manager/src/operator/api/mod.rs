@@ -3,6 +3,7 @@
 mod commands;
 mod devices;
 mod events;
+mod health;
 mod lists;
 mod openapi;
 
@@ -24,12 +25,14 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}", get(devices::one))
         .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
         .route("/alerts", get(lists::alerts))
+        .route("/watches", get(lists::watches))
         .route("/reports", get(lists::reports))
         .route("/service-calls", get(lists::service_calls))
         .route("/service-calls/{id}", post(lists::set_service_call))
         .route("/orders", get(lists::orders))
         .route("/orders/{id}", post(lists::set_order))
         .route("/replacements", get(lists::replacements))
+        .route("/health", get(health::health))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::document))
         .fallback(|| async {

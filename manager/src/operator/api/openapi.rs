@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
-use super::{commands, devices, events, lists};
+use super::{commands, devices, events, health, lists};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,12 +16,14 @@ use super::{commands, devices, events, lists};
         commands::list,
         commands::issue,
         lists::alerts,
+        lists::watches,
         lists::reports,
         lists::service_calls,
         lists::set_service_call,
         lists::orders,
         lists::set_order,
         lists::replacements,
+        health::health,
         events::events
     ),
     security(("bearer" = []), ("session" = [])),
@@ -58,18 +60,20 @@ mod tests {
             "devices/{id}",
             "devices/{id}/commands",
             "alerts",
+            "watches",
             "reports",
             "service-calls",
             "service-calls/{id}",
             "orders",
             "orders/{id}",
             "replacements",
+            "health",
             "events",
         ] {
             assert!(paths.contains(&&format!("/api/v1/{path}")), "{path} is missing from {paths:?}");
         }
         let schemas = &document["components"]["schemas"];
-        for property in ["worst", "counters", "buses", "activity", "orders"] {
+        for property in ["worst", "counters", "buses", "activity", "orders", "watches"] {
             assert!(schemas["DeviceView"]["properties"][property].is_object(), "{property}");
         }
         for schema in ["OrderView", "ReplacementView", "Action", "Evidence", "Activity", "CounterReading"] {

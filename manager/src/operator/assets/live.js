@@ -82,7 +82,9 @@
     const followed = document.querySelector("main")?.dataset.follow;
     if (!followed) return true;
     try {
-      return JSON.parse(event.data).device === followed;
+      const { device } = JSON.parse(event.data);
+      // What names no device concerns all.
+      return !device || device === followed;
     } catch {
       return true;
     }

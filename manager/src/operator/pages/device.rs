@@ -10,15 +10,20 @@ use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 
 use super::super::problem::Refusal;
-use super::super::view::{AlertView, CommandView, OrderView, ReplacementView, ReportView, ServiceCallView};
+use super::super::view::{
+    AlertView, CommandView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView,
+};
 use super::super::who::Visitor;
 use super::super::{Shared, command, gather, order, service_call};
 use super::rows::{
     Age, AlertRow, CommandRow, DeviceRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow, SettingRow,
+    TroubleRow, WatchRow,
 };
 use super::{Frame, render, words};
 use crate::clock;
-use crate::store::{AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState};
+use crate::store::{
+    AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState, WatchFilter,
+};
 
 /// The most of each list on the page.
 const MAX_CLEARED: u32 = 10;
@@ -39,9 +44,11 @@ struct GapRow {
 #[template(path = "device.html")]
 struct DevicePage {
     frame: Frame,
+    trouble: Option<TroubleRow>,
     device: DeviceRow,
     enrolled: String,
     certificate_expires: String,
+    watches_over: Vec<WatchRow>,
     cleared: Vec<AlertRow>,
     service_calls: Vec<ServiceCallRow>,
     orders: Vec<OrderRow>,
@@ -61,7 +68,10 @@ pub(super) async fn page(
     let Path(id) = id?;
     let store = &operators.store;
     let now = clock::now();
+    let trouble = operators.store.health().trouble();
     let view = gather::view(&operators, id.clone(), now).await?;
+    let over = WatchFilter { device: Some(id.clone()), open: Some(false) };
+    let over = store.watches(over, None, MAX_CLEARED).await?;
     let cleared = AlertFilter { device: Some(id.clone()), open: Some(false) };
     let cleared = store.alerts(cleared, None, MAX_CLEARED).await?;
     let calls = ServiceCallFilter { device: Some(id.clone()), open: None };
@@ -75,9 +85,14 @@ pub(super) async fn page(
 
     render(&DevicePage {
         frame: Frame::new(Some(operator.name), true),
+        trouble: trouble.map(|trouble| TroubleRow::of(&trouble, now)),
         device: DeviceRow::of(&view, now),
         enrolled: words::moment(view.enrolled),
         certificate_expires: words::moment(view.certificate_expires),
+        watches_over: over
+            .into_iter()
+            .map(|record| WatchRow::of(&WatchView::from(record), &view, now))
+            .collect(),
         cleared: cleared.into_iter().map(|record| AlertRow::of(&AlertView::from(record), now)).collect(),
         service_calls: calls
             .into_iter()

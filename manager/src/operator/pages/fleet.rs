@@ -8,7 +8,7 @@ use super::super::problem::Refusal;
 use super::super::view::{DeviceView, SupplyView, Worst};
 use super::super::who::Visitor;
 use super::super::{Shared, gather};
-use super::rows::DeviceRow;
+use super::rows::{DeviceRow, TroubleRow};
 use super::{Frame, render};
 use crate::clock;
 
@@ -19,6 +19,7 @@ const MAX_DEVICES: u32 = 500;
 #[template(path = "fleet.html")]
 struct FleetPage {
     frame: Frame,
+    trouble: Option<TroubleRow>,
     summary: Vec<(&'static str, String)>,
     devices: Vec<DeviceRow>,
     cut: bool,
@@ -34,11 +35,13 @@ pub(super) async fn page(
     let cut = records.len() > most;
     records.truncate(most);
     let now = clock::now();
+    let trouble = operators.store.health().trouble();
     let mut views = gather::views(&operators, records, now).await?;
     // Stable, so devices of one rank stay by name.
     views.sort_by_key(|view| view.worst);
     render(&FleetPage {
         frame: Frame::new(Some(operator.name), true),
+        trouble: trouble.map(|trouble| TroubleRow::of(&trouble, now)),
         summary: summary(&views),
         devices: views.iter().map(|view| DeviceRow::of(view, now)).collect(),
         cut,
@@ -60,6 +63,7 @@ fn summary(views: &[DeviceView]) -> Vec<(&'static str, String)> {
         ("critical", count(&|view| view.worst == Worst::Critical), "stopped", "stopped"),
         ("service", calls, "service call", "service calls"),
         ("order", orders, "open order", "open orders"),
+        ("overdue", count(&|view| view.contact.overdue), "overdue", "overdue"),
         ("warning", count(&refill), "needs toner", "need toner"),
         ("warning", count(&|view| view.worst == Worst::Warning && !refill(view)), "warning", "warnings"),
         ("forecast", forecasts, "forecast", "forecasts"),

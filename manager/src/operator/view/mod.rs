@@ -3,6 +3,7 @@
 
 mod asked;
 mod happened;
+mod watched;
 
 use jiff::Timestamp;
 use platen_protocol::alert::Severity;
@@ -18,9 +19,11 @@ use utoipa::ToSchema;
 
 use crate::device::roster::{Contact, ContactState};
 use crate::store::DeviceRecord;
+use crate::watch::WatchKind;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
 pub(super) use happened::{AlertView, ReplacementView, ReportView};
+pub(super) use watched::WatchView;
 
 /// The worst that is the matter with a device; the order is that of the fleet's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -32,7 +35,9 @@ pub(super) enum Worst {
     ServiceCall,
     /// A person at the device waits for a supply.
     Order,
-    /// A warning is open.
+    /// It is away for so long that somebody should look after it: what else is known of it is old.
+    Overdue,
+    /// A warning is open, or a watch found something.
     Warning,
     /// Something will possibly happen.
     Forecast,
@@ -52,6 +57,8 @@ pub(super) struct ContactView {
     /// From which address.
     #[schema(value_type = Option<String>)]
     pub(super) remote: Option<std::net::IpAddr>,
+    /// Whether it is away for so long that somebody should look after it.
+    pub(super) overdue: bool,
 }
 
 /// How old the readings are.
@@ -63,6 +70,10 @@ pub(super) struct Freshness {
     pub(super) taken: Stamp,
     /// When they came in.
     pub(super) received: Timestamp,
+    /// When the next must have come, by what the device said; `null` when it said nothing.
+    pub(super) due: Option<Timestamp>,
+    /// Whether they are late, though the device is there.
+    pub(super) late: bool,
 }
 
 /// One supply.
@@ -130,6 +141,8 @@ pub(super) struct DeviceView {
     pub(super) buses: Vec<BusReading>,
     /// What it did lately; `null` until it says so.
     pub(super) activity: Option<ActivityView>,
+    /// What the watches found, the oldest first.
+    pub(super) watches: Vec<WatchView>,
     /// The open alerts.
     pub(super) alerts: Vec<AlertView>,
     /// The service calls that are not handled.
@@ -156,12 +169,29 @@ fn age(taken: &Stamp, received: Timestamp, now: Timestamp) -> u64 {
 /// What is open at one device.
 #[derive(Debug, Default)]
 pub(super) struct Open {
+    pub(super) watches: Vec<WatchView>,
     pub(super) alerts: Vec<AlertView>,
     pub(super) service_calls: Vec<ServiceCallView>,
     pub(super) orders: Vec<OrderView>,
 }
 
+/// The place of an alert on a page: what has happened before what may, the worse first, then the newer.
+fn rank(view: &AlertView) -> (bool, bool, std::cmp::Reverse<Timestamp>) {
+    let critical = view.alert.severity == Severity::Critical;
+    (view.alert.forecast, !critical, std::cmp::Reverse(view.raised))
+}
+
 impl Open {
+    /// Brings the alerts into the order in which people are to see them.
+    pub(super) fn in_order(mut self) -> Self {
+        self.alerts.sort_by_key(rank);
+        self
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.watches.iter().any(|view| view.kind == WatchKind::Contact && view.overdue.is_some())
+    }
+
     /// Ranks it. What may happen stops no printer yet, however bad it would be.
     fn worst(&self, contact: ContactState) -> Worst {
         let silent = matches!(contact, ContactState::Silent | ContactState::Never);
@@ -174,7 +204,9 @@ impl Open {
             Worst::ServiceCall
         } else if !self.orders.is_empty() {
             Worst::Order
-        } else if warned {
+        } else if self.is_overdue() {
+            Worst::Overdue
+        } else if warned || self.watches.iter().any(|view| view.kind != WatchKind::Contact) {
             Worst::Warning
         } else if !self.alerts.is_empty() {
             Worst::Forecast
@@ -210,11 +242,18 @@ impl SupplyView {
 
 impl DeviceView {
     /// A device with what is open there.
-    pub(super) fn new(record: DeviceRecord, contact: Contact, open: Open, now: Timestamp) -> Self {
-        let freshness = record
-            .readings_taken
-            .zip(record.readings_received)
-            .map(|(taken, received)| Freshness { age_seconds: age(&taken, received, now), taken, received });
+    pub(super) fn new(
+        record: DeviceRecord,
+        contact: Contact,
+        due: Option<Timestamp>,
+        open: Open,
+        now: Timestamp,
+    ) -> Self {
+        let late = open.watches.iter().any(|view| view.kind == WatchKind::Freshness);
+        let freshness = record.readings_taken.zip(record.readings_received).map(|(taken, received)| {
+            let age_seconds = age(&taken, received, now);
+            Freshness { age_seconds, taken, received, due, late }
+        });
         let readings = record.readings.unwrap_or_default();
         Self {
             id: record.id,
@@ -222,7 +261,12 @@ impl DeviceView {
             agent_version: record.agent_version,
             simulated: record.simulated,
             worst: open.worst(contact.state),
-            contact: ContactView { state: contact.state, last_contact: contact.last, remote: contact.remote },
+            contact: ContactView {
+                state: contact.state,
+                last_contact: contact.last,
+                remote: contact.remote,
+                overdue: open.is_overdue(),
+            },
             freshness,
             supplies: readings.supplies.into_iter().map(SupplyView::of).collect(),
             parts: readings
@@ -237,6 +281,7 @@ impl DeviceView {
             activity: record
                 .activity
                 .map(|told| ActivityView { received: told.received, activity: told.activity }),
+            watches: open.watches,
             alerts: open.alerts,
             service_calls: open.service_calls,
             orders: open.orders,
@@ -251,6 +296,7 @@ mod tests {
     use super::*;
     use crate::sample;
     use crate::store::OrderState;
+    use crate::watch::{Finding, Standing};
     use platen_protocol::alert::Alert;
     use platen_protocol::device_to_manager::EnteredBy;
     use platen_protocol::readings::ExpectedSupply;
@@ -293,7 +339,7 @@ mod tests {
     }
 
     fn worst(contact: ContactState, alerts: Vec<AlertView>, orders: Vec<OrderView>) -> Worst {
-        Open { alerts, service_calls: vec![], orders }.worst(contact)
+        Open { alerts, orders, ..Open::default() }.worst(contact)
     }
 
     #[test]
@@ -308,8 +354,24 @@ mod tests {
         assert_eq!(worst(ContactState::Silent, vec![], vec![]), Worst::Silent);
         assert_eq!(worst(ContactState::Never, vec![], vec![]), Worst::Silent);
         assert_eq!(worst(ContactState::Recent, vec![], vec![]), Worst::Fine);
-        let order = [Worst::Critical, Worst::ServiceCall, Worst::Order, Worst::Warning, Worst::Forecast];
-        assert!(order.is_sorted() && Worst::Forecast < Worst::Silent);
+        let order = [Worst::Critical, Worst::ServiceCall, Worst::Order, Worst::Overdue, Worst::Warning];
+        assert!(order.is_sorted() && Worst::Warning < Worst::Forecast && Worst::Forecast < Worst::Silent);
+    }
+
+    #[test]
+    fn a_device_that_is_overdue_comes_before_its_old_warnings_and_a_frozen_sensor_is_a_warning() {
+        let watched = |finding: Finding, overdue| {
+            let watches =
+                vec![WatchView::new("d".parse().unwrap(), Standing { finding, begun: now(), overdue })];
+            Open { watches, alerts: vec![], ..Open::default() }
+        };
+        let away = |overdue| watched(Finding::Contact { last_contact: now() }, overdue);
+        assert_eq!(away(None).worst(ContactState::Silent), Worst::Silent);
+        let mut overdue = away(Some(now()));
+        overdue.alerts.push(alert(Severity::Warning));
+        assert_eq!(overdue.worst(ContactState::Silent), Worst::Overdue);
+        let late = watched(Finding::Freshness { received: now(), within_seconds: 900 }, Some(now()));
+        assert_eq!(late.worst(ContactState::Parked), Worst::Warning);
     }
 
     #[test]
@@ -321,6 +383,22 @@ mod tests {
             worst(ContactState::Parked, vec![coming, alert(Severity::Warning)], vec![]),
             Worst::Warning
         );
+    }
+
+    #[test]
+    fn what_stands_comes_before_what_may_happen_and_the_worse_before_the_newer() {
+        let mut coming = alert(Severity::Critical);
+        coming.alert.forecast = true;
+        coming.raised = now() + jiff::SignedDuration::from_secs(60);
+        let mut newer = alert(Severity::Warning);
+        newer.raised = now() + jiff::SignedDuration::from_secs(1);
+        let alerts = vec![coming, alert(Severity::Warning), newer, alert(Severity::Critical)];
+        let open = Open { alerts, ..Open::default() }.in_order();
+        let seen: Vec<_> =
+            open.alerts.iter().map(|view| (view.alert.forecast, view.alert.severity, view.raised)).collect();
+        let warning = |seconds| (false, Severity::Warning, now() + jiff::SignedDuration::from_secs(seconds));
+        assert_eq!(&seen[..3], [(false, Severity::Critical, now()), warning(1), warning(0)]);
+        assert!(seen[3].0, "the forecast is last");
     }
 
     #[test]

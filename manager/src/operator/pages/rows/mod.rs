@@ -4,6 +4,7 @@ mod asked;
 mod happened;
 mod state;
 mod supply;
+mod watched;
 
 use jiff::Timestamp;
 
@@ -15,6 +16,7 @@ pub(super) use asked::{CommandRow, OrderRow, ServiceCallRow, SettingRow};
 pub(super) use happened::{AlertRow, ReplacementRow, ReportRow};
 pub(super) use state::{ActivityRow, BusRow, CounterRow, SwitchRow, TemperatureRow};
 pub(super) use supply::{PartRow, SupplyRow};
+pub(super) use watched::{TroubleRow, WatchRow};
 
 /// A moment that is shown by its age.
 pub(super) struct Age {
@@ -65,6 +67,7 @@ pub(super) struct DeviceRow {
     pub(super) counters: Vec<CounterRow>,
     pub(super) buses: Vec<BusRow>,
     pub(super) activity: Option<ActivityRow>,
+    pub(super) watches: Vec<WatchRow>,
     pub(super) alerts: Vec<AlertRow>,
     pub(super) service_calls: Vec<ServiceCallRow>,
     pub(super) orders: Vec<OrderRow>,
@@ -76,6 +79,7 @@ impl DeviceRow {
             Worst::Critical => ("critical", "Stopped"),
             Worst::ServiceCall => ("service", "Service call"),
             Worst::Order => ("order", "Order"),
+            Worst::Overdue => ("overdue", "Overdue"),
             Worst::Warning => ("warning", "Warning"),
             Worst::Forecast => ("forecast", "May happen"),
             Worst::Silent => ("silent", "Silent"),
@@ -110,9 +114,30 @@ impl DeviceRow {
             counters: view.counters.iter().map(CounterRow::of).collect(),
             buses: view.buses.iter().map(|bus| BusRow::of(bus, activity)).collect(),
             activity: view.activity.as_ref().map(|activity| ActivityRow::of(activity, now)),
+            watches: view.watches.iter().map(|watch| WatchRow::of(watch, view, now)).collect(),
             alerts: view.alerts.iter().map(|alert| AlertRow::of(alert, now)).collect(),
             service_calls: view.service_calls.iter().map(|call| ServiceCallRow::of(call, now)).collect(),
             orders: view.orders.iter().map(|order| OrderRow::of(order, now)).collect(),
         }
+    }
+}
+
+impl DeviceRow {
+    /// Open alerts of one kind; each kind has its place among what else is the matter.
+    pub(super) fn alerts_of<'a>(&'a self, severity: &'a str) -> impl Iterator<Item = &'a AlertRow> {
+        self.alerts.iter().filter(move |alert| alert.severity == severity)
+    }
+
+    /// What the watches found, as far as somebody should act on it.
+    pub(super) fn watches_to_act_on(&self) -> impl Iterator<Item = &WatchRow> {
+        self.watches.iter().filter(|watch| watch.act)
+    }
+
+    /// Whether anything is the matter.
+    pub(super) fn matters(&self) -> bool {
+        !self.alerts.is_empty()
+            || !self.service_calls.is_empty()
+            || !self.orders.is_empty()
+            || self.watches_to_act_on().next().is_some()
     }
 }

@@ -1,0 +1,226 @@
+//! How much one device may ask for: connections at once, and requests over time. One device that is out
+//! of order must not take what the others need.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use platen_protocol::identity::DeviceId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::limits::Limits;
+
+/// The unit in which memory for bodies is given out.
+const SHARE_BYTES: usize = 1024;
+const SHARES_PER_MIB: u32 = 1024;
+
+/// How often: so many at once after a rest, and one more after each interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Between two requests, in the long run.
+    interval: Duration,
+    /// What may come at once, as time.
+    burst: Duration,
+}
+
+impl Rate {
+    /// So many a minute, and so many at once.
+    pub fn new(per_minute: u32, at_once: u32) -> Self {
+        let interval = Duration::from_secs(60) / per_minute.max(1);
+        Self { interval, burst: interval * at_once.max(1) }
+    }
+}
+
+/// How much of its rate a device has used: the moment at which its bucket is full again (the "virtual
+/// scheduling" of ITU-T I.371, which needs no timer and no counting up).
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    full_at: Instant,
+}
+
+impl Pace {
+    /// Takes one request out of the bucket, unless it is empty.
+    fn take(&mut self, rate: Rate, now: Instant) -> bool {
+        let full_at = self.full_at.max(now) + rate.interval;
+        let allowed = full_at.duration_since(now) <= rate.burst;
+        if allowed {
+            self.full_at = full_at;
+        }
+        allowed
+    }
+}
+
+struct Entry {
+    connections: u32,
+    pace: Pace,
+}
+
+/// What all devices ask for.
+pub struct Traffic {
+    rate: Rate,
+    connections: u32,
+    /// One for each device that is connected or asked lately. Held for a look-up, never across an await.
+    entries: Mutex<BTreeMap<DeviceId, Entry>>,
+    memory: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
+
+/// A device's connection, as long as it lives.
+pub struct Connected {
+    traffic: Arc<Traffic>,
+    device: DeviceId,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let mut entries = self.traffic.entries();
+        let Some(entry) = entries.get_mut(&self.device) else { return };
+        entry.connections = entry.connections.saturating_sub(1);
+        if entry.connections == 0 && entry.pace.full_at <= Instant::now() {
+            entries.remove(&self.device);
+        }
+    }
+}
+
+/// Memory for a body, as long as it lives.
+#[derive(Debug, Default)]
+pub struct Share(Option<OwnedSemaphorePermit>);
+
+/// All memory for bodies is given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoMemory;
+
+impl Share {
+    /// Grows to at least so many bytes.
+    pub fn grow(&mut self, traffic: &Traffic, bytes: usize) -> Result<(), NoMemory> {
+        let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = bytes.div_ceil(SHARE_BYTES).saturating_sub(held);
+        let Ok(more) = u32::try_from(more) else { return Err(NoMemory) };
+        if more == 0 {
+            return Ok(());
+        }
+        // Nobody waits here: those who hold a part of a body and wait for more would block each other.
+        let Ok(more) = Arc::clone(&traffic.memory).try_acquire_many_owned(more) else { return Err(NoMemory) };
+        match &mut self.0 {
+            Some(permit) => permit.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
+
+impl Traffic {
+    /// Within these limits.
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        let places = |number: u32| {
+            let number = usize::try_from(number).unwrap_or(Semaphore::MAX_PERMITS);
+            Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS)))
+        };
+        Arc::new(Self {
+            rate: Rate::new(limits.requests_per_minute, limits.requests_burst),
+            connections: limits.connections_per_device,
+            entries: Mutex::default(),
+            memory: places(limits.body_memory_mib.saturating_mul(SHARES_PER_MIB)),
+            queue: places(limits.waiting_for_store),
+        })
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A device connects; `None` when it has as many connections as it may.
+    pub fn connect(self: &Arc<Self>, device: &DeviceId, now: Instant) -> Option<Connected> {
+        let mut entries = self.entries();
+        let entry =
+            entries.entry(device.clone()).or_insert(Entry { connections: 0, pace: Pace { full_at: now } });
+        if entry.connections >= self.connections {
+            return None;
+        }
+        entry.connections += 1;
+        Some(Connected { traffic: Arc::clone(self), device: device.clone() })
+    }
+
+    /// Whether a device may ask now; if so, that counts.
+    pub fn may_ask(&self, device: &DeviceId, now: Instant) -> bool {
+        let mut entries = self.entries();
+        let entry =
+            entries.entry(device.clone()).or_insert(Entry { connections: 0, pace: Pace { full_at: now } });
+        entry.pace.take(self.rate, now)
+    }
+
+    /// A place among those who wait for the store; `None` when there are too many.
+    pub fn queue(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.queue).try_acquire_owned().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn traffic(limits: Limits) -> (Arc<Traffic>, DeviceId) {
+        (Traffic::new(&limits), "lobby".parse().unwrap())
+    }
+
+    #[test]
+    fn a_device_that_rested_may_ask_in_a_burst_and_then_at_its_rate() {
+        let limits = Limits { requests_per_minute: 60, requests_burst: 5, ..Limits::default() };
+        let (traffic, device) = traffic(limits);
+        let now = Instant::now();
+        assert_eq!((0..10).filter(|_| traffic.may_ask(&device, now)).count(), 5);
+        let later = now + Duration::from_secs(2);
+        assert_eq!((0..10).filter(|_| traffic.may_ask(&device, later)).count(), 2);
+        let other = "cellar".parse().unwrap();
+        assert!(traffic.may_ask(&other, now), "another device has its own rate");
+    }
+
+    #[test]
+    fn a_connection_gives_its_place_back_and_a_device_that_is_gone_leaves_nothing() {
+        let limits = Limits { connections_per_device: 2, ..Limits::default() };
+        let (traffic, device) = traffic(limits);
+        let now = Instant::now();
+        let one = traffic.connect(&device, now).unwrap();
+        let two = traffic.connect(&device, now).unwrap();
+        assert!(traffic.connect(&device, now).is_none());
+        drop(one);
+        let three = traffic.connect(&device, now).unwrap();
+        drop((two, three));
+        assert!(traffic.entries().is_empty());
+    }
+
+    #[test]
+    fn bodies_share_their_memory_and_give_it_back() {
+        let (traffic, _) = traffic(Limits { body_memory_mib: 1, ..Limits::default() });
+        let (mut one, mut two) = (Share::default(), Share::default());
+        one.grow(&traffic, 1).unwrap();
+        one.grow(&traffic, 1000 * 1024).unwrap();
+        two.grow(&traffic, 24 * 1024).unwrap();
+        assert_eq!(two.grow(&traffic, 24 * 1024 + 1), Err(NoMemory));
+        drop(one);
+        two.grow(&traffic, 1024 * 1024).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn over_any_stretch_no_more_than_the_burst_and_the_rate_get_through(
+            per_minute in 1_u32..1_000, at_once in 1_u32..50, steps in prop::collection::vec(0_u64..5_000, 1..300),
+        ) {
+            let rate = Rate::new(per_minute, at_once);
+            let start = Instant::now();
+            let mut pace = Pace { full_at: start };
+            let (mut now, mut allowed) = (start, 0_u128);
+            for milliseconds in steps {
+                now += Duration::from_millis(milliseconds);
+                allowed += u128::from(pace.take(rate, now));
+                let passed = now.duration_since(start).as_nanos();
+                prop_assert!(allowed <= u128::from(at_once) + passed / rate.interval.as_nanos() + 1);
+            }
+            // And whoever rests long enough has the whole burst again.
+            now += rate.burst;
+            prop_assert!((0..at_once).all(|_| pace.take(rate, now)));
+        }
+    }
+}

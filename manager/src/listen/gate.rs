@@ -1,0 +1,185 @@
+//! How many connections there may be: in all, and from one address. Pure counting; who is let in holds a
+//! place, and dropping it gives it back.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Connections that are let in beyond the limit, only to be told to come again.
+pub const MAX_TURNED_AWAY: u32 = 64;
+
+/// How many connections a listener may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// In all.
+    pub connections: u32,
+    /// From one address; of IPv6, from one network of 64 bits, which is what one site is given.
+    pub per_address: u32,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Crowded {
+    /// So many connections come from that address.
+    Address,
+    /// So many are there in all.
+    All,
+}
+
+/// What becomes of a new connection.
+pub(crate) enum Entry {
+    /// It is served.
+    Served(Place),
+    /// It is told to come again, and why.
+    TurnedAway(Place, Crowded),
+    /// Not even that: it is closed at once.
+    Closed,
+}
+
+#[derive(Default)]
+struct Counts {
+    served: u32,
+    turned_away: u32,
+    by_address: HashMap<IpAddr, u32>,
+}
+
+/// Counts the connections of a listener.
+pub(crate) struct Gate {
+    room: Room,
+    /// Held while counting, never across an await.
+    counts: Mutex<Counts>,
+}
+
+/// A place at a listener, until it is dropped.
+pub(crate) struct Place {
+    gate: Arc<Gate>,
+    address: IpAddr,
+    served: bool,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.gate.counts();
+        if !self.served {
+            counts.turned_away -= 1;
+            return;
+        }
+        counts.served -= 1;
+        if let Some(count) = counts.by_address.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// The address under which a connection counts.
+fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+impl Gate {
+    pub(crate) fn new(room: Room) -> Arc<Self> {
+        Arc::new(Self { room, counts: Mutex::default() })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection comes in.
+    pub(crate) fn enter(self: &Arc<Self>, remote: IpAddr) -> Entry {
+        let address = counted(remote);
+        let mut counts = self.counts();
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        let crowded = if counts.served >= self.room.connections {
+            Crowded::All
+        } else if here >= self.room.per_address {
+            Crowded::Address
+        } else {
+            counts.served += 1;
+            counts.by_address.insert(address, here + 1);
+            return Entry::Served(Place { gate: Arc::clone(self), address, served: true });
+        };
+        if counts.turned_away >= MAX_TURNED_AWAY {
+            return Entry::Closed;
+        }
+        counts.turned_away += 1;
+        Entry::TurnedAway(Place { gate: Arc::clone(self), address, served: false }, crowded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn address(number: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, number])
+    }
+
+    #[test]
+    fn one_site_that_is_over_its_limit_does_not_take_the_places_of_another() {
+        let gate = Gate::new(Room { connections: 10, per_address: 2 });
+        let held: Vec<Entry> = (0..5).map(|_| gate.enter(address(1))).collect();
+        let served = held.iter().filter(|entry| matches!(entry, Entry::Served(_))).count();
+        assert_eq!(served, 2);
+        assert!(matches!(held[2], Entry::TurnedAway(_, Crowded::Address)));
+        assert!(matches!(gate.enter(address(2)), Entry::Served(_)));
+        drop(held);
+        assert!(matches!(gate.enter(address(1)), Entry::Served(_)));
+    }
+
+    #[test]
+    fn a_site_with_many_addresses_of_ipv6_is_one_site() {
+        let gate = Gate::new(Room { connections: 10, per_address: 1 });
+        let _held = gate.enter("2001:db8::1".parse().unwrap());
+        let another = gate.enter("2001:db8::ffff:1".parse().unwrap());
+        assert!(matches!(another, Entry::TurnedAway(_, Crowded::Address)));
+        assert!(matches!(gate.enter("2001:db8:0:1::1".parse().unwrap()), Entry::Served(_)));
+        let _mapped = gate.enter("::ffff:192.0.2.1".parse().unwrap());
+        assert!(matches!(gate.enter(address(1)), Entry::TurnedAway(_, Crowded::Address)));
+    }
+
+    #[test]
+    fn beyond_those_who_can_be_told_connections_are_closed() {
+        let gate = Gate::new(Room { connections: 1, per_address: 1 });
+        let mut held = vec![gate.enter(address(1))];
+        held.extend((0..MAX_TURNED_AWAY).map(|_| gate.enter(address(2))));
+        assert!(matches!(held[1], Entry::TurnedAway(_, Crowded::All)));
+        assert!(matches!(gate.enter(address(3)), Entry::Closed));
+    }
+
+    proptest! {
+        #[test]
+        fn no_limit_is_passed_and_every_place_comes_back(
+            comings in prop::collection::vec((0_u8..5, any::<bool>()), 1..200),
+        ) {
+            let gate = Gate::new(Room { connections: 7, per_address: 3 });
+            let mut held: Vec<(u8, Entry)> = Vec::new();
+            for (from, leaves) in comings {
+                if leaves && !held.is_empty() {
+                    held.remove(usize::from(from) % held.len());
+                } else {
+                    held.push((from, gate.enter(address(from))));
+                }
+                let served: Vec<u8> = held.iter().filter(|(_, entry)| matches!(entry, Entry::Served(_)))
+                    .map(|(from, _)| *from).collect();
+                prop_assert!(served.len() <= 7);
+                for one in 0_u8..5 {
+                    prop_assert!(served.iter().filter(|from| u32::from(**from) == u32::from(one)).count() <= 3);
+                }
+            }
+            drop(held);
+            let counts = gate.counts();
+            prop_assert_eq!((counts.served, counts.turned_away, counts.by_address.len()), (0, 0, 0));
+        }
+    }
+}

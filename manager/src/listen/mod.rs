@@ -1,0 +1,191 @@
+//! Takes connections in: TCP, TLS 1.3, then HTTP/2 or HTTP/1.1 as the client chose by ALPN. Both
+//! listeners go through here; nothing here knows what is served.
+
+mod converse;
+mod gate;
+mod turn_away;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use hyper::{Request, Response};
+use rustls::pki_types::CertificateDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::stop::Stop;
+use crate::tally::{Tally, Turned};
+use converse::{Until, converse_until};
+use gate::{Crowded, Entry, Gate};
+use turn_away::TurnAway;
+
+pub use converse::{Patience, converse};
+pub use gate::{MAX_TURNED_AWAY, Room};
+
+/// The pause after an accept that failed (such as for want of file descriptors), before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// When the kernel asks a silent peer whether it is there; costs no timer here.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(90);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEPALIVE_TRIES: u32 = 4;
+
+/// The application protocols, the better first.
+pub const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Tells this connection from all others of this run.
+    pub connection: u64,
+    /// From where.
+    pub remote: SocketAddr,
+    /// The client certificate, which our CA signed, if there is one.
+    pub certificate: Option<CertificateDer<'static>>,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A socket, and under which conditions it is served.
+pub struct Door {
+    /// For the log.
+    pub name: &'static str,
+    /// The socket.
+    pub listener: TcpListener,
+    /// With which certificate, and whom it asks for one.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// How many are served at once.
+    pub room: Room,
+    /// How long each may take.
+    pub patience: Patience,
+    /// The least of `Retry-After` for those who find no room.
+    pub retry_after_seconds: u32,
+    /// Counts who was turned away.
+    pub tally: Arc<Tally>,
+}
+
+/// Serves until `stop`, then lets what is under way end. It never ends on an error of a connection or
+/// of accepting.
+pub async fn serve<S, B>(door: Door, mut stop: Stop, service: impl Fn(Peer) -> S + Clone + Send + 'static)
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Failure>,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Failure>,
+{
+    let Door { name, listener, tls, room, patience, retry_after_seconds, tally } = door;
+    let acceptor = TlsAcceptor::from(tls);
+    let gate = Gate::new(room);
+    let mut connections = JoinSet::new();
+    let mut count = 0_u64;
+    let mut failing = false;
+    loop {
+        let accepted = tokio::select! {
+            () = stop.wait() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted.and_then(|(stream, remote)| {
+                prepare(&stream, patience)?;
+                Ok((stream, remote))
+            }),
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Once, and not five times a second for as long as it lasts.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(listener = name, %error, "connections cannot be accepted; trying on");
+                }
+                tokio::select! {
+                    () = stop.wait() => break,
+                    () = tokio::time::sleep(ACCEPT_PAUSE) => continue,
+                }
+            }
+        };
+        if std::mem::take(&mut failing) {
+            tracing::info!(listener = name, "connections can be accepted again");
+        }
+        count += 1;
+        let (place, crowded) = match gate.enter(remote.ip()) {
+            Entry::Served(place) => (place, None),
+            Entry::TurnedAway(place, crowded) => (place, Some(crowded)),
+            Entry::Closed => {
+                tally.count(Turned::Connection);
+                continue;
+            }
+        };
+        let connection = count;
+        let (acceptor, service, mut stop) = (acceptor.clone(), service.clone(), stop.clone());
+        let tally = Arc::clone(&tally);
+        connections.spawn(async move {
+            // Each phase is boxed, so that its memory goes with it.
+            let shaken = tokio::select! {
+                () = stop.wait() => None,
+                shaken = Box::pin(handshake(name, acceptor, stream, remote, patience.handshake)) => shaken,
+            };
+            let Some(stream) = shaken else { return };
+            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let ended = if let Some(crowded) = crowded {
+                tally.count(match crowded {
+                    Crowded::All => Turned::Connection,
+                    Crowded::Address => Turned::Address,
+                });
+                let turned = TurnAway { crowded, retry_after_seconds };
+                Box::pin(converse_until(stream, h2, turned, patience, Until::Answered)).await
+            } else {
+                let certificate = stream
+                    .get_ref()
+                    .1
+                    .peer_certificates()
+                    .and_then(<[_]>::first)
+                    .map(|certificate| certificate.clone().into_owned());
+                let served = service(Peer { connection, remote, certificate });
+                Box::pin(converse_until(stream, h2, served, patience, Until::Stop(stop))).await
+            };
+            if let Err(error) = ended {
+                tracing::debug!(listener = name, %remote, %error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    // From now on a new connection is refused by the kernel.
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// What the kernel is to do for a connection.
+fn prepare(stream: &TcpStream, patience: Patience) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(stream);
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_TRIES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(patience.unread))
+}
+
+async fn handshake(
+    name: &'static str,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    remote: SocketAddr,
+    limit: Duration,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    match tokio::time::timeout(limit, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some(Box::new(stream)),
+        Ok(Err(error)) => {
+            tracing::info!(listener = name, %remote, %error, "a TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::info!(listener = name, %remote, "a TLS handshake took too long");
+            None
+        }
+    }
+}

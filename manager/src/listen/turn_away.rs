@@ -1,0 +1,49 @@
+//! Who finds no place is told so once, in words and with a time to come again, and the connection ends.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Request, Response, StatusCode, Version};
+use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
+
+use super::gate::Crowded;
+use crate::spread;
+
+/// Answers every request with "not now".
+pub(super) struct TurnAway {
+    pub(super) crowded: Crowded,
+    /// The least of `Retry-After`.
+    pub(super) retry_after_seconds: u32,
+}
+
+fn problem(crowded: Crowded) -> Problem {
+    let detail = match crowded {
+        Crowded::All => "the manager has as many connections as it takes; come again later",
+        Crowded::Address => {
+            "there are as many connections from your address as the manager takes from one; come again later, or have connections_per_address raised in its configuration"
+        }
+    };
+    Problem::new(ProblemKind::Unavailable, detail)
+}
+
+impl hyper::service::Service<Request<Incoming>> for TurnAway {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let body = serde_json::to_vec(&problem(self.crowded)).unwrap_or_default();
+        let mut answer = Response::new(Full::new(Bytes::from(body)));
+        *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(RETRY_AFTER, spread::retry_after(self.retry_after_seconds).into());
+        if request.version() < Version::HTTP_2 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        ready(Ok(answer))
+    }
+}

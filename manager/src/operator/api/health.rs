@@ -1,0 +1,53 @@
+//! `GET /health`: whether the manager does its work. For monitors that look at the status alone, it is 503
+//! while nothing can be stored.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use platen_protocol::problem::Problem;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::Shared;
+use super::super::who::Operator;
+use crate::store::TroubleCause;
+use crate::tally::TurnedAway;
+
+/// Whether the manager does its work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HealthView {
+    /// Whether anything can be stored.
+    storing: bool,
+    /// Why not; `null` while it can.
+    trouble: Option<TroubleView>,
+    /// How often devices were turned away since the manager began.
+    turned_away: TurnedAway,
+}
+
+/// Why nothing can be stored.
+#[derive(Debug, Serialize, ToSchema)]
+struct TroubleView {
+    /// Since when.
+    since: Timestamp,
+    /// Why.
+    cause: TroubleCause,
+    /// What to do.
+    remedy: &'static str,
+    /// In the words of the database.
+    detail: String,
+}
+
+/// Whether the manager does its work.
+#[utoipa::path(get, path = "/api/v1/health", responses((status = 200, body = HealthView), (status = 401, body = Problem), (status = 503, body = HealthView)))]
+pub(super) async fn health(State(operators): Shared, _operator: Operator) -> (StatusCode, Json<HealthView>) {
+    let trouble = operators.store.health().trouble().map(|trouble| TroubleView {
+        since: trouble.since,
+        cause: trouble.cause,
+        remedy: trouble.cause.words(),
+        detail: trouble.detail,
+    });
+    let status = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let turned_away = operators.tally.read();
+    (status, Json(HealthView { storing: trouble.is_none(), trouble, turned_away }))
+}

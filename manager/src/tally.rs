@@ -1,0 +1,87 @@
+//! How often devices were turned away, and over which limit: for the operator who must raise one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// Over which limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turned {
+    /// `connections`.
+    Connection,
+    /// `connections_per_address`.
+    Address,
+    /// `connections_per_device`.
+    Device,
+    /// `requests_per_minute`.
+    Rate,
+    /// `body_memory_mib`.
+    Memory,
+    /// `waiting_for_store`.
+    Queue,
+    /// None: the store failed.
+    Store,
+}
+
+/// Counts since the manager began.
+#[derive(Debug, Default)]
+pub struct Tally([AtomicU64; 7]);
+
+/// How often devices were turned away since the manager began, by the limit of `manager.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct TurnedAway {
+    /// There were too many connections in all.
+    pub connections: u64,
+    /// There were too many from one address.
+    pub connections_per_address: u64,
+    /// There were too many of one device.
+    pub connections_per_device: u64,
+    /// A device asked too often.
+    pub requests_per_minute: u64,
+    /// There was no memory for a body.
+    pub body_memory_mib: u64,
+    /// Too many waited for the store.
+    pub waiting_for_store: u64,
+    /// The store failed.
+    pub store_failed: u64,
+}
+
+impl Tally {
+    /// One more.
+    pub fn count(&self, turned: Turned) {
+        if let Some(counter) = self.0.get(turned as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All of them.
+    pub fn read(&self) -> TurnedAway {
+        let of =
+            |turned: Turned| self.0.get(turned as usize).map_or(0, |count| count.load(Ordering::Relaxed));
+        TurnedAway {
+            connections: of(Turned::Connection),
+            connections_per_address: of(Turned::Address),
+            connections_per_device: of(Turned::Device),
+            requests_per_minute: of(Turned::Rate),
+            body_memory_mib: of(Turned::Memory),
+            waiting_for_store: of(Turned::Queue),
+            store_failed: of(Turned::Store),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_counted_for_itself() {
+        let tally = Tally::default();
+        for turned in [Turned::Connection, Turned::Rate, Turned::Rate, Turned::Store] {
+            tally.count(turned);
+        }
+        let read = tally.read();
+        assert_eq!((read.connections, read.requests_per_minute, read.store_failed), (1, 2, 1));
+        assert_eq!((read.connections_per_address, read.waiting_for_store), (0, 0));
+    }
+}

@@ -1,0 +1,47 @@
+//! The first watch: is the device there at all? A device says with each request how long it will wait, so
+//! the manager knows when it must hear from it again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use platen_protocol::limits::MAX_WAIT;
+
+/// What is granted beyond one and a half of its wait: a pause that the manager itself asked for, a lost
+/// connection that is made anew, a handshake over a slow line.
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a device may be away before it is silent: one and a half of the wait that it asked for, after
+/// which it finds a dead connection itself, and [`MARGIN`]. One whose wait is not known may have asked for
+/// the longest.
+pub fn silent_after(wait: Option<Duration>) -> SignedDuration {
+    let wait = wait.unwrap_or(MAX_WAIT).min(MAX_WAIT);
+    let milliseconds = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
+    SignedDuration::from_millis(milliseconds + milliseconds / 2) + MARGIN
+}
+
+/// Whether a device that was last there at `last` is away for so long that somebody should look after it.
+pub fn is_overdue(last: Timestamp, overdue_after: SignedDuration, now: Timestamp) -> bool {
+    now.duration_since(last) >= overdue_after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_device_that_waits_for_240_s_is_not_silent_before_its_wait_is_over() {
+        assert_eq!(silent_after(Some(Duration::from_secs(50))), SignedDuration::from_secs(135));
+        assert_eq!(silent_after(Some(Duration::from_secs(240))), SignedDuration::from_secs(420));
+        assert_eq!(silent_after(None), silent_after(Some(MAX_WAIT)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_device_asks_for_it_is_given_more_and_never_without_end(seconds: u64) {
+            let given = silent_after(Some(Duration::from_secs(seconds)));
+            prop_assert!(given <= silent_after(None));
+            prop_assert!(given > SignedDuration::from_secs(i64::try_from(seconds.min(240)).unwrap()));
+        }
+    }
+}
