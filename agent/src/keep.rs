@@ -10,11 +10,11 @@ use platen_protocol::stamp::Stamp;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
-use crate::judge::{Alerts, Past};
+use crate::judge::{Alerts, DiskFault, Past};
 use crate::lamp::Lamp;
-use crate::outbox::{Acknowledgement, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
+use crate::outbox::{Acknowledgement, Batch, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
 use crate::sample::BoardHandle;
-use crate::settings::{Files, Settings, report};
+use crate::settings::{Files, Settings, apply, report};
 use crate::status::Status;
 
 /// Shared by everything on the runtime.
@@ -38,8 +38,6 @@ pub struct Keep {
     /// Lamp and buzzer.
     pub lamp: Lamp,
     simulated: bool,
-    /// Counts epochs of this process, so that an old sequence is not taken for a new one.
-    epochs: Mutex<u64>,
 }
 
 /// What the judge remembers and is kept with the reports.
@@ -75,7 +73,6 @@ impl Keep {
             settings: watch::Sender::new(settings),
             news: Notify::new(),
             simulated,
-            epochs: Mutex::new(0),
         };
         keep.show();
         keep
@@ -87,7 +84,8 @@ impl Keep {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps reports, with what the judge remembers; returns the last one's sequence.
+    /// Keeps reports, with what the judge remembers; returns the last one's place, which the mark reaches
+    /// when the manager has it.
     pub fn keep(
         &self,
         taken: &Stamp,
@@ -157,34 +155,64 @@ impl Keep {
         Ok(())
     }
 
-    /// Gives all that waits new sequences in a new epoch.
+    /// Gives what is being sent new sequences in a new epoch.
     pub fn begin_epoch(&self) -> Result<(), OutboxError> {
         self.outbox().begin_epoch()?;
-        *self.epochs.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         tracing::warn!(epoch = %self.outbox().epoch(), "a new epoch begins");
         self.news.notify_one();
         self.show();
         Ok(())
     }
 
-    /// Drops a report that the manager will never take.
+    /// Gives up a report that the manager will never take.
     pub fn discard(&self, sequence: u64) -> Result<(), OutboxError> {
         self.outbox().discard(sequence)?;
         self.show();
         Ok(())
     }
 
-    /// Which epoch of this process, and what is acknowledged in it: to be compared later.
-    pub fn mark(&self) -> (u64, u64) {
-        let epochs = *self.epochs.lock().unwrap_or_else(PoisonError::into_inner);
-        (epochs, self.outbox().acknowledged())
+    /// What is wrong with the disk, while the outbox is in memory.
+    pub fn disk_fault(&self) -> Option<DiskFault> {
+        self.outbox().disk_trouble().map(|trouble| trouble.fault)
+    }
+
+    /// Tries a disk that failed again.
+    pub fn try_disk(&self) {
+        let tried = self.outbox().try_disk();
+        match tried {
+            Ok(false) => {}
+            Ok(true) => {
+                let found = self.outbox().settings().clone();
+                if *self.settings.borrow() != found {
+                    self.status.send_modify(|status| status.settings = report(&self.files, &found));
+                    self.settings.send_replace(found);
+                }
+                // The manager hears that the epoch is safe.
+                self.news.notify_one();
+            }
+            Err(cause) => tracing::error!("what is kept in memory cannot be brought to the disk: {cause}"),
+        }
+        self.show();
+    }
+
+    /// Completes a batch that goes out now.
+    pub fn seal(&self, batch: &mut Batch) {
+        batch.body.sent = Some(self.clock.stamp());
+        let seconds = apply(&self.files, &self.settings.borrow()).utilisation_interval.as_secs();
+        batch.body.next_within_seconds = u32::try_from(seconds).ok();
+    }
+
+    /// Up to which place everything is acknowledged: to be compared later.
+    pub fn mark(&self) -> u64 {
+        self.outbox().mark()
     }
 
     /// Brings status and lamp up to what the outbox holds.
     fn show(&self) {
-        let mark = self.mark();
+        let now = self.clock.monotonic();
         let waits = {
             let outbox = self.outbox();
+            let disk = outbox.disk_trouble().cloned();
             let (calls, orders) = (outbox.waiting(Rank::ServiceCall), outbox.waiting(Rank::Order));
             self.status.send_modify(|status| {
                 status.backlog = outbox.backlog() as u64;
@@ -193,7 +221,9 @@ impl Keep {
                 status.outbox.order_waits = orders > 0;
                 status.outbox.given_up = outbox.given_up();
                 status.outbox.trouble = None;
-                status.acknowledged = mark;
+                let since = status.disk.as_ref().map_or(now, |(_, since)| *since);
+                status.disk = disk.map(|trouble| (trouble, since));
+                status.acknowledged = outbox.mark();
                 status.asked = outbox.asked().cloned().collect();
             });
             calls + orders > 0

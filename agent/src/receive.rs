@@ -12,7 +12,7 @@ pub async fn receive(keep: &Keep, batch: &Batch, reply: Reply) -> Result<bool, O
     if reply.commands.is_empty() {
         return Ok(acknowledged);
     }
-    let received = keep.outbox().receive(&reply.commands, batch.acknowledged)?;
+    let received = keep.outbox().receive(&reply.commands, batch.mark)?;
     let news = acknowledged || !received.fresh.is_empty();
     for outcome in received.lost {
         tracing::info!(command = %outcome.command_id, "the manager asks again: its outcome is told once more");

@@ -10,6 +10,8 @@ use platen_protocol::readings::Readings;
 use serde::{Deserialize, Serialize};
 
 use crate::asked::Asked;
+use crate::judge::DiskFault;
+use crate::outbox::DiskTrouble;
 use crate::settings::SettingReport;
 
 /// How the device stands with its manager.
@@ -96,6 +98,22 @@ pub struct OutboxReport {
     pub given_up: u64,
     /// Why nothing can be kept, if that is so.
     pub trouble: Option<String>,
+    /// Why it is kept in memory only, if that is so.
+    #[serde(default)]
+    pub disk: Option<DiskReport>,
+}
+
+/// What is wrong with the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskReport {
+    /// What can be told apart: `full`, `read_only`, `failing`.
+    pub fault: DiskFault,
+    /// What is wrong, and what follows from it.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+    /// Since so many seconds.
+    pub since_seconds: u64,
 }
 
 /// `platen status --json`. Fields are added over time, and none changes its meaning.
@@ -165,8 +183,10 @@ pub struct Status {
     pub backlog: u64,
     /// More about what waits.
     pub outbox: OutboxReport,
-    /// Everything up to and with this sequence is with the manager. It begins again in a new epoch.
-    pub acknowledged: (u64, u64),
+    /// What is wrong with the disk, and since when.
+    pub disk: Option<(DiskTrouble, Duration)>,
+    /// Everything up to and with this place is with the manager.
+    pub acknowledged: u64,
     /// When the agent began.
     pub began: Duration,
     /// Reads that failed.
@@ -211,7 +231,8 @@ impl Status {
             trouble: None,
             backlog: 0,
             outbox: OutboxReport::default(),
-            acknowledged: (0, 0),
+            disk: None,
+            acknowledged: 0,
             began: now,
             failed_reads: 0,
             readings: None,
@@ -257,7 +278,15 @@ impl Status {
                 }),
             },
             backlog: self.backlog,
-            outbox: self.outbox.clone(),
+            outbox: OutboxReport {
+                disk: self.disk.as_ref().map(|(trouble, since)| DiskReport {
+                    fault: trouble.fault,
+                    what: trouble.what(),
+                    remedy: trouble.remedy(),
+                    since_seconds: ago(*since).as_secs(),
+                }),
+                ..self.outbox.clone()
+            },
             running_seconds: ago(self.began).as_secs(),
             failed_reads: self.failed_reads,
             readings: self.readings.clone(),

@@ -21,6 +21,9 @@ use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
 use crate::watchdog;
 
+/// So often a disk that failed is tried again.
+pub const TRY_DISK: Duration = Duration::from_secs(60);
+
 /// What the work begins with.
 pub struct Begin {
     /// Who judges.
@@ -56,6 +59,7 @@ pub struct Work {
     troubled: bool,
     utilisation: Duration,
     next_utilisation: Instant,
+    next_try: Instant,
 }
 
 impl Work {
@@ -75,6 +79,7 @@ impl Work {
             troubled: false,
             utilisation: begin.utilisation,
             next_utilisation: Instant::now() + begin.first_utilisation,
+            next_try: Instant::now() + TRY_DISK,
         }
     }
 
@@ -100,7 +105,15 @@ impl Work {
                 },
                 Ok(()) = self.settings.changed() => self.configure(),
                 () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
+                () = tokio::time::sleep_until(self.next_try) => self.try_disk(),
             }
+        }
+    }
+
+    fn try_disk(&mut self) {
+        self.next_try = Instant::now() + TRY_DISK;
+        if self.keep.disk_fault().is_some() {
+            self.keep.try_disk();
         }
     }
 
@@ -132,6 +145,7 @@ impl Work {
         let taken = self.keep.clock.stamp_at(sample.at);
         let wall = (taken.clock == ClockQuality::Synchronised).then_some(taken.wall);
         let mut judge = self.judge.clone();
+        judge.note_disk(self.keep.disk_fault());
         let events = judge.sample(&mut sample.readings, Moment { at: sample.at, wall })?;
         let critical = judge.alerts().any_critical();
         self.meter.observe(&sample.readings, &sample.tallies, critical, sample.at);
@@ -235,7 +249,6 @@ impl Work {
                 self.judge = judge;
                 Ok(true)
             }
-            Err(cause) if cause.is_corruption() => Err(cause.into()),
             Err(cause) => {
                 if !self.troubled {
                     tracing::error!("an event could not be kept, and is tried again: {cause}");

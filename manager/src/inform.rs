@@ -16,6 +16,8 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::device::roster::ContactState;
+use crate::ingest::Loss;
+use crate::ingest::loss::in_words;
 use crate::secret::{self, NoRandom};
 use crate::store::{CommandState, OrderState, ServiceCallState};
 use crate::watch::Finding;
@@ -86,7 +88,7 @@ pub struct Event {
     /// How the device can be reached now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<ContactState>,
-    /// First and last sequence that are lost.
+    /// First and last sequence that are lost; between them some may not be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap: Option<(u64, u64)>,
     /// What a watch found.
@@ -95,6 +97,12 @@ pub struct Event {
     /// Whether anything can be stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storing: Option<bool>,
+    /// What is lost, run by run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Loss>,
+    /// What happened, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
 }
 
 impl Event {
@@ -127,12 +135,22 @@ impl Event {
             gap: None,
             finding: None,
             storing: None,
+            losses: Vec::new(),
+            words: None,
         }
     }
 
     /// Whether anything can be stored changed: that concerns every device.
     pub fn of_store(storing: bool, time: Timestamp) -> Self {
         Self { storing: Some(storing), ..Self::about("store", None, time) }
+    }
+
+    /// Reports of an epoch are lost.
+    pub fn of_losses(device: DeviceId, epoch: Epoch, losses: Vec<Loss>, time: Timestamp) -> Self {
+        let first = losses.first().map(|loss| loss.first);
+        let gap = first.zip(losses.last().and_then(|loss| loss.last));
+        let words = Some(in_words(&losses));
+        Self { epoch: Some(epoch), gap, losses, words, ..Self::new("gap", device, time) }
     }
 
     /// A report came in.

@@ -239,10 +239,43 @@ async fn a_hole_is_waited_for_and_a_loss_is_recorded() {
     assert_eq!(stored(&house, "lobby").await, 1);
     assert_eq!(device.report(&house, &batch_of(4, 4, &[utilisation(48)])).await.acknowledged(), 4);
     let gaps = house.store.gaps("lobby".parse().unwrap(), 10).await.unwrap();
-    assert_eq!(gaps.iter().map(|gap| (gap.first, gap.last)).collect::<Vec<_>>(), [(2, 3)]);
+    let spans: Vec<_> = gaps.iter().map(|gap| (gap.loss.first, gap.loss.last)).collect();
+    assert_eq!(spans, [(2, Some(3))]);
     // What was given up and comes after all changes nothing.
     assert_eq!(device.report(&house, &batch_of(3, 3, &[utilisation(1)])).await.acknowledged(), 4);
     assert_eq!(house.api("/api/v1/devices/lobby").await["supplies"][0]["percent"], 48);
+}
+
+#[tokio::test]
+async fn an_epoch_in_memory_that_another_one_follows_may_have_lost_something() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    let in_epoch = |epoch: &str, in_memory: bool, mut batch: serde_json::Value| {
+        batch["epoch"] = json!(epoch);
+        batch["in_memory"] = json!(in_memory);
+        batch
+    };
+    let gaps = async || house.api("/api/v1/devices/lobby").await["gaps"].as_array().unwrap().clone();
+    device.report(&house, &in_epoch("disk", false, batch(1, &[utilisation(50)]))).await.acknowledged();
+    device.report(&house, &in_epoch("ram-1", true, batch(1, &[utilisation(49)]))).await.acknowledged();
+    // It is brought to the disk after all: a parked request says so.
+    device.report(&house, &in_epoch("ram-1", false, batch(2, &[]))).await.acknowledged();
+    device.report(&house, &in_epoch("ram-2", true, batch(1, &[utilisation(48)]))).await.acknowledged();
+    assert!(gaps().await.is_empty(), "{:?}", gaps().await);
+    // A repeat of an epoch before it says nothing yet; something new does, once.
+    device.report(&house, &in_epoch("disk", false, batch(1, &[utilisation(50)]))).await.acknowledged();
+    assert!(gaps().await.is_empty());
+    for _ in 0..2 {
+        let news = in_epoch("disk", false, batch(1, &[utilisation(50), utilisation(47)]));
+        assert_eq!(device.report(&house, &news).await.acknowledged(), 2);
+    }
+    let gaps = gaps().await;
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!(
+        (&gaps[0]["epoch"], &gaps[0]["first"], &gaps[0]["last"]),
+        (&json!("ram-2"), &json!(2), &json!(null))
+    );
+    assert!(gaps[0]["words"].as_str().unwrap().contains("kept them in memory"), "{gaps:?}");
 }
 
 #[tokio::test]

@@ -358,6 +358,40 @@ async fn events_tell_everything_and_a_listener_that_comes_back_misses_nothing() 
 }
 
 #[tokio::test]
+async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    device.report(&house, &batch(1, &[])).await.acknowledged();
+    let mut listener = Listener::open(&house, None).await;
+    let mut told = batch(1, &[utilisation(50), utilisation(40)]);
+    told["reports"][1]["sequence"] = json!(14);
+    told["lost"] = json!([
+        {"first": 2, "last": 13, "kinds": {"utilisation": 12}, "reason": "outbox_full"},
+        {"first": 15, "last": 15, "kinds": {"order": 1}, "reason": "refused"},
+    ]);
+    for _ in 0..2 {
+        assert_eq!(device.report(&house, &told).await.acknowledged(), 15);
+    }
+    let gaps = house.api("/api/v1/devices/lobby").await["gaps"].clone();
+    let words: Vec<_> = gaps.as_array().unwrap().iter().map(|gap| gap["words"].as_str().unwrap()).collect();
+    let full = "12 utilisation reports were given up because the outbox was full";
+    let refused = "1 order was given up because this manager refused it";
+    assert_eq!(words, [refused, full]);
+    assert_eq!((&gaps[1]["kinds"], &gaps[1]["last"]), (&json!({"utilisation": 12}), &json!(13)));
+    let (_, event) = listener.next().await.unwrap();
+    assert_eq!((&event["kind"], &event["gap"]), (&json!("gap"), &json!([2, 15])));
+    assert_eq!(event["words"], json!(format!("{full}; {refused}")));
+    let mut browser = browser(&house).await;
+    let cookie = sign_in(&mut browser).await;
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert!(page.contains(full) && page.contains("data-gap=\"2-13\""), "{page}");
+    let mut wrong = batch(16, &[utilisation(30)]);
+    wrong["lost"] = json!([{"first": 16, "last": 17, "kinds": {"order": 2}, "reason": "refused"}]);
+    let detail = device.report(&house, &wrong).await.problem(ProblemKind::InvalidRequest);
+    assert!(detail.contains("sequence 16 is in the batch and in the lost run 16 to 17"), "{detail}");
+}
+
+#[tokio::test]
 async fn events_follow_a_command_through_its_states() {
     let house = House::start().await;
     let device = house.enrol("lobby").await;

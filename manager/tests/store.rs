@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use platen_manager::ingest::Loss;
 use platen_manager::store::{
     AlertFilter, CommandState, Enrolment, Grouping, Ingest, IngestRefusal, Ingested, NewToken, OrderFilter,
     OrderState, ReportFilter, ServiceCallFilter, Store, TokenRefusal,
@@ -70,7 +71,7 @@ mod suite {
         let ahead = ingest(&store, &device(), batch_of(3, 5, &[utilisation(1)])).await.unwrap();
         assert_eq!((ahead.acknowledged, ahead.new.len()), (2, 0));
         let lost = ingest(&store, &device(), batch(5, &[utilisation(40)])).await.unwrap();
-        assert_eq!((lost.acknowledged, lost.gap), (5, Some((3, 4))));
+        assert_eq!((lost.acknowledged, lost.losses), (5, vec![Loss::untold(3, 4)]));
         let stored = store.reports(ReportFilter::default(), None, 10).await.unwrap();
         assert_eq!(stored.iter().map(|one| one.report.sequence).collect::<Vec<_>>(), [5, 2, 1]);
         assert_eq!(store.gaps(device(), 10).await.unwrap().len(), 1);

@@ -138,18 +138,16 @@ impl Desk {
             Ok(body) => body,
             Err(reason) => return refuse(output, reason).await,
         };
-        let (epoch, _) = self.keep.mark();
-        let sequence = match self.keep.keep(&self.keep.clock.stamp(), vec![body], Learnt::default()) {
-            Ok(sequence) => sequence.unwrap_or_default(),
+        let place = match self.keep.keep(&self.keep.clock.stamp(), vec![body], Learnt::default()) {
+            Ok(place) => place.unwrap_or_default(),
             Err(cause) => return refuse(output, cause.to_string()).await,
         };
         tell(output, &Answer::Kept).await?;
         let mut changes = self.keep.status.subscribe();
-        let delivered = changes.wait_for(|status| status.acknowledged >= (epoch, sequence));
+        let delivered = changes.wait_for(|status| status.acknowledged >= place);
         tokio::select! {
             delivered = tokio::time::timeout(ACKNOWLEDGE_LIMIT, delivered) => match delivered {
-                // In a later epoch the sequence is another: say nothing that may be wrong.
-                Ok(Ok(status)) if status.acknowledged.0 == epoch => {}
+                Ok(Ok(_)) => {}
                 _ => return Ok(()),
             },
             () = self.stop.asked() => return Ok(()),

@@ -5,6 +5,7 @@ use platen_protocol::identity::{AlertId, InvalidId};
 use platen_protocol::readings::{PartReading, SupplyReading};
 use serde::{Deserialize, Serialize};
 
+use super::disk::DiskFault;
 use super::heat::Heat;
 use super::memory::Access;
 use super::past::Oddity;
@@ -39,6 +40,8 @@ pub enum Aspect {
     Engine(Access),
     /// Lines that cannot be read.
     Lines,
+    /// The agent's own disk, which takes nothing.
+    Disk(DiskFault),
     /// Forecast: a fuser works at another temperature than it used to.
     Drift,
     /// Forecast: a sensor scatters more than it used to.

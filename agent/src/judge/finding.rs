@@ -8,6 +8,7 @@ use platen_protocol::readings::{Readings, SwitchMeaning, SwitchReading};
 
 use super::alert::{Alerts, Aspect, Subject, Wording};
 use super::config::JudgeConfig;
+use super::disk::DiskFault;
 use super::past::Past;
 use super::switch::Switch;
 
@@ -53,6 +54,8 @@ pub(super) struct Scene<'s, 'r> {
     pub(super) past: &'s Past,
     /// Whether the fuser has been wanted hot for long enough to be.
     pub(super) hot: bool,
+    /// What is wrong with the agent's own disk.
+    pub(super) disk: Option<DiskFault>,
 }
 
 impl Scene<'_, '_> {

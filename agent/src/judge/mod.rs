@@ -21,6 +21,7 @@
 //! | a fuser's thermistor that fails | `markerFuserThermistorFailure` | critical | fieldService | `heat` |
 //! | another temperature, another sensor | `subunitOverTemperature` and the like | warning | fieldService | `heat` |
 //! | a bus that fails; lines that are lost | `subunitRecoverableFailure`, `subunitMissing` | warning | fieldService | `board` |
+//! | the agent's own disk is full; can only be read, or fails | `subunitMemoryExhausted`, `subunitRecoverableFailure` | warning | fieldService | `disk` |
 //! | forecasts: drift, noise, jam rate | `subunitNearLimit` | warning | fieldService | `forecast` |
 //! | forecasts: leak, counterfeit, refill | `subunitRecoverableFailure` | warning | fieldService | `forecast` |
 //! | forecast: a counter that fell | `configurationChange` | warning | fieldService | `forecast` |
@@ -32,6 +33,7 @@ mod button;
 mod change;
 mod config;
 mod debounce;
+mod disk;
 mod docket;
 mod finding;
 mod forecast;
@@ -60,6 +62,7 @@ pub use board::LINES;
 pub use button::STUCK;
 pub use change::{LEVEL_STEP_PERCENT, TEMPERATURE_STEP_MILLIDEGREES, is_worth_telling};
 pub use config::{JudgeConfig, SetValues};
+pub use disk::{DiskFault, OUTBOX};
 pub use docket::FLAP_QUIET;
 pub use heat::Heat;
 pub use memory::{Access, ENGINE};
@@ -117,6 +120,7 @@ pub struct Judge {
     switches: Switches,
     buttons: BTreeMap<String, Button>,
     warmth: Warmth,
+    disk: Option<DiskFault>,
     last_sample: Option<Duration>,
     /// The supplies and the switches of the last sample: an edge is judged by them.
     supplies: Vec<SupplyReading>,
@@ -135,6 +139,7 @@ impl Judge {
             switches: Switches::default(),
             buttons: BTreeMap::new(),
             warmth: Warmth::default(),
+            disk: None,
             last_sample: None,
             supplies: Vec::new(),
             layout: Vec::new(),
@@ -145,6 +150,11 @@ impl Judge {
     /// From now on judges by these thresholds.
     pub fn configure(&mut self, config: JudgeConfig) {
         self.config = config;
+    }
+
+    /// How the agent's own disk stands, as of the next sample.
+    pub fn note_disk(&mut self, fault: Option<DiskFault>) {
+        self.disk = fault;
     }
 
     /// What stands, to be stored with the events.
@@ -265,6 +275,7 @@ impl Judge {
             config: &self.config,
             past: &self.past,
             hot: self.warmth.hot(at),
+            disk: self.disk,
         }
     }
 
@@ -306,7 +317,8 @@ impl Judge {
 
 /// What every rule says. One whose alert makes another one's needless comes first.
 fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
-    let mut findings = board::findings(scene);
+    let mut findings = vec![disk::finding(scene)];
+    findings.extend(board::findings(scene));
     findings.extend(memory::findings(scene));
     findings.extend(memory::wrong_types(scene));
     findings.extend(supply::supplies(scene));
@@ -325,6 +337,7 @@ fn is_on_board(readings: &Readings, name: &str) -> bool {
         || readings.buses.iter().any(|bus| bus.name == name)
         || (name == ENGINE && !readings.counters.is_empty())
         || (name == LINES && !readings.switches.is_empty())
+        || name == OUTBOX
 }
 
 #[cfg(test)]

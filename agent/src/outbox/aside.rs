@@ -41,7 +41,7 @@ fn numbers(file: &Path) -> io::Result<Vec<u32>> {
     Ok(numbers)
 }
 
-fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(file);
     name.push(suffix);
     name.into()

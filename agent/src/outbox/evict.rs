@@ -6,6 +6,9 @@ use platen_protocol::device_to_manager::ReportBody;
 
 use super::OutboxConfig;
 
+/// What is counted under this name is a report of a kind that nobody knows any more.
+pub(super) const UNKNOWN_KIND: &str = "unknown";
+
 /// How dear a report is; the lowest is given up first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
@@ -37,7 +40,7 @@ impl Rank {
         }
     }
 
-    pub(super) fn from_db(number: i64) -> Self {
+    pub(super) const fn from_db(number: i64) -> Self {
         match number {
             0 => Self::Utilisation,
             1 => Self::Readings,
@@ -53,30 +56,52 @@ impl Rank {
     }
 }
 
+/// The kind that a report was kept under, as far as this version knows it.
+pub(super) fn known_kind(kind: &str) -> &'static str {
+    match kind {
+        "started" => "started",
+        "alert_raised" => "alert_raised",
+        "alert_cleared" => "alert_cleared",
+        "service_call" => "service_call",
+        "order" => "order",
+        "replacement" => "replacement",
+        "utilisation" => "utilisation",
+        "readings" => "readings",
+        "outcome" => "outcome",
+        "outbox_replaced" => "outbox_replaced",
+        _ => UNKNOWN_KIND,
+    }
+}
+
 /// What is known of a report that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
+    /// Which chapter it is in.
+    pub chapter: u64,
+    /// Its sequence there.
+    pub sequence: u64,
     /// How dear it is.
     pub rank: Rank,
+    /// Its kind, as in [`ReportBody::kind`].
+    pub kind: &'static str,
     /// Its size as it is kept.
     pub bytes: u64,
 }
 
-/// The sequences to give up so that the rest is within the limits: lowest rank first, and of one rank
-/// the oldest first. Service calls and orders stay whatever the limits say; their number has its own
-/// limit.
+/// The places to give up so that the rest is within the limits: lowest rank first, and of one rank the
+/// oldest first. Service calls and orders stay whatever the limits say; their number has its own limit.
 pub fn give_up(held: &BTreeMap<u64, Held>, limits: &OutboxConfig) -> Vec<u64> {
     let mut count = held.len();
     let mut bytes: u64 = held.values().map(|held| held.bytes).sum();
     let mut gone = Vec::new();
     for rank in [Rank::Utilisation, Rank::Readings, Rank::Alert] {
-        for (sequence, report) in held.iter().filter(|(_, report)| report.rank == rank) {
+        for (place, report) in held.iter().filter(|(_, report)| report.rank == rank) {
             if count <= limits.max_reports && bytes <= limits.max_bytes {
                 return gone;
             }
             count -= 1;
             bytes -= report.bytes;
-            gone.push(*sequence);
+            gone.push(*place);
         }
     }
     gone

@@ -23,10 +23,14 @@ pub struct Received {
 }
 
 impl Outbox {
-    /// Writes commands down and says which are to be acted on. `asked_at` is what was acknowledged when
-    /// the request went out that brought them: an outcome that was delivered only after that is not
-    /// lost, the manager just had not seen it yet.
+    /// Writes commands down and says which are to be acted on. `asked_at` is [`Outbox::mark`] when the
+    /// request went out that brought them: an outcome that was delivered only after that is not lost,
+    /// the manager just had not seen it yet.
     pub fn receive(&mut self, commands: &[Command], asked_at: u64) -> Result<Received, OutboxError> {
+        self.durably(|outbox| outbox.write_down(commands, asked_at))
+    }
+
+    fn write_down(&mut self, commands: &[Command], asked_at: u64) -> Result<Received, OutboxError> {
         let mut received = Received::default();
         let change = self.db.transaction()?;
         for command in commands {
@@ -38,8 +42,8 @@ impl Outbox {
                     )?;
                     received.fresh.push(command.clone());
                 }
-                Some(Some((outcome, sequence)))
-                    if sequence <= asked_at && !self.held.contains_key(&sequence) =>
+                Some(Some((outcome, place)))
+                    if place <= asked_at && !self.state.held.contains_key(&place) =>
                 {
                     received.lost.push(outcome);
                 }
@@ -67,17 +71,17 @@ type Ended = Option<(Outcome, u64)>;
 
 fn look_up(db: &Connection, id: &CommandId) -> Result<Option<Ended>, OutboxError> {
     let found: Option<(Option<String>, Option<i64>)> = db
-        .prepare_cached("SELECT outcome, outcome_sequence FROM journal WHERE command_id = ?1")?
+        .prepare_cached("SELECT outcome, outcome_place FROM journal WHERE command_id = ?1")?
         .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some((outcome, sequence)) = found else { return Ok(None) };
+    let Some((outcome, place)) = found else { return Ok(None) };
     let outcome = outcome.map(|text| serde_json::from_str(&text)).transpose()?;
-    Ok(Some(outcome.map(|outcome| (outcome, sequence.map_or(0, from_db)))))
+    Ok(Some(outcome.map(|outcome| (outcome, place.map_or(0, from_db)))))
 }
 
-pub(super) fn finish(db: &Connection, outcome: &Outcome, sequence: u64) -> Result<(), OutboxError> {
-    db.prepare_cached("UPDATE journal SET outcome = ?1, outcome_sequence = ?2 WHERE command_id = ?3")?
-        .execute((serde_json::to_string(outcome)?, to_db(sequence), outcome.command_id.as_str()))?;
+pub(super) fn finish(db: &Connection, outcome: &Outcome, place: u64) -> Result<(), OutboxError> {
+    db.prepare_cached("UPDATE journal SET outcome = ?1, outcome_place = ?2 WHERE command_id = ?3")?
+        .execute((serde_json::to_string(outcome)?, to_db(place), outcome.command_id.as_str()))?;
     Ok(())
 }
 

@@ -17,8 +17,8 @@ pub const MAX_ASKED: usize = 20;
 
 #[derive(Debug, Clone)]
 struct Late {
-    /// The report's, in the present epoch; 0 when it has left it.
-    sequence: u64,
+    /// The report's.
+    place: u64,
     asked: Asked,
     /// Whether the file says otherwise.
     changed: bool,
@@ -36,11 +36,11 @@ impl LateList {
         known_time: Option<Timestamp>,
     ) -> Result<Self, OutboxError> {
         let mut list = Self::default();
-        let mut query = db.prepare("SELECT sequence, asked FROM asked ORDER BY number")?;
+        let mut query = db.prepare("SELECT place, asked FROM asked ORDER BY number")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let asked = serde_json::from_str(&row.get::<_, String>(1)?)?;
-            list.0.push_back(Late { sequence: from_db(row.get(0)?), asked, changed: false });
+            list.0.push_back(Late { place: from_db(row.get(0)?), asked, changed: false });
         }
         if let Some(at) = known_time {
             list.acknowledge(acknowledged, at);
@@ -55,36 +55,35 @@ impl LateList {
     pub(super) fn insert(
         &mut self,
         change: &Transaction<'_>,
-        sequence: u64,
+        place: u64,
         asked: Asked,
     ) -> Result<(), OutboxError> {
         change
-            .prepare_cached("INSERT INTO asked (sequence, asked) VALUES (?1, ?2)")?
-            .execute((to_db(sequence), serde_json::to_string(&asked)?))?;
+            .prepare_cached("INSERT INTO asked (place, asked) VALUES (?1, ?2)")?
+            .execute((to_db(place), serde_json::to_string(&asked)?))?;
         change.execute(
             "DELETE FROM asked WHERE number NOT IN (SELECT number FROM asked ORDER BY number DESC LIMIT ?1)",
             [to_db(MAX_ASKED as u64)],
         )?;
-        self.0.push_back(Late { sequence, asked, changed: false });
+        self.0.push_back(Late { place, asked, changed: false });
         if self.0.len() > MAX_ASKED {
             self.0.pop_front();
         }
         Ok(())
     }
 
-    /// The manager has everything up to and with a sequence.
-    pub(super) fn acknowledge(&mut self, sequence: u64, at: Timestamp) {
-        self.settle(|late| late <= sequence, &Fate::Acknowledged { at });
+    /// The manager has everything up to and with a place.
+    pub(super) fn acknowledge(&mut self, place: u64, at: Timestamp) {
+        self.settle(|late| late <= place, &Fate::Acknowledged { at });
     }
 
     /// The manager will not take a report.
-    pub(super) fn not_taken(&mut self, sequence: u64) {
-        self.settle(|late| late == sequence, &Fate::NotTaken);
+    pub(super) fn not_taken(&mut self, place: u64) {
+        self.settle(|late| late == place, &Fate::NotTaken);
     }
 
     fn settle(&mut self, which: impl Fn(u64) -> bool, fate: &Fate) {
-        for late in self.0.iter_mut().filter(|late| late.asked.fate == Fate::Waiting && which(late.sequence))
-        {
+        for late in self.0.iter_mut().filter(|late| late.asked.fate == Fate::Waiting && which(late.place)) {
             late.asked.fate = fate.clone();
             late.changed = true;
         }
@@ -94,8 +93,8 @@ impl LateList {
     pub(super) fn write(&self, change: &Transaction<'_>) -> Result<(), OutboxError> {
         for late in self.0.iter().filter(|late| late.changed) {
             change
-                .prepare_cached("UPDATE asked SET asked = ?1 WHERE sequence = ?2")?
-                .execute((serde_json::to_string(&late.asked)?, to_db(late.sequence)))?;
+                .prepare_cached("UPDATE asked SET asked = ?1 WHERE place = ?2")?
+                .execute((serde_json::to_string(&late.asked)?, to_db(late.place)))?;
         }
         Ok(())
     }
@@ -104,19 +103,28 @@ impl LateList {
         self.0.iter_mut().for_each(|late| late.changed = false);
     }
 
-    /// Gives the entries the sequences of a new epoch; what has none there has left it.
-    pub(super) fn renumber(
-        &mut self,
-        change: &Transaction<'_>,
-        new: impl Fn(u64) -> Option<u64>,
-    ) -> Result<(), OutboxError> {
+    /// Writes all of it in the place of what is there.
+    pub(super) fn write_all(&self, change: &Transaction<'_>) -> Result<(), OutboxError> {
         change.execute("DELETE FROM asked", [])?;
-        for late in &mut self.0 {
-            late.sequence = new(late.sequence).unwrap_or(0);
-            change
-                .prepare_cached("INSERT INTO asked (sequence, asked) VALUES (?1, ?2)")?
-                .execute((to_db(late.sequence), serde_json::to_string(&late.asked)?))?;
+        let mut insert = change.prepare_cached("INSERT INTO asked (place, asked) VALUES (?1, ?2)")?;
+        for late in &self.0 {
+            insert.execute((to_db(late.place), serde_json::to_string(&late.asked)?))?;
         }
         Ok(())
+    }
+
+    /// All places rise by so much.
+    pub(super) fn shift(&mut self, places: u64) {
+        self.0.iter_mut().for_each(|late| late.place += places);
+    }
+
+    /// What was asked for before this.
+    pub(super) fn put_before(&mut self, earlier: Self) {
+        let mut all = earlier.0;
+        all.append(&mut self.0);
+        while all.len() > MAX_ASKED {
+            all.pop_front();
+        }
+        self.0 = all;
     }
 }

@@ -19,6 +19,21 @@ pub struct Remembered {
     pub settings: Settings,
 }
 
+impl Remembered {
+    /// Takes over what of it changed.
+    pub(super) fn take(&mut self, entry: &Entry<'_>) {
+        if let Some(alerts) = entry.alerts {
+            self.alerts.clone_from(alerts);
+        }
+        if let Some(past) = entry.past {
+            self.past.clone_from(past);
+        }
+        if let Some(settings) = entry.settings {
+            self.settings.clone_from(settings);
+        }
+    }
+}
+
 pub(super) fn load(db: &Connection, epoch: &Epoch) -> Result<Remembered, OutboxError> {
     let alerts: Option<String> = db.query_row("SELECT state FROM alerts", [], |row| row.get(0)).optional()?;
     let alerts = match alerts {

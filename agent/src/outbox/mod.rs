@@ -5,37 +5,50 @@
 //! manager ([`memory`]), what was asked for of late ([`late`]) and the journal of commands change in one
 //! transaction, so that a power cut leaves all of them or none ([`write`]).
 //!
-//! What may wait is bounded in number and bytes ([`evict`]). A report that had to be given up leaves a
-//! hole in the sequence. A batch never spans a hole: it ends before it, and once it is acknowledged the
-//! next batch begins behind the hole with an `oldest_sequence` that tells the manager of the gap
-//! ([`take`]).
+//! What may wait is bounded in number and bytes ([`evict`]). A report that had to be given up is counted
+//! under its reason ([`losses`]) until the manager knows of it: a batch carries the reports and tells what
+//! is lost between them, so that nothing is missing ([`take`]).
 //!
 //! Acknowledgements are kept in memory and reach the file with the next report, or at a clean stop:
 //! that halves what is written to an SD card. After a power cut the last reports are sent again, which
 //! their sequence makes harmless.
 //!
-//! A file that cannot be used is set aside with its evidence and a new epoch begins ([`aside`]).
+//! A corrupt file is set aside with its evidence, and a new epoch begins with what could be read of it
+//! ([`aside`], [`replace`]). While the disk takes nothing, the work goes on in memory, in an epoch of its own
+//! ([`disk`]); so the file may hold several epochs, its chapters ([`state`]).
 
 mod aside;
 mod config;
+mod disk;
 mod evict;
+mod join;
 mod journal;
 mod late;
+mod losses;
 mod memory;
 mod open;
+mod pour;
+mod renumber;
+mod replace;
 mod schema;
+mod state;
 mod take;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
+use platen_protocol::device_to_manager::ReportBody;
 use platen_protocol::identity::Epoch;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
+
+use crate::judge::DiskFault;
 
 pub use config::OutboxConfig;
+pub use disk::{DiskTrouble, MEMORY_LIMITS};
 pub use evict::{Held, Rank, give_up};
 pub use journal::{MAX_JOURNAL, Received};
 pub use late::MAX_ASKED;
@@ -51,17 +64,15 @@ pub const FILE_NAME: &str = "outbox.sqlite";
 #[derive(Debug)]
 pub struct Outbox {
     db: Connection,
-    epoch: Epoch,
-    /// The sequence that the next report gets.
-    next: u64,
-    /// Everything up to and with this is with the manager.
-    acknowledged: u64,
-    /// What is not acknowledged, by sequence.
-    held: BTreeMap<u64, Held>,
+    state: state::State,
     limits: OutboxConfig,
-    known_time: Option<Timestamp>,
     given_up: u64,
-    late: late::LateList,
+    file: PathBuf,
+    remembered: Remembered,
+    /// While the disk fails.
+    memory: Option<disk::InMemory>,
+    /// What the outbox itself has to tell. It goes before the next report, with its stamp.
+    pending: Vec<ReportBody>,
 }
 
 /// Why the outbox did not take or give something.
@@ -81,6 +92,16 @@ pub enum OutboxError {
         "the outbox was written by a later version of this program (format {found}, this one knows {known}): install that version again, or move the file away"
     )]
     Newer {
+        /// The format of the file.
+        found: i64,
+        /// The format that this version writes.
+        known: i64,
+    },
+    /// The file has another format, and can only be read.
+    #[error(
+        "the outbox has format {found} and can only be read: it is brought to format {known} once its disk can be written to"
+    )]
+    OtherFormat {
         /// The format of the file.
         found: i64,
         /// The format that this version writes.
@@ -130,25 +151,59 @@ impl OutboxError {
     }
 }
 
+impl OutboxError {
+    /// What is wrong with the disk, if it is the disk.
+    pub fn fault(&self) -> Option<DiskFault> {
+        match self {
+            Self::Sqlite(cause) => match cause.sqlite_error_code()? {
+                ErrorCode::DiskFull => Some(DiskFault::Full),
+                ErrorCode::ReadOnly => Some(DiskFault::ReadOnly),
+                ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::FileLockingProtocolFailed => Some(DiskFault::Failing),
+                _ => None,
+            },
+            Self::Create { source, .. } | Self::Aside(source) => Some(match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskFault::Full,
+                ErrorKind::ReadOnlyFilesystem => DiskFault::ReadOnly,
+                _ => DiskFault::Failing,
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Outbox {
-    /// The life of this file.
+    /// The epoch that the next report gets.
     pub fn epoch(&self) -> &Epoch {
-        &self.epoch
+        &self.state.open.epoch
     }
 
-    /// Everything up to and with this sequence is with the manager.
+    /// Everything of that epoch up to and with this sequence is with the manager.
     pub fn acknowledged(&self) -> u64 {
-        self.acknowledged
+        self.state.open.acknowledged
+    }
+
+    /// The highest place that was acknowledged: what [`Outbox::keep`] returned is with the manager once
+    /// this has reached it. Places rise for ever, whatever becomes of epochs.
+    pub fn mark(&self) -> u64 {
+        self.state.acknowledged
+    }
+
+    /// What the manager has set, as it is kept.
+    pub fn settings(&self) -> &crate::settings::Settings {
+        &self.remembered.settings
     }
 
     /// How many reports wait.
     pub fn backlog(&self) -> usize {
-        self.held.len()
+        self.state.held.len()
     }
 
     /// Bytes of the reports that wait.
     pub fn backlog_bytes(&self) -> u64 {
-        self.held.values().map(|held| held.bytes).sum()
+        self.state.held.values().map(|held| held.bytes).sum()
     }
 
     /// Reports that had to be given up since the start.
@@ -158,17 +213,17 @@ impl Outbox {
 
     /// How many reports of a rank wait.
     pub fn waiting(&self, rank: Rank) -> usize {
-        self.held.values().filter(|held| held.rank == rank).count()
+        self.state.held.values().filter(|held| held.rank == rank).count()
     }
 
     /// What was asked for of late, oldest first.
     pub fn asked(&self) -> impl Iterator<Item = &crate::asked::Asked> {
-        self.late.iter()
+        self.state.late.iter()
     }
 
     /// The last time that the manager told, before which it cannot be now.
     pub fn known_time(&self) -> Option<Timestamp> {
-        self.known_time
+        self.state.known_time
     }
 }
 

@@ -47,6 +47,40 @@ CREATE TABLE setting (
     origin TEXT NOT NULL
 ) STRICT;
 ",
+    // Several epochs, what was given up, and one row for all that changes with every report.
+    "
+CREATE TABLE kept (
+    place INTEGER PRIMARY KEY,
+    chapter INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+INSERT INTO kept SELECT sequence, 1, sequence, rank,
+    coalesce(CASE WHEN json_valid(body) THEN json_extract(body, '$.body.kind') END, 'unknown'), body FROM report;
+DROP TABLE report;
+ALTER TABLE kept RENAME TO report;
+CREATE TABLE lost (
+    chapter INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    kinds TEXT NOT NULL,
+    PRIMARY KEY (chapter, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE one (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+    state TEXT NOT NULL
+) STRICT;
+INSERT INTO one SELECT 1, json_object('next_place', next_sequence, 'acknowledged_place', acknowledged,
+    'known_time', known_time, 'chapters', json_array(json_object('number', 1, 'epoch', epoch,
+    'next', next_sequence, 'acknowledged', acknowledged))) FROM meta;
+DROP TABLE meta;
+ALTER TABLE one RENAME TO meta;
+ALTER TABLE journal RENAME COLUMN outcome_sequence TO outcome_place;
+ALTER TABLE asked RENAME COLUMN sequence TO place;
+",
 ];
 
 /// Brings the file to the present format.
@@ -64,4 +98,18 @@ pub(super) fn migrate(db: &mut Connection) -> Result<(), OutboxError> {
         change.commit()?;
     }
     Ok(())
+}
+
+/// Refuses a file of another format, which cannot be brought to the present one without writing.
+pub(super) fn must_be_present(db: &Connection) -> Result<(), OutboxError> {
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found == known { Ok(()) } else { Err(OutboxError::OtherFormat { found, known }) }
+}
+
+/// An empty database of the present format, in memory.
+pub(super) fn in_memory() -> Result<Connection, OutboxError> {
+    let mut db = Connection::open_in_memory()?;
+    migrate(&mut db)?;
+    Ok(db)
 }

@@ -1,5 +1,6 @@
-//! What the outbox does with damaged files, restarts and repeats; [`model`] and [`remembered`] have the rest.
+//! What the outbox does with damaged files, restarts and repeats; [`disk`], [`model`] and [`remembered`] have the rest.
 
+mod disk;
 mod model;
 mod remembered;
 
@@ -7,8 +8,8 @@ use std::path::Path;
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::device_to_manager::{
-    EnteredBy, Order, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, Replacement, ReplacementKind,
-    ReportBody, ServiceCall, Utilisation,
+    EnteredBy, Lost, LostReason, Order, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, Replacement,
+    ReplacementKind, ReportBody, ServiceCall, Utilisation,
 };
 use platen_protocol::identity::CommandId;
 use platen_protocol::manager_to_device::{Action, Command};
@@ -176,7 +177,20 @@ fn a_file_that_is_damaged_in_the_middle_is_found_at_the_start() {
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 4096].fill(0xff);
     std::fs::write(&file, bytes).unwrap();
-    assert_eq!(open_in(directory.path()).backlog(), 0);
+    let mut outbox = open_in(directory.path());
+    assert!(files(&directory).contains(&"outbox.sqlite.corrupt-1".to_owned()));
+    let saved = outbox.backlog();
+    assert!((20..200).contains(&saved), "{saved}");
+    keep(&mut outbox, utilisation());
+    let mut told = 0;
+    while let Some(Batch { body, .. }) = outbox.next_batch(100).unwrap() {
+        told += body.reports.len() as u64;
+        told += body.lost.iter().map(|run| run.last - run.first + 1).sum::<u64>();
+        assert!(body.lost.iter().all(|run| run.reason == LostReason::Unreadable));
+        let ends = [body.reports.last().map(|report| report.sequence), body.lost.last().map(|run| run.last)];
+        outbox.acknowledge(&body.epoch, ends.into_iter().flatten().max().unwrap(), time()).unwrap();
+    }
+    assert_eq!(told, 200 + 2, "all of them, the report of the new outbox, and what came then");
 }
 
 #[test]
@@ -211,19 +225,89 @@ fn two_agents_cannot_have_one_outbox() {
     assert!(refused.to_string().contains("another platen-agent"), "{refused}");
 }
 
+fn lost(first: u64, last: u64, kinds: &[(&str, u64)], reason: LostReason) -> Lost {
+    let kinds = kinds.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+    Lost { first, last, kinds, reason }
+}
+
 #[test]
-fn a_batch_ends_before_a_hole_and_the_next_one_tells_of_the_gap() {
+fn a_batch_tells_what_was_given_up_between_its_reports() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     outbox.limits.max_reports = 3;
-    for body in [alert(), utilisation(), alert(), alert()] {
+    for body in [utilisation(), alert(), readings(), utilisation(), alert(), alert()] {
         keep(&mut outbox, body);
     }
-    let first = outbox.next_batch(100).unwrap().unwrap();
-    assert_eq!((first.span(), first.body.oldest_sequence), (Some((1, 1)), 1));
+    let batch = outbox.next_batch(100).unwrap().unwrap();
+    let full = LostReason::OutboxFull;
+    let expected =
+        [lost(1, 1, &[("utilisation", 1)], full), lost(3, 4, &[("readings", 1), ("utilisation", 1)], full)];
+    assert_eq!(batch.body.lost, expected);
+    assert_eq!((batch.span(), batch.body.oldest_sequence), (Some((2, 6)), 2));
+    drop(outbox);
+    let mut outbox = open_in(directory.path());
+    assert_eq!(outbox.next_batch(100).unwrap().unwrap().body, batch.body, "until the manager knows of it");
+    acknowledge(&mut outbox, 6);
+    assert!(outbox.next_batch(100).unwrap().is_none());
+}
+
+#[test]
+fn what_the_manager_refuses_is_told_as_lost_though_no_report_is_left() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    keep(&mut outbox, alert());
+    outbox.discard(1).unwrap();
+    drop(outbox);
+    let mut outbox = open_in(directory.path());
+    let batch = outbox.next_batch(100).unwrap().unwrap();
+    assert_eq!(batch.body.lost, [lost(1, 1, &[("alert_raised", 1)], LostReason::Refused)]);
+    assert_eq!((batch.span(), batch.body.oldest_sequence), (None, 2));
     acknowledge(&mut outbox, 1);
-    let second = outbox.next_batch(100).unwrap().unwrap();
-    assert_eq!((second.span(), second.body.oldest_sequence), (Some((3, 4)), 3));
+    assert!(outbox.next_batch(100).unwrap().is_none());
+}
+
+#[test]
+fn what_is_lost_is_told_again_in_a_new_epoch() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    outbox.limits.max_reports = 2;
+    for body in [alert(), alert(), utilisation(), utilisation(), alert()] {
+        keep(&mut outbox, body);
+        if outbox.acknowledged() == 0 {
+            acknowledge(&mut outbox, 1);
+        }
+    }
+    let before = outbox.next_batch(9).unwrap().unwrap();
+    assert_eq!((before.span(), before.body.lost.len()), (Some((2, 5)), 1));
+    outbox.begin_epoch().unwrap();
+    drop(outbox);
+    let mut outbox = open_in(directory.path());
+    let batch = outbox.next_batch(9).unwrap().unwrap();
+    let sequences: Vec<_> = batch.body.reports.iter().map(|report| report.sequence).collect();
+    assert_eq!(sequences, [1, 4]);
+    assert_eq!(batch.body.lost, [lost(2, 3, &[("utilisation", 2)], LostReason::OutboxFull)]);
+}
+
+#[test]
+fn after_a_long_time_out_of_contact_the_batches_are_few() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    outbox.limits.max_reports = 300;
+    // A day's mix, many times over: what comes at the interval is given up first, among all else.
+    for number in 0..1_200 {
+        keep(&mut outbox, if number % 3 == 0 { alert() } else { utilisation() });
+    }
+    let sequences: Vec<u64> = outbox.state.held.values().map(|held| held.sequence).collect();
+    let without_losses = 1 + sequences.windows(2).filter(|pair| pair[0] + 1 < pair[1]).count();
+    let mut batches = 0;
+    while let Some(batch) = outbox.next_batch(100).unwrap() {
+        batches += 1;
+        let told = batch.body.lost.last().map_or(0, |run| run.last);
+        let sent = batch.span().map_or(0, |(_, last)| last);
+        acknowledge(&mut outbox, told.max(sent));
+    }
+    println!("{} reports: {batches} batches; were each to end at a hole, {without_losses}", sequences.len());
+    assert!(batches <= 4, "{batches}");
 }
 
 #[test]
@@ -279,11 +363,10 @@ fn a_manager_that_has_more_than_was_given_means_that_this_is_an_old_copy() {
 }
 
 #[test]
-fn a_new_epoch_numbers_what_waits_from_one_without_holes() {
+fn a_new_epoch_numbers_what_waits_from_one() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
-    outbox.limits.max_reports = 3;
-    for body in [alert(), utilisation(), alert(), alert(), alert()] {
+    for body in [alert(), utilisation(), alert(), alert()] {
         keep(&mut outbox, body);
     }
     acknowledge(&mut outbox, 1);
@@ -293,7 +376,8 @@ fn a_new_epoch_numbers_what_waits_from_one_without_holes() {
     let batch = outbox.next_batch(100).unwrap().unwrap();
     let sequences: Vec<_> = batch.body.reports.iter().map(|report| report.sequence).collect();
     assert_eq!(sequences, [1, 2, 3]);
-    assert_eq!(keep(&mut outbox, call()), Some(4));
+    keep(&mut outbox, call());
+    assert_eq!(outbox.next_batch(100).unwrap().unwrap().span(), Some((1, 4)));
 }
 
 #[test]

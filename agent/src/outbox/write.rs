@@ -1,13 +1,15 @@
 //! Puts reports in, in one transaction with what they change; takes acknowledgements.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use platen_protocol::device_to_manager::{Outcome, Report, ReportBody};
+use platen_protocol::device_to_manager::{LostReason, Outcome, Report, ReportBody};
 use platen_protocol::identity::Epoch;
 use platen_protocol::stamp::Stamp;
 use rusqlite::Transaction;
 
 use super::evict::{Held, Rank, give_up};
-use super::late::LateList;
+use super::state::State;
 use super::{Outbox, OutboxError, journal, memory, to_db};
 use crate::asked::Asked;
 use crate::judge::{Alerts, Past};
@@ -69,60 +71,76 @@ pub enum Acknowledgement {
 }
 
 impl Outbox {
-    /// Keeps what changed, in one transaction; returns the sequence of the last report, if there are
-    /// any. What was acknowledged leaves the file on the way, and what is too much is given up.
+    /// Keeps what changed, in one transaction; returns the place of the last report, if there are any, to
+    /// be compared with [`Self::mark`]. What was acknowledged leaves the file on the way, and what is too
+    /// much is given up.
     pub fn keep(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
         self.refuse_too_much_asked(&entry.reports)?;
-        let mut held = self.held.clone();
-        let mut late = self.late.clone();
-        let mut next = self.next;
+        let kept = self.durably(|outbox| outbox.put(entry))?;
+        self.remembered.take(entry);
+        Ok(kept)
+    }
+
+    fn put(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
+        let mut state = self.state.clone();
+        let (limits, takes_room) = (self.limits(), self.takes_room(&state));
+        let own = self.own_reports(entry);
         let change = self.db.transaction()?;
-        for report in &entry.reports {
-            let (bytes, rank) = insert(&change, next, report)?;
-            held.insert(next, Held { rank, bytes });
-            if let Some(asked) = Asked::of(&report.taken, &report.body) {
-                late.insert(&change, next, asked)?;
-            }
-            next += 1;
+        for report in own.iter().chain(&entry.reports) {
+            state.insert(&change, report)?;
         }
         if let Some(Finished { outcome, taken, simulated }) = entry.finished {
             let body = ReportBody::Outcome(outcome.clone());
-            let (bytes, rank) = insert(&change, next, &NewReport { taken: taken.clone(), simulated, body })?;
-            held.insert(next, Held { rank, bytes });
-            journal::finish(&change, outcome, next)?;
-            next += 1;
+            let place = state.insert(&change, &NewReport { taken: taken.clone(), simulated, body })?;
+            journal::finish(&change, outcome, place)?;
         }
-        let gone = give_up(&held, &self.limits);
-        for sequence in &gone {
-            held.remove(sequence);
-            change.execute("DELETE FROM report WHERE sequence = ?1", [to_db(*sequence)])?;
+        let room: BTreeMap<u64, Held> = state
+            .held
+            .iter()
+            .filter(|(_, held)| takes_room(held))
+            .map(|(place, held)| (*place, *held))
+            .collect();
+        let gone = give_up(&room, &limits);
+        for place in &gone {
+            state.lose(&change, *place, LostReason::OutboxFull)?;
         }
         memory::write(&change, entry)?;
-        purge(&change, next, self.acknowledged, self.known_time, &late)?;
+        state.purge(&change)?;
         change.commit()?;
-        late.written();
-        self.note_given_up(&gone);
-        (self.held, self.late) = (held, late);
-        let last = next - 1;
-        let kept = (next > self.next).then_some(last);
-        self.next = next;
+        let kept = (state.next_place > self.state.next_place).then_some(state.next_place - 1);
+        self.settled(state);
+        if !own.is_empty() {
+            self.pending.clear();
+        }
+        if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
+            self.given_up += gone.len() as u64;
+            tracing::warn!(reports = gone.len(), first, last, "the outbox is full: reports were given up");
+        }
         Ok(kept)
+    }
+
+    /// What the outbox itself has to tell, with the stamp of what is told after it.
+    fn own_reports(&self, entry: &Entry<'_>) -> Vec<NewReport> {
+        let first = entry.reports.first().map(|report| (&report.taken, report.simulated));
+        let end = entry.finished.map(|finished| (finished.taken, finished.simulated));
+        let Some((taken, simulated)) = first.or(end) else { return Vec::new() };
+        let report = |body: &ReportBody| NewReport { taken: taken.clone(), simulated, body: body.clone() };
+        self.pending.iter().map(report).collect()
     }
 
     fn refuse_too_much_asked(&self, reports: &[NewReport]) -> Result<(), OutboxError> {
         let new = reports.iter().filter(|report| Rank::of(&report.body).is_asked()).count();
-        let waiting = self.held.values().filter(|held| held.rank.is_asked()).count();
+        let waiting = self.state.held.values().filter(|held| held.rank.is_asked()).count();
         if new > 0 && waiting + new > MAX_WAITING_ASKED {
             return Err(OutboxError::TooManyAsked);
         }
         Ok(())
     }
 
-    fn note_given_up(&mut self, gone: &[u64]) {
-        if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
-            self.given_up += gone.len() as u64;
-            tracing::warn!(reports = gone.len(), first, last, "the outbox is full: reports were given up");
-        }
+    /// A change is in the file: it counts.
+    pub(super) fn settled(&mut self, mut state: State) {
+        state.late.written();
+        self.state = state;
     }
 
     /// Takes the manager's word on what it holds. The watermark never goes back.
@@ -132,21 +150,12 @@ impl Outbox {
         sequence: u64,
         manager_time: Timestamp,
     ) -> Result<Acknowledgement, OutboxError> {
-        if *epoch != self.epoch {
-            return Ok(Acknowledgement::OtherEpoch);
-        }
-        if sequence >= self.next {
-            return Ok(Acknowledgement::Ahead);
-        }
-        self.known_time = self.known_time.max(Some(manager_time));
-        if sequence > self.acknowledged {
-            let purge_now = sequence / PURGE_AT > self.acknowledged / PURGE_AT;
-            self.acknowledged = sequence;
-            self.held = self.held.split_off(&(sequence + 1));
-            self.late.acknowledge(sequence, manager_time);
-            if purge_now {
-                self.settle(None)?;
-            }
+        let purge_now = match self.state.acknowledge(epoch, sequence, manager_time) {
+            Ok(passed) => passed > 0,
+            Err(meant) => return Ok(meant),
+        };
+        if purge_now {
+            self.settle(None)?;
         }
         Ok(Acknowledgement::Taken)
     }
@@ -154,60 +163,107 @@ impl Outbox {
     /// Brings the file up to date with what was acknowledged, and with what the judge has learnt: at a
     /// clean stop.
     pub fn settle(&mut self, past: Option<&Past>) -> Result<(), OutboxError> {
+        self.durably(|outbox| outbox.bring_up_to_date(past))
+    }
+
+    fn bring_up_to_date(&mut self, past: Option<&Past>) -> Result<(), OutboxError> {
+        let mut state = self.state.clone();
         let change = self.db.transaction()?;
         memory::write(&change, &Entry { past, ..Entry::default() })?;
-        purge(&change, self.next, self.acknowledged, self.known_time, &self.late)?;
+        state.purge(&change)?;
         change.commit()?;
-        self.late.written();
+        self.settled(state);
         Ok(())
     }
 
-    /// Drops one report that the manager will never take.
+    /// Gives up one report of the epoch that is being sent, which the manager will never take. It is told
+    /// of as lost.
     pub fn discard(&mut self, sequence: u64) -> Result<(), OutboxError> {
-        let mut late = self.late.clone();
-        late.not_taken(sequence);
+        let Some(place) = self.state.place(self.state.front().number, sequence) else { return Ok(()) };
+        self.durably(|outbox| outbox.lose(place, LostReason::Refused))
+    }
+
+    /// Gives up one report.
+    pub(super) fn lose(&mut self, place: u64, reason: LostReason) -> Result<(), OutboxError> {
+        let mut state = self.state.clone();
         let change = self.db.transaction()?;
-        change.execute("DELETE FROM report WHERE sequence = ?1", [to_db(sequence)])?;
-        late.write(&change)?;
+        state.lose(&change, place, reason)?;
+        state.late.write(&change)?;
         change.commit()?;
-        late.written();
-        self.late = late;
-        self.held.remove(&sequence);
+        self.settled(state);
         self.given_up += 1;
         Ok(())
     }
 }
 
-fn insert(change: &Transaction<'_>, sequence: u64, report: &NewReport) -> Result<(u64, Rank), OutboxError> {
-    let rank = Rank::of(&report.body);
-    let body = serde_json::to_string(&Report {
-        sequence,
-        taken: report.taken.clone(),
-        simulated: report.simulated,
-        body: report.body.clone(),
-    })?;
-    if body.len() > MAX_REPORT_BYTES {
-        return Err(OutboxError::TooLarge { bytes: body.len() });
+impl State {
+    /// Puts a report at the end; its place.
+    fn insert(&mut self, change: &Transaction<'_>, report: &NewReport) -> Result<u64, OutboxError> {
+        let (place, sequence) = (self.next_place, self.open.next);
+        let rank = Rank::of(&report.body);
+        let body = serde_json::to_string(&Report {
+            sequence,
+            taken: report.taken.clone(),
+            simulated: report.simulated,
+            body: report.body.clone(),
+        })?;
+        if body.len() > MAX_REPORT_BYTES {
+            return Err(OutboxError::TooLarge { bytes: body.len() });
+        }
+        let (chapter, kind, bytes) = (self.open.number, report.body.kind(), body.len() as u64);
+        change
+            .prepare_cached(
+                "INSERT INTO report (place, chapter, sequence, rank, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((to_db(place), to_db(chapter), to_db(sequence), rank as i64, kind, &body))?;
+        self.held.insert(place, Held { chapter, sequence, rank, kind, bytes });
+        if let Some(asked) = Asked::of(&report.taken, &report.body) {
+            self.late.insert(change, place, asked)?;
+        }
+        self.next_place += 1;
+        self.open.next += 1;
+        Ok(place)
     }
-    change.prepare_cached("INSERT INTO report (sequence, rank, body) VALUES (?1, ?2, ?3)")?.execute((
-        to_db(sequence),
-        rank as i64,
-        &body,
-    ))?;
-    Ok((body.len() as u64, rank))
-}
 
-fn purge(
-    change: &Transaction<'_>,
-    next: u64,
-    acknowledged: u64,
-    known_time: Option<Timestamp>,
-    late: &LateList,
-) -> Result<(), OutboxError> {
-    late.write(change)?;
-    change.prepare_cached("DELETE FROM report WHERE sequence <= ?1")?.execute([to_db(acknowledged)])?;
-    change
-        .prepare_cached("UPDATE meta SET next_sequence = ?1, acknowledged = ?2, known_time = ?3")?
-        .execute((to_db(next), to_db(acknowledged), known_time.map(Timestamp::as_second)))?;
-    Ok(())
+    /// Takes an acknowledgement; how many times [`PURGE_AT`] the mark has passed by it, or what else it
+    /// meant.
+    fn acknowledge(
+        &mut self,
+        epoch: &Epoch,
+        sequence: u64,
+        manager_time: Timestamp,
+    ) -> Result<u64, Acknowledgement> {
+        let chapter = self.sealed.iter_mut().chain([&mut self.open]).find(|chapter| chapter.epoch == *epoch);
+        let Some(chapter) = chapter else { return Err(Acknowledgement::OtherEpoch) };
+        if sequence >= chapter.next {
+            return Err(Acknowledgement::Ahead);
+        }
+        self.known_time = self.known_time.max(Some(manager_time));
+        if sequence <= chapter.acknowledged {
+            return Ok(0);
+        }
+        chapter.acknowledged = sequence;
+        chapter.losses.acknowledge(sequence);
+        let number = chapter.number;
+        let before = self.acknowledged;
+        let told = |held: &Held| held.chapter == number && held.sequence <= sequence;
+        if let Some((last, _)) = self.held.iter().rfind(|(_, held)| told(held)) {
+            self.acknowledged = before.max(*last);
+        }
+        self.held.retain(|_, held| !told(held));
+        self.late.acknowledge(self.acknowledged, manager_time);
+        self.sealed.retain(|chapter| !chapter.is_done());
+        Ok(self.acknowledged / PURGE_AT - before / PURGE_AT)
+    }
+
+    /// Takes what is acknowledged out of the file, and brings its one row up to this.
+    fn purge(&mut self, change: &Transaction<'_>) -> Result<(), OutboxError> {
+        self.late.write(change)?;
+        change.prepare_cached("DELETE FROM report WHERE place <= ?1")?.execute([to_db(self.acknowledged)])?;
+        let mut delete =
+            change.prepare_cached("DELETE FROM lost WHERE chapter < ?1 OR (chapter = ?1 AND last <= ?2)")?;
+        let front = self.front();
+        delete.execute([to_db(front.number), to_db(front.acknowledged)])?;
+        self.write(change)
+    }
 }

@@ -31,6 +31,11 @@ pub fn status(status: &StatusReport) -> String {
         let _ = writeln!(out, "          do:  {}", trouble.remedy);
     }
     let _ = writeln!(out, "backlog   {}", backlog(status));
+    if let Some(disk) = &status.outbox.disk {
+        let since = age(disk.since_seconds);
+        let _ = writeln!(out, "          disk: for {since}, {}", disk.what);
+        let _ = writeln!(out, "          do:  {}", disk.remedy);
+    }
     if let Some(trouble) = &status.outbox.trouble {
         let _ = writeln!(out, "          {trouble}");
     }

@@ -169,7 +169,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn launch(&mut self, batch: Batch, asked: Duration) -> Flight {
+    fn launch(&mut self, mut batch: Batch, asked: Duration) -> Flight {
+        self.keep.seal(&mut batch);
         let reply_timeout = self.uplink.config.reply_timeout;
         let margin = if asked.is_zero() { reply_timeout } else { Wait::margin(asked, reply_timeout) };
         // A request that is parked beside this one has its own time.
@@ -322,7 +323,8 @@ impl Session<'_> {
                 receive::acknowledge(&self.keep, &reply)?;
             }
             let batch = self.keep.outbox().next_batch(MAX_REPORTS_PER_BATCH)?;
-            if let (Some(batch), Some(lane)) = (batch, self.lane()) {
+            if let (Some(mut batch), Some(lane)) = (batch, self.lane()) {
+                self.keep.seal(&mut batch);
                 let margin = self.uplink.config.reply_timeout;
                 let (_, result) = fly(Some(lane), &self.connector, &batch, Duration::ZERO, margin).await;
                 receive::acknowledge(&self.keep, &result?)?;

@@ -12,7 +12,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use platen_agent::enroll::fingerprint;
 use platen_protocol::VERSION;
-use platen_protocol::device_to_manager::{Report, ReportBatch, ReportBody};
+use platen_protocol::device_to_manager::{Lost, Report, ReportBatch, ReportBody};
 use platen_protocol::enroll::{CA_COMMON_NAME, EnrollReply, EnrollRequest, TOKEN_SECRET_BYTES, Token};
 use platen_protocol::manager_to_device::{Acknowledged, Command, Reply};
 use platen_protocol::prefer;
@@ -328,7 +328,11 @@ fn commit(batch: &ReportBatch, state: &mut State) {
     let acknowledged = state.acknowledged.entry(epoch.clone()).or_default();
     state.gaps.extend(*acknowledged + 1..batch.oldest_sequence);
     *acknowledged = (*acknowledged).max(batch.oldest_sequence - 1);
+    let mut lost = batch.lost.iter().peekable();
     for report in &batch.reports {
+        while let Some(run) = lost.next_if(|run| run.first < report.sequence) {
+            lose(run, acknowledged, &mut state.gaps);
+        }
         assert!(report.sequence <= *acknowledged + 1, "a batch spans a hole: {batch:?}");
         *acknowledged = (*acknowledged).max(report.sequence);
         let name = (epoch.clone(), report.sequence);
@@ -336,6 +340,14 @@ fn commit(batch: &ReportBatch, state: &mut State) {
         let first = state.reports.entry(name).or_insert_with(|| report.clone());
         assert_eq!(first, report, "a repeat is the same report");
     }
+    lost.for_each(|run| lose(run, acknowledged, &mut state.gaps));
+}
+
+fn lose(run: &Lost, acknowledged: &mut u64, gaps: &mut Vec<u64>) {
+    assert_eq!(run.kinds.values().sum::<u64>(), run.last - run.first + 1, "{run:?}");
+    assert!(run.first <= *acknowledged + 1, "a hole before {run:?}");
+    gaps.extend(*acknowledged + 1..=run.last);
+    *acknowledged = (*acknowledged).max(run.last);
 }
 
 async fn park(state: &watch::Sender<State>, wait: Duration) {

@@ -90,9 +90,10 @@ async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>)
     if !wait.is_zero() {
         devices.roster.waits(&device, wait);
     }
-    let known = devices.roster.acknowledged(&device, &batch.epoch);
+    let known = devices.roster.acknowledged(&device, &batch.epoch, batch.in_memory);
     if let Some(acknowledged) = known
         && batch.reports.is_empty()
+        && batch.lost.is_empty()
         && batch.oldest_sequence <= acknowledged.saturating_add(1)
     {
         devices.watches.follow(&device, batch.next_within_seconds, &[], now);
@@ -110,12 +111,13 @@ async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>)
         .unwrap_or_else(|_| Err(StoreError::Slow(STORE_LIMIT.as_secs())))
         .map_err(|error| later(devices, &error))?
         .map_err(|refusal| refuse(&device, refusal))?;
-    devices.roster.acknowledge(&device, &batch.epoch, ingested.acknowledged);
+    devices.roster.acknowledge(&device, &batch.epoch, ingested.acknowledged, batch.in_memory);
     let new = batch.reports.get(ingested.new.clone()).unwrap_or_default();
     devices.watches.follow(&device, batch.next_within_seconds, new, now);
     tell(devices, &device, &batch, &ingested);
     // Whoever hands something in wants to hear that it is safe.
-    let wait = if batch.reports.is_empty() { wait } else { Duration::ZERO };
+    let tells = !batch.reports.is_empty() || !batch.lost.is_empty();
+    let wait = if tells { Duration::ZERO } else { wait };
     Ok(Visit { device, epoch: batch.epoch.clone(), acknowledged: ingested.acknowledged, wait })
 }
 
@@ -131,9 +133,12 @@ fn refuse(device: &DeviceId, refusal: IngestRefusal) -> Problem {
 /// After the commit: whoever listens hears it, and commands with an outcome wait no more.
 fn tell(devices: &Devices, device: &DeviceId, batch: &ReportBatch, ingested: &Ingested) {
     let now = clock::now();
-    if ingested.gap.is_some() {
-        tracing::warn!(%device, gap = ?ingested.gap, "a device has lost reports");
-        devices.informer.publish(Event { gap: ingested.gap, ..Event::new("gap", device.clone(), now) });
+    let adrift = ingested.adrift.iter().map(|(epoch, loss)| (epoch, vec![loss.clone()]));
+    let lost = (!ingested.losses.is_empty()).then(|| (&batch.epoch, ingested.losses.clone()));
+    for (epoch, losses) in adrift.chain(lost) {
+        let event = Event::of_losses(device.clone(), epoch.clone(), losses, now);
+        tracing::warn!(%device, %epoch, "{}", event.words.as_deref().unwrap_or_default());
+        devices.informer.publish(event);
     }
     for report in batch.reports.get(ingested.new.clone()).unwrap_or_default() {
         if let ReportBody::Outcome(outcome) = &report.body {

@@ -58,7 +58,8 @@ pub struct Contact {
 #[derive(Debug, Default)]
 struct Entry {
     serial: String,
-    acknowledged: Option<(Epoch, u64)>,
+    /// The epoch that came last, how far it is acknowledged, and whether it is in memory only.
+    acknowledged: Option<(Epoch, u64, bool)>,
     last: Option<Timestamp>,
     remote: Option<IpAddr>,
     parked: u32,
@@ -199,20 +200,23 @@ impl Roster {
         )
     }
 
-    /// How far a device's reports of an epoch are acknowledged, if that is remembered.
-    pub fn acknowledged(&self, device: &DeviceId, epoch: &Epoch) -> Option<u64> {
-        self.entries()
-            .get(device)
-            .and_then(|entry| entry.acknowledged.as_ref())
-            .and_then(|(known, sequence)| (known == epoch).then_some(*sequence))
+    /// How far a device's reports of an epoch are acknowledged, if that is remembered and the epoch is
+    /// kept as it was.
+    pub fn acknowledged(&self, device: &DeviceId, epoch: &Epoch, in_memory: bool) -> Option<u64> {
+        let entries = self.entries();
+        let (known, sequence, kept) = entries.get(device)?.acknowledged.as_ref()?;
+        (known == epoch && *kept == in_memory).then_some(*sequence)
     }
 
     /// Remembers how far they are acknowledged.
-    pub fn acknowledge(&self, device: &DeviceId, epoch: &Epoch, sequence: u64) {
+    pub fn acknowledge(&self, device: &DeviceId, epoch: &Epoch, sequence: u64, in_memory: bool) {
         if let Some(entry) = self.entries().get_mut(device) {
             match &mut entry.acknowledged {
-                Some((known, high)) if known == epoch => *high = sequence.max(*high),
-                other => *other = Some((epoch.clone(), sequence)),
+                Some((known, high, kept)) if known == epoch => {
+                    *high = sequence.max(*high);
+                    *kept = in_memory;
+                }
+                other => *other = Some((epoch.clone(), sequence, in_memory)),
             }
         }
     }
@@ -329,10 +333,11 @@ mod tests {
     fn what_is_acknowledged_never_goes_back_within_an_epoch() {
         let (roster, device) = roster();
         let (one, two): (Epoch, Epoch) = ("e1".parse().unwrap(), "e2".parse().unwrap());
-        roster.acknowledge(&device, &one, 7);
-        roster.acknowledge(&device, &one, 3);
-        assert_eq!(roster.acknowledged(&device, &one), Some(7));
-        roster.acknowledge(&device, &two, 1);
-        assert_eq!(roster.acknowledged(&device, &one), None);
+        roster.acknowledge(&device, &one, 7, false);
+        roster.acknowledge(&device, &one, 3, false);
+        assert_eq!(roster.acknowledged(&device, &one, false), Some(7));
+        assert_eq!(roster.acknowledged(&device, &one, true), None, "it is kept otherwise now");
+        roster.acknowledge(&device, &two, 1, false);
+        assert_eq!(roster.acknowledged(&device, &one, false), None);
     }
 }

@@ -12,10 +12,11 @@ use platen_protocol::device_to_manager::{
 use platen_protocol::identity::{AlertId, DeviceId, Epoch};
 use rusqlite::{OptionalExtension as _, params};
 
-use super::records::CommandState;
-use super::writer::{Desk, EpochPlace, Place};
+use super::records::{CommandState, id};
+use super::writer::{Adrift, Desk, EpochPlace, Place};
 use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
-use crate::ingest::plan;
+use crate::ingest::loss::in_words;
+use crate::ingest::{Loss, plan};
 
 /// Reports of an epoch that are looked at to tell a repeat from another report under its sequence. A device
 /// repeats at most what it has not heard to be acknowledged: a batch or two.
@@ -40,7 +41,9 @@ pub struct Ingested {
     /// Which of the batch (by position) were new.
     pub new: Range<usize>,
     /// What was found to be lost.
-    pub gap: Option<(u64, u64)>,
+    pub losses: Vec<Loss>,
+    /// What may be lost of another epoch, which the device kept in memory only.
+    pub adrift: Option<(Epoch, Loss)>,
 }
 
 /// Why nothing of a batch was stored.
@@ -66,12 +69,13 @@ impl Store {
 
 fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
     let batch = &*ingest.batch;
-    let Some((device, epoch)) = find_place(desk, &ingest.device, &batch.epoch)? else {
+    let Some(Place { device, epoch, adrift }) = find_place(desk, &ingest.device, &batch.epoch)? else {
         return Ok(Err(IngestRefusal::UnknownDevice));
     };
+    let epoch = epoch.map(|(_, place)| place);
     let before = epoch.map_or(0, |epoch| epoch.acknowledged);
     let sequences: Vec<u64> = batch.reports.iter().map(|report| report.sequence).collect();
-    let plan = plan(before, batch.oldest_sequence, &sequences);
+    let plan = plan(before, batch.oldest_sequence, &batch.lost, &sequences);
     let repeats = batch.reports.get(plan.repeats.clone()).unwrap_or_default();
     let new = batch.reports.get(plan.new.clone()).unwrap_or_default();
     if let Some(epoch) = epoch
@@ -79,7 +83,18 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
     {
         return Ok(Err(IngestRefusal::Conflict { sequence }));
     }
-    if plan.gap.is_some() || !new.is_empty() {
+    let losses: Vec<Loss> = plan
+        .gaps
+        .iter()
+        .map(|gap| match gap.told.and_then(|position| batch.lost.get(position)) {
+            Some(run) => Loss::told(run, gap.first, gap.last),
+            None => Loss::untold(gap.first, gap.last),
+        })
+        .collect();
+    let is_news = !losses.is_empty() || !new.is_empty();
+    let came_to_safety = epoch.is_some_and(|epoch| epoch.in_memory != batch.in_memory);
+    let mut ended = None;
+    if is_news || came_to_safety {
         let last = epoch.and_then(|epoch| epoch.last);
         let epoch = match epoch {
             Some(epoch) => epoch.key,
@@ -89,9 +104,10 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
             )?,
         };
         let mut taking = Taking { desk, ingest, device, epoch, last };
-        if let Some((first, last)) = plan.gap {
-            taking.gap(first, last)?;
+        if is_news && let Some(adrift) = &adrift {
+            ended = Some(taking.end_of(adrift)?);
         }
+        taking.gaps(&losses)?;
         let mut latest = None;
         let mut activity = None;
         for (position, report) in new.iter().enumerate() {
@@ -108,23 +124,24 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
         desk.connection.prepare_cached(statements::ACKNOWLEDGE)?.execute(params![
             epoch,
             to_integer(plan.acknowledged),
-            last
+            last,
+            batch.in_memory
         ])?;
-        let place = EpochPlace { key: epoch, acknowledged: plan.acknowledged, last };
-        let place = Place { device, epoch: Some((batch.epoch.clone(), place)) };
+        let in_memory = batch.in_memory;
+        let place = EpochPlace { key: epoch, acknowledged: plan.acknowledged, last, in_memory };
+        let adrift = adrift.filter(|_| ended.is_none());
+        let place = Place { device, epoch: Some((batch.epoch.clone(), place)), adrift };
         desk.places.insert(ingest.device.clone(), place);
     }
-    Ok(Ok(Ingested { acknowledged: plan.acknowledged, new: plan.new, gap: plan.gap }))
+    Ok(Ok(Ingested { acknowledged: plan.acknowledged, new: plan.new, losses, adrift: ended }))
 }
 
-/// The device's key, and the epoch as far as it exists.
-type Found = Option<(i64, Option<EpochPlace>)>;
-
-fn find_place(desk: &mut Desk<'_>, device: &DeviceId, epoch: &Epoch) -> Result<Found, StoreError> {
-    if let Some(Place { device, epoch: Some((known, place)) }) = desk.places.get(device)
+/// Where a device is, with the epoch as far as it exists; `None` when nobody knows the device.
+fn find_place(desk: &mut Desk<'_>, device: &DeviceId, epoch: &Epoch) -> Result<Option<Place>, StoreError> {
+    if let Some(place @ Place { epoch: Some((known, _)), .. }) = desk.places.get(device)
         && known == epoch
     {
-        return Ok(Some((*device, Some(*place))));
+        return Ok(Some(place.clone()));
     }
     let key: Option<i64> = desk
         .connection
@@ -136,12 +153,29 @@ fn find_place(desk: &mut Desk<'_>, device: &DeviceId, epoch: &Epoch) -> Result<F
         .connection
         .prepare_cached(statements::EPOCH)?
         .query_row(params![key, epoch.as_str()], |row| {
-            Ok(EpochPlace { key: row.get(0)?, acknowledged: from_integer(row.get(1)?), last: row.get(2)? })
+            let acknowledged = from_integer(row.get(1)?);
+            Ok(EpochPlace { key: row.get(0)?, acknowledged, last: row.get(2)?, in_memory: row.get(3)? })
         })
         .optional()?;
-    let remembered = found.map(|place| (epoch.clone(), place));
-    desk.places.insert(device.clone(), Place { device: key, epoch: remembered });
-    Ok(Some((key, found)))
+    let place = Place {
+        device: key,
+        epoch: found.map(|place| (epoch.clone(), place)),
+        adrift: find_adrift(desk, key, epoch)?,
+    };
+    desk.places.insert(device.clone(), place.clone());
+    Ok(Some(place))
+}
+
+fn find_adrift(desk: &Desk<'_>, device: i64, epoch: &Epoch) -> Result<Option<Adrift>, StoreError> {
+    let row: Option<(i64, String, i64)> = desk
+        .connection
+        .prepare_cached(statements::EPOCH_ADRIFT)?
+        .query_row(params![device, epoch.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    row.map(|(key, epoch, acknowledged)| {
+        Ok(Adrift { key, epoch: id("epoch", epoch)?, acknowledged: from_integer(acknowledged) })
+    })
+    .transpose()
 }
 
 /// The first repeat that is not what is stored: sought back along the epoch, for what comes again was
@@ -194,15 +228,40 @@ impl Taking<'_, '_> {
         self.ingest.received.as_millisecond()
     }
 
-    fn gap(&mut self, first: u64, last: u64) -> Result<(), StoreError> {
+    /// Records what is lost; operators hear of all of a batch at once.
+    fn gaps(&mut self, losses: &[Loss]) -> Result<(), StoreError> {
+        let Some(first) = losses.first() else { return Ok(()) };
+        for loss in losses {
+            self.gap(self.epoch, loss)?;
+        }
+        let last = losses.last().and_then(|loss| loss.last);
+        let told = serde_json::json!({"first": first.first, "last": last, "words": in_words(losses)});
+        self.notice("gap", first.first, &told.to_string())
+    }
+
+    /// Another epoch of the device comes, and this one was in memory only: what was not handed in of it is
+    /// gone, if there was something.
+    fn end_of(&mut self, adrift: &Adrift) -> Result<(Epoch, Loss), StoreError> {
+        let loss = Loss::in_memory(adrift.acknowledged);
+        self.gap(adrift.key, &loss)?;
+        self.desk.connection.prepare_cached(statements::EPOCH_ENDED)?.execute(params![adrift.key])?;
+        let told = serde_json::json!({"first": loss.first, "last": null, "words": loss.words()}).to_string();
+        self.notice_of(&adrift.epoch, "gap", loss.first, &told)?;
+        Ok((adrift.epoch.clone(), loss))
+    }
+
+    fn gap(&mut self, epoch: i64, loss: &Loss) -> Result<(), StoreError> {
+        let reason = serde_json::to_value(loss.reason).unwrap_or_default();
         self.desk.connection.prepare_cached(statements::ADD_GAP)?.execute(params![
             self.device,
-            self.epoch,
-            to_integer(first),
-            to_integer(last),
-            self.received()
+            epoch,
+            to_integer(loss.first),
+            loss.last.map(to_integer),
+            self.received(),
+            reason.as_str().unwrap_or("other"),
+            to_json("count of lost reports", &loss.kinds)?
         ])?;
-        self.notice("gap", first, &format!("{{\"first\":{first},\"last\":{last}}}"))
+        Ok(())
     }
 
     /// Stores one report with its effects; the key of its row.
@@ -329,7 +388,11 @@ impl Taking<'_, '_> {
 
     /// What an operator must hear, in the same transaction; its origin makes it unique.
     fn notice(&mut self, kind: &str, sequence: u64, body: &str) -> Result<(), StoreError> {
-        let origin = format!("{}/{}/{sequence}/{kind}", self.ingest.device, self.ingest.batch.epoch.as_str());
+        self.notice_of(&self.ingest.batch.epoch, kind, sequence, body)
+    }
+
+    fn notice_of(&self, epoch: &Epoch, kind: &str, sequence: u64, body: &str) -> Result<(), StoreError> {
+        let origin = format!("{}/{}/{sequence}/{kind}", self.ingest.device, epoch.as_str());
         self.desk.connection.prepare_cached(statements::ADD_NOTICE)?.execute(params![
             origin,
             self.device,

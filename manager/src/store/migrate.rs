@@ -10,6 +10,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_first", include_str!("migrations/0001_first.sql")),
     ("0002_whole_printer", include_str!("migrations/0002_whole_printer.sql")),
     ("0003_watches", include_str!("migrations/0003_watches.sql")),
+    ("0004_losses", include_str!("migrations/0004_losses.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -59,7 +60,8 @@ mod tests {
                 "INSERT INTO devices (key, id, certificate_serial, certificate_expires, enrolled) VALUES (1, 'lobby', '40', 0, 0);
                  INSERT INTO epochs (key, device, epoch, acknowledged, begun) VALUES (1, 1, 'e', 1, 0);
                  INSERT INTO reports (key, device, epoch, sequence, kind, received, body) VALUES (7, 1, 1, 1, 'readings', 0, '{}');
-                 INSERT INTO latest (device, report) VALUES (1, 7);",
+                 INSERT INTO latest (device, report) VALUES (1, 7);
+                 INSERT INTO gaps (device, epoch, first, last, recorded) VALUES (1, 1, 4, 6, 0);",
             )
             .unwrap();
         migrate(&mut connection).unwrap();
@@ -67,6 +69,12 @@ mod tests {
             .query_row("SELECT report, activity FROM latest", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(row, (7, None));
+        let gap: (i64, i64, String, String) = connection
+            .query_row("SELECT first, last, reason, kinds FROM gaps", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .unwrap();
+        assert_eq!(gap, (4, 6, "other".to_owned(), "{}".to_owned()));
         let orders: u32 = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap();
         assert_eq!(orders, 0);
     }
@@ -88,6 +96,7 @@ mod tests {
                 "6a130d3eebc4f0d46f4e5d89e1aef50814b6382dfe87400665c2b882e4588174",
                 "79a70cd57fc667799590cfb4f6807a26970746a1ffdecd0c5c40c110396d3979",
                 "963dfaabc4975592d204b56339ed39384e9d31f1459b1ff8710836a72f89e0ab",
+                "88cc88d65e3c8d13adb014a087fa4f7a1ae960377d952ebdc087e56d358f959b",
             ]
         );
     }

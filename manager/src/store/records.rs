@@ -11,6 +11,7 @@ use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
 use super::{StoreError, from_integer, from_json, to_time};
+use crate::ingest::Loss;
 
 /// One device, as it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,15 +207,13 @@ pub struct CommandRecord {
     pub reason: Option<String>,
 }
 
-/// Sequences that a device lost before it could hand them in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+/// Reports that a device lost before it could hand them in.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapRecord {
     /// Of which life of the outbox.
     pub epoch: Epoch,
-    /// The first that is lost.
-    pub first: u64,
-    /// The last that is lost.
-    pub last: u64,
+    /// What is lost, and why.
+    pub loss: Loss,
     /// When that was noticed.
     pub recorded: Timestamp,
 }
@@ -356,8 +355,12 @@ impl GapRecord {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             epoch: id("epoch", row.get(1)?)?,
-            first: from_integer(row.get(2)?),
-            last: from_integer(row.get(3)?),
+            loss: Loss {
+                first: from_integer(row.get(2)?),
+                last: row.get::<_, Option<i64>>(3)?.map(from_integer),
+                reason: word("reason of a loss", row.get(5)?)?,
+                kinds: from_json("count of lost reports", &row.get::<_, String>(6)?)?,
+            },
             recorded: time(row, 4)?,
         })
     }

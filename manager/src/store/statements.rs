@@ -7,14 +7,20 @@ pub(super) const PROBE: &str = "INSERT INTO probe (key, written) VALUES (1, ?1) 
 
 // Ingest.
 pub(super) const DEVICE_KEY: &str = "SELECT key FROM devices WHERE id = ?1";
-pub(super) const EPOCH: &str = "SELECT key, acknowledged, last FROM epochs WHERE device = ?1 AND epoch = ?2";
+pub(super) const EPOCH: &str =
+    "SELECT key, acknowledged, last, in_memory FROM epochs WHERE device = ?1 AND epoch = ?2";
+pub(super) const EPOCH_ADRIFT: &str =
+    "SELECT key, epoch, acknowledged FROM epochs WHERE device = ?1 AND in_memory = 1 AND epoch <> ?2";
+pub(super) const EPOCH_ENDED: &str = "UPDATE epochs SET in_memory = 0 WHERE key = ?1";
 pub(super) const BEGIN_EPOCH: &str =
     "INSERT INTO epochs (device, epoch, acknowledged, begun) VALUES (?1, ?2, 0, ?3) RETURNING key";
-pub(super) const ACKNOWLEDGE: &str = "UPDATE epochs SET acknowledged = ?2, last = ?3 WHERE key = ?1";
+pub(super) const ACKNOWLEDGE: &str =
+    "UPDATE epochs SET acknowledged = ?2, last = ?3, in_memory = ?4 WHERE key = ?1";
 pub(super) const ADD_REPORT: &str = "INSERT INTO reports (device, epoch, sequence, kind, received, previous, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub(super) const REPORT: &str = "SELECT sequence, previous, body FROM reports WHERE key = ?1";
-pub(super) const ADD_GAP: &str =
-    "INSERT INTO gaps (device, epoch, first, last, recorded) VALUES (?1, ?2, ?3, ?4, ?5)";
+/// What was said to be lost perhaps, and begins at the same sequence, is now known.
+pub(super) const ADD_GAP: &str = "INSERT INTO gaps (device, epoch, first, last, recorded, reason, kinds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+     ON CONFLICT (epoch, first) DO UPDATE SET last = excluded.last, reason = excluded.reason, kinds = excluded.kinds";
 pub(super) const SET_STARTED: &str = "UPDATE devices SET model = ?2, agent_version = ?3 WHERE key = ?1";
 pub(super) const SET_LATEST: &str = "INSERT INTO latest (device, report, merged, activity) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (device) DO UPDATE SET report = excluded.report, merged = excluded.merged, \
@@ -173,7 +179,7 @@ pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulat
 pub(super) const REPLACEMENTS_OF: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body FROM replacements p \
      JOIN devices d ON d.key = p.device WHERE p.key < ?1 AND p.device = (SELECT key FROM devices WHERE id = ?3) \
      ORDER BY p.key DESC LIMIT ?2";
-pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded FROM gaps g JOIN epochs e ON e.key = g.epoch \
+pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded, g.reason, g.kinds FROM gaps g JOIN epochs e ON e.key = g.epoch \
      WHERE g.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY g.key DESC LIMIT ?2";
 
 // Operators.

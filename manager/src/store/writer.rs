@@ -53,6 +53,16 @@ pub enum Grouping {
 pub(super) struct Place {
     pub(super) device: i64,
     pub(super) epoch: Option<(Epoch, EpochPlace)>,
+    /// Another epoch of the device, which it kept in memory only when it was last heard of.
+    pub(super) adrift: Option<Adrift>,
+}
+
+/// An epoch that was in memory only.
+#[derive(Debug, Clone)]
+pub(super) struct Adrift {
+    pub(super) key: i64,
+    pub(super) epoch: Epoch,
+    pub(super) acknowledged: u64,
 }
 
 /// Where an epoch is.
@@ -62,6 +72,8 @@ pub(super) struct EpochPlace {
     pub(super) acknowledged: u64,
     /// The key of its newest report.
     pub(super) last: Option<i64>,
+    /// Whether the device keeps it in memory only.
+    pub(super) in_memory: bool,
 }
 
 /// What the work works with.

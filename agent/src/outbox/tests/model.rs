@@ -1,5 +1,7 @@
 //! The outbox against a model: a list with a watermark.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -32,7 +34,7 @@ proptest! {
         let most = 12;
         outbox.limits.max_reports = most;
         let (mut next, mut watermark, mut ranks) = (1_u64, 0_u64, BTreeMap::new());
-        let mut asked = Vec::new();
+        let (mut asked, mut lost) = (Vec::new(), BTreeSet::new());
         for act in acts {
             match act {
                 Act::Keep(kinds) => {
@@ -53,9 +55,10 @@ proptest! {
                     let last = outbox.keep(&Entry { reports, ..Entry::default() }).unwrap();
                     prop_assert_eq!(last, Some(next - 1), "sequences rise by one");
                     let before = ranks.clone();
-                    ranks.retain(|sequence, _| outbox.held.contains_key(sequence));
-                    let lost = before.iter().filter(|(sequence, _)| !ranks.contains_key(sequence));
-                    let dearest_lost = lost.map(|(_, rank)| *rank).max();
+                    ranks.retain(|sequence, _| outbox.state.held.contains_key(sequence));
+                    let gone = before.iter().filter(|(sequence, _)| !ranks.contains_key(sequence));
+                    lost.extend(gone.clone().map(|(sequence, _)| *sequence));
+                    let dearest_lost = gone.map(|(_, rank)| *rank).max();
                     if let Some(dearest) = dearest_lost {
                         prop_assert!(dearest < Rank::ServiceCall);
                         prop_assert!(ranks.values().all(|rank| *rank >= dearest), "something cheaper was kept");
@@ -65,14 +68,24 @@ proptest! {
                 }
                 Act::Send(most) => {
                     let batch = outbox.next_batch(most).unwrap();
-                    prop_assert_eq!(batch.is_none(), ranks.is_empty());
+                    prop_assert_eq!(batch.is_none(), ranks.is_empty() && lost.is_empty());
                     if let Some(batch) = batch {
-                        let oldest = *ranks.keys().next().unwrap();
+                        let oldest = ranks.keys().next().copied().unwrap_or(next);
                         prop_assert_eq!(batch.body.oldest_sequence, oldest);
-                        for (report, expected) in batch.body.reports.iter().zip(oldest..) {
-                            prop_assert_eq!(report.sequence, expected, "a batch has no holes");
-                        }
                         prop_assert!(batch.body.reports.len() <= most);
+                        let reports = batch.body.reports.iter().map(|report| report.sequence);
+                        let gone = batch.body.lost.iter().flat_map(|run| run.first..=run.last);
+                        let gone = gone.filter(|sequence| *sequence > watermark);
+                        for run in &batch.body.lost {
+                            let length = run.last - run.first + 1;
+                            prop_assert_eq!(run.kinds.values().sum::<u64>(), length);
+                        }
+                        prop_assert!(reports.clone().all(|sequence| ranks.contains_key(&sequence)));
+                        prop_assert!(gone.clone().all(|sequence| lost.contains(&sequence)));
+                        let told: BTreeSet<u64> = reports.chain(gone).collect();
+                        let end = watermark + told.len() as u64;
+                        prop_assert_eq!(told, (watermark + 1..=end).collect(), "nothing is missing");
+                        prop_assert!(batch.body.reports.len() == most || end + 1 == next);
                     }
                 }
                 Act::Acknowledge(sequence) => {
@@ -82,6 +95,7 @@ proptest! {
                     } else {
                         watermark = watermark.max(sequence);
                         ranks.retain(|held, _| *held > watermark);
+                        lost.retain(|gone| *gone > watermark);
                     }
                     prop_assert_eq!(outbox.acknowledged(), watermark, "the watermark never goes back");
                 }
@@ -95,16 +109,18 @@ proptest! {
                     outbox.limits.max_reports = most;
                     prop_assert_eq!(outbox.epoch(), &epoch);
                     prop_assert!(outbox.asked().count() <= MAX_ASKED);
-                    prop_assert_eq!(outbox.next, next);
+                    prop_assert_eq!(outbox.state.open.next, next);
                     prop_assert!(outbox.acknowledged() <= watermark);
                     prop_assert!(!clean || outbox.acknowledged() == watermark);
                     // What was acknowledged and not yet settled is sent once more: harmless.
                     acknowledge(&mut outbox, watermark);
                 }
             }
-            let held: Vec<_> = outbox.held.keys().copied().collect();
+            let held: Vec<_> = outbox.state.held.keys().copied().collect();
             let model: Vec<_> = ranks.keys().copied().collect();
             prop_assert_eq!(held, model);
+            let gone = outbox.state.open.losses.iter().flat_map(|run| run.first..=run.last);
+            prop_assert_eq!(gone.filter(|gone| *gone > watermark).collect::<BTreeSet<_>>(), lost.clone());
             let waits: Vec<_> = outbox.asked().map(|asked| asked.fate == Fate::Waiting).collect();
             let late = asked.iter().skip(asked.len().saturating_sub(MAX_ASKED));
             prop_assert_eq!(waits, late.map(|sequence| *sequence > watermark).collect::<Vec<_>>());

@@ -1,5 +1,7 @@
 //! What is remembered beside the reports, and files of an older format.
 
+use platen_protocol::device_to_manager::Report;
+
 use super::*;
 use crate::asked::{Asked, Fate, Wish};
 use crate::judge::Past;
@@ -116,13 +118,16 @@ fn a_file_of_the_first_format_is_brought_to_the_present_one_with_what_waits_in_i
     let old = Connection::open(directory.path().join(FILE_NAME)).unwrap();
     old.execute_batch(schema::MIGRATIONS[0]).unwrap();
     old.pragma_update(None, "user_version", 1).unwrap();
-    old.execute_batch(
-        "INSERT INTO meta VALUES (1, 'e', 8, 6, NULL);
-         INSERT INTO report VALUES (7, 3, '{\"sequence\":7}');",
-    )
-    .unwrap();
+    let report = Report { sequence: 7, taken: stamp(), simulated: true, body: call() };
+    let report = serde_json::to_string(&report).unwrap();
+    old.execute("INSERT INTO meta VALUES (1, 'e', 9, 6, NULL)", []).unwrap();
+    old.execute("INSERT INTO report VALUES (7, 3, ?1)", [report]).unwrap();
     drop(old);
     let mut outbox = open_in(directory.path());
     assert_eq!((outbox.epoch().as_str(), outbox.backlog(), outbox.waiting(Rank::ServiceCall)), ("e", 1, 1));
-    assert_eq!(keep(&mut outbox, order("order-1")), Some(8));
+    assert_eq!(keep(&mut outbox, order("order-1")), Some(9));
+    let batch = outbox.next_batch(9).unwrap().unwrap();
+    assert_eq!((batch.body.epoch.as_str(), batch.span()), ("e", Some((7, 9))));
+    let unseen = lost(8, 8, &[("unknown", 1)], LostReason::Other);
+    assert_eq!(batch.body.lost, [unseen], "that version counted nothing");
 }

@@ -1,10 +1,11 @@
 //! Whether a batch can be true. A batch is refused whole, with the sequence and the field that are
 //! wrong, before anything of it is stored.
 //!
-//! This file looks at the batch and its sequences, [`body`] at what the reports tell, [`readings`] at what
+//! This file looks at the batch and its sequences, [`lost`] at what is said to be lost, [`body`] at what the reports tell, [`readings`] at what
 //! a board can have read, and [`place`] words the refusals.
 
 mod body;
+mod lost;
 mod place;
 mod readings;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub fn validate(batch: &ReportBatch) -> Result<(), Problem> {
         ));
     }
     sequences(batch)?;
+    lost::check(batch)?;
     for report in &batch.reports {
         let place = Place { sequence: report.sequence };
         body::check(&place, report)?;

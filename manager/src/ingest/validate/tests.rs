@@ -2,9 +2,9 @@
 
 use platen_protocol::alert::{AlertCode, Evidence};
 use platen_protocol::device_to_manager::{
-    Activity, EnteredBy, Order, Replacement, ReportBody, ServiceCall, Utilisation,
+    Activity, EnteredBy, Lost, LostReason, Order, Replacement, ReportBody, ServiceCall, Utilisation,
 };
-use platen_protocol::limits::{MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
+use platen_protocol::limits::{MAX_LOST_PER_BATCH, MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
 use platen_protocol::readings::{BusReading, CounterKind, Estimate};
 use platen_protocol::supply::Level;
 use proptest::prelude::*;
@@ -208,6 +208,34 @@ fn an_alert_with_more_evidence_than_anyone_reads_is_refused() {
     assert!(detail.contains("alert.evidence: holds 17; at most 16"), "{detail}");
     alert.evidence = vec![Evidence { measure: "x".repeat(MAX_MEASURE_CHARS + 1), ..evidence }];
     assert!(refusal(&one(ReportBody::AlertRaised { alert })).detail.contains("alert.evidence.measure"));
+}
+
+fn lost(first: u64, last: u64, count: u64) -> Lost {
+    Lost { first, last, kinds: [("readings".to_owned(), count)].into(), reason: LostReason::OutboxFull }
+}
+
+fn losing(lost: Vec<Lost>) -> ReportBatch {
+    ReportBatch { lost, ..sample::batch(1, vec![sample::full_utilisation(5, 50)]) }
+}
+
+#[test]
+fn losses_that_cannot_be_true_are_refused() {
+    for (runs, why) in [
+        (vec![lost(3, 2, 0)], "the lost run 3 to 2"),
+        (vec![lost(0, 2, 3)], "the lost run 0 to 2"),
+        (vec![lost(6, 7, 2), lost(7, 8, 2)], "follows 7"),
+        (vec![lost(4, 6, 3)], "sequence 5 is in the batch and in the lost run 4 to 6"),
+        (vec![lost(1, 3, 2)], "do not add up"),
+        (vec![lost(1, MAX_SEQUENCE + 1, MAX_SEQUENCE + 1)], "end at"),
+        (vec![Lost { kinds: [(String::new(), 1)].into(), ..lost(1, 1, 1) }], "each with 1 to"),
+        ((0..=MAX_LOST_PER_BATCH as u64).map(|n| lost(6 + n, 6 + n, 1)).collect(), "101 runs"),
+    ] {
+        let detail = refusal(&losing(runs)).detail;
+        assert!(detail.contains(why), "{detail}");
+    }
+    let overflow = Lost { kinds: [("a".to_owned(), u64::MAX), ("b".to_owned(), 2)].into(), ..lost(1, 1, 1) };
+    assert!(refusal(&losing(vec![overflow])).detail.contains("do not add up"));
+    validate(&losing(vec![lost(1, 4, 4), lost(6, 6, 1)])).unwrap();
 }
 
 proptest! {

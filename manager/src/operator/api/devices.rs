@@ -16,6 +16,7 @@ use super::super::who::Operator;
 use super::super::{Shared, gather};
 use super::{List, Page, bad_cursor};
 use crate::clock;
+use crate::ingest::Loss;
 
 /// Gaps of one device that are shown; older ones are in the store.
 const MAX_GAPS: u32 = 50;
@@ -34,10 +35,11 @@ pub(super) struct DeviceDetail {
 struct GapView {
     /// Of which life of its outbox.
     epoch: Epoch,
-    /// The first sequence that is lost.
-    first: u64,
-    /// The last sequence that is lost.
-    last: u64,
+    /// What is lost, and why.
+    #[serde(flatten)]
+    loss: Loss,
+    /// The same, for people.
+    words: String,
     /// When the manager noticed.
     recorded: Timestamp,
 }
@@ -70,8 +72,8 @@ pub(super) async fn one(
     let gaps = operators.store.gaps(id, MAX_GAPS).await?;
     let gaps = gaps.into_iter().map(|gap| GapView {
         epoch: gap.epoch,
-        first: gap.first,
-        last: gap.last,
+        words: gap.loss.words(),
+        loss: gap.loss,
         recorded: gap.recorded,
     });
     Ok(Json(DeviceDetail { device, gaps: gaps.collect() }))

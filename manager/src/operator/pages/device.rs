@@ -16,7 +16,7 @@ use super::super::view::{
 use super::super::who::Visitor;
 use super::super::{Shared, command, gather, order, service_call};
 use super::rows::{
-    Age, AlertRow, CommandRow, DeviceRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow, SettingRow,
+    AlertRow, CommandRow, DeviceRow, GapRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow, SettingRow,
     TroubleRow, WatchRow,
 };
 use super::{Frame, render, words};
@@ -32,13 +32,8 @@ const MAX_ORDERS: u32 = 20;
 const MAX_REPLACEMENTS: u32 = 10;
 const MAX_REPORTS: u32 = 30;
 const MAX_COMMANDS: u32 = 10;
-const MAX_GAPS: u32 = 10;
-
-struct GapRow {
-    first: u64,
-    last: u64,
-    recorded: Age,
-}
+/// Runs of lost reports that are looked at; those that belong together are one line.
+const MAX_GAPS: u32 = 500;
 
 #[derive(Template)]
 #[template(path = "device.html")]
@@ -109,10 +104,7 @@ pub(super) async fn page(
             .map(|record| CommandRow::of(&CommandView::from(record), now))
             .collect(),
         reports: reports.into_iter().map(|record| ReportRow::of(&ReportView::from(record), now)).collect(),
-        gaps: gaps
-            .into_iter()
-            .map(|gap| GapRow { first: gap.first, last: gap.last, recorded: Age::of(gap.recorded, now) })
-            .collect(),
+        gaps: GapRow::all(gaps, now),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What templates show: views turned into texts.
 
 mod asked;
+mod gap;
 mod happened;
 mod state;
 mod supply;
@@ -13,6 +14,7 @@ use super::words;
 use crate::device::roster::ContactState;
 
 pub(super) use asked::{CommandRow, OrderRow, ServiceCallRow, SettingRow};
+pub(super) use gap::GapRow;
 pub(super) use happened::{AlertRow, ReplacementRow, ReportRow};
 pub(super) use state::{ActivityRow, BusRow, CounterRow, SwitchRow, TemperatureRow};
 pub(super) use supply::{PartRow, SupplyRow};

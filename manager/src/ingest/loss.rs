@@ -1,0 +1,185 @@
+//! What a device lost, as it is recorded and told to people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use platen_protocol::device_to_manager::{Lost, LostReason};
+use serde::{Deserialize, Serialize};
+
+/// Why reports are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LossReason {
+    /// More waited than the device's outbox may hold.
+    OutboxFull,
+    /// This manager refused them.
+    Refused,
+    /// What was kept could not be read any more.
+    Unreadable,
+    /// They were kept in memory only, for the device's disk failed, and the device stopped.
+    InMemory,
+    /// The device did not say.
+    Other,
+}
+
+impl From<LostReason> for LossReason {
+    fn from(reason: LostReason) -> Self {
+        match reason {
+            LostReason::OutboxFull => Self::OutboxFull,
+            LostReason::Refused => Self::Refused,
+            LostReason::Unreadable => Self::Unreadable,
+            LostReason::Other => Self::Other,
+        }
+    }
+}
+
+/// A run of reports of one epoch that are lost for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Loss {
+    /// The first sequence.
+    pub first: u64,
+    /// The last sequence; none where it is not known whether and how many were lost.
+    pub last: Option<u64>,
+    /// Why.
+    pub reason: LossReason,
+    /// How many of each kind, as far as the device counted them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<String, u64>,
+}
+
+impl Loss {
+    /// A run that the device says nothing of.
+    pub fn untold(first: u64, last: u64) -> Self {
+        Self { first, last: Some(last), reason: LossReason::Other, kinds: BTreeMap::new() }
+    }
+
+    /// What was not handed in when a device stopped that kept its outbox in memory.
+    pub fn in_memory(acknowledged: u64) -> Self {
+        let first = acknowledged.saturating_add(1);
+        Self { first, last: None, reason: LossReason::InMemory, kinds: BTreeMap::new() }
+    }
+
+    /// What of a run that the device tells of is lost anew. Of a part nobody knows the kinds.
+    pub fn told(run: &Lost, first: u64, last: u64) -> Self {
+        let whole = (run.first, run.last) == (first, last);
+        let kinds = if whole { run.kinds.clone() } else { BTreeMap::new() };
+        Self { first, last: Some(last), reason: run.reason.into(), kinds }
+    }
+
+    /// How many reports are lost, if that is known.
+    pub fn count(&self) -> Option<u64> {
+        self.last.map(|last| last.saturating_sub(self.first).saturating_add(1))
+    }
+
+    /// For people.
+    pub fn words(&self) -> String {
+        in_words(std::slice::from_ref(self))
+    }
+}
+
+/// Losses with the numbers of each reason added up.
+pub fn in_words(losses: &[Loss]) -> String {
+    let mut reasons: Vec<LossReason> = Vec::new();
+    for loss in losses {
+        if !reasons.contains(&loss.reason) {
+            reasons.push(loss.reason);
+        }
+    }
+    let of = |reason: &LossReason| losses.iter().filter(|loss| loss.reason == *reason).collect::<Vec<_>>();
+    reasons.iter().map(|reason| sentence(*reason, &of(reason))).collect::<Vec<_>>().join("; ")
+}
+
+fn sentence(reason: LossReason, losses: &[&Loss]) -> String {
+    if reason == LossReason::InMemory {
+        return "reports may be lost: the device's disk failed, it kept them in memory, and it stopped before they were handed in".to_owned();
+    }
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for loss in losses {
+        for (kind, count) in &loss.kinds {
+            *kinds.entry(kind).or_default() += count;
+        }
+        let counted: u64 = loss.kinds.values().sum();
+        let rest = loss.count().unwrap_or_default().saturating_sub(counted);
+        if rest > 0 {
+            *kinds.entry("").or_default() += rest;
+        }
+    }
+    let total: u64 = kinds.values().sum();
+    let what: Vec<String> = kinds.into_iter().map(|(kind, count)| counted(kind, count)).collect();
+    let (were, it) = if total == 1 { ("was", "it") } else { ("were", "them") };
+    let mut words = listed(&what);
+    let _ = match reason {
+        LossReason::OutboxFull => write!(words, " {were} given up because the outbox was full"),
+        LossReason::Refused => write!(words, " {were} given up because this manager refused {it}"),
+        LossReason::Unreadable => write!(words, " {were} lost: the device could not read {it} any more"),
+        LossReason::InMemory | LossReason::Other => write!(words, " {were} lost on the device"),
+    };
+    words
+}
+
+fn listed(what: &[String]) -> String {
+    match what {
+        [] => "nothing".to_owned(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+fn counted(kind: &str, count: u64) -> String {
+    let (one, many) = match kind {
+        "started" => ("start of the agent", "starts of the agent"),
+        "alert_raised" => ("alert", "alerts"),
+        "alert_cleared" => ("end of an alert", "ends of alerts"),
+        "service_call" => ("service call", "service calls"),
+        "order" => ("order", "orders"),
+        "replacement" => ("replacement", "replacements"),
+        "utilisation" => ("utilisation report", "utilisation reports"),
+        "readings" => ("report of readings", "reports of readings"),
+        "outcome" => ("outcome of a command", "outcomes of commands"),
+        _ => ("report", "reports"),
+    };
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(reason: LossReason, kinds: &[(&str, u64)]) -> Loss {
+        let total = kinds.iter().map(|(_, count)| count).sum::<u64>();
+        let kinds = kinds.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+        Loss { first: 3, last: Some(2 + total), reason, kinds }
+    }
+
+    #[test]
+    fn a_loss_is_told_with_its_numbers_and_its_reason() {
+        let full = loss(LossReason::OutboxFull, &[("utilisation", 12)]);
+        assert_eq!(full.words(), "12 utilisation reports were given up because the outbox was full");
+        let mixed = loss(LossReason::OutboxFull, &[("alert_raised", 1), ("readings", 2), ("utilisation", 3)]);
+        let expected = "1 alert, 2 reports of readings and 3 utilisation reports were given up because the outbox was full";
+        assert_eq!(mixed.words(), expected);
+        let refused = loss(LossReason::Refused, &[("order", 1)]);
+        assert_eq!(refused.words(), "1 order was given up because this manager refused it");
+        assert_eq!(Loss::untold(4, 10).words(), "7 reports were lost on the device");
+        assert!(Loss::in_memory(7).words().starts_with("reports may be lost: the device's disk failed"));
+    }
+
+    #[test]
+    fn many_runs_of_one_reason_are_one_sentence() {
+        let runs = [
+            loss(LossReason::OutboxFull, &[("utilisation", 12)]),
+            loss(LossReason::OutboxFull, &[("utilisation", 1), ("readings", 1)]),
+            Loss { kinds: BTreeMap::new(), ..loss(LossReason::OutboxFull, &[("utilisation", 5)]) },
+        ];
+        assert_eq!(
+            in_words(&runs),
+            "5 reports, 1 report of readings and 13 utilisation reports were given up because the outbox was full"
+        );
+        let two =
+            [loss(LossReason::OutboxFull, &[("readings", 1)]), loss(LossReason::Refused, &[("order", 1)])];
+        assert_eq!(
+            in_words(&two),
+            "1 report of readings was given up because the outbox was full; 1 order was given up because this manager refused it"
+        );
+    }
+}
