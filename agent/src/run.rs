@@ -20,6 +20,7 @@ use crate::sample::{self, Rhythm};
 use crate::settings::{self, Files};
 use crate::status::Status;
 use crate::stop::{self, Stop, Stopper};
+use crate::uplink::examine::Examiner;
 use crate::uplink::{Progress, Uplink};
 use crate::utilise;
 use crate::watchdog;
@@ -111,9 +112,10 @@ pub async fn run(
     let (stopping, stopped) = stop::channel();
     let mut tasks = JoinSet::new();
     let state_directory = config.state_directory.clone();
+    let examiner = Examiner::new(config.uplink.clone(), state_directory.clone(), Arc::clone(&keep.clock));
     let uplink = Uplink::new(config.uplink, state_directory, Arc::clone(&keep), Arc::clone(&progress));
     tasks.spawn(uplink.run(stopped.clone()));
-    tasks.spawn(control::serve(listener, Arc::clone(&keep), simulator, stopped.clone()));
+    tasks.spawn(control::serve(listener, Arc::clone(&keep), simulator, examiner, stopped.clone()));
     tasks.spawn(tell_service_manager(Arc::clone(&keep), stopped));
     watchdog::ready();
 

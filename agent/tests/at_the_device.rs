@@ -230,7 +230,7 @@ async fn the_doctor_names_a_chip_that_does_not_answer() {
     let agent = device.start();
     read_once(&agent).await;
     agent.act(&SimCommand::Fault { target: "black".into(), fault: Fault::Absent });
-    let Answer::Findings { simulated, findings } = agent.ask(Request::Doctor).await else { panic!() };
+    let Answer::Findings { simulated, findings, .. } = agent.ask(Request::Doctor).await else { panic!() };
     assert!(simulated);
     let failed: Vec<_> = findings.iter().filter(|finding| finding.verdict == Verdict::Failed).collect();
     assert_eq!(failed.len(), 1, "{findings:?}");

@@ -9,7 +9,7 @@ use platen_protocol::device_to_manager::{ReadingsCause, ReportBody};
 use platen_protocol::readings::Readings;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
 use super::message::{Answer, Question, Request};
@@ -17,6 +17,7 @@ use crate::compose;
 use crate::keep::{Keep, Learnt};
 use crate::order;
 use crate::stop::Stop;
+use crate::uplink::examine::Examiner;
 
 /// A request must arrive, and an answer be taken, within this.
 pub(super) const CLIENT_LIMIT: Duration = Duration::from_secs(10);
@@ -34,6 +35,8 @@ pub(super) type Input = BufReader<OwnedReadHalf>;
 pub(super) struct Desk {
     pub(super) keep: Arc<Keep>,
     simulator: Option<SimPrinter>,
+    /// Shared, for it is walked with by one asker at a time.
+    examiner: Arc<Mutex<Examiner>>,
     /// One recording at a time.
     pub(super) recorder: Arc<Semaphore>,
     pub(super) stop: Stop,
@@ -49,8 +52,14 @@ pub(super) async fn refuse(output: &mut OwnedWriteHalf, reason: String) -> Resul
 }
 
 impl Desk {
-    pub(super) fn new(keep: Arc<Keep>, simulator: Option<SimPrinter>, stop: Stop) -> Self {
-        Self { keep, simulator, recorder: Arc::new(Semaphore::new(1)), stop }
+    pub(super) fn new(
+        keep: Arc<Keep>,
+        simulator: Option<SimPrinter>,
+        examiner: Examiner,
+        stop: Stop,
+    ) -> Self {
+        let examiner = Arc::new(Mutex::new(examiner));
+        Self { keep, simulator, examiner, recorder: Arc::new(Semaphore::new(1)), stop }
     }
 
     pub(super) async fn answer(
@@ -157,8 +166,13 @@ impl Desk {
 
     async fn diagnose(&self) -> Answer {
         let refused = |reason| Answer::Refused { reason };
-        match tokio::time::timeout(BOARD_LIMIT, self.keep.board.diagnose()).await {
-            Ok(Ok(findings)) => Answer::Findings { simulated: self.keep.status.borrow().simulated, findings },
+        let board = tokio::time::timeout(BOARD_LIMIT, self.keep.board.diagnose());
+        let way = async { self.examiner.lock().await.walk().await };
+        let (board, way) = tokio::join!(board, way);
+        match board {
+            Ok(Ok(findings)) => {
+                Answer::Findings { simulated: self.keep.status.borrow().simulated, findings, way }
+            }
             Ok(Err(cause)) => refused(cause.to_string()),
             Err(_) => refused(too_slow()),
         }

@@ -18,6 +18,7 @@ use super::desk::{CLIENT_LIMIT, Desk, refuse};
 use super::message::{Question, VERSION};
 use crate::keep::Keep;
 use crate::stop::Stop;
+use crate::uplink::examine::Examiner;
 
 /// So many `platen`s may be connected at once.
 const MAX_CLIENTS: usize = 16;
@@ -57,8 +58,14 @@ pub fn bind(socket: &Path) -> Result<UnixListener, BindError> {
 }
 
 /// Serves until `stop` is true, then lets those who are being answered finish.
-pub async fn serve(listener: UnixListener, keep: Arc<Keep>, simulator: Option<SimPrinter>, mut stop: Stop) {
-    let desk = Desk::new(keep, simulator, stop.clone());
+pub async fn serve(
+    listener: UnixListener,
+    keep: Arc<Keep>,
+    simulator: Option<SimPrinter>,
+    examiner: Examiner,
+    mut stop: Stop,
+) {
+    let desk = Desk::new(keep, simulator, examiner, stop.clone());
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use platen_hal::{Finding, Verdict};
 
+use crate::uplink::examine::Walk;
+
 /// A verdict in one word.
 pub fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
@@ -40,6 +42,26 @@ pub fn findings(findings: &[Finding]) -> String {
         count(Verdict::Doubtful),
         count(Verdict::Failed)
     );
+    out
+}
+
+/// The way to the manager; where it fails, with what to tell the administrator of the network.
+pub fn way(walk: &Walk) -> String {
+    let timed = |step: &crate::uplink::examine::Stepped| {
+        let mut finding = step.finding.clone();
+        if let Some(took) = step.took_ms {
+            let _ = write!(finding.what, " ({took} ms)");
+        }
+        finding
+    };
+    let steps: Vec<Finding> = walk.steps.iter().map(timed).collect();
+    let mut out = format!("\nThe way to the manager:\n{}", findings(&steps));
+    if steps.iter().any(|step| step.verdict == Verdict::Failed) && !walk.tell.is_empty() {
+        out.push_str("\nFor the administrator of this network:\n");
+        for sentence in &walk.tell {
+            let _ = writeln!(out, "* {sentence}");
+        }
+    }
     out
 }
 

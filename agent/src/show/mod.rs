@@ -10,7 +10,7 @@ use platen_protocol::alert::Alert;
 
 use crate::status::{ContactReport, ContactState, StatusReport};
 
-pub use findings::{findings, verdict};
+pub use findings::{findings, verdict, way};
 pub use readings::readings;
 
 /// The whole status.

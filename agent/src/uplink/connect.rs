@@ -63,12 +63,28 @@ impl Connector {
 
     /// Connects, and notes in `trail` how far it has come.
     pub async fn connect_along(&self, trail: &Trail) -> Result<Lane, UplinkError> {
-        let slow = || UplinkError::ConnectTimeout {
-            address: self.address.to_string(),
-            limit: self.timeout,
-            during: trail.last().unwrap_or(Step::Name),
+        // Boxed, for it is large and lives short.
+        self.limited(trail, Box::pin(self.all(trail))).await
+    }
+
+    /// Makes only the stream, and notes in `trail` how far it has come.
+    pub async fn reach_along(&self, trail: &Trail) -> Result<Box<dyn Stream>, UplinkError> {
+        self.limited(trail, self.dial.dial(&self.address, trail)).await
+    }
+
+    async fn limited<T>(
+        &self,
+        trail: &Trail,
+        task: impl Future<Output = Result<T, UplinkError>>,
+    ) -> Result<T, UplinkError> {
+        let slow = || {
+            let during = trail.last().unwrap_or(Step::Name);
+            let through = self.dial.through().filter(|_| during.is_before_tunnel());
+            let address =
+                through.map_or_else(|| self.address.to_string(), |proxy| format!("the proxy {proxy}"));
+            UplinkError::ConnectTimeout { address, limit: self.timeout, during }
         };
-        tokio::time::timeout(self.timeout, self.all(trail)).await.unwrap_or_else(|_| Err(slow()))
+        tokio::time::timeout(self.timeout, task).await.unwrap_or_else(|_| Err(slow()))
     }
 
     async fn all(&self, trail: &Trail) -> Result<Lane, UplinkError> {
@@ -78,16 +94,17 @@ impl Connector {
             Cover::Bare { http_2: true } => return Lane::http_2(stream, self.ping, PING_TIMEOUT).await,
             Cover::Bare { http_2: false } => return Lane::http_1(stream).await,
         };
-        trail.enter(Step::Tls, self.address.host.as_str());
+        trail.enter(Step::Tls, self.address.authority());
         let tls = self.secure(config, stream).await?;
         trail.found("the manager's certificate holds");
-        if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
-            trail.enter(Step::Http, "HTTP/2");
-            Lane::http_2(tls, self.ping, PING_TIMEOUT).await
+        trail.enter(Step::Http, self.address.authority());
+        let lane = if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+            Lane::http_2(tls, self.ping, PING_TIMEOUT).await?
         } else {
-            trail.enter(Step::Http, "HTTP/1.1");
-            Lane::http_1(tls).await
-        }
+            Lane::http_1(tls).await?
+        };
+        trail.found(lane.protocol());
+        Ok(lane)
     }
 
     async fn secure(

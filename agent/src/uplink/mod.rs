@@ -5,13 +5,14 @@
 //! a [`proxy`], whose refusals [`refusal`] puts into words; [`trail`] notes the steps). [`trust`] says whom
 //! the device trusts, [`stranger`] who else answered. [`send`] is one exchange, [`session`] runs a
 //! connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, both pure.
-//! [`trouble`] puts failures into words.
+//! [`trouble`] puts failures into words, [`examine`] walks the way for `platen doctor`.
 
 pub mod backoff;
 mod config;
 pub mod connect;
 pub mod dial;
 pub mod direct;
+pub mod examine;
 pub mod lane;
 pub mod pace;
 pub mod proxy;

@@ -33,6 +33,11 @@ impl Step {
         }
     }
 
+    /// Whether it is a proxy that is waited for, if there is one.
+    pub(super) fn is_before_tunnel(self) -> bool {
+        matches!(self, Self::Name | Self::Tcp | Self::Proxy)
+    }
+
     /// What has not come when this step takes too long.
     pub fn waited_for(self) -> &'static str {
         match self {

@@ -58,6 +58,10 @@ pub struct State {
     pub poison: Option<&'static str>,
     /// Each change ends all connections.
     pub generation: u32,
+    /// Every batch gets this problem, and so does what is no batch.
+    pub refuses: Option<ProblemKind>,
+    /// In every reply; parked requests are answered at once.
+    pub pause_seconds: Option<u32>,
     /// The certificate in enrolment replies is another device's.
     pub swap_certificate: bool,
 }
@@ -87,6 +91,7 @@ pub struct Manager {
     /// What it knows.
     pub state: watch::Sender<State>,
     ca: CertificateDer<'static>,
+    authority: Arc<Authority>,
     _tasks: JoinSet<()>,
 }
 
@@ -105,9 +110,13 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), certificate }
     }
 
-    fn server_config(&self, protocols: &[&[u8]]) -> ServerConfig {
+    fn server_config(&self, protocols: &[&[u8]], years: Option<(i32, i32)>) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        if let Some((begins, ends)) = years {
+            params.not_before = rcgen::date_time_ymd(begins, 1, 1);
+            params.not_after = rcgen::date_time_ymd(ends, 1, 1);
+        }
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
@@ -136,15 +145,23 @@ impl Manager {
 
     /// Speaks only these.
     pub async fn speaking(protocols: &[&[u8]]) -> Self {
-        let authority = Arc::new(Authority::new());
-        let acceptor = TlsAcceptor::from(Arc::new(authority.server_config(protocols)));
+        Self::of(Arc::new(Authority::new()), protocols, None).await
+    }
+
+    /// Another one of the same CA, whose certificate holds from the first of these years to the second.
+    pub async fn twin(&self, begins: i32, ends: i32) -> Self {
+        Self::of(Arc::clone(&self.authority), &[b"h2"], Some((begins, ends))).await
+    }
+
+    async fn of(authority: Arc<Authority>, protocols: &[&[u8]], years: Option<(i32, i32)>) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(authority.server_config(protocols, years)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = watch::Sender::new(State::default());
         let ca = authority.certificate.der().clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, acceptor, state.clone(), authority));
-        Self { address, state, ca, _tasks: tasks }
+        tasks.spawn(accept(listener, acceptor, state.clone(), Arc::clone(&authority)));
+        Self { address, state, ca, authority, _tasks: tasks }
     }
 
     /// Its address for agents.
@@ -261,7 +278,13 @@ async fn answer(
     if !known {
         return Ok(problem(ProblemKind::NoCertificate));
     }
-    let batch: ReportBatch = serde_json::from_slice(&body).unwrap();
+    let refuses = state.borrow().refuses;
+    if let Some(kind) = refuses {
+        return Ok(problem(kind));
+    }
+    let Ok(batch) = serde_json::from_slice::<ReportBatch>(&body) else {
+        return Ok(problem(ProblemKind::InvalidRequest));
+    };
     if let Some(kind) = take(&batch, state)? {
         return Ok(problem(kind));
     }
@@ -351,7 +374,8 @@ fn lose(run: &Lost, acknowledged: &mut u64, gaps: &mut Vec<u64>) {
 }
 
 async fn park(state: &watch::Sender<State>, wait: Duration) {
-    if !state.borrow().commands.is_empty() {
+    let speaks = |state: &State| !state.commands.is_empty() || state.pause_seconds.is_some();
+    if speaks(&state.borrow()) {
         return;
     }
     let mut changes = state.subscribe();
@@ -359,7 +383,7 @@ async fn park(state: &watch::Sender<State>, wait: Duration) {
         state.parked += 1;
         state.ever_parked += 1;
     });
-    let _ = tokio::time::timeout(wait, changes.wait_for(|state| !state.commands.is_empty())).await;
+    let _ = tokio::time::timeout(wait, changes.wait_for(speaks)).await;
     state.send_modify(|state| state.parked -= 1);
 }
 
@@ -369,7 +393,7 @@ fn reply(batch: &ReportBatch, state: &State) -> Reply {
         version: VERSION,
         manager_time: "2026-06-01T00:00:00Z".parse().unwrap(),
         acknowledged: Acknowledged { epoch: batch.epoch.clone(), sequence },
-        pause_seconds: None,
+        pause_seconds: state.pause_seconds,
         commands: state.commands.clone(),
     }
 }

@@ -12,3 +12,4 @@
 
 pub mod manager;
 pub mod printer;
+pub mod proxy;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
+use platen_agent::config::DEFAULT_PATH as DEFAULT_CONFIG;
 use platen_agent::control::DEFAULT_SOCKET;
 
 use crate::sim::Act;
@@ -56,7 +57,8 @@ pub(crate) enum Task {
     /// Read everything now and report it.
     Report,
     /// Compare the board file with what is wired: which chip or line does not answer, where, and what to
-    /// check. Exit code 1 if anything failed.
+    /// check. Then walk the way to the manager, and say what to tell the network's administrator where it
+    /// fails. Exit code 1 if anything failed.
     Doctor {
         /// Print JSON.
         #[arg(long)]
@@ -64,6 +66,9 @@ pub(crate) enum Task {
         /// The board file to open when no agent answers.
         #[arg(long, default_value = DEFAULT_BOARD, value_name = "FILE")]
         board: PathBuf,
+        /// The agent's file to go by when no agent answers.
+        #[arg(long, default_value = DEFAULT_CONFIG, value_name = "FILE")]
+        config: PathBuf,
     },
     /// Write down everything that the buses and lines say, for the maker or the simulator, until Ctrl-C.
     Record {

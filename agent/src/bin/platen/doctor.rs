@@ -1,9 +1,15 @@
-//! `platen doctor`: the agent compares the board file with the board; without an agent, we do.
+//! `platen doctor`: the agent compares the board file with the board and walks the way to the manager;
+//! without an agent, we do.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use platen_agent::clock::Clock;
+use platen_agent::config;
 use platen_agent::control::message::{Answer, Request};
 use platen_agent::show;
+use platen_agent::uplink::examine::{Examiner, Stepped, Walk};
+use platen_agent::uplink::proxy::Variables;
 use platen_hal::{Finding, Verdict};
 use serde::Serialize;
 
@@ -17,23 +23,37 @@ struct Report {
     asked: String,
     simulated: bool,
     findings: Vec<Finding>,
+    way: Walk,
 }
 
-pub(crate) async fn doctor(socket: &Path, board: &Path, json: bool) -> Result<(), ClientError> {
+impl Report {
+    fn failed(&self) -> usize {
+        let all = self.findings.iter().chain(self.way.steps.iter().map(|step| &step.finding));
+        all.filter(|finding| finding.verdict == Verdict::Failed).count()
+    }
+}
+
+pub(crate) async fn doctor(
+    socket: &Path,
+    board: &Path,
+    config: &Path,
+    json: bool,
+) -> Result<(), ClientError> {
     let report = match Client::ask(socket, Request::Doctor).await {
         Ok(mut client) => match client.answer().await? {
-            Answer::Findings { simulated, findings } => {
-                Report { asked: "agent".to_owned(), simulated, findings }
+            Answer::Findings { simulated, findings, way } => {
+                Report { asked: "agent".to_owned(), simulated, findings, way }
             }
             _ => return Err(ClientError::Unexpected),
         },
         Err(ClientError::NoAgent(socket)) => {
             eprintln!(
-                "platen: no agent answers on {}; the board is opened by {} instead",
+                "platen: no agent answers on {}; the board is opened by {}, and the way to the manager walked by {} instead",
                 socket.display(),
-                board.display()
+                board.display(),
+                config.display()
             );
-            directly(board)?
+            directly(board, config).await?
         }
         Err(cause) => return Err(cause),
     };
@@ -42,15 +62,16 @@ pub(crate) async fn doctor(socket: &Path, board: &Path, json: bool) -> Result<()
     } else {
         let mark = if report.simulated { "SIMULATED\n" } else { "" };
         print(&format!("{mark}{}", show::findings(&report.findings)))?;
+        print(&show::way(&report.way))?;
     }
-    match report.findings.iter().filter(|finding| finding.verdict == Verdict::Failed).count() {
+    match report.failed() {
         0 => Ok(()),
         failed => Err(ClientError::Found { failed }),
     }
 }
 
 /// A board that cannot even be opened is a finding like any other.
-fn directly(file: &Path) -> Result<Report, ClientError> {
+async fn directly(file: &Path, agent: &Path) -> Result<Report, ClientError> {
     let config = platen_hal::config::load(file)?;
     let simulated = config.backend == platen_hal::config::Backend::Simulated;
     let findings = match platen_hal::open(&config) {
@@ -64,5 +85,27 @@ fn directly(file: &Path) -> Result<Report, ClientError> {
             check: None,
         }],
     };
-    Ok(Report { asked: file.display().to_string(), simulated, findings })
+    Ok(Report { asked: file.display().to_string(), simulated, findings, way: walk(agent).await })
+}
+
+/// Without the agent's file there is nowhere to go, which is no failure of the network.
+async fn walk(file: &Path) -> Walk {
+    match config::load(file) {
+        Ok(config) => {
+            let mut uplink = config.uplink;
+            // Of this shell: the agent's own may come from a drop-in of its unit.
+            uplink.variables = Variables::of_this_process();
+            Examiner::new(uplink, config.state_directory, Arc::new(Clock::new())).walk().await
+        }
+        Err(cause) => {
+            let finding = Finding {
+                subject: "settings".to_owned(),
+                place: file.display().to_string(),
+                verdict: if file.exists() { Verdict::Failed } else { Verdict::Doubtful },
+                what: cause.to_string(),
+                check: None,
+            };
+            Walk { steps: vec![Stepped { finding, took_ms: None }], tell: Vec::new() }
+        }
+    }
 }

@@ -73,7 +73,7 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
             let client = Client::ask(socket, Request::Order { supply, quantity, note }).await?;
             kept(client, "The order", "The service centre has the order.").await
         }
-        Task::Doctor { json, board } => doctor::doctor(socket, &board, json).await,
+        Task::Doctor { json, board, config } => doctor::doctor(socket, &board, &config, json).await,
         Task::Record { file, time } => record::record(socket, &file, time).await,
         Task::Report => {
             let client = Client::ask(socket, Request::Report).await?;

@@ -1,0 +1,143 @@
+//! `platen doctor` on the way to the manager: it is walked step by step, with the very code that the
+//! session uses, on a connection of its own, up to the first step that fails.
+//!
+//! [`judge`] makes findings of what was seen, [`tell`] says what the network's administrator has to know;
+//! both are pure.
+
+mod judge;
+mod tell;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use platen_hal::{Finding, Verdict};
+use platen_protocol::path;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::connect::{Connector, Cover, mutual_tls};
+use super::send::post;
+use super::trail::Trail;
+use super::trust::Trust;
+use super::{UplinkConfig, UplinkError, proxy};
+use crate::address::Address;
+use crate::clock::Clock;
+use crate::identity::{self, Identity, IdentityError};
+use judge::Times;
+
+/// What the walk found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walk {
+    /// Step by step: name, TCP, proxy, TLS, clock, certificate, manager. What lies behind the first
+    /// network step that failed is not there.
+    pub steps: Vec<Stepped>,
+    /// What to tell the administrator of the customer's network.
+    pub tell: Vec<String>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stepped {
+    /// What was looked at, where, and how it stands.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// How long it took, in milliseconds; `None` for what needs no time.
+    pub took_ms: Option<u64>,
+}
+
+/// Walks the way to the manager.
+#[derive(Debug, Clone)]
+pub struct Examiner {
+    config: UplinkConfig,
+    state_directory: PathBuf,
+    clock: Arc<Clock>,
+}
+
+/// What is asked of the manager: no batch that it could take, so that nothing is changed by it, no
+/// command is handed out, and the session that runs beside it is not disturbed. That the manager knows
+/// this device it must find out before it refuses the body.
+#[derive(Serialize)]
+struct Knock {}
+
+impl Examiner {
+    /// With what the session has too.
+    pub fn new(config: UplinkConfig, state_directory: PathBuf, clock: Arc<Clock>) -> Self {
+        Self { config, state_directory, clock }
+    }
+
+    /// Walks; it ends within the limits of `[uplink]`.
+    pub async fn walk(&self) -> Walk {
+        let identity = match identity::load(&self.state_directory) {
+            Ok(identity) => Some(identity),
+            Err(IdentityError::NotEnrolled) => None,
+            Err(cause) => return judge::alone(judge::failed("identity", "", &cause.into())),
+        };
+        let address = self.config.manager.clone().or(identity.as_ref().map(|known| known.manager.clone()));
+        let Some(address) = address else { return judge::alone(judge::no_manager()) };
+        let trail = Trail::default();
+        let connector = match self.connector(&address, identity.as_ref()) {
+            Ok(connector) => connector,
+            Err(cause) => return judge::alone(judge::failed("settings", &address.authority(), &cause)),
+        };
+        let through = connector.dial.through();
+        let reached = match &identity {
+            Some(_) => connector.connect_along(&trail).await.map(Some),
+            None => connector.reach_along(&trail).await.map(|_stream| None),
+        };
+        let mut steps = judge::walked(&trail.steps(), &address, reached.as_ref().err());
+        steps.push(judge::clock(self.times()));
+        steps.push(match &identity {
+            Some(identity) => judge::certificate(identity, self.times()),
+            None => judge::not_enrolled(),
+        });
+        let tell = tell::tell(&address, through.as_deref(), reached.as_ref().err());
+        if let Ok(Some(mut lane)) = reached {
+            let began = Instant::now();
+            let answer: Result<serde::de::IgnoredAny, _> = post(
+                &mut lane,
+                &address,
+                path::REPORTS,
+                &Knock {},
+                Duration::ZERO,
+                self.config.reply_timeout,
+            )
+            .await;
+            let (took, protocol) = (began.elapsed(), lane.protocol());
+            steps.push(judge::manager(&address, protocol, answer.err().as_ref(), took));
+        }
+        Walk { steps, tell }
+    }
+
+    fn times(&self) -> Times {
+        Times { wall: self.clock.wall(), quality: self.clock.quality(), known: self.clock.known_good() }
+    }
+
+    /// Of its own, so that it shares nothing with the session; without an identity only its stream is
+    /// of use.
+    fn connector(&self, address: &Address, identity: Option<&Identity>) -> Result<Connector, UplinkError> {
+        let cover = match identity {
+            Some(identity) => {
+                let trust = Trust::new(&identity.manager_ca, &[]).map_err(UplinkError::Credentials)?;
+                Cover::Tls(mutual_tls(identity, &Arc::new(trust), &self.clock)?)
+            }
+            None => Cover::Bare { http_2: false },
+        };
+        Ok(Connector {
+            dial: proxy::way(&self.config, address)?,
+            address: address.clone(),
+            cover,
+            timeout: self.config.connect_timeout,
+            ping: self.config.ping,
+        })
+    }
+}
+
+fn finding(subject: &str, place: &str, verdict: Verdict, what: String, check: Option<String>) -> Stepped {
+    let (subject, place) = (subject.to_owned(), place.to_owned());
+    Stepped { finding: Finding { subject, place, verdict, what, check }, took_ms: None }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! What to tell the administrator of the customer's network: pure.
+
+use std::net::IpAddr;
+
+use super::super::UplinkError;
+use super::super::stranger::Kind;
+use crate::address::Address;
+
+/// In plain words; `cause` is what failed, if anything did.
+pub(super) fn tell(address: &Address, through: Option<&str>, cause: Option<&UplinkError>) -> Vec<String> {
+    let Address { host, port } = address;
+    let mut tell = vec![match through {
+        None => format!(
+            "This printer needs one way out: TCP to {host}, port {port}, with TLS 1.3 (HTTPS) on it. Please allow it."
+        ),
+        Some(proxy) => format!(
+            "This printer needs one way out: through the proxy {proxy}, which has to allow CONNECT to {}, with TLS 1.3 (HTTPS) inside. Please allow it.",
+            address.authority()
+        ),
+    }];
+    tell.push(
+        "Nothing has to be let in: the service centre never opens a connection to the printer.".to_owned(),
+    );
+    if host.parse::<IpAddr>().is_err() {
+        let whose = if through.is_some() { "The proxy has" } else { "The printer has" };
+        tell.push(format!("{whose} to be able to resolve the name {host}."));
+    }
+    if through.is_some() {
+        tell.push(
+            "If the proxy asks who connects, it must accept Basic authentication, or know the printer by its address: NTLM, Kerberos (Negotiate) and Digest cannot be done.".to_owned(),
+        );
+    }
+    tell.push(
+        "Connections stay open and are idle for up to some minutes; what cuts them sooner is noticed and allowed for.".to_owned(),
+    );
+    tell.push(match cause {
+        Some(UplinkError::Stranger { stranger, .. })
+            if matches!(stranger.kind, Kind::Inspected | Kind::KnownProxy(_)) =>
+        {
+            format!(
+                "«{}» opens the TLS of this printer and shows a certificate of its own, which the printer does not trust. Please exempt {} from TLS inspection.",
+                stranger.issuer,
+                address.authority()
+            )
+        }
+        _ => "TLS must pass unopened: the printer trusts only the certificate of its own service centre.".to_owned(),
+    });
+    tell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(address: &str, through: Option<&str>) -> String {
+        tell(&address.parse().unwrap(), through, None).join("\n")
+    }
+
+    #[test]
+    fn an_administrator_hears_host_port_and_direction() {
+        let text = told("https://service.example:8443", None);
+        for words in
+            ["service.example, port 8443", "Nothing has to be let in", "resolve the name", "unopened"]
+        {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(!text.contains("proxy"), "{text}");
+    }
+
+    #[test]
+    fn with_a_proxy_it_is_the_proxy_that_has_to_allow_and_to_resolve() {
+        let text = told("https://service.example:8443", Some("http://p:3128"));
+        for words in [
+            "CONNECT to service.example:8443",
+            "http://p:3128",
+            "The proxy has to be able to resolve",
+            "Basic",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(!told("https://[2001:db8::1]:443", None).contains("resolve"));
+    }
+}
