@@ -108,7 +108,10 @@ async fn a_stranger_ends_the_walk_at_tls_and_is_named() {
     let walk = walk(&device).await;
     let (steps, failed) = taken(&walk);
     assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
-    assert!(failed.starts_with("TLS: ") && failed.contains("not the one that this device was enrolled with"), "{failed}");
+    assert!(
+        failed.starts_with("TLS: ") && failed.contains("not the one that this device was enrolled with"),
+        "{failed}"
+    );
 }
 
 #[tokio::test]
