@@ -79,6 +79,9 @@ pub struct ContactReport {
     /// After how many seconds the site cuts an idle request, as far as is known.
     #[serde(default)]
     pub cut_seconds: Option<u64>,
+    /// Who opens the connection on the way, if somebody does: messages are signed then.
+    #[serde(default)]
+    pub inspected_by: Option<String>,
     /// Why there is no contact, if there is none.
     pub trouble: Option<TroubleReport>,
 }
@@ -177,6 +180,8 @@ pub struct Status {
     pub proxy: Option<String>,
     /// How long requests are parked at this site, and after how long it cuts them.
     pub wait: Option<(Duration, Option<Duration>)>,
+    /// Who opens the connection on the way.
+    pub inspected_by: Option<String>,
     /// Why there is no contact, and when the next try is.
     pub trouble: Option<(Trouble, Option<Duration>)>,
     /// How many reports wait.
@@ -228,6 +233,7 @@ impl Status {
             protocol: None,
             proxy: None,
             wait: None,
+            inspected_by: None,
             trouble: None,
             backlog: 0,
             outbox: OutboxReport::default(),
@@ -270,6 +276,7 @@ impl Status {
                 proxy: self.proxy.clone(),
                 wait_seconds: self.wait.map(|(wait, _)| wait.as_secs()),
                 cut_seconds: self.wait.and_then(|(_, cut)| cut).map(|cut| cut.as_secs()),
+                inspected_by: self.inspected_by.clone(),
                 trouble: self.trouble.as_ref().map(|(trouble, next)| TroubleReport {
                     sort: trouble.sort,
                     what: trouble.what.clone(),

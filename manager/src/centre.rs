@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 
 use crate::ca::Ca;
 use crate::config::Config;
-use crate::device::Devices;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::traffic::Traffic;
+use crate::device::{Devices, Signatures};
 use crate::inform::Informer;
 use crate::run::RunError;
 use crate::stop::Stop;
 use crate::store::{DeviceRecord, Store, StoreError};
 use crate::throttle::Throttle;
-use crate::tls::{self, Current, TlsError};
+use crate::tls::{Current, TlsError};
 use crate::upkeep::{self, Upkeep};
 use crate::watch::Watches;
 
@@ -45,7 +45,7 @@ impl Certificates {
     pub fn load_or_make(config: &Config, now: Timestamp) -> Result<Self, RunError> {
         let ca = Arc::new(Ca::load_or_make(&config.state_directory, now)?);
         let files = ca.server(&config.state_directory, &config.names, now)?;
-        let own = Current::new(files.certified(&tls::provider()).map_err(TlsError::from)?);
+        let own = Current::new(files).map_err(TlsError::from)?;
         Ok(Self { ca, own })
     }
 }
@@ -82,6 +82,7 @@ impl Centre {
             mailbox: Arc::clone(&mailbox),
             informer: Arc::clone(&informer),
             watches: Arc::clone(&watches),
+            signatures: Signatures::new(ca.certificate(), Arc::clone(&certificate), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             traffic: Traffic::new(limits),
             tally: Arc::default(),

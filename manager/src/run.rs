@@ -113,7 +113,7 @@ pub async fn run(
     let for_operators = match &config.operator_tls {
         Some(files) => {
             let files = load_files(files)?;
-            Current::new(files.certified(&tls::provider()).map_err(TlsError::from)?)
+            Current::new(files).map_err(TlsError::from)?
         }
         None => Arc::clone(&own),
     };

@@ -237,6 +237,7 @@ pub(crate) fn batch(oldest_sequence: u64, reports: Vec<Report>) -> ReportBatch {
         oldest_sequence,
         sent: None,
         in_memory: false,
+        inspected_by: None,
         next_within_seconds: None,
         lost: Vec::new(),
         reports,

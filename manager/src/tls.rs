@@ -1,13 +1,15 @@
 //! The TLS settings of both listeners: version 1.3, by ring.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use platen_protocol::signature::SigningKey;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::ca::ServerFiles;
 use crate::listen::ALPN;
 
 /// The cryptography that is used.
@@ -17,21 +19,48 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 /// A server certificate that can be replaced while connections come in.
 #[derive(Debug)]
-pub(crate) struct Current(Mutex<Arc<CertifiedKey>>);
+pub(crate) struct Current(Mutex<Held>);
+
+#[derive(Debug)]
+struct Held {
+    certificate: Arc<CertifiedKey>,
+    /// The same key, for messages; a certificate of operators may have a key of another kind.
+    signing: Option<Arc<SigningKey>>,
+}
+
+impl Held {
+    fn new(files: ServerFiles) -> Result<Self, rustls::Error> {
+        let signing = match (&files.key, files.chain.first()) {
+            (PrivateKeyDer::Pkcs8(key), Some(own)) => SigningKey::new(key.secret_pkcs8_der(), own).ok(),
+            _ => None,
+        };
+        Ok(Self { certificate: files.certified(&provider())?, signing: signing.map(Arc::new) })
+    }
+}
 
 impl Current {
-    pub(crate) fn new(certificate: Arc<CertifiedKey>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(certificate)))
+    pub(crate) fn new(files: ServerFiles) -> Result<Arc<Self>, rustls::Error> {
+        Ok(Arc::new(Self(Mutex::new(Held::new(files)?))))
     }
 
-    pub(crate) fn replace(&self, certificate: Arc<CertifiedKey>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = certificate;
+    pub(crate) fn replace(&self, files: ServerFiles) -> Result<(), rustls::Error> {
+        *self.held() = Held::new(files)?;
+        Ok(())
+    }
+
+    /// The key of this certificate, to sign messages with.
+    pub(crate) fn signing(&self) -> Option<Arc<SigningKey>> {
+        self.held().signing.clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.held().certificate))
     }
 }
 

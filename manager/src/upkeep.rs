@@ -16,7 +16,7 @@ use crate::device::roster::Roster;
 use crate::inform::{Event, Informer};
 use crate::stop::Stop;
 use crate::store::{CommandState, Store, StoreError};
-use crate::tls::{self, Current};
+use crate::tls::Current;
 use crate::watch::{Step, Watches};
 
 /// Contacts go to the store this often, and at the end.
@@ -129,8 +129,8 @@ impl Upkeep {
 
     fn renew_certificate(&self) {
         let made = self.ca.server(&self.config.state_directory, &self.config.names, clock::now());
-        match made.map(|files| files.certified(&tls::provider())) {
-            Ok(Ok(certificate)) => self.certificate.replace(certificate),
+        match made.map(|files| self.certificate.replace(files)) {
+            Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the server's certificate cannot be used"),
             Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
         }

@@ -35,6 +35,10 @@ pub struct ReportBatch {
     /// The utilisation state comes again within so many seconds; what is later than that is overdue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_within_seconds: Option<u32>,
+    /// Who opens the connection on the way, where a proxy of the site inspects TLS: the issuer of the
+    /// certificate that it shows, at most [`crate::limits::MAX_INSPECTOR_CHARS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspected_by: Option<String>,
     /// Sequences above what is acknowledged that were given up, in rising order; at most
     /// [`crate::limits::MAX_LOST_PER_BATCH`]. Reports and these together may leave no hole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -14,6 +14,8 @@ pub const MAX_LOST_PER_BATCH: usize = 100;
 pub const MAX_COMMANDS_PER_REPLY: usize = 50;
 /// The longest text that a person enters at the device, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 500;
+/// The longest name of who inspects TLS at a site, in characters.
+pub const MAX_INSPECTOR_CHARS: usize = 100;
 /// The most of one supply in one order.
 pub const MAX_ORDER_QUANTITY: u16 = 99;
 /// The most settings in one command.

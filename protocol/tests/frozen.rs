@@ -126,6 +126,12 @@ fn a_batch_that_tells_of_losses_is_understood() {
 }
 
 #[test]
+fn a_batch_from_a_site_that_inspects_tls_is_understood() {
+    let batch: ReportBatch = survives("report-batch-inspected.json");
+    assert_eq!(batch.inspected_by.as_deref(), Some("Example Corp Proxy CA"));
+}
+
+#[test]
 fn a_reply_of_a_manager_that_restarts_is_understood() {
     let reply: Reply = survives("reply-pause.json");
     assert_eq!(reply.pause_seconds, Some(30));

@@ -15,6 +15,7 @@ pub mod crash;
 pub mod debian;
 pub mod guest;
 pub mod hal_suite;
+pub mod inspector;
 pub mod network;
 pub mod process;
 pub mod site;

@@ -103,6 +103,7 @@ impl Outbox {
             oldest_sequence: oldest.map_or(chapter.next, |held| held.sequence),
             sent: None,
             in_memory: chapter.in_memory,
+            inspected_by: None,
             next_within_seconds: None,
             lost,
             reports,

@@ -26,6 +26,10 @@ pub fn status(status: &StatusReport) -> String {
     if let Some(wait) = wait_line(&status.contact) {
         let _ = writeln!(out, "          {wait}");
     }
+    if let Some(by) = &status.contact.inspected_by {
+        let _ =
+            writeln!(out, "          this site inspects TLS: «{by}» reads what passes, and cannot alter it");
+    }
     if let Some(trouble) = &status.contact.trouble {
         let _ = writeln!(out, "          why: {}", trouble.what);
         let _ = writeln!(out, "          do:  {}", trouble.remedy);

@@ -27,6 +27,9 @@ pub struct UplinkConfig {
     /// What the environment says of proxies; empty unless the program reads it.
     #[serde(skip)]
     pub variables: Variables,
+    /// The CA of a proxy that inspects TLS at this site, PEM: trusted to carry bytes and for nothing else,
+    /// for messages are signed then.
+    pub inspecting_ca: Option<PathBuf>,
     /// How long the manager may hold the parked request at first: 1 s to 4 min.
     #[serde(deserialize_with = "units::period::<_, 1_000, 240_000>")]
     pub wait: Duration,
@@ -61,6 +64,7 @@ impl Default for UplinkConfig {
             proxy_user: None,
             proxy_password_file: None,
             variables: Variables::default(),
+            inspecting_ca: None,
             wait: DEFAULT_WAIT,
             wait_least: Duration::from_secs(25),
             wait_most: MAX_WAIT,

@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 use super::UplinkError;
 use super::dial::{Dial, Stream};
 use super::lane::Lane;
+use super::sign::{Inspected, Signing};
 use super::trail::{Step, Trail};
 use super::trust::Trust;
 use crate::address::Address;
@@ -48,6 +49,8 @@ pub enum Cover {
     /// TLS, with an identity and with whom to trust. Nothing that a configuration can say leads to
     /// anything else.
     Tls(Arc<ClientConfig>),
+    /// TLS that a proxy of the site may open, as the configuration says: then messages are signed.
+    Inspectable(Arc<ClientConfig>, Arc<Signing>),
     /// Nothing, and HTTP at once: for a simulated network, in which nobody listens.
     Bare {
         /// Which HTTP.
@@ -89,22 +92,42 @@ impl Connector {
 
     async fn all(&self, trail: &Trail) -> Result<Lane, UplinkError> {
         let stream = self.dial.dial(&self.address, trail).await?;
-        let config = match &self.cover {
-            Cover::Tls(config) => config,
+        let (config, signing) = match &self.cover {
+            Cover::Tls(config) => (config, None),
+            Cover::Inspectable(config, signing) => (config, Some(signing)),
             Cover::Bare { http_2: true } => return Lane::http_2(stream, self.ping, PING_TIMEOUT).await,
             Cover::Bare { http_2: false } => return Lane::http_1(stream).await,
         };
         trail.enter(Step::Tls, self.address.authority());
         let tls = self.secure(config, stream).await?;
-        trail.found("the manager's certificate holds");
+        let inspected = self.look(signing, &tls)?;
+        trail.found(match &inspected {
+            None => "the manager's certificate holds".to_owned(),
+            Some(inspected) => format!("opened on the way by «{}»: messages are signed", inspected.by),
+        });
         trail.enter(Step::Http, self.address.authority());
-        let lane = if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+        let mut lane = if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
             Lane::http_2(tls, self.ping, PING_TIMEOUT).await?
         } else {
             Lane::http_1(tls).await?
         };
         trail.found(lane.protocol());
+        lane.inspected = inspected;
         Ok(lane)
+    }
+
+    /// Whether the connection that stands is opened on the way.
+    fn look(
+        &self,
+        signing: Option<&Arc<Signing>>,
+        tls: &TlsStream<Box<dyn Stream>>,
+    ) -> Result<Option<Arc<Inspected>>, UplinkError> {
+        let Some(signing) = signing else { return Ok(None) };
+        let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
+        let looked = signing.look(chain);
+        let looked =
+            looked.map_err(|cause| UplinkError::handshake(&self.address, std::io::Error::other(cause)))?;
+        Ok(looked.map(Arc::new))
     }
 
     async fn secure(

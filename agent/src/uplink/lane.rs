@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::UplinkError;
 use super::dial::Stream;
+use super::sign::Inspected;
 
 /// HTTP/1.1 needs little: replies are read in pieces.
 const HTTP_1_BUFFER: usize = 16 * 1024;
@@ -19,6 +20,8 @@ const HTTP_1_BUFFER: usize = 16 * 1024;
 pub struct Lane {
     /// For requests.
     pub sender: Sender,
+    /// That a proxy opens the connection, if one does: every message is signed then.
+    pub inspected: Option<Arc<Inspected>>,
     driver: Arc<JoinSet<()>>,
 }
 
@@ -35,7 +38,7 @@ impl Lane {
     pub(super) async fn http_1(stream: impl Stream + 'static) -> Result<Self, UplinkError> {
         let (sender, connection) =
             http1::Builder::new().max_buf_size(HTTP_1_BUFFER).handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender: Sender::Http1(sender), driver: drive(connection) })
+        Ok(Self { sender: Sender::Http1(sender), inspected: None, driver: drive(connection) })
     }
 
     /// Begins HTTP/2 on a stream; every `ping` the other side must answer one, within `limit`.
@@ -51,16 +54,18 @@ impl Lane {
             .keep_alive_while_idle(true)
             .handshake(TokioIo::new(stream))
             .await?;
-        Ok(Self { sender: Sender::Http2(sender), driver: drive(connection) })
+        Ok(Self { sender: Sender::Http2(sender), inspected: None, driver: drive(connection) })
     }
 
     /// A second lane on the same connection, where the protocol allows it.
     pub fn beside(&self) -> Option<Self> {
         match &self.sender {
             Sender::Http1(_) => None,
-            Sender::Http2(sender) => {
-                Some(Self { sender: Sender::Http2(sender.clone()), driver: Arc::clone(&self.driver) })
-            }
+            Sender::Http2(sender) => Some(Self {
+                sender: Sender::Http2(sender.clone()),
+                inspected: self.inspected.clone(),
+                driver: Arc::clone(&self.driver),
+            }),
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`]: [`direct`], or [`tunnel`] through
 //! a [`proxy`], whose refusals [`refusal`] puts into words; [`trail`] notes the steps). [`trust`] says whom
-//! the device trusts, [`stranger`] who else answered. [`send`] is one exchange, [`session`] runs a
+//! the device trusts, [`stranger`] who else answered; where a proxy opens TLS and is to ([`inspect`]),
+//! [`sign`] signs every message. [`send`] is one exchange, [`session`] runs a
 //! connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, both pure.
 //! [`trouble`] puts failures into words, [`examine`] walks the way for `platen doctor`.
 
@@ -13,6 +14,7 @@ pub mod connect;
 pub mod dial;
 pub mod direct;
 pub mod examine;
+pub mod inspect;
 pub mod lane;
 pub mod pace;
 pub mod proxy;
@@ -20,6 +22,7 @@ pub mod refusal;
 mod retry_after;
 pub mod send;
 mod session;
+pub mod sign;
 pub mod stranger;
 pub mod trail;
 mod trouble;
@@ -33,11 +36,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustls::ClientConfig;
-
 pub use config::UplinkConfig;
 pub use trouble::{UplinkError, causes};
 
+use crate::address::Address;
 use crate::dice;
 use crate::identity::{self, Identity, IdentityError};
 use crate::keep::Keep;
@@ -46,7 +48,6 @@ use crate::stop::Stop;
 use backoff::Backoff;
 use connect::{Connector, Cover};
 use pace::{Pace, Pause};
-use trust::Trust;
 use wait::Wait;
 
 /// So often a device that waits for its enrolment looks for it.
@@ -60,7 +61,7 @@ pub struct Uplink {
     way: Way,
     keep: Arc<Keep>,
     progress: Arc<Progress>,
-    tls: Option<(Fingerprint, Arc<ClientConfig>)>,
+    cover: Option<(Files, Cover)>,
     /// What was last logged: the same trouble is not logged at every try, for the log lives on a card.
     logged: Option<Trouble>,
 }
@@ -118,8 +119,15 @@ impl Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fingerprint(u64, i64, i64);
 
+/// The identity and the CA of the proxy, as they were read.
+type Files = (Option<Fingerprint>, Option<Fingerprint>);
+
 fn fingerprint(state_directory: &Path) -> Option<Fingerprint> {
-    let found = std::fs::metadata(identity::file(state_directory)).ok()?;
+    fingerprint_of(&identity::file(state_directory))
+}
+
+fn fingerprint_of(file: &Path) -> Option<Fingerprint> {
+    let found = std::fs::metadata(file).ok()?;
     Some(Fingerprint(found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
@@ -146,7 +154,7 @@ impl Uplink {
     }
 
     fn by(way: Way, config: UplinkConfig, keep: Arc<Keep>, progress: Arc<Progress>) -> Self {
-        Self { config, way, keep, progress, tls: None, logged: None }
+        Self { config, way, keep, progress, cover: None, logged: None }
     }
 
     /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.
@@ -233,6 +241,7 @@ impl Uplink {
         self.keep.status.send_modify(|status| {
             status.enter(ContactState::Waiting, now);
             status.protocol = None;
+            status.inspected_by = None;
             status.trouble = Some((trouble, Some(now + pause)));
         });
     }
@@ -262,7 +271,6 @@ impl Uplink {
             loaded => loaded.map_err(|cause| Unready::Unusable(cause.into()))?,
         };
         let address = self.config.manager.clone().unwrap_or_else(|| identity.manager.clone());
-        let tls = self.tls(&identity).map_err(Unready::Unusable)?;
         let dial = proxy::way(&self.config, &address);
         self.keep.status.send_modify(|status| {
             status.device = identity.device.clone();
@@ -270,22 +278,24 @@ impl Uplink {
             status.proxy = dial.as_ref().ok().and_then(|dial| dial.through());
         });
         let dial = dial.map_err(Unready::Unusable)?;
+        let cover = self.cover(&identity, &address).map_err(Unready::Unusable)?;
         let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
-        Ok(Connector { address, dial, cover: Cover::Tls(tls), timeout, ping })
+        Ok(Connector { address, dial, cover, timeout, ping })
     }
 
     /// Kept from one connection to the next, for the sessions that can be resumed.
-    fn tls(&mut self, identity: &Identity) -> Result<Arc<ClientConfig>, UplinkError> {
-        let now = self.way.fingerprint();
-        if let (Some((kept, tls)), Some(now)) = (&self.tls, now)
+    fn cover(&mut self, identity: &Identity, address: &Address) -> Result<Cover, UplinkError> {
+        let inspecting_ca = self.config.inspecting_ca.as_deref();
+        let now = (self.way.fingerprint(), inspecting_ca.and_then(fingerprint_of));
+        if let Some((kept, cover)) = &self.cover
+            && now.0.is_some()
             && *kept == now
         {
-            return Ok(Arc::clone(tls));
+            return Ok(cover.clone());
         }
-        let trust = Trust::new(&identity.manager_ca, &[]).map_err(UplinkError::Credentials)?;
-        let tls = connect::mutual_tls(identity, &Arc::new(trust), &self.keep.clock)?;
-        self.tls = now.map(|now| (now, Arc::clone(&tls)));
-        Ok(tls)
+        let cover = inspect::cover(identity, inspecting_ca, address, &self.keep.clock)?;
+        self.cover = Some((now, cover.clone()));
+        Ok(cover)
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, Response, Uri};
+use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::limits::MAX_REPLY_BYTES;
 use platen_protocol::manager_to_device::Reply;
-use platen_protocol::problem::Problem;
+use platen_protocol::problem::{Problem, ProblemKind};
 use platen_protocol::{VERSION, path, prefer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +32,13 @@ pub async fn send(
     wait: Duration,
     margin: Duration,
 ) -> Result<Reply, UplinkError> {
-    let reply: Reply = post(lane, address, path::REPORTS, &batch.body, wait, margin).await?;
+    let reply: Reply = match &lane.inspected {
+        None => post(lane, address, path::REPORTS, &batch.body, wait, margin).await?,
+        Some(inspected) => {
+            let body = ReportBatch { inspected_by: Some(inspected.by.clone()), ..batch.body.clone() };
+            post(lane, address, path::REPORTS, &body, wait, margin).await?
+        }
+    };
     if reply.version == VERSION {
         Ok(reply)
     } else {
@@ -52,7 +60,38 @@ pub async fn post<T: DeserializeOwned>(
 ) -> Result<T, UplinkError> {
     let limit = wait + margin;
     let bytes = serde_json::to_vec(body).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
-    let request = build(lane, address, path, bytes, wait)?;
+    let bytes = Bytes::from(bytes);
+    let first = exchange(lane, address, path, bytes.clone(), wait, limit).await;
+    match first {
+        // The manager has told its time, and by that it is signed again, once.
+        Err(stale)
+            if lane.inspected.is_some() && stale.problem_kind() == Some(ProblemKind::SignatureStale) =>
+        {
+            exchange(lane, address, path, bytes, wait, limit).await
+        }
+        first => first,
+    }
+}
+
+async fn exchange<T: DeserializeOwned>(
+    lane: &mut Lane,
+    address: &Address,
+    path: &str,
+    body: Bytes,
+    wait: Duration,
+    limit: Duration,
+) -> Result<T, UplinkError> {
+    let prefer = (!wait.is_zero()).then(|| prefer::wait(wait));
+    let inspected = lane.inspected.clone();
+    let signed = match &inspected {
+        Some(inspected) => Some(inspected.sign(path, JSON, prefer.as_deref(), &body)?),
+        None => None,
+    };
+    let mut request = build(lane, address, path, body, prefer)?;
+    for (name, value) in signed.iter().flat_map(|signed| &signed.fields) {
+        let value = HeaderValue::from_str(value).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
+        request.headers_mut().insert(*name, value);
+    }
     let exchange = async {
         let response = match &mut lane.sender {
             Sender::Http1(sender) => {
@@ -64,7 +103,11 @@ pub async fn post<T: DeserializeOwned>(
                 sender.send_request(request).await?
             }
         };
-        read(response).await
+        let (head, body) = read(response).await?;
+        if let (Some(inspected), Some(signed)) = (&inspected, &signed) {
+            inspected.check(head.status.as_u16(), &head.headers, &body, &signed.bond)?;
+        }
+        understand(&head, &body)
     };
     tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(UplinkError::Deadline(limit)))
 }
@@ -73,8 +116,8 @@ fn build(
     lane: &Lane,
     address: &Address,
     path: &str,
-    body: Vec<u8>,
-    wait: Duration,
+    body: Bytes,
+    prefer: Option<String>,
 ) -> Result<Request<Full<Bytes>>, UplinkError> {
     let mut request = Request::builder().method(Method::POST).header(CONTENT_TYPE, JSON);
     request = match lane.sender {
@@ -85,25 +128,29 @@ fn build(
             request.uri(uri.map_err(|cause| UplinkError::Answer(cause.to_string()))?)
         }
     };
-    if !wait.is_zero() {
-        request = request.header(prefer::HEADER, prefer::wait(wait));
+    if let Some(prefer) = prefer {
+        request = request.header(prefer::HEADER, prefer);
     }
-    request.body(Full::new(body.into())).map_err(|cause| UplinkError::Answer(cause.to_string()))
+    request.body(Full::new(body)).map_err(|cause| UplinkError::Answer(cause.to_string()))
 }
 
-async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, UplinkError> {
-    let status = response.status();
-    let retry_after = retry_after(response.headers());
-    let body = Limited::new(response.into_body(), MAX_REPLY_BYTES).collect().await;
+async fn read(response: Response<Incoming>) -> Result<(Parts, Bytes), UplinkError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAX_REPLY_BYTES).collect().await;
     let body = body
         .map_err(|cause| match cause.downcast::<hyper::Error>() {
             Ok(broken) => UplinkError::Broken(*broken),
             Err(_too_large) => UplinkError::Answer(format!("it is larger than {MAX_REPLY_BYTES} bytes")),
         })?
         .to_bytes();
-    if status.is_success() {
-        return serde_json::from_slice(&body).map_err(|cause| UplinkError::Answer(cause.to_string()));
+    Ok((head, body))
+}
+
+fn understand<T: DeserializeOwned>(head: &Parts, body: &[u8]) -> Result<T, UplinkError> {
+    if head.status.is_success() {
+        return serde_json::from_slice(body).map_err(|cause| UplinkError::Answer(cause.to_string()));
     }
-    let problem: Option<Problem> = serde_json::from_slice(&body).ok();
-    Err(UplinkError::Problem { status: status.as_u16(), problem, retry_after })
+    let retry_after = retry_after(&head.headers);
+    let problem: Option<Problem> = serde_json::from_slice(body).ok();
+    Err(UplinkError::Problem { status: head.status.as_u16(), problem, retry_after })
 }

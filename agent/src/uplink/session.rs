@@ -93,7 +93,16 @@ impl Uplink {
             },
             () = stop.asked() => return None,
         };
-        self.keep.status.send_modify(|status| status.protocol = Some(lane.protocol()));
+        let inspected_by = lane.inspected.as_ref().map(|inspected| inspected.by.clone());
+        if let Some(by) = &inspected_by {
+            tracing::warn!(
+                "the connection is opened on the way by «{by}», as configured: messages are signed"
+            );
+        }
+        self.keep.status.send_modify(|status| {
+            status.protocol = Some(lane.protocol());
+            status.inspected_by = inspected_by;
+        });
         let mut session = Session {
             connector,
             keep: Arc::clone(&self.keep),

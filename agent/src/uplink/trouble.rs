@@ -7,6 +7,7 @@ use std::time::Duration;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::{CertificateError, Error as TlsError};
 
+use super::inspect::InspectingCaError;
 use super::proxy::SetupError;
 use super::refusal::ProxyError;
 use super::stranger::Stranger;
@@ -69,6 +70,27 @@ pub enum UplinkError {
         /// Who, as far as the certificate says.
         stranger: Stranger,
     },
+    /// A proxy that opens the connection answered itself.
+    #[error(
+        "«{by}», which opens the connection on the way, answered {status} itself: the answer is not the manager's"
+    )]
+    Unsigned {
+        /// Whose proxy.
+        by: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// An answer is not as the manager signed it.
+    #[error("an answer was altered on the way, where «{by}» opens the connection: {why}")]
+    Altered {
+        /// Whose proxy.
+        by: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// The CA of the proxy cannot be read.
+    #[error(transparent)]
+    InspectingCa(#[from] InspectingCaError),
     /// The key and the certificates do not make a TLS client.
     #[error("the identity of this device cannot be used: {0}")]
     Credentials(#[source] TlsError),
@@ -165,7 +187,7 @@ impl UplinkError {
     /// What helps.
     pub fn sort(&self) -> Sort {
         match self {
-            Self::Stranger { .. } => Sort::Untrusted,
+            Self::Stranger { .. } | Self::Altered { .. } => Sort::Untrusted,
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => Sort::Untrusted,
                 Some(TlsError::AlertReceived(_)) => Sort::Refused,
@@ -176,7 +198,9 @@ impl UplinkError {
             {
                 Sort::Refused
             }
-            Self::Credentials(_) | Self::Identity(_) | Self::ProxySetup(_) => Sort::Refused,
+            Self::Credentials(_) | Self::Identity(_) | Self::ProxySetup(_) | Self::InspectingCa(_) => {
+                Sort::Refused
+            }
             Self::Proxy(cause) => cause.sort(),
             _ => Sort::Later,
         }
@@ -246,9 +270,21 @@ impl UplinkError {
                 _ => "nothing, if the manager is being restarted".to_owned(),
             },
             Self::Stranger { address, stranger } => stranger.remedy(address),
+            Self::Unsigned { .. } => {
+                "ask the network administrator why the proxy does not let these requests through, or takes the fields Signature and Signature-Input away; a manager that is older than this agent does not sign".to_owned()
+            }
+            Self::Altered { .. } => {
+                "nothing of it was believed; ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
+            }
+            Self::InspectingCa(_) => {
+                "put the right file there, or take `inspecting_ca` out of agent.toml".to_owned()
+            }
             Self::Problem { problem: Some(problem), .. } => match problem.kind {
                 ProblemKind::UnknownDevice | ProblemKind::NoCertificate | ProblemKind::OtherDevice => {
                     enrol.to_owned()
+                }
+                ProblemKind::SignatureInvalid => {
+                    "something on the way alters what this device sends, and the manager took nothing of it: ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
                 }
                 ProblemKind::WrongVersion => {
                     "agent and manager speak different versions: update the older one".to_owned()

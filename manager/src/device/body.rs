@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::service::Devices;
+use super::signed::SignedDigest;
 use super::traffic::{NoMemory, Share};
 use crate::ingest::validate::wrong_version;
 use crate::tally::Turned;
@@ -51,12 +52,16 @@ impl Taken {
 
 /// Reads the body, unless it is or becomes too large.
 pub(super) async fn read(devices: &Devices, request: Request<Incoming>) -> Result<Taken, Problem> {
-    tokio::time::timeout(BODY_LIMIT, collect(devices, request.into_body())).await.unwrap_or_else(|_| {
+    let signed: Option<SignedDigest> = request.extensions().get().cloned();
+    let body = collect(devices, request.into_body());
+    let body = tokio::time::timeout(BODY_LIMIT, body).await.unwrap_or_else(|_| {
         Err(Problem::new(
             ProblemKind::InvalidRequest,
             format!("the body took longer than {} s", BODY_LIMIT.as_secs()),
         ))
-    })
+    })?;
+    signed.map_or(Ok(()), |signed| signed.check(&body))?;
+    Ok(body)
 }
 
 async fn collect(devices: &Devices, mut body: Incoming) -> Result<Taken, Problem> {

@@ -90,6 +90,7 @@ async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>)
     if !wait.is_zero() {
         devices.roster.waits(&device, wait);
     }
+    devices.roster.inspected(&device, batch.inspected_by.as_deref());
     let known = devices.roster.acknowledged(&device, &batch.epoch, batch.in_memory);
     if let Some(acknowledged) = known
         && batch.reports.is_empty()

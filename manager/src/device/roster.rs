@@ -69,6 +69,8 @@ struct Entry {
     excused: Option<Timestamp>,
     /// It was silent when the manager began, and has not been there since.
     was_silent: bool,
+    /// Who opens its connections on the way, as it said last.
+    inspected_by: Option<String>,
     unflushed: bool,
     /// Whether operators were last told that it is there.
     told_there: bool,
@@ -182,6 +184,22 @@ impl Roster {
         entry.unflushed = true;
         entry.was_silent = false;
         !std::mem::replace(&mut entry.told_there, true)
+    }
+
+    /// Notes who opens a device's connections on the way, as it says.
+    pub fn inspected(&self, device: &DeviceId, by: Option<&str>) {
+        if let Some(entry) = self.entries().get_mut(device)
+            && entry.inspected_by.as_deref() != by
+        {
+            let told = by.unwrap_or("nobody any more");
+            tracing::warn!(%device, by = told, "TLS is inspected at the device's site");
+            entry.inspected_by = by.map(ToOwned::to_owned);
+        }
+    }
+
+    /// Who opens a device's connections on the way. Unknown after a restart until it was there.
+    pub fn inspected_by(&self, device: &DeviceId) -> Option<String> {
+        self.entries().get(device).and_then(|entry| entry.inspected_by.clone())
     }
 
     /// Counts a device as parked for as long as the answer lives.

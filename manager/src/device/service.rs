@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::identity::Shown;
 use super::mailbox::Mailbox;
 use super::roster::Roster;
+use super::signed::{self, Signatures};
 use super::traffic::{Connected, Traffic};
 use super::{enroll, reports};
 use crate::ca::Ca;
@@ -46,6 +47,8 @@ pub struct Devices {
     pub informer: Arc<Informer>,
     /// Watches over them.
     pub watches: Arc<Watches>,
+    /// Checks signed requests, and signs answers to them.
+    pub signatures: Signatures,
     /// Slows down who guesses tokens.
     pub enrol_failures: Throttle,
     /// How much each device may ask for.
@@ -95,6 +98,12 @@ impl Caller {
         }
         Ok(())
     }
+
+    /// The same end of the same connection, for a request that somebody has signed. It has a place of its
+    /// own among the connections of its device, for a proxy may carry several devices on one connection.
+    pub(super) fn having_shown(&self, shown: Shown) -> Self {
+        Self { connection: self.connection, address: self.address, shown, place: Mutex::default() }
+    }
 }
 
 /// Serves one connection.
@@ -123,24 +132,34 @@ impl hyper::service::Service<Request<Incoming>> for DeviceService {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (devices, caller) = (Arc::clone(&self.devices), Arc::clone(&self.caller));
+        if signed::is_signed(&request) {
+            return Box::pin(async move { Ok(signed::serve(devices, caller, request).await) });
+        }
         let retry_after_seconds = devices.retry_after_seconds;
-        let answer: Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>> =
-            match (request.uri().path(), request.method()) {
-                (path::REPORTS, &Method::POST) => Box::pin(reports::reports(devices, caller, request)),
-                (path::ENROLL, &Method::POST) => Box::pin(enroll::enroll(devices, caller, request)),
-                (known @ (path::REPORTS | path::ENROLL), method) => {
-                    let detail = format!("{known} takes POST, not {method}");
-                    let problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
-                    Box::pin(std::future::ready(Err(problem)))
-                }
-                (other, _) => {
-                    let detail = format!("{other} is no address of this listener");
-                    Box::pin(std::future::ready(Err(Problem::new(ProblemKind::NotFound, detail))))
-                }
-            };
+        let answer = route(devices, caller, request);
         Box::pin(
             async move { Ok(answer.await.unwrap_or_else(|problem| refuse(&problem, retry_after_seconds))) },
         )
+    }
+}
+
+/// An answer in the making.
+type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
+
+/// Gives a request to its file.
+pub(super) fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request<Incoming>) -> Answering {
+    match (request.uri().path(), request.method()) {
+        (path::REPORTS, &Method::POST) => Box::pin(reports::reports(devices, caller, request)),
+        (path::ENROLL, &Method::POST) => Box::pin(enroll::enroll(devices, caller, request)),
+        (known @ (path::REPORTS | path::ENROLL), method) => {
+            let detail = format!("{known} takes POST, not {method}");
+            let problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
+            Box::pin(std::future::ready(Err(problem)))
+        }
+        (other, _) => {
+            let detail = format!("{other} is no address of this listener");
+            Box::pin(std::future::ready(Err(Problem::new(ProblemKind::NotFound, detail))))
+        }
     }
 }
 
@@ -173,7 +192,7 @@ fn answer(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Answer 
     answer
 }
 
-fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
+pub(super) fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let mut answer = answer(status, HeaderValue::from_static(MEDIA_TYPE), body);

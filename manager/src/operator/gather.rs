@@ -48,7 +48,10 @@ pub(super) async fn views(
             orders: orders.remove(&record.id).unwrap_or_default(),
         };
         let due = operators.watches.due(&record.id);
-        DeviceView::new(record, contact, due, open.in_order(), now)
+        let inspected_by = operators.roster.inspected_by(&record.id);
+        let mut view = DeviceView::new(record, contact, due, open.in_order(), now);
+        view.contact.inspected_by = inspected_by;
+        view
     });
     Ok(views.collect())
 }

@@ -16,10 +16,10 @@ use platen_protocol::path;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::connect::{Connector, Cover, mutual_tls};
+use super::connect::{Connector, Cover};
+use super::inspect;
 use super::send::post;
 use super::trail::Trail;
-use super::trust::Trust;
 use super::{UplinkConfig, UplinkError, proxy};
 use crate::address::Address;
 use crate::clock::Clock;
@@ -91,7 +91,9 @@ impl Examiner {
             Some(identity) => judge::certificate(identity, self.times()),
             None => judge::not_enrolled(),
         });
-        let tell = tell::tell(&address, through.as_deref(), reached.as_ref().err());
+        let lane = reached.as_ref().ok().and_then(Option::as_ref);
+        let opened_by = lane.and_then(|lane| lane.inspected.as_ref()).map(|inspected| inspected.by.as_str());
+        let tell = tell::tell(&address, through.as_deref(), reached.as_ref().err(), opened_by);
         if let Ok(Some(mut lane)) = reached {
             let began = Instant::now();
             let answer: Result<serde::de::IgnoredAny, _> = post(
@@ -118,8 +120,7 @@ impl Examiner {
     fn connector(&self, address: &Address, identity: Option<&Identity>) -> Result<Connector, UplinkError> {
         let cover = match identity {
             Some(identity) => {
-                let trust = Trust::new(&identity.manager_ca, &[]).map_err(UplinkError::Credentials)?;
-                Cover::Tls(mutual_tls(identity, &Arc::new(trust), &self.clock)?)
+                inspect::cover(identity, self.config.inspecting_ca.as_deref(), address, &self.clock)?
             }
             None => Cover::Bare { http_2: false },
         };

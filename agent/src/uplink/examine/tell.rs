@@ -6,8 +6,13 @@ use super::super::UplinkError;
 use super::super::stranger::Kind;
 use crate::address::Address;
 
-/// In plain words; `cause` is what failed, if anything did.
-pub(super) fn tell(address: &Address, through: Option<&str>, cause: Option<&UplinkError>) -> Vec<String> {
+/// In plain words; `cause` is what failed, if anything did, `opened_by` who opens TLS as agreed.
+pub(super) fn tell(
+    address: &Address,
+    through: Option<&str>,
+    cause: Option<&UplinkError>,
+    opened_by: Option<&str>,
+) -> Vec<String> {
     let Address { host, port } = address;
     let mut tell = vec![match through {
         None => format!(
@@ -33,6 +38,13 @@ pub(super) fn tell(address: &Address, through: Option<&str>, cause: Option<&Upli
     tell.push(
         "Connections stay open and are idle for up to some minutes; what cuts them sooner is noticed and allowed for.".to_owned(),
     );
+    if let Some(by) = opened_by {
+        tell.push(format!(
+            "«{by}» opens the TLS of this printer, as agreed: it reads what passes, and must hand on method, path, body and the fields Content-Type, Prefer, Retry-After, Content-Digest, Signature, Signature-Input and Platen-Certificate as they are. An exemption of {} would be better.",
+            address.authority()
+        ));
+        return tell;
+    }
     tell.push(match cause {
         Some(UplinkError::Stranger { stranger, .. })
             if matches!(stranger.kind, Kind::Inspected | Kind::KnownProxy(_)) =>
@@ -53,7 +65,7 @@ mod tests {
     use super::*;
 
     fn told(address: &str, through: Option<&str>) -> String {
-        tell(&address.parse().unwrap(), through, None).join("\n")
+        tell(&address.parse().unwrap(), through, None, None).join("\n")
     }
 
     #[test]
@@ -65,6 +77,13 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(!text.contains("proxy"), "{text}");
+    }
+
+    #[test]
+    fn where_tls_is_opened_as_agreed_it_is_said_by_whom_and_what_must_pass_as_it_is() {
+        let text = tell(&"https://service.example".parse().unwrap(), None, None, Some("Proxy CA")).join("\n");
+        assert!(text.contains("«Proxy CA» opens") && text.contains("Signature-Input"), "{text}");
+        assert!(!text.contains("unopened"), "{text}");
     }
 
     #[test]

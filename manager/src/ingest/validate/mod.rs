@@ -13,7 +13,7 @@ mod tests;
 
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{Report, ReportBatch};
-use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
+use platen_protocol::limits::{MAX_INSPECTOR_CHARS, MAX_REPORTS_PER_BATCH};
 use platen_protocol::problem::{Problem, ProblemKind};
 
 use place::{Place, invalid};
@@ -34,6 +34,16 @@ pub fn validate(batch: &ReportBatch) -> Result<(), Problem> {
         return Err(Problem::new(
             ProblemKind::InvalidRequest,
             format!("the batch holds {} reports; send at most {MAX_REPORTS_PER_BATCH}", batch.reports.len()),
+        ));
+    }
+    if let Some(by) = &batch.inspected_by
+        && (by.chars().count() > MAX_INSPECTOR_CHARS || by.chars().any(char::is_control))
+    {
+        return Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            format!(
+                "inspected_by is a name of at most {MAX_INSPECTOR_CHARS} characters, without control characters"
+            ),
         ));
     }
     sequences(batch)?;

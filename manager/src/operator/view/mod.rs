@@ -59,6 +59,9 @@ pub(super) struct ContactView {
     pub(super) remote: Option<std::net::IpAddr>,
     /// Whether it is away for so long that somebody should look after it.
     pub(super) overdue: bool,
+    /// Who inspects TLS at its site: its messages are then signed. `null` where nobody does, and after a
+    /// restart of the manager until the device was there.
+    pub(super) inspected_by: Option<String>,
 }
 
 /// How old the readings are.
@@ -266,6 +269,7 @@ impl DeviceView {
                 last_contact: contact.last,
                 remote: contact.remote,
                 overdue: open.is_overdue(),
+                inspected_by: None,
             },
             freshness,
             supplies: readings.supplies.into_iter().map(SupplyView::of).collect(),
