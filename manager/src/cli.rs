@@ -129,6 +129,8 @@ fn log_to(serving: bool) {
     let plain = journal.is_none().then(|| {
         tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
+            // Where a log cannot be written, because the disk is full, complaining there would be the end.
+            .log_internal_errors(false)
             .with_ansi(std::io::stderr().is_terminal())
     });
     tracing_subscriber::registry().with(filter).with(journal).with(plain).init();
@@ -136,6 +138,8 @@ fn log_to(serving: bool) {
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
     descriptors::fit(&mut config.limits);
+    // Whoever listens to it does not die of it: a file that may not grow is then an error of the store.
+    let _file_size = signal(SignalKind::from_raw(nix::libc::SIGXFSZ))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {

@@ -107,3 +107,46 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
     assert!(child.wait().unwrap().success());
     assert!(lines.any(|line| line.is_ok_and(|line| line.contains("stopped"))));
 }
+
+#[test]
+fn it_goes_on_accepting_after_its_file_descriptors_ran_out() {
+    let site = Site::new();
+    let state = site.directory.path().join("state");
+    // 64 descriptors: a few dozen connections, whatever the configuration says.
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" --config \"$1\" serve"])
+        .arg(env!("CARGO_BIN_EXE_platen-manager"))
+        .arg(site.file())
+        .env_remove("JOURNAL_STREAM")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut find = |what: &str| lines.find_map(|line| line.ok().filter(|line| line.contains(what)));
+    assert!(find("raise LimitNOFILE").is_some(), "it says that there is room for fewer connections");
+    let listening = find("listening").unwrap();
+    let port = |listener: &str| -> u16 {
+        let after = listing(&listening, &format!("{listener}=Some(127.0.0.1:"));
+        after.split_once(')').unwrap().0.parse().unwrap()
+    };
+    let (devices, operators) = (port("devices"), port("operators"));
+    // Operators have no limit below the descriptors, so theirs run out.
+    let held: Vec<_> =
+        (0..70).map(|_| std::net::TcpStream::connect(("127.0.0.1", operators)).unwrap()).collect();
+    assert!(find("connections cannot be accepted").is_some());
+    drop(held);
+    assert!(find("connections can be accepted again").is_some());
+    let ca = std::fs::read(state.join("ca.pem")).unwrap();
+    assert!(!ca.is_empty());
+    // A TLS alert, or whatever it says to nonsense: it is there.
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", devices)).unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    assert!(std::io::Read::read_to_end(&mut stream, &mut answer).is_ok() && !answer.is_empty());
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+}
+
+fn listing<'a>(line: &'a str, before: &str) -> &'a str {
+    line.split_once(before).unwrap().1
+}

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::DeviceId;
 
 use super::Operators;
@@ -14,7 +14,10 @@ use crate::store::{AlertFilter, DeviceRecord, OrderFilter, ServiceCallFilter};
 /// Open alerts, service calls and orders, of each, that are looked at for a list of devices.
 const MAX_OPEN: u32 = 2_000;
 
-/// Views of these devices, in their order: three look-ups, however many they are.
+/// So long a device is shown to have lost reports; its own page keeps it.
+const LOST_LATELY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Views of these devices, in their order: a few look-ups, however many they are.
 pub(super) async fn views(
     operators: &Operators,
     records: Vec<DeviceRecord>,
@@ -37,11 +40,14 @@ pub(super) async fn views(
     let orders = operators.store.orders(orders, None, MAX_OPEN).await?;
     let mut orders =
         by_device(orders.into_iter().map(OrderView::from), |view: &OrderView| view.device.clone());
+    let mut lost: HashMap<DeviceId, u64> =
+        operators.store.lost_since(now - LOST_LATELY).await?.into_iter().collect();
     let views = records.into_iter().map(|record| {
         let contact = operators.roster.contact(&record.id, now);
         let standing = operators.watches.standing(&record.id);
         let watches = standing.into_iter().map(|one| WatchView::new(record.id.clone(), one)).collect();
         let open = Open {
+            lost_lately: lost.remove(&record.id).unwrap_or(0),
             watches,
             alerts: alerts.remove(&record.id).unwrap_or_default(),
             service_calls: calls.remove(&record.id).unwrap_or_default(),

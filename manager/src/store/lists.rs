@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
-use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
-use super::{Store, StoreError, statements};
+use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState, id};
+use super::{Store, StoreError, from_integer, statements};
 
 /// Which alerts.
 #[derive(Debug, Clone, Default)]
@@ -189,6 +189,17 @@ impl Store {
                     device = row.get::<_, String>(0)?.parse().ok();
                 }
                 Ok(device)
+            })
+            .await
+    }
+
+    /// How many reports each device lost since then, as far as that was found lately.
+    pub async fn lost_since(&self, since: Timestamp) -> Result<Vec<(DeviceId, u64)>, StoreError> {
+        let read = |row: &Row<'_>| Ok((id("device", row.get(0)?)?, from_integer(row.get(1)?)));
+        self.readers
+            .clone()
+            .read(move |connection| {
+                collect(connection, statements::LOST_SINCE, params![since.as_millisecond()], read)
             })
             .await
     }

@@ -144,6 +144,8 @@ pub(super) struct DeviceView {
     pub(super) buses: Vec<BusReading>,
     /// What it did lately; `null` until it says so.
     pub(super) activity: Option<ActivityView>,
+    /// Reports that it gave up within the last seven days, before they reached the manager.
+    pub(super) lost_lately: u64,
     /// What the watches found, the oldest first.
     pub(super) watches: Vec<WatchView>,
     /// The open alerts.
@@ -172,6 +174,7 @@ fn age(taken: &Stamp, received: Timestamp, now: Timestamp) -> u64 {
 /// What is open at one device.
 #[derive(Debug, Default)]
 pub(super) struct Open {
+    pub(super) lost_lately: u64,
     pub(super) watches: Vec<WatchView>,
     pub(super) alerts: Vec<AlertView>,
     pub(super) service_calls: Vec<ServiceCallView>,
@@ -285,6 +288,7 @@ impl DeviceView {
             activity: record
                 .activity
                 .map(|told| ActivityView { received: told.received, activity: told.activity }),
+            lost_lately: open.lost_lately,
             watches: open.watches,
             alerts: open.alerts,
             service_calls: open.service_calls,

@@ -70,6 +70,8 @@ pub(super) struct DeviceRow {
     pub(super) counters: Vec<CounterRow>,
     pub(super) buses: Vec<BusRow>,
     pub(super) activity: Option<ActivityRow>,
+    /// Reports that it gave up lately.
+    pub(super) lost: Option<String>,
     pub(super) watches: Vec<WatchRow>,
     pub(super) alerts: Vec<AlertRow>,
     pub(super) service_calls: Vec<ServiceCallRow>,
@@ -118,6 +120,7 @@ impl DeviceRow {
             counters: view.counters.iter().map(CounterRow::of).collect(),
             buses: view.buses.iter().map(|bus| BusRow::of(bus, activity)).collect(),
             activity: view.activity.as_ref().map(|activity| ActivityRow::of(activity, now)),
+            lost: (view.lost_lately > 0).then(|| words::thousands(view.lost_lately)),
             watches: view.watches.iter().map(|watch| WatchRow::of(watch, view, now)).collect(),
             alerts: view.alerts.iter().map(|alert| AlertRow::of(alert, now)).collect(),
             service_calls: view.service_calls.iter().map(|call| ServiceCallRow::of(call, now)).collect(),
@@ -139,7 +142,8 @@ impl DeviceRow {
 
     /// Whether anything is the matter.
     pub(super) fn matters(&self) -> bool {
-        !self.alerts.is_empty()
+        self.lost.is_some()
+            || !self.alerts.is_empty()
             || !self.service_calls.is_empty()
             || !self.orders.is_empty()
             || self.watches_to_act_on().next().is_some()
