@@ -208,6 +208,17 @@ impl Trail {
         }
     }
 
+    /// An alert told something of a supply or a part. If that is another number than the readings say, the
+    /// sensor moves, and it is followed anew from the next readings.
+    pub fn hear(&mut self, supply: Option<&SupplyReading>, part: Option<&PartReading>) {
+        let said = supply.and_then(|supply| said_by_supply(supply, false));
+        for said in said.into_iter().chain(part.and_then(said_by_part)) {
+            self.stills.retain(|still| {
+                still.kind != said.kind || still.name != said.name || still.value == said.value
+            });
+        }
+    }
+
     /// Drives the odometer by what the counters counted since the last readings.
     fn drive(&mut self, readings: &Readings) {
         let mut driven = |kind: CounterKind| {

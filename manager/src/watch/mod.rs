@@ -223,7 +223,10 @@ impl Watches {
 
     /// A batch is in: within what time readings come again, and the reports that were new.
     pub fn follow(&self, device: &DeviceId, within_seconds: Option<u32>, new: &[Report], now: Timestamp) {
-        if within_seconds.is_none() && new.iter().all(|report| report.body.readings().is_none()) {
+        let tells = |report: &Report| {
+            report.body.readings().is_some() || matches!(report.body, ReportBody::AlertRaised { .. })
+        };
+        if within_seconds.is_none() && !new.iter().any(tells) {
             return;
         }
         let mut watched = self.watched();
@@ -233,6 +236,10 @@ impl Watches {
             one.unflushed = true;
         }
         for report in new {
+            if let ReportBody::AlertRaised { alert } = &report.body {
+                // What an alert says of its supply or part is news as well.
+                one.memory.trail.hear(alert.supply.as_ref(), alert.part.as_ref());
+            }
             let Some(readings) = report.body.readings() else { continue };
             let activity = match &report.body {
                 ReportBody::Utilisation(utilisation) => utilisation.activity.as_ref(),

@@ -107,6 +107,20 @@ fn an_empty_cartridge_and_one_that_cannot_be_read_are_not_frozen() {
 }
 
 #[test]
+fn what_an_alert_says_of_a_level_is_heard_as_well() {
+    let mut trail = Trail::default();
+    for (step, mut readings) in (0..).zip(printing(400, 99, |_| ())) {
+        readings.supplies[0].level = Level::Known { amount: 500 };
+        trail.follow(&readings, None, at(step));
+    }
+    let supply = |amount| SupplyReading { level: Level::Known { amount }, ..sample::supply(0) };
+    trail.hear(Some(&supply(500)), None);
+    assert_eq!(trail.frozen(at(400)).len(), 1, "the same again");
+    trail.hear(Some(&supply(499)), None);
+    assert_eq!(trail.frozen(at(400)), []);
+}
+
+#[test]
 fn another_cartridge_with_the_same_level_has_moved() {
     let frozen = after((0..=400).map(|step| {
         let mut readings = working(step * 99);

@@ -1,6 +1,7 @@
 //! What the watches found, and what is the matter with the store, in a person's words.
 
 use jiff::Timestamp;
+use platen_protocol::supply::Level;
 
 use super::super::super::view::{DeviceView, WatchView};
 use super::super::words;
@@ -66,16 +67,18 @@ fn frozen_words(frozen: &Frozen, device: &DeviceView) -> (String, String) {
     let (title, said, check) = match frozen.sensor {
         SensorKind::Supply => {
             let supply = device.supplies.iter().find(|supply| supply.reading.name == frozen.name);
-            let percent = supply.and_then(|supply| supply.percent);
+            let level = u32::try_from(frozen.value).ok().map(|amount| Level::Known { amount });
+            let percent =
+                supply.zip(level).and_then(|(supply, level)| level.percent(supply.reading.capacity));
             let said = percent.map_or(value, |percent| format!("{percent} %"));
-            (format!("The level of {label} does not move"), said, "the cartridge's chip or sensor")
+            (format!("{label}: the level does not move"), said, "the cartridge's chip or sensor")
         }
         SensorKind::Part => {
-            (format!("The life of {label} is not counted"), value, "the part's chip or the engine's counter")
+            (format!("{label}: the life is not counted"), value, "the part's chip or the engine's counter")
         }
         SensorKind::Temperature => {
             let said = i32::try_from(frozen.value).map_or(value, words::celsius);
-            (format!("The temperature of {label} does not move"), said, "the sensor and its wires")
+            (format!("{label}: the temperature does not move"), said, "the sensor and its wires")
         }
         SensorKind::Counter if frozen.name == "page-exits" => (
             "The sensor at the paper's exit does not count".to_owned(),
