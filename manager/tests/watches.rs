@@ -14,7 +14,7 @@ use platen_manager::store::ContactRecord;
 use platen_manager::watch::{Change, Finding, Step};
 use serde_json::{Value, json};
 
-use house::messages::{batch, utilisation};
+use house::messages::{batch, batch_of, utilisation};
 use house::pages::{browser, get, sign_in};
 use house::{House, now, until};
 
@@ -125,4 +125,18 @@ async fn a_device_is_told_of_as_late_only_by_what_it_said_itself() {
     let time = |field: &str| fresh[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert_eq!(time("due").duration_since(time("received")).as_secs(), 2 * 900 + 60);
     assert_eq!(fresh["late"], false);
+}
+
+#[tokio::test]
+async fn what_a_device_lost_lately_is_on_the_fleets_page() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    assert_eq!(device.report(&house, &batch(1, &[utilisation(50)])).await.acknowledged(), 1);
+    assert_eq!(house.api("/api/v1/devices").await["items"][0]["lost_lately"], 0);
+    assert_eq!(device.report(&house, &batch_of(13, 13, &[utilisation(49)])).await.acknowledged(), 13);
+    assert_eq!(house.api("/api/v1/devices").await["items"][0]["lost_lately"], 11);
+    let mut visitor = browser(&house).await;
+    let cookie = sign_in(&mut visitor).await;
+    let fleet = get(&mut visitor, "/", &cookie).await.text();
+    assert!(fleet.contains("data-lost=\"lobby\""), "{fleet}");
 }

@@ -182,8 +182,8 @@ pub(super) const REPLACEMENTS_OF: &str = "SELECT p.key, d.id, p.received, p.simu
 pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded, g.reason, g.kinds FROM gaps g JOIN epochs e ON e.key = g.epoch \
      WHERE g.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY g.key DESC LIMIT ?2";
 
-/// Gaps have no index by time: only the newest are looked at.
-pub(super) const LOST_SINCE: &str = "SELECT d.id, sum(g.last - g.first + 1) FROM (SELECT * FROM gaps ORDER BY key DESC LIMIT 1000) g \
+/// Gaps have no index by time: only the newest are looked at. One of unknown size counts as one.
+pub(super) const LOST_SINCE: &str = "SELECT d.id, sum(coalesce(g.last - g.first + 1, 1)) FROM (SELECT * FROM gaps ORDER BY key DESC LIMIT 1000) g \
      JOIN devices d ON d.key = g.device WHERE g.recorded >= ?1 GROUP BY d.id";
 
 // Operators.
