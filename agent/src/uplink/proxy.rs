@@ -157,7 +157,7 @@ pub enum SetupError {
     Half,
     /// The password cannot be read.
     #[error(
-        "the proxy's password cannot be read from {}: {source}; it must be readable for the agent and for nobody else (`chown root:platen FILE; chmod 640 FILE`)", file.display()
+        "the proxy's password cannot be read from {}: {source}; it must be readable for the agent and for nobody else (`chown platen-agent FILE; chmod 400 FILE`)", file.display()
     )]
     Unreadable {
         /// The file.
