@@ -15,6 +15,9 @@ use crate::settings::{CannotSet, Origin, Settings};
 /// A board that has not been read by then has failed.
 const READ_LIMIT: Duration = Duration::from_secs(20);
 
+/// Whatever a command does has ended by then, or has failed. It holds up the commands after it.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
 /// Carries out a command that is in the journal. `manager_time` is the manager's clock, if it was just
 /// told: a device's own may be wrong, and would take a fresh command for an old one.
 pub async fn execute(
@@ -24,11 +27,19 @@ pub async fn execute(
 ) -> Result<(), OutboxError> {
     let expired = has_expired(keep, command, manager_time);
     let End { result, bodies, settings } =
-        if expired { OutcomeResult::Expired.into() } else { act(keep, command).await };
+        if expired { OutcomeResult::Expired.into() } else { within(COMMAND_LIMIT, act(keep, command)).await };
     let taken = keep.clock.stamp();
     let outcome = Outcome { command_id: command.id.clone(), finished: taken.wall, result };
     tracing::info!(command = %command.id, result = ?outcome.result, "a command has ended");
     keep.finish(&taken, &outcome, bodies, settings)
+}
+
+/// A command ends, by itself or by its limit.
+async fn within(limit: Duration, act: impl Future<Output = End>) -> End {
+    tokio::time::timeout(limit, act).await.unwrap_or_else(|_| {
+        let reason = format!("it did not end within {} s and was given up", limit.as_secs_f32());
+        OutcomeResult::Failed { reason }.into()
+    })
 }
 
 /// How a command ended, and what it leaves behind.
@@ -102,5 +113,19 @@ async fn read_now(keep: &Keep) -> End {
         },
         Ok(Err(cause)) => failed(cause.to_string()),
         Err(_) => failed(format!("the board was not read within {} s", READ_LIMIT.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_does_not_end_has_failed_when_its_time_is_over() {
+        let end = within(Duration::from_millis(1), std::future::pending()).await;
+        let OutcomeResult::Failed { reason } = end.result else { unreachable!() };
+        assert_eq!(reason, "it did not end within 0.001 s and was given up");
+        let done = within(Duration::from_secs(1), async { OutcomeResult::Done.into() }).await;
+        assert_eq!(done.result, OutcomeResult::Done);
     }
 }

@@ -17,10 +17,19 @@ pub const TEMPERATURE_STEP_MILLIDEGREES: u32 = 2_000;
 /// Whether `now` differs from what was last told by enough to tell it. Numbers within a step, and
 /// the wording of a cause, do not count.
 pub fn is_worth_telling(told: &Readings, now: &Readings) -> bool {
+    is_worth_telling_at_once(told, now) || has_moved(told, now)
+}
+
+/// The same, of what stays as it is until something happens.
+pub(super) fn is_worth_telling_at_once(told: &Readings, now: &Readings) -> bool {
     differ(&told.supplies, &now.supplies, supply)
         || differ(&told.parts, &now.parts, part)
-        || differ(&told.temperatures, &now.temperatures, temperature)
         || differ(&told.switches, &now.switches, switch)
+}
+
+/// The same, of what moves all the time while a printer works. What is wrong with it is an alert.
+pub(super) fn has_moved(told: &Readings, now: &Readings) -> bool {
+    differ(&told.temperatures, &now.temperatures, temperature)
         || differ(&told.counters, &now.counters, counter)
 }
 

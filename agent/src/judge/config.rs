@@ -7,6 +7,10 @@ use serde::Deserialize;
 
 use crate::units;
 
+/// What moves all the time, temperatures and counters, is told as a change at most once in so many samples. A
+/// fuser that cools moves with every one of them, and each report is a write to an SD card.
+pub const CHANGE_PAUSE_SAMPLES: u32 = 60;
+
 /// When does a reading count?
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,6 +37,9 @@ pub struct JudgeConfig {
     /// thing has been quiet: 2 to 60.
     #[serde(deserialize_with = "units::number::<_, _, 2, 60>")]
     pub flap_limit: u32,
+    /// How long temperatures and counters are not told again as a change.
+    #[serde(skip)]
+    pub change_pause: Duration,
     /// What a manager has set, by the name of the supply.
     #[serde(skip)]
     pub set_values: BTreeMap<String, SetValues>,
@@ -63,6 +70,7 @@ impl Default for JudgeConfig {
             long_press: Duration::from_secs(3),
             order_window: Duration::from_secs(10),
             flap_limit: 10,
+            change_pause: Duration::ZERO,
             set_values: BTreeMap::new(),
             part_percents: BTreeMap::new(),
         }

@@ -61,7 +61,7 @@ pub use alert::{Alerts, Aspect, StandingAlert};
 pub use board::LINES;
 pub use button::STUCK;
 pub use change::{LEVEL_STEP_PERCENT, TEMPERATURE_STEP_MILLIDEGREES, is_worth_telling};
-pub use config::{JudgeConfig, SetValues};
+pub use config::{CHANGE_PAUSE_SAMPLES, JudgeConfig, SetValues};
 pub use disk::{DiskFault, OUTBOX};
 pub use docket::FLAP_QUIET;
 pub use heat::Heat;
@@ -126,6 +126,8 @@ pub struct Judge {
     supplies: Vec<SupplyReading>,
     layout: Vec<SwitchReading>,
     told: Option<Readings>,
+    /// When a change was last told as such.
+    changed: Option<Duration>,
 }
 
 impl Judge {
@@ -144,6 +146,7 @@ impl Judge {
             supplies: Vec::new(),
             layout: Vec::new(),
             told: None,
+            changed: None,
         }
     }
 
@@ -196,8 +199,13 @@ impl Judge {
                 events.push(Event::Replacement(Box::new(returned)));
             }
         }
-        if self.told.as_ref().is_some_and(|told| is_worth_telling(told, readings)) {
+        let rests = self.changed.is_some_and(|changed| at.saturating_sub(changed) < self.config.change_pause);
+        let changed = self.told.as_ref().is_some_and(|told| {
+            change::is_worth_telling_at_once(told, readings) || (!rests && change::has_moved(told, readings))
+        });
+        if changed {
             self.told(readings);
+            self.changed = Some(at);
             events.push(Event::Changed);
         }
         Ok(events)

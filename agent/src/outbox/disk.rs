@@ -170,8 +170,17 @@ impl Outbox {
         let (given_up, pending) = (0, Vec::new());
         match read {
             Ok((db, state, remembered)) => {
-                let mut outbox =
-                    Self { db, state, limits, given_up, file, remembered, memory: None, pending };
+                let mut outbox = Self {
+                    db,
+                    state,
+                    limits,
+                    given_up,
+                    file,
+                    remembered,
+                    memory: None,
+                    pending,
+                    past_written: None,
+                };
                 outbox.go_to_memory(trouble)?;
                 Ok(outbox)
             }
@@ -187,7 +196,17 @@ impl Outbox {
                 state.write(&db)?;
                 let remembered = memory::load(&db, &state.open.epoch)?;
                 let memory = Some(InMemory { trouble, disk: None, unseen: true });
-                Ok(Self { db, state, limits, given_up, file, remembered, memory, pending })
+                Ok(Self {
+                    db,
+                    state,
+                    limits,
+                    given_up,
+                    file,
+                    remembered,
+                    memory,
+                    pending,
+                    past_written: None,
+                })
             }
         }
     }

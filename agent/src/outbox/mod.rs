@@ -73,6 +73,8 @@ pub struct Outbox {
     memory: Option<disk::InMemory>,
     /// What the outbox itself has to tell. It goes before the next report, with its stamp.
     pending: Vec<ReportBody>,
+    /// The stamp with which what was learnt was last written.
+    past_written: Option<platen_protocol::stamp::Stamp>,
 }
 
 /// Why the outbox did not take or give something.

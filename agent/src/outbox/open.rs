@@ -14,8 +14,11 @@ use super::{FILE_NAME, Outbox, OutboxConfig, OutboxError, aside, schema};
 
 /// SQLite's page cache; an outbox is written more than it is read.
 const CACHE_KIB: i64 = 128;
-/// Pages in the write-ahead log before they are brought over: 1 MiB.
-const CHECKPOINT_PAGES: i64 = 256;
+/// Bytes of a page: a report, deflated, fits into one, and little else is written with it.
+const PAGE_BYTES: i64 = 2048;
+/// Pages in the write-ahead log before they are brought over: 128 KiB. A log that is written over again costs the
+/// file system nothing; one that grows has its journal written with every commit.
+const CHECKPOINT_PAGES: i64 = 64;
 
 /// Opens the outbox in a state directory, with what the agent is to remember. A corrupt file is set aside, with
 /// a line in the log, and a new epoch begins with what could be read of it. While the directory cannot be
@@ -48,7 +51,17 @@ fn open_file(file: &Path, limits: OutboxConfig) -> Result<Outbox, OutboxError> {
     let state = State::load(&db)?;
     let remembered = memory::load(&db, &state.open.epoch)?;
     let file = file.to_owned();
-    Ok(Outbox { db, state, limits, given_up: 0, file, remembered, memory: None, pending: Vec::new() })
+    Ok(Outbox {
+        db,
+        state,
+        limits,
+        given_up: 0,
+        file,
+        remembered,
+        memory: None,
+        pending: Vec::new(),
+        past_written: None,
+    })
 }
 
 /// Opens the file to write to it, makes it if there is none, looks whether it is whole, and brings it to the
@@ -112,6 +125,8 @@ fn make_private(file: &Path) -> std::io::Result<()> {
 fn configure(db: &Connection) -> Result<(), OutboxError> {
     // Exclusive: no shared-memory file beside a WAL that only we read, and no second agent on it.
     db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    // Of a new file; an older one stays as it is.
+    db.pragma_update(None, "page_size", PAGE_BYTES)?;
     match db.pragma_update(None, "journal_mode", "WAL") {
         Err(cause) if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
             return Err(OutboxError::Busy);

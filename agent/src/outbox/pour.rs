@@ -1,16 +1,38 @@
 //! Brings all that is known into a database: into memory when the disk fails, and from there to the disk.
 
+use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::losses::Grown;
 use super::memory::{self, Remembered};
 use super::state::{State, write_lost};
-use super::{Entry, OutboxError, to_db};
+use super::{Entry, MAX_REPORT_BYTES, OutboxError, to_db};
 
-/// The text of a report, if it is there.
+/// How hard is tried to make it small: beyond this nothing is won.
+const DEFLATE_LEVEL: u8 = 6;
+
+/// The text of a report, if it is there and can be read.
 pub(super) fn body(db: &Connection, place: u64) -> Result<Option<String>, OutboxError> {
     let mut query = db.prepare_cached("SELECT body FROM report WHERE place = ?1")?;
-    Ok(query.query_row([to_db(place)], |row| row.get(0)).optional()?)
+    let packed = query.query_row([to_db(place)], |row| {
+        Ok(match row.get_ref(0)? {
+            ValueRef::Blob(packed) => unpack(packed),
+            other => other.as_str().ok().map(ToOwned::to_owned),
+        })
+    });
+    Ok(packed.optional()?.flatten())
+}
+
+/// A report as it is kept: its names are most of it, and a card wears by what is written.
+pub(super) fn pack(body: &str) -> Vec<u8> {
+    compress_to_vec(body.as_bytes(), DEFLATE_LEVEL)
+}
+
+fn unpack(packed: &[u8]) -> Option<String> {
+    let body = decompress_to_vec_with_limit(packed, MAX_REPORT_BYTES).ok()?;
+    String::from_utf8(body).ok()
 }
 
 /// Writes a report that has a place.
@@ -23,7 +45,7 @@ pub(super) fn put_report(
     let Some(held) = state.held.get(&place) else { return Ok(()) };
     change
         .prepare_cached(
-            "INSERT OR REPLACE INTO report (place, chapter, sequence, rank, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO report (place, chapter, sequence, rank, kind, bytes, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute((
             to_db(place),
@@ -31,7 +53,8 @@ pub(super) fn put_report(
             to_db(held.sequence),
             held.rank as i64,
             held.kind,
-            body,
+            to_db(held.bytes),
+            pack(body),
         ))?;
     Ok(())
 }

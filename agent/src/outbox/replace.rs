@@ -102,7 +102,17 @@ impl Salvage {
         };
         let pending = vec![ReportBody::OutboxReplaced(replaced)];
         let file = file.to_owned();
-        Ok(Outbox { db, state, limits, given_up: 0, file, remembered, memory: None, pending })
+        Ok(Outbox {
+            db,
+            state,
+            limits,
+            given_up: 0,
+            file,
+            remembered,
+            memory: None,
+            pending,
+            past_written: None,
+        })
     }
 }
 

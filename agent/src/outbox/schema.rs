@@ -55,10 +55,12 @@ CREATE TABLE kept (
     sequence INTEGER NOT NULL,
     rank INTEGER NOT NULL,
     kind TEXT NOT NULL,
-    body TEXT NOT NULL
+    bytes INTEGER NOT NULL, -- of the report as JSON
+    body ANY NOT NULL       -- the same, deflated; as text where an earlier version wrote it
 ) STRICT;
 INSERT INTO kept SELECT sequence, 1, sequence, rank,
-    coalesce(CASE WHEN json_valid(body) THEN json_extract(body, '$.body.kind') END, 'unknown'), body FROM report;
+    coalesce(CASE WHEN json_valid(body) THEN json_extract(body, '$.body.kind') END, 'unknown'), length(body), body
+    FROM report;
 DROP TABLE report;
 ALTER TABLE kept RENAME TO report;
 CREATE TABLE lost (

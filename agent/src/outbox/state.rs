@@ -152,7 +152,7 @@ impl State {
 
     fn hold(&mut self, db: &Connection, order: &str) -> Result<(), OutboxError> {
         let mut query = db.prepare(&format!(
-            "SELECT place, chapter, sequence, rank, kind, length(body) FROM report WHERE place > ?1 ORDER BY place {order}"
+            "SELECT place, chapter, sequence, rank, kind, bytes FROM report WHERE place > ?1 ORDER BY place {order}"
         ))?;
         let mut rows = query.query([to_db(self.acknowledged)])?;
         while let Some(row) = rows.next()? {

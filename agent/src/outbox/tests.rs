@@ -1,5 +1,6 @@
-//! What the outbox does with damaged files, restarts and repeats; [`disk`], [`model`] and [`remembered`] have the rest.
+//! What the outbox does with damaged files, restarts and repeats; [`commands`], [`disk`], [`model`] and [`remembered`] have the rest.
 
+mod commands;
 mod disk;
 mod model;
 mod remembered;

@@ -10,7 +10,7 @@ use rusqlite::Transaction;
 
 use super::evict::{Held, Rank, give_up};
 use super::state::State;
-use super::{Outbox, OutboxError, journal, memory, to_db};
+use super::{Outbox, OutboxError, journal, memory, pour, to_db};
 use crate::asked::Asked;
 use crate::judge::{Alerts, Past};
 use crate::settings::Settings;
@@ -19,6 +19,9 @@ use crate::settings::Settings;
 pub const MAX_REPORT_BYTES: usize = 64 * 1024;
 /// So many service calls and orders may wait. They are never given up, so they need a limit of their own.
 pub const MAX_WAITING_ASKED: usize = 100;
+/// What was learnt is written at the latest after so long, in milliseconds of the monotonic clock, with the next
+/// report; with a change of the alerts at once; and at a clean stop. After a power cut it is learnt again.
+const PAST_EVERY_MS: u64 = 6 * 60 * 60 * 1000;
 /// Acknowledged reports leave the file with the next report, and at once beyond so many.
 const PURGE_AT: u64 = 500;
 
@@ -85,7 +88,10 @@ impl Outbox {
         let mut state = self.state.clone();
         let (limits, takes_room) = (self.limits(), self.takes_room(&state));
         let own = self.own_reports(entry);
+        let past_is_due = self.past_is_due(entry);
         let change = self.db.transaction()?;
+        // First, so that what comes takes the place of what goes, in the same page.
+        state.forget(&change)?;
         for report in own.iter().chain(&entry.reports) {
             state.insert(&change, report)?;
         }
@@ -104,9 +110,22 @@ impl Outbox {
         for place in &gone {
             state.lose(&change, *place, LostReason::OutboxFull)?;
         }
-        memory::write(&change, entry)?;
-        state.purge(&change)?;
+        memory::write(
+            &change,
+            &Entry {
+                reports: Vec::new(),
+                alerts: entry.alerts,
+                past: entry.past.filter(|_| past_is_due),
+                settings: entry.settings,
+                finished: None,
+            },
+        )?;
+        state.late.write(&change)?;
+        state.write(&change)?;
         change.commit()?;
+        if entry.past.is_some() && past_is_due {
+            self.past_written = first_stamp(entry).cloned();
+        }
         let kept = (state.next_place > self.state.next_place).then_some(state.next_place - 1);
         self.settled(state);
         if !own.is_empty() {
@@ -117,6 +136,13 @@ impl Outbox {
             tracing::warn!(reports = gone.len(), first, last, "the outbox is full: reports were given up");
         }
         Ok(kept)
+    }
+
+    /// Whether what was learnt is written with this: it changes with almost every sample, and is large.
+    fn past_is_due(&self, entry: &Entry<'_>) -> bool {
+        let (Some(written), Some(now)) = (&self.past_written, first_stamp(entry)) else { return true };
+        let since = now.monotonic_ms.saturating_sub(written.monotonic_ms);
+        entry.alerts.is_some() || now.boot_id != written.boot_id || since >= PAST_EVERY_MS
     }
 
     /// What the outbox itself has to tell, with the stamp of what is told after it.
@@ -196,6 +222,11 @@ impl Outbox {
     }
 }
 
+fn first_stamp<'e>(entry: &'e Entry<'_>) -> Option<&'e Stamp> {
+    let end = entry.finished.map(|finished| finished.taken);
+    entry.reports.first().map(|report| &report.taken).or(end)
+}
+
 impl State {
     /// Puts a report at the end; its place.
     fn insert(&mut self, change: &Transaction<'_>, report: &NewReport) -> Result<u64, OutboxError> {
@@ -211,12 +242,8 @@ impl State {
             return Err(OutboxError::TooLarge { bytes: body.len() });
         }
         let (chapter, kind, bytes) = (self.open.number, report.body.kind(), body.len() as u64);
-        change
-            .prepare_cached(
-                "INSERT INTO report (place, chapter, sequence, rank, kind, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((to_db(place), to_db(chapter), to_db(sequence), rank as i64, kind, &body))?;
         self.held.insert(place, Held { chapter, sequence, rank, kind, bytes });
+        pour::put_report(change, self, place, &body)?;
         if let Some(asked) = Asked::of(&report.taken, &report.body) {
             self.late.insert(change, place, asked)?;
         }
@@ -259,11 +286,17 @@ impl State {
     /// Takes what is acknowledged out of the file, and brings its one row up to this.
     fn purge(&mut self, change: &Transaction<'_>) -> Result<(), OutboxError> {
         self.late.write(change)?;
+        self.forget(change)?;
+        self.write(change)
+    }
+
+    /// Takes what is acknowledged out of the file.
+    fn forget(&self, change: &Transaction<'_>) -> Result<(), OutboxError> {
         change.prepare_cached("DELETE FROM report WHERE place <= ?1")?.execute([to_db(self.acknowledged)])?;
         let mut delete =
             change.prepare_cached("DELETE FROM lost WHERE chapter < ?1 OR (chapter = ?1 AND last <= ?2)")?;
         let front = self.front();
         delete.execute([to_db(front.number), to_db(front.acknowledged)])?;
-        self.write(change)
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::SupplyEntry;
 use super::{Chosen, Files, Settings};
-use crate::judge::JudgeConfig;
+use crate::judge::{CHANGE_PAUSE_SAMPLES, JudgeConfig};
 
 /// What applies.
 #[derive(Debug, Clone)]
@@ -95,6 +95,7 @@ pub fn apply(files: &Files, settings: &Settings) -> Applied {
             }
         }
     }
+    applied.judge.change_pause = applied.sample_interval * CHANGE_PAUSE_SAMPLES;
     applied
 }
 

@@ -10,6 +10,15 @@ use crate::asked::Fate;
 use crate::judge::{DiskFault, Past};
 use crate::settings::{Chosen, Origin, Settings};
 
+#[path = "../../../../manager/src/ingest/plan.rs"]
+#[allow(
+    unreachable_pub,
+    rustdoc::broken_intra_doc_links,
+    reason = "the manager's own, joined with the outbox here"
+)]
+mod real;
+use real::{Plan, plan};
+
 /// From here on nothing can be written.
 fn forbid_writing(outbox: &Outbox) {
     outbox.db.pragma_update(None, "query_only", true).unwrap();
@@ -279,7 +288,7 @@ fn any_act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// A manager as the protocol wants it.
+/// A manager that decides as the real one does.
 #[derive(Debug, Default)]
 struct Held {
     acknowledged: BTreeMap<String, u64>,
@@ -291,25 +300,27 @@ impl Held {
     fn take(&mut self, batch: &ReportBatch) -> u64 {
         let epoch = batch.epoch.to_string();
         let at = self.acknowledged.entry(epoch.clone()).or_default();
-        let mut all: BTreeMap<u64, Option<u64>> =
-            batch.lost.iter().flat_map(|run| run.first..=run.last).map(|sequence| (sequence, None)).collect();
-        all.extend(batch.reports.iter().map(|report| (report.sequence, Some(number(report)))));
-        for (sequence, content) in all {
-            let name = (epoch.clone(), sequence);
-            if sequence <= *at {
-                if let (Some(content), Some(known)) = (content, self.stored.get(&name)) {
-                    assert_eq!(*known, content, "one name was given to two reports");
-                }
-                continue;
-            }
-            assert_eq!(sequence, *at + 1, "something is missing in {batch:?}");
-            *at = sequence;
-            match content {
-                Some(content) => assert_eq!(self.stored.insert(name, content), None),
-                None => assert!(self.lost.insert(name)),
+        let sequences: Vec<u64> = batch.reports.iter().map(|report| report.sequence).collect();
+        let Plan { gaps, repeats, new, acknowledged } =
+            plan(*at, batch.oldest_sequence, &batch.lost, &sequences);
+        for report in &batch.reports[repeats] {
+            if let Some(known) = self.stored.get(&(epoch.clone(), report.sequence)) {
+                assert_eq!(*known, number(report), "one name was given to two reports");
             }
         }
-        *at
+        assert_eq!(new.end, batch.reports.len(), "something is missing in {batch:?}");
+        for report in &batch.reports[new] {
+            assert_eq!(self.stored.insert((epoch.clone(), report.sequence), number(report)), None);
+        }
+        for gap in gaps {
+            let run = &batch.lost[gap.told.expect("each loss is counted")];
+            assert_eq!((run.first, run.last), (gap.first, gap.last), "the counts are those of this gap");
+            for sequence in gap.first..=gap.last {
+                assert!(self.lost.insert((epoch.clone(), sequence)));
+            }
+        }
+        *at = acknowledged;
+        acknowledged
     }
 }
 
