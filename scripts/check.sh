@@ -6,6 +6,6 @@ source "$(dirname "$0")/common.sh"
 say format
 cargo fmt --all -- --check
 say lints
-cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo clippy --workspace --all-targets --features platen-tests/simulation --locked -- -D warnings
 say unit tests
 cargo nextest run --locked --workspace --lib --bins

@@ -7,6 +7,8 @@ printers=${PLATEN_SOAK_PRINTERS:-200}
 days=${PLATEN_SOAK_DAYS:-365}
 seconds=${PLATEN_SOAK_FUZZ_SECONDS:-300}
 cases=${PLATEN_SOAK_CASES:-100000}
+seeds=${PLATEN_SOAK_SEEDS:-10000}
+fleet=${PLATEN_SOAK_FLEET:-500}
 fault_seeds=${PLATEN_SOAK_FAULT_SEEDS:-10}
 fault_rounds=${PLATEN_SOAK_FAULT_ROUNDS:-200}
 kills=${PLATEN_SOAK_KILLS:-200}
@@ -14,6 +16,7 @@ cuts=${PLATEN_SOAK_CUTS:-30}
 # Each is a function below.
 all=(
     year
+    simulation
     fuzz
     properties
     network
@@ -27,6 +30,14 @@ parts=("$@")
 soak_year() {
     say "year: $printers printers, $days days each"
     cargo run --quiet --locked --profile driver -p platen-tests --bin year -- --printers "$printers" --days "$days"
+}
+
+# Agents and a manager while everything goes wrong, by seed; then a fleet that comes back after a week.
+soak_simulation() {
+    say "simulation: $seeds seeds, and a fleet of $fleet devices"
+    local simulate=(cargo run --quiet --locked --profile driver -p platen-tests --features simulation --bin simulate --)
+    "${simulate[@]}" --seeds "$seeds"
+    "${simulate[@]}" --fleet "$fleet"
 }
 
 soak_fuzz() { scripts/fuzz.sh "$seconds"; }

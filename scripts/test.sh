@@ -42,7 +42,7 @@ licences() { cargo deny --log-level error check licenses bans sources; }
 
 lints() {
     cargo fmt --all -- --check &&
-        cargo clippy --workspace --all-targets --locked -- -D warnings &&
+        cargo clippy --workspace --all-targets --features platen-tests/simulation --locked -- -D warnings &&
         scripts/tidy.sh
 }
 
@@ -56,6 +56,12 @@ demo() { cargo build --locked -p platen-manager -p platen-agent && tests -p plat
 
 # Shares of what `make soak` runs at full size.
 FUZZ_SECONDS=10
+SIMULATED_SEEDS=300
+simulation() {
+    local seeds=(--features simulation -p platen-tests)
+    cargo run --quiet --locked "${seeds[@]}" --bin simulate -- --seeds "$SIMULATED_SEEDS" &&
+        tests "${seeds[@]}" --test simulation --success-output immediate
+}
 year() { cargo run --quiet --locked -p platen-tests --bin year -- --printers 4 --days 120; }
 
 stage install install_needs
@@ -76,6 +82,7 @@ stage cp2112 tests -p platen-tests --test cp2112 --no-capture
 stage raspberry-pi tests -p platen-tests --test raspberry_pi --no-capture
 stage demo demo
 stage year year
+stage simulation simulation
 stage fuzz scripts/fuzz.sh "$FUZZ_SECONDS"
 
 say "stages"

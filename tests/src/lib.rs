@@ -18,6 +18,8 @@ pub mod hal_suite;
 pub mod inspector;
 pub mod network;
 pub mod process;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod site;
 pub mod vhost;
 pub mod year;

@@ -1,0 +1,123 @@
+//! Bodies of reports that can be told apart: each carries a number of its own. They stand for what the
+//! judge would say of a board; that has tests of its own, and would cost more than all the rest.
+
+use platen_protocol::alert::{Alert, AlertCode, AlertGroup, Severity, Training};
+use platen_protocol::device_to_manager::{
+    EnteredBy, Order, ReadingsCause, ReadingsReport, ReportBody, ServiceCall, Started, Utilisation,
+};
+use platen_protocol::readings::{CounterKind, CounterReading, Reading, Readings, SupplyReading};
+use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
+
+fn supply() -> SupplyReading {
+    SupplyReading {
+        name: "black".into(),
+        index: 1,
+        class: SupplyClass::SupplyThatIsConsumed,
+        supply_type: SupplyType::TonerCartridge,
+        colorant: Some("black".into()),
+        unit: SupplyUnit::Percent,
+        capacity: Capacity::Known { amount: 100 },
+        level: Level::Known { amount: 40 },
+        set_percent: 5,
+        serial: Some("K-1".into()),
+        set_pages: None,
+        set_days: None,
+        part_number: None,
+        expected: None,
+        outlook: None,
+    }
+}
+
+/// What the board reads at the sample of this number.
+pub(super) fn readings(number: u64) -> Readings {
+    let counter = CounterReading {
+        kind: CounterKind::Impressions,
+        unit: SupplyUnit::Impressions,
+        value: Reading::Known { value: number },
+        epoch: 0,
+    };
+    Readings { supplies: vec![supply()], counters: vec![counter], ..Readings::default() }
+}
+
+/// The number of a sample, from its readings.
+pub(super) fn number_of(readings: &Readings) -> Option<u64> {
+    readings.counter(CounterKind::Impressions)?.value.known().copied()
+}
+
+/// The agent began.
+pub(super) fn started(number: u64) -> ReportBody {
+    ReportBody::Started(Started {
+        agent_version: "0".into(),
+        model: "simulated".into(),
+        readings: readings(number),
+    })
+}
+
+/// The utilisation state.
+pub(super) fn utilisation(number: u64) -> ReportBody {
+    ReportBody::Utilisation(Utilisation {
+        running_seconds: number,
+        failed_reads: 0,
+        readings: readings(number),
+        activity: None,
+    })
+}
+
+/// A change of the readings.
+pub(super) fn change(number: u64) -> ReportBody {
+    ReportBody::Readings(ReadingsReport { cause: ReadingsCause::Change, readings: readings(number) })
+}
+
+/// An alert.
+pub(super) fn raised(number: u64) -> ReportBody {
+    let alert = Alert {
+        id: format!("alert-{number}").parse().unwrap(),
+        severity: Severity::Warning,
+        training: Training::Untrained,
+        group: AlertGroup::Cover,
+        group_index: None,
+        location: None,
+        code: AlertCode::CoverOpen,
+        description: format!("alert {number}"),
+        subject: "cover".into(),
+        supply: None,
+        part: None,
+        forecast: false,
+        evidence: vec![],
+    };
+    ReportBody::AlertRaised { alert }
+}
+
+/// The end of an alert.
+pub(super) fn cleared(raised: u64, number: u64) -> ReportBody {
+    ReportBody::AlertCleared {
+        alert_id: format!("alert-{raised}").parse().unwrap(),
+        description: format!("end {number}"),
+    }
+}
+
+/// The message of a service call.
+pub(super) fn message(number: u64) -> String {
+    format!("call {number}")
+}
+
+/// A service call.
+pub(super) fn service_call(number: u64) -> ReportBody {
+    ReportBody::ServiceCall(ServiceCall { entered_by: EnteredBy::Button, message: Some(message(number)) })
+}
+
+/// The name of an order.
+pub(super) fn order_name(device: &str, number: u64) -> String {
+    format!("order-{device}-{number}")
+}
+
+/// An order.
+pub(super) fn order(device: &str, number: u64) -> ReportBody {
+    ReportBody::Order(Order {
+        id: order_name(device, number).parse().unwrap(),
+        supply: supply(),
+        quantity: 1,
+        note: None,
+        entered_by: EnteredBy::Command,
+    })
+}

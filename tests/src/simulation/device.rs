@@ -1,0 +1,195 @@
+//! One device: the agent's own outbox, keeping, receiving, carrying out and uplink, over a simulated network.
+//! Only the board and the people are played.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
+
+use platen_agent::clock::Clock;
+use platen_agent::execute;
+use platen_agent::judge::JudgeConfig;
+use platen_agent::keep::{Keep, Learnt};
+use platen_agent::outbox::{self, OutboxError};
+use platen_agent::sample::{self, Sample, Seat};
+use platen_agent::settings::Files;
+use platen_agent::status::Status;
+use platen_agent::stop;
+use platen_agent::uplink::Uplink;
+use platen_agent::uplink::connect::{Connector, Cover};
+use platen_hal::Tallies;
+use platen_hal::config::{self, BoardConfig};
+use platen_protocol::device_to_manager::ReportBody;
+
+use super::bodies;
+use super::plan::Happening;
+use super::shared::{MANAGER, Mortal, PORT, Shared};
+use super::way::Way;
+
+/// The board file: only its names count.
+const BOARD: &str = include_str!("../../../scripts/demo/lobby.toml");
+/// How often the played board looks whether it is asked.
+const BOARD_LOOKS: Duration = Duration::from_millis(100);
+/// As the agent's own limit for a stop.
+const STOP_LIMIT: Duration = Duration::from_secs(8);
+/// What happened so long ago happened to nobody: the agent was not there.
+const MISSED: Duration = Duration::from_millis(500);
+
+/// The device's life from one start to one end.
+pub(super) async fn process(shared: Arc<Shared>, device: usize) -> turmoil::Result {
+    let place = &shared.places[device];
+    let ended = Mortal::new(work(&shared, device), &place.fuse).await;
+    ended.unwrap_or_else(|| {
+        shared.history.note(&place.name, "is killed");
+        Ok(())
+    })
+}
+
+/// What the device's files say.
+pub(super) fn files() -> Files {
+    static CONFIG: OnceLock<BoardConfig> = OnceLock::new();
+    let board = CONFIG.get_or_init(|| config::parse(BOARD, std::path::Path::new("lobby.toml")).unwrap());
+    let (sample, utilisation) = (Duration::from_secs(15), Duration::from_secs(900));
+    Files::new(sample, utilisation, &JudgeConfig::default(), &BTreeSet::new(), board)
+}
+
+async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
+    let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
+    let (outbox, remembered) = outbox::open(&place.directory, plan.limits)?;
+    let clock = Arc::new(Clock::moved(Arc::clone(&place.clock)));
+    let (board, seat) = sample::seat()?;
+    let status = Status::new(place.name.parse()?, "simulated", true, clock.monotonic());
+    shared
+        .history
+        .note(&place.name, format_args!("starts: {} wait, epoch {}", outbox.backlog(), outbox.epoch()));
+    shared.book().devices[device].starts += 1;
+    let keep = Arc::new(Keep::new(outbox, clock, board, status, files(), remembered.settings));
+    *place.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&keep);
+    let connector = Connector {
+        address: format!("https://{MANAGER}:{PORT}").parse()?,
+        dial: Arc::new(Way { shared: Arc::clone(shared), device, http_2: plan.http_2 }),
+        cover: Cover::Bare { http_2: plan.http_2 },
+        timeout: plan.uplink.connect_timeout,
+        ping: plan.uplink.ping,
+    };
+    let uplink = Uplink::over(connector, plan.uplink.clone(), Arc::clone(&keep), Arc::default());
+    let (stopper, stop) = stop::channel();
+    let mut wish = place.stop.subscribe();
+    let mut uplink = Box::pin(uplink.run(stop));
+    tokio::select! {
+        biased;
+        _ = wish.changed() => {}
+        () = &mut uplink => return Err("the uplink ended by itself".into()),
+        () = play_board(shared, device, &keep, &seat) => {}
+        () = play_people(shared, device, &keep) => {}
+        ended = resume(&keep) => return Err(ended.into()),
+    }
+    stopper.stop();
+    let _ = tokio::time::timeout(STOP_LIMIT, uplink).await;
+    keep.outbox().settle(None)?;
+    shared.history.note(&place.name, "has stopped");
+    Ok(())
+}
+
+/// Carries out what was left of the last life, beside the rest. Ends only with an error.
+async fn resume(keep: &Keep) -> OutboxError {
+    match execute::resume(keep).await {
+        Ok(()) => std::future::pending().await,
+        Err(cause) => cause,
+    }
+}
+
+/// Answers who wants the board read: soon, late, too late, or not at all.
+async fn play_board(shared: &Shared, device: usize, keep: &Keep, seat: &Seat) {
+    loop {
+        tokio::time::sleep(BOARD_LOOKS).await;
+        while let Some(asker) = seat.next_asker() {
+            let (fails, time) = shared.draw(|chance| {
+                let most = chance.pick(&[1_u32, 400, 3_000, 25_000]);
+                (chance.percent(5), chance.time(0, most))
+            });
+            tokio::time::sleep(time).await;
+            if fails {
+                continue;
+            }
+            let number = shared.book().number();
+            shared.book().devices[device].samples.insert(number);
+            shared
+                .history
+                .note(&shared.places[device].name, format_args!("reads its board: sample {number}"));
+            let at = keep.clock.monotonic();
+            // Whoever asked may have given up.
+            let _ =
+                asker.send(Sample { readings: bodies::readings(number), at, tallies: Tallies::default() });
+        }
+    }
+}
+
+/// Lets happen what the seed drew, as long as somebody is there to report it.
+async fn play_people(shared: &Shared, device: usize, keep: &Keep) {
+    use std::sync::atomic::Ordering::Relaxed;
+    let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
+    let mut last_alert = None;
+    let started = shared.book().number();
+    write(shared, device, keep, &[bodies::started(started)]);
+    loop {
+        let Some((at, happening)) = plan.happenings.get(place.next.load(Relaxed)).copied() else {
+            return std::future::pending().await;
+        };
+        let now = shared.elapsed();
+        if at + MISSED >= now {
+            tokio::time::sleep(at.saturating_sub(now)).await;
+            let several = if let Happening::Burst(several) = happening { several } else { 1 };
+            let reports: Vec<ReportBody> =
+                (0..several).map(|_| body(shared, device, happening, &mut last_alert)).collect();
+            write(shared, device, keep, &reports);
+        }
+        place.next.fetch_add(1, Relaxed);
+    }
+}
+
+fn body(shared: &Shared, device: usize, happening: Happening, last_alert: &mut Option<u64>) -> ReportBody {
+    let number = shared.book().number();
+    match happening {
+        Happening::Utilisation | Happening::Burst(_) => bodies::utilisation(number),
+        Happening::Change => bodies::change(number),
+        Happening::Raised => {
+            *last_alert = Some(number);
+            bodies::raised(number)
+        }
+        Happening::Cleared => bodies::cleared(last_alert.take().unwrap_or(number), number),
+        Happening::ServiceCall => bodies::service_call(number),
+        Happening::Order => bodies::order(&shared.places[device].name, number),
+    }
+}
+
+/// Has the agent keep reports, and notes in the book what it took.
+fn write(shared: &Shared, device: usize, keep: &Keep, bodies: &[ReportBody]) {
+    let name = &shared.places[device].name;
+    note_fullness(shared, device, keep, bodies.len());
+    let taken = keep.clock.stamp();
+    let kinds: Vec<&str> = bodies.iter().map(ReportBody::kind).collect();
+    match keep.keep(&taken, bodies.to_vec(), Learnt::default()) {
+        Ok(Some(last)) => {
+            let epoch = keep.outbox().epoch().to_string();
+            shared.history.note(name, format_args!("writes {last}: {}", kinds.join(" ")));
+            shared.book().wrote(device, &epoch, last, &taken, bodies, shared.elapsed());
+        }
+        Err(cause @ OutboxError::TooManyAsked) => shared.history.note(name, format_args!("refuses: {cause}")),
+        other => shared.violation(format!("{name} could not write {kinds:?}: {other:?}")),
+    }
+}
+
+/// Whether something may be given up from now on: some room is left for what commands add.
+fn note_fullness(shared: &Shared, device: usize, keep: &Keep, more: usize) {
+    /// An outcome and the readings before it.
+    const ROOM: usize = 2;
+    const ROOM_BYTES: u64 = 3_000;
+    let limits = shared.plan.devices[device].limits;
+    let outbox = keep.outbox();
+    let many = outbox.backlog() + more + ROOM > limits.max_reports;
+    let large = outbox.backlog_bytes() + (more as u64) * ROOM_BYTES + ROOM_BYTES > limits.max_bytes;
+    drop(outbox);
+    if many || large {
+        shared.book().devices[device].full = true;
+    }
+}
