@@ -12,10 +12,10 @@ use platen_agent::identity;
 use platen_agent::run::RunError;
 use platen_agent::status::{ContactState, Sort};
 use platen_hal::sim::SimCommand;
-use platen_protocol::device_to_manager::{OutcomeResult, ReadingsCause, ReportBody};
+use platen_protocol::device_to_manager::{OutcomeResult, ReadingsCause, Report, ReportBody};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::problem::ProblemKind;
-use support::manager::Manager;
+use support::manager::{Manager, State};
 use support::printer::{Agent, Device};
 
 fn press() -> SimCommand {
@@ -356,4 +356,26 @@ async fn a_second_agent_on_the_same_files_is_refused() {
     let refused = device.start().stop().await.unwrap_err();
     assert!(refused.to_string().contains("another platen-agent"), "{refused}");
     first.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn while_there_is_no_outbox_on_the_disk_the_agent_reports_from_memory_and_says_so() {
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    // Whatever is wrong with a disk: here something else is where the file has to be.
+    std::fs::create_dir(device.state().join("outbox.sqlite")).unwrap();
+    let agent = device.start();
+    let raised = |state: &State| {
+        let outbox = |report: &&Report| matches!(&report.body, ReportBody::AlertRaised { alert } if alert.subject == "outbox");
+        state.reports.values().find(outbox).map(|_| ())
+    };
+    manager.until("the manager hears of it", raised).await;
+    agent.act(&press());
+    manager
+        .until("a service call goes on", |state| (!state.of_kind("service_call").is_empty()).then_some(()))
+        .await;
+    let disk = agent.until("it says so", |status| status.outbox.disk.clone()).await;
+    assert!(disk.what.contains("kept in memory"), "{disk:?}");
+    assert!(disk.remedy.contains(&device.state().display().to_string()), "{disk:?}");
+    agent.stop().await.unwrap();
 }
