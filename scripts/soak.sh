@@ -13,6 +13,7 @@ fault_seeds=${PLATEN_SOAK_FAULT_SEEDS:-10}
 fault_rounds=${PLATEN_SOAK_FAULT_ROUNDS:-200}
 kills=${PLATEN_SOAK_KILLS:-200}
 cuts=${PLATEN_SOAK_CUTS:-30}
+disk_seeds=${PLATEN_SOAK_DISK_SEEDS:-5}
 # Each is a function below.
 all=(
     year
@@ -22,6 +23,7 @@ all=(
     network
     kill
     powercut
+    disk
 )
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=("${all[@]}")
@@ -79,6 +81,17 @@ soak_powercut() {
     cargo build --quiet --locked --workspace --bins
     PLATEN_CRASH_CUTS=$cuts PLATEN_CRASH_SEED=$(crash_seed) \
         cargo nextest run --locked -p platen-tests --test powercut --no-capture
+}
+
+# Full, read-only, failing and corrupt disks, each used for 15 s before, while and after.
+soak_disk() {
+    cargo build --quiet --locked --workspace --bins
+    local seed
+    for seed in $(seq 1 "$disk_seeds"); do
+        say "disk: seed $seed"
+        PLATEN_CRASH_SEED=$seed PLATEN_DISK_PHASE_MS=15000 PLATEN_DISK_WAYS=3 \
+            cargo nextest run --locked -p platen-tests --test disk --no-capture
+    done
 }
 
 for part in "${parts[@]}"; do

@@ -75,6 +75,7 @@ stage e2e tests -p platen-tests --test hal_in_process --test first_light --test 
     --test inspected --test backpressure
 stage network tests -p platen-tests --test network --test network_faults --success-output immediate
 stage crash tests -p platen-tests --test crash --no-capture
+stage disk tests -p platen-tests --test disk --no-capture
 stage browser tests -p platen-tests --test browser
 stage kernel tests -p platen-tests --test kernel --no-capture
 stage powercut tests -p platen-tests --test powercut --no-capture

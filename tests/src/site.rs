@@ -34,6 +34,8 @@ pub struct Stand {
     pub names: Vec<String>,
     /// Which of them devices are given.
     pub host: String,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Stand {
@@ -46,6 +48,7 @@ impl Default for Stand {
             // A guest with a network of QEMU knows this machine by the last one.
             names: ["localhost", "127.0.0.1", "10.0.2.2"].map(str::to_owned).to_vec(),
             host: "localhost".to_owned(),
+            environment: Vec::new(),
         }
     }
 }
@@ -105,7 +108,13 @@ impl Manager {
     pub fn command(&self) -> Command {
         let mut command = self.stand.place.command(program("platen-manager"));
         command.arg("--config").arg(self.config());
+        command.envs(self.stand.environment.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// From now on it is started with these variables of the environment as well.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.stand.environment = environment;
     }
 
     /// Starts it again after [`Self::stop`] or [`Self::kill`].
@@ -269,6 +278,11 @@ impl Device {
         command.arg("--config").arg(self.file("agent.toml"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// From now on the agent is started with these variables of the environment as well.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
     }
 
     /// Enrols with a token; it must succeed.

@@ -125,8 +125,8 @@ const ALTERATIONS: &[(&str, &str)] = &[
         "UPDATE reports SET body = json_set(body, '$.body.result', json('{\"state\":\"expired\"}')) WHERE kind = 'outcome'",
     ),
     ("a command is missing", "DELETE FROM commands WHERE key = (SELECT min(key) FROM commands)"),
-    ("a gap is recorded where nothing is missing", "INSERT INTO gaps (device, epoch, first, last, recorded)
-      SELECT device, key, 2, 2, 0 FROM epochs"),
+    ("a gap is recorded where nothing is missing", "INSERT INTO gaps (device, epoch, first, last, recorded, reason, kinds)
+      SELECT device, key, 2, 2, 0, 'other', '{}' FROM epochs"),
 ];
 
 const KINDS: &[&str] =

@@ -40,9 +40,9 @@ pub struct Books {
 /// What the test itself destroyed, so that it may be missing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Allowed {
-    /// So many times the outbox was damaged or taken away: each may begin an epoch.
+    /// So many times the outbox could not be used any more: each begins an epoch, and is told as an alert.
     pub epochs: usize,
-    /// Reports may be recorded as lost.
+    /// The outbox was damaged: what it had not handed in may be recorded as lost, though it was confirmed.
     pub gaps: bool,
 }
 

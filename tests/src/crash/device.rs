@@ -29,12 +29,7 @@ impl Device {
 
     fn try_read(outbox: &Path) -> rusqlite::Result<Self> {
         let db = Connection::open_with_flags(outbox, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let (epoch, acknowledged): (String, i64) =
-            db.query_row("SELECT epoch, acknowledged FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let waiting: i64 =
-            db.query_row("SELECT count(*) FROM report WHERE sequence > ?1", [acknowledged], |row| {
-                row.get(0)
-            })?;
+        let (epoch, acknowledged, waiting) = Self::waiting(&db)?;
         let mut query = db.prepare("SELECT command_id, outcome FROM journal")?;
         let journal = query.query_map([], |row| {
             let outcome: Option<String> = row.get(1)?;
@@ -53,12 +48,19 @@ impl Device {
             Ok((row.get(0)?, (row.get(1)?, command)))
         })?;
         let settings = settings.collect::<Result<_, _>>()?;
-        Ok(Self {
-            epoch,
-            acknowledged: u64::try_from(acknowledged).unwrap(),
-            waiting: u64::try_from(waiting).unwrap(),
-            journal,
-            settings,
-        })
+        Ok(Self { epoch, acknowledged, waiting, journal, settings })
+    }
+
+    /// The epoch that is open, what is acknowledged in it, and how many reports wait in all.
+    fn waiting(db: &Connection) -> rusqlite::Result<(String, u64, u64)> {
+        let state: String = db.query_row("SELECT state FROM meta", [], |row| row.get(0))?;
+        let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+        let number = |value: &serde_json::Value| value.as_u64().unwrap();
+        let open = state["chapters"].as_array().unwrap().last().unwrap();
+        let acknowledged = i64::try_from(number(&state["acknowledged_place"])).unwrap();
+        let sql = "SELECT count(*) FROM report WHERE place > ?1";
+        let waiting: i64 = db.query_row(sql, [acknowledged], |row| row.get(0))?;
+        let epoch = open["epoch"].as_str().unwrap().to_owned();
+        Ok((epoch, number(&open["acknowledged"]), u64::try_from(waiting).unwrap()))
     }
 }

@@ -15,8 +15,10 @@ pub struct EpochHeld {
     pub acknowledged: u64,
     /// In the order in which they were stored.
     pub reports: Vec<Report>,
-    /// What is recorded as lost: first and last sequence.
-    pub gaps: Vec<(u64, u64)>,
+    /// What is recorded as lost: first and last sequence; without a last one, nobody knows how many.
+    pub gaps: Vec<(u64, Option<u64>)>,
+    /// The places of its reports in the order of all that the manager stored.
+    pub stored: Vec<i64>,
 }
 
 /// A row that shows an order or a service call to operators.
@@ -85,19 +87,16 @@ impl Held {
             .query_map([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
         for (epoch, name, acknowledged) in epochs {
-            held.epochs.push(EpochHeld {
-                name,
-                acknowledged: number(acknowledged),
-                reports: rows(&db, "SELECT body FROM reports WHERE epoch = ?1 ORDER BY key", epoch, |row| {
-                    Ok(json(&row.get::<_, String>(0)?))
-                })?,
-                gaps: rows(
-                    &db,
-                    "SELECT first, last FROM gaps WHERE epoch = ?1 ORDER BY key",
-                    epoch,
-                    |row| Ok((number(row.get(0)?), number(row.get(1)?))),
-                )?,
-            });
+            let sql = "SELECT key, body FROM reports WHERE epoch = ?1 ORDER BY key";
+            let reports: Vec<(i64, Report)> =
+                rows(&db, sql, epoch, |row| Ok((row.get(0)?, json(&row.get::<_, String>(1)?))))?;
+            let (stored, reports) = reports.into_iter().unzip();
+            let sql = "SELECT first, last FROM gaps WHERE epoch = ?1 ORDER BY key";
+            let gaps = rows(&db, sql, epoch, |row| {
+                Ok((number(row.get(0)?), row.get::<_, Option<i64>>(1)?.map(number)))
+            })?;
+            let acknowledged = number(acknowledged);
+            held.epochs.push(EpochHeld { name, acknowledged, reports, gaps, stored });
         }
         held.wishes = rows(&db, ORDERS, key, |row| {
             Ok(WishHeld {
@@ -131,9 +130,12 @@ impl Held {
         Ok(held)
     }
 
-    /// All reports, epoch by epoch, in the order in which they were stored.
+    /// All reports, in the order in which they were stored.
     pub fn reports(&self) -> impl Iterator<Item = &Report> {
-        self.epochs.iter().flat_map(|epoch| &epoch.reports)
+        let mut all: Vec<_> =
+            self.epochs.iter().flat_map(|epoch| epoch.stored.iter().zip(&epoch.reports)).collect();
+        all.sort_by_key(|(stored, _)| *stored);
+        all.into_iter().map(|(_, report)| report)
     }
 }
 

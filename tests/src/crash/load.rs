@@ -40,13 +40,17 @@ pub struct Control(pub PathBuf);
 impl Control {
     /// Asks; the first answer, if one comes.
     pub fn ask(&self, request: Request) -> Option<Answer> {
+        serde_json::from_str(&self.line(request)?).ok()
+    }
+
+    fn line(&self, request: Request) -> Option<String> {
         let mut stream = UnixStream::connect(&self.0).ok()?;
         stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
         let question = serde_json::to_string(&Question { version: VERSION, request }).unwrap();
         stream.write_all(format!("{question}\n").as_bytes()).ok()?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).ok()?;
-        serde_json::from_str(&line).ok()
+        Some(line)
     }
 
     /// `platen status`.
@@ -55,6 +59,11 @@ impl Control {
             Answer::Status(status) => Some(*status),
             _ => None,
         }
+    }
+
+    /// `platen status --json`, as a person's script has it.
+    pub fn status_json(&self) -> Option<serde_json::Value> {
+        serde_json::from_str(&self.line(Request::Status)?).ok()
     }
 
     /// Plays the printer; whether it was done for sure.

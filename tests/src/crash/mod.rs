@@ -17,6 +17,7 @@
 pub mod check;
 pub mod device;
 pub mod dice;
+pub mod disk;
 pub mod held;
 pub mod load;
 pub mod people;

@@ -16,7 +16,7 @@ use super::device;
 use super::dice::Dice;
 use super::held::Held;
 use super::load::{Control, Person, close, fault, operate, switch};
-use super::people::{Commanded, People};
+use super::people::{Asked, Commanded, People};
 use super::physical::Physical;
 use crate::process::until;
 use crate::site::{BOARD, Device, Manager};
@@ -32,6 +32,10 @@ pub fn board(seed: u64) -> String {
 /// Every press of a button is an order of its own, and an alert may come as often as the test makes it.
 pub const JUDGE: &str = "[judge]\norder_window = \"0s\"\nflap_limit = 60\n";
 
+/// The people of the test are quicker than any: the manager is not to turn their printers away for it.
+const LIMITS: &str =
+    "[limits]\nrequests_per_minute = 60000\nrequests_burst = 10000\nretry_after_seconds = 1\n";
+
 /// The site, while people use it.
 pub struct Site {
     /// The manager.
@@ -41,6 +45,7 @@ pub struct Site {
     controls: Vec<Control>,
     names: Vec<String>,
     stop: Arc<AtomicBool>,
+    noted: Mutex<Vec<(usize, Asked)>>,
     persons: Vec<JoinHandle<People>>,
     operator: Option<JoinHandle<Vec<Vec<Commanded>>>>,
 }
@@ -48,13 +53,14 @@ pub struct Site {
 impl Site {
     /// Starts a manager and so many printers; nobody uses them yet.
     pub fn start(printers: usize, seed: u64, extra: &str) -> Self {
-        let manager = Manager::start();
+        let manager = Manager::start_with(LIMITS);
         let mut site = Self {
             manager: Arc::new(Mutex::new(manager)),
             devices: Vec::new(),
             controls: Vec::new(),
             names: Vec::new(),
             stop: Arc::default(),
+            noted: Mutex::default(),
             persons: Vec::new(),
             operator: None,
         };
@@ -98,6 +104,31 @@ impl Site {
         &self.controls[place]
     }
 
+    /// Puts into the book of people what the test itself asked a printer for.
+    pub fn note(&self, place: usize, asked: Asked) {
+        self.noted.lock().unwrap().push((place, asked));
+    }
+
+    /// Stops the agent of a printer cleanly, lets something be done to where it keeps its things, and starts it.
+    pub fn with_agent_stopped<T>(&self, place: usize, act: impl FnOnce(&mut Device) -> T) -> T {
+        let mut device = self.devices[place].lock().unwrap();
+        assert!(device.stop(), "the agent ends cleanly: {}", device.log());
+        let done = act(&mut device);
+        device.start();
+        drop(device);
+        self.until_it_answers(place);
+        done
+    }
+
+    /// The same with the manager.
+    pub fn with_manager_stopped<T>(&self, act: impl FnOnce(&mut Manager) -> T) -> T {
+        let mut manager = self.manager.lock().unwrap();
+        assert!(manager.stop(), "the manager ends cleanly");
+        let done = act(&mut manager);
+        manager.resume();
+        done
+    }
+
     /// Kills the agent of a printer with `kill -9`, and starts it again after a time.
     pub fn kill_agent(&self, place: usize, down: Duration) {
         let mut device = self.devices[place].lock().unwrap();
@@ -125,6 +156,9 @@ impl Site {
             }
         }
         people.resize(self.devices.len(), People::default());
+        for (place, asked) in self.noted.lock().unwrap().drain(..) {
+            people[place].asked.push(asked);
+        }
         let operator = self.manager.lock().unwrap().operator();
         for (place, control) in self.controls.iter().enumerate() {
             self.mend(place);
@@ -153,6 +187,13 @@ impl Site {
     fn mend(&self, place: usize) {
         let physical = self.devices[place].lock().unwrap().file(PHYSICAL);
         let control = &self.controls[place];
+        until("the last page is out", || {
+            let pages = || Physical::read(&physical).last().map(|stock| stock.pages);
+            let before = pages();
+            // Jobs of these people have a page each 100 ms.
+            thread::sleep(Duration::from_secs(1));
+            (pages() == before).then_some(())
+        });
         until("what is out is put in", || {
             let standing = Physical::read(&physical).conditions;
             standing.iter().all(|condition| condition.ended.is_some()).then_some(()).or_else(|| {

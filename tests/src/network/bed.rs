@@ -132,6 +132,7 @@ impl Bed {
             operators: any(0),
             names: names.map(str::to_owned).to_vec(),
             host: MANAGER.to_owned(),
+            ..Stand::default()
         };
         Manager::start_at(stand, "")
     }

@@ -19,7 +19,7 @@ fn by_command(books: &Books, verdict: &mut Verdict) {
     for asked in &books.people.asked {
         let found: Vec<_> = rows.iter().filter(|row| row.text.as_ref() == Some(&asked.text)).collect();
         let (least, most) = match asked.told {
-            Told::Kept => (1, 1),
+            Told::Kept => (usize::from(!books.allowed.gaps), 1),
             Told::Nothing => (0, 1),
             Told::Refused => (0, 0),
         };
@@ -66,7 +66,7 @@ fn by_button(books: &Books, verdict: &mut Verdict) {
         let confirmed = is_confirmed(books, press);
         verdict.figures.confirmed += u64::from(confirmed);
         verdict.hold(reports <= 1, || format!("{press:?} is there {reports} times"));
-        verdict.hold(reports == 1 || !confirmed, || {
+        verdict.hold(reports == 1 || !confirmed || books.allowed.gaps, || {
             format!("{press:?} was confirmed by the buzzer and did not arrive")
         });
     }
