@@ -20,17 +20,26 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::config::CertificateFiles;
 use crate::secret::{self, NoRandom};
+use crate::store::Certificate;
 
 /// As long as a fleet lives: replacing it means enrolling every device again.
 const CA_LIFE: SignedDuration = SignedDuration::from_hours(20 * 365 * 24);
-/// A device renews long before.
+/// How long a device's certificate lives unless `manager.toml` says otherwise. The device renews it when
+/// two thirds are over.
 pub const DEVICE_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// The shortest and the longest life that can be configured: below, a device would renew all the time (the
+/// shortest is for tests); above, a stolen key would be good for longer than a printer is leased.
+pub const DEVICE_LIFE_BOUNDS: std::ops::RangeInclusive<SignedDuration> =
+    SignedDuration::from_secs(60)..=SignedDuration::from_hours(5 * 365 * 24);
 /// The manager renews its own by itself.
 const SERVER_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// How long before its end the server's certificate is renewed.
 const SERVER_RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Certificates are valid from this long ago, for devices whose clocks are behind.
 const BACKDATE: SignedDuration = SignedDuration::from_hours(24);
+/// A device's certificate is back-dated by no more than this part of its life: the device renews by how much
+/// of it is over.
+const BACKDATE_PART: i32 = 20;
 /// Bytes of a serial number: RFC 5280 allows 20.
 const SERIAL_BYTES: usize = 16;
 const PRIVATE: u32 = 0o600;
@@ -114,10 +123,8 @@ pub fn check_csr(pem: &str) -> Result<CheckedCsr, CsrError> {
 pub struct Issued {
     /// The device's certificate and the CA's, in PEM.
     pub chain: String,
-    /// Its serial number, in hexadecimal digits.
-    pub serial: String,
-    /// When it ends.
-    pub expires: Timestamp,
+    /// As the store keeps it.
+    pub certificate: Certificate,
 }
 
 /// The CA, with its key.
@@ -173,15 +180,17 @@ impl Ca {
     }
 
     /// A client certificate for a device.
-    pub fn issue(&self, csr: &CheckedCsr, now: Timestamp) -> Result<Issued, CaError> {
-        let (serial, serial_hex) = new_serial()?;
-        let mut parameters = parameters(csr.device.as_str(), now, DEVICE_LIFE, serial);
+    pub fn issue(&self, csr: &CheckedCsr, now: Timestamp, life: SignedDuration) -> Result<Issued, CaError> {
+        // As the store keeps it.
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        let (number, serial) = new_serial()?;
+        let backdate = BACKDATE.min(life / BACKDATE_PART);
+        let mut parameters = parameters(csr.device.as_str(), now - backdate, now + life, number);
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = parameters.signed_by(&csr.key, &self.issuer)?;
         Ok(Issued {
             chain: format!("{}{}", certificate.pem(), self.pem),
-            serial: serial_hex,
-            expires: now + DEVICE_LIFE,
+            certificate: Certificate { serial, issued: now, expires: now + life },
         })
     }
 
@@ -197,8 +206,8 @@ impl Ca {
             }
         }
         let (serial, _) = new_serial()?;
-        let mut parameters =
-            parameters(names.first().map_or("platen-manager", String::as_str), now, SERVER_LIFE, serial);
+        let common_name = names.first().map_or("platen-manager", String::as_str);
+        let mut parameters = parameters(common_name, now - BACKDATE, now + SERVER_LIFE, serial);
         parameters.subject_alt_names = CertificateParams::new(names.to_vec())?.subject_alt_names;
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
@@ -290,9 +299,15 @@ pub fn named_by(certificate: &CertificateDer<'_>) -> Option<(DeviceId, String)> 
     names.next().is_none().then(|| (device, secret::hex(certificate.raw_serial())))
 }
 
+/// When a certificate ends, in seconds since 1970.
+pub fn ends(certificate: &CertificateDer<'_>) -> Option<u64> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    u64::try_from(certificate.validity().not_after.timestamp()).ok()
+}
+
 fn make_ca(certificate_path: &Path, key_path: &Path, now: Timestamp) -> Result<(), CaError> {
     let (serial, _) = new_serial()?;
-    let mut parameters = parameters(CA_COMMON_NAME, now, CA_LIFE, serial);
+    let mut parameters = parameters(CA_COMMON_NAME, now - BACKDATE, now + CA_LIFE, serial);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages =
         vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
@@ -307,8 +322,8 @@ fn make_ca(certificate_path: &Path, key_path: &Path, now: Timestamp) -> Result<(
 
 fn parameters(
     common_name: &str,
-    now: Timestamp,
-    life: SignedDuration,
+    begins: Timestamp,
+    ends: Timestamp,
     serial: SerialNumber,
 ) -> CertificateParams {
     let mut name = DistinguishedName::new();
@@ -318,8 +333,8 @@ fn parameters(
         rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds)
     };
     let mut parameters = CertificateParams::default();
-    parameters.not_before = moment(now - BACKDATE);
-    parameters.not_after = moment(now + life);
+    parameters.not_before = moment(begins);
+    parameters.not_after = moment(ends);
     parameters.serial_number = Some(serial);
     parameters.distinguished_name = name;
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -392,9 +407,9 @@ mod tests {
         let now = NOW.parse().unwrap();
         let ca = Ca::load_or_make(directory.path(), now).unwrap();
         let request = check_csr(&csr("lobby-mfp", &rcgen::PKCS_ECDSA_P256_SHA256)).unwrap();
-        let issued = ca.issue(&request, now).unwrap();
+        let issued = ca.issue(&request, now, DEVICE_LIFE).unwrap();
         let certificate = CertificateDer::from_pem_slice(issued.chain.as_bytes()).unwrap();
-        assert_eq!(named_by(&certificate), Some(("lobby-mfp".parse().unwrap(), issued.serial)));
+        assert_eq!(named_by(&certificate), Some(("lobby-mfp".parse().unwrap(), issued.certificate.serial)));
     }
 
     #[test]

@@ -67,7 +67,10 @@ impl Centre {
         now: Timestamp,
     ) -> Result<Self, RunError> {
         let Certificates { ca, own: certificate } = certificates;
+        // First the place in the log: what is done meanwhile is read once more.
+        let identities = store.identities_changed(None).await?.upto;
         let roster = Arc::new(Roster::new(all_devices(&store).await?, now));
+        know_all(&store, &roster).await?;
         let (deliveries, delivered) = mpsc::channel(DELIVERIES);
         let open = store.open_commands().await?;
         let open = open.into_iter().map(|record| (record.device, record.command));
@@ -78,6 +81,7 @@ impl Centre {
         let devices = Arc::new(Devices {
             store: store.clone(),
             ca: Arc::clone(&ca),
+            certificate_life: config.device_certificate_life,
             roster: Arc::clone(&roster),
             mailbox: Arc::clone(&mailbox),
             informer: Arc::clone(&informer),
@@ -88,7 +92,18 @@ impl Centre {
             tally: Arc::default(),
             retry_after_seconds: limits.retry_after_seconds,
         });
-        let upkeep = Arc::new(Upkeep { store, roster, mailbox, watches, informer, ca, certificate, config });
+        let identities = identities.into();
+        let upkeep = Arc::new(Upkeep {
+            store,
+            roster,
+            mailbox,
+            watches,
+            informer,
+            ca,
+            certificate,
+            config,
+            identities,
+        });
         Ok(Self { devices, upkeep, delivered })
     }
 
@@ -123,4 +138,17 @@ async fn watch_over(
     let watches = Watches::new(config.watches, memories, standing, now);
     roster.still_silent(&watches.away());
     Ok(Arc::new(watches))
+}
+
+/// How every device stands, into the roster.
+async fn know_all(store: &Store, roster: &Roster) -> Result<(), StoreError> {
+    let mut after: Option<DeviceId> = None;
+    loop {
+        let some = store.standings(after, DEVICES_AT_ONCE).await?;
+        let Some((last, _)) = some.last() else { return Ok(()) };
+        after = Some(last.clone());
+        for (device, standing) in some {
+            roster.know(&device, standing);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line: `serve`, and what an administrator does beside it. The others work on the same
 //! store while `serve` runs.
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
@@ -15,10 +16,12 @@ use crate::ca::Ca;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::descriptors;
+use crate::device::admit::{READMITTED_FOR, state};
 use crate::operator::password;
+use crate::operator::view::identity_words;
 use crate::run::{Listeners, open_store, run};
 use crate::secret::{self, SECRET_BYTES, fingerprint};
-use crate::store::{NewToken, Store};
+use crate::store::{NewToken, Standing, Store};
 
 /// Devices that are read at once for a list.
 const DEVICES_AT_ONCE: u32 = 500;
@@ -91,6 +94,16 @@ enum OperatorCommand {
 
 #[derive(Debug, Subcommand)]
 enum DeviceCommand {
+    /// Shut a device out, at once. Only a new token lets it in again.
+    Revoke {
+        /// Its name.
+        device: DeviceId,
+    },
+    /// Let a device renew a certificate that has ended while it was away.
+    Readmit {
+        /// Its name.
+        device: DeviceId,
+    },
     /// List the devices that are let in.
     List {
         /// As JSON.
@@ -112,6 +125,8 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
                 add_operator(&config, name, password_stdin).await
             }
             Command::Operator(OperatorCommand::Token { name }) => operator_token(&config, name).await,
+            Command::Device(DeviceCommand::Revoke { device }) => revoke(&config, device).await,
+            Command::Device(DeviceCommand::Readmit { device }) => readmit(&config, device).await,
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
         }
     })
@@ -231,6 +246,46 @@ async fn operator_token(config: &Config, name: String) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Who is at the command line, for the log: what the machine calls the person.
+fn account() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "an administrator".to_owned());
+    format!("{name} (command line)")
+}
+
+async fn revoke(config: &Config, device: DeviceId) -> anyhow::Result<()> {
+    let store = open_store(config)?;
+    let standing = store.revoke(device.clone(), account(), clock::now()).await?;
+    store.close().await;
+    if standing.is_none() {
+        bail!("there is no device {device}; `platen-manager device list` names them");
+    }
+    eprintln!("{device} is shut out: a manager that runs refuses it within seconds.");
+    eprintln!("To let it in again: `platen-manager token create --device {device}`, and enrol it there.");
+    Ok(())
+}
+
+async fn readmit(config: &Config, device: DeviceId) -> anyhow::Result<()> {
+    let (store, now) = (open_store(config)?, clock::now());
+    let until = now + READMITTED_FOR;
+    let standing = store.readmit(device.clone(), until, account(), now).await?;
+    store.close().await;
+    let Some(standing) = standing else {
+        bail!("there is no device {device}; `platen-manager device list` names them");
+    };
+    if standing.revoked.is_some() {
+        bail!("{device} is shut out, and only a token lets it in again: `platen-manager token create --device {device}`");
+    }
+    if standing.certificate.expires > now {
+        eprintln!("The certificate of {device} has not ended; it needs nobody's consent to renew it.");
+    }
+    eprintln!(
+        "{device} may renew its certificate until {}. It asks by itself, within the hour if it is switched on.",
+        until.round(jiff::Unit::Second)?
+    );
+    Ok(())
+}
+
 async fn list_devices(config: &Config, json: bool) -> anyhow::Result<()> {
     let store = open_store(config)?;
     let mut after = None;
@@ -241,14 +296,24 @@ async fn list_devices(config: &Config, json: bool) -> anyhow::Result<()> {
         after = Some(last.id.clone());
         all.extend(some);
     }
-    print_devices(&store, all, json).await
+    let mut standings = HashMap::new();
+    let mut after = None;
+    loop {
+        let some = store.standings(after, DEVICES_AT_ONCE).await?;
+        let Some((last, _)) = some.last() else { break };
+        after = Some(last.clone());
+        standings.extend(some);
+    }
+    print_devices(&store, all, &standings, json).await
 }
 
 async fn print_devices(
     store: &Store,
     devices: Vec<crate::store::DeviceRecord>,
+    standings: &HashMap<DeviceId, Standing>,
     json: bool,
 ) -> anyhow::Result<()> {
+    let now = clock::now();
     let mut out = std::io::stdout().lock();
     if json {
         let list: Vec<_> = devices
@@ -261,6 +326,7 @@ async fn print_devices(
                     "simulated": device.simulated,
                     "enrolled": device.enrolled,
                     "certificate_expires": device.certificate_expires,
+                    "identity": standings.get(&device.id).map(|standing| state(standing, now)),
                     "last_contact": device.last_contact,
                     "remote": device.remote,
                 })
@@ -281,6 +347,9 @@ async fn print_devices(
                 device.model.as_deref().unwrap_or("-"),
                 device.agent_version.as_deref().unwrap_or("-"),
             )?;
+            if let Some(words) = standings.get(&device.id).and_then(|standing| identity_words(standing, now)) {
+                writeln!(out, "{:<24} {words}", "")?;
+            }
         }
     }
     drop(out);

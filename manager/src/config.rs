@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::limits::Limits;
 use crate::listen::Patience;
 use crate::watch;
+use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 
 /// Where the file stands unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";
@@ -66,6 +68,8 @@ pub struct Config {
     pub device_url: Option<String>,
     /// An own certificate for the operator listener, in place of one from the device CA.
     pub operator_tls: Option<CertificateFiles>,
+    /// How long devices' certificates live.
+    pub device_certificate_life: SignedDuration,
     /// How reports are committed.
     pub ingest: Ingest,
     /// What many devices at once may cost.
@@ -110,6 +114,7 @@ struct File {
     names: Spanned<Vec<String>>,
     device_url: Option<Spanned<String>>,
     operator_tls: Option<CertificateFiles>,
+    device_certificate_life: Option<Spanned<SignedDuration>>,
     #[serde(default)]
     ingest: Ingest,
     #[serde(default)]
@@ -186,7 +191,23 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             "name a directory that only the manager can read, such as \"/var/lib/platen-manager\"",
         ));
     }
+    let life = file.device_certificate_life.as_ref().map_or(DEVICE_LIFE, |life| *life.get_ref());
+    if let Some(given) = &file.device_certificate_life
+        && !DEVICE_LIFE_BOUNDS.contains(&life)
+    {
+        return Err(unusable(
+            given.span(),
+            format!(
+                "device_certificate_life = {:?} is not from {:#} to {:#}",
+                life,
+                DEVICE_LIFE_BOUNDS.start(),
+                DEVICE_LIFE_BOUNDS.end()
+            ),
+            "write how long a device's certificate lives, such as \"8760h\" for a year",
+        ));
+    }
     Ok(Config {
+        device_certificate_life: life,
         device_listen,
         operator_listen,
         state_directory: file.state_directory.into_inner(),
@@ -249,6 +270,18 @@ mod tests {
             refusal(&GOOD.replace("operator_listen = \"127.0.0.1:0\"", "operator_listen = \"all\""));
         assert!(message.starts_with("manager.toml:2: "), "{message}");
         assert!(message.contains("[::]:8443"), "{message}");
+    }
+
+    #[test]
+    fn the_life_of_certificates_is_a_year_unless_given_and_has_its_bounds() {
+        assert_eq!(parse(Path::new("m"), GOOD).unwrap().device_certificate_life, DEVICE_LIFE);
+        let with = |life: &str| format!("{GOOD}device_certificate_life = \"{life}\"\n");
+        let short = parse(Path::new("m"), &with("3m")).unwrap();
+        assert_eq!(short.device_certificate_life, SignedDuration::from_mins(3));
+        for life in ["59s", "43801h", "-1h"] {
+            let message = refusal(&with(life));
+            assert!(message.starts_with("manager.toml:5: ") && message.contains("8760h"), "{message}");
+        }
     }
 
     #[test]

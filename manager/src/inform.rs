@@ -36,7 +36,7 @@ pub struct Event {
     pub id: String,
     /// `started`, `alert_raised`, `alert_cleared`, `service_call`, `order`, `replacement`, `utilisation`,
     /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
-    /// `watch_over` or `store`.
+    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted) or `certificate_ends`.
     pub kind: &'static str,
     /// Which device it is about; all of them, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +88,9 @@ pub struct Event {
     /// How the device can be reached now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<ContactState>,
+    /// When the device's certificate ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_ends: Option<Timestamp>,
     /// First and last sequence that are lost; between them some may not be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap: Option<(u64, u64)>,
@@ -132,6 +135,7 @@ impl Event {
             command: None,
             command_state: None,
             contact: None,
+            certificate_ends: None,
             gap: None,
             finding: None,
             storing: None,

@@ -1,15 +1,18 @@
 //! The TLS settings of both listeners: version 1.3, by ring.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use platen_protocol::signature::SigningKey;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
 
-use crate::ca::ServerFiles;
+use crate::ca::{ServerFiles, ends};
 use crate::listen::ALPN;
 
 /// The cryptography that is used.
@@ -75,6 +78,60 @@ pub enum TlsError {
     Verifier(#[from] rustls::server::VerifierBuilderError),
 }
 
+/// Lets a device in with a certificate of our CA also when it has ended: on this connection it can hear
+/// why it is refused, and ask for another one once an operator has readmitted it. Who may do what is
+/// decided for each request, by [`crate::device`]; that a certificate has ended is decided there too, by
+/// what the store knows of it, for a connection may outlive its certificate.
+#[derive(Debug)]
+struct EndedToo(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for EndedToo {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn offer_client_auth(&self) -> bool {
+        self.0.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.0.client_auth_mandatory()
+    }
+
+    /// Judged at its end when that has passed. All else is checked as ever.
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let end = ends(end_entity).map_or(now, |end| UnixTime::since_unix_epoch(Duration::from_secs(end)));
+        self.0.verify_client_cert(end_entity, intermediates, now.min(end))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
 /// For devices: a client certificate is checked against the CA; there may be none, for enrolment.
 pub(crate) fn for_devices(
     ca: &CertificateDer<'static>,
@@ -87,7 +144,7 @@ pub(crate) fn for_devices(
         .build()?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(Arc::new(EndedToo(verifier)))
         .with_cert_resolver(certificate);
     config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
     Ok(Arc::new(config))

@@ -1,6 +1,7 @@
 //! What is done at intervals, and what is written behind the answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
+use crate::device::standing;
 use crate::inform::{Event, Informer};
 use crate::stop::Stop;
 use crate::store::{CommandState, Store, StoreError};
@@ -23,6 +25,9 @@ use crate::watch::{Step, Watches};
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
 /// How often silence and the ends of commands are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often the log of identities is looked at: so long `device revoke` takes to be heard. One look-up by
+/// the newest key.
+const IDENTITIES_EVERY: Duration = Duration::from_secs(2);
 /// How often the server's certificate is looked at.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Findings of the watches, and devices whose memories, are written at once: so that a report that waits for
@@ -42,6 +47,8 @@ pub(crate) struct Upkeep {
     pub(crate) ca: Arc<Ca>,
     pub(crate) certificate: Arc<Current>,
     pub(crate) config: Config,
+    /// The place in the log of identities up to which the roster knows them.
+    pub(crate) identities: AtomicI64,
 }
 
 impl Upkeep {
@@ -127,6 +134,33 @@ impl Upkeep {
         }
     }
 
+    /// Learns what another process (`platen-manager device revoke`) did to identities, and tells of
+    /// certificates that near their end.
+    async fn follow_identities(&self) {
+        let since = self.identities.load(Ordering::Relaxed);
+        match self.store.identities_changed(Some(since)).await {
+            Ok(changed) => {
+                for (device, standing) in changed.devices {
+                    standing::apply(&self.roster, &self.mailbox, &self.informer, &device, standing);
+                }
+                self.identities.store(changed.upto, Ordering::Relaxed);
+            }
+            Err(error) => tracing::error!(%error, "changes of identities could not be read"),
+        }
+        let now = clock::now();
+        for (device, certificate) in self.roster.take_ending(now) {
+            match self.store.certificate_ends(device.clone(), certificate.clone(), now).await {
+                Ok(true) => {
+                    tracing::warn!(%device, ends = %certificate.expires, "a certificate nears its end and was not renewed");
+                    let event = Event::new("certificate_ends", device, now);
+                    self.informer.publish(Event { certificate_ends: Some(certificate.expires), ..event });
+                }
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "the end of a certificate could not be told"),
+            }
+        }
+    }
+
     fn renew_certificate(&self) {
         let made = self.ca.server(&self.config.state_directory, &self.config.names, clock::now());
         match made.map(|files| self.certificate.replace(files)) {
@@ -147,6 +181,7 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
     let (mut flush, mut sweep, mut certificate) =
         (every(FLUSH_EVERY), every(SWEEP_EVERY), every(CERTIFICATE_EVERY));
     let mut stored = true;
+    let mut identities = every(IDENTITIES_EVERY);
     loop {
         tokio::select! {
             // In order, so that a simulation runs the same each time.
@@ -161,6 +196,7 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
                 upkeep.look_after_store(&mut stored, clock::now()).await;
                 upkeep.sweep().await;
             }
+            _ = identities.tick() => upkeep.follow_identities().await,
             _ = certificate.tick() => upkeep.renew_certificate(),
         }
     }

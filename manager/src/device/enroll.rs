@@ -50,16 +50,16 @@ pub(super) async fn enroll(
         .await
         .map_err(|error| later(&devices, &error))?
         .map_err(refused)?;
-    let issued = devices.ca.issue(&csr, now).map_err(|error| internal(&error))?;
+    let issued = devices.ca.issue(&csr, now, devices.certificate_life).map_err(|error| internal(&error))?;
     let enrolment = Enrolment {
         token_hash,
         device: csr.device.clone(),
-        certificate_serial: issued.serial.clone(),
-        certificate_expires: issued.expires,
+        certificate_serial: issued.certificate.serial.clone(),
+        certificate_expires: issued.certificate.expires,
         now,
     };
     devices.store.enrol(enrolment).await.map_err(|error| later(&devices, &error))?.map_err(refused)?;
-    devices.roster.enrolled(&csr.device, issued.serial);
+    devices.roster.enrolled(&csr.device, issued.certificate);
     tracing::info!(device = %csr.device, remote = %address, "a device was enrolled");
     json(&EnrollReply {
         version: VERSION,

@@ -1,10 +1,18 @@
-//! Who asks. Only this yields a device: its certificate is our CA's, names a device that is let in,
-//! and is the one that the device was given last.
+//! Who asks. Only this yields a device: its certificate is our CA's, names a device that is let in, is one
+//! that the device was given last, and has not ended.
+//!
+//! TLS lets a certificate in that has ended ([`crate::tls`]), so that its device can be told; here it is
+//! refused everything but a renewal that an operator has consented to.
 
+use std::borrow::Cow;
+
+use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::{Problem, ProblemKind};
 
+use super::admit::Admission;
 use super::roster::Roster;
+use super::service::{Devices, later};
 use crate::ca::named_by;
 use crate::listen::Peer;
 
@@ -30,32 +38,88 @@ impl Shown {
 }
 
 /// The device at the other end of the connection. Asked for each request, for a device may have been
-/// given another certificate meanwhile.
-pub(super) fn identify<'a>(roster: &Roster, shown: &'a Shown) -> Result<&'a DeviceId, Problem> {
-    let (device, serial) = match shown {
-        Shown::Device(device, serial) => (device, serial),
-        Shown::Nothing => {
-            return Err(Problem::new(
-                ProblemKind::NoCertificate,
-                "connect with the certificate that enrolment gave, or enrol",
-            ));
-        }
-        Shown::NoDevice => {
-            return Err(Problem::new(
-                ProblemKind::UnknownDevice,
-                "the certificate names no device; enrol again",
-            ));
-        }
-    };
-    match roster.is_current(device, serial) {
-        None => Err(Problem::new(
-            ProblemKind::UnknownDevice,
-            format!("{device} is not known here; enrol it again"),
-        )),
-        Some(false) => Err(Problem::new(
-            ProblemKind::UnknownDevice,
-            format!("{device} has been given another certificate since; enrol it again"),
-        )),
-        Some(true) => Ok(device),
+/// given another certificate meanwhile, or have been shut out.
+pub(super) fn identify<'a>(
+    roster: &Roster,
+    shown: &'a Shown,
+    now: Timestamp,
+) -> Result<&'a DeviceId, Problem> {
+    judge(roster, shown, now).and_then(|(device, admission)| refuse_ended(device, admission).map(|()| device))
+}
+
+/// As [`identify`]; and the first use of a renewed certificate is written down, so that the old one is
+/// good no more. What is answered after this may make the device forget the old one.
+pub(super) async fn let_in(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
+    let (device, admission) = judge(&devices.roster, shown, now)?;
+    refuse_ended(device, admission)?;
+    first_use(devices, shown, admission, now).await?;
+    Ok(device.clone())
+}
+
+/// Who may renew: who is let in, and who is readmitted.
+pub(super) async fn may_renew(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
+    let (device, admission) = judge(&devices.roster, shown, now)?;
+    if !matches!(admission, Admission::Expired { readmitted: true, .. }) {
+        refuse_ended(device, admission)?;
     }
+    first_use(devices, shown, admission, now).await?;
+    Ok(device.clone())
+}
+
+async fn first_use(
+    devices: &Devices,
+    shown: &Shown,
+    admission: Admission,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    if let (Admission::Renewed, Shown::Device(device, serial)) = (admission, shown) {
+        let known = devices.store.renewed(device.clone(), serial.clone(), now).await;
+        if known.map_err(|error| later(devices, &error))? {
+            tracing::info!(%device, "a device uses its renewed certificate");
+        }
+        devices.roster.renewed(device, serial);
+    }
+    Ok(())
+}
+
+fn judge<'a>(
+    roster: &Roster,
+    shown: &'a Shown,
+    now: Timestamp,
+) -> Result<(&'a DeviceId, Admission), Problem> {
+    let unknown = |detail: Cow<'static, str>| Problem::new(ProblemKind::UnknownDevice, detail);
+    match shown {
+        Shown::Nothing => Err(Problem::new(
+            ProblemKind::NoCertificate,
+            "connect with the certificate that enrolment gave, or enrol",
+        )),
+        Shown::NoDevice => Err(unknown("the certificate names no device; enrol again".into())),
+        Shown::Device(device, serial) => match roster.admission(device, serial, now) {
+            None => Err(unknown(format!("{device} is not known here; enrol it again").into())),
+            Some(Admission::Superseded) => Err(unknown(
+                format!("{device} has been given another certificate since; enrol it again").into(),
+            )),
+            Some(Admission::Revoked) => Err(Problem::new(
+                ProblemKind::DeviceRevoked,
+                format!(
+                    "{device} was shut out at the service centre; if that was a mistake, ask for a token and enrol it again"
+                ),
+            )),
+            Some(admission) => Ok((device, admission)),
+        },
+    }
+}
+
+fn refuse_ended(device: &DeviceId, admission: Admission) -> Result<(), Problem> {
+    let Admission::Expired { ended, readmitted } = admission else { return Ok(()) };
+    let then = if readmitted {
+        "it is readmitted and may renew it now"
+    } else {
+        "ask the service centre to readmit it (`platen-manager device readmit` or its page); it then renews by itself"
+    };
+    let ended = ended.strftime("%Y-%m-%d %H:%M UTC");
+    Err(Problem::new(
+        ProblemKind::CertificateExpired,
+        format!("the certificate of {device} ended on {ended}; {then}"),
+    ))
 }

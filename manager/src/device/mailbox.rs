@@ -137,6 +137,15 @@ impl Mailbox {
         }
     }
 
+    /// Ends the wait of a device, whatever waits for it: it is to hear at once how it stands.
+    pub fn wake(&self, device: &DeviceId) {
+        let mut inner = self.inner();
+        if let Some((_, parked)) = inner.holes.get_mut(device).and_then(|hole| hole.parked.take()) {
+            let _ = parked.send(Woken::Mail);
+            inner.tidy(device);
+        }
+    }
+
     /// Takes a command out: its outcome is in, or its time is over.
     pub fn remove(&self, device: &DeviceId, command: &CommandId) {
         let mut inner = self.inner();

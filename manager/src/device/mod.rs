@@ -1,18 +1,22 @@
-//! The device listener: one request a file. [`identity`] says who asks, [`enroll`] lets a device in,
-//! [`reports`] takes reports and answers with what waits in the [`mailbox`]; [`roster`] knows every
-//! device that is let in, and when it was last there; [`traffic`] says how much each may ask for. Where a
-//! proxy opens TLS, [`signed`] says who asks.
+//! The device listener: one request a file. [`identity`] says who asks, by what [`admit`] makes of the
+//! certificate; [`enroll`] lets a device in, [`renew`] gives it its next certificate, [`reports`] takes
+//! reports and answers with what waits in the [`mailbox`]; [`roster`] knows every device that is let in,
+//! and when it was last there; [`standing`] is what follows when it stands otherwise; [`traffic`] says how
+//! much each may ask for. Where a proxy opens TLS, [`signed`] says who asks.
 
+pub mod admit;
 mod body;
 mod enroll;
 mod identity;
 pub mod mailbox;
 mod nonces;
+mod renew;
 mod reports;
 pub mod roster;
 mod service;
 mod signed;
 pub mod traffic;
+pub mod standing;
 
 pub use reports::PAUSE_SECONDS;
 pub use service::{DeviceService, Devices};

@@ -50,6 +50,10 @@ pub(super) async fn reports(
         hold(&devices, &caller, &visit).await;
     }
     let now = clock::now();
+    if !visit.wait.is_zero() {
+        // It may have been shut out meanwhile, or its certificate have ended.
+        identity::identify(&devices.roster, &caller.shown, now)?;
+    }
     json(&Reply {
         version: VERSION,
         manager_time: now,
@@ -70,7 +74,7 @@ async fn hold(devices: &Arc<Devices>, caller: &Caller, visit: &Visit) {
 }
 
 async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>) -> Result<Visit, Problem> {
-    let device = identity::identify(&devices.roster, &caller.shown)?.clone();
+    let device = identity::let_in(devices, &caller.shown, clock::now()).await?;
     caller.admit(devices, &device, Instant::now())?;
     let wait = request
         .headers()

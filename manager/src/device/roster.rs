@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use platen_protocol::identity::{DeviceId, Epoch};
 use serde::Serialize;
 
-use crate::store::{ContactRecord, DeviceRecord};
+use super::admit::{Admission, admit, nears_its_end};
+use crate::store::{Certificate, ContactRecord, DeviceRecord, Standing};
 use crate::watch::contact::silent_after;
 
 /// How a device can be reached.
@@ -57,7 +58,7 @@ pub struct Contact {
 
 #[derive(Debug, Default)]
 struct Entry {
-    serial: String,
+    standing: Option<Standing>,
     /// The epoch that came last, how far it is acknowledged, and whether it is in memory only.
     acknowledged: Option<(Epoch, u64, bool)>,
     last: Option<Timestamp>,
@@ -74,6 +75,8 @@ struct Entry {
     unflushed: bool,
     /// Whether operators were last told that it is there.
     told_there: bool,
+    /// The serial number of the certificate whose end they were told of.
+    told_end: Option<String>,
 }
 
 impl Entry {
@@ -116,13 +119,12 @@ impl Drop for ParkedHere {
 }
 
 impl Roster {
-    /// From what the store knows.
+    /// From what the store knows; how devices stand is told by [`Self::know`].
     pub fn new(devices: Vec<DeviceRecord>, now: Timestamp) -> Self {
         let entries = devices
             .into_iter()
             .map(|device| {
                 let mut entry = Entry {
-                    serial: device.certificate_serial,
                     last: device.last_contact,
                     remote: device.remote.and_then(|remote| remote.parse().ok()),
                     excused: Some(now),
@@ -139,15 +141,59 @@ impl Roster {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a serial number is that of the certificate that a device was given last; `None` when the
-    /// device is not let in.
-    pub fn is_current(&self, device: &DeviceId, serial: &str) -> Option<bool> {
-        self.entries().get(device).map(|entry| entry.serial == serial)
+    /// What a certificate of a device is good for; `None` when the device is not let in.
+    pub fn admission(&self, device: &DeviceId, serial: &str, now: Timestamp) -> Option<Admission> {
+        let entries = self.entries();
+        let standing = entries.get(device)?.standing.as_ref()?;
+        Some(admit(standing, serial, now))
     }
 
-    /// A device was given a certificate.
-    pub fn enrolled(&self, device: &DeviceId, serial: String) {
-        self.entries().entry(device.clone()).or_default().serial = serial;
+    /// How a device stands.
+    pub fn standing(&self, device: &DeviceId) -> Option<Standing> {
+        self.entries().get(device)?.standing.clone()
+    }
+
+    /// How a device stands from now on: it was let in, shut out, or readmitted.
+    pub fn know(&self, device: &DeviceId, standing: Standing) {
+        self.entries().entry(device.clone()).or_default().standing = Some(standing);
+    }
+
+    /// A device was let in with a certificate; whatever was with its identity before is over.
+    pub fn enrolled(&self, device: &DeviceId, certificate: Certificate) {
+        let standing = Standing { certificate, next: None, revoked: None, readmitted_until: None };
+        self.know(device, standing);
+    }
+
+    /// A device was given a renewed certificate.
+    pub fn renewal_issued(&self, device: &DeviceId, next: Certificate) {
+        if let Some(standing) = self.entries().get_mut(device).and_then(|entry| entry.standing.as_mut()) {
+            standing.next = Some(next);
+        }
+    }
+
+    /// A device has used its renewed certificate.
+    pub fn renewed(&self, device: &DeviceId, serial: &str) {
+        if let Some(standing) = self.entries().get_mut(device).and_then(|entry| entry.standing.as_mut())
+            && let Some(next) = standing.next.take_if(|next| next.serial == serial)
+        {
+            standing.certificate = next;
+            standing.readmitted_until = None;
+        }
+    }
+
+    /// Certificates that near their end, or have ended, and of which operators were not told by this run.
+    pub fn take_ending(&self, now: Timestamp) -> Vec<(DeviceId, Certificate)> {
+        let mut ending = Vec::new();
+        for (device, entry) in self.entries().iter_mut() {
+            if let Some(standing) = &entry.standing
+                && nears_its_end(standing, now)
+                && entry.told_end.as_ref() != Some(&standing.certificate.serial)
+            {
+                entry.told_end = Some(standing.certificate.serial.clone());
+                ending.push((device.clone(), standing.certificate.clone()));
+            }
+        }
+        ending
     }
 
     /// These were silent before the manager began: their silence goes on until they are there.
@@ -284,9 +330,38 @@ impl Roster {
 mod tests {
     use super::*;
 
+    fn certificate(serial: &str) -> Certificate {
+        let issued: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        Certificate { serial: serial.to_owned(), issued, expires: issued + SignedDuration::from_hours(100) }
+    }
+
+    #[test]
+    fn the_old_certificate_is_good_until_the_new_one_has_been_used() {
+        let (roster, device) = roster();
+        let now = certificate("01").issued;
+        let of = |serial| roster.admission(&device, serial, now);
+        roster.renewal_issued(&device, certificate("02"));
+        assert_eq!((of("01"), of("02")), (Some(Admission::Current), Some(Admission::Renewed)));
+        roster.renewed(&device, "07");
+        assert_eq!(of("01"), Some(Admission::Current));
+        roster.renewed(&device, "02");
+        assert_eq!((of("01"), of("02")), (Some(Admission::Superseded), Some(Admission::Current)));
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_told_once_for_each_certificate() {
+        let (roster, device) = roster();
+        let late = certificate("01").expires;
+        assert!(roster.take_ending(certificate("01").issued).is_empty());
+        assert_eq!(roster.take_ending(late).len(), 1);
+        assert!(roster.take_ending(late).is_empty());
+        roster.enrolled(&device, certificate("02"));
+        assert_eq!(roster.take_ending(late).len(), 1);
+    }
+
     fn roster() -> (Arc<Roster>, DeviceId) {
         let (roster, device) = (Arc::new(Roster::default()), "lobby".parse().unwrap());
-        roster.enrolled(&device, "01".to_owned());
+        roster.enrolled(&device, certificate("01"));
         (roster, device)
     }
 

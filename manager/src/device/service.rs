@@ -11,6 +11,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
+use jiff::SignedDuration;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::path;
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
@@ -21,7 +22,7 @@ use super::mailbox::Mailbox;
 use super::roster::Roster;
 use super::signed::{self, Signatures};
 use super::traffic::{Connected, Traffic};
-use super::{enroll, reports};
+use super::{enroll, renew, reports};
 use crate::ca::Ca;
 use crate::inform::Informer;
 use crate::listen::Peer;
@@ -39,6 +40,8 @@ pub struct Devices {
     pub store: Store,
     /// Issues certificates.
     pub ca: Arc<Ca>,
+    /// How long they live.
+    pub certificate_life: SignedDuration,
     /// Who is let in.
     pub roster: Arc<Roster>,
     /// What waits for devices.
@@ -151,7 +154,8 @@ pub(super) fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request
     match (request.uri().path(), request.method()) {
         (path::REPORTS, &Method::POST) => Box::pin(reports::reports(devices, caller, request)),
         (path::ENROLL, &Method::POST) => Box::pin(enroll::enroll(devices, caller, request)),
-        (known @ (path::REPORTS | path::ENROLL), method) => {
+        (path::RENEW, &Method::POST) => Box::pin(renew::renew(devices, caller, request)),
+        (known @ (path::REPORTS | path::ENROLL | path::RENEW), method) => {
             let detail = format!("{known} takes POST, not {method}");
             let problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
             Box::pin(std::future::ready(Err(problem)))

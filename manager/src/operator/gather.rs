@@ -8,7 +8,7 @@ use platen_protocol::identity::DeviceId;
 
 use super::Operators;
 use super::problem::Refusal;
-use super::view::{AlertView, DeviceView, Open, OrderView, ServiceCallView, WatchView};
+use super::view::{AlertView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView};
 use crate::store::{AlertFilter, DeviceRecord, OrderFilter, ServiceCallFilter};
 
 /// Open alerts, service calls and orders, of each, that are looked at for a list of devices.
@@ -55,7 +55,9 @@ pub(super) async fn views(
         };
         let due = operators.watches.due(&record.id);
         let inspected_by = operators.roster.inspected_by(&record.id);
-        let mut view = DeviceView::new(record, contact, due, open.in_order(), now);
+        let standing = operators.roster.standing(&record.id);
+        let identity = standing.map(|standing| IdentityView::of(standing, now));
+        let mut view = DeviceView { identity, ..DeviceView::new(record, contact, due, open.in_order(), now) };
         view.contact.inspected_by = inspected_by;
         view
     });

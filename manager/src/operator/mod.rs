@@ -6,13 +6,14 @@ mod api;
 mod command;
 mod cursor;
 mod gather;
+mod identity;
 mod order;
 mod pages;
 pub mod password;
 mod problem;
 mod service_call;
 mod session;
-mod view;
+pub(crate) mod view;
 mod who;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::identities::{IdentityChange, log};
 use super::{Store, StoreError, statements};
 
 /// A token that was made.
@@ -102,6 +103,7 @@ impl Store {
                     certificate_expires.as_millisecond(),
                     now.as_millisecond()
                 ])?;
+                log(desk.connection, device, IdentityChange::Enrolled, None, *now)?;
                 Ok(Ok(()))
             })
             .await

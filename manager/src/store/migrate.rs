@@ -11,6 +11,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_whole_printer", include_str!("migrations/0002_whole_printer.sql")),
     ("0003_watches", include_str!("migrations/0003_watches.sql")),
     ("0004_losses", include_str!("migrations/0004_losses.sql")),
+    ("0005_identities", include_str!("migrations/0005_identities.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -97,6 +98,7 @@ mod tests {
                 "79a70cd57fc667799590cfb4f6807a26970746a1ffdecd0c5c40c110396d3979",
                 "963dfaabc4975592d204b56339ed39384e9d31f1459b1ff8710836a72f89e0ab",
                 "88cc88d65e3c8d13adb014a087fa4f7a1ae960377d952ebdc087e56d358f959b",
+                "5833cdca3a7a6dfe4d749b18c39f5d003c70126579632aa67ddff0a5e9697c9f",
             ]
         );
     }

@@ -10,6 +10,7 @@ mod commands;
 mod devices;
 mod enrolment;
 mod health;
+mod identities;
 mod ingest;
 mod latest;
 mod lists;
@@ -32,6 +33,7 @@ use rusqlite::{Connection, params};
 pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
 pub use health::{Health, Trouble, TroubleCause};
+pub use identities::{Certificate, Changed, IdentityChange, IdentityEntry, Standing};
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use orders::{OrderFilter, OrderRecord, OrderState};
@@ -52,7 +54,7 @@ const WAL_PAGES: u32 = 1000;
 /// again, and should not be read anew each time.
 const CACHE_KIB: i64 = 16 * 1024;
 /// Prepared statements that a connection keeps: more than there are.
-const STATEMENT_CACHE: usize = 96;
+const STATEMENT_CACHE: usize = 160;
 
 /// Why the store could not do what was asked. None of these is the asker's fault.
 #[derive(Debug, Clone, thiserror::Error)]

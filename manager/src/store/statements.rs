@@ -67,9 +67,42 @@ pub(super) const ADD_TOKEN: &str =
     "INSERT INTO enrolment_tokens (hash, device, created, expires) VALUES (?1, ?2, ?3, ?4)";
 pub(super) const TOKEN: &str = "SELECT device, expires, used FROM enrolment_tokens WHERE hash = ?1";
 pub(super) const USE_TOKEN: &str = "UPDATE enrolment_tokens SET used = ?2, used_by = ?3 WHERE hash = ?1";
-pub(super) const ENROL: &str = "INSERT INTO devices (id, certificate_serial, certificate_expires, enrolled) VALUES (?1, ?2, ?3, ?4) \
-     ON CONFLICT (id) DO UPDATE SET certificate_serial = excluded.certificate_serial, \
-     certificate_expires = excluded.certificate_expires, enrolled = excluded.enrolled";
+/// Whatever was with the identity before is over.
+pub(super) const ENROL: &str = "INSERT INTO devices (id, certificate_serial, certificate_expires, enrolled, certificate_issued) \
+     VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (id) DO UPDATE SET certificate_serial = excluded.certificate_serial, \
+     certificate_expires = excluded.certificate_expires, enrolled = excluded.enrolled, \
+     certificate_issued = excluded.certificate_issued, next_serial = NULL, next_issued = NULL, \
+     next_expires = NULL, revoked = NULL, readmitted_until = NULL";
+
+// Identities.
+macro_rules! standings {
+    ($condition:literal) => {
+        concat!(
+            "SELECT d.id, d.certificate_serial, coalesce(d.certificate_issued, d.enrolled), d.certificate_expires, \
+             d.next_serial, d.next_issued, d.next_expires, d.revoked, d.readmitted_until FROM devices d WHERE ",
+            $condition
+        )
+    };
+}
+pub(super) const STANDINGS: &str = standings!("d.id > ?1 ORDER BY d.id LIMIT ?2");
+pub(super) const STANDING: &str = standings!("d.id = ?1");
+pub(super) const STANDINGS_CHANGED: &str =
+    standings!("d.key IN (SELECT device FROM identity_log WHERE key > ?1)");
+pub(super) const LOG_IDENTITY: &str = "INSERT INTO identity_log (device, what, by, at) \
+     SELECT key, ?2, ?3, ?4 FROM devices WHERE id = ?1";
+pub(super) const IDENTITY_LOG_END: &str = "SELECT coalesce(max(key), 0) FROM identity_log";
+pub(super) const IDENTITY_LOG_OF: &str = "SELECT l.what, l.by, l.at FROM identity_log l \
+     WHERE l.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY l.key DESC LIMIT ?2";
+pub(super) const SET_NEXT: &str =
+    "UPDATE devices SET next_serial = ?2, next_issued = ?3, next_expires = ?4 WHERE id = ?1";
+pub(super) const PROMOTE_NEXT: &str = "UPDATE devices SET certificate_serial = next_serial, \
+     certificate_issued = next_issued, certificate_expires = next_expires, next_serial = NULL, \
+     next_issued = NULL, next_expires = NULL, readmitted_until = NULL WHERE id = ?1 AND next_serial = ?2";
+pub(super) const REVOKE: &str = "UPDATE devices SET revoked = coalesce(revoked, ?2), next_serial = NULL, \
+     next_issued = NULL, next_expires = NULL, readmitted_until = NULL WHERE id = ?1";
+pub(super) const READMIT: &str = "UPDATE devices SET readmitted_until = ?2 WHERE id = ?1";
+pub(super) const ADD_IDENTITY_NOTICE: &str = "INSERT INTO notices (origin, device, kind, written, body) \
+     SELECT ?1, key, ?3, ?4, ?5 FROM devices WHERE id = ?2 ON CONFLICT (origin) DO NOTHING";
 
 // Commands.
 pub(super) const ADD_COMMAND: &str = "INSERT INTO commands (id, device, action, issued, issued_by, expires, state) \

@@ -84,6 +84,7 @@ impl House {
             names: vec!["localhost".to_owned()],
             device_url: None,
             operator_tls: None,
+            device_certificate_life: platen_manager::ca::DEVICE_LIFE,
             ingest: Ingest::default(),
             limits: Limits::default(),
             watches: platen_manager::watch::Settings::default(),

@@ -17,6 +17,7 @@ use super::super::{Shared, gather};
 use super::{List, Page, bad_cursor};
 use crate::clock;
 use crate::ingest::Loss;
+use crate::store::IdentityEntry;
 
 /// Gaps of one device that are shown; older ones are in the store.
 const MAX_GAPS: u32 = 50;
@@ -28,6 +29,8 @@ pub(super) struct DeviceDetail {
     device: DeviceView,
     /// The newest first.
     gaps: Vec<GapView>,
+    /// What was done to its identity; the newest first.
+    identity_log: Vec<IdentityEntry>,
 }
 
 /// Reports that a device had to give up before they reached the manager.
@@ -69,6 +72,7 @@ pub(super) async fn one(
 ) -> Result<Json<DeviceDetail>, Refusal> {
     let Path(id) = id?;
     let device = gather::view(&operators, id.clone(), clock::now()).await?;
+    let identity_log = operators.store.identity_log(id.clone()).await?;
     let gaps = operators.store.gaps(id, MAX_GAPS).await?;
     let gaps = gaps.into_iter().map(|gap| GapView {
         epoch: gap.epoch,
@@ -76,5 +80,5 @@ pub(super) async fn one(
         loss: gap.loss,
         recorded: gap.recorded,
     });
-    Ok(Json(DeviceDetail { device, gaps: gaps.collect() }))
+    Ok(Json(DeviceDetail { device, gaps: gaps.collect(), identity_log }))
 }

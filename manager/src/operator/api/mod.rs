@@ -4,6 +4,7 @@ mod commands;
 mod devices;
 mod events;
 mod health;
+mod identity;
 mod lists;
 mod openapi;
 
@@ -24,6 +25,8 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::one))
         .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
+        .route("/devices/{id}/revoke", post(identity::revoke))
+        .route("/devices/{id}/readmit", post(identity::readmit))
         .route("/alerts", get(lists::alerts))
         .route("/watches", get(lists::watches))
         .route("/reports", get(lists::reports))

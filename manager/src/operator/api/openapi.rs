@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
-use super::{commands, devices, events, health, lists};
+use super::{commands, devices, events, health, identity, lists};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,6 +15,8 @@ use super::{commands, devices, events, health, lists};
         devices::one,
         commands::list,
         commands::issue,
+        identity::revoke,
+        identity::readmit,
         lists::alerts,
         lists::watches,
         lists::reports,
@@ -59,6 +61,8 @@ mod tests {
             "devices",
             "devices/{id}",
             "devices/{id}/commands",
+            "devices/{id}/revoke",
+            "devices/{id}/readmit",
             "alerts",
             "watches",
             "reports",

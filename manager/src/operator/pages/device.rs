@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
 use axum::response::{Html, Redirect};
+use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::problem::ProblemKind;
@@ -14,6 +15,7 @@ use super::super::view::{
     AlertView, CommandView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView,
 };
 use super::super::who::Visitor;
+use super::super::identity::{self, Deed};
 use super::super::{Shared, command, gather, order, service_call};
 use super::rows::{
     AlertRow, CommandRow, DeviceRow, GapRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow, SettingRow,
@@ -22,7 +24,8 @@ use super::rows::{
 use super::{Frame, render, words};
 use crate::clock;
 use crate::store::{
-    AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState, WatchFilter,
+    AlertFilter, IdentityEntry, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState,
+    WatchFilter,
 };
 
 /// The most of each list on the page.
@@ -34,6 +37,21 @@ const MAX_REPORTS: u32 = 30;
 const MAX_COMMANDS: u32 = 10;
 /// Runs of lost reports that are looked at; those that belong together are one line.
 const MAX_GAPS: u32 = 500;
+
+/// What was done to the identity.
+struct IdentityRow {
+    what: &'static str,
+    words: &'static str,
+    by: Option<String>,
+    at: Age,
+}
+
+impl IdentityRow {
+    fn of(entry: IdentityEntry, now: Timestamp) -> Self {
+        let (what, words) = words::identity_change(entry.what);
+        Self { what, words, by: entry.by, at: Age::of(entry.at, now) }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "device.html")]
@@ -52,6 +70,7 @@ struct DevicePage {
     commands: Vec<CommandRow>,
     reports: Vec<ReportRow>,
     gaps: Vec<GapRow>,
+    identity_log: Vec<IdentityRow>,
 }
 
 /// The page.
@@ -76,6 +95,7 @@ pub(super) async fn page(
     let replacements = store.replacements(Some(id.clone()), None, MAX_REPLACEMENTS).await?;
     let commands = store.commands(id.clone(), None, MAX_COMMANDS).await?;
     let reports = store.reports(ReportFilter { device: Some(id.clone()) }, None, MAX_REPORTS).await?;
+    let identity_log = store.identity_log(id.clone()).await?;
     let gaps = store.gaps(id, MAX_GAPS).await?;
 
     render(&DevicePage {
@@ -105,7 +125,37 @@ pub(super) async fn page(
             .collect(),
         reports: reports.into_iter().map(|record| ReportRow::of(&ReportView::from(record), now)).collect(),
         gaps: GapRow::all(gaps, now),
+        identity_log: identity_log.into_iter().map(|entry| IdentityRow::of(entry, now)).collect(),
     })
+}
+
+/// `POST /devices/{id}/revoke`.
+pub(super) async fn revoke(
+    shared: Shared,
+    visitor: Visitor,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Redirect, Refusal> {
+    stand(shared, visitor, id, Deed::Revoke).await
+}
+
+/// `POST /devices/{id}/readmit`.
+pub(super) async fn readmit(
+    shared: Shared,
+    visitor: Visitor,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Redirect, Refusal> {
+    stand(shared, visitor, id, Deed::Readmit).await
+}
+
+async fn stand(
+    State(operators): Shared,
+    Visitor(operator): Visitor,
+    id: Result<Path<DeviceId>, PathRejection>,
+    deed: Deed,
+) -> Result<Redirect, Refusal> {
+    let Path(id) = id?;
+    identity::change(&operators, id.clone(), deed, operator.name).await?;
+    Ok(Redirect::to(&format!("/devices/{id}#identity")))
 }
 
 /// `POST /devices/{id}/read-now`.

@@ -28,6 +28,8 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/", get(fleet::page))
         .route("/devices/{id}", get(device::page))
         .route("/devices/{id}/read-now", post(device::read_now))
+        .route("/devices/{id}/revoke", post(device::revoke))
+        .route("/devices/{id}/readmit", post(device::readmit))
         .route("/devices/{id}/settings", post(device::set_setting))
         .route("/service-calls/{id}", post(device::set_service_call))
         .route("/orders/{id}", post(device::set_order))

@@ -3,6 +3,7 @@
 
 mod asked;
 mod happened;
+mod identity;
 mod watched;
 
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ use crate::store::DeviceRecord;
 use crate::watch::WatchKind;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(crate) use identity::words as identity_words;
+pub(super) use identity::IdentityView;
 pub(super) use happened::{AlertView, ReplacementView, ReportView};
 pub(super) use watched::WatchView;
 
@@ -158,6 +161,8 @@ pub(super) struct DeviceView {
     pub(super) enrolled: Timestamp,
     /// When its certificate ends.
     pub(super) certificate_expires: Timestamp,
+    /// How it stands.
+    pub(super) identity: Option<IdentityView>,
 }
 
 fn whole_seconds(from: Timestamp, to: Timestamp) -> u64 {
@@ -295,6 +300,7 @@ impl DeviceView {
             orders: open.orders,
             enrolled: record.enrolled,
             certificate_expires: record.certificate_expires,
+            identity: None,
         }
     }
 }

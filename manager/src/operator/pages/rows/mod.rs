@@ -62,6 +62,9 @@ pub(super) struct DeviceRow {
     pub(super) last_contact: Option<Age>,
     pub(super) remote: Option<String>,
     pub(super) inspected_by: Option<String>,
+    /// How it stands: a word for the style sheet, and what is the matter for people.
+    pub(super) identity: &'static str,
+    pub(super) identity_words: Option<String>,
     pub(super) fresh: Option<Age>,
     pub(super) supplies: Vec<SupplyRow>,
     pub(super) parts: Vec<PartRow>,
@@ -108,6 +111,8 @@ impl DeviceRow {
             last_contact: view.contact.last_contact.map(|time| Age::of(time, now)),
             remote: view.contact.remote.map(|remote| remote.to_string()),
             inspected_by: view.contact.inspected_by.clone(),
+            identity: view.identity.as_ref().map_or("good", |identity| words::identity(identity.state)),
+            identity_words: view.identity.as_ref().and_then(|identity| identity.words.clone()),
             fresh: view.freshness.as_ref().map(Age::of_readings),
             supplies: view.supplies.iter().map(SupplyRow::of).collect(),
             parts: view.parts.iter().map(PartRow::of).collect(),

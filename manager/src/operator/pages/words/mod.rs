@@ -1,6 +1,7 @@
 //! Numbers and codes in a person's words. Pure.
 
 mod conditions;
+mod identity;
 mod report;
 mod units;
 
@@ -8,6 +9,7 @@ use platen_protocol::device_to_manager::EnteredBy;
 use platen_protocol::readings::{CounterKind, Reading};
 
 pub(super) use conditions::{alert_title, evidence, switch_is_loud, switch_state, training};
+pub(super) use identity::{identity, identity_change};
 pub(super) use report::{content, kind, left, residue};
 pub(super) use units::{ago, amount, celsius, moment, outlook, outlook_band, range, stretch, thousands};
 

@@ -1,0 +1,166 @@
+//! Whether a device that shows a certificate is let in, by how it stands. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use serde::Serialize;
+
+use crate::store::Standing;
+
+/// How long a device may renew a certificate that has ended, once an operator has readmitted it. Long
+/// enough for one that asks at a slow pace, or is switched off over a weekend; it is not for ever, for a
+/// device that was stolen may come back too.
+pub const READMITTED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Operators are told when less than this part of a certificate's life is left: the device has tried to
+/// renew it since a third was left, in vain.
+const TELL_BELOW_PART: i32 = 4;
+
+/// What a certificate is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is the device's.
+    Current,
+    /// It is the renewed one, and is used for the first time.
+    Renewed,
+    /// It has ended.
+    Expired {
+        /// When.
+        ended: Timestamp,
+        /// Whether an operator lets the device renew it all the same.
+        readmitted: bool,
+    },
+    /// Another was given to the device since.
+    Superseded,
+    /// The device is shut out.
+    Revoked,
+}
+
+/// Judges a certificate by its serial number.
+pub fn admit(standing: &Standing, serial: &str, now: Timestamp) -> Admission {
+    if standing.revoked.is_some() {
+        return Admission::Revoked;
+    }
+    let (certificate, good) = match &standing.next {
+        Some(next) if next.serial == serial => (next, Admission::Renewed),
+        _ if standing.certificate.serial == serial => (&standing.certificate, Admission::Current),
+        _ => return Admission::Superseded,
+    };
+    if now < certificate.expires {
+        return good;
+    }
+    Admission::Expired { ended: certificate.expires, readmitted: is_readmitted(standing, now) }
+}
+
+/// Whether a device may renew a certificate that has ended.
+pub fn is_readmitted(standing: &Standing, now: Timestamp) -> bool {
+    standing.readmitted_until.is_some_and(|until| now < until)
+}
+
+/// Whether operators are to be told that a device's certificate nears its end, or has ended.
+pub fn nears_its_end(standing: &Standing, now: Timestamp) -> bool {
+    let life = standing.certificate.expires.duration_since(standing.certificate.issued);
+    standing.revoked.is_none()
+        && standing.certificate.expires.duration_since(now) < life / TELL_BELOW_PART
+}
+
+/// What an operator should know of a device's identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityState {
+    /// Nothing is the matter.
+    Good,
+    /// The certificate nears its end, and the device has not renewed it.
+    EndsSoon,
+    /// It has ended: an operator must readmit the device.
+    Ended,
+    /// It has ended, and the device may renew it.
+    Readmitted,
+    /// The device is shut out.
+    ShutOut,
+}
+
+/// What an operator should know.
+pub fn state(standing: &Standing, now: Timestamp) -> IdentityState {
+    if standing.revoked.is_some() {
+        IdentityState::ShutOut
+    } else if now >= standing.certificate.expires {
+        if is_readmitted(standing, now) { IdentityState::Readmitted } else { IdentityState::Ended }
+    } else if nears_its_end(standing, now) {
+        IdentityState::EndsSoon
+    } else {
+        IdentityState::Good
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Certificate;
+    use proptest::prelude::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn certificate(serial: &str, issued: i64, expires: i64) -> Certificate {
+        Certificate { serial: serial.to_owned(), issued: second(issued), expires: second(expires) }
+    }
+
+    fn standing() -> Standing {
+        Standing {
+            certificate: certificate("a", 0, 1200),
+            next: Some(certificate("b", 900, 2100)),
+            revoked: None,
+            readmitted_until: None,
+        }
+    }
+
+    #[test]
+    fn old_and_new_are_good_until_each_ends_and_any_other_is_not() {
+        assert_eq!(admit(&standing(), "a", second(1000)), Admission::Current);
+        assert_eq!(admit(&standing(), "b", second(1000)), Admission::Renewed);
+        assert_eq!(admit(&standing(), "c", second(1000)), Admission::Superseded);
+        let ended = Admission::Expired { ended: second(1200), readmitted: false };
+        assert_eq!(admit(&standing(), "a", second(1200)), ended);
+        assert_eq!(admit(&standing(), "b", second(1200)), Admission::Renewed);
+    }
+
+    #[test]
+    fn a_readmission_lasts_for_its_time() {
+        let standing = Standing { readmitted_until: Some(second(5000)), ..standing() };
+        let of = |now| admit(&standing, "a", second(now));
+        assert_eq!(of(4999), Admission::Expired { ended: second(1200), readmitted: true });
+        assert_eq!(of(5000), Admission::Expired { ended: second(1200), readmitted: false });
+    }
+
+    #[test]
+    fn an_end_is_told_when_the_renewal_is_late_and_not_before() {
+        let near = |now| nears_its_end(&standing(), second(now));
+        assert!(!near(0) && !near(800) && !near(900), "the device renews from 800 on");
+        assert!(near(901) && near(1200) && near(9999));
+        assert!(!nears_its_end(&Standing { revoked: Some(second(5)), ..standing() }, second(1100)));
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_shut_out_is_let_in_by_nothing(
+            serial in "[abc]", now in 0_i64..10_000, next in any::<bool>(), until in prop::option::of(0_i64..10_000),
+        ) {
+            let mut standing = Standing { revoked: Some(second(1)), readmitted_until: until.map(second), ..standing() };
+            if !next {
+                standing.next = None;
+            }
+            prop_assert_eq!(admit(&standing, &serial, second(now)), Admission::Revoked);
+        }
+
+        #[test]
+        fn nothing_that_has_ended_is_let_in(
+            serial in "[ab]", now in 0_i64..10_000, until in prop::option::of(0_i64..10_000),
+        ) {
+            let standing = Standing { readmitted_until: until.map(second), ..standing() };
+            let end = if serial == "a" { 1200 } else { 2100 };
+            let admitted = admit(&standing, &serial, second(now));
+            let good = matches!(admitted, Admission::Current | Admission::Renewed);
+            prop_assert_eq!(good, now < end);
+        }
+    }
+}

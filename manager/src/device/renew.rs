@@ -1,0 +1,65 @@
+//! `POST /v1/renew`: a certificate request, on a connection with the present certificate, against a new
+//! certificate. The present one stays good until the new one has been used.
+
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use jiff::SignedDuration;
+use platen_protocol::VERSION;
+use platen_protocol::enroll::{RenewReply, RenewRequest};
+use platen_protocol::problem::{Problem, ProblemKind};
+use tokio::time::Instant;
+
+use super::service::{Answer, Caller, Devices, internal, json, later};
+use super::{body, identity};
+use crate::ca::check_csr;
+use crate::clock;
+use crate::ingest::validate::wrong_version;
+
+/// A device is given a renewed certificate at most this often: each is a row in the store, and one that
+/// did not get the answer comes again later than this.
+const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// Issues another certificate to a device that may have one.
+pub(super) async fn renew(
+    devices: Arc<Devices>,
+    caller: Arc<Caller>,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    let device = identity::may_renew(&devices, &caller.shown, clock::now()).await?;
+    caller.admit(&devices, &device, Instant::now())?;
+    let body = body::read(&devices, request).await?;
+    let request: RenewRequest = body::parse(&body)?;
+    if request.version != VERSION {
+        return Err(wrong_version(u64::from(request.version)));
+    }
+    let csr =
+        check_csr(&request.csr).map_err(|error| Problem::new(ProblemKind::InvalidCsr, error.to_string()))?;
+    if csr.device != device {
+        let detail = format!("the certificate is {device}'s, and the request is for {}", csr.device);
+        return Err(Problem::new(ProblemKind::OtherDevice, detail));
+    }
+    let now = clock::now();
+    let next = devices.roster.standing(&device).and_then(|standing| standing.next);
+    if next.is_some_and(|next| now.duration_since(next.issued).abs() < AT_MOST_EVERY) {
+        let detail = "a renewed certificate was issued just now; come again a little later";
+        return Err(Problem::new(ProblemKind::TooMany, detail));
+    }
+    let issued =
+        devices.ca.issue(&csr, now, devices.certificate_life).map_err(|error| internal(&error))?;
+    let certificate = issued.certificate.clone();
+    let known = devices.store.renewal_issued(device.clone(), certificate.clone()).await;
+    if !known.map_err(|error| later(&devices, &error))? {
+        let detail = format!("{device} is not known here; enrol it again");
+        return Err(Problem::new(ProblemKind::UnknownDevice, detail));
+    }
+    devices.roster.renewal_issued(&device, certificate);
+    tracing::info!(%device, remote = %caller.address, expires = %issued.certificate.expires, "a device was given a renewed certificate");
+    json(&RenewReply {
+        version: VERSION,
+        certificate_chain: issued.chain,
+        manager_ca: devices.ca.pem().to_owned(),
+        manager_time: now,
+    })
+}

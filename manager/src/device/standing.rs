@@ -1,0 +1,29 @@
+//! A device stands otherwise from now on: what follows from that in memory, the same whether an operator
+//! did it on a page or an administrator on the command line.
+
+use platen_protocol::identity::DeviceId;
+
+use super::mailbox::Mailbox;
+use super::roster::Roster;
+use crate::clock;
+use crate::inform::{Event, Informer};
+use crate::store::Standing;
+
+/// The roster knows it, a request of the device that is held ends at once, and whoever listens is told.
+pub fn apply(
+    roster: &Roster,
+    mailbox: &Mailbox,
+    informer: &Informer,
+    device: &DeviceId,
+    standing: Standing,
+) {
+    if roster.standing(device).as_ref() == Some(&standing) {
+        return;
+    }
+    let shut_out = standing.revoked.is_some();
+    roster.know(device, standing);
+    if shut_out {
+        mailbox.wake(device);
+    }
+    informer.publish(Event::new("identity", device.clone(), clock::now()));
+}

@@ -1,0 +1,46 @@
+//! `POST /devices/{id}/revoke` and `/devices/{id}/readmit`.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use platen_protocol::identity::DeviceId;
+use platen_protocol::problem::Problem;
+
+use super::super::Shared;
+use super::super::identity::{Deed, change};
+use super::super::problem::Refusal;
+use super::super::view::IdentityView;
+use super::super::who::Operator;
+use crate::clock;
+
+/// Shuts a device out, at once. Only a new enrolment lets it in again.
+#[utoipa::path(post, path = "/api/v1/devices/{id}/revoke", params(("id" = String, Path)), responses((status = 200, body = IdentityView), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn revoke(
+    shared: Shared,
+    operator: Operator,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Json<IdentityView>, Refusal> {
+    act(shared, operator, id, Deed::Revoke).await
+}
+
+/// Lets a device renew a certificate that has ended, for a week.
+#[utoipa::path(post, path = "/api/v1/devices/{id}/readmit", params(("id" = String, Path)), responses((status = 200, body = IdentityView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn readmit(
+    shared: Shared,
+    operator: Operator,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Json<IdentityView>, Refusal> {
+    act(shared, operator, id, Deed::Readmit).await
+}
+
+async fn act(
+    State(operators): Shared,
+    operator: Operator,
+    id: Result<Path<DeviceId>, PathRejection>,
+    deed: Deed,
+) -> Result<Json<IdentityView>, Refusal> {
+    let Path(id) = id?;
+    change(&operators, id.clone(), deed, operator.name).await?;
+    let standing = operators.roster.standing(&id).ok_or_else(|| Refusal::not_found("device"))?;
+    Ok(Json(IdentityView::of(standing, clock::now())))
+}

@@ -1,0 +1,43 @@
+//! An operator shuts a device out, or lets one renew a certificate that has ended.
+
+use platen_protocol::identity::DeviceId;
+use platen_protocol::problem::ProblemKind;
+
+use super::Operators;
+use super::problem::Refusal;
+use crate::clock;
+use crate::device::admit::READMITTED_FOR;
+use crate::device::standing::apply;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// The device is shut out.
+    Revoke,
+    /// It may renew.
+    Readmit,
+}
+
+/// Writes it down with the operator's name, and applies it at once.
+pub(super) async fn change(
+    operators: &Operators,
+    device: DeviceId,
+    deed: Deed,
+    operator: String,
+) -> Result<(), Refusal> {
+    let now = clock::now();
+    let standing = match deed {
+        Deed::Revoke => operators.store.revoke(device.clone(), operator.clone(), now).await?,
+        Deed::Readmit => {
+            operators.store.readmit(device.clone(), now + READMITTED_FOR, operator.clone(), now).await?
+        }
+    };
+    let standing = standing.ok_or_else(|| Refusal::not_found("device"))?;
+    if deed == Deed::Readmit && standing.revoked.is_some() {
+        let why = "the device is shut out, and only a token lets it in again: `platen-manager token create --device`, then enrol it";
+        return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+    }
+    tracing::warn!(%device, ?deed, operator, "an operator changed how a device stands");
+    apply(&operators.roster, &operators.mailbox, &operators.informer, &device, standing);
+    Ok(())
+}
