@@ -15,6 +15,8 @@ pub struct Facts {
     pub ends: Timestamp,
     /// Its serial number, in hexadecimal digits.
     pub serial: String,
+    /// The common name of its subject, if it has one.
+    pub name: Option<String>,
 }
 
 /// Reads a certificate; `None` when it is none.
@@ -25,6 +27,12 @@ pub fn facts(certificate: &CertificateDer<'_>) -> Option<Facts> {
         begins: moment(certificate.validity().not_before)?,
         ends: moment(certificate.validity().not_after)?,
         serial: hex(certificate.raw_serial()),
+        name: certificate
+            .subject()
+            .iter_common_name()
+            .next()
+            .and_then(|name| name.as_str().ok())
+            .map(str::to_owned),
     })
 }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 use platen_protocol::enroll::{CA_FINGERPRINT_BYTES, EnrollReply, EnrollRequest, Token};
 use platen_protocol::identity::DeviceId;
 use platen_protocol::{VERSION, path};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rcgen::KeyPair;
 use ring::digest::{SHA256, digest};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -38,6 +38,7 @@ use crate::certificate::facts;
 use crate::clock::Clock;
 use crate::dice::hex;
 use crate::identity::{self, IdentityError, IdentityFile};
+use crate::renew::request_for;
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
 use crate::uplink::proxy;
 use crate::uplink::send::post;
@@ -137,16 +138,10 @@ pub async fn enroll(
         manager_ca: reply.manager_ca,
         device: reply.device_id.clone(),
         manager: address.clone(),
+        known_time: reply.manager_time,
     };
     store_if_usable(state_directory, &kept, clock)?;
     Ok(reply.device_id)
-}
-
-fn request_for(device: &DeviceId, key: &KeyPair) -> Result<String, EnrollError> {
-    let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, device.as_str());
-    Ok(params.serialize_request(key)?.pem()?)
 }
 
 fn check(reply: &EnrollReply, token: &Token) -> Result<(), EnrollError> {

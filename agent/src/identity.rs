@@ -2,12 +2,16 @@
 //!
 //! One file, so that a power cut never leaves a key beside another key's certificate: it is replaced in
 //! one step. It is for its owner alone.
+//!
+//! A renewed identity stands in a second file beside it until it has proven itself ([`crate::renew`]);
+//! then that file is renamed over the first. Whenever power is cut, the first file is whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,6 +22,8 @@ use crate::certificate::{self, Facts};
 
 /// The file's name in the state directory.
 pub const FILE_NAME: &str = "identity.json";
+/// The name of the one that is to follow it.
+pub const NEXT_FILE_NAME: &str = "identity.next.json";
 /// No identity is larger.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 
@@ -35,6 +41,9 @@ pub struct IdentityFile {
     pub certificate_chain: String,
     /// The manager's CA, PEM.
     pub manager_ca: String,
+    /// The manager's clock when it gave the certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_time: Option<Timestamp>,
 }
 
 /// An identity, ready for TLS.
@@ -49,6 +58,9 @@ pub struct Identity {
     pub device: DeviceId,
     /// The address at which the device enrolled.
     pub manager: Address,
+    /// The latest time that is known from it: the manager's clock when it gave the certificate, or the
+    /// beginning of that.
+    pub known_time: Timestamp,
     /// From when to when the device's certificate is valid. The CA has signed it, so its beginning is a
     /// time that has passed.
     pub facts: Facts,
@@ -88,20 +100,22 @@ pub fn file(state_directory: &Path) -> PathBuf {
 
 /// Reads the identity.
 pub fn load(state_directory: &Path) -> Result<Identity, IdentityError> {
-    let file = file(state_directory);
-    let size = match fs::metadata(&file) {
+    parse(&read(&file(state_directory))?)
+}
+
+fn read(file: &Path) -> Result<IdentityFile, IdentityError> {
+    let size = match fs::metadata(file) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Err(IdentityError::NotEnrolled),
-        found => found.map_err(file_error(&file))?.len(),
+        found => found.map_err(file_error(file))?.len(),
     };
     let content = |what| IdentityError::Content { what };
     if size > MAX_FILE_BYTES {
         return Err(content(format!("{size} bytes are too many (at most {MAX_FILE_BYTES})")));
     }
-    let text = fs::read(&file).map_err(file_error(&file))?;
+    let text = fs::read(file).map_err(file_error(file))?;
     // The words of the JSON reader may repeat what it read: the place is enough.
-    let kept: IdentityFile = serde_json::from_slice(&text)
-        .map_err(|cause| content(format!("it cannot be read at line {}", cause.line())))?;
-    parse(&kept)
+    serde_json::from_slice(&text)
+        .map_err(|cause| content(format!("it cannot be read at line {}", cause.line())))
 }
 
 /// Reads the texts of an identity.
@@ -114,6 +128,7 @@ pub fn parse(kept: &IdentityFile) -> Result<Identity, IdentityError> {
     })?;
     Ok(Identity {
         key,
+        known_time: kept.known_time.map_or(facts.begins, |told| told.max(facts.begins)),
         facts,
         chain,
         manager_ca: certificates("manager's", &kept.manager_ca)?,
@@ -132,17 +147,67 @@ fn certificates(whose: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, 
     Err(IdentityError::Content { what })
 }
 
-/// Writes an identity in place of the present one, if there is one. Run as root, it gives the file to
-/// the owner of the state directory, which is the agent.
+/// Writes an identity in place of the present one, if there is one; a renewal of that is over. Run as
+/// root, it gives the file to the owner of the state directory, which is the agent.
 pub fn store(state_directory: &Path, identity: &IdentityFile) -> Result<(), IdentityError> {
+    write(state_directory, FILE_NAME, identity)?;
+    discard_next(state_directory)
+}
+
+/// Writes a renewed identity beside the present one.
+pub fn store_next(state_directory: &Path, identity: &IdentityFile) -> Result<(), IdentityError> {
+    write(state_directory, NEXT_FILE_NAME, identity)
+}
+
+/// Reads the renewed identity, if there is one. One that does not follow the present one is an error.
+pub fn load_next(state_directory: &Path, present: &Identity) -> Result<Option<Identity>, IdentityError> {
+    let next = match read(&state_directory.join(NEXT_FILE_NAME)) {
+        Err(IdentityError::NotEnrolled) => return Ok(None),
+        read => parse(&read?)?,
+    };
+    let follows = next.device == present.device
+        && next.manager == present.manager
+        && next.manager_ca == present.manager_ca
+        && next.facts.ends > present.facts.ends;
+    if follows {
+        Ok(Some(next))
+    } else {
+        Err(IdentityError::Content { what: "the renewed one is not of the present one".to_owned() })
+    }
+}
+
+/// The renewed identity takes the place of the present one, in one step.
+pub fn promote(state_directory: &Path) -> Result<(), IdentityError> {
     let present = file(state_directory);
-    let new = state_directory.join(format!("{FILE_NAME}.new"));
+    fs::rename(state_directory.join(NEXT_FILE_NAME), &present).map_err(file_error(&present))?;
+    sync(state_directory)
+}
+
+/// The renewed identity is given up, if there is one.
+pub fn discard_next(state_directory: &Path) -> Result<(), IdentityError> {
+    for name in [NEXT_FILE_NAME.to_owned(), format!("{NEXT_FILE_NAME}.new")] {
+        let file = state_directory.join(name);
+        match fs::remove_file(&file) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(file_error(&file)(cause)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn sync(directory: &Path) -> Result<(), IdentityError> {
+    File::open(directory).and_then(|open| open.sync_all()).map_err(file_error(directory))
+}
+
+fn write(state_directory: &Path, name: &str, identity: &IdentityFile) -> Result<(), IdentityError> {
+    let present = state_directory.join(name);
+    let new = state_directory.join(format!("{name}.new"));
     let text = serde_json::to_string_pretty(identity)
         .map_err(|cause| IdentityError::Content { what: cause.to_string() })?;
     let owner = owner_to_set(state_directory)?;
     write_private(&new, &text, owner).map_err(file_error(&new))?;
     fs::rename(&new, &present).map_err(file_error(&present))?;
-    File::open(state_directory).and_then(|open| open.sync_all()).map_err(file_error(state_directory))
+    sync(state_directory)
 }
 
 fn write_private(file: &Path, content: &str, owner: Option<(u32, u32)>) -> io::Result<()> {
@@ -182,6 +247,7 @@ mod tests {
             manager_ca: certificate.pem(),
             device: device.parse().unwrap(),
             manager: "https://localhost:1".parse().unwrap(),
+            known_time: None,
         }
     }
 

@@ -9,7 +9,8 @@
 //! and answered ([`execute`]). What a manager may change is in [`settings`].
 //!
 //! Beside the flow: the first conversation with a manager ([`enroll`]) and what it yields
-//! ([`identity`], [`certificate`]); what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
+//! ([`identity`], [`certificate`]), which is
+//! renewed by itself ([`renew`]); what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
 //! socket for the technician's `platen` ([`control`], [`status`], [`show`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
 //! board. [`address`] is the manager's; [`clock`] alone reads clocks; [`config`]
@@ -34,6 +35,7 @@ pub mod order;
 pub mod outbox;
 pub mod read;
 pub mod receive;
+pub mod renew;
 pub mod run;
 pub mod sample;
 pub mod settings;

@@ -155,6 +155,9 @@ pub struct StatusReport {
     /// Service calls and orders of late, oldest first.
     #[serde(default)]
     pub asked: Vec<Asked>,
+    /// When the device's certificate ends; it is renewed long before.
+    #[serde(default)]
+    pub certificate_ends: Option<Timestamp>,
 }
 
 /// The same, while the agent works: times as moments on the monotonic clock.
@@ -206,6 +209,8 @@ pub struct Status {
     pub settings: Vec<SettingReport>,
     /// What was asked for of late.
     pub asked: Vec<Asked>,
+    /// When the certificate ends.
+    pub certificate_ends: Option<Timestamp>,
 }
 
 /// Why there is no contact, in words.
@@ -246,6 +251,7 @@ impl Status {
             activity: None,
             settings: Vec::new(),
             asked: Vec::new(),
+            certificate_ends: None,
         }
     }
 
@@ -301,6 +307,7 @@ impl Status {
             activity: self.activity.clone(),
             settings: self.settings.clone(),
             asked: self.asked.clone(),
+            certificate_ends: self.certificate_ends,
         }
     }
 }

@@ -274,7 +274,9 @@ async fn readmit(config: &Config, device: DeviceId) -> anyhow::Result<()> {
         bail!("there is no device {device}; `platen-manager device list` names them");
     };
     if standing.revoked.is_some() {
-        bail!("{device} is shut out, and only a token lets it in again: `platen-manager token create --device {device}`");
+        bail!(
+            "{device} is shut out, and only a token lets it in again: `platen-manager token create --device {device}`"
+        );
     }
     if standing.certificate.expires > now {
         eprintln!("The certificate of {device} has not ended; it needs nobody's consent to renew it.");
@@ -347,7 +349,8 @@ async fn print_devices(
                 device.model.as_deref().unwrap_or("-"),
                 device.agent_version.as_deref().unwrap_or("-"),
             )?;
-            if let Some(words) = standings.get(&device.id).and_then(|standing| identity_words(standing, now)) {
+            if let Some(words) = standings.get(&device.id).and_then(|standing| identity_words(standing, now))
+            {
                 writeln!(out, "{:<24} {words}", "")?;
             }
         }

@@ -78,7 +78,9 @@ async fn a_renewed_certificate_takes_over_with_its_first_use_and_the_old_one_is_
     let new = renewed(&house, &answer, &key);
     assert_eq!(report(&house, &old, 1).await.acknowledged(), 1, "the new one has not been used");
     assert_eq!(report(&house, &new, 2).await.acknowledged(), 2);
-    assert!(report(&house, &old, 3).await.problem(ProblemKind::UnknownDevice).contains("another certificate"));
+    assert!(
+        report(&house, &old, 3).await.problem(ProblemKind::UnknownDevice).contains("another certificate")
+    );
     assert_eq!(changes(&house).await, ["enrolled", "renewal_issued", "renewed"]);
 }
 

@@ -158,7 +158,7 @@ pub fn mutual_tls(
     clock: &Arc<Clock>,
 ) -> Result<Arc<ClientConfig>, UplinkError> {
     let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(trust) as _;
-    clock.learn(identity.facts.begins);
+    clock.learn(identity.known_time);
     let config = builder(clock)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)

@@ -19,6 +19,7 @@ pub mod lane;
 pub mod pace;
 pub mod proxy;
 pub mod refusal;
+mod renewing;
 mod retry_after;
 pub mod send;
 mod session;
@@ -43,6 +44,7 @@ use crate::address::Address;
 use crate::dice;
 use crate::identity::{self, Identity, IdentityError};
 use crate::keep::Keep;
+use crate::renew::{self, Renewal};
 use crate::status::{ContactState, Trouble};
 use crate::stop::Stop;
 use backoff::Backoff;
@@ -83,7 +85,7 @@ impl Habits {
 /// Where the way to the manager is known from.
 enum Way {
     /// The identity in this directory, and the configuration.
-    Identity(PathBuf),
+    Identity(Renewal),
     /// A simulation.
     Given(Box<Connector>),
 }
@@ -92,7 +94,14 @@ impl Way {
     /// Changes when another identity is stored.
     fn fingerprint(&self) -> Option<Fingerprint> {
         match self {
-            Self::Identity(state_directory) => fingerprint(state_directory),
+            Self::Identity(renewal) => fingerprint(renewal.directory()),
+            Self::Given(_) => None,
+        }
+    }
+
+    fn renewal(&self) -> Option<&Renewal> {
+        match self {
+            Self::Identity(renewal) => Some(renewal),
             Self::Given(_) => None,
         }
     }
@@ -139,7 +148,7 @@ impl Uplink {
         keep: Arc<Keep>,
         progress: Arc<Progress>,
     ) -> Self {
-        Self::by(Way::Identity(state_directory), config, keep, progress)
+        Self::by(Way::Identity(Renewal::new(state_directory)), config, keep, progress)
     }
 
     /// An uplink over a network of the caller's, for simulations: no identity is read, and what lies on
@@ -162,10 +171,12 @@ impl Uplink {
         let mut habits = Habits::new(&self.config);
         loop {
             let cause = match self.connector() {
-                Ok(connector) => match self.session(connector, &mut habits, &mut stop).await {
-                    Some(cause) => cause,
-                    None => return,
-                },
+                Ok(connector) => {
+                    let way = connector.clone();
+                    let Some(ended) = self.session(connector, &mut habits, &mut stop).await else { return };
+                    let Some(cause) = self.after(&way, ended).await else { continue };
+                    cause
+                }
                 Err(Unready::Unusable(cause)) => cause,
                 Err(Unready::NotEnrolled) => {
                     self.enter(ContactState::NotEnrolled);
@@ -196,6 +207,8 @@ impl Uplink {
             self.logged = Some(trouble.clone());
         }
         let pause = habits.pace.failed(dice::number(), cause.retry_after(), self.now());
+        let slow = renew::pace(cause.problem_kind(), dice::number());
+        let pause = Pause { least: pause.least.max(slow), ..pause };
         self.wait_for_better(trouble, pause.least);
         pause
     }
@@ -262,11 +275,11 @@ impl Uplink {
     }
 
     fn connector(&mut self) -> Result<Connector, Unready> {
-        let state_directory = match &self.way {
-            Way::Identity(state_directory) => state_directory,
+        let renewal = match &self.way {
+            Way::Identity(renewal) => renewal,
             Way::Given(connector) => return Ok(connector.as_ref().clone()),
         };
-        let identity = match identity::load(state_directory) {
+        let identity = match renewal.identity() {
             Err(IdentityError::NotEnrolled) => return Err(Unready::NotEnrolled),
             loaded => loaded.map_err(|cause| Unready::Unusable(cause.into()))?,
         };
@@ -276,6 +289,7 @@ impl Uplink {
             status.device = identity.device.clone();
             status.manager = Some(address.to_string());
             status.proxy = dial.as_ref().ok().and_then(|dial| dial.through());
+            status.certificate_ends = Some(identity.facts.ends);
         });
         let dial = dial.map_err(Unready::Unusable)?;
         let cover = self.cover(&identity, &address).map_err(Unready::Unusable)?;
@@ -286,7 +300,9 @@ impl Uplink {
     /// Kept from one connection to the next, for the sessions that can be resumed.
     fn cover(&mut self, identity: &Identity, address: &Address) -> Result<Cover, UplinkError> {
         let inspecting_ca = self.config.inspecting_ca.as_deref();
-        let now = (self.way.fingerprint(), inspecting_ca.and_then(fingerprint_of));
+        // A certificate that is only tried is not kept.
+        let trying = self.way.renewal().is_some_and(Renewal::is_trying);
+        let now = (self.way.fingerprint().filter(|_| !trying), inspecting_ca.and_then(fingerprint_of));
         if let Some((kept, cover)) = &self.cover
             && now.0.is_some()
             && *kept == now

@@ -57,6 +57,8 @@ struct Session<'a> {
     park_after: Instant,
     /// Whether the manager has answered on this connection.
     greeted: bool,
+    /// Whether the identity is known to be good.
+    proven: bool,
     /// Whether a new epoch was begun because the manager knew the old one otherwise.
     renumbered: bool,
     /// Reports that were given up because the manager refused them.
@@ -114,11 +116,18 @@ impl Uplink {
             parked_since: Instant::now(),
             park_after: Instant::now(),
             greeted: false,
+            proven: false,
             renumbered: false,
             discarded: 0,
             most: MAX_REPORTS_PER_BATCH,
         };
-        let ended = session.run(stop).await;
+        let connector = session.connector.clone();
+        let ended = tokio::select! {
+            // In order, so that a simulation runs the same each time.
+            biased;
+            ended = session.run(stop) => ended,
+            never = self.renew_when_due(&connector) => match never {},
+        };
         if !session.greeted {
             session.habits.wait.dismiss();
         }
@@ -147,6 +156,7 @@ impl Session<'_> {
                 landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed).await }
                 () = keep.news.notified() => Ok(()),
                 () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
+                () = self.uplink.new_certificate() => Err(UplinkError::NewIdentity),
                 () = stop.asked() => { self.last_send().await; return None }
             };
             if let Err(cause) = landed {
@@ -264,7 +274,12 @@ impl Session<'_> {
             self.habits.pace.drain(Duration::from_secs(seconds.into()), dice::number(), now);
         }
         self.keep.status.send_modify(|status| status.last_reply = Some(now));
-        Ok(receive::receive(&self.keep, batch, reply).await?)
+        let first = !std::mem::replace(&mut self.proven, true);
+        let news = receive::receive(&self.keep, batch, reply).await?;
+        if first {
+            self.uplink.proven()?;
+        }
+        Ok(news)
     }
 
     /// The first answer on this connection. If the one before it was cut in its idleness, it was the site.

@@ -116,6 +116,9 @@ pub enum UplinkError {
     /// The identity cannot be read.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// No failure: a renewed certificate is there, and is tried on a new connection.
+    #[error("a renewed certificate is tried")]
+    NewIdentity,
     /// The outbox failed.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -286,6 +289,12 @@ impl UplinkError {
                 ProblemKind::SignatureInvalid => {
                     "something on the way alters what this device sends, and the manager took nothing of it: ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
                 }
+                ProblemKind::CertificateExpired => {
+                    "ask the service centre to readmit this device (on its page, or `platen-manager device readmit`); it then renews its certificate and comes back by itself, within a quarter of an hour".to_owned()
+                }
+                ProblemKind::DeviceRevoked => format!(
+                    "the service centre has shut this device out, and it asks only every few hours; if that is a mistake, {enrol}"
+                ),
                 ProblemKind::WrongVersion => {
                     "agent and manager speak different versions: update the older one".to_owned()
                 }

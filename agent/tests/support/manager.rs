@@ -13,7 +13,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use platen_agent::enroll::fingerprint;
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{Lost, Report, ReportBatch, ReportBody};
-use platen_protocol::enroll::{CA_COMMON_NAME, EnrollReply, EnrollRequest, TOKEN_SECRET_BYTES, Token};
+use platen_protocol::enroll::{
+    CA_COMMON_NAME, EnrollReply, EnrollRequest, RenewReply, RenewRequest, TOKEN_SECRET_BYTES, Token,
+};
 use platen_protocol::manager_to_device::{Acknowledged, Command, Reply};
 use platen_protocol::prefer;
 use platen_protocol::problem::{Problem, ProblemKind};
@@ -62,6 +64,21 @@ pub struct State {
     pub refuses: Option<ProblemKind>,
     /// In every reply; parked requests are answered at once.
     pub pause_seconds: Option<u32>,
+    /// The manager's clock; 1 June 2026 unless set.
+    pub time: Option<jiff::Timestamp>,
+    /// Certificates that were given by renewal.
+    pub renewed: Vec<CertificateDer<'static>>,
+    /// Batches that came on a connection with one of them.
+    pub by_renewed: u32,
+    /// Those are refused.
+    pub refuse_renewed: bool,
+    /// Every batch gets this problem, and a renewal too unless it is of another kind than `certificate-expired`
+    /// or `consent` is given.
+    pub standing: Option<ProblemKind>,
+    /// An operator has readmitted the device.
+    pub consent: bool,
+    /// Renewals that were asked for.
+    pub renewals_asked: u32,
     /// The certificate in enrolment replies is another device's.
     pub swap_certificate: bool,
 }
@@ -227,7 +244,7 @@ async fn connection(
     authority: Arc<Authority>,
 ) {
     let Ok(tls) = acceptor.accept(tcp).await else { return };
-    let known = tls.get_ref().1.peer_certificates().is_some();
+    let shown = tls.get_ref().1.peer_certificates().map(|chain| chain[0].clone().into_owned());
     let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     state.send_modify(|state| state.connections.push(protocol.clone()));
     let generation = state.borrow().generation;
@@ -236,8 +253,9 @@ async fn connection(
     let rung = Arc::clone(&cut);
     let service = service_fn(move |request| {
         let (state, authority, cut) = (state.clone(), Arc::clone(&authority), Arc::clone(&cut));
+        let shown = shown.clone();
         async move {
-            let answer = answer(request, known, &state, &authority).await;
+            let answer = answer(request, shown, &state, &authority).await;
             if answer.is_err() {
                 cut.notify_one();
                 std::future::pending::<()>().await;
@@ -265,7 +283,7 @@ async fn connection(
 
 async fn answer(
     request: Request<Incoming>,
-    known: bool,
+    shown: Option<CertificateDer<'static>>,
     state: &watch::Sender<State>,
     authority: &Authority,
 ) -> Result<Response<Full<Bytes>>, Cut> {
@@ -275,8 +293,19 @@ async fn answer(
     if path == platen_protocol::path::ENROLL {
         return Ok(json(200, &enroll(&serde_json::from_slice(&body).unwrap(), state, authority)));
     }
-    if !known {
-        return Ok(problem(ProblemKind::NoCertificate));
+    let Some(shown) = shown else { return Ok(problem(ProblemKind::NoCertificate)) };
+    let renewed = state.borrow().renewed.contains(&shown);
+    if path == platen_protocol::path::RENEW {
+        return Ok(renew(&serde_json::from_slice(&body).unwrap(), state, authority));
+    }
+    if let Some(kind) = state.borrow().standing.filter(|_| !renewed) {
+        return Ok(problem(kind));
+    }
+    if renewed && state.borrow().refuse_renewed {
+        return Ok(problem(ProblemKind::UnknownDevice));
+    }
+    if renewed {
+        state.send_modify(|state| state.by_renewed += 1);
     }
     let refuses = state.borrow().refuses;
     if let Some(kind) = refuses {
@@ -321,6 +350,35 @@ fn enroll(request: &EnrollRequest, state: &watch::Sender<State>, authority: &Aut
         manager_ca: authority.certificate.pem(),
         manager_time: None,
     }
+}
+
+fn renew(
+    request: &RenewRequest,
+    state: &watch::Sender<State>,
+    authority: &Authority,
+) -> Response<Full<Bytes>> {
+    state.send_modify(|state| state.renewals_asked += 1);
+    if let Some(kind) = state.borrow().standing.filter(|_| !state.borrow().consent) {
+        return problem(kind);
+    }
+    let mut csr = CertificateSigningRequestParams::from_pem(&request.csr).unwrap();
+    // Later than what an enrolment gives.
+    csr.params.not_after = rcgen::date_time_ymd(5000, 1, 1);
+    let certificate = csr.signed_by(&authority.issuer).unwrap();
+    state.send_modify(|state| state.renewed.push(certificate.der().clone()));
+    json(
+        200,
+        &RenewReply {
+            version: VERSION,
+            certificate_chain: certificate.pem(),
+            manager_ca: authority.certificate.pem(),
+            manager_time: time(&state.borrow()),
+        },
+    )
+}
+
+fn time(state: &State) -> jiff::Timestamp {
+    state.time.unwrap_or_else(|| "2026-06-01T00:00:00Z".parse().unwrap())
 }
 
 /// Commits a batch as the protocol asks, or misbehaves as the test asks.
@@ -391,7 +449,7 @@ fn reply(batch: &ReportBatch, state: &State) -> Reply {
     let sequence = state.acknowledged.get(batch.epoch.as_str()).copied().unwrap_or(0);
     Reply {
         version: VERSION,
-        manager_time: "2026-06-01T00:00:00Z".parse().unwrap(),
+        manager_time: time(state),
         acknowledged: Acknowledged { epoch: batch.epoch.clone(), sequence },
         pause_seconds: state.pause_seconds,
         commands: state.commands.clone(),

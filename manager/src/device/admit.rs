@@ -58,8 +58,7 @@ pub fn is_readmitted(standing: &Standing, now: Timestamp) -> bool {
 /// Whether operators are to be told that a device's certificate nears its end, or has ended.
 pub fn nears_its_end(standing: &Standing, now: Timestamp) -> bool {
     let life = standing.certificate.expires.duration_since(standing.certificate.issued);
-    standing.revoked.is_none()
-        && standing.certificate.expires.duration_since(now) < life / TELL_BELOW_PART
+    standing.revoked.is_none() && standing.certificate.expires.duration_since(now) < life / TELL_BELOW_PART
 }
 
 /// What an operator should know of a device's identity.

@@ -46,8 +46,7 @@ pub(super) async fn renew(
         let detail = "a renewed certificate was issued just now; come again a little later";
         return Err(Problem::new(ProblemKind::TooMany, detail));
     }
-    let issued =
-        devices.ca.issue(&csr, now, devices.certificate_life).map_err(|error| internal(&error))?;
+    let issued = devices.ca.issue(&csr, now, devices.certificate_life).map_err(|error| internal(&error))?;
     let certificate = issued.certificate.clone();
     let known = devices.store.renewal_issued(device.clone(), certificate.clone()).await;
     if !known.map_err(|error| later(&devices, &error))? {

@@ -71,6 +71,8 @@ impl Signatures {
         roots.add(ca.clone())?;
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), tls::provider()).build()?;
+        // As in TLS: that a certificate has ended is told by [`super::identity`].
+        let verifier = tls::ended_too(verifier);
         Ok(Self { verifier, own, nonces: Mutex::new(Nonces::new(now.as_second())) })
     }
 

@@ -10,13 +10,7 @@ use crate::inform::{Event, Informer};
 use crate::store::Standing;
 
 /// The roster knows it, a request of the device that is held ends at once, and whoever listens is told.
-pub fn apply(
-    roster: &Roster,
-    mailbox: &Mailbox,
-    informer: &Informer,
-    device: &DeviceId,
-    standing: Standing,
-) {
+pub fn apply(roster: &Roster, mailbox: &Mailbox, informer: &Informer, device: &DeviceId, standing: Standing) {
     if roster.standing(device).as_ref() == Some(&standing) {
         return;
     }

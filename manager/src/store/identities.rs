@@ -141,8 +141,9 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let upto: i64 =
-                    connection.prepare_cached(statements::IDENTITY_LOG_END)?.query_row([], |row| row.get(0))?;
+                let upto: i64 = connection
+                    .prepare_cached(statements::IDENTITY_LOG_END)?
+                    .query_row([], |row| row.get(0))?;
                 let devices = match since {
                     Some(since) if since < upto => collect(
                         connection,
@@ -162,18 +163,13 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                collect(
-                    connection,
-                    statements::IDENTITY_LOG_OF,
-                    params![device.as_str(), MAX_LOG],
-                    |row| {
-                        Ok(IdentityEntry {
-                            what: word("change of an identity", row.get(0)?)?,
-                            by: row.get(1)?,
-                            at: time(row, 2)?,
-                        })
-                    },
-                )
+                collect(connection, statements::IDENTITY_LOG_OF, params![device.as_str(), MAX_LOG], |row| {
+                    Ok(IdentityEntry {
+                        what: word("change of an identity", row.get(0)?)?,
+                        by: row.get(1)?,
+                        at: time(row, 2)?,
+                    })
+                })
             })
             .await
     }
@@ -198,7 +194,12 @@ impl Store {
 
     /// The renewed certificate has been used: it is the one now, and the old one is none. Says whether
     /// that was so.
-    pub async fn renewed(&self, device: DeviceId, serial: String, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn renewed(
+        &self,
+        device: DeviceId,
+        serial: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.writer
             .write(move |desk| {
                 let changed = desk
@@ -266,13 +267,14 @@ impl Store {
             .write(move |desk| {
                 let origin = format!("{device}/{}/certificate_ends", certificate.serial);
                 let body = serde_json::json!({ "ends": certificate.expires }).to_string();
-                let added = desk.connection.prepare_cached(statements::ADD_IDENTITY_NOTICE)?.execute(params![
-                    origin,
-                    device.as_str(),
-                    "certificate_ends",
-                    now.as_millisecond(),
-                    body
-                ])?;
+                let added =
+                    desk.connection.prepare_cached(statements::ADD_IDENTITY_NOTICE)?.execute(params![
+                        origin,
+                        device.as_str(),
+                        "certificate_ends",
+                        now.as_millisecond(),
+                        body
+                    ])?;
                 Ok(added == 1)
             })
             .await

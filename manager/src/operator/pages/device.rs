@@ -10,12 +10,12 @@ use platen_protocol::manager_to_device::Action;
 use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 
+use super::super::identity::{self, Deed};
 use super::super::problem::Refusal;
 use super::super::view::{
     AlertView, CommandView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView,
 };
 use super::super::who::Visitor;
-use super::super::identity::{self, Deed};
 use super::super::{Shared, command, gather, order, service_call};
 use super::rows::{
     AlertRow, CommandRow, DeviceRow, GapRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow, SettingRow,

@@ -42,10 +42,9 @@ pub(crate) fn words(standing: &Standing, now: Timestamp) -> Option<String> {
     let ends = standing.certificate.expires;
     match state(standing, now) {
         IdentityState::Good => None,
-        IdentityState::EndsSoon => Some(format!(
-            "Certificate ends in {}, and the device has not renewed it",
-            stretch(now, ends)
-        )),
+        IdentityState::EndsSoon => {
+            Some(format!("Certificate ends in {}, and the device has not renewed it", stretch(now, ends)))
+        }
         IdentityState::Ended => Some(format!(
             "Certificate ended {} ago: the device is refused until it is readmitted",
             stretch(ends, now)
