@@ -8,10 +8,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::limits::Limits;
 use crate::listen::Patience;
 use crate::watch;
-use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 
 /// Where the file stands unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";

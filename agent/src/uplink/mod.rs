@@ -208,7 +208,7 @@ impl Uplink {
         }
         let pause = habits.pace.failed(dice::number(), cause.retry_after(), self.now());
         let slow = renew::pace(cause.problem_kind(), dice::number());
-        let pause = Pause { least: pause.least.max(slow), ..pause };
+        let pause = Pause { least: pause.least.max(slow), idle: pause.idle.max(slow) };
         self.wait_for_better(trouble, pause.least);
         pause
     }

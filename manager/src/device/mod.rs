@@ -17,6 +17,7 @@ mod service;
 mod signed;
 pub mod traffic;
 pub mod standing;
+pub mod traffic;
 
 pub use reports::PAUSE_SECONDS;
 pub use service::{DeviceService, Devices};

@@ -332,7 +332,11 @@ mod tests {
 
     fn certificate(serial: &str) -> Certificate {
         let issued: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        Certificate { serial: serial.to_owned(), issued, expires: issued + SignedDuration::from_hours(100) }
+        Certificate {
+            serial: serial.to_owned(),
+            issued,
+            expires: issued + jiff::SignedDuration::from_hours(100),
+        }
     }
 
     #[test]
