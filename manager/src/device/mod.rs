@@ -15,7 +15,6 @@ mod reports;
 pub mod roster;
 mod service;
 mod signed;
-pub mod traffic;
 pub mod standing;
 pub mod traffic;
 

@@ -12,9 +12,11 @@ use platen_protocol::device_to_manager::{
 use platen_protocol::identity::{AlertId, DeviceId, Epoch};
 use rusqlite::{OptionalExtension as _, params};
 
+use super::dates::{dates, learn};
 use super::records::{CommandState, id};
 use super::writer::{Adrift, Desk, EpochPlace, Place};
 use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
+use crate::ingest::date::{Dated, DatedBy};
 use crate::ingest::loss::in_words;
 use crate::ingest::{Loss, plan};
 
@@ -103,14 +105,20 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
                 |row| row.get(0),
             )?,
         };
-        let mut taking = Taking { desk, ingest, device, epoch, last };
+        let dates = dates(desk.connection, device, ingest, new, last)?;
+        if let Some(sent) = &batch.sent {
+            learn(desk.connection, device, sent, ingest.received)?;
+        }
+        let dated = Dated { at: ingest.received, by: None };
+        let mut taking = Taking { desk, ingest, device, epoch, last, dated };
         if is_news && let Some(adrift) = &adrift {
             ended = Some(taking.end_of(adrift)?);
         }
         taking.gaps(&losses)?;
         let mut latest = None;
         let mut activity = None;
-        for (position, report) in new.iter().enumerate() {
+        for ((position, report), dated) in new.iter().enumerate().zip(dates) {
+            taking.dated = dated;
             let key = taking.report(report)?;
             if report.body.readings().is_some() {
                 latest = Some((position, key));
@@ -221,11 +229,17 @@ pub(super) struct Taking<'a, 'b> {
     epoch: i64,
     /// The key of the epoch's newest report.
     last: Option<i64>,
+    /// When the report at hand was taken.
+    dated: Dated,
 }
 
 impl Taking<'_, '_> {
     fn received(&self) -> i64 {
         self.ingest.received.as_millisecond()
+    }
+
+    fn dated_by(&self) -> Option<&'static str> {
+        self.dated.by.map(DatedBy::word)
     }
 
     /// Records what is lost; operators hear of all of a batch at once.
@@ -273,7 +287,9 @@ impl Taking<'_, '_> {
             report.body.kind(),
             self.received(),
             self.last,
-            to_json("report", report)?
+            to_json("report", report)?,
+            self.dated.at.as_millisecond(),
+            self.dated_by()
         ])?;
         let key = self.desk.connection.last_insert_rowid();
         self.last = Some(key);
@@ -308,7 +324,9 @@ impl Taking<'_, '_> {
             alert.id.as_str(),
             self.received(),
             report.simulated,
-            body
+            body,
+            self.dated.at.as_millisecond(),
+            self.dated_by()
         ])?;
         if raised == 1 { self.notice("alert_raised", report.sequence, &body) } else { Ok(()) }
     }
@@ -318,7 +336,17 @@ impl Taking<'_, '_> {
             .desk
             .connection
             .prepare_cached(statements::CLEAR_ALERT)?
-            .query_row(params![self.device, id.as_str(), self.received(), because], |row| row.get(0))
+            .query_row(
+                params![
+                    self.device,
+                    id.as_str(),
+                    self.received(),
+                    because,
+                    self.dated.at.as_millisecond(),
+                    self.dated_by()
+                ],
+                |row| row.get(0),
+            )
             .optional()?;
         match cleared {
             Some(body) => self.notice("alert_cleared", report.sequence, &body),

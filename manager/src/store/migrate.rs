@@ -12,6 +12,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_watches", include_str!("migrations/0003_watches.sql")),
     ("0004_losses", include_str!("migrations/0004_losses.sql")),
     ("0005_identities", include_str!("migrations/0005_identities.sql")),
+    ("0006_dates", include_str!("migrations/0006_dates.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -99,6 +100,7 @@ mod tests {
                 "963dfaabc4975592d204b56339ed39384e9d31f1459b1ff8710836a72f89e0ab",
                 "88cc88d65e3c8d13adb014a087fa4f7a1ae960377d952ebdc087e56d358f959b",
                 "5833cdca3a7a6dfe4d749b18c39f5d003c70126579632aa67ddff0a5e9697c9f",
+                "f5a7498f44e0c63d8ab2fadb1544cd64e2363195204f0dd3a25c75e85cf6412a",
             ]
         );
     }

@@ -7,6 +7,7 @@
 //! ([`migrate`]), and every statement has its name in [`statements`].
 
 mod commands;
+mod dates;
 mod devices;
 mod enrolment;
 mod health;

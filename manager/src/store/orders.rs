@@ -8,8 +8,9 @@ use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::lists::Page;
-use super::records::{id, time, time_if_any, word};
+use super::records::{dated, id, time, time_if_any, word};
 use super::{Store, StoreError, from_json, statements};
+use crate::ingest::date::Dated;
 
 /// Which orders.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +63,8 @@ pub struct OrderRecord {
     pub id: OrderId,
     /// When it came in.
     pub received: Timestamp,
+    /// When that happened.
+    pub dated: Dated,
     /// Whether it came from a simulated board.
     pub simulated: bool,
     /// The supply, as it was read when it was ordered.
@@ -88,6 +91,7 @@ impl OrderRecord {
             device: id("device", row.get(1)?)?,
             id: id("order", row.get(2)?)?,
             received: time(row, 3)?,
+            dated: dated(row, 12, time(row, 3)?)?,
             simulated: row.get(4)?,
             supply: from_json("supply", &supply)?,
             quantity: row.get(6)?,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, from_integer, from_json, to_time};
 use crate::ingest::Loss;
+use crate::ingest::date::Dated;
 
 /// One device, as it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct ReportRecord {
     pub epoch: Epoch,
     /// When it came in.
     pub received: Timestamp,
+    /// When it was taken.
+    pub dated: Dated,
     /// What it says.
     pub report: Report,
 }
@@ -90,6 +93,10 @@ pub struct AlertRecord {
     pub raised: Timestamp,
     /// When the report of its end came in.
     pub cleared: Option<Timestamp>,
+    /// When it arose.
+    pub raised_dated: Dated,
+    /// When it ended.
+    pub cleared_dated: Option<Dated>,
     /// Why it is held to have ended.
     pub cleared_because: Option<String>,
     /// Whether it came from a simulated board.
@@ -130,6 +137,8 @@ pub struct ServiceCallRecord {
     pub device: DeviceId,
     /// When it came in.
     pub received: Timestamp,
+    /// When it was entered.
+    pub dated: Dated,
     /// Whether it came from a simulated board.
     pub simulated: bool,
     /// Where the person entered it.
@@ -238,6 +247,15 @@ pub(super) fn time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timesta
     row.get::<_, Option<i64>>(column)?.map(to_time).transpose()
 }
 
+/// A date in two columns; what has none is dated by when it came in.
+pub(super) fn dated(row: &Row<'_>, column: usize, received: Timestamp) -> Result<Dated, StoreError> {
+    let by: Option<String> = row.get(column + 1)?;
+    match time_if_any(row, column)? {
+        Some(at) => Ok(Dated { at, by: by.map(|by| word("way of dating", by)).transpose()? }),
+        None => Ok(Dated { at: received, by: None }),
+    }
+}
+
 fn activity_in(report: &Report) -> Option<&Activity> {
     match &report.body {
         ReportBody::Utilisation(utilisation) => utilisation.activity.as_ref(),
@@ -285,6 +303,7 @@ impl ReportRecord {
             device: id("device", row.get(1)?)?,
             epoch: id("epoch", row.get(2)?)?,
             received: time(row, 3)?,
+            dated: dated(row, 5, time(row, 3)?)?,
             report: from_json("report", &body)?,
         })
     }
@@ -298,6 +317,8 @@ impl AlertRecord {
             device: id("device", row.get(1)?)?,
             raised: time(row, 2)?,
             cleared: time_if_any(row, 3)?,
+            raised_dated: dated(row, 7, time(row, 2)?)?,
+            cleared_dated: time_if_any(row, 3)?.map(|cleared| dated(row, 9, cleared)).transpose()?,
             cleared_because: row.get(4)?,
             simulated: row.get(5)?,
             alert: from_json("alert", &body)?,
@@ -316,6 +337,7 @@ impl ServiceCallRecord {
             key: row.get(0)?,
             device: id("device", row.get(1)?)?,
             received: time(row, 2)?,
+            dated: dated(row, 9, time(row, 2)?)?,
             simulated: row.get(3)?,
             entered_by: word("place of entry", row.get(4)?)?,
             message: row.get(5)?,

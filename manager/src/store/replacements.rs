@@ -6,8 +6,9 @@ use platen_protocol::identity::DeviceId;
 use rusqlite::Row;
 
 use super::lists::Page;
-use super::records::{id, time};
+use super::records::{dated, id, time};
 use super::{Store, StoreError, from_json, statements};
+use crate::ingest::date::Dated;
 
 /// One replacement, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct ReplacementRecord {
     pub device: DeviceId,
     /// When it came in.
     pub received: Timestamp,
+    /// When that happened.
+    pub dated: Dated,
     /// Whether it came from a simulated board.
     pub simulated: bool,
     /// What was taken out, and what is in now.
@@ -31,6 +34,7 @@ impl ReplacementRecord {
             key: row.get(0)?,
             device: id("device", row.get(1)?)?,
             received: time(row, 2)?,
+            dated: dated(row, 5, time(row, 2)?)?,
             simulated: row.get(3)?,
             replacement: from_json("replacement", &body)?,
         })

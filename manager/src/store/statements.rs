@@ -16,7 +16,15 @@ pub(super) const BEGIN_EPOCH: &str =
     "INSERT INTO epochs (device, epoch, acknowledged, begun) VALUES (?1, ?2, 0, ?3) RETURNING key";
 pub(super) const ACKNOWLEDGE: &str =
     "UPDATE epochs SET acknowledged = ?2, last = ?3, in_memory = ?4 WHERE key = ?1";
-pub(super) const ADD_REPORT: &str = "INSERT INTO reports (device, epoch, sequence, kind, received, previous, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) const ADD_REPORT: &str = "INSERT INTO reports (device, epoch, sequence, kind, received, previous, body, dated, dated_by) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+pub(super) const DATE_OF_REPORT: &str = "SELECT coalesce(dated, received) FROM reports WHERE key = ?1";
+pub(super) const BOOT: &str = "SELECT began FROM boots WHERE device = ?1 AND boot = ?2";
+/// Written again only when it moves by a second: most batches write nothing.
+pub(super) const LEARN_BOOT: &str = "INSERT INTO boots (device, boot, began, learnt) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (device, boot) DO UPDATE SET began = excluded.began WHERE excluded.began < boots.began - 1000";
+pub(super) const FORGET_BOOTS: &str = "DELETE FROM boots WHERE device = ?1 AND boot NOT IN \
+     (SELECT boot FROM boots WHERE device = ?1 ORDER BY learnt DESC LIMIT ?2)";
 pub(super) const REPORT: &str = "SELECT sequence, previous, body FROM reports WHERE key = ?1";
 /// What was said to be lost perhaps, and begins at the same sequence, is now known.
 pub(super) const ADD_GAP: &str = "INSERT INTO gaps (device, epoch, first, last, recorded, reason, kinds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
@@ -28,8 +36,10 @@ pub(super) const SET_LATEST: &str = "INSERT INTO latest (device, report, merged,
 pub(super) const LATEST: &str =
     "SELECT l.merged, r.body FROM latest l JOIN reports r ON r.key = l.report WHERE l.device = ?1";
 pub(super) const MERGE_LATEST: &str = "UPDATE latest SET merged = ?2 WHERE device = ?1";
-pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (device, id, raised, simulated, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (device, id) DO NOTHING";
-pub(super) const CLEAR_ALERT: &str = "UPDATE alerts SET cleared = ?3, cleared_because = ?4 WHERE device = ?1 AND id = ?2 AND cleared IS NULL RETURNING body";
+pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (device, id, raised, simulated, body, raised_dated, raised_by) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device, id) DO NOTHING";
+pub(super) const CLEAR_ALERT: &str = "UPDATE alerts SET cleared = ?3, cleared_because = ?4, cleared_dated = ?5, \
+     cleared_by = ?6 WHERE device = ?1 AND id = ?2 AND cleared IS NULL RETURNING body";
 pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
 pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, report, received, simulated, entered_by, message, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'new')";
 /// An order that is repeated is the order that there is.
@@ -122,7 +132,7 @@ pub(super) const COMMANDS_OF: &str = "SELECT c.key, c.id, d.id, c.action, c.issu
      WHERE d.id = ?1 AND c.key < ?2 ORDER BY c.key DESC LIMIT ?3";
 
 // Lists: newest first, below a key.
-pub(super) const REPORTS: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body FROM reports r \
+pub(super) const REPORTS: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body, r.dated, r.dated_by FROM reports r \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch \
      WHERE r.key < ?1 ORDER BY r.key DESC LIMIT ?2";
 pub(super) const EPOCHS_OF: &str = "SELECT key, last FROM epochs WHERE device = (SELECT key FROM devices WHERE id = ?1) \
@@ -135,14 +145,15 @@ pub(super) const REPORTS_BACK: &str = "WITH RECURSIVE chain (key, place) AS ( \
          UNION ALL \
          SELECT r.previous, place + 1 FROM chain JOIN reports r ON r.key = chain.key \
          WHERE r.previous IS NOT NULL AND place < ?2 \
-     ) SELECT r.key, d.id, e.epoch, r.received, r.body FROM chain JOIN reports r ON r.key = chain.key \
+     ) SELECT r.key, d.id, e.epoch, r.received, r.body, r.dated, r.dated_by FROM chain JOIN reports r ON r.key = chain.key \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch ORDER BY chain.place";
 /// Alerts under a condition. Each condition is a statement of its own, so that the open ones are found by
 /// their small index however long the history is.
 macro_rules! alerts {
     ($condition:literal) => {
         concat!(
-            "SELECT a.key, d.id, a.raised, a.cleared, a.cleared_because, a.simulated, a.body FROM alerts a \
+            "SELECT a.key, d.id, a.raised, a.cleared, a.cleared_because, a.simulated, a.body, \
+             a.raised_dated, a.raised_by, a.cleared_dated, a.cleared_by FROM alerts a \
              JOIN devices d ON d.key = a.device WHERE ",
             $condition,
             " ORDER BY a.key DESC LIMIT ?2"
@@ -163,8 +174,9 @@ pub(super) const ALERTS_CLEARED_OF: &str =
 macro_rules! service_calls {
     ($condition:literal) => {
         concat!(
-            "SELECT s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, s.changed, s.changed_by \
-             FROM service_calls s JOIN devices d ON d.key = s.device WHERE ",
+            "SELECT s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, s.changed, s.changed_by, \
+             r.dated, r.dated_by FROM service_calls s JOIN devices d ON d.key = s.device \
+             JOIN reports r ON r.key = s.report WHERE ",
             $condition,
             " ORDER BY s.key DESC LIMIT ?2"
         )
@@ -189,7 +201,8 @@ macro_rules! orders {
     ($condition:literal) => {
         concat!(
             "SELECT o.key, d.id, o.id, o.received, o.simulated, o.body, o.quantity, o.note, o.entered_by, o.state, \
-             o.changed, o.changed_by FROM orders o JOIN devices d ON d.key = o.device WHERE ",
+             o.changed, o.changed_by, r.dated, r.dated_by FROM orders o JOIN devices d ON d.key = o.device \
+             JOIN reports r ON r.key = o.report WHERE ",
             $condition,
             " ORDER BY o.key DESC LIMIT ?2"
         )
@@ -207,10 +220,10 @@ pub(super) const ORDERS_CLOSED_OF: &str =
 pub(super) const SET_ORDER: &str = "UPDATE orders SET state = ?2, changed = ?3, changed_by = ?4, closed = ?5 \
      WHERE key = ?1 RETURNING (SELECT id FROM devices WHERE key = device)";
 
-pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body FROM replacements p \
-     JOIN devices d ON d.key = p.device WHERE p.key < ?1 ORDER BY p.key DESC LIMIT ?2";
-pub(super) const REPLACEMENTS_OF: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body FROM replacements p \
-     JOIN devices d ON d.key = p.device WHERE p.key < ?1 AND p.device = (SELECT key FROM devices WHERE id = ?3) \
+pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by FROM replacements p \
+     JOIN devices d ON d.key = p.device JOIN reports r ON r.key = p.report WHERE p.key < ?1 ORDER BY p.key DESC LIMIT ?2";
+pub(super) const REPLACEMENTS_OF: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by FROM replacements p \
+     JOIN devices d ON d.key = p.device JOIN reports r ON r.key = p.report WHERE p.key < ?1 AND p.device = (SELECT key FROM devices WHERE id = ?3) \
      ORDER BY p.key DESC LIMIT ?2";
 pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded, g.reason, g.kinds FROM gaps g JOIN epochs e ON e.key = g.epoch \
      WHERE g.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY g.key DESC LIMIT ?2";

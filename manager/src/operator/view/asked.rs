@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::SupplyView;
+use crate::ingest::date::Dated;
 use crate::store::{
     CommandRecord, CommandState, OrderRecord, OrderState, ServiceCallRecord, ServiceCallState,
 };
@@ -21,6 +22,8 @@ pub(in super::super) struct ServiceCallView {
     pub(in super::super) device: DeviceId,
     /// When it came in.
     pub(in super::super) received: Timestamp,
+    /// When the person entered it.
+    pub(in super::super) dated: Dated,
     /// Whether it came from a simulated board.
     pub(in super::super) simulated: bool,
     /// Where the person entered it.
@@ -46,6 +49,8 @@ pub(in super::super) struct OrderView {
     pub(in super::super) device: DeviceId,
     /// When it came in.
     pub(in super::super) received: Timestamp,
+    /// When the person entered it.
+    pub(in super::super) dated: Dated,
     /// Whether it came from a simulated board.
     pub(in super::super) simulated: bool,
     /// The supply, as it was read when it was ordered.
@@ -97,6 +102,7 @@ impl From<ServiceCallRecord> for ServiceCallView {
             id: record.key,
             device: record.device,
             received: record.received,
+            dated: record.dated,
             simulated: record.simulated,
             entered_by: record.entered_by,
             message: record.message,
@@ -114,6 +120,7 @@ impl From<OrderRecord> for OrderView {
             order: record.id,
             device: record.device,
             received: record.received,
+            dated: record.dated,
             simulated: record.simulated,
             supply: SupplyView::of(record.supply),
             quantity: record.quantity,

@@ -8,6 +8,7 @@ use platen_protocol::readings::{PartReading, SupplyReading};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::ingest::date::Dated;
 use crate::store::{AlertRecord, ReplacementRecord, ReportRecord};
 
 /// One alert.
@@ -19,8 +20,12 @@ pub(in super::super) struct AlertView {
     pub(in super::super) open: bool,
     /// When it came in.
     pub(in super::super) raised: Timestamp,
+    /// When it arose.
+    pub(in super::super) raised_dated: Dated,
     /// When its end came in.
     pub(in super::super) cleared: Option<Timestamp>,
+    /// When it ended.
+    pub(in super::super) cleared_dated: Option<Dated>,
     /// Why it is held to have ended.
     pub(in super::super) cleared_because: Option<String>,
     /// Whether it came from a simulated board.
@@ -39,6 +44,8 @@ pub(in super::super) struct ReportView {
     pub(in super::super) epoch: Epoch,
     /// When it came in.
     pub(in super::super) received: Timestamp,
+    /// When it was taken at the device.
+    pub(in super::super) dated: Dated,
     /// What it says.
     #[serde(flatten)]
     pub(in super::super) report: Report,
@@ -51,6 +58,8 @@ pub(in super::super) struct ReplacementView {
     pub(in super::super) device: DeviceId,
     /// When it came in.
     pub(in super::super) received: Timestamp,
+    /// When it was taken at the device.
+    pub(in super::super) dated: Dated,
     /// Whether it came from a simulated board.
     pub(in super::super) simulated: bool,
     /// Percent that was left in what was taken out; `null` when that is not known.
@@ -66,7 +75,9 @@ impl From<AlertRecord> for AlertView {
             device: record.device,
             open: record.cleared.is_none(),
             raised: record.raised,
+            raised_dated: record.raised_dated,
             cleared: record.cleared,
+            cleared_dated: record.cleared_dated,
             cleared_because: record.cleared_because,
             simulated: record.simulated,
             alert: record.alert,
@@ -76,7 +87,13 @@ impl From<AlertRecord> for AlertView {
 
 impl From<ReportRecord> for ReportView {
     fn from(record: ReportRecord) -> Self {
-        Self { device: record.device, epoch: record.epoch, received: record.received, report: record.report }
+        Self {
+            device: record.device,
+            epoch: record.epoch,
+            received: record.received,
+            dated: record.dated,
+            report: record.report,
+        }
     }
 }
 
@@ -88,6 +105,7 @@ impl From<ReplacementRecord> for ReplacementView {
         Self {
             device: record.device,
             received: record.received,
+            dated: record.dated,
             simulated: record.simulated,
             residue_percent: supply.or(part),
             replacement,

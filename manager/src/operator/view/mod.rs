@@ -308,6 +308,7 @@ impl DeviceView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::date::Dated;
     use crate::sample;
     use crate::store::OrderState;
     use crate::watch::{Finding, Standing};
@@ -327,7 +328,9 @@ mod tests {
             device: "d".parse().unwrap(),
             open: true,
             raised: now(),
+            raised_dated: Dated { at: now(), by: None },
             cleared: None,
+            cleared_dated: None,
             cleared_because: None,
             simulated: true,
             alert: Alert { severity, ..sample::toner_low("a", 4) },
@@ -340,6 +343,7 @@ mod tests {
             order: "o1".parse().unwrap(),
             device: "d".parse().unwrap(),
             received: now(),
+            dated: Dated { at: now(), by: None },
             simulated: true,
             supply: SupplyView::of(sample::full_supply(4)),
             quantity: 2,

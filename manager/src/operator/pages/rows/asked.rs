@@ -25,7 +25,7 @@ impl ServiceCallRow {
             state: view.state,
             by: words::entered_by(view.entered_by),
             message: view.message.clone(),
-            received: Age::of(view.received, now),
+            received: Age::of_dated(view.dated, now),
             changed_by: view.changed_by.clone(),
         }
     }
@@ -63,7 +63,7 @@ impl OrderRow {
             by: words::entered_by(view.entered_by),
             note: view.note.clone(),
             simulated: view.simulated,
-            received: Age::of(view.received, now),
+            received: Age::of_dated(view.dated, now),
             changed: view.changed.map(|time| Age::of(time, now)),
             changed_by: view.changed_by.clone(),
         }

@@ -41,8 +41,8 @@ impl AlertRow {
             forecast: alert.forecast,
             evidence: alert.evidence.iter().map(words::evidence).collect(),
             location: alert.location,
-            raised: Age::of(view.raised, now),
-            cleared: view.cleared.map(|time| Age::of(time, now)),
+            raised: Age::of_dated(view.raised_dated, now),
+            cleared: view.cleared_dated.map(|dated| Age::of_dated(dated, now)),
             cleared_because: view.cleared_because.clone(),
         }
     }
@@ -63,7 +63,7 @@ impl ReportRow {
             kind: view.report.body.kind(),
             word: words::kind(&view.report.body),
             content: words::content(&view.report.body),
-            received: Age::of(view.received, now),
+            received: Age::of_dated(view.dated, now),
         }
     }
 }
@@ -100,7 +100,7 @@ impl ReplacementRow {
             residue_percent: view.residue_percent.filter(|_| replaced),
             removed: removed_serial(replacement).filter(|_| replaced),
             fitted: fitted(replacement),
-            received: Age::of(view.received, now),
+            received: Age::of_dated(view.dated, now),
         }
     }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::super::view::{DeviceView, Freshness, Worst};
 use super::words;
 use crate::device::roster::ContactState;
+use crate::ingest::date::{Dated, DatedBy};
 
 pub(super) use asked::{CommandRow, OrderRow, ServiceCallRow, SettingRow};
 pub(super) use gap::GapRow;
@@ -26,6 +27,8 @@ pub(super) struct Age {
     pub(super) words: String,
     pub(super) exact: String,
     pub(super) machine: String,
+    /// Whether the moment is an estimate.
+    pub(super) estimate: bool,
 }
 
 impl Age {
@@ -34,12 +37,18 @@ impl Age {
         Self::known(seconds, time)
     }
 
+    /// When something happened at the device.
+    pub(super) fn of_dated(dated: Dated, now: Timestamp) -> Self {
+        Self { estimate: dated.by == Some(DatedBy::Estimate), ..Self::of(dated.at, now) }
+    }
+
     fn known(seconds: u64, time: Timestamp) -> Self {
         Self {
             seconds,
             words: words::ago(seconds),
             exact: words::moment(time),
             machine: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            estimate: false,
         }
     }
 
