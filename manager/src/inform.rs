@@ -17,6 +17,7 @@ use tokio::sync::broadcast;
 
 use crate::device::roster::ContactState;
 use crate::ingest::Loss;
+use crate::ingest::clone::CloneSign;
 use crate::ingest::loss::in_words;
 use crate::secret::{self, NoRandom};
 use crate::store::{CommandState, OrderState, ServiceCallState};
@@ -36,7 +37,7 @@ pub struct Event {
     pub id: String,
     /// `started`, `alert_raised`, `alert_cleared`, `service_call`, `order`, `replacement`, `utilisation`,
     /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
-    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted) or `certificate_ends`.
+    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted), `certificate_ends` or `clone`.
     pub kind: &'static str,
     /// Which device it is about; all of them, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +89,9 @@ pub struct Event {
     /// How the device can be reached now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<ContactState>,
+    /// What tells that two machines use one identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clone: Option<CloneSign>,
     /// When the device's certificate ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_ends: Option<Timestamp>,
@@ -135,6 +139,7 @@ impl Event {
             command: None,
             command_state: None,
             contact: None,
+            clone: None,
             certificate_ends: None,
             gap: None,
             finding: None,

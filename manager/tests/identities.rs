@@ -210,3 +210,22 @@ async fn an_end_that_nears_without_renewal_is_told_to_operators() {
     let words = told["words"].as_str().unwrap();
     assert!(words.starts_with("Certificate ends in"), "{words}");
 }
+
+#[tokio::test]
+async fn two_machines_with_one_identity_are_told_until_an_operator_dismisses_it() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    for turn in 0..6 {
+        let mut empty = batch(1, &[]);
+        empty["epoch"] = json!(if turn % 2 == 0 { "one" } else { "two" });
+        assert_eq!(device.report(&house, &empty).await.status, StatusCode::OK);
+    }
+    let clone = identity(&house).await["clone"].clone();
+    assert_eq!(clone["signal"], "epochs");
+    let sides: Vec<_> = clone["sides"].as_array().unwrap().iter().map(|side| &side["epoch"]).collect();
+    assert_eq!(sides, [&json!("two"), &json!("one")]);
+    assert!(clone["words"].as_str().unwrap().contains("127.0.0.1"));
+    assert_eq!(post(&house, "/api/v1/devices/lobby/dismiss-clone").await.json()["clone"], Value::Null);
+    assert_eq!(identity(&house).await["clone"], Value::Null);
+    assert_eq!(post(&house, "/api/v1/devices/lobby/dismiss-clone").await.status, StatusCode::NOT_FOUND);
+}

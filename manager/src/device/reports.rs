@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
 use platen_protocol::identity::{DeviceId, Epoch};
@@ -18,6 +19,7 @@ use super::service::{Answer, Caller, Devices, json, later};
 use super::{body, identity};
 use crate::clock;
 use crate::inform::Event;
+use crate::ingest::clone::CloneSign;
 use crate::ingest::validate;
 use crate::store::{CommandState, Ingest, IngestRefusal, Ingested, StoreError};
 use crate::tally::Turned;
@@ -87,6 +89,8 @@ async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>)
     let _share = body.forget_bytes();
     validate(&batch)?;
     let now = clock::now();
+    let sign = devices.roster.trace(&device, batch.sent.as_ref(), &batch.epoch, caller.address, now);
+    tell_clone(devices, &device, sign, now).await;
     if devices.roster.seen(&device, caller.address, now) {
         let contact = Some(devices.roster.contact(&device, now).state);
         devices.informer.publish(Event { contact, ..Event::new("contact", device.clone(), now) });
@@ -115,7 +119,17 @@ async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>)
         .await
         .unwrap_or_else(|_| Err(StoreError::Slow(STORE_LIMIT.as_secs())))
         .map_err(|error| later(devices, &error))?
-        .map_err(|refusal| refuse(&device, refusal))?;
+        .map_err(|refusal| (refuse(&device, refusal), refusal));
+    let ingested = match ingested {
+        Ok(ingested) => ingested,
+        Err((problem, refusal)) => {
+            if matches!(refusal, IngestRefusal::Conflict { .. }) {
+                let sign = devices.roster.conflict(&device, now);
+                tell_clone(devices, &device, sign, now).await;
+            }
+            return Err(problem);
+        }
+    };
     devices.roster.acknowledge(&device, &batch.epoch, ingested.acknowledged, batch.in_memory);
     let new = batch.reports.get(ingested.new.clone()).unwrap_or_default();
     devices.watches.follow(&device, batch.next_within_seconds, new, now);
@@ -124,6 +138,21 @@ async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>)
     let tells = !batch.reports.is_empty() || !batch.lost.is_empty();
     let wait = if tells { Duration::ZERO } else { wait };
     Ok(Visit { device, epoch: batch.epoch.clone(), acknowledged: ingested.acknowledged, wait })
+}
+
+/// Operators are told that two machines use one identity, once until they have dismissed it. That it
+/// cannot be kept now is no reason to refuse a batch.
+async fn tell_clone(devices: &Devices, device: &DeviceId, sign: Option<CloneSign>, now: Timestamp) {
+    let Some(sign) = sign else { return };
+    match devices.store.clone_found(device.clone(), sign.clone(), now).await {
+        Ok(true) => {
+            tracing::warn!(%device, ?sign, "two machines use one identity");
+            let event = Event::new("clone", device.clone(), now);
+            devices.informer.publish(Event { clone: Some(sign), ..event });
+        }
+        Ok(false) => {}
+        Err(error) => tracing::error!(%device, %error, "a clone could not be noted"),
+    }
 }
 
 fn refuse(device: &DeviceId, refusal: IngestRefusal) -> Problem {

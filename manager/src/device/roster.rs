@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use platen_protocol::identity::{DeviceId, Epoch};
+use platen_protocol::stamp::Stamp;
 use serde::Serialize;
 
 use super::admit::{Admission, admit, nears_its_end};
+use crate::ingest::clone::{CloneSign, Trail};
 use crate::store::{Certificate, ContactRecord, DeviceRecord, Standing};
 use crate::watch::contact::silent_after;
 
@@ -75,6 +77,8 @@ struct Entry {
     unflushed: bool,
     /// Whether operators were last told that it is there.
     told_there: bool,
+    /// What tells two machines with one identity.
+    trail: Trail,
     /// The serial number of the certificate whose end they were told of.
     told_end: Option<String>,
 }
@@ -179,6 +183,23 @@ impl Roster {
             standing.certificate = next;
             standing.readmitted_until = None;
         }
+    }
+
+    /// A batch of a device came in; a sign, if two machines use its identity.
+    pub fn trace(
+        &self,
+        device: &DeviceId,
+        sent: Option<&Stamp>,
+        epoch: &Epoch,
+        remote: IpAddr,
+        now: Timestamp,
+    ) -> Option<CloneSign> {
+        self.entries().get_mut(device)?.trail.see(sent, epoch, remote, now)
+    }
+
+    /// A batch of a device conflicted with what is stored.
+    pub fn conflict(&self, device: &DeviceId, now: Timestamp) -> Option<CloneSign> {
+        self.entries().get_mut(device)?.trail.conflict(now)
     }
 
     /// Certificates that near their end, or have ended, and of which operators were not told by this run.

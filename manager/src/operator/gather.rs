@@ -8,7 +8,9 @@ use platen_protocol::identity::DeviceId;
 
 use super::Operators;
 use super::problem::Refusal;
-use super::view::{AlertView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView};
+use super::view::{
+    AlertView, CloneView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView,
+};
 use crate::store::{AlertFilter, DeviceRecord, OrderFilter, ServiceCallFilter};
 
 /// Open alerts, service calls and orders, of each, that are looked at for a list of devices.
@@ -28,6 +30,9 @@ pub(super) async fn views(
         [one] => Some(one.id.clone()),
         _ => None,
     };
+    let clones = operators.store.open_clones(MAX_OPEN).await?;
+    let mut clones: HashMap<_, _> =
+        clones.into_iter().map(|record| (record.device.clone(), record)).collect();
     let alerts = AlertFilter { device: only.clone(), open: Some(true) };
     let alerts = operators.store.alerts(alerts, None, MAX_OPEN).await?;
     let mut alerts =
@@ -56,7 +61,8 @@ pub(super) async fn views(
         let due = operators.watches.due(&record.id);
         let inspected_by = operators.roster.inspected_by(&record.id);
         let standing = operators.roster.standing(&record.id);
-        let identity = standing.map(|standing| IdentityView::of(standing, now));
+        let clone = clones.remove(&record.id).map(CloneView::from);
+        let identity = standing.map(|standing| IdentityView { clone, ..IdentityView::of(standing, now) });
         let mut view = DeviceView { identity, ..DeviceView::new(record, contact, due, open.in_order(), now) };
         view.contact.inspected_by = inspected_by;
         view

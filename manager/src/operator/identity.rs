@@ -8,6 +8,7 @@ use super::problem::Refusal;
 use crate::clock;
 use crate::device::admit::READMITTED_FOR;
 use crate::device::standing::apply;
+use crate::inform::Event;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub(super) enum Deed {
     Revoke,
     /// It may renew.
     Readmit,
+    /// Two machines do not use it after all, or not any more.
+    DismissClone,
 }
 
 /// Writes it down with the operator's name, and applies it at once.
@@ -27,6 +30,13 @@ pub(super) async fn change(
 ) -> Result<(), Refusal> {
     let now = clock::now();
     let standing = match deed {
+        Deed::DismissClone => {
+            if !operators.store.dismiss_clone(device.clone(), operator, now).await? {
+                return Err(Refusal::not_found("open sign of a clone"));
+            }
+            operators.informer.publish(Event::new("identity", device, now));
+            return Ok(());
+        }
         Deed::Revoke => operators.store.revoke(device.clone(), operator.clone(), now).await?,
         Deed::Readmit => {
             operators.store.readmit(device.clone(), now + READMITTED_FOR, operator.clone(), now).await?

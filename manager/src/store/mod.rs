@@ -6,6 +6,7 @@
 //! ([`writer`]), two more connections read ([`readers`]), the tables come from frozen migrations
 //! ([`migrate`]), and every statement has its name in [`statements`].
 
+mod clones;
 mod commands;
 mod dates;
 mod devices;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+pub use clones::CloneRecord;
 pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
 pub use health::{Health, Trouble, TroubleCause};

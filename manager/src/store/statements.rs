@@ -114,6 +114,15 @@ pub(super) const READMIT: &str = "UPDATE devices SET readmitted_until = ?2 WHERE
 pub(super) const ADD_IDENTITY_NOTICE: &str = "INSERT INTO notices (origin, device, kind, written, body) \
      SELECT ?1, key, ?3, ?4, ?5 FROM devices WHERE id = ?2 ON CONFLICT (origin) DO NOTHING";
 
+pub(super) const CLONE_OPEN: &str = "SELECT key FROM clones WHERE dismissed IS NULL \
+     AND device = (SELECT key FROM devices WHERE id = ?1)";
+pub(super) const ADD_CLONE: &str =
+    "INSERT INTO clones (device, found, body) SELECT key, ?2, ?3 FROM devices WHERE id = ?1";
+pub(super) const DISMISS_CLONE: &str = "UPDATE clones SET dismissed = ?2, dismissed_by = ?3 \
+     WHERE dismissed IS NULL AND device = (SELECT key FROM devices WHERE id = ?1)";
+pub(super) const CLONES_OPEN: &str = "SELECT d.id, c.found, c.body FROM clones c \
+     JOIN devices d ON d.key = c.device WHERE c.dismissed IS NULL ORDER BY c.key DESC LIMIT ?1";
+
 // Commands.
 pub(super) const ADD_COMMAND: &str = "INSERT INTO commands (id, device, action, issued, issued_by, expires, state) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting')";

@@ -33,6 +33,16 @@ pub(super) async fn readmit(
     act(shared, operator, id, Deed::Readmit).await
 }
 
+/// Dismisses the sign that two machines use the identity; what is found later is told again.
+#[utoipa::path(post, path = "/api/v1/devices/{id}/dismiss-clone", params(("id" = String, Path)), responses((status = 200, body = IdentityView), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn dismiss_clone(
+    shared: Shared,
+    operator: Operator,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Json<IdentityView>, Refusal> {
+    act(shared, operator, id, Deed::DismissClone).await
+}
+
 async fn act(
     State(operators): Shared,
     operator: Operator,

@@ -18,8 +18,8 @@ use super::super::view::{
 use super::super::who::Visitor;
 use super::super::{Shared, command, gather, order, service_call};
 use super::rows::{
-    AlertRow, CommandRow, DeviceRow, GapRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow, SettingRow,
-    TroubleRow, WatchRow,
+    Age, AlertRow, CommandRow, DeviceRow, GapRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow,
+    SettingRow, TroubleRow, WatchRow,
 };
 use super::{Frame, render, words};
 use crate::clock;
@@ -145,6 +145,15 @@ pub(super) async fn readmit(
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     stand(shared, visitor, id, Deed::Readmit).await
+}
+
+/// `POST /devices/{id}/dismiss-clone`.
+pub(super) async fn dismiss_clone(
+    shared: Shared,
+    visitor: Visitor,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Redirect, Refusal> {
+    stand(shared, visitor, id, Deed::DismissClone).await
 }
 
 async fn stand(

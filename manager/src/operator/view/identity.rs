@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::device::admit::{IdentityState, state};
-use crate::store::Standing;
+use crate::ingest::clone::{CloneSide, CloneSign};
+use crate::store::{CloneRecord, Standing};
 
 /// How a device stands.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -24,6 +25,36 @@ pub(in super::super) struct IdentityView {
     pub(in super::super) readmitted_until: Option<Timestamp>,
     /// When the device was shut out, if it is.
     pub(in super::super) revoked: Option<Timestamp>,
+    /// What tells that two machines use the identity, until an operator dismisses it.
+    pub(in super::super) clone: Option<CloneView>,
+}
+
+/// A sign that two machines use one identity.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct CloneView {
+    /// When it was found.
+    pub(in super::super) found: Timestamp,
+    /// The same for people.
+    pub(in super::super) words: String,
+    /// What was found.
+    #[serde(flatten)]
+    pub(in super::super) sign: CloneSign,
+}
+
+impl From<CloneRecord> for CloneView {
+    fn from(record: CloneRecord) -> Self {
+        let side = |side: &CloneSide| {
+            let boot = side.boot.as_deref().unwrap_or("unknown");
+            let last = side.last.strftime("%Y-%m-%d %H:%M:%S UTC");
+            format!("{} (boot {boot}, last heard {last})", side.remote)
+        };
+        let sides: Vec<String> = record.sign.sides.iter().map(side).collect();
+        let words = format!(
+            "Two machines use this identity, such as by a copied SD card: {}. Enrol one of them again under another name",
+            sides.join(" and ")
+        );
+        Self { found: record.found, words, sign: record.sign }
+    }
 }
 
 /// A stretch of time in the largest unit that fits.
@@ -71,6 +102,7 @@ impl IdentityView {
             renewal_issued: standing.next.map(|next| next.issued),
             readmitted_until: standing.readmitted_until,
             revoked: standing.revoked,
+            clone: None,
         }
     }
 }

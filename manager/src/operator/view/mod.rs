@@ -24,8 +24,8 @@ use crate::watch::WatchKind;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
 pub(super) use happened::{AlertView, ReplacementView, ReportView};
-pub(super) use identity::IdentityView;
 pub(crate) use identity::words as identity_words;
+pub(super) use identity::{CloneView, IdentityView};
 pub(super) use watched::WatchView;
 
 /// The worst that is the matter with a device; the order is that of the fleet's page.

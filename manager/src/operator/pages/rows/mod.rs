@@ -74,6 +74,8 @@ pub(super) struct DeviceRow {
     /// How it stands: a word for the style sheet, and what is the matter for people.
     pub(super) identity: &'static str,
     pub(super) identity_words: Option<String>,
+    /// That two machines use its identity.
+    pub(super) clone: Option<String>,
     pub(super) fresh: Option<Age>,
     pub(super) supplies: Vec<SupplyRow>,
     pub(super) parts: Vec<PartRow>,
@@ -120,6 +122,11 @@ impl DeviceRow {
             last_contact: view.contact.last_contact.map(|time| Age::of(time, now)),
             remote: view.contact.remote.map(|remote| remote.to_string()),
             inspected_by: view.contact.inspected_by.clone(),
+            clone: view
+                .identity
+                .as_ref()
+                .and_then(|view| view.clone.as_ref())
+                .map(|clone| clone.words.clone()),
             identity: view.identity.as_ref().map_or("good", |identity| words::identity(identity.state)),
             identity_words: view.identity.as_ref().and_then(|identity| identity.words.clone()),
             fresh: view.freshness.as_ref().map(Age::of_readings),

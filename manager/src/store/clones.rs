@@ -1,0 +1,98 @@
+//! Signs that two machines use one identity, until an operator dismisses them.
+
+use jiff::Timestamp;
+use platen_protocol::identity::DeviceId;
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use super::lists::collect;
+use super::records::{id, time};
+use super::{Store, StoreError, from_json, statements, to_json};
+use crate::ingest::clone::CloneSign;
+
+/// A sign that is not dismissed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloneRecord {
+    /// Whose identity.
+    pub device: DeviceId,
+    /// When it was found.
+    pub found: Timestamp,
+    /// What was found.
+    pub sign: CloneSign,
+}
+
+impl CloneRecord {
+    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        let body: String = row.get(2)?;
+        Ok(Self {
+            device: id("device", row.get(0)?)?,
+            found: time(row, 1)?,
+            sign: from_json("sign of a clone", &body)?,
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a sign, with the notice of it, unless one of that device is open; says whether it did.
+    pub async fn clone_found(
+        &self,
+        device: DeviceId,
+        sign: CloneSign,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let open: Option<i64> = desk
+                    .connection
+                    .prepare_cached(statements::CLONE_OPEN)?
+                    .query_row(params![device.as_str()], |row| row.get(0))
+                    .optional()?;
+                if open.is_some() {
+                    return Ok(false);
+                }
+                let (found, body) = (now.as_millisecond(), to_json("sign of a clone", &sign)?);
+                desk.connection.prepare_cached(statements::ADD_CLONE)?.execute(params![
+                    device.as_str(),
+                    found,
+                    body
+                ])?;
+                let origin = format!("{device}/{found}/clone");
+                desk.connection.prepare_cached(statements::ADD_IDENTITY_NOTICE)?.execute(params![
+                    origin,
+                    device.as_str(),
+                    "clone",
+                    found,
+                    body
+                ])?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// An operator dismisses what is open of a device; says whether anything was.
+    pub async fn dismiss_clone(
+        &self,
+        device: DeviceId,
+        by: String,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |desk| {
+                let dismissed = desk
+                    .connection
+                    .prepare_cached(statements::DISMISS_CLONE)?
+                    .execute(params![device.as_str(), now.as_millisecond(), by])?;
+                Ok(dismissed > 0)
+            })
+            .await
+    }
+
+    /// The signs that are open, of all devices.
+    pub async fn open_clones(&self, limit: u32) -> Result<Vec<CloneRecord>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| {
+                collect(connection, statements::CLONES_OPEN, params![limit], CloneRecord::from_row)
+            })
+            .await
+    }
+}
