@@ -174,6 +174,7 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let device = CertificateParams::new(vec!["lobby".into()]).unwrap().signed_by(&key, &ca).unwrap();
         let identity = identity::parse(&IdentityFile {
+            known_time: None,
             device: "lobby".parse().unwrap(),
             manager: "https://manager.example".parse().unwrap(),
             key: key.serialize_pem(),

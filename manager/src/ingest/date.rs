@@ -206,7 +206,9 @@ mod tests {
     fn lives() -> impl Strategy<Value = Vec<(u64, Vec<u64>)>> {
         let boot = (1_u64..10_000_000, prop::collection::vec(0_u64..10_000_000, 1..6)).prop_map(
             |(length, mut moments)| {
-                moments.iter_mut().for_each(|moment| *moment %= length);
+                for moment in &mut moments {
+                    *moment %= length;
+                }
                 moments.sort_unstable();
                 (length, moments)
             },

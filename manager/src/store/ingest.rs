@@ -105,7 +105,7 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
                 |row| row.get(0),
             )?,
         };
-        let dates = dates(desk.connection, device, ingest, new, last)?;
+        let taken = dates(desk.connection, device, ingest, new, last)?;
         if let Some(sent) = &batch.sent {
             learn(desk.connection, device, sent, ingest.received)?;
         }
@@ -117,7 +117,7 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
         taking.gaps(&losses)?;
         let mut latest = None;
         let mut activity = None;
-        for ((position, report), dated) in new.iter().enumerate().zip(dates) {
+        for ((position, report), dated) in new.iter().enumerate().zip(taken) {
             taking.dated = dated;
             let key = taking.report(report)?;
             if report.body.readings().is_some() {

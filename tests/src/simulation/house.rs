@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use jiff::SignedDuration;
-use platen_manager::ca::check_csr;
+use platen_manager::ca::{DEVICE_LIFE, check_csr};
 use platen_manager::centre::Certificates;
 use platen_manager::config::{Config, Ingest};
 use platen_manager::database_path;
@@ -58,6 +58,7 @@ impl House {
             names: vec!["manager".to_owned()],
             device_url: None,
             operator_tls: None,
+            device_certificate_life: DEVICE_LIFE,
             ingest: Ingest::default(),
             limits: Limits::default(),
             watches: watch::Settings::default(),
@@ -87,15 +88,15 @@ async fn let_in(store: &Store, certificates: &Certificates, name: &str) -> Certi
     let key = KeyPair::generate().unwrap();
     let csr = check_csr(&parameters.serialize_request(&key).unwrap().pem().unwrap()).unwrap();
     let now = beginning();
-    let issued = certificates.ca.issue(&csr, now).unwrap();
+    let issued = certificates.ca.issue(&csr, now, DEVICE_LIFE).unwrap();
     let hash = format!("hash of {name}");
     let expires = now + SignedDuration::from_hours(1);
     store.add_token(NewToken { hash: hash.clone(), device: None, created: now, expires }).await.unwrap();
     let enrolment = Enrolment {
         token_hash: hash,
         device: name.parse().unwrap(),
-        certificate_serial: issued.serial.clone(),
-        certificate_expires: issued.expires,
+        certificate_serial: issued.certificate.serial.clone(),
+        certificate_expires: issued.certificate.expires,
         now,
     };
     store.enrol(enrolment).await.unwrap().unwrap();

@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn of(begins: &str, ends: &str, now: &str) -> (Verdict, String) {
-        let facts = Facts { begins: at(begins), ends: at(ends), serial: "01".into() };
+        let facts = Facts { begins: at(begins), ends: at(ends), serial: "01".into(), name: None };
         let step = lifetime("lobby", &facts, at(now)).finding;
         (step.verdict, step.what)
     }
@@ -221,7 +221,7 @@ mod tests {
             let moment = |seconds| Timestamp::from_second(seconds).unwrap();
             let times = Times { wall: moment(wall), quality: ClockQuality::Unsynchronised, known: known.map(moment) };
             prop_assert!(clock(times).finding.verdict != Failed);
-            let facts = Facts { begins: moment(begins), ends: moment(ends), serial: String::new() };
+            let facts = Facts { begins: moment(begins), ends: moment(ends), serial: String::new(), name: None };
             let judged = lifetime("d", &facts, times.best()).finding.verdict;
             prop_assert_eq!(judged == Failed, times.best() > facts.ends);
         }
