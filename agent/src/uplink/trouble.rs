@@ -259,7 +259,7 @@ impl UplinkError {
                 "correct the proxy's settings in agent.toml or in the environment".to_owned()
             }
             Self::Name { .. } => {
-                "check the address in agent.toml and the name server of this network (`getent hosts NAME`)"
+                "check the address in agent.toml and the name server of this network (`getent hosts NAME`); where only a proxy knows names of outside, set `proxy` in agent.toml"
                     .to_owned()
             }
             Self::Unreachable { .. } | Self::ConnectTimeout { .. } => {

@@ -153,7 +153,12 @@ pub(super) fn manager(
     let expected = |cause: &UplinkError| {
         matches!(
             cause.problem_kind(),
-            Some(ProblemKind::InvalidRequest | ProblemKind::InvalidReport | ProblemKind::WrongVersion)
+            Some(
+                ProblemKind::NotJson
+                    | ProblemKind::InvalidRequest
+                    | ProblemKind::InvalidReport
+                    | ProblemKind::WrongVersion
+            )
         )
     };
     let place = address.authority();
@@ -184,6 +189,21 @@ mod tests {
         let facts = Facts { begins: at(begins), ends: at(ends), serial: "01".into(), name: None };
         let step = lifetime("lobby", &facts, at(now)).finding;
         (step.verdict, step.what)
+    }
+
+    #[test]
+    fn a_manager_that_cannot_take_the_body_is_there_and_one_that_knows_no_such_device_is_a_failure() {
+        let address: Address = "https://manager.example:8443".parse().unwrap();
+        let verdict = |kind: ProblemKind| {
+            let problem = platen_protocol::problem::Problem::new(kind, "");
+            let status = problem.kind.status();
+            let answer = UplinkError::Problem { status, problem: Some(problem), retry_after: None };
+            manager(&address, "HTTP/2", Some(&answer), Duration::ZERO).finding.verdict
+        };
+        for kind in [ProblemKind::NotJson, ProblemKind::InvalidRequest, ProblemKind::WrongVersion] {
+            assert_eq!(verdict(kind), Verdict::Fine, "{kind:?}");
+        }
+        assert_eq!(verdict(ProblemKind::UnknownDevice), Verdict::Failed);
     }
 
     #[test]
