@@ -59,7 +59,8 @@ soak_network() {
             cargo nextest run --locked -p platen-tests --test network_faults --success-output immediate -- by_a_seed
     done
     say "network: customers' networks"
-    PLATEN_NETWORK_FULL=1 cargo nextest run --locked -p platen-tests --test network --success-output immediate
+    PLATEN_NETWORK_FULL=1 \
+        cargo nextest run --locked -p platen-tests --test network --test network_proxy --test network_inspected --success-output immediate
 }
 
 # Another seed each time, unless one is given; it is printed.

@@ -73,7 +73,8 @@ stage package tests -p platen-tests --test package
 stage overlays tests -p platen-tests --test overlays --no-capture
 stage e2e tests -p platen-tests --test hal_in_process --test first_light --test whole_printer --test traces --test bad_input \
     --test inspected --test backpressure
-stage network tests -p platen-tests --test network --test network_faults --success-output immediate
+stage network tests -p platen-tests --test network --test network_proxy --test network_inspected --test network_faults \
+    --success-output immediate
 stage crash tests -p platen-tests --test crash --no-capture
 stage disk tests -p platen-tests --test disk --no-capture
 stage browser tests -p platen-tests --test browser

@@ -13,6 +13,8 @@ use nix::unistd::Pid;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition of another process is looked at, where it cannot be waited for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// How often at the least.
+const SELDOM: Duration = Duration::from_millis(500);
 
 /// Where cargo put a program of the workspace: in the folder that `PLATEN_PROGRAMS` names, or else beside
 /// the test that asks.
@@ -52,14 +54,20 @@ impl Place {
 }
 
 /// Looks at a condition until it holds; ends the test with `what` when it does not in [`PATIENCE`].
-pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, condition)
+}
+
+/// As [`until`], for what takes longer by design.
+pub fn until_within<T>(patience: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(begin.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
-        std::thread::sleep(LOOK_INTERVAL);
+        assert!(begin.elapsed() < patience, "waited {patience:?} in vain: {what}");
+        // What takes long is looked at less often: looking costs a program or a request.
+        std::thread::sleep((begin.elapsed() / 50).clamp(LOOK_INTERVAL, SELDOM));
     }
 }
 

@@ -7,20 +7,21 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use platen_tests::network::bed::{Bed, Families, HTTPS, INTERNET, Knows, SITE};
+use platen_tests::api::Operator;
+use platen_tests::network::bed::{Bed, Families, GATE_OUTSIDE, HTTPS, INTERNET, Knows, MANAGER, SITE};
 use platen_tests::network::firewall::Firewall;
 use platen_tests::network::traffic::{
-    command_passes, everything_passes, nothing_lost_and_nothing_twice, order_passes,
+    IMPATIENT, command_passes, everything_passes, failed_steps, impatient, nothing_lost_and_nothing_twice,
+    order_passes, parked_requests_are_held, trouble,
 };
-use platen_tests::process::{Running, run, run_ok, until};
+use platen_tests::process::{Running, run, run_ok, until, until_within};
 use platen_tests::site::{Device, Setup};
-use serde_json::Value;
 
 /// The wait of devices whose silence is to be found; the shortest that the agent takes from a person.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// A failure is tried again soon, so that a test does not wait for it.
-const IMPATIENT: &str = "backoff_first = \"100ms\"\nbackoff_limit = \"1s\"\nconnect_timeout = \"2s\"";
+/// Until the manager calls a device silent: it gives one and a half waits, and a minute.
+const MANAGERS_PATIENCE: Duration = Duration::from_secs(240);
 
 /// The names of namespaces that a process made.
 fn namespaces_of(process: u32) -> Vec<String> {
@@ -50,18 +51,6 @@ fn a_bed_goes_with_its_test_and_one_that_was_left_behind_goes_with_the_next() {
     run_ok(Command::new("ip").args(["netns", "add", &left]), "");
     drop(Bed::lay(Families::V4, Knows::OnlyTheGate));
     assert_eq!(namespaces_of(gone.id()), Vec::<String>::new());
-}
-
-fn impatient() -> Setup<'static> {
-    Setup { uplink: IMPATIENT, ..Setup::default() }
-}
-
-/// Connections of the device that are established: its own ports.
-fn flows(bed: &Bed) -> Vec<u16> {
-    let filter = format!("dport = :{HTTPS}");
-    let listing = run_ok(bed.site.command("ss").args(["-Htn", "state", "established", &filter]), "");
-    let port = |line: &str| line.split_whitespace().nth(2)?.rsplit_once(':')?.1.parse().ok();
-    listing.lines().filter_map(port).collect()
 }
 
 #[test]
@@ -118,16 +107,6 @@ fn a_site_with_ipv6_alone_is_a_site_like_any_other() {
     println!("IPv6 only, by number: {carried}");
 }
 
-/// Until the device says that it has no contact: what it says, and after how long.
-fn trouble(device: &Device) -> (Value, Duration) {
-    let begin = Instant::now();
-    let trouble = until("the device has noticed", || {
-        let trouble = device.status()["contact"]["trouble"].clone();
-        trouble.is_object().then_some(trouble)
-    });
-    (trouble, begin.elapsed())
-}
-
 #[test]
 fn a_connection_that_the_firewall_forgot_is_found_within_one_and_a_half_waits_and_replaced() {
     let bed = Bed::lay(Families::Both, Knows::TheManager);
@@ -137,14 +116,14 @@ fn a_connection_that_the_firewall_forgot_is_found_within_one_and_a_half_waits_an
     let uplink = format!("{IMPATIENT}\nwait = \"{}s\"\nreply_timeout = \"5s\"", WAIT.as_secs());
     let mut device = bed.device("lobby", &manager, &Setup { uplink: &uplink, ..Setup::default() });
     everything_passes(&mut device, &manager, &operator);
-    let old = flows(&bed);
+    let old = bed.flows(HTTPS);
     assert!(!old.is_empty(), "a parked device holds a connection");
     for port in &old {
         firewall.forget(*port);
     }
     let begin = Instant::now();
     let fresh = until("the device has another connection", || {
-        let fresh: Vec<u16> = flows(&bed).into_iter().filter(|port| !old.contains(port)).collect();
+        let fresh: Vec<u16> = bed.flows(HTTPS).into_iter().filter(|port| !old.contains(port)).collect();
         (!fresh.is_empty()).then_some(fresh)
     });
     let found = begin.elapsed();
@@ -159,36 +138,93 @@ fn a_connection_that_the_firewall_forgot_is_found_within_one_and_a_half_waits_an
 }
 
 #[test]
-fn a_line_that_goes_dead_keeps_what_happens_and_brings_it_when_it_comes_back() {
+fn a_firewall_that_forgets_idle_connections_is_learnt_and_then_never_met_again() {
+    let bed = Bed::lay(Families::Both, Knows::TheManager);
+    let firewall = Firewall::only_https_out(&bed.gate);
+    firewall.forget_idle(Duration::from_secs(10));
+    let manager = bed.manager();
+    let operator = manager.operator();
+    let uplink =
+        format!("{IMPATIENT}\nwait = \"12s\"\nwait_least = \"2s\"\nping = \"10min\"\nreply_timeout = \"4s\"");
+    let mut device = bed.device("lobby", &manager, &Setup { uplink: &uplink, ..Setup::default() });
+    everything_passes(&mut device, &manager, &operator);
+    let begin = Instant::now();
+    let learnt = until("the silence is learnt", || {
+        let contact = device.status()["contact"].clone();
+        contact["cut_seconds"].is_u64().then_some(contact)
+    });
+    println!("forgotten after 10 s of silence: learnt after {:.1?}: {learnt}", begin.elapsed());
+    device.until_parked();
+    let before = bed.flows(HTTPS);
+    let connections = firewall.counter("out_new").packets;
+    let held = parked_requests_are_held(&device, 2);
+    order_passes(&device, &operator);
+    command_passes("lobby", &operator);
+    device.until_parked();
+    assert_eq!(firewall.counter("out_new").packets, connections, "no reconnect: {before:?}");
+    println!("  then held for {held:.1?}; {connections} connections in all");
+    nothing_lost_and_nothing_twice(&operator, "lobby");
+}
+
+#[test]
+fn a_line_that_goes_dead_is_silence_at_the_manager_and_what_happened_comes_when_it_is_back() {
     let bed = Bed::lay(Families::Both, Knows::TheManager);
     let firewall = Firewall::only_https_out(&bed.gate);
     let manager = bed.manager();
     let operator = manager.operator();
-    let uplink = format!("{IMPATIENT}\nwait = \"{}s\"\nreply_timeout = \"5s\"", WAIT.as_secs());
+    let uplink = format!("{IMPATIENT}\nwait = \"2s\"\nreply_timeout = \"1s\"");
     let mut device = bed.device("lobby", &manager, &Setup { uplink: &uplink, ..Setup::default() });
     everything_passes(&mut device, &manager, &operator);
     firewall.cut();
     device.call_service("while the line was dead");
-    let (trouble, noticed) = trouble(&device);
-    println!("a dead line: noticed after {noticed:.1?}: {}; {}", trouble["what"], trouble["remedy"]);
+    let begin = Instant::now();
+    let trouble = trouble(&device, "");
+    println!(
+        "a dead line: noticed after {:.1?}: {}; {}",
+        begin.elapsed(),
+        trouble["what"],
+        trouble["remedy"]
+    );
     assert!(device.status()["backlog"].as_u64().unwrap() >= 1, "what happens is kept");
-    let calls = |operator: &platen_tests::api::Operator| {
-        operator.json("/api/v1/service-calls")["items"].as_array().map_or(0, Vec::len)
-    };
+    until_within(MANAGERS_PATIENCE, "the manager shows the device as silent", || {
+        (operator.device("lobby")["contact"]["state"] == "silent").then_some(())
+    });
+    println!("  silent at the manager after {:.1?}", begin.elapsed());
+    let calls =
+        |operator: &Operator| operator.json("/api/v1/service-calls")["items"].as_array().map_or(0, Vec::len);
     assert_eq!(calls(&operator), 0);
     firewall.mend();
     let begin = Instant::now();
     device.until_parked();
     println!("  back after {:.1?}", begin.elapsed());
     assert_eq!(calls(&operator), 1);
+    assert_eq!(operator.device("lobby")["contact"]["state"], "parked");
     nothing_lost_and_nothing_twice(&operator, "lobby");
+}
+
+#[test]
+fn a_family_that_goes_nowhere_is_left_for_the_other_without_waiting() {
+    let bed = Bed::lay(Families::Both, Knows::TheManager);
+    let firewall = Firewall::only_https_out(&bed.gate);
+    let manager = bed.manager();
+    let operator = manager.operator();
+    // The manager sees the gate's address for IPv4, and the device's own for IPv6.
+    for (dead, name, remote) in [("ipv4", "lobby", SITE.v6), ("ipv6", "office", GATE_OUTSIDE.v4)] {
+        firewall.cut_family(dead);
+        let mut device = bed.device(name, &manager, &impatient());
+        let carried = everything_passes(&mut device, &manager, &operator);
+        println!("{dead} dropped in silence: {carried}");
+        let seen = operator.device(name)["contact"]["remote"].as_str().unwrap().replace("::ffff:", "");
+        assert_eq!(seen, remote);
+        firewall.mend();
+    }
 }
 
 #[test]
 fn a_site_that_lets_nothing_out_is_told_which_step_fails() {
     let bed = Bed::lay(Families::Both, Knows::TheManager);
     let manager = bed.manager();
-    let device = bed.device("lobby", &manager, &impatient());
+    let mut device = bed.device("lobby", &manager, &impatient());
     let firewall = Firewall::nothing_out(&bed.gate);
     let words = device.enroll_refused(&manager.token(&["--device", "lobby"]));
     println!("everything dropped: {}", words.trim());
@@ -199,4 +235,14 @@ fn a_site_that_lets_nothing_out_is_told_which_step_fails() {
     assert!(firewall.counter("refused_out").packets > 0);
     firewall.open();
     device.enroll(&manager.token(&["--device", "lobby"]));
+    device.start();
+    device.until_parked();
+    let (failed, words) = failed_steps(&device);
+    assert_eq!(failed, Vec::<String>::new(), "{words}");
+    assert!(words.contains(MANAGER), "what must be allowed is said in any case: {words}");
+    Firewall::nothing_out(&bed.gate);
+    let (failed, words) = failed_steps(&device);
+    println!("  doctor: {failed:?} {words}");
+    assert_eq!(failed, ["TCP"]);
+    assert!(words.contains("firewall") && words.contains(&format!("{MANAGER}, port {HTTPS}")), "{words}");
 }

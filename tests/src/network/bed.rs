@@ -137,6 +137,14 @@ impl Bed {
         Manager::start_at(stand, "")
     }
 
+    /// Connections from the site to a port: the site's own ports of those that are established.
+    pub fn flows(&self, port: u16) -> Vec<u16> {
+        let filter = format!("dport = :{port}");
+        let listing = run_ok(self.site.command("ss").args(["-Htn", "state", "established", &filter]), "");
+        let own = |line: &str| line.split_whitespace().nth(2)?.rsplit_once(':')?.1.parse().ok();
+        listing.lines().filter_map(own).collect()
+    }
+
     /// Lays the files of a device at the site.
     pub fn device(&self, name: &str, manager: &Manager, setup: &Setup<'_>) -> Device {
         Device::set_up(name, &manager.device_url(), Setup { place: self.site.place(), ..setup.clone() })

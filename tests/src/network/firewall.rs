@@ -1,6 +1,7 @@
 //! nftables at the gate and at the device: what is let through, and what was counted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -17,12 +18,14 @@ fn only_https_out() -> String {
             counter out_new {{}}
             counter out {{}}
             counter answers {{}}
+            counter forgotten {{}}
             counter refused_out {{}}
             counter refused_in {{}}
             chain cut {{}}
             chain forward {{
                 type filter hook forward priority filter; policy drop;
                 jump cut
+                ct state invalid counter name forgotten drop
                 iifname {OUTSIDE} ct state established,related counter name answers accept
                 iifname {INSIDE} tcp dport 443 ct state new counter name out_new
                 iifname {INSIDE} tcp dport 443 counter name out accept
@@ -100,9 +103,26 @@ impl<'a> Firewall<'a> {
         self.nft(&["add", "rule", "inet", self.table, "cut", "drop"]);
     }
 
-    /// Takes back [`Self::cut`] and [`Self::forget`].
+    /// Drops every packet of a family, `ipv4` or `ipv6`, both ways.
+    pub fn cut_family(&self, family: &str) {
+        self.nft(&["add", "rule", "inet", self.table, "cut", "meta", "nfproto", family, "drop"]);
+    }
+
+    /// Takes back what was cut and forgotten.
     pub fn mend(&self) {
         self.nft(&["flush", "chain", "inet", self.table, "cut"]);
+    }
+
+    /// From now on a connection in which nothing passes for so long is forgotten, without a word to anybody.
+    pub fn forget_idle(&self, after: Duration) {
+        for setting in [
+            format!("nf_conntrack_tcp_timeout_established={}", after.as_secs()),
+            // Nor is it taken up again when something comes after all.
+            "nf_conntrack_tcp_loose=0".to_owned(),
+        ] {
+            let setting = format!("net.netfilter.{setting}");
+            run_ok(self.namespace.command("sysctl").args(["-q", "-w", &setting]), "");
+        }
     }
 
     /// Takes the rules away: everything passes.

@@ -6,7 +6,7 @@
 //!
 //! [`bed`] lays the three and takes them away again; [`namespace`] is one of them; [`firewall`] is what the
 //! gate lets through, and what passed. [`fault_proxy`] breaks connections by a plan ([`fault_plan`]), in a
-//! namespace or on 127.0.0.1.
+//! namespace or on 127.0.0.1. [`squid`] is a customer's proxy.
 
 mod background;
 pub mod bed;
@@ -14,6 +14,7 @@ pub mod fault_plan;
 pub mod fault_proxy;
 pub mod firewall;
 pub mod namespace;
+pub mod squid;
 pub mod traffic;
 
 pub use bed::{Bed, Families};

@@ -5,8 +5,67 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::api::Operator;
-use crate::process::until;
-use crate::site::{Device, Manager};
+use platen_protocol::limits::MAX_WAIT as LONGEST_WAIT;
+
+use crate::process::{run, until, until_within};
+use crate::site::{Device, Manager, Setup};
+
+/// Lines for `[uplink]`: a failure is tried again soon, so that a test does not wait for it.
+pub const IMPATIENT: &str = "backoff_first = \"100ms\"\nbackoff_limit = \"1s\"\nconnect_timeout = \"3s\"";
+
+/// A device that tries again soon.
+pub fn impatient() -> Setup<'static> {
+    Setup { uplink: IMPATIENT, ..Setup::default() }
+}
+
+/// Until the device says that it has no contact, or has none in another way than `before`: what it says.
+pub fn trouble(device: &Device, before: &str) -> Value {
+    until("the device says what hinders it", || {
+        // An agent that was just started does not answer yet.
+        let output = run(device.tool().args(["status", "--json"]), "");
+        let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+        let trouble = &status["contact"]["trouble"];
+        (trouble.is_object() && trouble["what"] != before).then(|| trouble.clone())
+    })
+}
+
+/// Until so many parked requests were held to their end, with nothing amiss in between; how long each was.
+pub fn parked_requests_are_held(device: &Device, count: usize) -> Vec<Duration> {
+    let mut held = Vec::new();
+    let mut begin = Instant::now();
+    let mut ago = 0;
+    while held.len() < count {
+        let mut wait = Duration::ZERO;
+        until_within(LONGEST_WAIT * 2, "a parked request is answered", || {
+            let contact = device.status()["contact"].clone();
+            assert!(contact["trouble"].is_null(), "the contact flaps: {contact}");
+            wait = Duration::from_secs(contact["wait_seconds"].as_u64()?);
+            let now = contact["last_reply_seconds_ago"].as_u64()?;
+            (std::mem::replace(&mut ago, now) > now).then_some(())
+        });
+        // The first comes at any time, and the answer to a report says nothing about parking.
+        if begin.elapsed() * 10 > wait * 8 {
+            held.push(begin.elapsed());
+        }
+        begin = Instant::now();
+    }
+    held
+}
+
+/// `platen doctor` on the way to the manager: the steps that failed, with all that it says of them, and what
+/// to tell the network's administrator.
+pub fn failed_steps(device: &Device) -> (Vec<String>, String) {
+    let output = run(device.tool().args(["doctor", "--json"]), "");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let way = &report["way"];
+    let steps = way["steps"].as_array().unwrap();
+    let failed = steps.iter().filter(|step| step["verdict"] == "failed");
+    let failed: Vec<&Value> = failed.collect();
+    let names = failed.iter().map(|step| step["subject"].as_str().unwrap().to_owned()).collect();
+    let words: Vec<String> =
+        failed.iter().map(|step| format!("{}; {}", step["what"], step["check"])).collect();
+    (names, format!("{}\n{}", words.join("\n"), way["tell"]))
+}
 
 /// How long the four things took, from the first start of the agent.
 #[derive(Debug, Clone, Copy)]
