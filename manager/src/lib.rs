@@ -34,7 +34,7 @@ mod run;
 #[cfg(test)]
 mod sample;
 pub mod secret;
-mod spread;
+pub mod spread;
 pub mod stop;
 pub mod store;
 pub mod tally;

@@ -1,6 +1,8 @@
 //! When who was turned away may come again: spread, so that a thousand devices that were told so in one
 //! second are not back in one second.
 
+use std::cell::RefCell;
+
 use crate::secret;
 
 /// The latest is so many times the earliest.
@@ -12,10 +14,22 @@ fn draw(least: u32, random: u64) -> u64 {
     least + random % (least * (WIDTH - 1) + 1)
 }
 
+thread_local! {
+    static LOADED: RefCell<Option<Box<dyn FnMut() -> u64>>> = const { RefCell::new(None) };
+}
+
+/// From now on, what is drawn here on this thread comes from `source` and not from the kernel: for a
+/// simulation, in which a seed must always give the same run. Secrets always come from the kernel.
+pub fn load(source: impl FnMut() -> u64 + 'static) {
+    LOADED.with_borrow_mut(|loaded| *loaded = Some(Box::new(source)));
+}
+
 /// Seconds for `Retry-After`, drawn between `least` and three times that. Should the kernel have no
 /// random number, it is the latest: that costs the spread and nothing else.
 pub(crate) fn retry_after(least: u32) -> u64 {
-    let random = secret::random().map_or(u64::from(least) * (WIDTH - 1), u64::from_le_bytes);
+    let loaded = LOADED.with_borrow_mut(|loaded| loaded.as_mut().map(|source| source()));
+    let latest = u64::from(least) * (WIDTH - 1);
+    let random = loaded.unwrap_or_else(|| secret::random().map_or(latest, u64::from_le_bytes));
     draw(least, random)
 }
 

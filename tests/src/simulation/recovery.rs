@@ -31,7 +31,7 @@ use super::judge::Ledger;
 use super::plan::{DevicePlan, Plan, beginning};
 use super::shared::{MANAGER, PORT, Shared};
 use super::way::Way;
-use super::world::{folder, place};
+use super::world::{folder, load_spread, place};
 use super::{centre, checker};
 
 /// The host on which all agents are.
@@ -173,6 +173,7 @@ fn live(fleet: u32, seed: u64) -> Curve {
     dice::load(move |bytes| fall.fill(bytes));
     let told = Arc::clone(&shared);
     clock::told_by(move || told.now());
+    load_spread(seed);
     let agents: Vec<Agent> = (0..fleet as usize).map(|device| gather(&shared, device)).collect();
     come_back(&shared, &house, &agents)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use platen_agent::clock::Moved;
 use platen_agent::dice;
-use platen_manager::{clock, database_path};
+use platen_manager::{clock, database_path, spread};
 use tokio::sync::watch;
 use turmoil::{Builder, Sim};
 
@@ -22,7 +22,7 @@ use super::{centre, checker, device, proxy};
 /// A step of the simulated network. Inside of it each process lives in milliseconds.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 /// When nothing goes wrong any more, everything must have arrived and ended within this: a half-open connection
-/// is found (25 s of wait and two reply limits), the manager's Retry-After (30 s) and the longest pause (30 s) are
+/// is found (25 s of wait and two reply limits), the manager's Retry-After (90 s) and the longest pause (30 s) are
 /// over, and commands are carried out one after the other on a board that takes up to 20 s for each.
 pub const SETTLED_WITHIN: Duration = Duration::from_secs(360);
 /// Every device may try so many connections in one minute, whatever happens, and one more for each report that
@@ -105,6 +105,7 @@ fn live(seed: u64, house: &Arc<House>) -> Run {
     dice::load(move |bytes| fall.fill(bytes));
     let told = Arc::clone(&shared);
     clock::told_by(move || told.now());
+    load_spread(seed);
 
     let mut world = World::new(&shared, house);
     let elapsed = world.go();
@@ -129,6 +130,16 @@ pub(super) fn place(plan: &Plan, device: usize, directory: &Path) -> Place {
         next: 0.into(),
         boots: 0.into(),
     }
+}
+
+/// What the manager draws.
+pub(super) fn load_spread(seed: u64) {
+    let mut fall = Chance::new(seed, 4);
+    spread::load(move || {
+        let mut bytes = [0; 8];
+        fall.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    });
 }
 
 fn check_rates(shared: &Shared) {
