@@ -47,12 +47,19 @@ lints() {
 }
 
 # The helpers of the tests are tested as well: their protocols are as good as any.
-unit() { tests --workspace --exclude platen-tests && tests -p platen-tests --lib --bins; }
+unit() { tests -E 'not (package(platen-tests) & kind(test))'; }
 build() { cargo build --locked --workspace --bins; }
-tests() { cargo nextest run --locked "$@"; }
+# Always of the whole workspace: a part of it alone has other features, and everything would be built again.
+tests() { cargo nextest run --locked --workspace "$@"; }
+# Some of the tests across processes, by the names of their files.
+across() {
+    local files=()
+    while [ $# -gt 0 ] && [[ $1 != --* ]]; do files+=(--test "$1") && shift; done
+    tests "${files[@]}" -E 'package(platen-tests)' "$@"
+}
 # As a new user: only these two are built, with only their features. Built before the test, whose patience is
 # for programs and not for compilers.
-demo() { cargo build --locked -p platen-manager -p platen-agent && tests -p platen-tests --test demo; }
+demo() { cargo build --locked -p platen-manager -p platen-agent && across demo; }
 
 # Shares of what `make soak` runs at full size.
 FUZZ_SECONDS=10
@@ -60,7 +67,7 @@ SIMULATED_SEEDS=300
 simulation() {
     local seeds=(--features simulation -p platen-tests)
     cargo run --quiet --locked "${seeds[@]}" --bin simulate -- --seeds "$SIMULATED_SEEDS" &&
-        tests "${seeds[@]}" --test simulation --success-output immediate
+        cargo nextest run --locked "${seeds[@]}" --test simulation --success-output immediate
 }
 year() { cargo run --quiet --locked -p platen-tests --bin year -- --printers 4 --days 120; }
 
@@ -69,19 +76,17 @@ stage lints lints
 stage licences licences
 stage build build
 stage unit unit
-stage package tests -p platen-tests --test package
-stage overlays tests -p platen-tests --test overlays --no-capture
-stage e2e tests -p platen-tests --test hal_in_process --test first_light --test whole_printer --test traces --test bad_input \
-    --test inspected --test backpressure
-stage network tests -p platen-tests --test network --test network_proxy --test network_inspected --test network_faults \
-    --success-output immediate
-stage crash tests -p platen-tests --test crash --no-capture
-stage disk tests -p platen-tests --test disk --no-capture
-stage browser tests -p platen-tests --test browser
-stage kernel tests -p platen-tests --test kernel --no-capture
-stage powercut tests -p platen-tests --test powercut --no-capture
-stage cp2112 tests -p platen-tests --test cp2112 --no-capture
-stage raspberry-pi tests -p platen-tests --test raspberry_pi --no-capture
+stage package across package
+stage overlays across overlays --no-capture
+stage e2e across hal_in_process first_light whole_printer traces bad_input inspected backpressure
+stage network across network network_proxy network_inspected network_faults --success-output immediate
+stage crash across crash --no-capture
+stage disk across disk --no-capture
+stage browser across browser
+stage kernel across kernel --no-capture
+stage powercut across powercut --no-capture
+stage cp2112 across cp2112 --no-capture
+stage raspberry-pi across raspberry_pi --no-capture
 stage demo demo
 stage year year
 stage simulation simulation
