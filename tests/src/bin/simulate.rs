@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
-use platen_tests::simulation::{Figures, recover, run};
+use platen_tests::simulation::{Figures, recover, run as simulate};
 
 /// Simulates agents and a manager while everything goes wrong, and checks that nothing is lost or done twice.
 #[derive(Parser)]
@@ -25,6 +25,9 @@ struct Arguments {
     /// In place of seeds: how many devices come back after a week.
     #[arg(long)]
     fleet: Option<u32>,
+    /// Runs each seed twice, and takes it for a failure when the histories differ.
+    #[arg(long)]
+    twice: bool,
     /// Prints the history also of a seed that did not fail.
     #[arg(long)]
     history: bool,
@@ -51,7 +54,10 @@ fn main() -> ExitCode {
                         break;
                     }
                     let seed = arguments.seed + number;
-                    let run = run(seed);
+                    let mut run = simulate(seed);
+                    if arguments.twice && run.history != simulate(seed).history {
+                        run.violations.push("a second run has another history".to_owned());
+                    }
                     if arguments.seeds == 1 && (arguments.history || !run.violations.is_empty()) {
                         print!("{}", run.history);
                     }

@@ -29,7 +29,6 @@ pub(super) struct House {
     pub(super) devices: Vec<CertificateDer<'static>>,
     /// The database as it is before the first report.
     pub(super) database: Vec<u8>,
-    _directory: tempfile::TempDir,
 }
 
 /// The name of a device, by number.
@@ -77,7 +76,7 @@ impl House {
             shown
         });
         let database = std::fs::read(&path).unwrap();
-        Self { config, certificates, devices, database, _directory: directory }
+        Self { config, certificates, devices, database }
     }
 }
 

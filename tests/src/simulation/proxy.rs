@@ -34,10 +34,7 @@ pub(super) async fn carry(shared: Arc<Shared>) -> turmoil::Result {
 }
 
 async fn connection(shared: Arc<Shared>, below: TcpStream) {
-    let mut cut = shared.cut.subscribe();
-    let mut repeat = shared.repeat.subscribe();
-    cut.mark_unchanged();
-    repeat.mark_unchanged();
+    let (mut cuts, mut repeats) = (shared.cut.times(), shared.repeat.times());
     let Ok(above) = TcpStream::connect((MANAGER, PORT)).await else { return };
     let (from_below, to_below) = below.into_split();
     let (from_above, to_above) = above.into_split();
@@ -51,16 +48,14 @@ async fn connection(shared: Arc<Shared>, below: TcpStream) {
     while !(up_ended && down_ended) {
         tokio::select! {
             biased;
-            Ok(()) = cut.changed() => {
-                let (_, after) = *cut.borrow_and_update();
+            after = shared.cut.heard(&mut cuts) => {
                 *allowance.lock().unwrap_or_else(PoisonError::into_inner) = Some(after as usize);
                 if after == 0 {
                     shared.history.note(PROXY, "cuts a connection");
                     return;
                 }
             }
-            Ok(()) = repeat.changed() => {
-                repeat.mark_unchanged();
+            _ = shared.repeat.heard(&mut repeats) => {
                 let bytes = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 shared.history.note(PROXY, format_args!("repeats {} bytes", bytes.len()));
                 repetitions.spawn(say_again(bytes));

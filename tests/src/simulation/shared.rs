@@ -11,7 +11,7 @@ use std::{future::Future, pin::Pin};
 use jiff::Timestamp;
 use platen_agent::clock::Moved;
 use platen_agent::keep::Keep;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::book::Book;
 use super::chance::Chance;
@@ -72,9 +72,9 @@ pub(super) struct Shared {
     /// Connections that the manager has taken.
     pub(super) connections: AtomicUsize,
     /// Wakes the proxy: cuts with the bytes that still go, and repeats.
-    pub(super) cut: watch::Sender<(u64, u32)>,
+    pub(super) cut: Bell,
     /// The same for repeats.
-    pub(super) repeat: watch::Sender<u64>,
+    pub(super) repeat: Bell,
     /// Draws of the run itself.
     pub(super) chance: Mutex<Chance>,
 }
@@ -110,8 +110,8 @@ impl Shared {
             stop: watch::Sender::new(0),
             next_wish: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
-            cut: watch::Sender::new((0, 0)),
-            repeat: watch::Sender::new(0),
+            cut: Bell::default(),
+            repeat: Bell::default(),
             chance: Mutex::new(Chance::new(seed, 2)),
         }
     }
@@ -140,6 +140,45 @@ impl Shared {
     pub(super) fn violation(&self, what: String) {
         self.history.note("VIOLATED", &what);
         self.book().violations.push(what);
+    }
+}
+
+/// Wakes everyone who listens, in the order in which they began to; tokio's `watch` does so in an order of chance.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    /// How often it was rung, and what was said last.
+    said: Mutex<(u64, u32)>,
+    rung: Notify,
+}
+
+impl Bell {
+    fn said(&self) -> (u64, u32) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says something to all.
+    pub(super) fn ring(&self, word: u32) {
+        let times = self.said().0 + 1;
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = (times, word);
+        self.rung.notify_waiters();
+    }
+
+    /// How often it was rung.
+    pub(super) fn times(&self) -> u64 {
+        self.said().0
+    }
+
+    /// Waits until it was rung more often than `heard`, which is brought up to that; returns what was said last.
+    pub(super) async fn heard(&self, heard: &mut u64) -> u32 {
+        loop {
+            let rung = self.rung.notified();
+            let (times, word) = self.said();
+            if times > *heard {
+                *heard = times;
+                return word;
+            }
+            rung.await;
+        }
     }
 }
 

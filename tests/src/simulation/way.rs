@@ -123,6 +123,6 @@ impl AsyncWrite for Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         let said = format!("a connection ends: {} bytes up, {:016x}", self.sent, self.digest);
-        self.shared.history.note(&self.name, said);
+        self.shared.history.note_end(&self.name, said);
     }
 }
