@@ -280,6 +280,9 @@ impl World<'_> {
                 return false;
             }
         }
+        if !self.last_is_known() {
+            return false;
+        }
         let open: i64 = shared.ledger.read(|store| {
             store.query_row(
                 "SELECT count(*) FROM commands WHERE state IN ('waiting', 'delivered')",
@@ -288,6 +291,16 @@ impl World<'_> {
             )
         });
         open == 0
+    }
+
+    /// Whether the manager knows what became of the last report of each device: also when it was given up, after
+    /// which nothing waits.
+    fn last_is_known(&self) -> bool {
+        let book = self.shared.book();
+        book.devices.iter().all(|page| {
+            let Some(last) = page.written.last() else { return true };
+            self.shared.ledger.committed(&page.name, &last.epoch) >= last.sequence
+        })
     }
 
     /// Notices what has ended, and starts what has been down for long enough.
