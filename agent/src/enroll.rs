@@ -26,15 +26,13 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::{VERSION, path};
 use rcgen::KeyPair;
 use ring::digest::{SHA256, digest};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
 use crate::address::Address;
-use crate::certificate::facts;
 use crate::clock::Clock;
 use crate::dice::hex;
 use crate::identity::{self, IdentityError, IdentityFile};
@@ -43,7 +41,7 @@ use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
 use crate::uplink::proxy;
 use crate::uplink::send::post;
 use crate::uplink::stranger::{Kind, Stranger};
-use crate::uplink::trust::Trust;
+use crate::uplink::trust::{Trust, begins, verifier};
 use crate::uplink::{UplinkConfig, UplinkError};
 
 /// Why a device was not enrolled.
@@ -213,15 +211,14 @@ impl ServerCertVerifier for PinnedCa {
                 Stranger::new(&chain, server_name, &[]).into_error(&unknown)
             })?;
         let chain = std::iter::once(end_entity).chain(intermediates);
-        let begins = chain.filter_map(facts).map(|facts| facts.begins).max();
-        let begins = begins.and_then(|begins| u64::try_from(begins.as_second()).ok()).unwrap_or(0);
-        let now = now.max(UnixTime::since_unix_epoch(Duration::from_secs(begins)));
-        let mut roots = RootCertStore::empty();
-        roots.add(ca.clone().into_owned())?;
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
-            .build()
-            .map_err(|cause| TlsError::General(cause.to_string()))?
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let now = chain.filter_map(begins).max().map_or(now, |begins| now.max(begins));
+        verifier(&[ca.clone().into_owned()], &self.provider)?.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )
     }
 
     fn verify_tls12_signature(

@@ -161,26 +161,8 @@ impl Outbox {
         limits: OutboxConfig,
         trouble: DiskTrouble,
     ) -> Result<Self, OutboxError> {
-        let read = open::to_read(file).and_then(|db| {
-            let state = State::load(&db)?;
-            let remembered = memory::load(&db, &state.open.epoch)?;
-            Ok((db, state, remembered))
-        });
-        let file = file.to_owned();
-        let (given_up, pending) = (0, Vec::new());
-        match read {
-            Ok((db, state, remembered)) => {
-                let mut outbox = Self {
-                    db,
-                    state,
-                    limits,
-                    given_up,
-                    file,
-                    remembered,
-                    memory: None,
-                    pending,
-                    past_written: None,
-                };
+        match open::to_read(file).and_then(|db| Self::load(db, file, limits)) {
+            Ok(mut outbox) => {
                 outbox.go_to_memory(trouble)?;
                 Ok(outbox)
             }
@@ -196,17 +178,7 @@ impl Outbox {
                 state.write(&db)?;
                 let remembered = memory::load(&db, &state.open.epoch)?;
                 let memory = Some(InMemory { trouble, disk: None, unseen: true });
-                Ok(Self {
-                    db,
-                    state,
-                    limits,
-                    given_up,
-                    file,
-                    remembered,
-                    memory,
-                    pending,
-                    past_written: None,
-                })
+                Ok(Self { memory, ..Self::around(db, state, remembered, file, limits) })
             }
         }
     }

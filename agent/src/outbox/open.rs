@@ -47,21 +47,29 @@ pub fn open(directory: &Path, limits: OutboxConfig) -> Result<(Outbox, Remembere
 }
 
 fn open_file(file: &Path, limits: OutboxConfig) -> Result<Outbox, OutboxError> {
-    let db = on_disk(file)?;
-    let state = State::load(&db)?;
-    let remembered = memory::load(&db, &state.open.epoch)?;
-    let file = file.to_owned();
-    Ok(Outbox {
-        db,
-        state,
-        limits,
-        given_up: 0,
-        file,
-        remembered,
-        memory: None,
-        pending: Vec::new(),
-        past_written: None,
-    })
+    Outbox::load(on_disk(file)?, file, limits)
+}
+
+impl Outbox {
+    /// With all that an open file holds.
+    pub(super) fn load(db: Connection, file: &Path, limits: OutboxConfig) -> Result<Self, OutboxError> {
+        let state = State::load(&db)?;
+        let remembered = memory::load(&db, &state.open.epoch)?;
+        Ok(Self::around(db, state, remembered, file, limits))
+    }
+
+    /// Around what is known of a file: on the disk, and with nothing of its own to tell.
+    pub(super) fn around(
+        db: Connection,
+        state: State,
+        remembered: Remembered,
+        file: &Path,
+        limits: OutboxConfig,
+    ) -> Self {
+        let file = file.to_owned();
+        let (memory, pending) = (None, Vec::new());
+        Self { db, state, limits, given_up: 0, file, remembered, memory, pending, past_written: None }
+    }
 }
 
 /// Opens the file to write to it, makes it if there is none, looks whether it is whole, and brings it to the

@@ -101,18 +101,7 @@ impl Salvage {
             previous_epoch,
         };
         let pending = vec![ReportBody::OutboxReplaced(replaced)];
-        let file = file.to_owned();
-        Ok(Outbox {
-            db,
-            state,
-            limits,
-            given_up: 0,
-            file,
-            remembered,
-            memory: None,
-            pending,
-            past_written: None,
-        })
+        Ok(Outbox { pending, ..Outbox::around(db, state, remembered, file, limits) })
     }
 }
 

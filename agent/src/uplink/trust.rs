@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 
@@ -37,7 +37,6 @@ pub struct Trust {
     manager: Vec<CertificateDer<'static>>,
     ours: Arc<WebPkiServerVerifier>,
     inspecting: Option<Arc<WebPkiServerVerifier>>,
-    provider: Arc<CryptoProvider>,
 }
 
 impl Trust {
@@ -49,7 +48,7 @@ impl Trust {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let ours = verifier(manager, &provider)?;
         let inspecting = if inspecting.is_empty() { None } else { Some(verifier(inspecting, &provider)?) };
-        Ok(Self { manager: manager.to_vec(), ours, inspecting, provider })
+        Ok(Self { manager: manager.to_vec(), ours, inspecting })
     }
 
     /// Whether another CA is trusted for transport, so that [`Self::way`] has to be asked.
@@ -88,7 +87,8 @@ impl Trust {
     }
 }
 
-fn verifier(
+/// Trusts chains that end at these roots, and nothing else.
+pub(crate) fn verifier(
     roots: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
@@ -134,7 +134,7 @@ fn is_of_somebody_else(cause: &TlsError) -> bool {
 }
 
 /// When a certificate begins to be valid.
-fn begins(certificate: &CertificateDer<'_>) -> Option<UnixTime> {
+pub(crate) fn begins(certificate: &CertificateDer<'_>) -> Option<UnixTime> {
     let seconds = u64::try_from(facts(certificate)?.begins.as_second()).ok()?;
     Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
 }
@@ -158,8 +158,7 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        self.ours.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -168,12 +167,11 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        self.ours.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.ours.supported_verify_schemes()
     }
 }
 
