@@ -1,13 +1,26 @@
 //! Random numbers from the kernel, for names that must be unique and for jitter. Keys are not made here.
 
 use std::cell::RefCell;
+use std::str::FromStr;
 
+use platen_protocol::identity::InvalidId;
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// The kernel gave no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the kernel gives no random numbers")]
 pub struct NoRandomness;
+
+/// What a person asked for could not be named.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotName {
+    /// The kernel gave no random numbers.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// It is no identifier.
+    #[error(transparent)]
+    Invalid(#[from] InvalidId),
+}
 
 /// Fills bytes with what counts as random.
 type Source = Box<dyn FnMut(&mut [u8])>;
@@ -33,6 +46,14 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
         return Err(NoRandomness);
     }
     Ok(out)
+}
+
+/// Random bytes in a name: enough that no two of a fleet are the same, whatever became of the outbox in between.
+const NAME_BYTES: usize = 8;
+
+/// A name that nothing else has.
+pub fn name<T: FromStr<Err = InvalidId>>(prefix: &str) -> Result<T, CannotName> {
+    Ok(format!("{prefix}-{}", hex(&bytes::<NAME_BYTES>()?)).parse()?)
 }
 
 /// A random number; 0 should the kernel have none, which costs jitter and nothing else.

@@ -151,6 +151,10 @@ impl Keep {
             );
             self.begin_epoch()?;
         }
+        if self.outbox().owes() {
+            let now = self.clock.stamp();
+            self.put(&Entry { now: Some((&now, self.simulated)), ..Entry::default() })?;
+        }
         self.show();
         Ok(())
     }

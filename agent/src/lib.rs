@@ -38,6 +38,7 @@ pub mod receive;
 pub mod renew;
 pub mod run;
 pub mod sample;
+pub mod service_call;
 pub mod settings;
 pub mod show;
 pub mod status;

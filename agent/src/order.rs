@@ -1,15 +1,12 @@
 //! Orders of a supply, by button or by command.
 
 use platen_protocol::device_to_manager::{EnteredBy, Order, ReportBody};
-use platen_protocol::identity::{InvalidId, OrderId};
 use platen_protocol::limits::{MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
 use platen_protocol::readings::{Readings, SupplyReading};
 
-use crate::dice::{self, NoRandomness};
+use crate::dice::{self, CannotName};
 
-/// Random bytes in an order's name: enough that no two orders of a fleet share one, whatever became of the
-/// outbox in between.
-const ID_BYTES: usize = 8;
+/// Begins the name of an order.
 const ID_PREFIX: &str = "order";
 
 /// Why something cannot be ordered.
@@ -34,10 +31,7 @@ pub enum CannotOrder {
     },
     /// The order could not be named.
     #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-    /// The order could not be named.
-    #[error(transparent)]
-    Name(#[from] InvalidId),
+    Name(#[from] CannotName),
 }
 
 /// An order that a person entered on the controller; a note of blanks is none.
@@ -60,18 +54,14 @@ pub fn by_command(
     if chars > MAX_MESSAGE_CHARS {
         return Err(CannotOrder::NoteTooLong { chars });
     }
-    let (id, supply) = (new_id()?, found.clone());
+    let (id, supply) = (dice::name(ID_PREFIX)?, found.clone());
     Ok(ReportBody::Order(Order { id, supply, quantity, note, entered_by: EnteredBy::Command }))
 }
 
 /// One of a supply, for a press of the order button.
-pub fn by_button(supply: &SupplyReading) -> Result<ReportBody, CannotOrder> {
-    let (id, supply) = (new_id()?, supply.clone());
+pub fn by_button(supply: &SupplyReading) -> Result<ReportBody, CannotName> {
+    let (id, supply) = (dice::name(ID_PREFIX)?, supply.clone());
     Ok(ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by: EnteredBy::Button }))
-}
-
-fn new_id() -> Result<OrderId, CannotOrder> {
-    Ok(format!("{ID_PREFIX}-{}", dice::hex(&dice::bytes::<ID_BYTES>()?)).parse()?)
 }
 
 #[cfg(test)]

@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control;
+use crate::dice::CannotName;
 use crate::execute;
 use crate::judge::{Judge, Past};
 use crate::keep::Keep;
-use crate::order::CannotOrder;
 use crate::outbox::{self, OutboxError, Remembered};
 use crate::sample::{self, Rhythm};
 use crate::settings::{self, Files};
@@ -60,9 +60,9 @@ pub enum RunError {
     /// An alert could not be named.
     #[error(transparent)]
     Name(#[from] InvalidId),
-    /// An order by button could not be made.
+    /// What was asked for by a button could not be named.
     #[error(transparent)]
-    Order(#[from] CannotOrder),
+    Asked(#[from] CannotName),
 }
 
 /// Works until `stop` ends. `board_file` is what the board was opened by.

@@ -153,7 +153,11 @@ impl Work {
         let mut bodies = Vec::new();
         if !self.started {
             judge.told(&sample.readings);
-            bodies.push(compose::started(&self.keep.status.borrow().model, &sample.readings));
+            bodies.push(compose::started(
+                &self.keep.status.borrow().model,
+                &sample.readings,
+                self.judge.alerts(),
+            ));
         }
         self.started |= self.store(judge, &events, bodies, &taken)?;
         if self.judge.undecided()

@@ -213,7 +213,7 @@ fn a_day() {
         life.day();
     }
     life.outbox = Some(outbox);
-    let started = compose::started("Colour MFP", &life.last);
+    let started = compose::started("Colour MFP", &life.last, life.judge.alerts());
     let judge = life.judge.clone();
     life.store(judge, vec![started]);
     let before = (charged("write_bytes:"), charged("syscw:"));

@@ -35,7 +35,7 @@ const RUN_BYTES: usize = 4;
 pub struct Event {
     /// Names the event; hand it back as `Last-Event-ID`.
     pub id: String,
-    /// `started`, `alert_raised`, `alert_cleared`, `service_call`, `order`, `replacement`, `utilisation`,
+    /// `started`, `alert_raised`, `alert_cleared`, `alerts_standing`, `service_call`, `order`, `replacement`, `utilisation`,
     /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
     /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted), `certificate_ends` or `clone`.
     pub kind: &'static str,
@@ -179,6 +179,7 @@ impl Event {
             ReportBody::Replacement(replacement) => event.replacement = Some((**replacement).clone()),
             ReportBody::Outcome(outcome) => event.outcome = Some(outcome.clone()),
             ReportBody::Started(_)
+            | ReportBody::AlertsStanding { .. }
             | ReportBody::Utilisation(_)
             | ReportBody::Readings(_)
             | ReportBody::OutboxReplaced(_) => {}

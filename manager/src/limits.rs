@@ -14,7 +14,7 @@ pub struct Limits {
     #[serde(deserialize_with = "within::<_, 1, 1_000_000>")]
     pub connections_per_address: u32,
     /// Of these, of one device: 1 to 1,000. A device has two; those that a network swallowed count for the
-    /// minutes that it takes to find them.
+    /// minutes that it takes to find them. One more, and the oldest is ended.
     #[serde(deserialize_with = "within::<_, 1, 1_000>")]
     pub connections_per_device: u32,
     /// Requests of one device a minute, in the long run: 1 to 1,000,000.

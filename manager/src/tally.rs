@@ -34,7 +34,7 @@ pub struct TurnedAway {
     pub connections: u64,
     /// There were too many from one address.
     pub connections_per_address: u64,
-    /// There were too many of one device.
+    /// There were too many of one device: its oldest was ended, or a request was refused.
     pub connections_per_device: u64,
     /// A device asked too often.
     pub requests_per_minute: u64,

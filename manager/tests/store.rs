@@ -23,7 +23,8 @@ use serde_json::{Value, json};
 #[allow(dead_code, unreachable_pub, reason = "shared with the other tests")]
 mod messages;
 use messages::{
-    active, batch, batch_of, condition, done, order, replaced, service_call, toner_low, utilisation,
+    active, batch, batch_of, cleared, condition, done, order, replaced, service_call, started, toner_low,
+    utilisation,
 };
 
 const NOW: &str = "2026-11-22T10:00:00Z";
@@ -220,6 +221,48 @@ mod suite {
         assert_eq!((first.state, first.simulated, &first.changed_by), (OrderState::New, true, &None));
     }
 
+    pub(super) async fn a_service_call_that_is_repeated_is_one_call(store: Store) {
+        let_in(&store, &device()).await;
+        let named = |name: &str| {
+            let mut call = service_call("streaks");
+            call["call_id"] = json!(name);
+            call
+        };
+        ingest(&store, &device(), batch(1, &[named("call-1"), named("call-2")])).await.unwrap();
+        let mut again = batch(1, &[named("call-2"), service_call("streaks"), service_call("streaks")]);
+        again["epoch"] = json!("e2");
+        assert_eq!(ingest(&store, &device(), again).await.unwrap().acknowledged, 3);
+        let calls = store.service_calls(ServiceCallFilter::default(), None, 10).await.unwrap();
+        assert_eq!(calls.len(), 4, "two with names, and two without");
+    }
+
+    pub(super) async fn alerts_are_brought_up_to_what_stands_on_the_device(store: Store) {
+        let_in(&store, &device()).await;
+        let jam = |id: &str| condition(id, "jam", "mediaPath", "path");
+        let bodies = [jam("a"), jam("b"), jam("c"), cleared("c"), jam("d"), cleared("d")];
+        ingest(&store, &device(), batch(1, &bodies)).await.unwrap();
+        let other: DeviceId = "other".parse().unwrap();
+        let_in(&store, &other).await;
+        ingest(&store, &other, batch(1, &[jam("a")])).await.unwrap();
+        let open = async || {
+            let alerts = store.alerts(AlertFilter::default(), None, 10).await.unwrap();
+            let open = alerts.into_iter().filter(|alert| alert.cleared.is_none() && alert.device == device());
+            open.map(|alert| alert.alert.id.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(open().await, ["b", "a"]);
+        let standing = json!({"kind": "alerts_standing", "standing_alerts": ["b", "c", "never-told"]});
+        ingest(&store, &device(), batch(7, &[standing.clone(), jam("b")])).await.unwrap();
+        assert_eq!(open().await, ["c", "b"], "a is over, and the end of c was of an outbox that is lost");
+        ingest(&store, &device(), batch(9, &[started("M")])).await.unwrap();
+        assert_eq!(open().await, ["c", "b"], "a first version does not tell what stands");
+        let mut began = started("M");
+        began["standing_alerts"] = json!([]);
+        ingest(&store, &device(), batch(10, &[began])).await.unwrap();
+        assert!(open().await.is_empty());
+        let of_other = AlertFilter { device: Some(other), ..AlertFilter::default() };
+        assert_eq!(store.alerts(of_other, None, 10).await.unwrap()[0].cleared, None);
+    }
+
     pub(super) async fn an_order_is_open_until_it_is_delivered_or_cancelled(store: Store) {
         let_in(&store, &device()).await;
         ingest(&store, &device(), batch(1, &[order("o1", 2)])).await.unwrap();
@@ -352,6 +395,8 @@ on_every_store! {
     a_command_goes_from_waiting_to_its_outcome,
     a_command_keeps_its_settings,
     an_order_that_is_repeated_is_one_order,
+    a_service_call_that_is_repeated_is_one_call,
+    alerts_are_brought_up_to_what_stands_on_the_device,
     an_order_is_open_until_it_is_delivered_or_cancelled,
     a_replacement_is_listed_and_changes_what_is_known,
     an_activity_stays_while_other_readings_follow_it,

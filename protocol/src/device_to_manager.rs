@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
-use crate::identity::{AlertId, CommandId, Epoch, OrderId};
+use crate::identity::{AlertId, CommandId, Epoch, OrderId, ServiceCallId};
 use crate::readings::{PartReading, Readings, SupplyReading};
 use crate::stamp::Stamp;
 
@@ -110,6 +110,11 @@ pub enum ReportBody {
         /// Why it is held to have ended, in words.
         description: String,
     },
+    /// Which alerts stand, after reports that told of alerts were lost: the manager ends all others.
+    AlertsStanding {
+        /// All of them, at most [`crate::limits::MAX_STANDING_ALERTS`].
+        standing_alerts: Vec<AlertId>,
+    },
     /// A person at the device asks for service (an instruction report).
     ServiceCall(ServiceCall),
     /// A person at the device orders a supply.
@@ -133,6 +138,7 @@ impl ReportBody {
             Self::Started(_) => "started",
             Self::AlertRaised { .. } => "alert_raised",
             Self::AlertCleared { .. } => "alert_cleared",
+            Self::AlertsStanding { .. } => "alerts_standing",
             Self::ServiceCall(_) => "service_call",
             Self::Order(_) => "order",
             Self::Replacement(_) => "replacement",
@@ -164,6 +170,10 @@ pub struct Started {
     pub model: String,
     /// What the board reads at the start.
     pub readings: Readings,
+    /// Which alerts stand by what the agent remembers, at most [`crate::limits::MAX_STANDING_ALERTS`]: the
+    /// manager ends all others. A first version of the agent does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing_alerts: Option<Vec<AlertId>>,
 }
 
 /// How a service call or an order was made.
@@ -181,6 +191,9 @@ pub enum EnteredBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServiceCall {
+    /// Made by the device. A first version of the agent made none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<ServiceCallId>,
     /// Where it was entered.
     pub entered_by: EnteredBy,
     /// What the person wrote, if anything; at most [`crate::limits::MAX_MESSAGE_CHARS`].

@@ -13,7 +13,7 @@ use crate::device_to_manager::{
     Activity, EnteredBy, Order, OutboxReplaced, Outcome, OutcomeResult, ReadingsCause, ReadingsReport,
     Replacement, ReplacementKind, ReportBody, ServiceCall, Started, Utilisation,
 };
-use crate::identity::{AlertId, CommandId, Epoch, OrderId};
+use crate::identity::{AlertId, CommandId, Epoch, OrderId, ServiceCallId};
 use crate::readings::{PartReading, Readings, SupplyReading};
 
 #[derive(Deserialize)]
@@ -22,6 +22,7 @@ enum Kind {
     Started,
     AlertRaised,
     AlertCleared,
+    AlertsStanding,
     ServiceCall,
     Order,
     Replacement,
@@ -39,6 +40,7 @@ pub(crate) struct FlatBody {
     agent_version: Option<String>,
     alert: Option<Alert>,
     alert_id: Option<AlertId>,
+    call_id: Option<ServiceCallId>,
     cause: Option<ReadingsCause>,
     change: Option<ReplacementKind>,
     command_id: Option<CommandId>,
@@ -61,6 +63,7 @@ pub(crate) struct FlatBody {
     removed_supply: Option<SupplyReading>,
     result: Option<OutcomeResult>,
     running_seconds: Option<u64>,
+    standing_alerts: Option<Vec<AlertId>>,
     subject: Option<String>,
     supply: Option<SupplyReading>,
 }
@@ -92,13 +95,18 @@ impl TryFrom<FlatBody> for ReportBody {
                 agent_version: need("started", "agent_version", flat.agent_version)?,
                 model: need("started", "model", flat.model)?,
                 readings: need("started", "readings", flat.readings)?,
+                standing_alerts: flat.standing_alerts,
             }),
             Kind::AlertRaised => Self::AlertRaised { alert: need("alert_raised", "alert", flat.alert)? },
             Kind::AlertCleared => Self::AlertCleared {
                 alert_id: need("alert_cleared", "alert_id", flat.alert_id)?,
                 description: need("alert_cleared", "description", flat.description)?,
             },
+            Kind::AlertsStanding => Self::AlertsStanding {
+                standing_alerts: need("alerts_standing", "standing_alerts", flat.standing_alerts)?,
+            },
             Kind::ServiceCall => Self::ServiceCall(ServiceCall {
+                call_id: flat.call_id,
                 entered_by: need("service_call", "entered_by", flat.entered_by)?,
                 message: flat.message,
             }),

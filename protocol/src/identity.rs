@@ -109,6 +109,11 @@ identifier!(
     OrderId,
     "order"
 );
+identifier!(
+    /// One service call, named by the device: a repeat of it is the same call.
+    ServiceCallId,
+    "service call"
+);
 
 #[cfg(test)]
 mod tests {

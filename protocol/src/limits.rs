@@ -10,6 +10,8 @@ pub const MAX_REPLY_BYTES: usize = 256 * 1024;
 pub const MAX_REPORTS_PER_BATCH: usize = 100;
 /// The most runs of lost reports in one batch; what is left over follows in the next.
 pub const MAX_LOST_PER_BATCH: usize = 100;
+/// The most alerts that stand on one device and can be told in one report.
+pub const MAX_STANDING_ALERTS: usize = 500;
 /// The most commands in one reply; what is left over follows in the next.
 pub const MAX_COMMANDS_PER_REPLY: usize = 50;
 /// The longest text that a person enters at the device, in characters.

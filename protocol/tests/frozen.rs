@@ -126,6 +126,19 @@ fn a_batch_that_tells_of_losses_is_understood() {
 }
 
 #[test]
+fn a_batch_that_tells_which_alerts_stand_is_understood() {
+    let batch: ReportBatch = survives("report-batch-standing.json");
+    let [started, standing, call] = batch.reports.as_slice() else { panic!("{:?}", batch.reports) };
+    assert!(
+        matches!(&started.body, ReportBody::Started(started) if started.standing_alerts == Some(Vec::new()))
+    );
+    assert!(
+        matches!(&standing.body, ReportBody::AlertsStanding { standing_alerts } if standing_alerts.len() == 2)
+    );
+    assert!(matches!(&call.body, ReportBody::ServiceCall(call) if call.call_id.is_some()));
+}
+
+#[test]
 fn a_batch_from_a_site_that_inspects_tls_is_understood() {
     let batch: ReportBatch = survives("report-batch-inspected.json");
     assert_eq!(batch.inspected_by.as_deref(), Some("Example Corp Proxy CA"));

@@ -16,6 +16,7 @@ use super::message::{Answer, Question, Request};
 use crate::compose;
 use crate::keep::{Keep, Learnt};
 use crate::order;
+use crate::service_call;
 use crate::stop::Stop;
 use crate::uplink::examine::Examiner;
 
@@ -72,7 +73,7 @@ impl Desk {
             Request::Status => tell(output, &self.status()).await,
             Request::Watch => self.watch(input, output).await,
             Request::CallService { message } => {
-                let body = compose::service_call(message).map_err(|cause| cause.to_string());
+                let body = service_call::by_command(message).map_err(|cause| cause.to_string());
                 self.keep_and_tell(body, output).await
             }
             Request::Order { supply, quantity, note } => {

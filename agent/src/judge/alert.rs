@@ -138,6 +138,11 @@ impl Alerts {
         self.standing.iter().map(|standing| &standing.alert)
     }
 
+    /// Their names, unless there are more than `most`.
+    pub fn ids(&self, most: usize) -> Option<Vec<AlertId>> {
+        (self.standing.len() <= most).then(|| self.standing().map(|alert| alert.id.clone()).collect())
+    }
+
     /// Whether an alert stands that stops the printer.
     pub fn any_critical(&self) -> bool {
         self.standing().any(|alert| alert.severity == Severity::Critical)

@@ -32,6 +32,7 @@ impl Rank {
             ReportBody::Readings(_) | ReportBody::Started(_) => Self::Readings,
             ReportBody::AlertRaised { .. }
             | ReportBody::AlertCleared { .. }
+            | ReportBody::AlertsStanding { .. }
             | ReportBody::Replacement(_)
             | ReportBody::Outcome(_)
             | ReportBody::OutboxReplaced(_) => Self::Alert,
@@ -62,6 +63,7 @@ pub(super) fn known_kind(kind: &str) -> &'static str {
         "started" => "started",
         "alert_raised" => "alert_raised",
         "alert_cleared" => "alert_cleared",
+        "alerts_standing" => "alerts_standing",
         "service_call" => "service_call",
         "order" => "order",
         "replacement" => "replacement",

@@ -24,13 +24,12 @@ impl Outbox {
         state.late.put_before(earlier.late);
         state.acknowledged = earlier.acknowledged;
         state.known_time = state.known_time.max(earlier.known_time);
-        self.pending = alerts
-            .standing()
-            .map(|alert| ReportBody::AlertCleared {
-                alert_id: alert.id.clone(),
-                description: format!("{} is told of anew since the disk was out of reach", alert.subject),
-            })
-            .collect();
+        let ended = alerts.standing().map(|alert| ReportBody::AlertCleared {
+            alert_id: alert.id.clone(),
+            description: format!("{} is told of anew since the disk was out of reach", alert.subject),
+        });
+        state.own.pending.splice(0..0, earlier.own.pending.into_iter().chain(ended));
+        state.own.alerts_in_doubt |= earlier.own.alerts_in_doubt;
         if self.remembered.settings == Settings::default() {
             self.remembered.settings = settings;
         }

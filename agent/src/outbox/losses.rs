@@ -63,11 +63,11 @@ impl Losses {
         self.told = self.told.max(sequence);
     }
 
-    /// The manager knows of everything up to a sequence; says whether a run went by that.
-    pub(super) fn acknowledge(&mut self, sequence: u64) -> bool {
-        let before = self.runs.len();
-        self.runs.retain(|_, run| run.last > sequence);
-        self.runs.len() != before
+    /// The manager knows of everything up to a sequence; the runs that went by that.
+    pub(super) fn acknowledge(&mut self, sequence: u64) -> Vec<Lost> {
+        let stays = self.runs.values().find(|run| run.last > sequence).map(|run| run.first);
+        let rest = stays.map(|first| self.runs.split_off(&first)).unwrap_or_default();
+        std::mem::replace(&mut self.runs, rest).into_values().collect()
     }
 
     /// The run that a sequence is in.
@@ -121,7 +121,7 @@ mod tests {
         losses.add(4, "utilisation", FULL);
         losses.add(5, "utilisation", FULL);
         assert_eq!(spans(&losses), [(3, 3), (4, 5)]);
-        assert!(losses.acknowledge(3));
+        assert_eq!(losses.acknowledge(3).len(), 1);
         assert_eq!(spans(&losses), [(4, 5)]);
     }
 

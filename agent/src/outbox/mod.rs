@@ -13,6 +13,9 @@
 //! that halves what is written to an SD card. After a power cut the last reports are sent again, which
 //! their sequence makes harmless.
 //!
+//! What the outbox itself has to tell goes before the next report ([`own`]): that it was replaced, and which
+//! alerts stand, after reports of alerts were lost.
+//!
 //! A corrupt file is set aside with its evidence, and a new epoch begins with what could be read of it
 //! ([`aside`], [`replace`]). While the disk takes nothing, the work goes on in memory, in an epoch of its own
 //! ([`disk`]); so the file may hold several epochs, its chapters ([`state`]).
@@ -27,6 +30,7 @@ mod late;
 mod losses;
 mod memory;
 mod open;
+mod own;
 mod pour;
 mod renumber;
 mod replace;
@@ -41,7 +45,6 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use platen_protocol::device_to_manager::ReportBody;
 use platen_protocol::identity::Epoch;
 use rusqlite::{Connection, ErrorCode};
 
@@ -71,8 +74,6 @@ pub struct Outbox {
     remembered: Remembered,
     /// While the disk fails.
     memory: Option<disk::InMemory>,
-    /// What the outbox itself has to tell. It goes before the next report, with its stamp.
-    pending: Vec<ReportBody>,
     /// The stamp with which what was learnt was last written.
     past_written: Option<platen_protocol::stamp::Stamp>,
 }

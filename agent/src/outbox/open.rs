@@ -58,7 +58,7 @@ impl Outbox {
         Ok(Self::around(db, state, remembered, file, limits))
     }
 
-    /// Around what is known of a file: on the disk, and with nothing of its own to tell.
+    /// Around what is known of a file: on the disk.
     pub(super) fn around(
         db: Connection,
         state: State,
@@ -67,8 +67,7 @@ impl Outbox {
         limits: OutboxConfig,
     ) -> Self {
         let file = file.to_owned();
-        let (memory, pending) = (None, Vec::new());
-        Self { db, state, limits, given_up: 0, file, remembered, memory, pending, past_written: None }
+        Self { db, state, limits, given_up: 0, file, remembered, memory: None, past_written: None }
     }
 }
 

@@ -86,22 +86,21 @@ impl Salvage {
         for chapter in state.sealed.iter_mut().chain([&mut state.open]) {
             chapter.in_memory = false;
         }
+        let saved = state.held.len();
+        let reason: String = cause.to_string().chars().take(MAX_REASON_CHARS).collect();
+        state.own.pending.push(ReportBody::OutboxReplaced(OutboxReplaced {
+            reason: format!("{reason}; {saved} of {waited} reports that waited could be saved"),
+            evidence: Some(evidence.display().to_string()),
+            previous_epoch,
+        }));
         pour::rest(&change, &state, &remembered)?;
         pour::write_journal(&change, &self.journal)?;
         change.commit()?;
-        let saved = state.held.len();
         tracing::error!(
             kept_as = %evidence.display(), saved, waited,
             "the outbox was corrupt ({cause}): it is set aside, and a new epoch begins"
         );
-        let reason: String = cause.to_string().chars().take(MAX_REASON_CHARS).collect();
-        let replaced = OutboxReplaced {
-            reason: format!("{reason}; {saved} of {waited} reports that waited could be saved"),
-            evidence: Some(evidence.display().to_string()),
-            previous_epoch,
-        };
-        let pending = vec![ReportBody::OutboxReplaced(replaced)];
-        Ok(Outbox { pending, ..Outbox::around(db, state, remembered, file, limits) })
+        Ok(Outbox::around(db, state, remembered, file, limits))
     }
 }
 
@@ -120,7 +119,7 @@ impl Outbox {
             self.db = schema::in_memory()?;
         }
         let renewed = salvage.into_new_file(&self.file, self.limits, cause);
-        let Outbox { db, state, pending, .. } = match renewed {
+        let Outbox { db, state, .. } = match renewed {
             Ok(renewed) => renewed,
             Err(failed) => {
                 if on_disk && let Ok(db) = open::to_read(&self.file) {
@@ -131,7 +130,6 @@ impl Outbox {
         };
         self.given_up += self.state.held.len().saturating_sub(state.held.len()) as u64;
         (self.db, self.memory) = (db, None);
-        self.pending.extend(pending);
         self.settled(state);
         Ok(())
     }

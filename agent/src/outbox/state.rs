@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::evict::{Held, Rank, UNKNOWN_KIND, known_kind};
 use super::late::LateList;
 use super::losses::{Grown, Losses};
+use super::own::Own;
 use super::{OutboxError, from_db, to_db};
 use crate::dice;
 
@@ -68,6 +69,7 @@ pub(super) struct State {
     pub(super) acknowledged: u64,
     pub(super) known_time: Option<Timestamp>,
     pub(super) late: LateList,
+    pub(super) own: Own,
 }
 
 /// The one row that holds the rest.
@@ -77,6 +79,8 @@ struct Row {
     acknowledged_place: u64,
     known_time: Option<i64>,
     chapters: Vec<ChapterRow>,
+    #[serde(default, skip_serializing_if = "Own::is_nothing")]
+    own: Own,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,6 +102,7 @@ impl State {
             acknowledged: 0,
             known_time: None,
             late: LateList::default(),
+            own: Own::default(),
         })
     }
 
@@ -146,6 +151,7 @@ impl State {
         };
         state.next_place = row.next_place;
         state.acknowledged = row.acknowledged_place;
+        state.own = row.own;
         state.known_time = row.known_time.and_then(|seconds| Timestamp::from_second(seconds).ok());
         Ok(state)
     }
@@ -280,6 +286,7 @@ impl State {
                     acknowledged: chapter.acknowledged,
                 })
                 .collect(),
+            own: self.own.clone(),
         };
         db.prepare_cached(
             "INSERT INTO meta (only_one, state) VALUES (1, ?1)

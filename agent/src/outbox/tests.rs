@@ -1,5 +1,6 @@
-//! What the outbox does with damaged files, restarts and repeats; [`commands`], [`disk`], [`model`] and [`remembered`] have the rest.
+//! What the outbox does with damaged files, restarts and repeats; [`alerts`], [`commands`], [`disk`], [`model`] and [`remembered`] have the rest.
 
+mod alerts;
 mod commands;
 mod disk;
 mod model;
@@ -10,7 +11,7 @@ use std::path::Path;
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::device_to_manager::{
     EnteredBy, Lost, LostReason, Order, Outcome, OutcomeResult, ReadingsCause, ReadingsReport, Replacement,
-    ReplacementKind, ReportBody, ServiceCall, Utilisation,
+    ReplacementKind, ReportBatch, ReportBody, ServiceCall, Utilisation,
 };
 use platen_protocol::identity::CommandId;
 use platen_protocol::manager_to_device::{Action, Command};
@@ -65,6 +66,27 @@ fn alert() -> ReportBody {
     }
 }
 
+/// The alert of [`alert`].
+fn one_stands() -> Alerts {
+    let ReportBody::AlertRaised { alert } = alert() else { unreachable!() };
+    let mut alerts = serde_json::to_value(Alerts::new("a")).unwrap();
+    alerts["standing"] = serde_json::json!([{"aspect": {"aspect": "cover"}, "alert": alert}]);
+    serde_json::from_value(alerts).unwrap()
+}
+
+/// Hands in what waits; the manager takes all of it.
+fn send(outbox: &mut Outbox) -> ReportBatch {
+    let batch = outbox.next_batch(100).unwrap().unwrap().body;
+    let reports = batch.reports.iter().map(|report| report.sequence);
+    let last = reports.chain(batch.lost.iter().map(|run| run.last)).max().unwrap_or_default();
+    outbox.acknowledge(&batch.epoch, last, time()).unwrap();
+    batch
+}
+
+fn kinds(batch: &ReportBatch) -> Vec<&'static str> {
+    batch.reports.iter().map(|report| report.body.kind()).collect()
+}
+
 fn replacement() -> ReportBody {
     ReportBody::Replacement(Box::new(Replacement {
         subject: "black".into(),
@@ -99,7 +121,7 @@ fn order(id: &str) -> ReportBody {
 }
 
 fn call() -> ReportBody {
-    ReportBody::ServiceCall(ServiceCall { entered_by: EnteredBy::Button, message: None })
+    ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Button, message: None })
 }
 
 fn open_in(directory: &Path) -> Outbox {
@@ -330,7 +352,8 @@ fn a_report_that_no_request_could_carry_is_refused() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     let message = Some("x".repeat(MAX_REPORT_BYTES));
-    let huge = ReportBody::ServiceCall(ServiceCall { entered_by: EnteredBy::Command, message });
+    let huge =
+        ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Command, message });
     let refused = outbox.keep(&Entry { reports: vec![new(huge)], ..Entry::default() });
     assert!(matches!(refused, Err(OutboxError::TooLarge { .. })));
     assert_eq!(outbox.backlog(), 0);
@@ -342,7 +365,10 @@ fn a_batch_never_exceeds_the_size_of_a_request() {
     let mut outbox = open_in(directory.path());
     for _ in 0..20 {
         let message = Some("x".repeat(40_000));
-        keep(&mut outbox, ReportBody::ServiceCall(ServiceCall { entered_by: EnteredBy::Command, message }));
+        keep(
+            &mut outbox,
+            ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Command, message }),
+        );
     }
     let batch = outbox.next_batch(100).unwrap().unwrap();
     let size = serde_json::to_vec(&batch.body).unwrap().len();

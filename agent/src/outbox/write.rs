@@ -9,6 +9,7 @@ use platen_protocol::stamp::Stamp;
 use rusqlite::Transaction;
 
 use super::evict::{Held, Rank, give_up};
+use super::own::tells_of_alerts;
 use super::state::State;
 use super::{Outbox, OutboxError, journal, memory, pour, to_db};
 use crate::asked::Asked;
@@ -49,6 +50,18 @@ pub struct Entry<'a> {
     pub settings: Option<&'a Settings>,
     /// The command that ended; its outcome is told after the reports.
     pub finished: Option<Finished<'a>>,
+    /// When, and whether a simulated board is behind it, for what the outbox itself has to tell where nothing
+    /// else is told.
+    pub now: Option<(&'a Stamp, bool)>,
+}
+
+impl Entry<'_> {
+    /// The stamp of the first thing that is told, and whether a simulated board is behind it.
+    pub(super) fn moment(&self) -> Option<(&Stamp, bool)> {
+        let first = self.reports.first().map(|report| (&report.taken, report.simulated));
+        let end = self.finished.map(|finished| (finished.taken, finished.simulated));
+        first.or(end).or(self.now)
+    }
 }
 
 /// The end of a command.
@@ -87,7 +100,7 @@ impl Outbox {
     fn put(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
         let mut state = self.state.clone();
         let (limits, takes_room) = (self.limits(), self.takes_room(&state));
-        let own = self.own_reports(entry);
+        let own = self.own_reports(&mut state, entry);
         let past_is_due = self.past_is_due(entry);
         let change = self.db.transaction()?;
         // First, so that what comes takes the place of what goes, in the same page.
@@ -113,11 +126,10 @@ impl Outbox {
         memory::write(
             &change,
             &Entry {
-                reports: Vec::new(),
                 alerts: entry.alerts,
                 past: entry.past.filter(|_| past_is_due),
                 settings: entry.settings,
-                finished: None,
+                ..Entry::default()
             },
         )?;
         state.late.write(&change)?;
@@ -128,9 +140,6 @@ impl Outbox {
         }
         let kept = (state.next_place > self.state.next_place).then_some(state.next_place - 1);
         self.settled(state);
-        if !own.is_empty() {
-            self.pending.clear();
-        }
         if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
             self.given_up += gone.len() as u64;
             tracing::warn!(reports = gone.len(), first, last, "the outbox is full: reports were given up");
@@ -143,15 +152,6 @@ impl Outbox {
         let (Some(written), Some(now)) = (&self.past_written, first_stamp(entry)) else { return true };
         let since = now.monotonic_ms.saturating_sub(written.monotonic_ms);
         entry.alerts.is_some() || now.boot_id != written.boot_id || since >= PAST_EVERY_MS
-    }
-
-    /// What the outbox itself has to tell, with the stamp of what is told after it.
-    fn own_reports(&self, entry: &Entry<'_>) -> Vec<NewReport> {
-        let first = entry.reports.first().map(|report| (&report.taken, report.simulated));
-        let end = entry.finished.map(|finished| (finished.taken, finished.simulated));
-        let Some((taken, simulated)) = first.or(end) else { return Vec::new() };
-        let report = |body: &ReportBody| NewReport { taken: taken.clone(), simulated, body: body.clone() };
-        self.pending.iter().map(report).collect()
     }
 
     fn refuse_too_much_asked(&self, reports: &[NewReport]) -> Result<(), OutboxError> {
@@ -223,8 +223,7 @@ impl Outbox {
 }
 
 fn first_stamp<'e>(entry: &'e Entry<'_>) -> Option<&'e Stamp> {
-    let end = entry.finished.map(|finished| finished.taken);
-    entry.reports.first().map(|report| &report.taken).or(end)
+    entry.moment().map(|(taken, _)| taken)
 }
 
 impl State {
@@ -270,7 +269,8 @@ impl State {
             return Ok(0);
         }
         chapter.acknowledged = sequence;
-        chapter.losses.acknowledge(sequence);
+        let lost = chapter.losses.acknowledge(sequence);
+        self.own.alerts_in_doubt |= lost.iter().any(tells_of_alerts);
         let number = chapter.number;
         let before = self.acknowledged;
         let told = |held: &Held| held.chapter == number && held.sequence <= sequence;

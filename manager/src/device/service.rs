@@ -27,6 +27,7 @@ use crate::ca::Ca;
 use crate::inform::Informer;
 use crate::listen::Peer;
 use crate::spread;
+use crate::stop::StopSender;
 use crate::store::{Store, StoreError};
 use crate::tally::{Tally, Turned};
 use crate::throttle::Throttle;
@@ -70,12 +71,14 @@ pub(super) struct Caller {
     pub(super) address: IpAddr,
     /// With which certificate.
     pub(super) shown: Shown,
+    /// Ends this connection; `None` if other devices may use it as well.
+    leave: Option<Arc<StopSender>>,
     /// Its place among the connections of its device, once it has one. Held for a look-up.
     place: Mutex<Option<Connected>>,
 }
 
 impl Caller {
-    /// Lets a device ask, unless it has too many connections or asks too often.
+    /// Lets a device ask, unless it asks too often or has too many connections that cannot be ended.
     pub(super) fn admit(&self, devices: &Devices, device: &DeviceId, now: Instant) -> Result<(), Problem> {
         if !devices.traffic.may_ask(device, now) {
             devices.tally.count(Turned::Rate);
@@ -87,25 +90,30 @@ impl Caller {
             ));
         }
         let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        if place.is_none() {
-            *place = devices.traffic.connect(device, now);
+        if place.is_some() {
+            return Ok(());
         }
-        if place.is_none() {
+        let connected = devices.traffic.connect(device, self.leave.clone(), now);
+        if connected.as_ref().is_none_or(|(_, made_room)| *made_room) {
             devices.tally.count(Turned::Device);
+        }
+        let Some((connected, _)) = connected else {
             return Err(Problem::new(
                 ProblemKind::Unavailable,
                 format!(
                     "{device} has as many connections as a device may have; close some, or come again later"
                 ),
             ));
-        }
+        };
+        *place = Some(connected);
         Ok(())
     }
 
     /// The same end of the same connection, for a request that somebody has signed. It has a place of its
     /// own among the connections of its device, for a proxy may carry several devices on one connection.
     pub(super) fn having_shown(&self, shown: Shown) -> Self {
-        Self { connection: self.connection, address: self.address, shown, place: Mutex::default() }
+        let place = Mutex::default();
+        Self { connection: self.connection, address: self.address, shown, leave: None, place }
     }
 }
 
@@ -122,6 +130,7 @@ impl DeviceService {
             connection: peer.connection,
             address: peer.remote.ip(),
             shown: Shown::by(peer),
+            leave: Some(Arc::clone(&peer.leave)),
             place: Mutex::default(),
         };
         Self { devices, caller: Arc::new(caller) }

@@ -1,7 +1,7 @@
 //! How much one device may ask for: connections at once, and requests over time. One device that is out
 //! of order must not take what the others need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::limits::Limits;
+use crate::stop::StopSender;
 
 /// The unit in which memory for bodies is given out.
 const SHARE_BYTES: usize = 1024;
@@ -52,16 +53,37 @@ impl Pace {
 }
 
 struct Entry {
-    connections: u32,
+    /// The oldest first.
+    connections: VecDeque<Held>,
     pace: Pace,
+}
+
+impl Entry {
+    fn new(now: Instant) -> Self {
+        Self { connections: VecDeque::new(), pace: Pace { full_at: now } }
+    }
+}
+
+struct Held {
+    place: u64,
+    /// Ends the connection; `None` for one that other devices use as well.
+    leave: Option<Arc<StopSender>>,
+}
+
+/// One for each device that is connected or asked lately.
+#[derive(Default)]
+struct Entries {
+    of: BTreeMap<DeviceId, Entry>,
+    /// Places that were ever given.
+    places: u64,
 }
 
 /// What all devices ask for.
 pub struct Traffic {
     rate: Rate,
-    connections: u32,
-    /// One for each device that is connected or asked lately. Held for a look-up, never across an await.
-    entries: Mutex<BTreeMap<DeviceId, Entry>>,
+    connections: usize,
+    /// Held for a look-up, never across an await.
+    entries: Mutex<Entries>,
     memory: Arc<Semaphore>,
     queue: Arc<Semaphore>,
 }
@@ -70,15 +92,16 @@ pub struct Traffic {
 pub struct Connected {
     traffic: Arc<Traffic>,
     device: DeviceId,
+    place: u64,
 }
 
 impl Drop for Connected {
     fn drop(&mut self) {
         let mut entries = self.traffic.entries();
-        let Some(entry) = entries.get_mut(&self.device) else { return };
-        entry.connections = entry.connections.saturating_sub(1);
-        if entry.connections == 0 && entry.pace.full_at <= Instant::now() {
-            entries.remove(&self.device);
+        let Some(entry) = entries.of.get_mut(&self.device) else { return };
+        entry.connections.retain(|held| held.place != self.place);
+        if entry.connections.is_empty() && entry.pace.full_at <= Instant::now() {
+            entries.of.remove(&self.device);
         }
     }
 }
@@ -119,34 +142,43 @@ impl Traffic {
         };
         Arc::new(Self {
             rate: Rate::new(limits.requests_per_minute, limits.requests_burst),
-            connections: limits.connections_per_device,
+            connections: usize::try_from(limits.connections_per_device).unwrap_or(usize::MAX),
             entries: Mutex::default(),
             memory: places(limits.body_memory_mib.saturating_mul(SHARES_PER_MIB)),
             queue: places(limits.waiting_for_store),
         })
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A device connects; `None` when it has as many connections as it may.
-    pub fn connect(self: &Arc<Self>, device: &DeviceId, now: Instant) -> Option<Connected> {
+    /// A device connects, on a connection that `leave` ends. When it has as many as it may, its oldest is
+    /// ended: most likely that one was swallowed by a network, and the device is here. Says whether that was
+    /// so; `None` when there is none to end.
+    pub fn connect(
+        self: &Arc<Self>,
+        device: &DeviceId,
+        leave: Option<Arc<StopSender>>,
+        now: Instant,
+    ) -> Option<(Connected, bool)> {
         let mut entries = self.entries();
-        let entry =
-            entries.entry(device.clone()).or_insert(Entry { connections: 0, pace: Pace { full_at: now } });
-        if entry.connections >= self.connections {
-            return None;
+        let place = entries.places;
+        entries.places += 1;
+        let entry = entries.of.entry(device.clone()).or_insert_with(|| Entry::new(now));
+        let full = entry.connections.len() >= self.connections;
+        if full {
+            let oldest = entry.connections.iter().position(|held| held.leave.is_some())?;
+            entry.connections.remove(oldest)?.leave?.stop();
         }
-        entry.connections += 1;
-        Some(Connected { traffic: Arc::clone(self), device: device.clone() })
+        entry.connections.push_back(Held { place, leave });
+        Some((Connected { traffic: Arc::clone(self), device: device.clone(), place }, full))
     }
 
     /// Whether a device may ask now; if so, that counts.
     pub fn may_ask(&self, device: &DeviceId, now: Instant) -> bool {
         let mut entries = self.entries();
-        let entry =
-            entries.entry(device.clone()).or_insert(Entry { connections: 0, pace: Pace { full_at: now } });
+        let entry = entries.of.entry(device.clone()).or_insert_with(|| Entry::new(now));
         entry.pace.take(self.rate, now)
     }
 
@@ -182,13 +214,38 @@ mod tests {
         let limits = Limits { connections_per_device: 2, ..Limits::default() };
         let (traffic, device) = traffic(limits);
         let now = Instant::now();
-        let one = traffic.connect(&device, now).unwrap();
-        let two = traffic.connect(&device, now).unwrap();
-        assert!(traffic.connect(&device, now).is_none());
+        let one = traffic.connect(&device, None, now).unwrap();
+        let two = traffic.connect(&device, None, now).unwrap();
+        assert!(traffic.connect(&device, None, now).is_none(), "others use these connections as well");
         drop(one);
-        let three = traffic.connect(&device, now).unwrap();
+        let three = traffic.connect(&device, None, now).unwrap();
         drop((two, three));
-        assert!(traffic.entries().is_empty());
+        assert!(traffic.entries().of.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_oldest_connection_makes_room_for_the_newest() {
+        let limits = Limits { connections_per_device: 2, ..Limits::default() };
+        let (traffic, device) = traffic(limits);
+        let now = Instant::now();
+        let _shared = traffic.connect(&device, None, now).unwrap();
+        let mut ends = Vec::new();
+        let mut held = Vec::new();
+        for number in 0..3 {
+            let (leave, left) = crate::stop::channel();
+            let (connected, made_room) = traffic.connect(&device, Some(Arc::new(leave)), now).unwrap();
+            assert_eq!(made_room, number > 0);
+            held.push(connected);
+            ends.push(left);
+        }
+        let has_left = |left: &crate::stop::Stop| {
+            let mut left = left.clone();
+            async move { tokio::time::timeout(Duration::ZERO, left.wait()).await.is_ok() }
+        };
+        assert!(has_left(&ends[0]).await && has_left(&ends[1]).await && !has_left(&ends[2]).await);
+        assert_eq!(traffic.entries().of[&device].connections.len(), 2);
+        held.drain(..2);
+        assert_eq!(traffic.entries().of[&device].connections.len(), 2, "they had left already");
     }
 
     #[test]

@@ -130,6 +130,7 @@ fn counted(kind: &str, count: u64) -> String {
         "started" => ("start of the agent", "starts of the agent"),
         "alert_raised" => ("alert", "alerts"),
         "alert_cleared" => ("end of an alert", "ends of alerts"),
+        "alerts_standing" => ("list of the alerts that stand", "lists of the alerts that stand"),
         "service_call" => ("service call", "service calls"),
         "order" => ("order", "orders"),
         "replacement" => ("replacement", "replacements"),

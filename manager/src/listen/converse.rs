@@ -170,14 +170,25 @@ conversation! {
 
 /// When a conversation is to end.
 pub(super) enum Until {
-    /// When the peer wants, or is idle for too long, or the manager stops.
-    Stop(Stop),
+    /// When the peer wants, or is idle for too long, or the manager stops, or the connection is to be left.
+    Word {
+        /// The manager stops.
+        stop: Stop,
+        /// The connection is to be left.
+        left: Stop,
+    },
     /// After the first answer.
     Answered,
 }
 
-/// Serves one connection on any stream, by HTTP/2 or HTTP/1.1, until it ends or `stop`.
-pub async fn converse<T, S, B>(stream: T, h2: bool, service: S, stop: Stop) -> Result<(), hyper::Error>
+/// Serves one connection on any stream, by HTTP/2 or HTTP/1.1, until it ends, or `stop`, or it is to be `left`.
+pub async fn converse<T, S, B>(
+    stream: T,
+    h2: bool,
+    service: S,
+    stop: Stop,
+    left: Stop,
+) -> Result<(), hyper::Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
@@ -187,7 +198,7 @@ where
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    converse_until(stream, h2, service, Patience::default(), Until::Stop(stop)).await
+    converse_until(stream, h2, service, Patience::default(), Until::Word { stop, left }).await
 }
 
 /// Serves a connection to its end.
@@ -234,7 +245,7 @@ where
 enum Over {
     /// The manager stops: what is under way may end, and the manager has its own limit for that.
     Stopping,
-    /// The peer is idle, or has its answer: only what is still to be said.
+    /// The peer is idle, has its answer, or is left: only what is still to be said.
     Done,
 }
 
@@ -246,7 +257,7 @@ async fn drive(
 ) -> Result<(), hyper::Error> {
     let mut connection = std::pin::pin!(connection);
     let over = match until {
-        Until::Stop(mut stop) => {
+        Until::Word { mut stop, mut left } => {
             let idle = idle(progress, patience.idle);
             tokio::select! {
                 // The word first: then an answer that the word has set free says that it is the last.
@@ -254,6 +265,7 @@ async fn drive(
                 () = stop.wait() => Over::Stopping,
                 result = connection.as_mut() => return result,
                 () = idle => Over::Done,
+                () = left.wait() => Over::Done,
             }
         }
         Until::Answered => {

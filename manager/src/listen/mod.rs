@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::stop::Stop;
+use crate::stop::{self, Stop, StopSender};
 use crate::tally::{Tally, Turned};
 use converse::{Until, converse_until};
 use gate::{Crowded, Entry, Gate};
@@ -46,6 +46,8 @@ pub struct Peer {
     pub remote: SocketAddr,
     /// The client certificate, which our CA signed, if there is one.
     pub certificate: Option<CertificateDer<'static>>,
+    /// Ends the connection: what is under way may end, for a moment.
+    pub leave: Arc<StopSender>,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -144,8 +146,14 @@ where
                     .peer_certificates()
                     .and_then(<[_]>::first)
                     .map(|certificate| certificate.clone().into_owned());
-                let served = service(Peer { connection, remote, certificate });
-                Box::pin(converse_until(stream, h2, served, patience, Until::Stop(stop))).await
+                let (leave, left) = stop::channel();
+                // Held here as well: a service that has no use for it gives no word by dropping it.
+                let leave = Arc::new(leave);
+                let peer = Peer { connection, remote, certificate, leave: Arc::clone(&leave) };
+                let until = Until::Word { stop, left };
+                let ended = Box::pin(converse_until(stream, h2, service(peer), patience, until)).await;
+                drop(leave);
+                ended
             };
             if let Err(error) = ended {
                 tracing::debug!(listener = name, %remote, %error, "a connection ended early");

@@ -4,12 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::{
     EnteredBy, Order, Outcome, OutcomeResult, Replacement, Report, ReportBatch, ReportBody, ServiceCall,
     Utilisation,
 };
-use platen_protocol::identity::{AlertId, DeviceId, Epoch};
+use platen_protocol::identity::{DeviceId, Epoch, ServiceCallId};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::dates::{dates, learn};
@@ -224,21 +223,21 @@ fn place_of_entry(by: EnteredBy) -> &'static str {
 /// One batch on its way into the tables.
 pub(super) struct Taking<'a, 'b> {
     pub(super) desk: &'a Desk<'b>,
-    ingest: &'a Ingest,
+    pub(super) ingest: &'a Ingest,
     pub(super) device: i64,
     epoch: i64,
     /// The key of the epoch's newest report.
     last: Option<i64>,
     /// When the report at hand was taken.
-    dated: Dated,
+    pub(super) dated: Dated,
 }
 
 impl Taking<'_, '_> {
-    fn received(&self) -> i64 {
+    pub(super) fn received(&self) -> i64 {
         self.ingest.received.as_millisecond()
     }
 
-    fn dated_by(&self) -> Option<&'static str> {
+    pub(super) fn dated_by(&self) -> Option<&'static str> {
         self.dated.by.map(DatedBy::word)
     }
 
@@ -300,11 +299,15 @@ impl Taking<'_, '_> {
                     started.model,
                     started.agent_version
                 ])?;
+                if let Some(standing) = &started.standing_alerts {
+                    self.standing(report, standing)?;
+                }
             }
             ReportBody::AlertRaised { alert } => self.raise(report, alert)?,
             ReportBody::AlertCleared { alert_id, description } => {
                 self.clear(report, alert_id, description)?;
             }
+            ReportBody::AlertsStanding { standing_alerts } => self.standing(report, standing_alerts)?,
             ReportBody::ServiceCall(call) => self.service_call(report, key, call)?,
             ReportBody::Order(order) => self.order(report, key, order)?,
             ReportBody::Replacement(replacement) => self.replacement(report, key, replacement)?,
@@ -317,53 +320,21 @@ impl Taking<'_, '_> {
         Ok(key)
     }
 
-    fn raise(&mut self, report: &Report, alert: &Alert) -> Result<(), StoreError> {
-        let body = to_json("alert", alert)?;
-        let raised = self.desk.connection.prepare_cached(statements::RAISE_ALERT)?.execute(params![
-            self.device,
-            alert.id.as_str(),
-            self.received(),
-            report.simulated,
-            body,
-            self.dated.at.as_millisecond(),
-            self.dated_by()
-        ])?;
-        if raised == 1 { self.notice("alert_raised", report.sequence, &body) } else { Ok(()) }
-    }
-
-    fn clear(&mut self, report: &Report, id: &AlertId, because: &str) -> Result<(), StoreError> {
-        let cleared: Option<String> = self
-            .desk
-            .connection
-            .prepare_cached(statements::CLEAR_ALERT)?
-            .query_row(
-                params![
-                    self.device,
-                    id.as_str(),
-                    self.received(),
-                    because,
-                    self.dated.at.as_millisecond(),
-                    self.dated_by()
-                ],
-                |row| row.get(0),
-            )
-            .optional()?;
-        match cleared {
-            Some(body) => self.notice("alert_cleared", report.sequence, &body),
-            None => Ok(()),
-        }
-    }
-
     fn service_call(&mut self, report: &Report, key: i64, call: &ServiceCall) -> Result<(), StoreError> {
-        self.desk.connection.prepare_cached(statements::ADD_SERVICE_CALL)?.execute(params![
+        let added = self.desk.connection.prepare_cached(statements::ADD_SERVICE_CALL)?.execute(params![
             self.device,
+            call.call_id.as_ref().map(ServiceCallId::as_str),
             key,
             self.received(),
             report.simulated,
             place_of_entry(call.entered_by),
             call.message
         ])?;
-        self.notice("service_call", report.sequence, &to_json("service call", call)?)
+        if added == 1 {
+            self.notice("service_call", report.sequence, &to_json("service call", call)?)
+        } else {
+            Ok(())
+        }
     }
 
     fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {
@@ -415,12 +386,19 @@ impl Taking<'_, '_> {
     }
 
     /// What an operator must hear, in the same transaction; its origin makes it unique.
-    fn notice(&mut self, kind: &str, sequence: u64, body: &str) -> Result<(), StoreError> {
+    pub(super) fn notice(&mut self, kind: &str, sequence: u64, body: &str) -> Result<(), StoreError> {
         self.notice_of(&self.ingest.batch.epoch, kind, sequence, body)
     }
 
     fn notice_of(&self, epoch: &Epoch, kind: &str, sequence: u64, body: &str) -> Result<(), StoreError> {
-        let origin = format!("{}/{}/{sequence}/{kind}", self.ingest.device, epoch.as_str());
+        self.write_notice(&self.origin(epoch, sequence, kind), kind, body)
+    }
+
+    pub(super) fn origin(&self, epoch: &Epoch, sequence: u64, kind: &str) -> String {
+        format!("{}/{}/{sequence}/{kind}", self.ingest.device, epoch.as_str())
+    }
+
+    pub(super) fn write_notice(&self, origin: &str, kind: &str, body: &str) -> Result<(), StoreError> {
         self.desk.connection.prepare_cached(statements::ADD_NOTICE)?.execute(params![
             origin,
             self.device,

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_identities", include_str!("migrations/0005_identities.sql")),
     ("0006_dates", include_str!("migrations/0006_dates.sql")),
     ("0007_clones", include_str!("migrations/0007_clones.sql")),
+    ("0008_call_names", include_str!("migrations/0008_call_names.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -103,6 +104,7 @@ mod tests {
                 "5833cdca3a7a6dfe4d749b18c39f5d003c70126579632aa67ddff0a5e9697c9f",
                 "f5a7498f44e0c63d8ab2fadb1544cd64e2363195204f0dd3a25c75e85cf6412a",
                 "032f125ce40c1d476d670de2353391e1b9aa018cff1d0a2cad932b212036d4fb",
+                "b50f9c63488df5f565052a50bbebd537c2a3eea085453fc62f2b90cec8366781",
             ]
         );
     }

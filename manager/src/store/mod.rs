@@ -6,6 +6,7 @@
 //! ([`writer`]), two more connections read ([`readers`]), the tables come from frozen migrations
 //! ([`migrate`]), and every statement has its name in [`statements`].
 
+mod alerts;
 mod clones;
 mod commands;
 mod dates;

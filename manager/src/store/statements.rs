@@ -40,8 +40,15 @@ pub(super) const RAISE_ALERT: &str = "INSERT INTO alerts (device, id, raised, si
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device, id) DO NOTHING";
 pub(super) const CLEAR_ALERT: &str = "UPDATE alerts SET cleared = ?3, cleared_because = ?4, cleared_dated = ?5, \
      cleared_by = ?6 WHERE device = ?1 AND id = ?2 AND cleared IS NULL RETURNING body";
+pub(super) const ALERTS_STANDING: &str =
+    "SELECT id FROM alerts WHERE device = ?1 AND cleared IS NULL ORDER BY key";
+/// Which was ended in an epoch that the device lost.
+pub(super) const REOPEN_ALERT: &str = "UPDATE alerts SET cleared = NULL, cleared_because = NULL, cleared_dated = NULL, \
+     cleared_by = NULL WHERE device = ?1 AND id = ?2 AND cleared IS NOT NULL RETURNING body";
 pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
-pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, report, received, simulated, entered_by, message, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'new')";
+/// A call that is repeated is the call that there is; one without a name is never a repeat.
+pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id, report, received, simulated, entered_by, message, state) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'new') ON CONFLICT (device, id) DO NOTHING";
 /// An order that is repeated is the order that there is.
 pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, supply, body, quantity, note, entered_by, state) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'new') ON CONFLICT (device, id) DO NOTHING";

@@ -50,6 +50,7 @@ pub(super) fn started(number: u64) -> ReportBody {
         agent_version: "0".into(),
         model: "simulated".into(),
         readings: readings(number),
+        standing_alerts: None,
     })
 }
 
@@ -103,7 +104,11 @@ pub(super) fn message(number: u64) -> String {
 
 /// A service call.
 pub(super) fn service_call(number: u64) -> ReportBody {
-    ReportBody::ServiceCall(ServiceCall { entered_by: EnteredBy::Button, message: Some(message(number)) })
+    ReportBody::ServiceCall(ServiceCall {
+        call_id: None,
+        entered_by: EnteredBy::Button,
+        message: Some(message(number)),
+    })
 }
 
 /// The name of an order.

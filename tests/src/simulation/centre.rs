@@ -132,10 +132,11 @@ async fn serve(
     let device = usize::from(hello.device);
     let connection = shared.connections.fetch_add(1, Ordering::Relaxed) as u64;
     let certificate = Some(house.devices[device].clone());
-    let peer = Peer { connection, remote, certificate };
+    let (leave, left) = stop::channel();
+    let peer = Peer { connection, remote, certificate, leave: Arc::new(leave) };
     let inner = DeviceService::new(Arc::clone(devices), &peer);
     let service = Watched { inner, shared: Arc::clone(shared), device, connection };
-    if let Err(cause) = listen::converse(stream, hello.http_2, service, stopped).await {
+    if let Err(cause) = listen::converse(stream, hello.http_2, service, stopped, left).await {
         let name = &shared.places[device].name;
         shared.history.note(MANAGER, format_args!("loses connection {connection} of {name}: {cause}"));
     }

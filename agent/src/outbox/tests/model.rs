@@ -46,7 +46,9 @@ proptest! {
                         4 => order("order-1"),
                         _ => call(),
                     }).collect();
-                    for body in &bodies {
+                    // What the outbox itself has to tell goes before: no alert stands here.
+                    let own = outbox.owes().then(|| ReportBody::AlertsStanding { standing_alerts: Vec::new() });
+                    for body in own.iter().chain(&bodies) {
                         ranks.insert(next, Rank::of(body));
                         asked.extend(Rank::of(body).is_asked().then_some(next));
                         next += 1;

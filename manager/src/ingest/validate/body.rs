@@ -4,7 +4,8 @@ use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::{
     Activity, Order, OutcomeResult, Replacement, Report, ReportBody, Utilisation,
 };
-use platen_protocol::limits::{MAX_ID_CHARS, MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
+use platen_protocol::identity::AlertId;
+use platen_protocol::limits::{MAX_ID_CHARS, MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY, MAX_STANDING_ALERTS};
 use platen_protocol::problem::Problem;
 
 use super::place::{MAX_MEASURE_CHARS, MAX_TEXT_CHARS, Place};
@@ -24,12 +25,14 @@ pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
         ReportBody::Started(started) => {
             place.text("agent_version", &started.agent_version, MAX_ID_CHARS)?;
             place.text("model", &started.model, MAX_TEXT_CHARS)?;
+            check_standing(place, started.standing_alerts.as_deref().unwrap_or_default())?;
             check_readings(place, &started.readings)
         }
         ReportBody::AlertRaised { alert } => check_alert(place, alert),
         ReportBody::AlertCleared { description, .. } => {
             place.text("description", description, MAX_TEXT_CHARS)
         }
+        ReportBody::AlertsStanding { standing_alerts } => check_standing(place, standing_alerts),
         ReportBody::ServiceCall(call) => check_message(place, "message", call.message.as_ref()),
         ReportBody::Order(order) => check_order(place, order),
         ReportBody::Replacement(replacement) => check_replacement(place, replacement),
@@ -46,6 +49,10 @@ pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
             replaced.evidence.as_ref().map_or(Ok(()), |file| place.text("evidence", file, MAX_TEXT_CHARS))
         }
     }
+}
+
+fn check_standing(place: &Place, standing: &[AlertId]) -> Result<(), Problem> {
+    place.count("standing_alerts", standing.len(), MAX_STANDING_ALERTS)
 }
 
 /// What a person wrote, if anything.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use platen_agent::judge::OUTBOX;
 use platen_protocol::alert::Alert;
-use platen_protocol::device_to_manager::ReportBody;
+use platen_protocol::device_to_manager::{ReportBody, Started};
+use platen_protocol::identity::AlertId;
 
 use super::{Books, Verdict};
 
@@ -53,12 +54,9 @@ pub(super) fn check(books: &Books, verdict: &mut Verdict) {
                 .conditions
                 .iter()
                 .any(|condition| condition.target == alert.alert.subject && condition.ended.is_none());
-            // A damaged outbox takes with it which alerts stood, and nobody ends them.
-            let orphan = books.allowed.gaps;
-            verdict.hold(
-                orphan || alert.alert.forecast || lasts || is_low_now(books, &alert.alert.subject),
-                || format!("the alert stands though nothing is wrong any more: {}", alert.alert.description),
-            );
+            verdict.hold(alert.alert.forecast || lasts || is_low_now(books, &alert.alert.subject), || {
+                format!("the alert stands though nothing is wrong any more: {}", alert.alert.description)
+            });
         }
     }
     let rows: BTreeSet<&str> = books.held.alerts.iter().map(|row| row.id.as_str()).collect();
@@ -85,16 +83,18 @@ type Cleared<'a> = BTreeMap<&'a str, (u64, Duration, Duration)>;
 fn told<'a>(books: &'a Books, verdict: &mut Verdict) -> (BTreeMap<&'a str, Raised<'a>>, Cleared<'a>) {
     let mut raised = BTreeMap::new();
     let mut cleared = BTreeMap::new();
+    // Named as standing after a loss: their reports come once more.
+    let mut named = BTreeSet::new();
     for report in books.held.reports() {
         let (at, off) = books.clocks.moment(&report.taken);
         let sequence = report.sequence;
         match &report.body {
             ReportBody::AlertRaised { alert } => {
-                let before = raised.insert(alert.id.as_str(), Raised { alert, sequence, at, off });
-                if let Some(before) = before {
-                    let first = before.sequence;
-                    verdict.mistake(format!("the alert {} was raised by {first} and {sequence}", alert.id));
-                }
+                let id = alert.id.as_str();
+                let first = raised.entry(id).or_insert(Raised { alert, sequence, at, off }).sequence;
+                verdict.hold(first == sequence || named.contains(id), || {
+                    format!("the alert {id} was raised by {first} and {sequence}")
+                });
             }
             ReportBody::AlertCleared { alert_id, .. } => {
                 if let Some((first, ..)) = cleared.insert(alert_id.as_str(), (sequence, at, off)) {
@@ -104,10 +104,31 @@ fn told<'a>(books: &'a Books, verdict: &mut Verdict) -> (BTreeMap<&'a str, Raise
                     format!("sequence {sequence}: the alert {alert_id} was cleared before it was raised")
                 });
             }
+            ReportBody::Started(Started { standing_alerts: Some(standing), .. }) => {
+                bring_up_to(standing, &raised, &mut cleared, (sequence, at, off));
+            }
+            ReportBody::AlertsStanding { standing_alerts } => {
+                named.extend(standing_alerts.iter().map(AlertId::as_str));
+                bring_up_to(standing_alerts, &raised, &mut cleared, (sequence, at, off));
+            }
             _ => {}
         }
     }
     (raised, cleared)
+}
+
+/// What the device does not name has ended, and what it names stands.
+fn bring_up_to<'a>(
+    standing: &[AlertId],
+    raised: &BTreeMap<&'a str, Raised<'a>>,
+    cleared: &mut Cleared<'a>,
+    by: (u64, Duration, Duration),
+) {
+    let names: BTreeSet<&str> = standing.iter().map(AlertId::as_str).collect();
+    cleared.retain(|id, _| !names.contains(id));
+    for id in raised.keys().filter(|id| !names.contains(*id)) {
+        cleared.entry(id).or_insert(by);
+    }
 }
 
 fn has_cause(books: &Books, raised: &Raised<'_>) -> bool {

@@ -35,7 +35,11 @@ fn jiff_timestamp() -> jiff::Timestamp {
 }
 
 fn call(message: Option<&str>, by: EnteredBy) -> ReportBody {
-    ReportBody::ServiceCall(ServiceCall { entered_by: by, message: message.map(str::to_owned) })
+    ReportBody::ServiceCall(ServiceCall {
+        call_id: None,
+        entered_by: by,
+        message: message.map(str::to_owned),
+    })
 }
 
 use platen_protocol::device_to_manager::EnteredBy;

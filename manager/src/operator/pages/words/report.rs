@@ -15,6 +15,7 @@ pub(in super::super) fn kind(body: &ReportBody) -> &'static str {
         ReportBody::Started(_) => "Started",
         ReportBody::AlertRaised { .. } => "Alert",
         ReportBody::AlertCleared { .. } => "Cleared",
+        ReportBody::AlertsStanding { .. } => "Alerts that stand",
         ReportBody::ServiceCall(_) => "Service call",
         ReportBody::Order(_) => "Order",
         ReportBody::Replacement(_) => "Replacement",
@@ -34,6 +35,11 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
         ReportBody::AlertRaised { alert } if alert.forecast => format!("May happen: {}", alert_title(alert)),
         ReportBody::AlertRaised { alert } => format!("{} ({})", alert_title(alert), alert.severity),
         ReportBody::AlertCleared { description, .. } => description.clone(),
+        ReportBody::AlertsStanding { standing_alerts } => match standing_alerts.len() {
+            0 => "No alert stands; others were ended".to_owned(),
+            1 => "1 alert stands; others were ended".to_owned(),
+            many => format!("{many} alerts stand; others were ended"),
+        },
         ReportBody::ServiceCall(call) => {
             let by = entered_by(call.entered_by);
             call.message.as_ref().map_or_else(|| by.to_owned(), |message| format!("{by}: {message}"))

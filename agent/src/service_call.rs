@@ -1,0 +1,67 @@
+//! Service calls, by button or by command.
+
+use platen_protocol::device_to_manager::{EnteredBy, ReportBody, ServiceCall};
+use platen_protocol::limits::MAX_MESSAGE_CHARS;
+
+use crate::dice::{self, CannotName};
+
+/// Begins the name of a service call.
+const ID_PREFIX: &str = "call";
+
+/// Why service cannot be called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotCall {
+    /// The message is too long.
+    #[error("the message has {chars} characters; at most {MAX_MESSAGE_CHARS} can be sent: shorten it")]
+    MessageTooLong {
+        /// How many it has.
+        chars: usize,
+    },
+    /// The call could not be named.
+    #[error(transparent)]
+    Name(#[from] CannotName),
+}
+
+/// A service call that a person entered on the controller; a message of blanks is none.
+pub fn by_command(message: Option<String>) -> Result<ReportBody, CannotCall> {
+    let message = message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let chars = message.as_deref().map_or(0, |text| text.chars().count());
+    if chars > MAX_MESSAGE_CHARS {
+        return Err(CannotCall::MessageTooLong { chars });
+    }
+    Ok(body(EnteredBy::Command, message)?)
+}
+
+/// A service call for a press of the service button.
+pub fn by_button() -> Result<ReportBody, CannotName> {
+    body(EnteredBy::Button, None)
+}
+
+fn body(entered_by: EnteredBy, message: Option<String>) -> Result<ReportBody, CannotName> {
+    let call_id = Some(dice::name(ID_PREFIX)?);
+    Ok(ReportBody::ServiceCall(ServiceCall { call_id, entered_by, message }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(message: &str) -> ServiceCall {
+        let ReportBody::ServiceCall(call) = by_command(Some(message.into())).unwrap() else { panic!() };
+        call
+    }
+
+    #[test]
+    fn a_message_is_cut_of_its_blanks_and_refused_above_the_limit() {
+        assert_eq!(call("  streaks \n").message.as_deref(), Some("streaks"));
+        assert_eq!(call("   ").message, None);
+        assert!(by_command(Some("ä".repeat(MAX_MESSAGE_CHARS))).is_ok());
+        let refused = by_command(Some("ä".repeat(MAX_MESSAGE_CHARS + 1))).unwrap_err();
+        assert!(refused.to_string().contains("500"), "{refused}");
+    }
+
+    #[test]
+    fn two_calls_with_the_same_words_are_two() {
+        assert_ne!(call("streaks").call_id, call("streaks").call_id);
+    }
+}

@@ -1,0 +1,93 @@
+//! Alerts as they are raised and cleared, and brought up to what stands on the device.
+
+use std::collections::HashSet;
+
+use platen_protocol::alert::Alert;
+use platen_protocol::device_to_manager::Report;
+use platen_protocol::identity::AlertId;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::ingest::Taking;
+use super::records::id;
+use super::{StoreError, statements, to_json};
+
+/// Why an alert ended that no report ended.
+const STANDS_NO_MORE: &str = "stands no more on the device; the report of its end was lost";
+
+impl Taking<'_, '_> {
+    pub(super) fn raise(&mut self, report: &Report, alert: &Alert) -> Result<(), StoreError> {
+        let body = to_json("alert", alert)?;
+        let raised = self.desk.connection.prepare_cached(statements::RAISE_ALERT)?.execute(params![
+            self.device,
+            alert.id.as_str(),
+            self.received(),
+            report.simulated,
+            body,
+            self.dated.at.as_millisecond(),
+            self.dated_by()
+        ])?;
+        if raised == 1 { self.notice("alert_raised", report.sequence, &body) } else { Ok(()) }
+    }
+
+    pub(super) fn clear(
+        &mut self,
+        report: &Report,
+        alert: &AlertId,
+        because: &str,
+    ) -> Result<(), StoreError> {
+        let cleared: Option<String> = self
+            .desk
+            .connection
+            .prepare_cached(statements::CLEAR_ALERT)?
+            .query_row(
+                params![
+                    self.device,
+                    alert.as_str(),
+                    self.received(),
+                    because,
+                    self.dated.at.as_millisecond(),
+                    self.dated_by()
+                ],
+                |row| row.get(0),
+            )
+            .optional()?;
+        match cleared {
+            Some(body) => self.notice_about("alert_cleared", report.sequence, alert, &body),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what the device does not name, for the report of its end was lost; and opens again what it
+    /// names, for the report that ended it was of an outbox that the device lost.
+    pub(super) fn standing(&mut self, report: &Report, standing: &[AlertId]) -> Result<(), StoreError> {
+        let open: Vec<String> = {
+            let mut query = self.desk.connection.prepare_cached(statements::ALERTS_STANDING)?;
+            query.query_map(params![self.device], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        let named: HashSet<&str> = standing.iter().map(AlertId::as_str).collect();
+        for ended in open.into_iter().filter(|open| !named.contains(open.as_str())) {
+            self.clear(report, &id("alert", ended)?, STANDS_NO_MORE)?;
+        }
+        for alert in standing {
+            let reopened: Option<String> = self
+                .desk
+                .connection
+                .prepare_cached(statements::REOPEN_ALERT)?
+                .query_row(params![self.device, alert.as_str()], |row| row.get(0))
+                .optional()?;
+            if let Some(body) = reopened {
+                self.notice_about("alert_raised", report.sequence, alert, &body)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, where one report may tell of several alerts.
+    fn notice_about(&self, kind: &str, sequence: u64, alert: &AlertId, body: &str) -> Result<(), StoreError> {
+        self.write_notice(
+            &format!("{}/{alert}", self.origin(&self.ingest.batch.epoch, sequence, kind)),
+            kind,
+            body,
+        )
+    }
+}
