@@ -78,7 +78,8 @@ stage build build
 stage unit unit
 stage package across package
 stage overlays across overlays --no-capture
-stage e2e across hal_in_process first_light whole_printer traces bad_input inspected backpressure
+stage e2e across hal_in_process first_light whole_printer traces bad_input inspected certificates \
+    manuals backpressure
 stage network across network network_proxy network_inspected network_faults --success-output immediate
 stage crash across crash --no-capture
 stage disk across disk --no-capture

@@ -158,6 +158,9 @@ pub struct StatusReport {
     /// When the device's certificate ends; it is renewed long before.
     #[serde(default)]
     pub certificate_ends: Option<Timestamp>,
+    /// From when on the device renews it.
+    #[serde(default)]
+    pub certificate_renewal: Option<Timestamp>,
 }
 
 /// The same, while the agent works: times as moments on the monotonic clock.
@@ -211,6 +214,8 @@ pub struct Status {
     pub asked: Vec<Asked>,
     /// When the certificate ends.
     pub certificate_ends: Option<Timestamp>,
+    /// From when on it is renewed.
+    pub certificate_renewal: Option<Timestamp>,
 }
 
 /// Why there is no contact, in words.
@@ -252,6 +257,7 @@ impl Status {
             settings: Vec::new(),
             asked: Vec::new(),
             certificate_ends: None,
+            certificate_renewal: None,
         }
     }
 
@@ -308,6 +314,7 @@ impl Status {
             settings: self.settings.clone(),
             asked: self.asked.clone(),
             certificate_ends: self.certificate_ends,
+            certificate_renewal: self.certificate_renewal,
         }
     }
 }

@@ -68,6 +68,13 @@ async fn a_name_that_does_not_resolve_ends_the_walk_at_the_name() {
     assert!(walk.tell.iter().any(|line| line.contains("no-such-host.invalid, port 8443")), "{walk:?}");
 }
 
+/// The administrator of the customer's network is told in the remedy itself.
+fn what_the_firewall_must_allow(failed: &str, address: &str) {
+    for words in ["firewall", &format!("TCP outbound to {address}"), "without TLS inspection"] {
+        assert!(failed.contains(words), "{words}: {failed}");
+    }
+}
+
 #[tokio::test]
 async fn a_closed_port_ends_the_walk_at_tcp() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -75,7 +82,8 @@ async fn a_closed_port_ends_the_walk_at_tcp() {
     let walk = walk(&device).await;
     let (steps, failed) = taken(&walk);
     assert_eq!(steps, ["name", "TCP", "clock", "certificate"]);
-    assert!(failed.contains("refused") && failed.contains("firewall"), "{failed}");
+    assert!(failed.contains("refused"), "{failed}");
+    what_the_firewall_must_allow(&failed, &closed.to_string());
 }
 
 #[tokio::test]
@@ -89,6 +97,7 @@ async fn a_port_that_swallows_ends_the_walk_at_tcp_within_the_limit() {
     let (steps, failed) = taken(&walk);
     assert_eq!(steps, ["name", "TCP", "clock", "certificate"]);
     assert!(failed.contains("nothing answers on that port"), "{failed}");
+    what_the_firewall_must_allow(&failed, &full.local_addr().unwrap().to_string());
 }
 
 #[tokio::test]
@@ -140,6 +149,7 @@ async fn a_proxy_that_refuses_ends_the_walk_at_the_proxy_and_one_that_is_silent_
     let found = walk(&device).await;
     let (_, failed) = taken(&found);
     assert!(failed.contains("the proxy is silent") && failed.contains(&proxy.url()), "{failed}");
+    assert!(failed.contains("check `proxy` in agent.toml"), "{failed}");
     // And one that lets pass is a step like the others.
     proxy.state.send_modify(|state| state.says = None);
     device.config.uplink.manager = Some(manager.url().parse().unwrap());

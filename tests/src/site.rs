@@ -297,6 +297,14 @@ impl Device {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// The device's certificates and its key in PEM, as its agent keeps them.
+    pub fn identity(&self) -> (String, String) {
+        let text = fs::read_to_string(self.file("state/identity.json")).unwrap();
+        let identity: Value = serde_json::from_str(&text).unwrap();
+        let field = |name: &str| identity[name].as_str().unwrap().to_owned();
+        (field("certificate_chain"), field("key"))
+    }
+
     /// Starts the agent.
     pub fn start(&mut self) {
         let log = self.file("agent.log");

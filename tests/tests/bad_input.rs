@@ -3,20 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Helpers of tests end the test, with its words.
 
-use std::fs;
-
 use platen_tests::api::{Operator, client, post, try_post};
 use platen_tests::process::run;
 use platen_tests::site::{BOARD, Device, Manager};
 use serde_json::{Value, json};
-
-/// A device's own certificate and key, as its agent keeps them.
-fn identity(device: &Device) -> (String, String) {
-    let text = fs::read_to_string(device.file("state/identity.json")).unwrap();
-    let identity: Value = serde_json::from_str(&text).unwrap();
-    let field = |name: &str| identity[name].as_str().unwrap().to_owned();
-    (field("certificate_chain"), field("key"))
-}
 
 /// A manager, and the wire of an enrolled device whose agent does not run: the test is the device.
 struct Wire {
@@ -30,7 +20,7 @@ fn wire() -> Wire {
     let manager = Manager::start();
     let device = Device::new("lobby", &manager.device_url());
     device.enroll(&manager.token(&["--device", "lobby"]));
-    let (chain, key) = identity(&device);
+    let (chain, key) = device.identity();
     let client = client(&manager.ca(), Some((&chain, &key)));
     let operator = manager.operator();
     Wire { manager, device, operator, client }
@@ -113,7 +103,7 @@ fn a_client_without_a_certificate_or_with_one_of_another_ca_is_refused() {
     assert_eq!((refused.status, refused.problem()), (403, "no-certificate"));
 
     let other = wire();
-    let (chain, key) = identity(&other.device);
+    let (chain, key) = other.device.identity();
     let stranger = client(&manager.ca(), Some((&chain, &key)));
     // Refused in the handshake: there is no answer at all.
     assert!(try_post(&stranger, &url, &[], body.as_bytes()).is_err());

@@ -6,6 +6,7 @@ mod sections;
 
 use std::fmt::Write as _;
 
+use jiff::{Timestamp, Unit};
 use platen_protocol::alert::Alert;
 
 use crate::status::{ContactReport, ContactState, StatusReport};
@@ -42,6 +43,9 @@ pub fn status(status: &StatusReport) -> String {
     }
     if let Some(trouble) = &status.outbox.trouble {
         let _ = writeln!(out, "          {trouble}");
+    }
+    if let Some(certificate) = certificate(status) {
+        let _ = writeln!(out, "identity  {certificate}");
     }
     match &status.readings {
         Some(read) => out.push_str(&readings(read)),
@@ -97,6 +101,16 @@ fn backlog(status: &StatusReport) -> String {
     line
 }
 
+/// How long this device's certificate is good, so put that it is true whatever the clock says: that it has
+/// ended is told with the trouble.
+fn certificate(status: &StatusReport) -> Option<String> {
+    let mut line = format!("certificate valid until {}", moment(status.certificate_ends?));
+    if let Some(from) = status.certificate_renewal {
+        let _ = write!(line, ", renewed by itself from {} on", moment(from));
+    }
+    Some(line)
+}
+
 /// A contact state in a word or two.
 pub fn contact(state: ContactState) -> &'static str {
     match state {
@@ -140,6 +154,11 @@ fn wait_line(report: &ContactReport) -> Option<String> {
     })
 }
 
+/// A moment in UTC, to the second.
+fn moment(at: Timestamp) -> String {
+    at.round(Unit::Second).unwrap_or(at).to_string()
+}
+
 /// A stretch of time for people.
 fn age(seconds: u64) -> String {
     match seconds {
@@ -152,7 +171,10 @@ fn age(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::status::Status;
     use platen_protocol::alert::{AlertCode, AlertGroup, Evidence, Severity, Training};
 
     #[test]
@@ -180,5 +202,20 @@ mod tests {
         });
         assert!(shown.contains("may happen: the paper path"), "{shown}");
         assert!(shown.contains("because: jams 7 in the last 1000 pages, compared with 2"), "{shown}");
+    }
+
+    #[test]
+    fn how_long_the_certificate_is_good_is_told_once_there_is_one() {
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let mut known = Status::new("lobby".parse().unwrap(), "MFP", false, Duration::ZERO);
+        let show = |known: &Status| status(&known.report(Duration::ZERO, Timestamp::UNIX_EPOCH));
+        assert!(!show(&known).contains("identity"), "it is not enrolled");
+        known.certificate_ends = at("2027-11-25T10:00:00Z");
+        known.certificate_renewal = at("2027-07-26T20:24:00.5Z");
+        let line = "\nidentity  certificate valid until 2027-11-25T10:00:00Z, renewed by itself from 2027-07-26T20:24:01Z on\n";
+        assert!(show(&known).contains(line), "{}", show(&known));
+        // An agent that is older than this tool does not say when.
+        known.certificate_renewal = None;
+        assert!(show(&known).contains("until 2027-11-25T10:00:00Z\n"), "{}", show(&known));
     }
 }

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use jiff::{Timestamp, Unit};
 use platen_protocol::device_to_manager::{Activity, EnteredBy};
 use platen_protocol::stamp::ClockQuality;
 
-use super::age;
 use super::readings::celsius;
+use super::{age, moment};
 use crate::asked::{Asked, Fate, Wish};
 use crate::settings::{SetBy, SettingReport};
 
@@ -101,14 +100,10 @@ fn fate(fate: &Fate) -> String {
     }
 }
 
-/// A moment in UTC, to the second.
-fn moment(at: Timestamp) -> String {
-    at.round(Unit::Second).unwrap_or(at).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
 
     fn time() -> Timestamp {
         "2026-05-31T10:20:30.4Z".parse().unwrap()

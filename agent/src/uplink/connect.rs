@@ -82,10 +82,8 @@ impl Connector {
     ) -> Result<T, UplinkError> {
         let slow = || {
             let during = trail.last().unwrap_or(Step::Name);
-            let through = self.dial.through().filter(|_| during.is_before_tunnel());
-            let address =
-                through.map_or_else(|| self.address.to_string(), |proxy| format!("the proxy {proxy}"));
-            UplinkError::ConnectTimeout { address, limit: self.timeout, during }
+            let (address, proxy) = (self.address.authority(), self.dial.through());
+            UplinkError::ConnectTimeout { address, proxy, limit: self.timeout, during }
         };
         tokio::time::timeout(self.timeout, task).await.unwrap_or_else(|_| Err(slow()))
     }

@@ -290,6 +290,7 @@ impl Uplink {
             status.manager = Some(address.to_string());
             status.proxy = dial.as_ref().ok().and_then(|dial| dial.through());
             status.certificate_ends = Some(identity.facts.ends);
+            status.certificate_renewal = Some(renew::due(&identity.facts));
         });
         let dial = dial.map_err(Unready::Unusable)?;
         let cover = self.cover(&identity, &address).map_err(Unready::Unusable)?;

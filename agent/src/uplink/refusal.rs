@@ -14,6 +14,9 @@ const MAX_SCHEME_CHARS: usize = 20;
 /// The one that we can do (RFC 7617).
 const BASIC: &str = "Basic";
 
+/// What helps when the proxy is not there.
+pub(super) const PROXY_REMEDY: &str = "check `proxy` in agent.toml, or HTTPS_PROXY, against what the network's administrator says, and that this device may reach the proxy";
+
 /// A proxy does not let us through.
 #[derive(Debug)]
 pub struct ProxyError {
@@ -125,9 +128,7 @@ impl ProxyError {
     pub(super) fn remedy(&self) -> String {
         let Self { target, .. } = self;
         match &self.fault {
-            Fault::Away(_) | Fault::Target(_) => {
-                "check `proxy` in agent.toml, or HTTPS_PROXY, against what the network's administrator says, and that this device may reach the proxy".to_owned()
-            }
+            Fault::Away(_) | Fault::Target(_) => PROXY_REMEDY.to_owned(),
             Fault::Authentication(schemes) if !can_do(schemes) => format!(
                 "ask the network's administrator to let this device CONNECT to {target} without authentication (by its address), or to offer {BASIC} for it"
             ),

@@ -9,7 +9,7 @@ use rustls::{CertificateError, Error as TlsError};
 
 use super::inspect::InspectingCaError;
 use super::proxy::SetupError;
-use super::refusal::ProxyError;
+use super::refusal::{PROXY_REMEDY, ProxyError};
 use super::stranger::Stranger;
 use super::trail::Step;
 use super::wait::Cut;
@@ -39,10 +39,12 @@ pub enum UplinkError {
         source: io::Error,
     },
     /// Connecting took too long.
-    #[error("{address} did not answer within {} ({})", show(*.limit), during.waited_for())]
+    #[error("{} did not answer within {} ({})", silent(address, proxy.as_deref(), *during), show(*.limit), during.waited_for())]
     ConnectTimeout {
-        /// Where.
+        /// Where, as `host:port`.
         address: String,
+        /// The proxy on the way, if there is one.
+        proxy: Option<String>,
         /// How long it was given.
         limit: Duration,
         /// The step that did not end.
@@ -122,6 +124,14 @@ pub enum UplinkError {
     /// The outbox failed.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+}
+
+/// Who has not answered: the manager, or the proxy before it.
+fn silent(address: &str, proxy: Option<&str>, during: Step) -> String {
+    match proxy {
+        Some(proxy) if during.is_before_tunnel() => format!("the proxy {proxy}"),
+        _ => address.to_owned(),
+    }
 }
 
 fn said(problem: Option<&Problem>) -> String {
@@ -258,13 +268,19 @@ impl UplinkError {
             Self::ProxySetup(_) => {
                 "correct the proxy's settings in agent.toml or in the environment".to_owned()
             }
-            Self::Name { .. } => {
+            Self::Name { .. } | Self::ConnectTimeout { proxy: None, during: Step::Name, .. } => {
                 "check the address in agent.toml and the name server of this network (`getent hosts NAME`); where only a proxy knows names of outside, set `proxy` in agent.toml"
                     .to_owned()
             }
-            Self::Unreachable { .. } | Self::ConnectTimeout { .. } => {
-                "check the address, the cable and the firewall, and that the manager runs".to_owned()
+            Self::ConnectTimeout { proxy: Some(_), during, .. } if during.is_before_tunnel() => {
+                PROXY_REMEDY.to_owned()
             }
+            Self::ConnectTimeout { address, proxy: Some(_), .. } => format!(
+                "check that the manager runs, and ask the network's administrator whether the proxy carries TLS to {address} without inspection"
+            ),
+            Self::Unreachable { address, .. } | Self::ConnectTimeout { address, .. } => format!(
+                "check the address and the cable, and that the manager runs; ask the network's administrator whether the firewall allows this device TCP outbound to {address}, without TLS inspection"
+            ),
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(cause)) => certificate_remedy(cause).to_owned(),
                 Some(TlsError::AlertReceived(_)) => {

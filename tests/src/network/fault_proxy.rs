@@ -30,6 +30,8 @@ pub enum Mode {
     Seeded(u64),
     /// It takes no connections: closes each as it comes.
     Closed,
+    /// It closes the connection of this number as it comes, and every second one after it.
+    EverySecondClosed(u64),
 }
 
 /// What has happened at the proxy.
@@ -118,7 +120,10 @@ fn take(stream: TcpStream, shared: &Arc<Shared>) -> Option<impl Future<Output = 
     };
     let plans = match mode {
         Mode::Seeded(seed) => draw(seed, number),
-        Mode::Sound | Mode::Closed => Vec::new(),
+        Mode::EverySecondClosed(first) if number >= first && (number - first).is_multiple_of(2) => {
+            return None;
+        }
+        Mode::Sound | Mode::Closed | Mode::EverySecondClosed(_) => Vec::new(),
     };
     Some(connection(stream, plans, Arc::clone(shared)))
 }
