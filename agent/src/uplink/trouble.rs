@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use platen_protocol::problem::{Problem, ProblemKind};
-use rustls::{CertificateError, Error as TlsError};
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::inspect::InspectingCaError;
 use super::proxy::SetupError;
@@ -188,6 +188,22 @@ fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
     None
 }
 
+/// Whether the other end says that it does not take our certificate (RFC 8446, section 6.2). Other alerts tell of
+/// a message that was damaged on the way, or of a version or cipher that it does not have.
+fn refuses_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRequired
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+    )
+}
+
 impl UplinkError {
     /// A handshake that failed: with somebody else, or for another reason.
     pub(super) fn handshake(address: &Address, source: io::Error) -> Self {
@@ -203,7 +219,7 @@ impl UplinkError {
             Self::Stranger { .. } | Self::Altered { .. } => Sort::Untrusted,
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => Sort::Untrusted,
-                Some(TlsError::AlertReceived(_)) => Sort::Refused,
+                Some(TlsError::AlertReceived(alert)) if refuses_certificate(*alert) => Sort::Refused,
                 _ => Sort::Later,
             },
             Self::Problem { status, .. }
@@ -283,7 +299,7 @@ impl UplinkError {
             ),
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(cause)) => certificate_remedy(cause).to_owned(),
-                Some(TlsError::AlertReceived(_)) => {
+                Some(TlsError::AlertReceived(alert)) if refuses_certificate(*alert) => {
                     format!("the manager does not accept this device's certificate: {enrol}")
                 }
                 _ => "nothing, if the manager is being restarted".to_owned(),
@@ -338,6 +354,30 @@ fn certificate_remedy(cause: &CertificateError) -> &'static str {
         }
         _ => {
             "whoever answers is not the manager that this device was enrolled with: check the address and what stands between; if the manager is a new one, enrol the device again"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(alert: AlertDescription) -> Trouble {
+        let source = io::Error::new(io::ErrorKind::InvalidData, TlsError::AlertReceived(alert));
+        UplinkError::Handshake { address: "https://manager.example".to_owned(), source }.trouble()
+    }
+
+    #[test]
+    fn only_a_manager_that_refuses_the_certificate_sends_a_person_to_enrol_again() {
+        for refused in [AlertDescription::UnknownCA, AlertDescription::CertificateRequired] {
+            let trouble = alert(refused);
+            assert_eq!(trouble.sort, Sort::Refused);
+            assert!(trouble.remedy.contains("platen-agent enroll"), "{}", trouble.remedy);
+        }
+        for damaged in [AlertDescription::DecodeError, AlertDescription::BadRecordMac] {
+            let trouble = alert(damaged);
+            assert_eq!(trouble.sort, Sort::Later);
+            assert!(!trouble.remedy.contains("enrol"), "{}", trouble.remedy);
         }
     }
 }
