@@ -114,6 +114,9 @@ pub enum ReportBody {
     AlertsStanding {
         /// All of them, at most [`crate::limits::MAX_STANDING_ALERTS`].
         standing_alerts: Vec<AlertId>,
+        /// These as they were raised, as far as there is room: the report that raised one may be lost.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        alerts: Vec<Alert>,
     },
     /// A person at the device asks for service (an instruction report).
     ServiceCall(ServiceCall),

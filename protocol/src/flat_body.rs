@@ -40,6 +40,7 @@ pub(crate) struct FlatBody {
     agent_version: Option<String>,
     alert: Option<Alert>,
     alert_id: Option<AlertId>,
+    alerts: Option<Vec<Alert>>,
     call_id: Option<ServiceCallId>,
     cause: Option<ReadingsCause>,
     change: Option<ReplacementKind>,
@@ -104,6 +105,7 @@ impl TryFrom<FlatBody> for ReportBody {
             },
             Kind::AlertsStanding => Self::AlertsStanding {
                 standing_alerts: need("alerts_standing", "standing_alerts", flat.standing_alerts)?,
+                alerts: flat.alerts.unwrap_or_default(),
             },
             Kind::ServiceCall => Self::ServiceCall(ServiceCall {
                 call_id: flat.call_id,

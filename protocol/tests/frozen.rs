@@ -133,7 +133,7 @@ fn a_batch_that_tells_which_alerts_stand_is_understood() {
         matches!(&started.body, ReportBody::Started(started) if started.standing_alerts == Some(Vec::new()))
     );
     assert!(
-        matches!(&standing.body, ReportBody::AlertsStanding { standing_alerts } if standing_alerts.len() == 2)
+        matches!(&standing.body, ReportBody::AlertsStanding { standing_alerts, alerts } if (standing_alerts.len(), alerts.len()) == (2, 1))
     );
     assert!(matches!(&call.body, ReportBody::ServiceCall(call) if call.call_id.is_some()));
 }

@@ -1,6 +1,7 @@
 //! What the outbox itself has to tell: that it was replaced, and which alerts stand, after reports of alerts
 //! were lost. Otherwise an alert whose end was lost would stand with the manager for ever.
 
+use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::{Lost, LostReason, ReportBody};
 use platen_protocol::limits::MAX_STANDING_ALERTS;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,9 @@ use super::evict::UNKNOWN_KIND;
 use super::state::State;
 use super::{Entry, NewReport, Outbox};
 use crate::judge::Alerts;
+
+/// The most bytes of alerts in one report that tells which stand; their names come on top.
+const MAX_STANDING_BYTES: u64 = 24 * 1024;
 
 /// Kept with the reports until it is one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,27 +50,34 @@ impl State {
     }
 
     /// Takes out what is to be told before anything else; `alerts` are those that stand by the reports so far.
-    pub(super) fn take_own(&mut self, alerts: &Alerts) -> Vec<ReportBody> {
+    fn take_own(&mut self, alerts: &Alerts, room: u64) -> Vec<ReportBody> {
         let tells_alerts = self.tells_alerts();
         let mut bodies = std::mem::take(&mut self.own.pending);
         if tells_alerts {
             self.own.alerts_in_doubt = false;
-            bodies.extend(standing(alerts));
+            bodies.extend(standing(alerts, room));
         }
         bodies
     }
 }
 
-/// Which alerts stand, and each of them once more: the manager takes what it knows for a repeat.
-fn standing(alerts: &Alerts) -> Vec<ReportBody> {
+/// Which alerts stand, and, within so many bytes, what they are, the newest first.
+fn standing(alerts: &Alerts, room: u64) -> Option<ReportBody> {
     let Some(standing_alerts) = alerts.ids(MAX_STANDING_ALERTS) else {
         tracing::error!(
             "more alerts stand than can be told at once ({MAX_STANDING_ALERTS}): old ones may stay open at the manager"
         );
-        return Vec::new();
+        return None;
     };
-    let raised = alerts.standing().map(|alert| ReportBody::AlertRaised { alert: alert.clone() });
-    std::iter::once(ReportBody::AlertsStanding { standing_alerts }).chain(raised).collect()
+    let standing: Vec<&Alert> = alerts.standing().collect();
+    let mut bytes = 0;
+    let told = standing.into_iter().rev().take_while(|alert| {
+        bytes += serde_json::to_vec(alert).map_or(room, |text| text.len() as u64 + 1);
+        bytes <= room
+    });
+    let mut alerts: Vec<Alert> = told.cloned().collect();
+    alerts.reverse();
+    Some(ReportBody::AlertsStanding { standing_alerts, alerts })
 }
 
 impl Outbox {
@@ -79,6 +90,7 @@ impl Outbox {
     pub(super) fn own_reports(&self, state: &mut State, entry: &Entry<'_>) -> Vec<NewReport> {
         let Some((taken, simulated)) = entry.moment() else { return Vec::new() };
         let report = |body| NewReport { taken: taken.clone(), simulated, body };
-        state.take_own(&self.remembered.alerts).into_iter().map(report).collect()
+        let room = MAX_STANDING_BYTES.min(self.limits().max_bytes / 2);
+        state.take_own(&self.remembered.alerts, room).into_iter().map(report).collect()
     }
 }

@@ -26,7 +26,11 @@ impl Taking<'_, '_> {
             self.dated.at.as_millisecond(),
             self.dated_by()
         ])?;
-        if raised == 1 { self.notice("alert_raised", report.sequence, &body) } else { Ok(()) }
+        if raised == 1 {
+            self.notice_about("alert_raised", report.sequence, &alert.id, &body)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn clear(

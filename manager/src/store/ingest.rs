@@ -307,7 +307,12 @@ impl Taking<'_, '_> {
             ReportBody::AlertCleared { alert_id, description } => {
                 self.clear(report, alert_id, description)?;
             }
-            ReportBody::AlertsStanding { standing_alerts } => self.standing(report, standing_alerts)?,
+            ReportBody::AlertsStanding { standing_alerts, alerts } => {
+                self.standing(report, standing_alerts)?;
+                for alert in alerts {
+                    self.raise(report, alert)?;
+                }
+            }
             ReportBody::ServiceCall(call) => self.service_call(report, key, call)?,
             ReportBody::Order(order) => self.order(report, key, order)?,
             ReportBody::Replacement(replacement) => self.replacement(report, key, replacement)?,

@@ -1,10 +1,13 @@
 //! Bodies of reports that can be told apart: each carries a number of its own. They stand for what the
 //! judge would say of a board; that has tests of its own, and would cost more than all the rest.
 
+use platen_agent::judge::Alerts;
 use platen_protocol::alert::{Alert, AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::device_to_manager::{
     EnteredBy, Order, ReadingsCause, ReadingsReport, ReportBody, ServiceCall, Started, Utilisation,
 };
+use platen_protocol::identity::AlertId;
+use platen_protocol::limits::MAX_STANDING_ALERTS;
 use platen_protocol::readings::{CounterKind, CounterReading, Reading, Readings, SupplyReading};
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
 
@@ -44,13 +47,13 @@ pub(super) fn number_of(readings: &Readings) -> Option<u64> {
     readings.counter(CounterKind::Impressions)?.value.known().copied()
 }
 
-/// The agent began.
-pub(super) fn started(number: u64) -> ReportBody {
+/// The agent began, and remembers these alerts.
+pub(super) fn started(number: u64, alerts: &Alerts) -> ReportBody {
     ReportBody::Started(Started {
         agent_version: "0".into(),
         model: "simulated".into(),
         readings: readings(number),
-        standing_alerts: None,
+        standing_alerts: alerts.ids(MAX_STANDING_ALERTS),
     })
 }
 
@@ -69,9 +72,8 @@ pub(super) fn change(number: u64) -> ReportBody {
     ReportBody::Readings(ReadingsReport { cause: ReadingsCause::Change, readings: readings(number) })
 }
 
-/// An alert.
-pub(super) fn raised(number: u64) -> ReportBody {
-    let alert = Alert {
+fn alert(number: u64) -> Alert {
+    Alert {
         id: format!("alert-{number}").parse().unwrap(),
         severity: Severity::Warning,
         training: Training::Untrained,
@@ -85,8 +87,27 @@ pub(super) fn raised(number: u64) -> ReportBody {
         part: None,
         forecast: false,
         evidence: vec![],
-    };
-    ReportBody::AlertRaised { alert }
+    }
+}
+
+/// An alert.
+pub(super) fn raised(number: u64) -> ReportBody {
+    ReportBody::AlertRaised { alert: alert(number) }
+}
+
+/// What the agent remembers while the alerts of these numbers stand. Only the judge can raise one; so this is as
+/// it is kept.
+pub(super) fn standing(numbers: &[u64]) -> Alerts {
+    let standing: Vec<_> = numbers
+        .iter()
+        .map(|number| serde_json::json!({"aspect": {"aspect": "cover"}, "alert": alert(*number)}))
+        .collect();
+    serde_json::from_value(serde_json::json!({"prefix": "alert", "raised": 0, "standing": standing})).unwrap()
+}
+
+/// The number of an alert, by its name.
+pub(super) fn number_of_alert(id: &AlertId) -> Option<u64> {
+    id.as_str().strip_prefix("alert-")?.parse().ok()
 }
 
 /// The end of an alert.

@@ -29,6 +29,8 @@ pub(super) struct DevicePage {
     pub(super) name: String,
     /// What the outbox has taken, in this order. What commands make is not here.
     pub(super) written: Vec<Written>,
+    /// Numbers of the alerts that stand, by the last report that the outbox has taken.
+    pub(super) standing: BTreeSet<u64>,
     /// Numbers of the samples that the board was read for.
     pub(super) samples: BTreeSet<u64>,
     /// Whether the outbox was ever seen as full as it may be.
@@ -95,7 +97,8 @@ impl Book {
         *self.requests.entry(now.as_secs()).or_default() += 1;
     }
 
-    /// An outbox has taken reports; `last` is the sequence of the last.
+    /// An outbox has taken reports, and now these alerts stand; `last` is the sequence of the last.
+    #[allow(clippy::too_many_arguments, reason = "all of one thing that happened")]
     pub(super) fn wrote(
         &mut self,
         device: usize,
@@ -103,10 +106,12 @@ impl Book {
         last: u64,
         taken: &Stamp,
         bodies: &[ReportBody],
+        standing: &[u64],
         now: Duration,
     ) {
         let first = (last + 1).saturating_sub(bodies.len() as u64);
         let page = &mut self.devices[device];
+        page.standing = standing.iter().copied().collect();
         *page.reports.entry(minute(now)).or_default() += u32::try_from(bodies.len()).unwrap();
         for (body, sequence) in bodies.iter().zip(first..) {
             page.written.push(Written {

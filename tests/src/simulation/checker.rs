@@ -31,6 +31,9 @@ pub(super) fn check(shared: &Shared) {
             shared.violation(format!("{name}: {wrong}"));
         }
     }
+    for wrong in check_alerts(shared) {
+        shared.violation(wrong);
+    }
     for wrong in check_asked(shared) {
         shared.violation(wrong);
     }
@@ -106,7 +109,7 @@ fn check_device(shared: &Shared, device: usize, epochs: &Epochs) -> Vec<String> 
                 None => wrong.push(format!("{} is missing: {:?}", report.sequence, report.body)),
             }
         }
-        // What is left was made by commands.
+        // What is left was made by commands, or tells which alerts stand after some were lost.
         let mut samples = BTreeSet::new();
         for (sequence, report) in stored {
             match &report.body {
@@ -119,6 +122,7 @@ fn check_device(shared: &Shared, device: usize, epochs: &Epochs) -> Vec<String> 
                         ));
                     }
                 }
+                ReportBody::AlertsStanding { .. } if page.full => {}
                 other => wrong.push(format!("nobody wrote {sequence}: {other:?}")),
             }
         }
@@ -154,6 +158,27 @@ fn check_epoch(name: &str, epoch: &Epoch, full: bool, wrong: &mut Vec<String>) {
         let missing: Vec<u64> = (1..=acknowledged).filter(|sequence| !covered.contains(sequence)).collect();
         wrong.push(format!("{name} is acknowledged up to {acknowledged}, and {missing:?} are nowhere"));
     }
+}
+
+/// Operators see the alerts that stand, whatever was lost.
+fn check_alerts(shared: &Shared) -> Vec<String> {
+    let open: BTreeSet<(String, String)> = shared.ledger.read(|store| {
+        let mut rows = store.prepare(
+            "SELECT d.id, a.id FROM alerts a JOIN devices d ON d.key = a.device WHERE a.cleared IS NULL",
+        )?;
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    });
+    let book = shared.book();
+    let standing = book
+        .devices
+        .iter()
+        .flat_map(|page| page.standing.iter().map(|number| (page.name.clone(), format!("alert-{number}"))));
+    let standing: BTreeSet<(String, String)> = standing.collect();
+    let ghosts =
+        open.difference(&standing).map(|(device, alert)| format!("{device}: {alert} is over, and open"));
+    let hidden =
+        standing.difference(&open).map(|(device, alert)| format!("{device}: {alert} stands, unseen"));
+    ghosts.chain(hidden).collect()
 }
 
 /// Orders and service calls are there once each.

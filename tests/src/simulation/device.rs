@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use platen_agent::clock::Clock;
 use platen_agent::execute;
-use platen_agent::judge::JudgeConfig;
+use platen_agent::judge::{Alerts, JudgeConfig};
 use platen_agent::keep::{Keep, Learnt};
 use platen_agent::outbox::{self, OutboxError};
 use platen_agent::sample::{self, Sample, Seat};
@@ -80,7 +80,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         _ = wish.changed() => {}
         () = &mut uplink => return Err("the uplink ended by itself".into()),
         () = play_board(shared, device, &keep, &seat) => {}
-        () = play_people(shared, device, &keep) => {}
+        () = play_people(shared, device, &keep, &remembered.alerts) => {}
         ended = resume(&keep) => return Err(ended.into()),
     }
     stopper.stop();
@@ -125,12 +125,13 @@ async fn play_board(shared: &Shared, device: usize, keep: &Keep, seat: &Seat) {
 }
 
 /// Lets happen what the seed drew, as long as somebody is there to report it.
-async fn play_people(shared: &Shared, device: usize, keep: &Keep) {
+async fn play_people(shared: &Shared, device: usize, keep: &Keep, remembered: &Alerts) {
     use std::sync::atomic::Ordering::Relaxed;
     let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
-    let mut last_alert = None;
+    let mut standing: Vec<u64> =
+        remembered.standing().filter_map(|alert| bodies::number_of_alert(&alert.id)).collect();
     let started = shared.book().number();
-    write(shared, device, keep, &[bodies::started(started)]);
+    write(shared, device, keep, &[bodies::started(started, remembered)], &standing);
     loop {
         let Some((at, happening)) = plan.happenings.get(place.next.load(Relaxed)).copied() else {
             return std::future::pending().await;
@@ -140,39 +141,40 @@ async fn play_people(shared: &Shared, device: usize, keep: &Keep) {
             tokio::time::sleep(at.saturating_sub(now)).await;
             let several = if let Happening::Burst(several) = happening { several } else { 1 };
             let reports: Vec<ReportBody> =
-                (0..several).map(|_| body(shared, device, happening, &mut last_alert)).collect();
-            write(shared, device, keep, &reports);
+                (0..several).map(|_| body(shared, device, happening, &mut standing)).collect();
+            write(shared, device, keep, &reports, &standing);
         }
         place.next.fetch_add(1, Relaxed);
     }
 }
 
-fn body(shared: &Shared, device: usize, happening: Happening, last_alert: &mut Option<u64>) -> ReportBody {
+fn body(shared: &Shared, device: usize, happening: Happening, standing: &mut Vec<u64>) -> ReportBody {
     let number = shared.book().number();
     match happening {
         Happening::Utilisation | Happening::Burst(_) => bodies::utilisation(number),
         Happening::Change => bodies::change(number),
         Happening::Raised => {
-            *last_alert = Some(number);
+            standing.push(number);
             bodies::raised(number)
         }
-        Happening::Cleared => bodies::cleared(last_alert.take().unwrap_or(number), number),
+        Happening::Cleared => bodies::cleared(standing.pop().unwrap_or(number), number),
         Happening::ServiceCall => bodies::service_call(number),
         Happening::Order => bodies::order(&shared.places[device].name, number),
     }
 }
 
-/// Has the agent keep reports, and notes in the book what it took.
-fn write(shared: &Shared, device: usize, keep: &Keep, bodies: &[ReportBody]) {
+/// Has the agent keep reports, after which these alerts stand, and notes in the book what it took.
+fn write(shared: &Shared, device: usize, keep: &Keep, bodies: &[ReportBody], standing: &[u64]) {
     let name = &shared.places[device].name;
     note_fullness(shared, device, keep, bodies.len());
     let taken = keep.clock.stamp();
     let kinds: Vec<&str> = bodies.iter().map(ReportBody::kind).collect();
-    match keep.keep(&taken, bodies.to_vec(), Learnt::default()) {
+    let alerts = bodies::standing(standing);
+    match keep.keep(&taken, bodies.to_vec(), Learnt { alerts: Some(&alerts), past: None }) {
         Ok(Some(last)) => {
             let epoch = keep.outbox().epoch().to_string();
             shared.history.note(name, format_args!("writes {last}: {}", kinds.join(" ")));
-            shared.book().wrote(device, &epoch, last, &taken, bodies, shared.elapsed());
+            shared.book().wrote(device, &epoch, last, &taken, bodies, standing, shared.elapsed());
         }
         Err(cause @ OutboxError::TooManyAsked) => shared.history.note(name, format_args!("refuses: {cause}")),
         other => shared.violation(format!("{name} could not write {kinds:?}: {other:?}")),

@@ -210,6 +210,7 @@ fn gather(shared: &Shared, device: usize) -> Agent {
     let keep = Arc::new(Keep::new(outbox, clock, board, status, files(), Settings::default()));
     *place.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&keep);
     shared.book().devices[device].full = true;
+    let mut standing = Vec::new();
     for quarter in 0..QUARTERS {
         moved.advance(Duration::from_secs(6 * 3600));
         let numbers: Vec<u64> = (0..=REPORTS_A_QUARTER).map(|_| shared.book().number()).collect();
@@ -217,15 +218,20 @@ fn gather(shared: &Shared, device: usize) -> Agent {
             numbers.iter().skip(1).map(|number| bodies::utilisation(*number)).collect();
         let other = numbers[0];
         reports.push(match quarter % 4 {
-            0 => bodies::raised(other),
+            0 => {
+                standing.push(other);
+                bodies::raised(other)
+            }
             1 => bodies::change(other),
             2 => bodies::service_call(other),
             _ => bodies::order(&place.name, other),
         });
         let taken = keep.clock.stamp();
-        let last = keep.keep(&taken, reports.clone(), Learnt::default()).unwrap().unwrap();
+        let alerts = bodies::standing(&standing);
+        let learnt = Learnt { alerts: Some(&alerts), past: None };
+        let last = keep.keep(&taken, reports.clone(), learnt).unwrap().unwrap();
         let epoch = keep.outbox().epoch().to_string();
-        shared.book().wrote(device, &epoch, last, &taken, &reports, Duration::ZERO);
+        shared.book().wrote(device, &epoch, last, &taken, &reports, &standing, Duration::ZERO);
     }
     Agent { keep, clock: moved, _seat: seat }
 }

@@ -274,8 +274,9 @@ impl World<'_> {
         }
         for (device, (place, plan)) in shared.places.iter().zip(&shared.plan.devices).enumerate() {
             let Some(keep) = shared.life(device) else { return false };
-            let waits =
-                keep.outbox().backlog() > 0 || place.next.load(Ordering::Relaxed) < plan.happenings.len();
+            let waits = keep.outbox().backlog() > 0
+                || keep.outbox().owes()
+                || place.next.load(Ordering::Relaxed) < plan.happenings.len();
             if waits || !keep.outbox().unfinished().unwrap().is_empty() {
                 return false;
             }

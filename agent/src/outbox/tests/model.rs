@@ -47,7 +47,7 @@ proptest! {
                         _ => call(),
                     }).collect();
                     // What the outbox itself has to tell goes before: no alert stands here.
-                    let own = outbox.owes().then(|| ReportBody::AlertsStanding { standing_alerts: Vec::new() });
+                    let own = outbox.owes().then(|| ReportBody::AlertsStanding { standing_alerts: Vec::new(), alerts: Vec::new() });
                     for body in own.iter().chain(&bodies) {
                         ranks.insert(next, Rank::of(body));
                         asked.extend(Rank::of(body).is_asked().then_some(next));

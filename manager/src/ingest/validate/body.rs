@@ -32,7 +32,11 @@ pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
         ReportBody::AlertCleared { description, .. } => {
             place.text("description", description, MAX_TEXT_CHARS)
         }
-        ReportBody::AlertsStanding { standing_alerts } => check_standing(place, standing_alerts),
+        ReportBody::AlertsStanding { standing_alerts, alerts } => {
+            check_standing(place, standing_alerts)?;
+            place.count("alerts", alerts.len(), MAX_STANDING_ALERTS)?;
+            alerts.iter().try_for_each(|alert| check_alert(place, alert))
+        }
         ReportBody::ServiceCall(call) => check_message(place, "message", call.message.as_ref()),
         ReportBody::Order(order) => check_order(place, order),
         ReportBody::Replacement(replacement) => check_replacement(place, replacement),

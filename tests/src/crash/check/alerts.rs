@@ -83,18 +83,16 @@ type Cleared<'a> = BTreeMap<&'a str, (u64, Duration, Duration)>;
 fn told<'a>(books: &'a Books, verdict: &mut Verdict) -> (BTreeMap<&'a str, Raised<'a>>, Cleared<'a>) {
     let mut raised = BTreeMap::new();
     let mut cleared = BTreeMap::new();
-    // Named as standing after a loss: their reports come once more.
-    let mut named = BTreeSet::new();
     for report in books.held.reports() {
         let (at, off) = books.clocks.moment(&report.taken);
         let sequence = report.sequence;
         match &report.body {
             ReportBody::AlertRaised { alert } => {
-                let id = alert.id.as_str();
-                let first = raised.entry(id).or_insert(Raised { alert, sequence, at, off }).sequence;
-                verdict.hold(first == sequence || named.contains(id), || {
-                    format!("the alert {id} was raised by {first} and {sequence}")
-                });
+                let before = raised.insert(alert.id.as_str(), Raised { alert, sequence, at, off });
+                if let Some(before) = before {
+                    let first = before.sequence;
+                    verdict.mistake(format!("the alert {} was raised by {first} and {sequence}", alert.id));
+                }
             }
             ReportBody::AlertCleared { alert_id, .. } => {
                 if let Some((first, ..)) = cleared.insert(alert_id.as_str(), (sequence, at, off)) {
@@ -107,8 +105,10 @@ fn told<'a>(books: &'a Books, verdict: &mut Verdict) -> (BTreeMap<&'a str, Raise
             ReportBody::Started(Started { standing_alerts: Some(standing), .. }) => {
                 bring_up_to(standing, &raised, &mut cleared, (sequence, at, off));
             }
-            ReportBody::AlertsStanding { standing_alerts } => {
-                named.extend(standing_alerts.iter().map(AlertId::as_str));
+            ReportBody::AlertsStanding { standing_alerts, alerts } => {
+                for alert in alerts {
+                    raised.entry(alert.id.as_str()).or_insert(Raised { alert, sequence, at, off });
+                }
                 bring_up_to(standing_alerts, &raised, &mut cleared, (sequence, at, off));
             }
             _ => {}

@@ -35,7 +35,7 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
         ReportBody::AlertRaised { alert } if alert.forecast => format!("May happen: {}", alert_title(alert)),
         ReportBody::AlertRaised { alert } => format!("{} ({})", alert_title(alert), alert.severity),
         ReportBody::AlertCleared { description, .. } => description.clone(),
-        ReportBody::AlertsStanding { standing_alerts } => match standing_alerts.len() {
+        ReportBody::AlertsStanding { standing_alerts, .. } => match standing_alerts.len() {
             0 => "No alert stands; others were ended".to_owned(),
             1 => "1 alert stands; others were ended".to_owned(),
             many => format!("{many} alerts stand; others were ended"),
