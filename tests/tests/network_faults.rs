@@ -142,6 +142,32 @@ fn nothing_is_lost_and_nothing_comes_twice_while_connections_break_by_a_seed() {
 }
 
 #[test]
+fn a_backlog_gets_through_a_line_on_which_little_passes_at_once() {
+    /// Far more than passes, as one batch.
+    const CALLS: usize = 15;
+    /// A handshake and a few reports.
+    const PASSES: u64 = 4 * 1024;
+    let manager = Manager::start();
+    let operator = manager.operator();
+    let proxy = proxy(&manager);
+    let device = enrolled("lobby", &manager, &proxy);
+    proxy.set(Mode::Closed);
+    proxy.strike(Way::Up, Fault::Reset);
+    let sent: Vec<String> = (0..CALLS).map(|call| format!("call {call} {}", "x".repeat(450))).collect();
+    for message in &sent {
+        device.call_service(message);
+    }
+    proxy.set(Mode::Short(PASSES));
+    until("all calls are there", || (calls(&reports(&operator, "lobby")).len() >= CALLS).then_some(()));
+    proxy.set(Mode::Sound);
+    proxy.strike(Way::Up, Fault::Reset);
+    device.until_parked();
+    assert_eq!(calls(&reports(&operator, "lobby")), sent, "each once, in order");
+    nothing_lost_and_nothing_twice(&operator, "lobby");
+    println!("{CALLS} calls, {PASSES} bytes a connection: {}", proxy.figures());
+}
+
+#[test]
 fn a_device_enrols_and_reports_through_connections_that_break_from_the_first_byte() {
     let manager = Manager::start();
     let operator = manager.operator();

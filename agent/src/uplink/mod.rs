@@ -5,7 +5,8 @@
 //! a [`proxy`], whose refusals [`refusal`] puts into words; [`trail`] notes the steps). [`trust`] says whom
 //! the device trusts, [`stranger`] who else answered; where a proxy opens TLS and is to ([`inspect`]),
 //! [`sign`] signs every message. [`send`] is one exchange, [`session`] runs a
-//! connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, both pure.
+//! connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, [`portion`] how much to
+//! send at once, all pure.
 //! [`trouble`] puts failures into words, [`examine`] walks the way for `platen doctor`.
 
 pub mod backoff;
@@ -17,6 +18,7 @@ pub mod examine;
 pub mod inspect;
 pub mod lane;
 pub mod pace;
+pub mod portion;
 pub mod proxy;
 pub mod refusal;
 mod renewing;
@@ -50,6 +52,8 @@ use crate::stop::Stop;
 use backoff::Backoff;
 use connect::{Connector, Cover};
 use pace::{Pace, Pause};
+use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
+use portion::Portion;
 use wait::Wait;
 
 /// So often a device that waits for its enrolment looks for it.
@@ -73,12 +77,14 @@ pub struct Uplink {
 struct Habits {
     pace: Pace,
     wait: Wait,
+    portion: Portion,
 }
 
 impl Habits {
     fn new(config: &UplinkConfig) -> Self {
         let backoff = Backoff::new(config.backoff_first, config.backoff_limit);
-        Self { pace: Pace::new(backoff), wait: Wait::new(config.bounds()) }
+        let portion = Portion::new(MAX_REPORTS_PER_BATCH);
+        Self { pace: Pace::new(backoff), wait: Wait::new(config.bounds()), portion }
     }
 }
 

@@ -63,8 +63,10 @@ struct Session<'a> {
     renumbered: bool,
     /// Reports that were given up because the manager refused them.
     discarded: u32,
-    /// Reports in a batch: all, or one at a time to find the one that the manager refuses.
+    /// Reports in a batch: as many as the way lets pass, or one at a time to find the one that the manager refuses.
     most: usize,
+    /// How many reports are on their way.
+    on_their_way: usize,
 }
 
 async fn rest(flight: &mut Option<Flight>) -> Landed {
@@ -120,6 +122,7 @@ impl Uplink {
             renumbered: false,
             discarded: 0,
             most: MAX_REPORTS_PER_BATCH,
+            on_their_way: 0,
         };
         let connector = session.connector.clone();
         let ended = tokio::select! {
@@ -131,6 +134,9 @@ impl Uplink {
         if !session.greeted {
             session.habits.wait.dismiss();
         }
+        if session.on_their_way > 0 && ended.as_ref().is_some_and(UplinkError::may_lie_in_the_size) {
+            session.habits.portion.came_to_nothing(session.on_their_way);
+        }
         ended
     }
 }
@@ -138,7 +144,7 @@ impl Uplink {
 impl Session<'_> {
     async fn run(&mut self, stop: &mut Stop) -> Option<UplinkError> {
         self.uplink.enter(ContactState::Sending);
-        let hello = match self.keep.outbox().next_batch(self.most) {
+        let hello = match self.keep.outbox().next_batch(self.portion()) {
             Ok(batch) => batch,
             Err(cause) => return Some(cause.into()),
         };
@@ -165,6 +171,10 @@ impl Session<'_> {
         }
     }
 
+    fn portion(&self) -> usize {
+        self.most.min(self.habits.portion.reports())
+    }
+
     fn may_park_later(&self) -> bool {
         self.parked.is_none() && self.sending.is_none()
     }
@@ -174,7 +184,7 @@ impl Session<'_> {
         if self.sending.is_some() {
             return Ok(());
         }
-        let batch = self.keep.outbox().next_batch(self.most)?;
+        let batch = self.keep.outbox().next_batch(self.portion())?;
         if let Some(batch) = batch {
             self.sending = Some(self.launch(batch, Duration::ZERO));
         } else if self.parked.is_none() && Instant::now() >= self.park_after {
@@ -190,6 +200,7 @@ impl Session<'_> {
 
     fn launch(&mut self, mut batch: Batch, asked: Duration) -> Flight {
         self.keep.seal(&mut batch);
+        self.on_their_way += batch.body.reports.len();
         let reply_timeout = self.uplink.config.reply_timeout;
         let margin = if asked.is_zero() { reply_timeout } else { Wait::margin(asked, reply_timeout) };
         // A request that is parked beside this one has its own time.
@@ -228,6 +239,7 @@ impl Session<'_> {
             Err(cause) => return self.refused(cause, &landed.batch),
         };
         self.most = MAX_REPORTS_PER_BATCH;
+        self.habits.portion.taken(std::mem::take(&mut self.on_their_way));
         if landed.batch.span().is_some() {
             self.habits.pace.taken();
         }
@@ -305,6 +317,10 @@ impl Session<'_> {
     /// The manager did not take a batch: what can be mended is mended, the rest ends the session. So
     /// does mending again and again, for then it is the manager that needs it.
     fn refused(&mut self, cause: UplinkError, batch: &Batch) -> Result<(), UplinkError> {
+        if cause.problem_kind().is_some() {
+            // It arrived.
+            self.on_their_way = 0;
+        }
         let Some((first, last)) = batch.span() else { return Err(cause) };
         match cause.problem_kind() {
             Some(ProblemKind::SequenceConflict) if !self.renumbered => {

@@ -272,6 +272,16 @@ impl UplinkError {
         }
     }
 
+    /// Whether a smaller batch might have come through: the connection broke or fell silent, or somebody on the way
+    /// would not carry it.
+    pub fn may_lie_in_the_size(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Deadline(_) => true,
+            Self::Problem { status, problem: None, .. } => matches!(status, 400 | 408 | 413 | 500..=504),
+            _ => false,
+        }
+    }
+
     /// For `platen status`.
     pub fn trouble(&self) -> Trouble {
         Trouble { sort: self.sort(), what: self.to_string(), remedy: self.remedy() }

@@ -28,6 +28,8 @@ pub enum Mode {
     Sound,
     /// It breaks connections as a seed says.
     Seeded(u64),
+    /// It resets each connection after so many bytes of the device's.
+    Short(u64),
     /// It takes no connections: closes each as it comes.
     Closed,
     /// It closes the connection of this number as it comes, and every second one after it.
@@ -120,6 +122,7 @@ fn take(stream: TcpStream, shared: &Arc<Shared>) -> Option<impl Future<Output = 
     };
     let plans = match mode {
         Mode::Seeded(seed) => draw(seed, number),
+        Mode::Short(after) => vec![Plan { way: Way::Up, after, fault: Fault::Reset }],
         Mode::EverySecondClosed(first) if number >= first && (number - first).is_multiple_of(2) => {
             return None;
         }
