@@ -163,13 +163,13 @@ impl Person {
     /// Something is wrong until its alert is shown, or the person has had enough; then it is mended.
     fn stand(&mut self, subject: &str, breaks: &SimCommand, mends: &SimCommand) {
         // The alert of before has to be over, or it would be taken for that of now.
-        if self.shows(subject) != Some(false) || !self.control.sim(breaks.clone()) {
+        if !self.is_fine(subject) || !self.control.sim(breaks.clone()) {
             return self.control.sim_surely(mends);
         }
         let begin = Instant::now();
         while begin.elapsed() < STAYS {
-            if self.shows(subject) == Some(true) {
-                self.people.seen.push(Seen { subject: subject.to_owned(), at: now() });
+            if let Some(id) = self.shown(subject) {
+                self.people.seen.push(Seen { subject: subject.to_owned(), id, at: now() });
                 break;
             }
             std::thread::sleep(LOOK);
@@ -177,9 +177,16 @@ impl Person {
         self.control.sim_surely(mends);
     }
 
-    fn shows(&self, subject: &str) -> Option<bool> {
+    /// The name of the alert about this in the status, if there is one.
+    fn shown(&self, subject: &str) -> Option<String> {
         let status = self.control.status()?;
-        Some(status.alerts.iter().any(|alert| alert.subject == subject))
+        status.alerts.iter().find(|alert| alert.subject == subject).map(|alert| alert.id.to_string())
+    }
+
+    /// The status has no alert about this.
+    fn is_fine(&self, subject: &str) -> bool {
+        let status = self.control.status();
+        status.is_some_and(|status| status.alerts.iter().all(|alert| alert.subject != subject))
     }
 
     fn press(&mut self, button: &str) {

@@ -43,6 +43,8 @@ pub struct Pressed {
 pub struct Seen {
     /// What the alert is about.
     pub subject: String,
+    /// Its name.
+    pub id: String,
     /// When it was shown.
     pub at: Duration,
 }

@@ -315,7 +315,7 @@ mod alerts {
         books.held.alerts.push(AlertHeld { id: "a".into(), cleared: true });
         let condition = Condition { target: "cover".into(), began: ms(20_000), ended: Some(ms(40_000)) };
         books.physical.conditions.push(condition);
-        books.people.seen.push(Seen { subject: "cover".into(), at: ms(20_500) });
+        books.people.seen.push(Seen { subject: "cover".into(), id: "a".into(), at: ms(20_500) });
     }
 
     fn told(change: impl FnOnce(&mut Books)) -> String {
