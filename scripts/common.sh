@@ -36,3 +36,13 @@ need_squid() {
     [ -z "$own_policy" ] || rm -f "$policy"
     return $result
 }
+
+# Tests, always of the whole workspace: a part of it alone has other features, and everything would be built again.
+tests() { cargo nextest run --locked --workspace "$@"; }
+
+# Some of the tests across processes, by the names of their files.
+across() {
+    local files=()
+    while [ $# -gt 0 ] && [[ $1 != --* ]]; do files+=(--test "$1") && shift; done
+    tests "${files[@]}" -E 'package(platen-tests)' "$@"
+}

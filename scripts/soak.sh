@@ -11,6 +11,8 @@ seeds=${PLATEN_SOAK_SEEDS:-10000}
 fleet=${PLATEN_SOAK_FLEET:-500}
 fault_seeds=${PLATEN_SOAK_FAULT_SEEDS:-10}
 fault_rounds=${PLATEN_SOAK_FAULT_ROUNDS:-200}
+# At once: they mostly wait.
+fault_jobs=${PLATEN_SOAK_FAULT_JOBS:-3}
 kills=${PLATEN_SOAK_KILLS:-200}
 cuts=${PLATEN_SOAK_CUTS:-30}
 disk_seeds=${PLATEN_SOAK_DISK_SEEDS:-5}
@@ -51,16 +53,15 @@ soak_properties() {
 
 # Connections that break by a seed, with real agents and a real manager; then every customer's network once more.
 soak_network() {
-    local seed
+    say "network: faults by $fault_seeds seeds, $fault_rounds rounds each"
     cargo build --quiet --locked --workspace --bins
-    for seed in $(seq 1 "$fault_seeds"); do
-        say "network: faults by seed $seed, $fault_rounds rounds"
-        PLATEN_FAULT_SEED=$seed PLATEN_FAULT_ROUNDS=$fault_rounds \
-            cargo nextest run --locked -p platen-tests --test network_faults --success-output immediate -- by_a_seed
-    done
+    across network_faults --no-run
+    export -f across tests
+    export PLATEN_FAULT_ROUNDS=$fault_rounds
+    seq 1 "$fault_seeds" | xargs -P "$fault_jobs" -I{} env PLATEN_FAULT_SEED={} \
+        bash -c 'across network_faults --success-output immediate -- by_a_seed'
     say "network: customers' networks"
-    PLATEN_NETWORK_FULL=1 \
-        cargo nextest run --locked -p platen-tests --test network --test network_proxy --test network_inspected --success-output immediate
+    PLATEN_NETWORK_FULL=1 across network network_proxy network_inspected --success-output immediate
 }
 
 # Another seed each time, unless one is given; it is printed.
@@ -70,8 +71,7 @@ crash_seed() { echo "${PLATEN_CRASH_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d
 soak_kill() {
     say "kill: $kills kills"
     cargo build --quiet --locked --workspace --bins
-    PLATEN_CRASH_KILLS=$kills PLATEN_CRASH_SEED=$(crash_seed) \
-        cargo nextest run --locked -p platen-tests --test crash --no-capture
+    PLATEN_CRASH_KILLS=$kills PLATEN_CRASH_SEED=$(crash_seed) across crash --no-capture
 }
 
 # Power cuts of a guest with a real kernel: about 20 s each on an idle machine, nearly all of it the start.
@@ -80,8 +80,7 @@ soak_powercut() {
     tests/guest/install.sh
     scripts/deb.sh
     cargo build --quiet --locked --workspace --bins
-    PLATEN_CRASH_CUTS=$cuts PLATEN_CRASH_SEED=$(crash_seed) \
-        cargo nextest run --locked -p platen-tests --test powercut --no-capture
+    PLATEN_CRASH_CUTS=$cuts PLATEN_CRASH_SEED=$(crash_seed) across powercut --no-capture
 }
 
 # Full, read-only, failing and corrupt disks, each used for 15 s before, while and after.
@@ -90,8 +89,7 @@ soak_disk() {
     local seed
     for seed in $(seq 1 "$disk_seeds"); do
         say "disk: seed $seed"
-        PLATEN_CRASH_SEED=$seed PLATEN_DISK_PHASE_MS=15000 PLATEN_DISK_WAYS=3 \
-            cargo nextest run --locked -p platen-tests --test disk --no-capture
+        PLATEN_CRASH_SEED=$seed PLATEN_DISK_PHASE_MS=15000 PLATEN_DISK_WAYS=3 across disk --no-capture
     done
 }
 

@@ -49,14 +49,6 @@ lints() {
 # The helpers of the tests are tested as well: their protocols are as good as any.
 unit() { tests -E 'not (package(platen-tests) & kind(test))'; }
 build() { cargo build --locked --workspace --bins; }
-# Always of the whole workspace: a part of it alone has other features, and everything would be built again.
-tests() { cargo nextest run --locked --workspace "$@"; }
-# Some of the tests across processes, by the names of their files.
-across() {
-    local files=()
-    while [ $# -gt 0 ] && [[ $1 != --* ]]; do files+=(--test "$1") && shift; done
-    tests "${files[@]}" -E 'package(platen-tests)' "$@"
-}
 # As a new user: only these two are built, with only their features. Built before the test, whose patience is
 # for programs and not for compilers.
 demo() { cargo build --locked -p platen-manager -p platen-agent && across demo; }
