@@ -86,6 +86,11 @@ impl Outbox {
         self.state.owes()
     }
 
+    /// Whether the manager knows everything: no report waits, none is lost untold, and nothing is owed.
+    pub fn has_told_all(&self) -> bool {
+        self.state.front().is_done() && self.state.own.is_nothing()
+    }
+
     /// What the outbox itself has to tell, with the stamp of what is told after it.
     pub(super) fn own_reports(&self, state: &mut State, entry: &Entry<'_>) -> Vec<NewReport> {
         let Some((taken, simulated)) = entry.moment() else { return Vec::new() };

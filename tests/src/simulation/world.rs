@@ -274,15 +274,11 @@ impl World<'_> {
         }
         for (device, (place, plan)) in shared.places.iter().zip(&shared.plan.devices).enumerate() {
             let Some(keep) = shared.life(device) else { return false };
-            let waits = keep.outbox().backlog() > 0
-                || keep.outbox().owes()
-                || place.next.load(Ordering::Relaxed) < plan.happenings.len();
-            if waits || !keep.outbox().unfinished().unwrap().is_empty() {
+            let to_happen = place.next.load(Ordering::Relaxed) < plan.happenings.len();
+            let outbox = keep.outbox();
+            if to_happen || !outbox.has_told_all() || !outbox.unfinished().unwrap().is_empty() {
                 return false;
             }
-        }
-        if !self.last_is_known() {
-            return false;
         }
         let open: i64 = shared.ledger.read(|store| {
             store.query_row(
@@ -292,16 +288,6 @@ impl World<'_> {
             )
         });
         open == 0
-    }
-
-    /// Whether the manager knows what became of the last report of each device: also when it was given up, after
-    /// which nothing waits.
-    fn last_is_known(&self) -> bool {
-        let book = self.shared.book();
-        book.devices.iter().all(|page| {
-            let Some(last) = page.written.last() else { return true };
-            self.shared.ledger.committed(&page.name, &last.epoch) >= last.sequence
-        })
     }
 
     /// Notices what has ended, and starts what has been down for long enough.
