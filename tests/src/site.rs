@@ -255,7 +255,12 @@ impl Device {
 
     /// Lays the files, enrols at the manager, starts the agent, and waits until it is parked.
     pub fn enrolled(name: &str, manager: &Manager) -> Self {
-        let mut device = Self::new(name, &manager.device_url());
+        Self::enrolled_by(name, manager, &manager.device_url(), Setup::default())
+    }
+
+    /// The same, set up in some way and reaching the manager at an address.
+    pub fn enrolled_by(name: &str, manager: &Manager, url: &str, setup: Setup<'_>) -> Self {
+        let mut device = Self::set_up(name, url, setup);
         device.enroll(&manager.token(&["--device", name]));
         device.start();
         device.until_parked();
@@ -371,6 +376,17 @@ impl Device {
     /// `platen status --json`.
     pub fn status(&self) -> Value {
         serde_json::from_str(&self.platen(&["status", "--json"])).unwrap()
+    }
+
+    /// The trouble in the status, once a part of it (`what`, `remedy`) says this. An agent that was just started
+    /// does not answer yet.
+    pub fn trouble(&self, part: &str, says: &str) -> Value {
+        until(&format!("the status says {says:?}"), || {
+            let output = run(self.tool().args(["status", "--json"]), "");
+            let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+            let trouble = &status["contact"]["trouble"];
+            trouble[part].as_str()?.contains(says).then(|| trouble.clone())
+        })
     }
 
     /// Waits until the board has been read, nothing waits to be sent, and a request is parked.

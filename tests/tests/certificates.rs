@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Helpers of tests end the test, with its words.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use platen_tests::api::{Operator, client, post};
@@ -22,20 +21,9 @@ fn living(life: Duration) -> Manager {
     Manager::start_with(&format!("device_certificate_life = \"{}s\"\n", life.as_secs()))
 }
 
-/// A proxy below TLS, which counts connections.
-fn proxy(manager: &Manager) -> FaultProxy {
-    let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    FaultProxy::start(None, here, SocketAddr::from(([127, 0, 0, 1], manager.device_port())))
-}
-
 /// A device that reaches the manager through the proxy, and works.
 fn enrolled(manager: &Manager, proxy: &FaultProxy) -> Device {
-    let url = format!("https://localhost:{}", proxy.address().port());
-    let mut device = Device::set_up("lobby", &url, impatient());
-    device.enroll(&manager.token(&["--device", "lobby"]));
-    device.start();
-    device.until_parked();
-    device
+    Device::enrolled_by("lobby", manager, &proxy.url(), impatient())
 }
 
 fn identity(operator: &Operator) -> Value {
@@ -62,17 +50,6 @@ fn cover(device: &Device, operator: &Operator, act: &str) {
     });
 }
 
-/// The trouble in the status, once its remedy says this.
-fn trouble(device: &Device, says: &str) -> Value {
-    until(&format!("the status says {says:?}"), || {
-        // An agent that was just started does not answer yet.
-        let output = run(device.tool().args(["status", "--json"]), "");
-        let status: Value = serde_json::from_slice(&output.stdout).ok()?;
-        let trouble = &status["contact"]["trouble"];
-        trouble["remedy"].as_str()?.contains(says).then(|| trouble.clone())
-    })
-}
-
 /// `platen-manager device WHAT lobby`, beside the manager that runs.
 fn administer(manager: &Manager, what: &str) {
     run_ok(manager.command().args(["device", what, "lobby"]), "");
@@ -82,7 +59,7 @@ fn administer(manager: &Manager, what: &str) {
 fn a_certificate_is_renewed_beside_the_reports_and_the_old_one_is_good_until_the_new_one_has_worked() {
     let manager = living(LIFE);
     let operator = manager.operator();
-    let proxy = proxy(&manager);
+    let proxy = FaultProxy::before(&manager);
     let device = enrolled(&manager, &proxy);
     let (old_chain, old_key) = device.identity();
     let (enrolled, ends) = (identity(&operator), device.status()["certificate_ends"].clone());
@@ -138,7 +115,7 @@ fn a_device_whose_certificate_ended_while_it_was_off_is_readmitted_and_works_on(
         (identity(&operator)["state"] == "ended").then_some(())
     });
     device.start();
-    let told = trouble(&device, "readmit this device");
+    let told = device.trouble("remedy", "readmit this device");
     assert_eq!(told["sort"], "refused");
     let next = told["next_try_seconds"].as_u64().unwrap();
     assert!(next > 9 * 60, "it asks at a slow pace: in {next} s");
@@ -165,11 +142,11 @@ fn a_device_whose_certificate_ended_while_it_was_off_is_readmitted_and_works_on(
 fn a_device_that_is_shut_out_while_connected_is_told_keeps_quiet_and_comes_back_by_a_token_alone() {
     let manager = Manager::start();
     let operator = manager.operator();
-    let proxy = proxy(&manager);
+    let proxy = FaultProxy::before(&manager);
     let device = enrolled(&manager, &proxy);
 
     administer(&manager, "revoke");
-    let told = trouble(&device, "shut this device out");
+    let told = device.trouble("remedy", "shut this device out");
     assert_eq!(told["sort"], "refused");
     let next = told["next_try_seconds"].as_u64().unwrap();
     assert!(next > 5 * 3600, "it asks rarely: in {next} s");

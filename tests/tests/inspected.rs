@@ -6,7 +6,7 @@
 
 use platen_tests::inspector::{Inspector, Mischief, NAME};
 use platen_tests::network::traffic::{command_passes, nothing_lost_and_nothing_twice, order_passes};
-use platen_tests::process::{run, run_ok, until};
+use platen_tests::process::{run_ok, until};
 use platen_tests::site::{Device, Manager, Setup};
 use serde_json::Value;
 
@@ -41,23 +41,13 @@ fn enroll(device: &Device, manager: &Manager, token: &str) {
     run_ok(device.agent().args(["enroll", "--token-file", "-", "--manager", &manager.device_url()]), token);
 }
 
-/// The trouble in the status, once there is one that says this.
-fn trouble(device: &Device, says: &str) -> Value {
-    until(&format!("the status says {says:?}"), || {
-        let output = run(device.tool().args(["status", "--json"]), "");
-        let status: Value = serde_json::from_slice(&output.stdout).ok()?;
-        let trouble = &status["contact"]["trouble"];
-        trouble["what"].as_str()?.contains(says).then(|| trouble.clone())
-    })
-}
-
 #[test]
 fn a_proxy_that_inspects_tls_is_named_and_gets_neither_a_token_nor_a_report() {
     let manager = Manager::start();
     let inspector = inspector(&manager, BOTH);
     let mut lobby = device(&manager, &inspector, false);
     lobby.start();
-    let trouble = trouble(&lobby, NAME);
+    let trouble = lobby.trouble("what", NAME);
     let host = format!("localhost:{}", inspector.address.port());
     assert_eq!(trouble["what"], format!("the connection to {host} is opened on the way by «{NAME}»"));
     let remedy = trouble["remedy"].as_str().unwrap();
@@ -147,7 +137,7 @@ fn what_the_proxy_alters_makes_up_or_swaps_has_no_effect_and_is_told() {
     for (number, (mischief, says)) in cases.into_iter().enumerate() {
         inspector.does(mischief);
         lobby.call_service(&format!("call {number}"));
-        let trouble = trouble(&lobby, says);
+        let trouble = lobby.trouble("what", says);
         println!("{mischief:?}: {}", trouble["what"]);
         inspector.does(Mischief::None);
         lobby.until_parked();
@@ -190,7 +180,7 @@ fn a_ca_of_the_proxy_that_cannot_be_read_is_told_and_the_printer_is_watched_all_
     let ca = lobby.file("inspecting-ca.pem");
     std::fs::write(&ca, "no certificate").unwrap();
     lobby.start();
-    let told = trouble(&lobby, "holds no certificate in PEM");
+    let told = lobby.trouble("what", "holds no certificate in PEM");
     assert!(told["what"].as_str().unwrap().contains("inspecting_ca"), "{told}");
     until("the board is read", || lobby.status()["readings"].is_object().then_some(()));
     std::fs::write(&ca, &inspector.ca).unwrap();

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Helpers of tests end the test, with its words.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use platen_tests::network::fault_plan::{Fault, Way};
@@ -24,18 +23,8 @@ fn set(variable: &str, ordinary: u32) -> u32 {
     std::env::var(variable).map_or(ordinary, |text| text.parse().unwrap())
 }
 
-fn proxy(manager: &Manager) -> FaultProxy {
-    let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    FaultProxy::start(None, here, SocketAddr::from(([127, 0, 0, 1], manager.device_port())))
-}
-
 fn enrolled(name: &str, manager: &Manager, proxy: &FaultProxy) -> Device {
-    let url = format!("https://localhost:{}", proxy.address().port());
-    let mut device = Device::set_up(name, &url, Setup { uplink: SHORT, ..Setup::default() });
-    device.enroll(&manager.token(&["--device", name]));
-    device.start();
-    device.until_parked();
-    device
+    Device::enrolled_by(name, manager, &proxy.url(), Setup { uplink: SHORT, ..Setup::default() })
 }
 
 /// The messages of a device's service calls that the manager has, oldest first.
@@ -53,7 +42,7 @@ fn calls(reports: &[Value]) -> Vec<String> {
 fn the_agent_recovers_after_each_fault_and_loses_nothing() {
     let manager = Manager::start();
     let operator = manager.operator();
-    let proxy = proxy(&manager);
+    let proxy = FaultProxy::before(&manager);
     let device = enrolled("lobby", &manager, &proxy);
     let mut sent = Vec::new();
     for way in [Way::Up, Way::Down] {
@@ -88,7 +77,7 @@ fn nothing_is_lost_and_nothing_comes_twice_while_connections_break_by_a_seed() {
     let (seed, rounds) = (set("PLATEN_FAULT_SEED", 1), set("PLATEN_FAULT_ROUNDS", ROUNDS));
     let manager = Manager::start();
     let operator = manager.operator();
-    let proxy = proxy(&manager);
+    let proxy = FaultProxy::before(&manager);
     let devices = DEVICES.map(|name| enrolled(name, &manager, &proxy));
     println!("seed {seed}, {rounds} rounds");
     proxy.set(Mode::Seeded(seed.into()));
@@ -149,7 +138,7 @@ fn a_backlog_gets_through_a_line_on_which_little_passes_at_once() {
     const PASSES: u64 = 4 * 1024;
     let manager = Manager::start();
     let operator = manager.operator();
-    let proxy = proxy(&manager);
+    let proxy = FaultProxy::before(&manager);
     let device = enrolled("lobby", &manager, &proxy);
     proxy.set(Mode::Closed);
     proxy.strike(Way::Up, Fault::Reset);
@@ -171,9 +160,8 @@ fn a_backlog_gets_through_a_line_on_which_little_passes_at_once() {
 fn a_device_enrols_and_reports_through_connections_that_break_from_the_first_byte() {
     let manager = Manager::start();
     let operator = manager.operator();
-    let proxy = proxy(&manager);
-    let url = format!("https://localhost:{}", proxy.address().port());
-    let mut device = Device::set_up("lobby", &url, Setup { uplink: SHORT, ..Setup::default() });
+    let proxy = FaultProxy::before(&manager);
+    let mut device = Device::set_up("lobby", &proxy.url(), Setup { uplink: SHORT, ..Setup::default() });
     // The one-time token is used up by whoever gets an answer; so a person tries until it works.
     proxy.set(Mode::Closed);
     let words = device.enroll_refused(&manager.token(&["--device", "lobby"]));

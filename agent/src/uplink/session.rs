@@ -362,7 +362,7 @@ impl Session<'_> {
                 let reply = landed.result?;
                 receive::acknowledge(&self.keep, &reply)?;
             }
-            let batch = self.keep.outbox().next_batch(MAX_REPORTS_PER_BATCH)?;
+            let batch = self.keep.outbox().next_batch(self.portion())?;
             if let (Some(mut batch), Some(lane)) = (batch, self.lane()) {
                 self.keep.seal(&mut batch);
                 let margin = self.uplink.config.reply_timeout;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::background::Background;
 use super::fault_plan::{Breaker, Fault, Plan, Then, Way, draw};
 use super::namespace::Namespace;
+use crate::site::Manager;
 
 /// Bytes that are passed on at once.
 const PIECE: usize = 4 * 1024;
@@ -84,6 +85,17 @@ impl FaultProxy {
         let taking = Arc::clone(&shared);
         let background = Background::start(within, listen, move |stream| take(stream, &taking));
         Self { shared, background }
+    }
+
+    /// Starts one here, before a manager of this machine.
+    pub fn before(manager: &Manager) -> Self {
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start(None, here, SocketAddr::from(([127, 0, 0, 1], manager.device_port())))
+    }
+
+    /// The manager's address for a device that goes through it.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.address().port())
     }
 
     /// Where it listens.

@@ -19,10 +19,7 @@ pub(crate) fn measure(table: &mut Table) {
     eprintln!("edge to event, {EDGES} edges");
     let manager = Manager::start();
     let setup = Setup { extra: NO_FLAPPING, ..Setup::default() };
-    let mut device = Device::set_up("edge", &manager.device_url(), setup);
-    device.enroll(&manager.token(&["--device", "edge"]));
-    device.start();
-    device.until_parked();
+    let device = Device::enrolled_by("edge", &manager, &manager.device_url(), setup);
     let operator = manager.operator();
     let mut events = operator.events();
     let mut probe = FsyncProbe::new(&manager.state());
