@@ -4,6 +4,7 @@ use platen_protocol::device_to_manager::{EnteredBy, Order, ReportBody};
 use platen_protocol::limits::{MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
 use platen_protocol::readings::{Readings, SupplyReading};
 
+use crate::asked::written;
 use crate::dice::{self, CannotName};
 
 /// Begins the name of an order.
@@ -49,11 +50,7 @@ pub fn by_command(
     if !(1..=MAX_ORDER_QUANTITY).contains(&quantity) {
         return Err(CannotOrder::Quantity(quantity));
     }
-    let note = note.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let chars = note.as_deref().map_or(0, |text| text.chars().count());
-    if chars > MAX_MESSAGE_CHARS {
-        return Err(CannotOrder::NoteTooLong { chars });
-    }
+    let note = written(note).map_err(|chars| CannotOrder::NoteTooLong { chars })?;
     let (id, supply) = (dice::name(ID_PREFIX)?, found.clone());
     Ok(ReportBody::Order(Order { id, supply, quantity, note, entered_by: EnteredBy::Command }))
 }

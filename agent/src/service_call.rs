@@ -3,6 +3,7 @@
 use platen_protocol::device_to_manager::{EnteredBy, ReportBody, ServiceCall};
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 
+use crate::asked::written;
 use crate::dice::{self, CannotName};
 
 /// Begins the name of a service call.
@@ -24,11 +25,7 @@ pub enum CannotCall {
 
 /// A service call that a person entered on the controller; a message of blanks is none.
 pub fn by_command(message: Option<String>) -> Result<ReportBody, CannotCall> {
-    let message = message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let chars = message.as_deref().map_or(0, |text| text.chars().count());
-    if chars > MAX_MESSAGE_CHARS {
-        return Err(CannotCall::MessageTooLong { chars });
-    }
+    let message = written(message).map_err(|chars| CannotCall::MessageTooLong { chars })?;
     Ok(body(EnteredBy::Command, message)?)
 }
 
