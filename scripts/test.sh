@@ -4,7 +4,13 @@
 set -uo pipefail
 source "$(dirname "$0")/common.sh"
 
-passed=0 failed=0 skipped=0
+# What a stage prints is kept here, and the end of what a failed one printed is shown once more at the end, where
+# whoever reads half an hour's output begins.
+LOGS=$TARGET/test-logs
+SHOWN_AGAIN=80
+mkdir -p "$LOGS"
+
+passed=0 failed=() skipped=0
 summary=()
 
 # stage NAME COMMAND...
@@ -17,11 +23,12 @@ stage() {
         return
     fi
     say "$name"
-    if "$@"; then
+    # Not a pipe: that would end only with the last program that a stage has left behind.
+    if "$@" > >(tee "$LOGS/$name.log") 2>&1; then
         passed=$((passed + 1))
         summary+=("$(printf '%-12s passed  %4d s' "$name" $((SECONDS - begin)))")
     else
-        failed=$((failed + 1))
+        failed+=("$name")
         summary+=("$(printf '%-12s FAILED  %4d s' "$name" $((SECONDS - begin)))")
     fi
 }
@@ -85,9 +92,13 @@ stage year year
 stage simulation simulation
 stage fuzz scripts/fuzz.sh "$FUZZ_SECONDS"
 
+for name in "${failed[@]}"; do
+    say "the end of $name, which failed"
+    tail -n "$SHOWN_AGAIN" "$LOGS/$name.log"
+done
 say "stages"
 printf '%s\n' "${summary[@]}"
 echo "in all $SECONDS s"
 [ $skipped -eq 0 ] || echo "SKIPPED stages are not tested: ${PLATEN_SKIP}"
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+echo "$passed passed, ${#failed[@]} failed, $skipped skipped"
+[ ${#failed[@]} -eq 0 ]

@@ -129,6 +129,9 @@ fn enrol_and_start(bench: &Bench, manager: &Manager) {
     assert!(mode.contains("600 platen-agent"), "{mode}");
 }
 
+/// The lamp's blinks are 200 ms apart; a busy guest makes them longer.
+const LONGER_THAN_BETWEEN_BLINKS: Duration = Duration::from_secs(2);
+
 /// Twenty pages a second for a minute, and the kernel's edges of each: none may be lost.
 const PAGES: u32 = 1_200;
 const PAGES_A_MINUTE: u32 = 1_200;
@@ -163,6 +166,17 @@ fn until_printed(bench: &Bench, jobs: usize) {
     }
     let job = bench.printer.truth().jobs.pop().unwrap();
     assert_eq!(job.printed, PAGES, "{job:?}");
+}
+
+/// The lamp blinks when the manager has the service call, and is dark from then on: for longer than between blinks.
+fn the_lamp_goes_dark(bench: &Bench) {
+    let mut dark_since = Instant::now();
+    until("the lamp is dark once the service call is acknowledged", || {
+        if bench.printer.lamp() {
+            dark_since = Instant::now();
+        }
+        (dark_since.elapsed() > LONGER_THAN_BETWEEN_BLINKS).then_some(())
+    });
 }
 
 /// What the operator sees, in the browser, of what happens to the printer.
@@ -214,7 +228,7 @@ async fn first_light_on_a_real_kernel() {
     operator_looks_on(&bench, &manager).await;
     step("the service stops cleanly");
     tokio::task::block_in_place(|| {
-        assert!(!bench.printer.lamp(), "the lamp is off once the service call is acknowledged");
+        the_lamp_goes_dark(&bench);
         bench.check("systemctl stop platen-agent");
         let result = bench.check("systemctl show --value -p Result platen-agent");
         assert_eq!(result.trim(), "success");
