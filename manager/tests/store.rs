@@ -311,6 +311,23 @@ mod suite {
         assert!(store.replacements(Some(nobody), None, 10).await.unwrap().is_empty());
     }
 
+    pub(super) async fn a_replacement_that_comes_again_in_another_epoch_is_the_same(store: Store) {
+        let_in(&store, &device()).await;
+        let other: DeviceId = "other".parse().unwrap();
+        let_in(&store, &other).await;
+        let later = {
+            let mut batch = batch(1, &[replaced(), replaced()]);
+            batch["epoch"] = json!("e2");
+            batch["reports"][1]["taken"]["monotonic_ms"] = json!(2);
+            batch
+        };
+        ingest(&store, &device(), batch(1, &[replaced()])).await.unwrap();
+        assert_eq!(ingest(&store, &device(), later).await.unwrap().acknowledged, 2);
+        ingest(&store, &other, batch(1, &[replaced()])).await.unwrap();
+        let of = async |whose| store.replacements(Some(whose), None, 10).await.unwrap().len();
+        assert_eq!((of(device()).await, of(other).await), (2, 1));
+    }
+
     pub(super) async fn an_activity_stays_while_other_readings_follow_it(store: Store) {
         let_in(&store, &device()).await;
         ingest(&store, &device(), batch(1, &[utilisation(50)])).await.unwrap();
@@ -404,6 +421,7 @@ on_every_store! {
     alerts_are_brought_up_to_what_stands_on_the_device,
     an_order_is_open_until_it_is_delivered_or_cancelled,
     a_replacement_is_listed_and_changes_what_is_known,
+    a_replacement_that_comes_again_in_another_epoch_is_the_same,
     an_activity_stays_while_other_readings_follow_it,
     a_jam_is_known_before_the_next_readings,
     a_new_password_ends_the_sessions_of_the_old,

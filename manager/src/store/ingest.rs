@@ -9,6 +9,7 @@ use platen_protocol::device_to_manager::{
     Utilisation,
 };
 use platen_protocol::identity::{DeviceId, Epoch, ServiceCallId};
+use platen_protocol::stamp::Stamp;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::dates::{dates, learn};
@@ -365,14 +366,16 @@ impl Taking<'_, '_> {
         replacement: &Replacement,
     ) -> Result<(), StoreError> {
         let body = to_json("replacement", replacement)?;
-        self.desk.connection.prepare_cached(statements::ADD_REPLACEMENT)?.execute(params![
+        let Stamp { boot_id, monotonic_ms, .. } = &report.taken;
+        let added = self.desk.connection.prepare_cached(statements::ADD_REPLACEMENT)?.execute(params![
             self.device,
+            format!("{boot_id}/{monotonic_ms}/{}", replacement.subject),
             key,
             self.received(),
             report.simulated,
             body
         ])?;
-        self.notice("replacement", report.sequence, &body)
+        if added == 1 { self.notice("replacement", report.sequence, &body) } else { Ok(()) }
     }
 
     fn outcome(&mut self, outcome: &Outcome) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_dates", include_str!("migrations/0006_dates.sql")),
     ("0007_clones", include_str!("migrations/0007_clones.sql")),
     ("0008_call_names", include_str!("migrations/0008_call_names.sql")),
+    ("0009_replacement_moments", include_str!("migrations/0009_replacement_moments.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -105,6 +106,7 @@ mod tests {
                 "f5a7498f44e0c63d8ab2fadb1544cd64e2363195204f0dd3a25c75e85cf6412a",
                 "032f125ce40c1d476d670de2353391e1b9aa018cff1d0a2cad932b212036d4fb",
                 "b50f9c63488df5f565052a50bbebd537c2a3eea085453fc62f2b90cec8366781",
+                "0bfc2ff631c56db5188b2ebe35604e67f44506db3b323eba3ffcb38117f8606c",
             ]
         );
     }

@@ -52,8 +52,9 @@ pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id
 /// An order that is repeated is the order that there is.
 pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, supply, body, quantity, note, entered_by, state) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'new') ON CONFLICT (device, id) DO NOTHING";
-pub(super) const ADD_REPLACEMENT: &str =
-    "INSERT INTO replacements (device, report, received, simulated, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+/// A replacement that is repeated is the replacement that there is.
+pub(super) const ADD_REPLACEMENT: &str = "INSERT INTO replacements (device, origin, report, received, simulated, body) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (device, origin) DO NOTHING";
 pub(super) const ADD_NOTICE: &str = "INSERT INTO notices (origin, device, kind, written, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (origin) DO NOTHING";
 pub(super) const ADD_NOTICE_OF: &str = "INSERT INTO notices (origin, device, kind, written, body) \
      SELECT ?1, key, ?3, ?4, ?5 FROM devices WHERE id = ?2 ON CONFLICT (origin) DO NOTHING";
