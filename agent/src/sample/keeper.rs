@@ -166,7 +166,12 @@ impl Keeper {
                     self.repeats.disturb();
                     self.bring_forward(time);
                 }
-                Ok(Request::Signal(signal)) => self.signals.give(signal, Instant::now()),
+                Ok(Request::Signal(signal)) => {
+                    // At once: a sample may take longer than a beep.
+                    let now = Instant::now();
+                    self.signals.give(signal, now);
+                    self.switch(self.signals.outputs(now));
+                }
                 Ok(Request::Rhythm(rhythm)) => {
                     self.rhythm = rhythm;
                     self.repeats.set_enough(rhythm.repeats);
