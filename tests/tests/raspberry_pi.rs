@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use platen_hal::record::{COPY_BYTES, CartridgeRecord};
 use platen_hal::sim::SimCommand;
@@ -16,7 +16,7 @@ use platen_protocol::supply::{Level, SupplyType, SupplyUnit};
 use platen_protocol::unknown::UnknownReason;
 use platen_tests::debian::{agent_package_for, build_agent_package_for, root};
 use platen_tests::guest::raspberry_pi::{Chip, RaspberryPi, RaspberryPiOptions};
-use platen_tests::guest::{GuestFiles, HOST_ADDRESS};
+use platen_tests::guest::{GuestFiles, HOST_ADDRESS, INSTALL_LIMIT};
 use platen_tests::hal_suite::{self, Need, Rig, in_guest};
 use platen_tests::process::{run_ok, until};
 use platen_tests::site::Manager;
@@ -35,8 +35,6 @@ const EEPROM_BYTES: usize = 32 * 1024;
 /// How many of them one transfer writes here: with the address no more than QEMU's BCM2835 takes at once, whose FIFO
 /// has 16 bytes and which never asks for more.
 const PAGE_BYTES: usize = 8;
-/// dpkg unpacks and starts a service on an emulated processor.
-const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
 /// Nothing is at 0x51: a cartridge that has been pulled out.
 const BOARD: &str = r#"

@@ -30,6 +30,9 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
+/// A finger that rests for as long that also a controller sees it which looks at its lines only now and then.
+const HELD_MS: u32 = 500;
+
 fn cover(open: bool) -> SimCommand {
     let switch = "cover".to_owned();
     if open { SimCommand::Open { switch } } else { SimCommand::Close { switch } }
@@ -51,7 +54,8 @@ fn the_cover_opens_and_closes(rig: &mut dyn Rig) {
 
 fn a_press_is_two_edges(rig: &mut dyn Rig) {
     for button in ["service", "order"] {
-        let edges = rig.edges_during(&[SimCommand::Press { button: button.into(), milliseconds: None }]);
+        let press = SimCommand::Press { button: button.into(), milliseconds: Some(HELD_MS) };
+        let edges = rig.edges_during(&[press]);
         assert_eq!(edges, [(button.to_owned(), true), (button.to_owned(), false)]);
     }
 }

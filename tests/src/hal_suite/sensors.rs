@@ -6,7 +6,7 @@ use platen_protocol::unknown::UnknownReason;
 use super::{Case, Need, Rig, fault, percent, reason, set, supply, temperature};
 
 /// The converter and the curve together are as good as this, in thousandths of a degree; the simulated
-/// fuser goes on cooling between the act and the reading.
+/// fuser goes on cooling between the act and the reading, slowly without its heater.
 const FUSER_TOLERANCE: i32 = 3_000;
 
 pub(super) const CASES: &[Case] = &[
@@ -75,11 +75,13 @@ fn a_level_at_the_converter_follows_its_curve(rig: &mut dyn Rig) {
 }
 
 fn the_thermistor_is_read_at_the_converter(rig: &mut dyn Rig) {
+    fault(rig, "fuser", Fault::Cold);
     for millidegrees in [185_000, 40_000] {
         heat(rig, "fuser", millidegrees);
         let read = temperature(&rig.sample(), "fuser").unwrap();
         assert!((read - millidegrees).abs() <= FUSER_TOLERANCE, "{read} instead of {millidegrees}");
     }
+    fault(rig, "fuser", Fault::None);
 }
 
 fn a_cut_wire_is_unknown(rig: &mut dyn Rig) {

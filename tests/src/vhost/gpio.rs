@@ -1,5 +1,6 @@
 //! The GPIO controller of the guest (virtio 1.2, section 5.18).
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
@@ -21,6 +22,8 @@ const EVENTS: u16 = 1;
 const QUEUES: usize = 2;
 /// Numbers up to the count of queues are the framework's own.
 const EDGES: u16 = 3;
+/// So many edges of a line wait for the guest; beyond, it misses the two oldest.
+const MAX_WAITING_EDGES: usize = 1_000;
 
 /// Requests (section 5.18.6): type, line, value; 16, 16 and 32 bits.
 const REQUEST_LENGTH: usize = 8;
@@ -71,8 +74,9 @@ pub struct Edge {
 /// Plays a GPIO controller for the QEMU that connects to `socket`.
 ///
 /// Edges reach the guest one by one, each as soon as it has done with the one before. Linux names an edge by
-/// the level that it reads *after* the interrupt, as for any controller behind a bus: of a pulse that is over
-/// before the guest looks (some milliseconds) it sees the second edge only, or one direction twice.
+/// the level that it reads *after* the interrupt, as for any controller behind a bus. So the level that it is told
+/// is the one after the edge that reached it last: a guest that is slow for a while, because this machine is busy
+/// elsewhere, sees everything late and misses nothing.
 pub fn start(socket: &Path, lines: impl Lines) -> Result<Device, VhostError> {
     let names = lines.names();
     let mut name_block = names.join("\0").into_bytes();
@@ -101,8 +105,49 @@ struct LineState {
     trigger: Trigger,
     /// The guest's buffer for the next interrupt.
     buffer: Option<Chain>,
-    /// An edge came while there was no buffer: it is kept until there is one (section 5.18.7).
-    latched: bool,
+    /// The levels after edges that came while there was no buffer, oldest first: each is kept until there is one
+    /// (section 5.18.7 asks that of one of them).
+    waiting: VecDeque<bool>,
+    /// The level after the last edge that reached the guest; told while the line interrupts by edges.
+    told: bool,
+}
+
+impl LineState {
+    /// What the guest is to see of the line.
+    fn level(&self, now: bool) -> bool {
+        if self.trigger.is_of_edges() { self.told } else { now }
+    }
+
+    fn listen(&mut self, trigger: Trigger, now: bool) {
+        self.trigger = trigger;
+        self.waiting.clear();
+        self.told = now;
+    }
+
+    /// One that came before the guest listened, and is told only now, is none to it.
+    fn take(&mut self, edge: bool) {
+        if self.waiting.back().copied().unwrap_or(self.told) == edge {
+            return;
+        }
+        if self.waiting.len() == MAX_WAITING_EDGES {
+            self.waiting.drain(..2);
+        }
+        self.waiting.push_back(edge);
+    }
+
+    /// Whether the guest is to be interrupted now; of edges, it is told the next one with that.
+    fn is_due(&mut self, now: bool) -> bool {
+        if !self.trigger.is_of_edges() {
+            return self.trigger.by_level(now);
+        }
+        while let Some(edge) = self.waiting.pop_front() {
+            self.told = edge;
+            if self.trigger.by_edge(edge) {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// When a line interrupts.
@@ -130,12 +175,16 @@ impl Trigger {
         }
     }
 
+    fn is_of_edges(self) -> bool {
+        matches!(self, Self::Rising | Self::Falling | Self::Both)
+    }
+
     fn by_edge(self, rose: bool) -> bool {
         match self {
-            Self::Never => false,
             Self::Both => true,
-            Self::Rising | Self::High => rose,
-            Self::Falling | Self::Low => !rose,
+            Self::Rising => rose,
+            Self::Falling => !rose,
+            Self::Never | Self::High | Self::Low => false,
         }
     }
 
@@ -186,15 +235,14 @@ impl<L: Lines> Controller<L> {
                 }
                 _ => None,
             },
-            GET_VALUE => Some(lines.level(line).into()),
+            GET_VALUE => Some(state.level(lines.level(line)).into()),
             SET_VALUE => {
                 lines.drive(line, value != 0);
                 Some(0)
             }
             SET_IRQ_TYPE => match Trigger::from_wire(value) {
                 Some(trigger) => {
-                    state.trigger = trigger;
-                    state.latched = false;
+                    state.listen(trigger, lines.level(line));
                     if trigger == Trigger::Never
                         && let Some(buffer) = state.buffer.take()
                     {
@@ -218,8 +266,7 @@ impl<L: Lines> Controller<L> {
             let line = usize::from(u16::from_le_bytes(number));
             match self.states.get_mut(line) {
                 Some(state) if state.trigger != Trigger::Never && state.buffer.is_none() => {
-                    if state.latched || state.trigger.by_level(lines.level(line)) {
-                        state.latched = false;
+                    if state.is_due(lines.level(line)) {
                         reply(&chain, &[IRQ_VALID], events)?;
                     } else {
                         state.buffer = Some(chain);
@@ -235,12 +282,14 @@ impl<L: Lines> Controller<L> {
         let lines = self.lines.get_mut().unwrap_or_else(PoisonError::into_inner);
         for edge in lines.take_edges()? {
             let Some(state) = self.states.get_mut(edge.line) else { continue };
-            if !state.trigger.by_edge(edge.high) {
-                continue;
+            if state.trigger.is_of_edges() {
+                state.take(edge.high);
             }
-            match state.buffer.take() {
-                Some(buffer) => reply(&buffer, &[IRQ_VALID], events)?,
-                None => state.latched = true,
+            if state.buffer.is_some()
+                && state.is_due(edge.high)
+                && let Some(buffer) = state.buffer.take()
+            {
+                reply(&buffer, &[IRQ_VALID], events)?;
             }
         }
         events.signal_used_queue()
@@ -249,7 +298,7 @@ impl<L: Lines> Controller<L> {
     fn forget_buffers(&mut self) {
         for state in &mut self.states {
             state.buffer = None;
-            state.latched = false;
+            state.waiting.clear();
         }
     }
 }
@@ -331,5 +380,57 @@ impl<L: Lines> VhostUserBackendMut for Controller<L> {
             EDGES => self.pass_edges_on(events),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a guest sees that is interrupted as often as something is due, on a line that is low by now.
+    fn seen(state: &mut LineState) -> Vec<bool> {
+        std::iter::from_fn(|| state.is_due(false).then(|| state.level(false))).collect()
+    }
+
+    fn listening(trigger: Trigger, now: bool, edges: &[bool]) -> LineState {
+        let mut state = LineState::default();
+        state.listen(trigger, now);
+        edges.iter().for_each(|edge| state.take(*edge));
+        state
+    }
+
+    #[test]
+    fn a_guest_that_is_slow_sees_every_edge_in_its_order() {
+        let mut state = listening(Trigger::Both, false, &[true, false, true, false]);
+        assert_eq!(seen(&mut state), [true, false, true, false]);
+        assert!(!state.is_due(false), "nothing more");
+    }
+
+    #[test]
+    fn of_one_direction_it_sees_the_other_as_a_level_only() {
+        let mut state = listening(Trigger::Rising, false, &[true, false, true, false]);
+        assert_eq!(seen(&mut state), [true, true]);
+        assert!(!state.level(true), "the last edge went down, and has reached it");
+    }
+
+    #[test]
+    fn an_edge_from_before_it_listened_is_none() {
+        assert_eq!(seen(&mut listening(Trigger::Both, true, &[true, false])), [false]);
+    }
+
+    #[test]
+    fn of_too_many_the_oldest_are_missed_in_pairs() {
+        let edges: Vec<bool> = (0..MAX_WAITING_EDGES + 3).map(|number| number % 2 == 0).collect();
+        let seen = seen(&mut listening(Trigger::Both, false, &edges));
+        assert_eq!(seen.len(), MAX_WAITING_EDGES - 1);
+        assert!(seen.iter().enumerate().all(|(number, edge)| *edge == (number % 2 == 0)));
+    }
+
+    #[test]
+    fn a_line_that_interrupts_by_level_or_not_at_all_is_as_it_is() {
+        let mut state = listening(Trigger::High, false, &[]);
+        assert!(state.is_due(true) && state.is_due(true) && !state.is_due(false));
+        assert!(state.level(true));
+        assert!(!listening(Trigger::Never, false, &[]).is_due(true));
     }
 }
