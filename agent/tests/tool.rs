@@ -106,6 +106,8 @@ async fn the_simulator_is_played_with_the_commands_that_are_promised() {
         let done = platen(&agent.socket, &words).await;
         assert_eq!(done.status.code(), Some(0), "{act}: {done:?}");
     }
+    // The presses are judged by now, for the board was read after them.
+    assert_eq!(platen(&agent.socket, &["report"]).await.status.code(), Some(0));
     let status = platen(&agent.socket, &["status", "--json"]).await;
     let status: StatusReport = serde_json::from_slice(&status.stdout).unwrap();
     assert!(!status.settings.is_empty());

@@ -77,7 +77,10 @@ fn what_the_firewall_must_allow(failed: &str, address: &str) {
 
 #[tokio::test]
 async fn a_closed_port_ends_the_walk_at_tcp() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Taken, so that nobody else listens there, and not listening.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = socket.local_addr().unwrap();
     let (device, _manager) = at(&format!("https://{closed}")).await;
     let walk = walk(&device).await;
     let (steps, failed) = taken(&walk);

@@ -92,10 +92,13 @@ async fn half_over_http1(client: &Client, house: &House) -> TlsStream<TcpStream>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manager_that_stops_answers_every_parked_device_with_a_pause_and_finishes_what_is_under_way() {
     let mut house = House::start().await;
-    let mut answers = JoinSet::new();
+    let mut clients = Vec::new();
     for number in 0..PARKED {
         let protocol: &[u8] = if number % 2 == 0 { b"h2" } else { b"http/1.1" };
-        let client = house.enrol_speaking(&format!("device-{number}"), &[protocol]).await;
+        clients.push(house.enrol_speaking(&format!("device-{number}"), &[protocol]).await);
+    }
+    let mut answers = JoinSet::new();
+    for client in clients {
         let address = house.device;
         answers.spawn(async move {
             let mut connection = client.connect(address).await.unwrap();
@@ -270,11 +273,7 @@ async fn bodies_that_come_in_at_once_share_a_memory_with_an_end() {
     assert_eq!(answer.acknowledged(), 1, "the memory came back");
 }
 
-/// Everything is impatient but what a test names.
-fn impatient() -> Patience {
-    let short = Duration::from_millis(300);
-    Patience { handshake: short, idle: short, close: short, ..Patience::default() }
-}
+const SHORT: Duration = Duration::from_millis(300);
 
 /// Until the other side has ended the connection, however it does so.
 async fn until_ended(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
@@ -285,9 +284,13 @@ async fn until_ended(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
 
 #[tokio::test]
 async fn who_connects_and_says_nothing_is_let_go_at_every_stage() {
-    let house = configured(|config| config.patience = impatient()).await;
-    // TCP and no TLS; TLS and no request, by either version; a header that never ends.
+    // TCP and no TLS.
+    let patience = Patience { handshake: SHORT, ..Patience::default() };
+    let house = configured(|config| config.patience = patience).await;
     until_ended(&mut TcpStream::connect(house.device).await.unwrap()).await;
+    // TLS and no request, by either version; a header that never ends.
+    let patience = Patience { idle: SHORT, close: SHORT, ..Patience::default() };
+    let house = configured(|config| config.patience = patience).await;
     let told: BTreeMap<&[u8], &[u8]> =
         [(&b"h2"[..], &b""[..]), (b"http/1.1", b"POST /v1/reports HTTP/1.1\r\nhost: localhost\r\nx-slow: ")]
             .into();
@@ -311,17 +314,16 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 #[tokio::test]
 async fn an_http2_peer_that_answers_no_ping_is_found_though_tcp_holds() {
-    let patience = Patience {
-        ping_every: Duration::from_millis(200),
-        pong: Duration::from_millis(200),
-        ..Patience::default()
-    };
+    let ping_every = Duration::from_millis(200);
+    let patience = Patience { ping_every, pong: ping_every, ..Patience::default() };
     let house = configured(|config| config.patience = patience).await;
     let client = Client::with_protocols(&house.ca, None, &[b"h2"]);
     let mut stream = client.shake_hands(house.device).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
     until_ended(&mut stream).await;
     // And one that does answer stays: it is parked over many pings.
+    let patience = Patience { ping_every, ..Patience::default() };
+    let house = configured(|config| config.patience = patience).await;
     let device = house.enrol("lobby").await;
     let mut connection = device.connect(house.device).await.unwrap();
     let answer = connection.park(&batch(1, &[]), 2).await.unwrap();

@@ -29,8 +29,8 @@ fn agents_that_are_turned_away_keep_their_reports_and_hand_each_in_once() {
     let operator = manager.operator();
     let devices: Vec<Device> =
         (0..AGENTS).map(|number| Device::enrolled(&format!("printer-{number}"), &manager)).collect();
-    for number in 0..CALLS {
-        for device in &devices {
+    for device in &devices {
+        for number in 0..CALLS {
             device.platen(&["call-service", &format!("call {number}")]);
         }
     }

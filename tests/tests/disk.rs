@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::libc::{EIO, ENOSPC};
-use platen_agent::control::message::{Answer, Request};
+use platen_agent::control::message::Request;
 use platen_agent::judge::OUTBOX;
 use platen_hal::sim::SimCommand;
 use platen_tests::api::Operator;
@@ -73,12 +73,15 @@ fn goes_on_in_memory(site: &Site, operator: &Operator, fault: &str) {
     });
     let code = if fault == "full" { "subunitMemoryExhausted" } else { "subunitRecoverableFailure" };
     assert_eq!(alert["code"], code, "{alert}");
-    let words = format!("called while the disk was {fault}");
-    until("a call is kept in memory", || {
-        let request = Request::CallService { message: Some(words.clone()) };
-        matches!(site.control(0).ask(request)?, Answer::Kept).then_some(())
+    let mut tries = 0;
+    let words = until("a call is kept in memory", || {
+        tries += 1;
+        let words = format!("called while the disk was {fault}, try {tries}");
+        let answer = site.control(0).ask(Request::CallService { message: Some(words.clone()) });
+        let told = Told::by(answer.as_ref());
+        site.note(0, Asked { text: words.clone(), order: None, told });
+        (told == Told::Kept).then_some(words)
     });
-    site.note(0, Asked { text: words.clone(), order: None, told: Told::Kept });
     until("the call reaches the manager from memory", || {
         let calls = operator.json("/api/v1/service-calls?limit=200")["items"].as_array()?.clone();
         calls.iter().any(|call| call["message"] == words.as_str()).then_some(())

@@ -122,11 +122,13 @@ fn a_connection_that_the_firewall_forgot_is_found_within_one_and_a_half_waits_an
         firewall.forget(*port);
     }
     let begin = Instant::now();
-    let fresh = until("the device has another connection", || {
-        let fresh: Vec<u16> = bed.flows(HTTPS).into_iter().filter(|port| !old.contains(port)).collect();
-        (!fresh.is_empty()).then_some(fresh)
+    until("the device lets go of the connection", || {
+        bed.flows(HTTPS).iter().all(|port| !old.contains(port)).then_some(())
     });
     let found = begin.elapsed();
+    let fresh = until("the device has another connection", || {
+        Some(bed.flows(HTTPS)).filter(|ports| !ports.is_empty())
+    });
     println!(
         "a forgotten connection: found after {found:.1?} with a wait of {WAIT:?}; {old:?} then {fresh:?}"
     );
@@ -198,7 +200,9 @@ fn a_line_that_goes_dead_is_silence_at_the_manager_and_what_happened_comes_when_
     device.until_parked();
     println!("  back after {:.1?}", begin.elapsed());
     assert_eq!(calls(&operator), 1);
-    assert_eq!(operator.device("lobby")["contact"]["state"], "parked");
+    until("the manager shows the device as parked", || {
+        (operator.device("lobby")["contact"]["state"] == "parked").then_some(())
+    });
     nothing_lost_and_nothing_twice(&operator, "lobby");
 }
 

@@ -122,9 +122,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_number_that_refuses_does_not_hide_one_that_answers() {
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Taken, so that nobody else listens there, and not listening.
+        let closed = tokio::net::TcpSocket::new_v4().unwrap();
+        closed.bind(number("127.0.0.1:0")).unwrap();
         let dead = closed.local_addr().unwrap();
-        drop(closed);
         let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = open.local_addr().unwrap();
         let tcp = first(vec![dead, alive]).await.unwrap();

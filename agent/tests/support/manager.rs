@@ -274,10 +274,12 @@ async fn connection(
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
         }
     };
+    // What it waits for is let go before `served` is, whose end changes the state.
+    let restarted = async { drop(changes.wait_for(|state| state.generation != generation).await) };
     tokio::select! {
         () = served => {}
         () = rung.notified() => {}
-        _ = changes.wait_for(|state| state.generation != generation) => {}
+        () = restarted => {}
     }
 }
 
@@ -437,12 +439,27 @@ async fn park(state: &watch::Sender<State>, wait: Duration) {
         return;
     }
     let mut changes = state.subscribe();
-    state.send_modify(|state| {
-        state.parked += 1;
-        state.ever_parked += 1;
-    });
+    let _parked = Parked::begin(state);
     let _ = tokio::time::timeout(wait, changes.wait_for(speaks)).await;
-    state.send_modify(|state| state.parked -= 1);
+}
+
+/// A request that is parked, until it is answered or its connection ends.
+struct Parked<'s>(&'s watch::Sender<State>);
+
+impl<'s> Parked<'s> {
+    fn begin(state: &'s watch::Sender<State>) -> Self {
+        state.send_modify(|state| {
+            state.parked += 1;
+            state.ever_parked += 1;
+        });
+        Self(state)
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|state| state.parked -= 1);
+    }
 }
 
 fn reply(batch: &ReportBatch, state: &State) -> Reply {

@@ -152,11 +152,7 @@ impl Person {
     }
 
     fn ask_for(&mut self, text: String, order: Option<(String, u16)>, request: Request) {
-        let told = match self.control.ask(request) {
-            Some(Answer::Kept | Answer::Acknowledged) => Told::Kept,
-            Some(Answer::Refused { .. }) => Told::Refused,
-            _ => Told::Nothing,
-        };
+        let told = Told::by(self.control.ask(request).as_ref());
         self.people.asked.push(Asked { text, order, told });
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use platen_agent::control::message::Answer;
 use platen_protocol::manager_to_device::Action;
 
 /// What became of something that was asked for, as far as whoever asked was told.
@@ -14,6 +15,17 @@ pub enum Told {
     Refused,
     /// No answer came: it may have been taken.
     Nothing,
+}
+
+impl Told {
+    /// What an answer tells, or none.
+    pub fn by(answer: Option<&Answer>) -> Self {
+        match answer {
+            Some(Answer::Kept | Answer::Acknowledged) => Self::Kept,
+            Some(Answer::Refused { .. }) => Self::Refused,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 /// What a person asked for by `platen order` or `platen call-service`. The text is different each time.
