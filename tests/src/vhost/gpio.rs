@@ -395,7 +395,9 @@ mod tests {
     fn listening(trigger: Trigger, now: bool, edges: &[bool]) -> LineState {
         let mut state = LineState::default();
         state.listen(trigger, now);
-        edges.iter().for_each(|edge| state.take(*edge));
+        for edge in edges {
+            state.take(*edge);
+        }
         state
     }
 
