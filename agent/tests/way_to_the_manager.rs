@@ -75,11 +75,16 @@ fn what_the_firewall_must_allow(failed: &str, address: &str) {
     }
 }
 
-#[tokio::test]
-async fn a_closed_port_ends_the_walk_at_tcp() {
-    // Taken, so that nobody else listens there, and not listening.
+/// A port that nobody else can take, and at which nobody listens yet.
+fn port_of_our_own() -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn a_closed_port_ends_the_walk_at_tcp() {
+    let socket = port_of_our_own();
     let closed = socket.local_addr().unwrap();
     let (device, _manager) = at(&format!("https://{closed}")).await;
     let walk = walk(&device).await;
@@ -91,9 +96,7 @@ async fn a_closed_port_ends_the_walk_at_tcp() {
 
 #[tokio::test]
 async fn a_port_that_swallows_ends_the_walk_at_tcp_within_the_limit() {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(0).unwrap();
+    let full = port_of_our_own().listen(0).unwrap();
     let _queued = TcpStream::connect(full.local_addr().unwrap()).await.unwrap();
     let (device, _manager) = at(&format!("https://{}", full.local_addr().unwrap())).await;
     let walk = walk(&device).await;

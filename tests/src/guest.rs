@@ -43,8 +43,8 @@ pub const HOST_ADDRESS: &str = "10.0.2.2";
 
 /// From QEMU's start to a PC that is up. An idle machine takes about 12 s; a busy one several times that.
 pub const BOOT_LIMIT: Duration = Duration::from_secs(180);
-/// For [`Guest::check_within`]: dpkg unpacks and starts a service, on an emulated processor.
-pub const INSTALL_LIMIT: Duration = Duration::from_secs(300);
+/// dpkg unpacks and starts a service, on an emulated processor.
+const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 /// What [`Guest::run`] gives a command.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 /// QEMU connects to the command channel before it starts the guest, so this is only its own start.
@@ -267,6 +267,12 @@ impl Guest {
             thread::sleep(LOOK_INTERVAL);
         }
         Ok(())
+    }
+
+    /// Installs a package of this machine, as an administrator would; returns what dpkg printed.
+    pub fn install(&self, package: &Path) -> Result<String, GuestError> {
+        self.push_file(package, "/root/platen.deb")?;
+        self.check_within("dpkg -i /root/platen.deb", INSTALL_LIMIT)
     }
 
     /// Copies a file of this machine into the guest, with its permissions; the folder is made if need be.

@@ -13,7 +13,7 @@ use platen_hal::sim::{SimCommand, SimPrinter};
 use platen_protocol::readings::Readings;
 use platen_tests::browser::Browser;
 use platen_tests::debian::{agent_package, build_agent_package, root};
-use platen_tests::guest::{Guest, GuestFiles, HOST_ADDRESS, INSTALL_LIMIT};
+use platen_tests::guest::{Guest, GuestFiles, HOST_ADDRESS};
 use platen_tests::hal_suite::{self, BUSES, Kernel, MULTIPLEXER, Need, Rig, in_guest};
 use platen_tests::process::until;
 use platen_tests::site::{Manager, OPERATOR, PASSWORD};
@@ -98,8 +98,7 @@ impl Rig for Bench {
 fn install(bench: &Bench, manager: &Manager) {
     // The package's own test has just built it; alone, this one builds it itself.
     let package = agent_package().unwrap_or_else(build_agent_package);
-    bench.guest.push_file(&package, "/root/platen-agent.deb").unwrap();
-    println!("{}", bench.guest.check_within("dpkg -i /root/platen-agent.deb", INSTALL_LIMIT).unwrap());
+    println!("{}", bench.guest.install(&package).unwrap());
     // It runs at once, without a board and not enrolled, and says so.
     bench.check("systemctl is-active platen-agent");
     let status = bench.check("platen status");

@@ -25,7 +25,7 @@ use platen_tests::crash::people::{Asked, Commanded, People, Pressed, Told, now};
 use platen_tests::crash::physical::Physical;
 use platen_tests::crash::site::JUDGE;
 use platen_tests::debian::{agent_package, build_agent_package, root};
-use platen_tests::guest::{ChannelError, Disk, Guest, GuestError, GuestFiles, HOST_ADDRESS, INSTALL_LIMIT};
+use platen_tests::guest::{ChannelError, Disk, Guest, GuestError, GuestFiles, HOST_ADDRESS};
 use platen_tests::hal_suite::{BUSES, Kernel, board_file};
 use platen_tests::process::until;
 use platen_tests::site::Manager;
@@ -101,9 +101,8 @@ impl Bench {
     fn install(&self, running: &Running) {
         let guest = &running.guest;
         let package = agent_package().unwrap_or_else(build_agent_package);
-        guest.push_file(&package, "/root/platen-agent.deb").unwrap();
-        let install = "dpkg -i /root/platen-agent.deb && systemctl stop platen-agent";
-        guest.check_within(install, INSTALL_LIMIT).unwrap();
+        guest.install(&package).unwrap();
+        guest.check("systemctl stop platen-agent").unwrap();
         let agent = format!(
             "device = \"{NAME}\"\n{JUDGE}[uplink]\nmanager = \"https://{HOST_ADDRESS}:{}\"\n\
              [sample]\ninterval = \"500ms\"\n",

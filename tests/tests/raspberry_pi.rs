@@ -16,7 +16,7 @@ use platen_protocol::supply::{Level, SupplyType, SupplyUnit};
 use platen_protocol::unknown::UnknownReason;
 use platen_tests::debian::{agent_package_for, build_agent_package_for, root};
 use platen_tests::guest::raspberry_pi::{Chip, RaspberryPi, RaspberryPiOptions};
-use platen_tests::guest::{GuestFiles, HOST_ADDRESS, INSTALL_LIMIT};
+use platen_tests::guest::{GuestFiles, HOST_ADDRESS};
 use platen_tests::hal_suite::{self, Need, Rig, in_guest};
 use platen_tests::process::{run_ok, until};
 use platen_tests::site::Manager;
@@ -108,8 +108,7 @@ fn write(pi: &RaspberryPi, to: &str, text: &str) {
 }
 
 fn install(pi: &RaspberryPi, package: &Path, manager: &Manager) {
-    pi.push_file(package, "/root/platen-agent.deb").unwrap();
-    println!("{}", pi.check_within("dpkg -i /root/platen-agent.deb", INSTALL_LIMIT).unwrap());
+    println!("{}", pi.install(package).unwrap());
     pi.check("systemctl stop platen-agent").unwrap();
     write(pi, "/etc/platen/board.toml", BOARD);
     let agent = format!(

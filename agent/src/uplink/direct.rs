@@ -105,10 +105,17 @@ async fn first(numbers: Vec<SocketAddr>) -> io::Result<TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     fn number(text: &str) -> SocketAddr {
         text.parse().unwrap()
+    }
+
+    /// A port that nobody else can take, and at which nobody listens yet.
+    fn port_of_our_own() -> TcpSocket {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(number("127.0.0.1:0")).unwrap();
+        socket
     }
 
     #[test]
@@ -122,9 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_number_that_refuses_does_not_hide_one_that_answers() {
-        // Taken, so that nobody else listens there, and not listening.
-        let closed = tokio::net::TcpSocket::new_v4().unwrap();
-        closed.bind(number("127.0.0.1:0")).unwrap();
+        let closed = port_of_our_own();
         let dead = closed.local_addr().unwrap();
         let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = open.local_addr().unwrap();
@@ -136,9 +141,7 @@ mod tests {
     #[tokio::test]
     async fn a_number_that_swallows_does_not_hold_up_one_that_answers() {
         // A queue of one that is full, and nobody takes from it: further connections are not answered.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(number("127.0.0.1:0")).unwrap();
-        let full = socket.listen(0).unwrap();
+        let full = port_of_our_own().listen(0).unwrap();
         let silent = full.local_addr().unwrap();
         let _queued = TcpStream::connect(silent).await.unwrap();
         let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
