@@ -13,7 +13,7 @@ use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
 use platen_agent::uplink::causes;
 use platen_agent::uplink::proxy::Variables;
-use platen_agent::{enroll, log, read, run};
+use platen_agent::{board, enroll, log, read, run};
 use platen_protocol::enroll::Token;
 use platen_protocol::identity::DeviceId;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,6 +88,7 @@ fn main() -> ExitCode {
 fn is_configuration(cause: &anyhow::Error) -> bool {
     cause.is::<config::ConfigError>()
         || cause.is::<platen_hal::config::ConfigError>()
+        || matches!(cause.downcast_ref(), Some(platen_hal::BoardError::NoSimulator))
         || matches!(cause.downcast_ref(), Some(run::RunError::Config(_) | run::RunError::Simulated { .. }))
 }
 
@@ -99,8 +100,8 @@ fn run_agent(file: &Path) -> anyhow::Result<()> {
     log::begin();
     let mut config = config::load(file)?;
     config.uplink.variables = Variables::of_this_process();
-    let board = platen_hal::config::load(&config.board)?;
-    let opened = platen_hal::open(&board)?;
+    let board_file = platen_hal::config::load(&config.board)?;
+    let opened = board::open(&board_file)?;
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -110,7 +111,7 @@ fn run_agent(file: &Path) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
         };
-        Ok(run::run(config, &board, opened, stop).await?)
+        Ok(run::run(config, &board_file, opened, stop).await?)
     })
 }
 
@@ -173,8 +174,8 @@ fn token_text(file: Option<&Path>) -> anyhow::Result<String> {
 
 fn read_board(file: &Path, json: bool, edges: Option<u64>, pages: Option<u64>) -> anyhow::Result<()> {
     let config = config::load(file)?;
-    let board = platen_hal::config::load(&config.board)?;
-    let mut opened = platen_hal::open(&board)?;
+    let board_file = platen_hal::config::load(&config.board)?;
+    let mut opened = board::open(&board_file)?;
     let output = &mut std::io::stdout().lock();
     match (edges, pages) {
         (Some(seconds), _) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,

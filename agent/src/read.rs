@@ -120,7 +120,7 @@ mod tests {
     use std::path::Path;
 
     use platen_hal::config;
-    use platen_hal::sim::{SimCommand, SimPrinter};
+    use platen_simulator::{SimCommand, SimPrinter};
 
     use super::*;
 
@@ -129,7 +129,7 @@ mod tests {
     fn board() -> (Box<dyn Board>, SimPrinter) {
         let config = config::parse(BOARD, Path::new("board.toml")).unwrap();
         let printer = SimPrinter::accelerated(&config).unwrap();
-        (platen_hal::open_inline(&config, &printer).unwrap(), printer)
+        (platen_simulator::open_inline(&config, &printer).unwrap(), printer)
     }
 
     /// Fifty pages, twenty a second, and then a cover that opens.

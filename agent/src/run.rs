@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use platen_hal::Opened;
 use platen_hal::config::BoardConfig;
 use platen_protocol::identity::InvalidId;
 use tokio::task::JoinSet;
 
+use crate::board::Opened;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control;

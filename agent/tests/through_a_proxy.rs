@@ -11,7 +11,7 @@ use platen_agent::status::Sort;
 use platen_agent::uplink::UplinkConfig;
 use platen_agent::uplink::proxy;
 use platen_agent::uplink::trail::{Step, Trail};
-use platen_hal::sim::SimCommand;
+use platen_simulator::SimCommand;
 use support::manager::Manager;
 use support::printer::Device;
 use support::proxy::Proxy;

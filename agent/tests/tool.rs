@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Output;
 
 use platen_agent::status::StatusReport;
-use platen_hal::sim::{Fault, SimCommand};
 use platen_hal::trace;
+use platen_simulator::{Fault, SimCommand};
 use support::printer::{Agent, Device};
 use tokio::process::Command;
 

@@ -198,7 +198,7 @@ async fn a_report_goes_out_while_the_manager_asks_idle_devices_to_stay_away() {
     manager.state.send_modify(|state| state.pause_seconds = Some(600));
     manager.until("the parked request is answered", |state| (state.parked == 0).then_some(())).await;
     manager.cut();
-    agent.act(&platen_hal::sim::SimCommand::Open { switch: "cover".into() });
+    agent.act(&platen_simulator::SimCommand::Open { switch: "cover".into() });
     manager.until("the report arrives", |state| state.of_kind("alert_raised").first().map(|_| ())).await;
     agent.stop().await.unwrap();
 }

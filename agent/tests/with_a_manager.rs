@@ -11,10 +11,10 @@ use platen_agent::enroll::EnrollError;
 use platen_agent::identity;
 use platen_agent::run::RunError;
 use platen_agent::status::{ContactState, Sort};
-use platen_hal::sim::SimCommand;
 use platen_protocol::device_to_manager::{OutcomeResult, ReadingsCause, Report, ReportBody};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::problem::ProblemKind;
+use platen_simulator::SimCommand;
 use support::manager::{Manager, State};
 use support::printer::{Agent, Device};
 

@@ -19,13 +19,13 @@ use platen_agent::compose;
 use platen_agent::judge::{CHANGE_PAUSE_SAMPLES, Judge, JudgeConfig, Moment};
 use platen_agent::outbox::{self, Entry, Finished, NewReport, Outbox, OutboxConfig};
 use platen_agent::utilise::ActivityMeter;
-use platen_hal::board::open_inline;
-use platen_hal::sim::{SimCommand, SimPrinter};
 use platen_hal::{Board, config};
 use platen_protocol::device_to_manager::{Outcome, OutcomeResult, ReadingsCause, ReportBody};
 use platen_protocol::manager_to_device::{Action, Command as Wish};
 use platen_protocol::readings::Readings;
 use platen_protocol::stamp::{ClockQuality, Stamp};
+use platen_simulator::open_inline;
+use platen_simulator::{SimCommand, SimPrinter};
 
 const BOARD: &str = include_str!("../../scripts/demo/lobby.toml");
 /// What a day may write at the most.

@@ -6,10 +6,6 @@ use std::time::Duration;
 use platen_protocol::readings::{Readings, SwitchMeaning};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Backend, BoardConfig};
-use crate::linux::{self, Strictness};
-use crate::sim::SimPrinter;
-use crate::simulated::{self, Threads};
 use crate::trace::TraceEntry;
 
 /// A board, on whatever backend. Its methods block for as long as its buses' deadlines allow, and no
@@ -135,14 +131,6 @@ pub struct Edge {
     pub at: Duration,
 }
 
-/// A board, and the handle of the simulated printer behind it if it has one.
-pub struct Opened {
-    /// For the thread that owns the board.
-    pub board: Box<dyn Board>,
-    /// For whoever plays the printer.
-    pub simulator: Option<SimPrinter>,
-}
-
 /// Why a board cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
@@ -168,41 +156,12 @@ pub enum BoardError {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// The board file describes a simulated printer, and there is no simulator in this program.
+    #[error(
+        "the board file has backend = \"simulated\", and this program has no simulator in it: for a real printer set backend = \"linux\"; Debian's package platen-sim has an agent with the simulator, /usr/lib/platen/platen-agent-sim"
+    )]
+    NoSimulator,
     /// The descriptor that tells of simulated edges, or a bus's thread, cannot be made.
     #[error("the board cannot be set up: {0}")]
     Setup(#[from] std::io::Error),
-}
-
-/// Opens the board that a file describes.
-///
-/// A real board of which a part is there is opened: what is not there is unknown, with its cause, and is
-/// tried again at each sample, so that the service centre hears of it. It fails when nothing of it can
-/// be opened.
-pub fn open(config: &BoardConfig) -> Result<Opened, BoardError> {
-    match config.backend {
-        Backend::Linux => {
-            Ok(Opened { board: linux::board(config, Strictness::SomethingIsThere)?, simulator: None })
-        }
-        Backend::Simulated => {
-            let printer = SimPrinter::new(config)?;
-            let board = simulated::board(config, &printer, Threads::OneEach)?;
-            Ok(Opened { board, simulator: Some(printer) })
-        }
-    }
-}
-
-/// Opens the board in front of a simulated printer without any thread, and in the printer's own time: for
-/// accelerated runs.
-pub fn open_inline(config: &BoardConfig, printer: &SimPrinter) -> Result<Box<dyn Board>, BoardError> {
-    simulated::board(config, printer, Threads::None)
-}
-
-/// Compares a board file with what is there, also when the board cannot be opened: each bus and each line
-/// is tried for itself.
-pub fn diagnose_file(config: &BoardConfig) -> Result<Vec<Finding>, BoardError> {
-    let mut board = match config.backend {
-        Backend::Linux => linux::board(config, Strictness::AnythingGoes)?,
-        Backend::Simulated => open(config)?.board,
-    };
-    Ok(board.diagnose())
 }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::fault::BusFault;
 
 /// A bus of some backend.
-pub(crate) trait Adapter: I2c<Error = BusFault> + Send {
+pub trait Adapter: I2c<Error = BusFault> + Send {
     /// Its device file or adapter, for people.
     fn device(&self) -> String;
 
@@ -32,7 +32,7 @@ pub(crate) trait Adapter: I2c<Error = BusFault> + Send {
 }
 
 /// A line that pulls the clock of a bus down while it is active.
-pub(crate) trait ClockLine: Send {
+pub trait ClockLine: Send {
     /// Pulls, or lets go.
     fn pull(&mut self, down: bool) -> Result<(), String>;
 }

@@ -7,7 +7,7 @@ use embedded_hal::delay::DelayNs;
 use nix::time::{ClockId, clock_gettime};
 
 /// What reads the time and lets it pass.
-pub(crate) trait Clock: DelayNs + Send {
+pub trait Clock: DelayNs + Send {
     /// Now, on the clock that edges are timed by (`CLOCK_MONOTONIC` of a real board).
     fn now(&self) -> Duration;
 }

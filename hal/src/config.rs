@@ -109,7 +109,7 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// What is wrong with the text of a file, at a byte of it.
-    pub(crate) fn wrong(file: &Path, text: &str, at: usize, what: String) -> Self {
+    pub fn wrong(file: &Path, text: &str, at: usize, what: String) -> Self {
         let line = text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
         Self::Wrong { file: file.to_owned(), line, what }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::board::{BoardError, Finding, Output};
 
 /// The switches by their place in the board file, and the outputs.
-pub(crate) trait BoardLines: Send {
+pub trait BoardLines: Send {
     /// Descriptors that become readable when an edge waits.
     fn fds(&self) -> Vec<BorrowedFd<'_>>;
 
@@ -28,17 +28,18 @@ pub(crate) trait BoardLines: Send {
 
 /// An edge of the switch at a place in the board file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LineEdge {
-    pub(crate) switch: usize,
+pub struct LineEdge {
+    /// Its place in the board file, from 0.
+    pub switch: usize,
     /// The state after it.
-    pub(crate) active: bool,
+    pub active: bool,
     /// On the board's clock.
-    pub(crate) at: Duration,
+    pub at: Duration,
     /// Its number among all edges of the line, from 1; those that were dropped are numbered too.
-    pub(crate) sequence: u64,
+    pub sequence: u64,
 }
 
 /// How the state of a switch is told.
-pub(crate) const fn state(active: bool) -> &'static str {
+pub const fn state(active: bool) -> &'static str {
     if active { "active now" } else { "not active now" }
 }

@@ -124,7 +124,7 @@ impl CartridgeRecord {
 
     /// As [`Self::encode`], without asking whether the values can be true: a simulated printer uses
     /// it to write what a broken engine would.
-    pub(crate) fn encode_unchecked(&self) -> [u8; COPY_BYTES] {
+    pub fn encode_unchecked(&self) -> [u8; COPY_BYTES] {
         let mut bytes = [0; COPY_BYTES];
         let code = self.colorant.and_then(|name| COLORANTS.iter().position(|known| *known == name));
         // Every number of these enumerations fits a byte; the MIB's supply types end at 36.

@@ -1,6 +1,6 @@
 //! What the end-to-end tests stand on: the programs as processes, the operator's API and browser, the
 //! suite of the HAL, guests with a real kernel whose I2C buses and GPIO chip are a simulated printer,
-//! that printer on a developer's own Linux ([`cp2112`]), customers' networks ([`network`]), a year of the
+//! customers' networks ([`network`]), a year of the
 //! printer in accelerated time ([`year`]), and what checks after a crash that nothing was lost and nothing
 //! happened twice ([`crash`]).
 
@@ -10,7 +10,6 @@
 
 pub mod api;
 pub mod browser;
-pub mod cp2112;
 pub mod crash;
 pub mod debian;
 pub mod guest;

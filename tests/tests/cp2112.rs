@@ -6,8 +6,8 @@
 use std::fs;
 use std::time::Instant;
 
-use platen_hal::sim::SimCommand;
 use platen_protocol::readings::Readings;
+use platen_simulator::SimCommand;
 use platen_tests::debian::root;
 use platen_tests::guest::{Guest, GuestFiles, GuestOptions};
 use platen_tests::hal_suite::{self, Kernel, Need, Rig, in_guest};

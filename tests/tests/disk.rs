@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::libc::{EIO, ENOSPC};
 use platen_agent::control::message::Request;
 use platen_agent::judge::OUTBOX;
-use platen_hal::sim::SimCommand;
+use platen_simulator::SimCommand;
 use platen_tests::api::Operator;
 use platen_tests::crash::check::Allowed;
 use platen_tests::crash::dice::Dice;

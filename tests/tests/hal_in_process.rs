@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use platen_hal::sim::{SimCommand, SimPrinter};
 use platen_hal::{Board, Output, config};
 use platen_protocol::readings::Readings;
+use platen_simulator::{SimCommand, SimPrinter, Simulated};
 use platen_tests::hal_suite::{self, Rig};
 
 struct InProcess {
@@ -44,8 +44,8 @@ impl Rig for InProcess {
 #[test]
 fn the_simulated_backend_passes_the_suite() {
     let config = config::parse(&hal_suite::board_file(None), Path::new("board.toml")).unwrap();
-    let opened = platen_hal::open(&config).unwrap();
-    let mut rig = InProcess { board: opened.board, printer: opened.simulator.unwrap() };
+    let Simulated { board, printer } = platen_simulator::open(&config).unwrap();
+    let mut rig = InProcess { board, printer };
     assert!(rig.board.simulated(), "a simulated board must say so");
     hal_suite::run(&mut rig);
 }

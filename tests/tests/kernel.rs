@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use platen_hal::config;
-use platen_hal::sim::{SimCommand, SimPrinter};
 use platen_protocol::readings::Readings;
+use platen_simulator::{SimCommand, SimPrinter};
 use platen_tests::browser::Browser;
 use platen_tests::debian::{agent_package, build_agent_package, root};
 use platen_tests::guest::{Guest, GuestFiles, HOST_ADDRESS};

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use platen_hal::config;
-use platen_hal::sim::{SimCommand, SimPrinter};
 use platen_protocol::manager_to_device::Action;
+use platen_simulator::{SimCommand, SimPrinter};
 use platen_tests::api::Operator;
 use platen_tests::crash::check::{Allowed, Books, Clocks, check};
 use platen_tests::crash::device::Device;

@@ -10,10 +10,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use platen_hal::record::{COPY_BYTES, CartridgeRecord};
-use platen_hal::sim::SimCommand;
 use platen_protocol::readings::Readings;
 use platen_protocol::supply::{Level, SupplyType, SupplyUnit};
 use platen_protocol::unknown::UnknownReason;
+use platen_simulator::SimCommand;
 use platen_tests::debian::{agent_package_for, build_agent_package_for, root};
 use platen_tests::guest::raspberry_pi::{Chip, RaspberryPi, RaspberryPiOptions};
 use platen_tests::guest::{GuestFiles, HOST_ADDRESS};

@@ -11,13 +11,13 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use platen_agent::judge::{Alerts, Event, Judge, JudgeConfig, Moment, Past};
-use platen_hal::board::open_inline;
-use platen_hal::sim::SimPrinter;
 use platen_hal::trace::{self, Trace, TraceEntry};
 use platen_hal::{Board, config};
 use platen_protocol::device_to_manager::Replacement;
 use platen_protocol::identity::AlertId;
 use platen_protocol::readings::{Reading, Readings};
+use platen_simulator::SimPrinter;
+use platen_simulator::open_inline;
 
 /// An ordinary while: pages, a supply that falls below its set value, sleep and waking.
 const ORDINARY: &str = "ordinary";

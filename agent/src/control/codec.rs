@@ -60,7 +60,7 @@ pub async fn write(
 mod tests {
     use super::*;
     use crate::control::message::{Question, Request, VERSION};
-    use platen_hal::sim::SimCommand;
+    use platen_hal::sim_command::SimCommand;
     use proptest::prelude::*;
 
     fn block_on<T>(task: impl Future<Output = T>) -> T {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use platen_hal::sim::{SimCommand, SimPrinter};
+use platen_hal::sim_command::{SimCommand, Simulator};
 use platen_protocol::device_to_manager::{ReadingsCause, ReportBody};
 use platen_protocol::readings::Readings;
 use tokio::io::BufReader;
@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
 use super::message::{Answer, Question, Request};
+use crate::board;
 use crate::compose;
 use crate::keep::{Keep, Learnt};
 use crate::order;
@@ -35,7 +36,7 @@ pub(super) type Input = BufReader<OwnedReadHalf>;
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) keep: Arc<Keep>,
-    simulator: Option<SimPrinter>,
+    simulator: Option<Arc<dyn Simulator>>,
     /// Shared, for it is walked with by one asker at a time.
     examiner: Arc<Mutex<Examiner>>,
     /// One recording at a time.
@@ -55,7 +56,7 @@ pub(super) async fn refuse(output: &mut OwnedWriteHalf, reason: String) -> Resul
 impl Desk {
     pub(super) fn new(
         keep: Arc<Keep>,
-        simulator: Option<SimPrinter>,
+        simulator: Option<Arc<dyn Simulator>>,
         examiner: Examiner,
         stop: Stop,
     ) -> Self {
@@ -181,18 +182,25 @@ impl Desk {
 
     async fn simulate(&self, command: SimCommand) -> Answer {
         let Some(simulator) = self.simulator.clone() else {
-            let reason = "this is a real board: `platen sim` plays only simulated printers".to_owned();
-            return Answer::Refused { reason };
+            return Answer::Refused { reason: not_simulated() };
         };
         // It blocks for as long as a finger presses a button.
-        let done = tokio::task::spawn_blocking(move || simulator.apply(&command)).await;
+        let done = tokio::task::spawn_blocking(move || simulator.act(&command)).await;
         match done {
             // The agent is not told: it finds out by an edge or at its next sample, as with any printer.
             Ok(Ok(what)) => Answer::Done { what },
-            Ok(Err(cause)) => Answer::Refused { reason: cause.to_string() },
+            Ok(Err(reason)) => Answer::Refused { reason },
             Err(cause) => Answer::Refused { reason: format!("the simulator failed: {cause}") },
         }
     }
+}
+
+fn not_simulated() -> String {
+    let real = "this is a real printer: `platen sim` works only with a simulated one";
+    if board::HAS_SIMULATOR {
+        return real.to_owned();
+    }
+    format!("{real}, and this agent is built without the simulator; the package platen-sim has one with it")
 }
 
 fn too_slow() -> String {

@@ -1,7 +1,7 @@
 //! What `platen` and the agent say to each other. Both programs use these types.
 
 use platen_hal::Finding;
-use platen_hal::sim::SimCommand;
+use platen_hal::sim_command::SimCommand;
 use platen_hal::trace::TraceEntry;
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use platen_hal::sim::SimPrinter;
+use platen_hal::sim_command::Simulator;
 use tokio::io::BufReader;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -61,7 +61,7 @@ pub fn bind(socket: &Path) -> Result<UnixListener, BindError> {
 pub async fn serve(
     listener: UnixListener,
     keep: Arc<Keep>,
-    simulator: Option<SimPrinter>,
+    simulator: Option<Arc<dyn Simulator>>,
     examiner: Examiner,
     mut stop: Stop,
 ) {

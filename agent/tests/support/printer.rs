@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use platen_agent::board::Opened;
 use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
 use platen_agent::control::codec::{self, MAX_ANSWER_BYTES};
@@ -11,8 +12,8 @@ use platen_agent::control::message::{Answer, Question, Request, VERSION};
 use platen_agent::enroll::{EnrollError, enroll};
 use platen_agent::run::{RunError, run};
 use platen_agent::status::StatusReport;
-use platen_hal::sim::{SimCommand, SimPrinter};
 use platen_protocol::enroll::Token;
+use platen_simulator::{SimCommand, SimPrinter, Simulated};
 use tempfile::TempDir;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
@@ -128,8 +129,8 @@ impl Device {
     /// Starts the agent.
     pub fn start(&self) -> Agent {
         let board = platen_hal::config::load(&self.config.board).unwrap();
-        let opened = platen_hal::open(&board).unwrap();
-        let simulator = opened.simulator.clone().unwrap();
+        let Simulated { board: opened, printer: simulator } = platen_simulator::open(&board).unwrap();
+        let opened = Opened { board: opened, simulator: Some(Arc::new(simulator.clone())) };
         let (stop, stopped) = oneshot::channel();
         let config = self.config.clone();
         let stop_asked = async move {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use platen_agent::asked::Fate;
 use platen_agent::control::message::{Answer, Question, Request, VERSION};
 use platen_agent::status::StatusReport;
-use platen_hal::sim::logbook::{Entry, Happened, Told as Signal};
-use platen_hal::sim::{Fault, SimCommand};
 use platen_protocol::manager_to_device::Action;
+use platen_simulator::logbook::{Entry, Happened, Told as Signal};
+use platen_simulator::{Fault, SimCommand};
 use serde_json::json;
 
 use super::dice::Dice;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use platen_hal::sim::Fault;
-use platen_hal::sim::logbook::{self, Entry, Happened, Stock, Told};
 use platen_protocol::readings::SwitchMeaning;
+use platen_simulator::Fault;
+use platen_simulator::logbook::{self, Entry, Happened, Stock, Told};
 
 /// A press of a button that was let go.
 #[derive(Debug, Clone, PartialEq, Eq)]

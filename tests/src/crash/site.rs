@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use platen_agent::control::message::{Answer, Request};
 use platen_agent::status::ContactState;
-use platen_hal::sim::{Fault, SimCommand};
+use platen_simulator::{Fault, SimCommand};
 
 use super::check::{Allowed, Books, Clocks, Figures, Verdict, check};
 use super::device;

@@ -1,7 +1,7 @@
 //! Buses: missing chips, failing adapters, multiplexers.
 
-use platen_hal::sim::control::Fault;
 use platen_protocol::unknown::UnknownReason;
+use platen_simulator::Fault;
 
 use super::{Case, Need, Rig, bus, fault, percent, reason, set, supply, temperature};
 

@@ -1,7 +1,7 @@
 //! Lines: switches, buttons, the page exit, outputs.
 
-use platen_hal::sim::control::SimCommand;
 use platen_protocol::readings::CounterKind;
+use platen_simulator::SimCommand;
 
 use super::{Case, Need, Rig, print, set, switch};
 

@@ -1,9 +1,9 @@
 //! Memories: cartridges, parts, and the engine's counter store.
 
-use platen_hal::sim::control::{Fault, SimCommand};
 use platen_protocol::readings::{CounterKind, Readings};
 use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
 use platen_protocol::unknown::UnknownReason;
+use platen_simulator::{Fault, SimCommand};
 
 use super::{Case, Need, Rig, fault, percent, print, reason, set, supply};
 

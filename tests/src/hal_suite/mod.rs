@@ -11,10 +11,10 @@ mod lines;
 mod memories;
 mod sensors;
 
-use platen_hal::sim::control::{Fault, SimCommand};
 use platen_protocol::readings::{BusReading, Readings, SupplyReading, SwitchReading};
 use platen_protocol::supply::Level;
 use platen_protocol::unknown::UnknownReason;
+use platen_simulator::{Fault, SimCommand};
 
 pub use board::{BUSES, Kernel, MULTIPLEXER, board_file};
 

@@ -1,7 +1,7 @@
 //! Temperature sensors, and what hangs on the converter.
 
-use platen_hal::sim::control::{Fault, SimCommand};
 use platen_protocol::unknown::UnknownReason;
+use platen_simulator::{Fault, SimCommand};
 
 use super::{Case, Need, Rig, fault, percent, reason, set, supply, temperature};
 

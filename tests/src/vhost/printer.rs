@@ -6,8 +6,8 @@ use std::path::Path;
 
 use embedded_hal::i2c::Operation;
 use platen_hal::config::LineRef;
-use platen_hal::sim::SimPrinter;
-use platen_hal::sim::lines::{LineWatch, SimLine};
+use platen_simulator::SimPrinter;
+use platen_simulator::lines::{LineWatch, SimLine};
 
 use super::gpio::{self, Edge};
 use super::i2c::{self, TransferFailed};

@@ -1,7 +1,7 @@
 //! What can go wrong in a year, and which alert it must bring about.
 
-use platen_hal::sim::{Fault, SimCommand};
 use platen_protocol::alert::AlertCode;
+use platen_simulator::{Fault, SimCommand};
 
 use super::Dice;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use platen_agent::judge::Event;
-use platen_hal::sim::Truth;
 use platen_protocol::alert::{Alert, AlertCode};
 use platen_protocol::identity::AlertId;
+use platen_simulator::Truth;
 
 use super::catalogue::Episode;
 

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use platen_agent::judge::{Alerts, Event, Judge, JudgeConfig, Moment, Past};
-use platen_hal::board::open_inline;
-use platen_hal::sim::{SimCommand, SimPrinter};
 use platen_hal::{Board, config};
+use platen_simulator::open_inline;
+use platen_simulator::{SimCommand, SimPrinter};
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::Rng as _;
 

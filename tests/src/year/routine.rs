@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use platen_hal::sim::SimCommand;
+use platen_simulator::SimCommand;
 
 use super::{BUSY, Life, QUIET, catalogue};
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use platen_agent::board;
 use platen_agent::clock::Clock;
 use platen_agent::config;
 use platen_agent::control::message::{Answer, Request};
@@ -74,7 +75,7 @@ pub(crate) async fn doctor(
 async fn directly(file: &Path, agent: &Path) -> Result<Report, ClientError> {
     let config = platen_hal::config::load(file)?;
     let simulated = config.backend == platen_hal::config::Backend::Simulated;
-    let findings = match platen_hal::open(&config) {
+    let findings = match board::open(&config) {
         Ok(mut opened) => opened.board.diagnose(),
         Err(cause) => vec![Finding {
             subject: "board".to_owned(),

@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Subcommand, ValueEnum};
-use platen_hal::sim::{Fault, SimCommand};
+use platen_hal::sim_command::{Fault, SimCommand};
 
 use crate::client::ClientError;
 

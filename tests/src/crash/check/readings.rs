@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use platen_hal::sim::logbook::Stock;
 use platen_protocol::readings::{CounterKind, Readings};
 use platen_protocol::supply::{Capacity, Level};
+use platen_simulator::logbook::Stock;
 
 use super::{Books, Verdict};
 

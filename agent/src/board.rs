@@ -1,0 +1,32 @@
+//! Opens the board that the board file describes: a real one, or a simulated printer where this agent has the
+//! simulator in it (the feature `simulator`; the agent for printers is built without).
+
+use std::sync::Arc;
+
+use platen_hal::config::BoardConfig;
+use platen_hal::sim_command::Simulator;
+use platen_hal::{Board, BoardError};
+
+/// Whether this program can simulate a printer.
+pub const HAS_SIMULATOR: bool = cfg!(feature = "simulator");
+
+/// A board, and the handle of the simulated printer behind it if it has one.
+pub struct Opened {
+    /// For the thread that owns the board.
+    pub board: Box<dyn Board>,
+    /// For whoever plays the printer.
+    pub simulator: Option<Arc<dyn Simulator>>,
+}
+
+/// Opens the board that a file describes, or as much of it as is there.
+///
+/// # Errors
+/// Nothing of it can be opened, or it is a simulated one and this agent has no simulator.
+pub fn open(config: &BoardConfig) -> Result<Opened, BoardError> {
+    #[cfg(feature = "simulator")]
+    if config.backend == platen_hal::config::Backend::Simulated {
+        let platen_simulator::Simulated { board, printer } = platen_simulator::open(config)?;
+        return Ok(Opened { board, simulator: Some(Arc::new(printer)) });
+    }
+    Ok(Opened { board: platen_hal::open(config)?, simulator: None })
+}

@@ -1,0 +1,229 @@
+//! Parts that age, and the engine's own counts.
+
+use std::time::Duration;
+
+use platen_protocol::supply::{SupplyType, SupplyUnit};
+
+use super::supplies::{serial, spoilt, write_copy};
+use crate::logbook::PartStock;
+use crate::truth::{Counters, PartTruth};
+use crate::wiring::Wiring;
+use platen_hal::config::{BoardConfig, Part};
+use platen_hal::counters::{COPY_BYTES, CounterStore, LIVES, Life, MAX_RATED_LIFE};
+use platen_hal::record::CartridgeRecord;
+use platen_hal::sim_command::Fault;
+
+/// Impressions that a part with a memory of its own is rated for.
+const RATED_LIFE: u32 = 60_000;
+/// How far a counter of the engine falls when it loses something.
+const LOST_IMPRESSIONS: u32 = 1_000;
+/// What the engine calls itself.
+const ENGINE_SERIAL: &str = "SIM-ENGINE";
+
+/// One part: of the board file, or one that the engine counts though the board file does not ask for it.
+pub(crate) struct SimPart {
+    pub(crate) name: String,
+    /// None for a part that is not in the board file.
+    pub(crate) target: Option<usize>,
+    pub(crate) serial: String,
+    part_type: SupplyType,
+    chip: Option<usize>,
+    used: u32,
+    rated: u32,
+    generation: u32,
+    changes: u32,
+    stored: Option<(u32, Fault)>,
+}
+
+impl SimPart {
+    pub(super) fn new(entry: &Part, target: usize, wiring: &Wiring, used_percent: u32) -> Self {
+        let name = entry.name.get_ref();
+        let part_type = entry.life.as_ref().map_or_else(|| type_of(name), |life| *life.get_ref());
+        let chip = entry.memory().and_then(|_| wiring.chip_of(target));
+        let rated = if chip.is_some() { RATED_LIFE } else { rated_life(part_type) };
+        Self::with(name, Some(target), part_type, (chip, rated, used_percent))
+    }
+
+    /// A life that the engine counts and the board file does not ask for.
+    pub(super) fn unlisted(part_type: SupplyType, used_percent: u32) -> Self {
+        Self::with(part_type.name(), None, part_type, (None, rated_life(part_type), used_percent))
+    }
+
+    fn with(
+        name: &str,
+        target: Option<usize>,
+        part_type: SupplyType,
+        (chip, rated, used_percent): (Option<usize>, u32, u32),
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            target,
+            serial: serial(name, 0),
+            part_type,
+            chip,
+            used: rated / 100 * used_percent,
+            rated,
+            generation: 0,
+            changes: 0,
+            stored: None,
+        }
+    }
+
+    pub(super) fn counts(&self, life: SupplyType) -> bool {
+        self.chip.is_none() && self.part_type == life
+    }
+
+    fn life(&self, rated: u32) -> Life {
+        Life { life: self.part_type, used: self.used, rated }
+    }
+
+    pub(super) fn truth(&self) -> PartTruth {
+        PartTruth { name: self.name.clone(), part_type: self.part_type, used: self.used, rated: self.rated }
+    }
+
+    pub(super) fn stock(&self) -> PartStock {
+        PartStock { name: self.name.clone(), used: self.used, changes: self.changes }
+    }
+
+    /// It is as it was when this was told of it.
+    pub(super) fn restock(&mut self, stock: &PartStock) {
+        (self.used, self.changes) = (stock.used, stock.changes);
+        self.serial = serial(&self.name, self.changes);
+    }
+
+    /// What is left of its life, in thousandths.
+    pub(crate) fn left(&self) -> u32 {
+        let left = u64::from(self.rated.saturating_sub(self.used)) * 1000 / u64::from(self.rated.max(1));
+        u32::try_from(left).unwrap_or(0)
+    }
+
+    /// A page ages it; feed rollers age by sheets.
+    pub(super) fn age(&mut self, new_sheet: bool) {
+        if self.part_type != SupplyType::Other || new_sheet {
+            self.used = self.used.saturating_add(1);
+        }
+    }
+
+    pub(crate) fn renew(&mut self) {
+        (self.used, self.generation, self.stored) = (0, 0, None);
+        self.changes += 1;
+        self.serial = serial(&self.name, self.changes);
+    }
+
+    /// As [`super::SimSupply::store`].
+    pub(crate) fn store(
+        &mut self,
+        wiring: &mut Wiring,
+        fault: Fault,
+        (always, cycle, now): (bool, bool, Duration),
+    ) {
+        if !always && self.stored == Some((self.used, fault)) {
+            return;
+        }
+        let Some(memory) = self.chip.and_then(|chip| wiring.memory(chip)) else { return };
+        let record = CartridgeRecord {
+            generation: self.generation.wrapping_add(1),
+            supply_type: self.part_type,
+            unit: if self.part_type == SupplyType::Other {
+                SupplyUnit::Sheets
+            } else {
+                SupplyUnit::Impressions
+            },
+            colorant: None,
+            capacity: self.rated,
+            used: self.used,
+            serial: self.serial.clone(),
+        };
+        self.generation = write_copy(memory, &spoilt(record, fault), fault, (cycle, now));
+        self.stored = Some((self.used, fault));
+    }
+}
+
+/// The engine's counter store.
+pub(super) struct Store {
+    pub(super) target: usize,
+    chip: usize,
+    generation: u32,
+}
+
+impl Store {
+    pub(super) fn new(config: &BoardConfig, target: Option<usize>, wiring: &Wiring) -> Option<Self> {
+        config.engine.as_ref()?;
+        let target = target?;
+        Some(Self { target, chip: wiring.chip_of(target)?, generation: 0 })
+    }
+
+    /// Writes the counters over the older copy, with the next generation.
+    pub(super) fn store(
+        &mut self,
+        wiring: &mut Wiring,
+        counters: Counters,
+        parts: &[SimPart],
+        (fault, cycle, now): (Fault, bool, Duration),
+    ) {
+        let Some(memory) = wiring.memory(self.chip) else { return };
+        let generation = self.generation.wrapping_add(1);
+        let absurd = fault == Fault::AbsurdCapacity;
+        let lives = LIVES.into_iter().filter_map(|life| parts.iter().find(|part| part.counts(life)));
+        let bytes = CounterStore {
+            generation,
+            impressions: counters.impressions,
+            full_color: counters.full_color,
+            monochrome: counters.monochrome,
+            sheets: counters.sheets,
+            power_ons: counters.power_ons,
+            serial: ENGINE_SERIAL.to_owned(),
+            lives: lives
+                .map(|part| part.life(if absurd { MAX_RATED_LIFE + 1 } else { part.rated }))
+                .collect(),
+        }
+        .encode_unchecked();
+        let torn = fault == Fault::Torn;
+        let written = bytes.get(..if torn { COPY_BYTES / 2 } else { COPY_BYTES }).unwrap_or_default();
+        let copy = usize::from(generation % 2 == 1);
+        memory.store(copy * COPY_BYTES, written, cycle, now);
+        if !torn {
+            self.generation = generation;
+        }
+    }
+}
+
+impl Counters {
+    /// One page.
+    pub(super) fn count(&mut self, color: bool, new_sheet: bool) {
+        self.impressions = self.impressions.saturating_add(1);
+        let kind = if color { &mut self.full_color } else { &mut self.monochrome };
+        *kind = kind.saturating_add(1);
+        self.sheets = self.sheets.saturating_add(new_sheet.into());
+    }
+
+    /// Loses impressions, as after a board was changed or a record restored.
+    pub(crate) fn lose(&mut self) {
+        let lost = LOST_IMPRESSIONS.min(self.impressions);
+        let color = lost.min(self.full_color);
+        self.impressions -= lost;
+        self.full_color -= color;
+        self.monochrome -= lost - color;
+        self.sheets = self.sheets.saturating_sub(lost);
+    }
+}
+
+fn rated_life(part: SupplyType) -> u32 {
+    match part {
+        SupplyType::Developer => 120_000,
+        SupplyType::Fuser | SupplyType::TransferUnit => 150_000,
+        SupplyType::Other => 100_000,
+        _ => RATED_LIFE,
+    }
+}
+
+fn type_of(name: &str) -> SupplyType {
+    let types = [
+        ("drum", SupplyType::Opc),
+        ("opc", SupplyType::Opc),
+        ("developer", SupplyType::Developer),
+        ("fuser", SupplyType::Fuser),
+        ("transfer", SupplyType::TransferUnit),
+    ];
+    types.into_iter().find(|(word, _)| name.contains(word)).map_or(SupplyType::Other, |(_, part)| part)
+}

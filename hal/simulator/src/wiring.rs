@@ -1,0 +1,327 @@
+//! The buses of a simulated printer, and which chips are on them.
+
+use std::time::Duration;
+
+use embedded_hal::i2c::Operation;
+use nix::errno::Errno;
+
+use crate::chips::{Chip, SimConverter, SimMemory, SimMultiplexer, SimThermometer, Surroundings};
+use crate::dice::Dice;
+use crate::faults::{Faults, Kind};
+use platen_hal::config::{BoardConfig, ChipKind};
+use platen_hal::fault::BusFault;
+use platen_hal::sim_command::Fault;
+
+/// Pulses of its clock after which a chip lets the data line go: eight bits and the acknowledgement
+/// (I2C-bus specification UM10204, section 3.1.16).
+pub(crate) const PULSES_TO_FREE: u32 = 9;
+/// Multiplexers behind multiplexers are followed so far; a board file whose buses are behind each other
+/// in a ring must not hang the simulator.
+const MAX_DEPTH: usize = 8;
+/// Of so many transfers, about one has its bit flipped by [`Fault::BitFlips`].
+const FLIPS_ONE_IN: u32 = 4;
+/// What a chip says that drives nothing: the pull-ups' ones.
+const CONSTANT: u8 = 0xff;
+
+/// What the printer's chips sense, by the target of a fault that they belong to.
+pub(crate) trait Senses {
+    /// At the input of a converter.
+    fn millivolts(&self, target: usize) -> f64;
+    /// At a thermometer, in thousandths of a degree Celsius.
+    fn millidegrees(&self, target: usize) -> i32;
+}
+
+/// How a transfer ends that does not end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// With a failure.
+    Fails(BusFault),
+    /// Not before somebody mends the bus; a reading of it may take so long.
+    Hangs(Duration),
+}
+
+struct SimBus {
+    name: String,
+    target: usize,
+    deadline: Duration,
+    /// The bus, address and channel of the multiplexer that it is behind.
+    behind: Option<(usize, u8, u8)>,
+    pulses: u32,
+}
+
+struct Placed {
+    bus: usize,
+    address: u8,
+    chip: Chip,
+    /// What it belongs to; a converter may belong to several.
+    targets: Vec<usize>,
+    /// The targets at the inputs of a converter.
+    inputs: [Option<usize>; 4],
+    /// Taken out of its slot.
+    out: bool,
+    disturbed: bool,
+    dice: Dice,
+}
+
+/// Buses and chips.
+pub(crate) struct Wiring {
+    buses: Vec<SimBus>,
+    chips: Vec<Placed>,
+}
+
+impl Wiring {
+    pub(crate) fn new(config: &BoardConfig, faults: &Faults, seed: u64) -> Self {
+        let place = |name: &str| config.buses.iter().position(|bus| bus.name.get_ref() == name);
+        let buses = config.buses.iter().map(|bus| SimBus {
+            name: bus.name.get_ref().clone(),
+            target: faults.place(bus.name.get_ref(), |kind| kind == Kind::Bus).unwrap_or(usize::MAX),
+            deadline: bus.deadline(),
+            behind: bus.behind.as_ref().and_then(|behind| {
+                let behind = behind.get_ref();
+                Some((place(&behind.bus)?, behind.address, behind.channel))
+            }),
+            pulses: 0,
+        });
+        let mut wiring = Self { buses: buses.collect(), chips: Vec::new() };
+        wiring.add_multiplexers(seed);
+        wiring.add_chips(config, faults, seed);
+        wiring
+    }
+
+    fn add_multiplexers(&mut self, seed: u64) {
+        for (bus, address, _) in self.buses.iter().filter_map(|bus| bus.behind).collect::<Vec<_>>() {
+            if self.chip_at(bus, address).is_none() {
+                self.add(bus, address, Chip::Multiplexer(SimMultiplexer::default()), seed);
+            }
+        }
+    }
+
+    fn add_chips(&mut self, config: &BoardConfig, faults: &Faults, seed: u64) {
+        for place in config.chips() {
+            let Some(bus) = self.bus(place.bus.get_ref()) else { continue };
+            let address = *place.address.get_ref();
+            let at = self.chip_at(bus, address).unwrap_or_else(|| {
+                let chip = match place.kind {
+                    ChipKind::Memory(chip) => Chip::Memory(SimMemory::new(chip)),
+                    ChipKind::Thermometer(chip) => Chip::Thermometer(SimThermometer::new(chip)),
+                    ChipKind::Converter => Chip::Converter(SimConverter::new()),
+                };
+                self.add(bus, address, chip, seed)
+            });
+            let target =
+                faults.place(place.name, |kind| !matches!(kind, Kind::Bus | Kind::Lines | Kind::Switch));
+            if let (Some(target), Some(placed)) = (target, self.chips.get_mut(at)) {
+                placed.targets.push(target);
+            }
+        }
+        let supplies = config.supplies.iter().filter_map(|entry| Some((&entry.name, entry.sensor.as_ref()?)));
+        let temperatures =
+            config.temperatures.iter().filter_map(|entry| Some((&entry.name, entry.sensor.as_ref()?)));
+        for (name, sensor) in supplies.chain(temperatures) {
+            let target = faults.place(name.get_ref(), |_| true);
+            let at =
+                self.bus(sensor.bus.get_ref()).and_then(|bus| self.chip_at(bus, *sensor.address.get_ref()));
+            let chip = at.and_then(|at| self.chips.get_mut(at));
+            let channel = usize::from(*sensor.channel.get_ref());
+            if let Some(input) = chip.and_then(|chip| chip.inputs.get_mut(channel)) {
+                *input = target;
+            }
+        }
+    }
+
+    fn add(&mut self, bus: usize, address: u8, chip: Chip, seed: u64) -> usize {
+        let dice = Dice::new(seed, &format!("wire {bus} {address}"));
+        let targets = Vec::new();
+        let placed =
+            Placed { bus, address, chip, targets, inputs: [None; 4], out: false, disturbed: false, dice };
+        self.chips.push(placed);
+        self.chips.len() - 1
+    }
+
+    /// The place of the bus of that name.
+    pub(crate) fn bus(&self, name: &str) -> Option<usize> {
+        self.buses.iter().position(|bus| bus.name == name)
+    }
+
+    fn chip_at(&self, bus: usize, address: u8) -> Option<usize> {
+        self.chips.iter().position(|placed| placed.bus == bus && placed.address == address)
+    }
+
+    /// The chip that belongs to a target.
+    pub(crate) fn chip_of(&self, target: usize) -> Option<usize> {
+        self.chips.iter().position(|placed| placed.targets.contains(&target))
+    }
+
+    /// Takes a chip out of its slot, or puts it back.
+    pub(crate) fn take_out(&mut self, chip: usize, out: bool) {
+        if let Some(placed) = self.chips.get_mut(chip) {
+            placed.out = out;
+        }
+    }
+
+    /// Puts a new chip of the same kind at a place: a memory comes erased.
+    pub(crate) fn renew(&mut self, chip: usize) {
+        if let Some(Placed { chip: Chip::Memory(memory), .. }) = self.chips.get_mut(chip) {
+            *memory = SimMemory::new(memory.kind());
+        }
+    }
+
+    /// Ends all write cycles.
+    pub(crate) fn rest(&mut self) {
+        for placed in &mut self.chips {
+            if let Chip::Memory(memory) = &mut placed.chip {
+                memory.rest();
+            }
+        }
+    }
+
+    /// The memory at a place, unless it is out.
+    pub(crate) fn memory(&mut self, chip: usize) -> Option<&mut SimMemory> {
+        match self.chips.get_mut(chip) {
+            Some(Placed { chip: Chip::Memory(memory), out: false, .. }) => Some(memory),
+            _ => None,
+        }
+    }
+
+    /// One transfer on the bus of that name, at a bus time.
+    pub(crate) fn transfer(
+        &mut self,
+        bus: &str,
+        address: u8,
+        operations: &mut [Operation<'_>],
+        (faults, senses, now): (&Faults, &dyn Senses, Duration),
+    ) -> Result<(), Trouble> {
+        let bus = self.bus(bus).ok_or(Trouble::Fails(BusFault::ABSENT))?;
+        self.check_bus(bus, faults)?;
+        let absent = Trouble::Fails(BusFault::ABSENT);
+        let at = self.answers(bus, address, 0).ok_or(absent)?;
+        let placed = self.chips.get_mut(at).ok_or(absent)?;
+        placed.transfer(operations, faults, senses, now).map_err(Trouble::Fails)
+    }
+
+    /// A bus works when it and those above it do.
+    fn check_bus(&self, bus: usize, faults: &Faults) -> Result<(), Trouble> {
+        let mut next = Some(bus);
+        for _ in 0..MAX_DEPTH {
+            let Some(bus) = next.and_then(|place| self.buses.get(place)) else { break };
+            match faults.of(bus.target) {
+                Fault::TimesOut => return Err(Trouble::Fails(BusFault::TimedOut(Errno::ETIMEDOUT))),
+                Fault::ArbitrationLost => {
+                    return Err(Trouble::Fails(BusFault::ArbitrationLost(Errno::EAGAIN)));
+                }
+                Fault::StuckData => return Err(Trouble::Fails(BusFault::Stuck(Errno::EBUSY))),
+                Fault::Hangs => return Err(Trouble::Hangs(bus.deadline)),
+                _ => {}
+            }
+            next = bus.behind.map(|(parent, ..)| parent);
+        }
+        Ok(())
+    }
+
+    /// The chip that answers an address on a bus: its own, or one behind a channel that is connected.
+    fn answers(&self, bus: usize, address: u8, depth: usize) -> Option<usize> {
+        if depth == MAX_DEPTH {
+            return None;
+        }
+        self.chip_at(bus, address).or_else(|| {
+            let connected = |(_, child): &(usize, &SimBus)| {
+                child.behind.is_some_and(|(parent, at, channel)| {
+                    parent == bus && self.multiplexer(parent, at).is_some_and(|chip| chip.connects(channel))
+                })
+            };
+            let children = self.buses.iter().enumerate().filter(connected);
+            children.into_iter().find_map(|(child, _)| self.answers(child, address, depth + 1))
+        })
+    }
+
+    fn multiplexer(&self, bus: usize, address: u8) -> Option<&SimMultiplexer> {
+        match &self.chips.get(self.chip_at(bus, address)?)?.chip {
+            Chip::Multiplexer(chip) => Some(chip),
+            _ => None,
+        }
+    }
+
+    /// One pulse of a bus's clock from outside. Whether it frees the data line of a bus that has this
+    /// fault: the target, if so.
+    pub(crate) fn pulse(&mut self, bus: usize, faults: &Faults) -> Option<usize> {
+        let bus = self.buses.get_mut(bus)?;
+        if faults.of(bus.target) != Fault::StuckData {
+            bus.pulses = 0;
+            return None;
+        }
+        bus.pulses += 1;
+        (bus.pulses >= PULSES_TO_FREE).then(|| {
+            bus.pulses = 0;
+            bus.target
+        })
+    }
+}
+
+impl Placed {
+    fn transfer(
+        &mut self,
+        operations: &mut [Operation<'_>],
+        faults: &Faults,
+        senses: &dyn Senses,
+        now: Duration,
+    ) -> Result<(), BusFault> {
+        let on_wire = |fault: &Fault| {
+            matches!(
+                fault,
+                Fault::Absent
+                    | Fault::Corrupt
+                    | Fault::BitFlips
+                    | Fault::Constant
+                    | Fault::TimesOut
+                    | Fault::ArbitrationLost
+            )
+        };
+        let fault = self.targets.iter().map(|target| faults.of(*target)).find(on_wire).unwrap_or(Fault::None);
+        match fault {
+            _ if self.out => return Err(BusFault::ABSENT),
+            Fault::Absent => return Err(BusFault::ABSENT),
+            Fault::TimesOut => return Err(BusFault::TimedOut(Errno::ETIMEDOUT)),
+            Fault::ArbitrationLost => return Err(BusFault::ArbitrationLost(Errno::EAGAIN)),
+            _ => {}
+        }
+        let inputs = self.inputs;
+        let millivolts = move |input: u8| {
+            let target = inputs.get(usize::from(input)).copied().flatten();
+            target.map_or(0.0, |target| senses.millivolts(target))
+        };
+        let millidegrees = match (&self.chip, self.targets.first()) {
+            (Chip::Thermometer(_), Some(target)) => senses.millidegrees(*target),
+            _ => 0,
+        };
+        self.chip.transfer(operations, &Surroundings { now, millidegrees, millivolts: &millivolts })?;
+        self.disturb(fault, operations);
+        Ok(())
+    }
+
+    /// What a fault of the wire makes of the bytes that are read. No two transfers in a row are disturbed
+    /// alike.
+    fn disturb(&mut self, fault: Fault, operations: &mut [Operation<'_>]) {
+        let reads = operations.iter_mut().filter_map(|operation| match operation {
+            Operation::Read(buffer) => Some(buffer),
+            Operation::Write(_) => None,
+        });
+        match fault {
+            Fault::Corrupt => {
+                self.disturbed = !self.disturbed;
+                let bit = if self.disturbed { 0x20 } else { 0x40 };
+                reads.for_each(|buffer| buffer.iter_mut().for_each(|byte| *byte ^= bit));
+            }
+            Fault::Constant => reads.for_each(|buffer| buffer.fill(CONSTANT)),
+            Fault::BitFlips => {
+                self.disturbed = !self.disturbed && self.dice.one_in(FLIPS_ONE_IN);
+                let Some(buffer) = reads.last().filter(|_| self.disturbed) else { return };
+                let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+                let (at, bit) = (self.dice.below(length), self.dice.below(8));
+                if let Some(byte) = buffer.get_mut(at as usize) {
+                    *byte ^= 1 << bit;
+                }
+            }
+            _ => {}
+        }
+    }
+}

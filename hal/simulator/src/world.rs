@@ -1,0 +1,336 @@
+//! The printer as a whole: what commands and time do to it.
+
+mod play;
+mod print;
+mod remember;
+mod swap;
+mod switch;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use embedded_hal::i2c::Operation;
+use platen_protocol::readings::SwitchMeaning;
+
+use crate::agenda::Agenda;
+use crate::clock::SimClock;
+use crate::dice::Dice;
+use crate::error::SimError;
+use crate::faults::{Faults, LINES};
+use crate::lines::{Lines, Role};
+use crate::logbook::{Happened, Logbook, Told};
+use crate::physics::{Moment, Physics};
+use crate::replay::Replay;
+use crate::resolve::{Act, resolve};
+use crate::scenario::Step;
+use crate::truth::{Diary, Truth, What};
+use crate::wiring::{Trouble, Wiring};
+use platen_hal::config::BoardConfig;
+use platen_hal::sim_command::{Fault, SimCommand};
+use print::Printing;
+use swap::Swap;
+
+/// A printer that has not printed for so long goes to sleep.
+const SLEEPS_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// What is to happen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Event {
+    /// The next page of the job is printed.
+    Page,
+    /// The page at the exit has passed.
+    PageGone,
+    /// A contact opens or closes, if it was not put elsewhere meanwhile.
+    Contact { place: usize, active: bool, turn: u64 },
+    /// A finger leaves a button.
+    Release(usize),
+    /// A cartridge or part is put in.
+    PutIn(Swap),
+    /// The time until sleep may be over.
+    Sleep,
+    /// A step of the scenario is due, for the last time or as often as `left` says.
+    Step { step: usize, left: Option<u32> },
+    /// The next switch of the trace moves.
+    Move(usize),
+}
+
+/// A simulated printer behind its lock.
+pub(crate) struct World {
+    clock: SimClock,
+    /// Printer's time up to which everything has happened.
+    now: Duration,
+    /// Without chance: contacts do not bounce, and the engine's writes take no time.
+    exact: bool,
+    faults: Faults,
+    pub(crate) wiring: Wiring,
+    physics: Physics,
+    pub(crate) lines: Lines,
+    agenda: Agenda<Event>,
+    diary: Diary,
+    jobs: VecDeque<Printing>,
+    /// Targets that are out of their slots.
+    out: Vec<usize>,
+    asleep: bool,
+    sleeps_at: Duration,
+    /// An [`Event::Sleep`] is to come; there is never more than one.
+    sleep_is_due: bool,
+    bounce: Dice,
+    scenario: Vec<Step>,
+    trace: Option<Replay>,
+    log: Option<Logbook>,
+}
+
+impl World {
+    pub(crate) fn new(config: &BoardConfig, clock: SimClock) -> Self {
+        let seed = config.simulation.as_ref().map_or(0, |simulation| simulation.seed);
+        let faults = Faults::new(config);
+        let wiring = Wiring::new(config, &faults, seed);
+        let physics = Physics::new(config, &faults, &wiring, seed);
+        let mut world = Self {
+            now: clock.printer_time(),
+            clock,
+            exact: config.simulation.is_none(),
+            faults,
+            wiring,
+            physics,
+            lines: Lines::new(config),
+            agenda: Agenda::default(),
+            diary: Diary::default(),
+            jobs: VecDeque::new(),
+            out: Vec::new(),
+            asleep: false,
+            sleeps_at: SLEEPS_AFTER,
+            sleep_is_due: false,
+            bounce: Dice::new(seed, "bounce"),
+            scenario: Vec::new(),
+            trace: None,
+            log: None,
+        };
+        // What the chips hold was written long ago: no write cycle is on its way.
+        let moment = world.moment();
+        world.physics.store(&mut world.wiring, &world.faults, true, moment);
+        world.wiring.rest();
+        world.await_sleep(SLEEPS_AFTER);
+        world
+    }
+
+    /// Lets happen what is due by the clock.
+    pub(crate) fn settle(&mut self) {
+        self.settle_until(self.clock.printer_time());
+    }
+
+    /// Lets happen what is due by a moment, each at its time; a manual clock is moved along.
+    pub(crate) fn settle_until(&mut self, until: Duration) {
+        while let Some((at, event)) = self.agenda.take(until) {
+            self.now = at.max(self.now);
+            self.clock.move_to(self.now);
+            self.happen(event);
+        }
+        self.now = until.max(self.now);
+        self.clock.move_to(self.now);
+    }
+
+    /// When something happens next, on the printer's clock.
+    pub(crate) fn next_event(&self) -> Option<Duration> {
+        self.agenda.next()
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Page => self.page(),
+            Event::PageGone => self.page_gone(),
+            Event::Contact { place, active, turn } => self.contact(place, active, turn),
+            Event::Release(place) => self.put_switch(place, false),
+            Event::PutIn(swap) => self.put_in(swap),
+            Event::Sleep => self.sleep_if_idle(),
+            Event::Step { step, left } => self.step(step, left),
+            Event::Move(place) => self.follow(place),
+        }
+    }
+
+    /// Whether a command can be done on this printer, as far as its names and numbers go.
+    pub(crate) fn resolve(&self, command: &SimCommand) -> Result<Act, SimError> {
+        if self.trace.is_some() {
+            return Err(SimError::Replays);
+        }
+        resolve(command, &self.faults, &self.lines)
+    }
+
+    /// Does one act; the answer is a sentence for the person who asked.
+    pub(crate) fn act(&mut self, act: Act) -> Result<String, SimError> {
+        match act {
+            Act::Set { target, percent } => Ok(self.set(target, percent)),
+            Act::Print { pages, per_minute: None } => Ok(self.print_at_once(pages)),
+            Act::Print { pages, per_minute: Some(pace) } => self.print_paced(pages, pace),
+            Act::Coverage(percent) => {
+                self.physics.coverage = percent;
+                Ok(format!("pages are covered to {percent} % with each colorant from now on"))
+            }
+            Act::Switch { place, active } => {
+                self.put_switch(place, active);
+                Ok(self.state_of(place))
+            }
+            Act::Press { place, time } => {
+                self.put_switch(place, true);
+                self.agenda.put(self.now + time, Event::Release(place));
+                Ok(format!("{} pressed and let go", self.switch_name(place)))
+            }
+            Act::Swap { target, fresh } => self.take_out(target, fresh),
+            Act::Heat { target, millidegrees } => {
+                self.physics.heat(target, millidegrees, self.now);
+                let (whole, rest) = (millidegrees / 1000, millidegrees.unsigned_abs() % 1000);
+                let sign = if millidegrees < 0 && whole == 0 { "-" } else { "" };
+                Ok(format!("{} is at {sign}{whole}.{rest:03} degrees Celsius", self.faults.name(target)))
+            }
+            Act::Fault { target, fault } => Ok(self.break_or_mend(target, fault)),
+        }
+    }
+
+    fn set(&mut self, target: usize, percent: u8) -> String {
+        for supply in self.physics.supplies.iter_mut().filter(|supply| supply.target == target) {
+            supply.set(percent);
+        }
+        self.note_stock();
+        self.show_waste();
+        let moment = self.moment();
+        self.physics.store_one(target, &mut self.wiring, &self.faults, moment);
+        format!("{} is at {percent} %", self.faults.name(target))
+    }
+
+    fn break_or_mend(&mut self, target: usize, fault: Fault) -> String {
+        let name = self.faults.name(target).to_owned();
+        if fault == Fault::CountsBackwards {
+            self.physics.counters.lose();
+            self.note_stock();
+            self.diary.begin(&name, What::Fault(fault), self.now);
+            self.diary.end(&name, What::Fault(fault), self.now);
+        } else {
+            let before = self.faults.set(target, fault, self.now);
+            if before != fault {
+                self.note_fault(&name, before, fault);
+            }
+        }
+        if name == LINES {
+            self.lines.set_gone(fault == Fault::LinesGone);
+        }
+        self.physics.steer(&self.faults, self.asleep, self.now);
+        let moment = self.moment();
+        self.physics.store_one(target, &mut self.wiring, &self.faults, moment);
+        match fault {
+            Fault::None => format!("{name} works"),
+            Fault::CountsBackwards => format!("the counters of {name} went back"),
+            _ => format!("{name} has the fault: {}", fault.name()),
+        }
+    }
+
+    /// A fault takes the place of another; either may be none.
+    fn note_fault(&mut self, name: &str, before: Fault, after: Fault) {
+        if before != after {
+            self.note(Happened::Fault { target: name.to_owned(), fault: after });
+        }
+        if before != Fault::None {
+            self.diary.end(name, What::Fault(before), self.now);
+        }
+        if after != Fault::None {
+            self.diary.begin(name, What::Fault(after), self.now);
+        }
+    }
+
+    /// One transfer on a bus.
+    pub(crate) fn transfer(
+        &mut self,
+        bus: &str,
+        address: u8,
+        operations: &mut [Operation<'_>],
+    ) -> Result<(), Trouble> {
+        if let Some(trace) = &mut self.trace {
+            return trace.transfer(bus, address, operations).map_err(Trouble::Fails);
+        }
+        let moment = self.moment();
+        let sensed = self.physics.sensed(&self.faults, moment);
+        self.wiring.transfer(bus, address, operations, (&self.faults, &sensed, moment.bus_time))
+    }
+
+    /// What is in the memory of a target, without the bus.
+    #[cfg(test)]
+    pub(crate) fn cells(&mut self, name: &str, count: usize) -> Vec<u8> {
+        let target = self.faults.place(name, |_| true).unwrap();
+        let chip = self.wiring.chip_of(target).unwrap();
+        self.wiring.memory(chip).unwrap().cells(count)
+    }
+
+    /// Drives an output to an electrical level.
+    pub(crate) fn drive(&mut self, place: usize, high: bool) {
+        let told = [(Role::Lamp, Told::Lamp), (Role::Buzzer, Told::Buzzer)];
+        let before = told.map(|(role, _)| self.lines.is_on(role));
+        let freed = self.lines.drive(place, high).and_then(|bus| self.wiring.pulse(bus, &self.faults));
+        for ((role, output), before) in told.into_iter().zip(before) {
+            let on = self.lines.is_on(role);
+            if on != before {
+                self.note(Happened::Output { output, on });
+            }
+        }
+        if let Some(target) = freed {
+            let name = self.faults.name(target).to_owned();
+            let before = self.faults.set(target, Fault::None, self.now);
+            self.note_fault(&name, before, Fault::None);
+        }
+    }
+
+    pub(crate) fn truth(&self) -> Truth {
+        Truth {
+            at: self.now,
+            pages: self.physics.pages,
+            counters: self.physics.counters,
+            supplies: self.physics.supply_truths(),
+            parts: self.physics.part_truths(),
+            temperatures: self.physics.temperature_truths(self.now),
+            asleep: self.asleep,
+            conditions: self.diary.conditions(),
+            replacements: self.diary.replacements(),
+            jobs: self.diary.jobs(),
+            refusals: self.diary.refusals(),
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now, bus_time: self.clock.bus_time() }
+    }
+
+    /// Something happened that keeps the printer awake, or wakes it.
+    fn wake(&mut self) {
+        self.sleeps_at = self.now + SLEEPS_AFTER;
+        if self.asleep {
+            self.set_asleep(false);
+            self.await_sleep(self.sleeps_at);
+        }
+    }
+
+    fn await_sleep(&mut self, at: Duration) {
+        if !self.sleep_is_due {
+            self.agenda.put(at, Event::Sleep);
+            self.sleep_is_due = true;
+        }
+    }
+
+    fn sleep_if_idle(&mut self) {
+        self.sleep_is_due = false;
+        if self.asleep {
+            return;
+        }
+        if self.jobs.is_empty() && self.now >= self.sleeps_at {
+            self.set_asleep(true);
+        } else {
+            let next = if self.now < self.sleeps_at { self.sleeps_at } else { self.now + SLEEPS_AFTER };
+            self.await_sleep(next);
+        }
+    }
+
+    fn set_asleep(&mut self, asleep: bool) {
+        self.asleep = asleep;
+        self.physics.steer(&self.faults, asleep, self.now);
+        for place in self.lines.meaning(SwitchMeaning::Sleep) {
+            self.put_switch(place, asleep);
+        }
+    }
+}
