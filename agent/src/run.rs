@@ -127,6 +127,7 @@ pub async fn run(
         rhythm,
         utilisation: applied.utilisation_interval,
         first_utilisation: utilise::first_after(device.as_str(), applied.utilisation_interval),
+        retry_disk: config.outbox.retry_disk,
     });
     let ended = tokio::select! {
         ended = work.run(seen) => ended,

@@ -21,9 +21,6 @@ use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
 use crate::watchdog;
 
-/// So often a disk that failed is tried again.
-pub const TRY_DISK: Duration = Duration::from_secs(60);
-
 /// What the work begins with.
 pub struct Begin {
     /// Who judges.
@@ -40,6 +37,8 @@ pub struct Begin {
     pub utilisation: Duration,
     /// Until the first of them.
     pub first_utilisation: Duration,
+    /// Between tries of a disk that failed.
+    pub retry_disk: Duration,
 }
 
 /// The work, and what it knows in between.
@@ -59,6 +58,7 @@ pub struct Work {
     troubled: bool,
     utilisation: Duration,
     next_utilisation: Instant,
+    retry_disk: Duration,
     next_try: Instant,
 }
 
@@ -79,7 +79,8 @@ impl Work {
             troubled: false,
             utilisation: begin.utilisation,
             next_utilisation: Instant::now() + begin.first_utilisation,
-            next_try: Instant::now() + TRY_DISK,
+            retry_disk: begin.retry_disk,
+            next_try: Instant::now() + begin.retry_disk,
         }
     }
 
@@ -111,7 +112,7 @@ impl Work {
     }
 
     fn try_disk(&mut self) {
-        self.next_try = Instant::now() + TRY_DISK;
+        self.next_try = Instant::now() + self.retry_disk;
         if self.keep.disk_fault().is_some() {
             self.keep.try_disk();
         }

@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use platen_protocol::device_to_manager::LostReason;
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::config::RETRY_DISK;
 use super::evict::Held;
 use super::state::State;
 use super::{Outbox, OutboxConfig, OutboxError, from_db, memory, open, pour, schema, to_db};
 use crate::judge::DiskFault;
 
 /// What may wait in memory; below what agent.toml allows on the disk, for a controller has little of it.
-pub const MEMORY_LIMITS: OutboxConfig = OutboxConfig { max_reports: 1_000, max_bytes: 2 * 1024 * 1024 };
+pub const MEMORY_LIMITS: OutboxConfig =
+    OutboxConfig { max_reports: 1_000, max_bytes: 2 * 1024 * 1024, retry_disk: RETRY_DISK };
 
 /// Where places begin while the file was never read: far above those of any file, so that none is taken for
 /// another one when the file is found again.
@@ -127,12 +129,13 @@ impl Outbox {
 
     /// What may wait now.
     pub(super) fn limits(&self) -> OutboxConfig {
-        let OutboxConfig { max_reports, max_bytes } = self.limits;
+        let OutboxConfig { max_reports, max_bytes, .. } = self.limits;
         match self.memory {
             None => self.limits,
             Some(_) => OutboxConfig {
                 max_reports: max_reports.min(MEMORY_LIMITS.max_reports),
                 max_bytes: max_bytes.min(MEMORY_LIMITS.max_bytes),
+                ..self.limits
             },
         }
     }

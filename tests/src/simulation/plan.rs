@@ -126,6 +126,7 @@ fn device(chance: &mut Chance) -> DevicePlan {
     let limits = OutboxConfig {
         max_reports: chance.pick(&[8_usize, 20, 60, 5_000]),
         max_bytes: chance.pick(&[20_000_u64, 60_000, 8 * 1024 * 1024]),
+        ..OutboxConfig::default()
     };
     let uplink = UplinkConfig {
         wait: seconds(chance.between(5, 25)),
