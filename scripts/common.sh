@@ -40,9 +40,10 @@ need_squid() {
 # Tests, always of the whole workspace: a part of it alone has other features, and everything would be built again.
 tests() { cargo nextest run --locked --workspace "$@"; }
 
-# Some of the tests across processes, by the names of their files.
+# Some of the tests of the programs together, by the first words of their names (`network::faults` is one of `network`).
 across() {
-    local files=()
-    while [ $# -gt 0 ] && [[ $1 != --* ]]; do files+=(--test "$1") && shift; done
-    tests "${files[@]}" -E 'package(platen-tests)' "$@"
+    local names=()
+    while [ $# -gt 0 ] && [[ $1 != --* ]]; do names+=("$1") && shift; done
+    local IFS='|'
+    tests -E "package(platen-tests) & binary(programs) & test(/^(${names[*]})::/)" "$@"
 }

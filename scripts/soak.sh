@@ -55,13 +55,13 @@ soak_properties() {
 soak_network() {
     say "network: faults by $fault_seeds seeds, $fault_rounds rounds each"
     cargo build --quiet --locked --workspace --bins
-    across network_faults --no-run
+    across network --no-run
     export -f across tests
     export PLATEN_FAULT_ROUNDS=$fault_rounds
     seq 1 "$fault_seeds" | xargs -P "$fault_jobs" -I{} env PLATEN_FAULT_SEED={} \
-        bash -c 'across network_faults --success-output immediate -- by_a_seed'
+        bash -c 'across network::faults --success-output immediate -- by_a_seed'
     say "network: customers' networks"
-    PLATEN_NETWORK_FULL=1 across network network_proxy network_inspected --success-output immediate
+    PLATEN_NETWORK_FULL=1 across network::firewalls network::proxy network::inspected --success-output immediate
 }
 
 # Another seed each time, unless one is given; it is printed.

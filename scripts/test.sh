@@ -54,7 +54,7 @@ lints() {
 }
 
 # The helpers of the tests are tested as well: their protocols are as good as any.
-unit() { tests -E 'not (package(platen-tests) & kind(test))'; }
+unit() { tests -E 'not binary(programs)'; }
 build() { cargo build --locked --workspace --bins; }
 # As a new user: only these two are built, with only their features. Built before the test, whose patience is
 # for programs and not for compilers.
@@ -66,7 +66,7 @@ SIMULATED_SEEDS=300
 simulation() {
     local seeds=(--features simulation -p platen-tests)
     cargo run --quiet --locked "${seeds[@]}" --bin simulate -- --seeds "$SIMULATED_SEEDS" &&
-        cargo nextest run --locked "${seeds[@]}" --test simulation --success-output immediate
+        cargo nextest run --locked "${seeds[@]}" --test programs --success-output immediate -- simulation::
 }
 year() { cargo run --quiet --locked -p platen-tests --bin year -- --printers 4 --days 120; }
 
@@ -77,9 +77,8 @@ stage build build
 stage unit unit
 stage package across package
 stage overlays across overlays --no-capture
-stage e2e across hal_in_process first_light whole_printer traces bad_input inspected certificates \
-    manuals backpressure
-stage network across network network_proxy network_inspected network_faults --success-output immediate
+stage e2e across e2e
+stage network across network --success-output immediate
 stage crash across crash --no-capture
 stage disk across disk --no-capture
 stage browser across browser

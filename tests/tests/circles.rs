@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use platen_tests::circles::of_workspace;
-use platen_tests::debian::root;
+use platen_tests::rigs::debian::root;
 
 /// The circles that are not undone yet, each by its files. It only becomes shorter: one that has been undone must
 /// be struck off, and what is found must lie within one of them.

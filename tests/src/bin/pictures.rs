@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use platen_tests::browser::Browser;
+use platen_tests::rigs::browser::Browser;
 
 /// Width and height of a page on a desk and on a telephone, in CSS pixels.
 const DESK: (u32, u32) = (1280, 820);

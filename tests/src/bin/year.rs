@@ -48,29 +48,10 @@ fn main() -> ExitCode {
         eprintln!("a printer's thread panicked: see above");
         return ExitCode::FAILURE;
     };
-    show(&sum);
+    println!("{sum}");
     if sum.mistakes.is_empty() && u64::from(sum.printers) == arguments.printers {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
-}
-
-fn show(sum: &Figures) {
-    println!(
-        "{} printers, {} days, {} pages, {} samples, {} cartridges and parts replaced",
-        sum.printers, sum.days, sum.pages, sum.samples, sum.replaced
-    );
-    println!("alerts raised:");
-    for (code, times) in &sum.raised {
-        println!("  {code:<40} {times:>8}");
-    }
-    println!("episodes injected, and as they should be told or not told:");
-    for (name, (injected, right)) in &sum.episodes {
-        println!("  {name:<40} {injected:>8} {right:>8}");
-    }
-    for mistake in &sum.mistakes {
-        println!("{mistake}");
-    }
-    println!("{} mistakes", sum.mistakes.len());
 }

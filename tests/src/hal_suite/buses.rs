@@ -80,6 +80,6 @@ fn a_held_data_line_is_freed(rig: &mut dyn Rig) {
     set(rig, "black", 55);
     fault(rig, "main", Fault::StuckData);
     // The board sees it, pulses the clock, and the next reading is whole.
-    let freed = crate::process::until("the bus is free", || percent(rig, "black"));
+    let freed = crate::rigs::process::until("the bus is free", || percent(rig, "black"));
     assert_eq!(freed, 55);
 }

@@ -3,8 +3,8 @@
 use platen_protocol::readings::Readings;
 use serde_json::Value;
 
-use crate::guest::Guest;
-use crate::process::until;
+use crate::guests::Guest;
+use crate::rigs::process::until;
 
 /// An edge that the agent printed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -78,7 +78,7 @@ fn pages_at_the_exit_are_counted(rig: &mut dyn Rig) {
     };
     let before = exits(rig);
     print(rig, 12);
-    let counted = crate::process::until("twelve pages are counted", || {
+    let counted = crate::rigs::process::until("twelve pages are counted", || {
         Some(exits(rig) - before).filter(|pages| *pages >= 12)
     });
     assert_eq!(counted, 12);

@@ -160,7 +160,7 @@ fn another_cartridge_has_another_serial(rig: &mut dyn Rig) {
     set(rig, "black", 5);
     let old = supply(&rig.sample(), "black");
     rig.act(&SimCommand::Replace { target: "black".into() });
-    let fitted = crate::process::until("the new cartridge is in its place", || {
+    let fitted = crate::rigs::process::until("the new cartridge is in its place", || {
         let black = supply(&rig.sample(), "black");
         black.percent().is_some_and(|percent| percent > 5).then_some(black)
     });

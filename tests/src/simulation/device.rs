@@ -103,9 +103,9 @@ async fn play_board(shared: &Shared, device: usize, keep: &Keep, seat: &Seat) {
     loop {
         tokio::time::sleep(BOARD_LOOKS).await;
         while let Some(asker) = seat.next_asker() {
-            let (fails, time) = shared.draw(|chance| {
-                let most = chance.pick(&[1_u32, 400, 3_000, 25_000]);
-                (chance.percent(5), chance.time(0, most))
+            let (fails, time) = shared.draw(|random| {
+                let most = random.pick(&[1_u32, 400, 3_000, 25_000]);
+                (random.percent(5), random.time(0, most))
             });
             tokio::time::sleep(time).await;
             if fails {

@@ -6,18 +6,16 @@ use std::sync::{Arc, OnceLock};
 use jiff::SignedDuration;
 use platen_manager::ca::{DEVICE_LIFE, check_csr};
 use platen_manager::centre::Certificates;
-use platen_manager::config::{Config, Ingest};
+use platen_manager::config::Config;
 use platen_manager::database_path;
-use platen_manager::limits::Limits;
-use platen_manager::listen::Patience;
 use platen_manager::store::{Enrolment, Grouping, NewToken, Store};
-use platen_manager::watch;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::plan::beginning;
 use super::world::folder;
+use crate::rigs::manager::read_config;
 
 /// The manager's house.
 pub(super) struct House {
@@ -50,19 +48,7 @@ impl House {
 
     fn build(devices: usize) -> Self {
         let directory = folder();
-        let config = Config {
-            device_listen: "127.0.0.1:0".parse().unwrap(),
-            operator_listen: "127.0.0.1:0".parse().unwrap(),
-            state_directory: directory.path().to_owned(),
-            names: vec!["manager".to_owned()],
-            device_url: None,
-            operator_tls: None,
-            device_certificate_life: DEVICE_LIFE,
-            ingest: Ingest::default(),
-            limits: Limits::default(),
-            watches: watch::Settings::default(),
-            patience: Patience::default(),
-        };
+        let config = read_config(directory.path(), "manager");
         let certificates = Certificates::load_or_make(&config, beginning()).unwrap();
         let path = database_path(directory.path());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

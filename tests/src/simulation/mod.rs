@@ -14,7 +14,6 @@
 mod bodies;
 mod book;
 mod centre;
-mod chance;
 mod checker;
 mod device;
 mod fault;

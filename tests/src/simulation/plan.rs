@@ -9,8 +9,8 @@ use platen_agent::outbox::OutboxConfig;
 use platen_agent::uplink::UplinkConfig;
 use platen_protocol::manager_to_device::Action;
 
-use super::chance::Chance;
 use super::fault::{Direction, Fault};
+use crate::rigs::random::Random;
 
 /// Faults come within this time.
 const TROUBLED: Duration = Duration::from_secs(200);
@@ -96,16 +96,16 @@ pub(super) fn beginning() -> Timestamp {
 impl Plan {
     /// Draws.
     pub(super) fn draw(seed: u64) -> Self {
-        let mut chance = Chance::new(seed, 1);
-        let count = chance.between(1, MOST_DEVICES);
-        let devices: Vec<DevicePlan> = (0..count).map(|_| device(&mut chance)).collect();
-        let proxied = chance.percent(60);
-        let disk = Duration::from_millis(u64::from(chance.pick(&[0_u32, 5, 60, 250])));
-        let latency = Duration::from_millis(u64::from(chance.pick(&[1_u32, 50, 200, 800])));
-        let wishes = wishes(&mut chance, devices.len());
+        let mut random = Random::new(seed, 1);
+        let count = random.between(1, MOST_DEVICES);
+        let devices: Vec<DevicePlan> = (0..count).map(|_| device(&mut random)).collect();
+        let proxied = random.percent(60);
+        let disk = Duration::from_millis(u64::from(random.pick(&[0_u32, 5, 60, 250])));
+        let latency = Duration::from_millis(u64::from(random.pick(&[1_u32, 50, 200, 800])));
+        let wishes = wishes(&mut random, devices.len());
         let mut faults = Vec::new();
-        for _ in 0..chance.between(2, 12) {
-            fault(&mut chance, devices.len(), proxied, &mut faults);
+        for _ in 0..random.between(2, 12) {
+            fault(&mut random, devices.len(), proxied, &mut faults);
         }
         faults.sort_by_key(|(at, _)| *at);
         let calm = faults.last().map_or(Duration::ZERO, |(at, _)| *at).max(Duration::from_secs(60));
@@ -113,72 +113,72 @@ impl Plan {
     }
 }
 
-fn wall(chance: &mut Chance) -> Timestamp {
-    match chance.below(4) {
+fn wall(random: &mut Random) -> Timestamp {
+    match random.below(4) {
         0 => "1970-01-01T00:00:07Z".parse().unwrap(),
         1 => "2099-06-01T00:00:00Z".parse().unwrap(),
         _ => beginning(),
     }
 }
 
-fn device(chance: &mut Chance) -> DevicePlan {
+fn device(random: &mut Random) -> DevicePlan {
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let limits = OutboxConfig {
-        max_reports: chance.pick(&[8_usize, 20, 60, 5_000]),
-        max_bytes: chance.pick(&[20_000_u64, 60_000, 8 * 1024 * 1024]),
+        max_reports: random.pick(&[8_usize, 20, 60, 5_000]),
+        max_bytes: random.pick(&[20_000_u64, 60_000, 8 * 1024 * 1024]),
         ..OutboxConfig::default()
     };
     let uplink = UplinkConfig {
-        wait: seconds(chance.between(5, 25)),
-        wait_least: seconds(chance.between(3, 10)),
+        wait: seconds(random.between(5, 25)),
+        wait_least: seconds(random.between(3, 10)),
         wait_most: seconds(LONGEST_WAIT),
-        connect_timeout: seconds(chance.between(3, 6)),
-        reply_timeout: seconds(chance.between(3, 8)),
-        backoff_first: chance.time(200, 1_000),
-        backoff_limit: seconds(chance.between(10, 30)),
-        ping: seconds(chance.between(5, 15)),
+        connect_timeout: seconds(random.between(3, 6)),
+        reply_timeout: seconds(random.between(3, 8)),
+        backoff_first: random.time(200, 1_000),
+        backoff_limit: seconds(random.between(10, 30)),
+        ping: seconds(random.between(5, 15)),
         ..UplinkConfig::default()
     };
     let mut happenings = Vec::new();
     let mut at = Duration::ZERO;
     // Some devices are busy, some are nearly silent.
-    let pause = chance.pick(&[2_000_u32, 8_000, 40_000]);
+    let pause = random.pick(&[2_000_u32, 8_000, 40_000]);
     loop {
-        at += chance.time(10, pause);
+        at += random.time(10, pause);
         if at > TROUBLED {
             break;
         }
-        let happening = match chance.below(16) {
+        let happening = match random.below(16) {
             0..=4 => Happening::Utilisation,
             5..=7 => Happening::Change,
             8..=9 => Happening::Raised,
             10 => Happening::Cleared,
             11..=12 => Happening::ServiceCall,
             13..=14 => Happening::Order,
-            _ => Happening::Burst(chance.between(2, 30)),
+            _ => Happening::Burst(random.between(2, 30)),
         };
         happenings.push((at, happening));
     }
-    DevicePlan { limits, uplink, http_2: chance.percent(50), wall: wall(chance), happenings }
+    DevicePlan { limits, uplink, http_2: random.percent(50), wall: wall(random), happenings }
 }
 
-fn wishes(chance: &mut Chance, devices: usize) -> Vec<Wish> {
-    let mut wishes: Vec<Wish> = (0..chance.below(12))
+fn wishes(random: &mut Random, devices: usize) -> Vec<Wish> {
+    let mut wishes: Vec<Wish> = (0..random.below(12))
         .map(|_| {
-            let action = match chance.below(8) {
+            let action = match random.below(8) {
                 0..=3 => Action::ReadNow,
                 4..=5 => {
-                    let name = chance.pick(&SETTINGS).to_owned();
-                    Action::Set { settings: BTreeMap::from([(name, chance.between(1, 40))]) }
+                    let name = random.pick(&SETTINGS).to_owned();
+                    Action::Set { settings: BTreeMap::from([(name, random.between(1, 40))]) }
                 }
                 6 => Action::Reset { settings: Vec::new() },
                 _ => Action::Unknown,
             };
             Wish {
-                at: chance.time(500, 200_000),
-                device: chance.below(u32::try_from(devices).unwrap()) as usize,
+                at: random.time(500, 200_000),
+                device: random.below(u32::try_from(devices).unwrap()) as usize,
                 action,
-                valid: Duration::from_secs(u64::from(chance.pick(&[10_u32, 60, 3_600]))),
+                valid: Duration::from_secs(u64::from(random.pick(&[10_u32, 60, 3_600]))),
             }
         })
         .collect();
@@ -187,45 +187,45 @@ fn wishes(chance: &mut Chance, devices: usize) -> Vec<Wish> {
 }
 
 /// Draws one fault, and its end.
-fn fault(chance: &mut Chance, devices: usize, proxied: bool, faults: &mut Vec<(Duration, Fault)>) {
-    let at = chance.time(1_000, 180_000);
-    let long = chance.pick(&[500_u32, 4_000, 25_000]);
-    let down = chance.time(100, long);
+fn fault(random: &mut Random, devices: usize, proxied: bool, faults: &mut Vec<(Duration, Fault)>) {
+    let at = random.time(1_000, 180_000);
+    let long = random.pick(&[500_u32, 4_000, 25_000]);
+    let down = random.time(100, long);
     let end = at + down;
-    let device = chance.below(u32::try_from(devices).unwrap()) as usize;
-    match chance.below(if proxied { 18 } else { 16 }) {
+    let device = random.below(u32::try_from(devices).unwrap()) as usize;
+    match random.below(if proxied { 18 } else { 16 }) {
         0..=4 => {
             // Behind a proxy there are two stretches of the way that can be cut.
-            let device = (!proxied || chance.percent(60)).then_some(device);
-            let direction = chance.pick(&[Direction::Both, Direction::Up, Direction::Down]);
+            let device = (!proxied || random.percent(60)).then_some(device);
+            let direction = random.pick(&[Direction::Both, Direction::Up, Direction::Down]);
             faults.push((at, Fault::Part { device, direction }));
             faults.push((end, Fault::Repair { device }));
         }
         5..=7 => {
-            let power = chance.percent(40);
-            let wall = power.then(|| wall(chance));
-            let fuse = chance.pick(&[0_u32, 1, 2, 3, 5, 10, 30]);
+            let power = random.percent(40);
+            let wall = power.then(|| wall(random));
+            let fuse = random.pick(&[0_u32, 1, 2, 3, 5, 10, 30]);
             faults.push((at, Fault::KillAgent { device, fuse, wall, down }));
         }
         8 => faults.push((at, Fault::StopAgent { device, down })),
         9..=11 => {
-            let power = chance.percent(40);
-            let fuse = chance.pick(&[0_u32, 1, 2, 3, 5, 10, 30]);
+            let power = random.percent(40);
+            let fuse = random.pick(&[0_u32, 1, 2, 3, 5, 10, 30]);
             faults.push((at, Fault::KillManager { fuse, power, down }));
         }
         12 => faults.push((at, Fault::StopManager { down })),
         13 => {
-            let wall = if chance.percent(30) { beginning() } else { wall(chance) };
-            faults.push((at, Fault::SetClock { device, wall, synchronised: chance.percent(50) }));
+            let wall = if random.percent(30) { beginning() } else { wall(random) };
+            faults.push((at, Fault::SetClock { device, wall, synchronised: random.percent(50) }));
         }
         14..=15 => {
             faults.push((at, Fault::StoreFails));
             faults.push((end, Fault::StoreRecovers));
         }
-        16 => faults.push((at, Fault::Cut { after: chance.pick(&[0_u32, 1, 40, 400, 4_000]) })),
+        16 => faults.push((at, Fault::Cut { after: random.pick(&[0_u32, 1, 40, 400, 4_000]) })),
         _ => {
-            for _ in 0..chance.between(1, 3) {
-                faults.push((at + chance.time(0, 3_000), Fault::Repeat));
+            for _ in 0..random.between(1, 3) {
+                faults.push((at + random.time(0, 3_000), Fault::Repeat));
             }
         }
     }

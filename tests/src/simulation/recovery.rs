@@ -24,7 +24,6 @@ use platen_protocol::device_to_manager::ReportBody;
 use turmoil::Builder;
 
 use super::bodies;
-use super::chance::Chance;
 use super::device::files;
 use super::house::{House, name};
 use super::judge::Ledger;
@@ -33,6 +32,7 @@ use super::shared::{MANAGER, PORT, Shared};
 use super::way::Way;
 use super::world::{folder, load_spread, place};
 use super::{centre, checker};
+use crate::rigs::random::Random;
 
 /// The host on which all agents are.
 const FLEET: &str = "fleet";
@@ -88,7 +88,7 @@ pub struct Minute {
 impl Curve {
     /// No second may see more connections than this. Each device draws its pause evenly from below the longest one,
     /// so in the mean it comes once in half of that; six standard deviations above the mean, and a few for
-    /// small fleets, are chance. A herd would be the fleet.
+    /// small fleets, are random. A herd would be the fleet.
     pub fn herd_bound(&self) -> u32 {
         let mean = f64::from(self.fleet) / (self.longest_pause.as_secs_f64() / 2.0);
         let bound = mean + 6.0 * mean.sqrt() + 4.0;
@@ -136,7 +136,7 @@ impl fmt::Display for Curve {
         writeln!(f, "{} reports stored, {} given up in the week and told as lost", self.stored, self.lost)?;
         writeln!(
             f,
-            "the busiest second: {} connections ({:.1} % of the fleet; at most {} are chance), {} requests",
+            "the busiest second: {} connections ({:.1} % of the fleet; at most {} are random), {} requests",
             self.most_dials,
             self.percent(self.most_dials),
             self.herd_bound(),
@@ -169,7 +169,7 @@ fn live(fleet: u32, seed: u64) -> Curve {
     let plan = quiet_plan(fleet);
     let places = (0..fleet as usize).map(|device| place(&plan, device, directory.path())).collect();
     let shared = Arc::new(Shared::new(seed, plan, ledger, directory.path().to_owned(), places));
-    let mut fall = Chance::new(seed, 3);
+    let mut fall = Random::new(seed, 3);
     dice::load(move |bytes| fall.fill(bytes));
     let told = Arc::clone(&shared);
     clock::told_by(move || told.now());

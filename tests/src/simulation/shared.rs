@@ -14,10 +14,10 @@ use platen_agent::keep::Keep;
 use tokio::sync::{Notify, watch};
 
 use super::book::Book;
-use super::chance::Chance;
 use super::history::History;
 use super::judge::Ledger;
 use super::plan::{Plan, beginning};
+use crate::rigs::random::Random;
 
 /// Where the manager listens.
 pub(super) const PORT: u16 = 8443;
@@ -76,7 +76,7 @@ pub(super) struct Shared {
     /// The same for repeats.
     pub(super) repeat: Bell,
     /// Draws of the run itself.
-    pub(super) chance: Mutex<Chance>,
+    pub(super) random: Mutex<Random>,
 }
 
 impl fmt::Debug for Shared {
@@ -112,7 +112,7 @@ impl Shared {
             connections: AtomicUsize::new(0),
             cut: Bell::default(),
             repeat: Bell::default(),
-            chance: Mutex::new(Chance::new(seed, 2)),
+            random: Mutex::new(Random::new(seed, 2)),
         }
     }
 
@@ -122,8 +122,8 @@ impl Shared {
     }
 
     /// Draws.
-    pub(super) fn draw<T>(&self, draw: impl FnOnce(&mut Chance) -> T) -> T {
-        draw(&mut self.chance.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn draw<T>(&self, draw: impl FnOnce(&mut Random) -> T) -> T {
+        draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Since the simulation began.
@@ -143,7 +143,7 @@ impl Shared {
     }
 }
 
-/// Wakes everyone who listens, in the order in which they began to; tokio's `watch` does so in an order of chance.
+/// Wakes everyone who listens, in the order in which they began to; tokio's `watch` does so in an order of random.
 #[derive(Debug, Default)]
 pub(super) struct Bell {
     /// How often it was rung, and what was said last.

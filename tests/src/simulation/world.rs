@@ -11,13 +11,13 @@ use platen_manager::{clock, database_path, spread};
 use tokio::sync::watch;
 use turmoil::{Builder, Sim};
 
-use super::chance::Chance;
 use super::fault::{Direction, Fault};
 use super::house::{House, name};
 use super::judge::{Ledger, Seen};
 use super::plan::{Plan, beginning};
 use super::shared::{Fuse, MANAGER, PROXY, Place, Shared};
 use super::{centre, checker, device, proxy};
+use crate::rigs::random::Random;
 
 /// A step of the simulated network. Inside of it each process lives in milliseconds.
 pub(super) const TICK: Duration = Duration::from_millis(50);
@@ -101,7 +101,7 @@ fn live(seed: u64, house: &Arc<House>) -> Run {
     let ledger = Ledger::open(&database_path(directory.path()));
     let places = (0..plan.devices.len()).map(|device| place(&plan, device, directory.path())).collect();
     let shared = Arc::new(Shared::new(seed, plan, ledger, directory.path().to_owned(), places));
-    let mut fall = Chance::new(seed, 3);
+    let mut fall = Random::new(seed, 3);
     dice::load(move |bytes| fall.fill(bytes));
     let told = Arc::clone(&shared);
     clock::told_by(move || told.now());
@@ -134,7 +134,7 @@ pub(super) fn place(plan: &Plan, device: usize, directory: &Path) -> Place {
 
 /// What the manager draws.
 pub(super) fn load_spread(seed: u64) {
-    let mut fall = Chance::new(seed, 4);
+    let mut fall = Random::new(seed, 4);
     spread::load(move || {
         let mut bytes = [0; 8];
         fall.fill(&mut bytes);

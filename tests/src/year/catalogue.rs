@@ -3,30 +3,30 @@
 use platen_protocol::alert::AlertCode;
 use platen_simulator::{Fault, SimCommand};
 
-use super::Dice;
+use crate::rigs::random::Random;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone)]
-pub(super) struct Episode {
+pub(crate) struct Episode {
     /// For the figures.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// What it is about, where that has a name: no cartridge is changed while it is broken on purpose.
-    pub(super) about: Option<&'static str>,
+    pub(crate) about: Option<&'static str>,
     /// What begins it, and what ends it.
-    pub(super) begin: Vec<SimCommand>,
-    pub(super) end: Vec<SimCommand>,
+    pub(crate) begin: Vec<SimCommand>,
+    pub(crate) end: Vec<SimCommand>,
     /// For how many blocks of printing it lasts.
-    pub(super) blocks: u32,
+    pub(crate) blocks: u32,
     /// The alert that it must bring about: about what, with one of which codes; nothing at all for a
     /// disturbance that must not alarm anybody.
-    pub(super) expects: Option<(&'static str, Vec<AlertCode>)>,
+    pub(crate) expects: Option<(&'static str, Vec<AlertCode>)>,
     /// Whether the alert must end with its cause. A forecast may stand for a while.
-    pub(super) ends: bool,
+    pub(crate) ends: bool,
     /// What else may be told because of it.
-    pub(super) allows: Vec<(&'static str, AlertCode)>,
+    pub(crate) allows: Vec<(&'static str, AlertCode)>,
 }
 
-pub(super) const COLORANTS: [&str; 4] = ["black", "cyan", "magenta", "yellow"];
+pub(crate) const COLORANTS: [&str; 4] = ["black", "cyan", "magenta", "yellow"];
 const MEMORY: [Fault; 4] = [Fault::Corrupt, Fault::Constant, Fault::AbsurdCapacity, Fault::UsedAboveCapacity];
 const BUSES: [&str; 2] = ["cartridges", "sensors"];
 const BUS: [Fault; 3] = [Fault::TimesOut, Fault::ArbitrationLost, Fault::Hangs];
@@ -37,11 +37,6 @@ fn fault(target: &str, fault: Fault) -> SimCommand {
 
 fn switch(name: &str, active: bool) -> SimCommand {
     SimCommand::Switch { switch: name.to_owned(), active }
-}
-
-fn pick<T: Copy>(dice: &mut Dice, from: &[T]) -> T {
-    let at = dice.below(u32::try_from(from.len()).unwrap());
-    from[at as usize]
 }
 
 /// A fault and its mending.
@@ -74,22 +69,24 @@ fn switched(name: &'static str, target: &'static str, active: bool, code: AlertC
 
 /// Draws one. What is learnt slowly is only drawn of a cartridge in `learnt`, and of a sensor once the
 /// printer is `settled`.
-pub(super) fn draw(dice: &mut Dice, learnt: &[&'static str], settled: bool) -> Episode {
+pub(crate) fn draw(random: &mut Random, learnt: &[&'static str], settled: bool) -> Episode {
     use AlertCode as Code;
-    let colorant = pick(dice, &COLORANTS);
-    match dice.below(22) {
+    let colorant = random.pick(&COLORANTS);
+    match random.below(22) {
         0 => broken(
             "cartridge out",
             colorant,
             Fault::Absent,
             &[Code::MarkerTonerCartridgeMissing, Code::SubunitMissing],
         ),
-        1 | 2 => broken("memory unusable", colorant, pick(dice, &MEMORY), &[Code::SubunitRecoverableFailure]),
+        1 | 2 => {
+            broken("memory unusable", colorant, random.pick(&MEMORY), &[Code::SubunitRecoverableFailure])
+        }
         3 => broken("bit flips", colorant, Fault::BitFlips, &[]),
         4 => broken("torn write", colorant, Fault::Torn, &[]),
         5 => broken("wrong cartridge", colorant, Fault::WrongType, &[Code::SubunitRecoverableFailure]),
         6 | 7 => {
-            broken("bus fails", pick(dice, &BUSES), pick(dice, &BUS), &[Code::SubunitRecoverableFailure])
+            broken("bus fails", random.pick(&BUSES), random.pick(&BUS), &[Code::SubunitRecoverableFailure])
         }
         8 => Episode {
             // Freed by the board itself, sooner than anybody is told.
@@ -136,16 +133,16 @@ pub(super) fn draw(dice: &mut Dice, learnt: &[&'static str], settled: bool) -> E
             expects: Some(("lines", vec![Code::SubunitMissing])),
             ..broken("lines gone", "gpio", Fault::LinesGone, &[])
         },
-        _ => forecast(dice, learnt, settled),
+        _ => forecast(random, learnt, settled),
     }
 }
 
 /// What has not happened yet and possibly will.
-fn forecast(dice: &mut Dice, learnt: &[&'static str], settled: bool) -> Episode {
+fn forecast(random: &mut Random, learnt: &[&'static str], settled: bool) -> Episode {
     use AlertCode as Code;
     let forecast = |episode: Episode| Episode { ends: false, ..episode };
-    let colorant = if learnt.is_empty() { None } else { Some(pick(dice, learnt)) };
-    match (dice.below(4), colorant) {
+    let colorant = if learnt.is_empty() { None } else { Some(random.pick(learnt)) };
+    match (random.below(4), colorant) {
         (0, Some(colorant)) => forecast(Episode {
             blocks: 8,
             ..broken("leak", colorant, Fault::Leak, &[Code::SubunitRecoverableFailure])

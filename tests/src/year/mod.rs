@@ -1,11 +1,10 @@
 //! A year in the life of a simulated printer, in accelerated time: people print, cartridges run empty and are
 //! replaced, and things break. The judge sees only the board. At the end each alert must have its cause, and
-//! each cause its alert ([`ledger`]).
+//! each cause its alert ([`crate::oracles::alerts`]).
 //!
 //! One printer is one seed: the same seed gives the same year to the bit.
 
-mod catalogue;
-mod ledger;
+pub(crate) mod catalogue;
 mod routine;
 
 use std::collections::BTreeMap;
@@ -16,11 +15,10 @@ use platen_agent::judge::{Alerts, Event, Judge, JudgeConfig, Moment, Past};
 use platen_hal::{Board, config};
 use platen_simulator::open_inline;
 use platen_simulator::{SimCommand, SimPrinter};
-use rand_pcg::Pcg32;
-use rand_pcg::rand_core::Rng as _;
 
+use crate::oracles::alerts::AlertOracle;
+use crate::rigs::random::Random;
 use catalogue::Episode;
-use ledger::Ledger;
 
 /// The board: a colour MFP with every chip and every switch.
 const BOARD: &str = include_str!("../../../scripts/demo/lobby.toml");
@@ -73,28 +71,34 @@ impl Figures {
     }
 }
 
-/// Chance, by seed.
-struct Dice(Pcg32);
-
-impl Dice {
-    /// A number below `limit`.
-    fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from((u64::from(self.0.next_u32()) * u64::from(limit)) >> 32).unwrap_or(0)
-    }
-
-    fn between(&mut self, least: u32, most: u32) -> u32 {
-        least + self.below(most - least + 1)
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { printers, days, pages, samples, replaced, .. } = self;
+        writeln!(
+            f,
+            "{printers} printers, {days} days, {pages} pages, {samples} samples, {replaced} cartridges and parts replaced"
+        )?;
+        writeln!(f, "alerts raised:")?;
+        for (code, times) in &self.raised {
+            writeln!(f, "  {code:<40} {times:>8}")?;
+        }
+        writeln!(f, "episodes injected, and as they should be told or not told:")?;
+        for (name, (injected, right)) in &self.episodes {
+            writeln!(f, "  {name:<40} {injected:>8} {right:>8}")?;
+        }
+        self.mistakes.iter().try_for_each(|mistake| writeln!(f, "{mistake}"))?;
+        write!(f, "{} mistakes", self.mistakes.len())
     }
 }
 
 /// One printer, its judge, and those who keep the book.
 struct Life {
     seed: u64,
-    dice: Dice,
+    random: Random,
     printer: SimPrinter,
     board: Box<dyn Board>,
     judge: Judge,
-    ledger: Ledger,
+    oracle: AlertOracle,
     figures: Figures,
 }
 
@@ -105,17 +109,17 @@ pub fn live(seed: u64, days: u32) -> Figures {
     let printer = SimPrinter::accelerated(&config).unwrap();
     let board = open_inline(&config, &printer).unwrap();
     let judge = Judge::new(JudgeConfig::default(), Alerts::new("year"), Past::default());
-    let dice = Dice(Pcg32::new(seed, 1));
+    let random = Random::new(seed, 1);
     let figures = Figures { printers: 1, days: days.into(), ..Figures::default() };
-    let mut life = Life { seed, dice, printer, board, judge, ledger: Ledger::default(), figures };
+    let mut life = Life { seed, random, printer, board, judge, oracle: AlertOracle::default(), figures };
     // Nothing goes wrong before it was seen to be well.
     life.pass(QUIET);
     for day in 0..days {
         life.day(day);
     }
     life.figures.pages = life.printer.truth().pages;
-    life.figures.mistakes = std::mem::take(&mut life.ledger.mistakes);
-    life.figures.episodes = std::mem::take(&mut life.ledger.episodes);
+    life.figures.mistakes = std::mem::take(&mut life.oracle.mistakes);
+    life.figures.episodes = std::mem::take(&mut life.oracle.episodes);
     life.figures
 }
 
@@ -137,7 +141,7 @@ impl Life {
             self.printer.advance(SETTLE);
             self.observe();
         }
-        self.ledger.compare(&self.printer.truth(), self.seed);
+        self.oracle.compare(&self.printer.truth(), self.seed);
     }
 
     fn observe(&mut self) {
@@ -154,30 +158,30 @@ impl Life {
             if let Event::Raised(alert) = &event {
                 *self.figures.raised.entry(alert.code.name().to_owned()).or_default() += 1;
             }
-            self.ledger.take(event, now);
+            self.oracle.take(event, now);
         }
     }
 
     /// An episode: its cause begins, people go on printing, it ends.
     fn episode(&mut self, episode: &Episode) {
         let now = self.printer.printer_time();
-        self.ledger.begin(episode, now);
+        self.oracle.begin(episode, now);
         for command in &episode.begin {
             self.act(command);
         }
         for _ in 0..episode.blocks {
             self.block();
         }
-        self.ledger.due(episode, self.seed);
+        self.oracle.due(episode, self.seed);
         for command in &episode.end {
             self.act(command);
         }
         let now = self.printer.printer_time();
-        self.ledger.end(episode, now);
+        self.oracle.end(episode, now);
         // Time to see that it is over, before anything else happens.
         for _ in 0..3 {
             self.pass(QUIET);
         }
-        self.ledger.over(episode, self.seed);
+        self.oracle.over(episode, self.seed);
     }
 }

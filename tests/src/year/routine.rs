@@ -33,13 +33,13 @@ impl Life {
     /// One day and the night after it.
     pub(super) fn day(&mut self, day: u32) {
         if day % WEEK < WORKING_DAYS {
-            let eventful = self.dice.below(10) < EVENTFUL_IN_TEN;
-            let at = if eventful { self.dice.below(BLOCKS) } else { BLOCKS };
+            let eventful = self.random.below(10) < EVENTFUL_IN_TEN;
+            let at = if eventful { self.random.below(BLOCKS) } else { BLOCKS };
             for block in 0..BLOCKS {
                 if block == at {
                     let learnt = self.learnt();
                     let settled = self.is_settled(day);
-                    let episode = catalogue::draw(&mut self.dice, &learnt, settled);
+                    let episode = catalogue::draw(&mut self.random, &learnt, settled);
                     self.episode(&episode);
                 }
                 self.block();
@@ -74,7 +74,7 @@ impl Life {
 
     /// Some pages, what they used up is replaced, and a while of quiet.
     pub(super) fn block(&mut self) {
-        let pages = self.dice.between(PAGES.0, PAGES.1);
+        let pages = self.random.between(PAGES.0, PAGES.1);
         self.act(&SimCommand::Print { pages, per_minute: Some(PAGES_A_MINUTE) });
         let minutes = pages / PAGES_A_MINUTE + 2;
         let samples = u64::from(minutes) * 60 / BUSY.as_secs();
@@ -96,10 +96,10 @@ impl Life {
         let ended: Vec<String> =
             supplies.map(|supply| supply.name.clone()).chain(parts.map(|part| part.name.clone())).collect();
         for target in ended {
-            if !self.ledger.is_troubled(&target) {
+            if !self.oracle.is_troubled(&target) {
                 // Somebody has seen the alert, and goes for a new one.
                 self.pass(BUSY);
-                self.ledger.changes(self.printer.printer_time());
+                self.oracle.changes(self.printer.printer_time());
                 self.act(&SimCommand::Replace { target });
                 self.figures.replaced += 1;
                 self.pass(Duration::from_secs(60));

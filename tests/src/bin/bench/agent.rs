@@ -3,8 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use platen_tests::process::{program, run_ok};
-use platen_tests::site::{Device, Manager};
+use platen_tests::rigs::agent::process::Device;
+use platen_tests::rigs::manager::process::Manager;
+use platen_tests::rigs::process::{program, run_ok};
 
 use crate::machine::{cpu_nanoseconds, memory, voluntary_switches};
 use crate::table::Table;

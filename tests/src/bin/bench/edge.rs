@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use platen_tests::site::{Device, Manager, Setup};
+use platen_tests::rigs::agent::process::{Device, Setup};
+use platen_tests::rigs::manager::process::Manager;
 
 use crate::machine::{FsyncProbe, median};
 use crate::table::Table;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use platen_tests::site::Manager;
+use platen_tests::rigs::manager::process::Manager;
 use serde_json::{Value, json};
 
 use crate::machine::{bind, cpu_nanoseconds};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use platen_tests::process::until;
-use platen_tests::site::Manager;
+use platen_tests::rigs::manager::process::Manager;
+use platen_tests::rigs::process::until;
 use serde_json::json;
 
 use crate::machine::memory;

@@ -1,0 +1,51 @@
+//! What a browser does, without one.
+
+use hyper::StatusCode;
+
+use super::task::{Answer, Client, Connection, House, OPERATOR, PASSWORD, request};
+
+/// The origin of the manager's own pages.
+pub const OWN: &str = "https://localhost";
+
+/// A connection to the operator's listener.
+pub async fn browser(house: &House) -> Connection {
+    Client::new(&house.ca, None).connect(house.operator).await.unwrap()
+}
+
+/// Posts a form as a page of `origin` would.
+pub async fn post_form(
+    connection: &mut Connection,
+    path: &str,
+    form: &str,
+    origin: Option<&str>,
+    cookie: &str,
+) -> Answer {
+    let mut request = request("POST", path, form.to_owned());
+    let headers = request.headers_mut();
+    headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+    headers.insert("cookie", cookie.parse().unwrap());
+    if let Some(origin) = origin {
+        headers.insert("origin", origin.parse().unwrap());
+    }
+    connection.send(request).await.unwrap()
+}
+
+/// Gets a page with a cookie.
+pub async fn get(connection: &mut Connection, path: &str, cookie: &str) -> Answer {
+    let mut request = request("GET", path, "");
+    request.headers_mut().insert("cookie", cookie.parse().unwrap());
+    connection.send(request).await.unwrap()
+}
+
+/// Signs in, and gives the cookie.
+pub async fn sign_in(connection: &mut Connection) -> String {
+    let form = format!("name={OPERATOR}&password={PASSWORD}&next=%2Fdevices%2Flobby");
+    let answer = post_form(connection, "/sign-in", &form, Some(OWN), "").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    assert_eq!(answer.headers["location"], "/devices/lobby");
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    for word in ["__Host-platen=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(word), "{cookie}");
+    }
+    cookie.split(';').next().unwrap().to_owned()
+}

@@ -1,0 +1,14 @@
+//! What tests stand on: managers, agents, the proxies and networks between them, a fleet with people who use it, disks
+//! that fail, a browser, the Debian package.
+
+pub mod agent;
+pub mod api;
+pub mod browser;
+pub mod debian;
+pub mod disk;
+pub mod fleet;
+pub mod manager;
+pub mod network;
+pub mod process;
+pub mod proxy;
+pub mod random;

@@ -1,0 +1,18 @@
+//! Customers' networks, as network namespaces with virtual cables between them.
+//!
+//! ```text
+//! site (agent) ===veth=== gate (firewall, proxy) ===veth=== internet (manager; the test stands here)
+//! ```
+//!
+//! [`bed`] lays the three and takes them away again; [`namespace`] is one of them; [`firewall`] is what the
+//! gate lets through, and what passed. [`fault_proxy`] breaks connections by a plan ([`fault_plan`]), in a
+//! namespace or on 127.0.0.1. [`squid`] is a customer's proxy.
+
+pub(crate) mod background;
+pub mod bed;
+pub mod firewall;
+pub mod namespace;
+pub mod squid;
+pub mod traffic;
+
+pub use bed::{Bed, Families};

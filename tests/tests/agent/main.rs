@@ -1,0 +1,17 @@
+//! The agent in the test's process, with a simulated printer and a manager that does what the test asks.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "helpers of tests end the test, with its words"
+)]
+
+mod at_the_device;
+mod renewal;
+mod through_a_proxy;
+mod tool;
+mod way_to_the_manager;
+mod with_a_manager;
+mod written;

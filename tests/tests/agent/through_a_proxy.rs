@@ -1,0 +1,94 @@
+//! The agent behind proxies whose answers no real one gives on request, and that forget. Passwords, cuts of what is
+//! idle, and everything that passes are shown with squid (`programs/network/proxy.rs`).
+
+use std::time::Duration;
+
+use platen_agent::uplink::UplinkConfig;
+use platen_agent::uplink::proxy;
+use platen_agent::uplink::trail::{Step, Trail};
+use platen_tests::rigs::agent::task::Device;
+use platen_tests::rigs::manager::scripted::Manager;
+use platen_tests::rigs::proxy::faults::FaultProxy;
+use platen_tests::rigs::proxy::plan::{Fault, Way};
+
+fn behind(proxy: &FaultProxy) -> Device {
+    let mut device = Device::with("allow_simulated = true");
+    device.config.uplink.proxy = Some(proxy.http_url().parse().unwrap());
+    device
+}
+
+async fn parked_again(manager: &Manager) {
+    let before = manager.state.borrow().ever_parked;
+    manager.until("it parks again", |state| (state.ever_parked > before).then_some(())).await;
+}
+
+/// What a proxy's answer is told as.
+async fn told(answer: &str) -> (String, String, Option<Step>) {
+    let proxy = FaultProxy::saying(answer);
+    let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
+    let address = "https://[2001:db8::1]:8443".parse().unwrap();
+    let trail = Trail::default();
+    let failed = proxy::way(&config, &address).unwrap().dial(&address, &trail).await.err().unwrap();
+    assert!(proxy.heads()[0].starts_with("CONNECT [2001:db8::1]:8443 HTTP/1.1\r\n"));
+    let trouble = failed.trouble();
+    (trouble.what, trouble.remedy, trail.last())
+}
+
+#[tokio::test]
+async fn what_a_proxy_refuses_is_told_in_words_that_its_administrator_understands() {
+    let ntlm = "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n";
+    for (answer, what_holds, remedy_holds) in [
+        (ntlm, "by Negotiate, NTLM", "without authentication"),
+        (
+            "HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n\r\n",
+            "by Digest,",
+            "Basic",
+        ),
+        (
+            "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\n\r\n",
+            "wants a user name",
+            "proxy_user",
+        ),
+        ("HTTP/1.1 403 Forbidden\r\n\r\n", "not the manager's", "allow CONNECT to [2001:db8::1]:8443"),
+        ("HTTP/1.1 405 Not Allowed\r\n\r\n", "405", "allow CONNECT"),
+        ("HTTP/1.0 503 Busy\r\nRetry-After: 60\r\n\r\n", "does not get through", "reach [2001:db8::1]:8443"),
+        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not speak like an HTTP proxy", "not SOCKS"),
+        ("HTTP/1.1 20", "broke off", "works"),
+    ] {
+        let (what, remedy, step) = told(answer).await;
+        assert!(what.contains(what_holds), "{answer}: {what}");
+        assert!(remedy.contains(remedy_holds), "{answer}: {remedy}");
+        assert_eq!(step, Some(Step::Proxy));
+    }
+    let endless = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let (what, ..) = told(&endless).await;
+    assert!(what.contains("does not speak like an HTTP proxy"), "{what}");
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_old_version_of_http_is_good_enough() {
+    let proxy = FaultProxy::saying("HTTP/1.0 200 Connection established\r\nProxy-Agent: old\r\n\r\n");
+    let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
+    let address = "https://manager.invalid".parse().unwrap();
+    let way = proxy::way(&config, &address).unwrap();
+    way.dial(&address, &Trail::default()).await.unwrap();
+    assert!(proxy.heads()[0].starts_with("CONNECT manager.invalid:443 "));
+}
+
+#[tokio::test]
+async fn a_connection_that_something_forgot_without_a_word_is_found_and_replaced() {
+    for protocol in [b"h2".as_slice(), b"http/1.1"] {
+        let manager = Manager::speaking(&[protocol]).await;
+        let proxy = FaultProxy::http();
+        let mut device = behind(&proxy);
+        device.enroll(&manager, &manager.token()).await.unwrap();
+        let second = Duration::from_secs(1);
+        let uplink = &mut device.config.uplink;
+        (uplink.wait, uplink.wait_least, uplink.wait_most) = (second, second, second);
+        let agent = device.start();
+        parked_again(&manager).await;
+        proxy.strike(Way::Up, Fault::HalfOpen);
+        parked_again(&manager).await;
+        agent.stop().await.unwrap();
+    }
+}

@@ -1,0 +1,200 @@
+//! `platen doctor` on the way to the manager: each step, failing for real.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use platen_agent::clock::Clock;
+use platen_agent::control::message::{Answer, Request};
+use platen_agent::uplink::examine::{Examiner, Walk};
+use platen_hal::Verdict;
+use platen_protocol::problem::ProblemKind;
+use platen_tests::rigs::agent::task::Device;
+use platen_tests::rigs::manager::scripted::Manager;
+use platen_tests::rigs::proxy::faults::FaultProxy;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+async fn walk(device: &Device) -> Walk {
+    let clock = Arc::new(Clock::new());
+    clock.learn("2026-11-25T00:00:00Z".parse().unwrap());
+    Examiner::new(device.config.uplink.clone(), device.state().to_owned(), clock).walk().await
+}
+
+/// The steps that were taken, and the words of the one that failed.
+fn taken(walk: &Walk) -> (Vec<&str>, String) {
+    let steps = walk.steps.iter().map(|step| step.finding.subject.as_str()).collect();
+    let failed = walk.steps.iter().filter(|step| step.finding.verdict == Verdict::Failed);
+    let words = failed
+        .map(|step| format!("{}: {}; {:?}", step.finding.subject, step.finding.what, step.finding.check));
+    (steps, words.collect::<Vec<_>>().join("\n"))
+}
+
+async fn at(address: &str) -> (Device, Manager) {
+    let manager = Manager::start().await;
+    let mut device = Device::enrolled(&manager).await;
+    device.config.uplink.manager = Some(address.parse().unwrap());
+    device.config.uplink.connect_timeout = Duration::from_millis(500);
+    (device, manager)
+}
+
+#[tokio::test]
+async fn where_everything_is_well_each_step_says_what_it_found_and_the_session_is_not_disturbed() {
+    for protocol in [b"h2".as_slice(), b"http/1.1"] {
+        let manager = Manager::speaking(&[protocol]).await;
+        let device = Device::enrolled(&manager).await;
+        let agent = device.start();
+        manager.until("it is parked", |state| (state.parked > 0).then_some(())).await;
+        let (before, epochs) = (manager.state.borrow().ever_parked, manager.state.borrow().epochs.clone());
+        let Answer::Findings { way, .. } = agent.ask(Request::Doctor).await else { panic!() };
+        let (steps, failed) = taken(&way);
+        assert_eq!(steps, ["name", "TCP", "TLS", "HTTP", "clock", "certificate", "manager"], "{way:?}");
+        assert_eq!(failed, "");
+        assert!(way.steps.iter().any(|step| step.took_ms.is_some()));
+        assert_eq!((manager.state.borrow().ever_parked, &manager.state.borrow().epochs), (before, &epochs));
+        agent.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_ends_the_walk_at_the_name() {
+    let (device, _manager) = at("https://no-such-host.invalid:8443").await;
+    let walk = walk(&device).await;
+    let (steps, failed) = taken(&walk);
+    assert_eq!(steps, ["name", "clock", "certificate"]);
+    assert!(failed.contains("no-such-host.invalid") && failed.contains("name server"), "{failed}");
+    assert!(walk.tell.iter().any(|line| line.contains("no-such-host.invalid, port 8443")), "{walk:?}");
+}
+
+/// The administrator of the customer's network is told in the remedy itself.
+fn what_the_firewall_must_allow(failed: &str, address: &str) {
+    for words in ["firewall", &format!("TCP outbound to {address}"), "without TLS inspection"] {
+        assert!(failed.contains(words), "{words}: {failed}");
+    }
+}
+
+/// A port that nobody else can take, and at which nobody listens yet.
+fn port_of_our_own() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn a_closed_port_ends_the_walk_at_tcp() {
+    let socket = port_of_our_own();
+    let closed = socket.local_addr().unwrap();
+    let (device, _manager) = at(&format!("https://{closed}")).await;
+    let walk = walk(&device).await;
+    let (steps, failed) = taken(&walk);
+    assert_eq!(steps, ["name", "TCP", "clock", "certificate"]);
+    assert!(failed.contains("refused"), "{failed}");
+    what_the_firewall_must_allow(&failed, &closed.to_string());
+}
+
+#[tokio::test]
+async fn a_port_that_swallows_ends_the_walk_at_tcp_within_the_limit() {
+    let full = port_of_our_own().listen(0).unwrap();
+    let _queued = TcpStream::connect(full.local_addr().unwrap()).await.unwrap();
+    let (device, _manager) = at(&format!("https://{}", full.local_addr().unwrap())).await;
+    let walk = walk(&device).await;
+    let (steps, failed) = taken(&walk);
+    assert_eq!(steps, ["name", "TCP", "clock", "certificate"]);
+    assert!(failed.contains("nothing answers on that port"), "{failed}");
+    what_the_firewall_must_allow(&failed, &full.local_addr().unwrap().to_string());
+}
+
+#[tokio::test]
+async fn a_port_that_takes_connections_and_says_nothing_ends_the_walk_at_tls() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (device, _manager) = at(&format!("https://{}", silent.local_addr().unwrap())).await;
+    let walk = walk(&device).await;
+    let (steps, failed) = taken(&walk);
+    assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
+    assert!(failed.contains("does not speak TLS"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_stranger_ends_the_walk_at_tls_and_is_named() {
+    let other = Manager::start().await;
+    let (device, _manager) = at(&other.url()).await;
+    let walk = walk(&device).await;
+    let (steps, failed) = taken(&walk);
+    assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
+    assert!(
+        failed.starts_with("TLS: ") && failed.contains("not the one that this device was enrolled with"),
+        "{failed}"
+    );
+}
+
+#[tokio::test]
+async fn a_manager_whose_certificate_has_ended_ends_the_walk_at_tls() {
+    let manager = Manager::start().await;
+    let mut device = Device::enrolled(&manager).await;
+    let ended = manager.twin(2001, 2002).await;
+    device.config.uplink.manager = Some(ended.url().parse().unwrap());
+    let walk = walk(&device).await;
+    let (steps, failed) = taken(&walk);
+    assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
+    assert!(failed.contains("certificate has ended"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_ends_the_walk_at_the_proxy_and_one_that_is_silent_too() {
+    let proxy = FaultProxy::saying("HTTP/1.1 403 Forbidden\r\n\r\n");
+    let (mut device, manager) = at("https://manager.invalid:8443").await;
+    device.config.uplink.proxy = Some(proxy.http_url().parse().unwrap());
+    let found = walk(&device).await;
+    let (steps, failed) = taken(&found);
+    assert_eq!(steps, ["name", "TCP", "proxy", "clock", "certificate"]);
+    assert!(failed.contains("403") && failed.contains("allow CONNECT to manager.invalid:8443"), "{failed}");
+    assert!(found.tell.iter().any(|line| line.contains("CONNECT to manager.invalid:8443")), "{found:?}");
+    proxy.says(Some(""));
+    let found = walk(&device).await;
+    let (_, failed) = taken(&found);
+    assert!(failed.contains("the proxy is silent") && failed.contains(&proxy.http_url()), "{failed}");
+    assert!(failed.contains("check `proxy` in agent.toml"), "{failed}");
+    // And one that lets pass is a step like the others.
+    proxy.says(None);
+    device.config.uplink.manager = Some(manager.url().parse().unwrap());
+    let found = walk(&device).await;
+    let (steps, failed) = taken(&found);
+    assert_eq!(steps, ["name", "TCP", "proxy", "TLS", "HTTP", "clock", "certificate", "manager"]);
+    assert_eq!(failed, "");
+}
+
+#[tokio::test]
+async fn a_manager_that_says_no_ends_the_walk_at_the_manager_with_its_reason() {
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    for (kind, words) in [(ProblemKind::UnknownDevice, "enrol"), (ProblemKind::Unavailable, "service centre")]
+    {
+        manager.state.send_modify(|state| state.refuses = Some(kind));
+        let walk = walk(&device).await;
+        let (steps, failed) = taken(&walk);
+        assert_eq!(steps.last(), Some(&"manager"));
+        assert!(failed.starts_with("manager: ") && failed.contains(words), "{failed}");
+        assert!(failed.contains(&kind.status().to_string()), "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_not_enrolled_can_walk_as_far_as_the_port() {
+    let manager = Manager::start().await;
+    let mut device = Device::new();
+    assert_eq!(taken(&walk(&device).await), (vec!["manager"], String::new()));
+    device.config.uplink.manager = Some(manager.url().parse().unwrap());
+    assert_eq!(taken(&walk(&device).await), (vec!["name", "TCP", "clock", "certificate"], String::new()));
+}
+
+#[tokio::test]
+async fn a_report_goes_out_while_the_manager_asks_idle_devices_to_stay_away() {
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    let agent = device.start();
+    manager.until("it is parked", |state| (state.parked > 0).then_some(())).await;
+    manager.state.send_modify(|state| state.pause_seconds = Some(600));
+    manager.until("the parked request is answered", |state| (state.parked == 0).then_some(())).await;
+    manager.cut();
+    agent.act(&platen_simulator::SimCommand::Open { switch: "cover".into() });
+    manager.until("the report arrives", |state| state.of_kind("alert_raised").first().map(|_| ())).await;
+    agent.stop().await.unwrap();
+}

@@ -1,0 +1,21 @@
+//! The manager over its real listeners: devices and operators as clients of the test's own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "helpers of tests end the test, with its words"
+)]
+
+mod dates;
+mod device;
+mod identities;
+mod load;
+mod operator;
+mod program;
+mod secrets;
+mod signed;
+mod store;
+mod watches;
+mod whole_printer;

@@ -1,0 +1,281 @@
+//! What a printer with every kind of sensor tells, as operators and their programs see it.
+
+use hyper::StatusCode;
+use platen_protocol::problem::ProblemKind;
+use serde_json::{Value, json};
+
+use platen_tests::rigs::manager::messages::{
+    active, batch, condition, done, forecast, order, replaced, service_call, started, toner_low,
+};
+use platen_tests::rigs::manager::pages::{OWN, browser, get, post_form, sign_in};
+use platen_tests::rigs::manager::task::{Client, House, OPERATOR};
+
+/// A house with one printer that has told everything there is to tell.
+async fn furnished() -> (House, Client) {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    let bodies = [started("Colour MFP"), active(50), forecast("a1"), order("o1", 2), replaced()];
+    device.report(&house, &batch(1, &bodies)).await.acknowledged();
+    (house, device)
+}
+
+fn assert_holds(page: &str, pieces: &[&str]) {
+    for piece in pieces {
+        assert!(page.contains(piece), "{piece} is missing");
+    }
+}
+
+#[tokio::test]
+async fn the_api_tells_all_that_the_device_told() {
+    let (house, _device) = furnished().await;
+    let view = house.api("/api/v1/devices/lobby").await;
+    let readings = platen_tests::rigs::manager::messages::full_readings(50);
+    for list in ["counters", "buses", "temperatures", "switches"] {
+        assert_eq!(view[list], readings[list], "{list}");
+    }
+    let told = active(50)["activity"].clone();
+    for (key, value) in told.as_object().unwrap() {
+        assert_eq!(&view["activity"][key], value, "{key}");
+    }
+    assert!(view["activity"]["received"].is_string());
+    let supply = &view["supplies"][0];
+    assert_eq!((&supply["percent"], &supply["serial"]), (&json!(100), &json!("K-2")), "the replacement's");
+    assert_eq!((&supply["low"], &supply["wrong"]), (&json!(false), &json!(false)));
+    assert_eq!(supply["outlook"]["days"]["at_most"], 19);
+    let alert = &view["alerts"][0];
+    assert_eq!((&alert["forecast"], &alert["evidence"][0]["observed"]), (&json!(true), &json!(9)));
+    assert_eq!(view["orders"][0]["order"], "o1");
+    let replacement = house.api("/api/v1/replacements?device=lobby").await["items"][0].clone();
+    assert_eq!((&replacement["residue_percent"], &replacement["change"]), (&json!(3), &json!("replaced")));
+}
+
+#[tokio::test]
+async fn an_order_goes_from_the_device_to_its_delivery() {
+    let (house, device) = furnished().await;
+    assert_eq!(house.api("/api/v1/devices/lobby").await["worst"], "order");
+    let list = house.api("/api/v1/orders?open=true&device=lobby").await;
+    let item = &list["items"][0];
+    for (key, value) in [
+        ("order", json!("o1")),
+        ("device", json!("lobby")),
+        ("quantity", json!(2)),
+        ("note", json!("two for the shelf")),
+        ("entered_by", json!("command")),
+        ("simulated", json!(true)),
+        ("state", json!("new")),
+        ("open", json!(true)),
+        ("changed_by", Value::Null),
+    ] {
+        assert_eq!(item[key], value, "{key}");
+    }
+    assert_eq!((&item["supply"]["percent"], &item["supply"]["part_number"]), (&json!(4), &json!("TK-8335K")));
+    // Entered once, told twice: also when the outbox was lost between.
+    let mut again = batch(1, &[order("o1", 2)]);
+    again["epoch"] = json!("e2");
+    device.report(&house, &again).await.acknowledged();
+    assert_eq!(house.api("/api/v1/orders").await["items"].as_array().unwrap().len(), 1);
+
+    let path = format!("/api/v1/orders/{}", item["id"]);
+    let answer = house.ask_api("POST", &path, Some(&json!({"state": "ordered"}))).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(house.api("/api/v1/devices/lobby").await["orders"][0]["state"], "ordered");
+    let mut browser = browser(&house).await;
+    let cookie = sign_in(&mut browser).await;
+    let form = "state=delivered&device=lobby";
+    let answer = post_form(&mut browser, &format!("/orders/{}", item["id"]), form, Some(OWN), &cookie).await;
+    assert_eq!(answer.headers["location"], "/devices/lobby#orders");
+    assert!(house.api("/api/v1/orders?open=true").await["items"].as_array().unwrap().is_empty());
+    let closed = house.api("/api/v1/orders?open=false").await["items"][0].clone();
+    assert_eq!((&closed["state"], &closed["changed_by"]), (&json!("delivered"), &json!(OPERATOR)));
+    assert_eq!(house.api("/api/v1/devices/lobby").await["worst"], "forecast");
+
+    house
+        .ask_api("POST", "/api/v1/orders/999", Some(&json!({"state": "ordered"})))
+        .await
+        .problem(ProblemKind::NotFound);
+    house.ask_api("POST", &path, Some(&json!({"state": "eaten"}))).await.problem(ProblemKind::NotJson);
+}
+
+#[tokio::test]
+async fn orders_are_paged_to_their_end() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    let bodies: Vec<Value> = (1..=5).map(|number| order(&format!("o{number}"), number)).collect();
+    device.report(&house, &batch(1, &bodies)).await.acknowledged();
+    let first = house.api("/api/v1/orders?limit=3").await;
+    let next = first["next_cursor"].as_str().unwrap();
+    let second = house.api(&format!("/api/v1/orders?limit=3&cursor={next}")).await;
+    let quantities: Vec<u64> = [&first, &second]
+        .into_iter()
+        .flat_map(|page| page["items"].as_array().unwrap())
+        .map(|item| item["quantity"].as_u64().unwrap())
+        .collect();
+    assert_eq!(quantities, [5, 4, 3, 2, 1]);
+    assert!(second["next_cursor"].is_null());
+}
+
+#[tokio::test]
+async fn the_page_of_a_device_shows_everything_by_its_marks() {
+    let (house, _device) = furnished().await;
+    let mut browser = browser(&house).await;
+    let cookie = sign_in(&mut browser).await;
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(
+        &page,
+        &[
+            "data-worst=\"order\"",
+            "data-order=\"1\" data-state=\"new\" data-quantity=\"2\"",
+            "data-part-number=\"TK-8335K\"",
+            "Was at 4 % then",
+            "“two for the shelf”",
+            "data-counter=\"impressions\" data-value=\"123456\"",
+            "data-epoch=\"1\"",
+            "data-counter=\"sheets\" data-state=\"unknown\"",
+            "both copies of the counter are damaged",
+            "data-activity=\"printing\" data-seconds=\"300\"",
+            "data-pages-per-day",
+            "data-bus=\"main\" data-state=\"working\"",
+            "data-bus-errors=\"2\"",
+            "data-bus=\"engine\" data-state=\"failing\"",
+            "SDA is held low",
+            "data-outlook=\"black\"",
+            "about 1\u{202f}200 pages, 12 to 19 days",
+            "Set value 5 %, 500 pages, 7 days",
+            "data-part-number=\"FK-8500\"",
+            "data-limits=\"fuser\"",
+            "160.0 °C to 210.0 °C",
+            "data-switch=\"path\" data-state=\"clear\"",
+            "data-switch=\"tray-low\" data-state=\"low\"",
+            "data-replacement=\"black\" data-change=\"replaced\" data-residue=\"3\"",
+            "data-alert=\"jam\" data-open=\"true\" data-forecast=\"true\"",
+            "may happen",
+            "jams: 9 in the last 1000 pages, expected 2",
+            "<option value=\"supply.black.set-pages\">",
+            "<option value=\"part.fuser.set-percent\">",
+            "data-report=\"4\" data-kind=\"order\"",
+        ],
+    );
+    assert!(!page.contains("data-wrong"), "the right cartridge is in");
+    let fleet = get(&mut browser, "/", &cookie).await.text();
+    assert_holds(
+        &fleet,
+        &[
+            "1 open order",
+            "1 forecast",
+            "data-order=\"1\"",
+            "Order: 2 × Black",
+            "May happen: Paper jam",
+            "data-worst=\"order\"",
+        ],
+    );
+    assert!(!fleet.contains("all fine"));
+    assert!(!fleet.contains("1 stopped"), "a forecast stops nothing");
+}
+
+#[tokio::test]
+async fn what_a_chip_cannot_tell_stays_a_word_on_every_page() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    let mut body = active(50);
+    let mut other = platen_tests::rigs::manager::messages::full_supply(50);
+    other["name"] = json!("waste");
+    other["index"] = json!(2);
+    body["readings"]["supplies"][0]["level"] = json!({"state": "some_remains"});
+    other["level"] = json!({"state": "unrestricted"});
+    body["readings"]["supplies"].as_array_mut().unwrap().push(other);
+    body["readings"]["supplies"][0]["colorant"] = json!("cyan");
+    let mut ordered = order("o1", 1);
+    ordered["supply"]["level"] = json!({"state": "some_remains"});
+    device.report(&house, &batch(1, &[body, ordered])).await.acknowledged();
+    let mut browser = browser(&house).await;
+    let cookie = sign_in(&mut browser).await;
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(
+        &page,
+        &[
+            "data-supply=\"black\" data-unknown=\"some remains\"",
+            "data-supply=\"waste\" data-unknown=\"no restriction\"",
+            "Was at some remains then",
+            "data-wrong=\"black\"",
+            "a black toner cartridge belongs here",
+        ],
+    );
+    assert!(!page.contains("data-supply=\"black\" data-percent"));
+}
+
+#[tokio::test]
+async fn a_jam_is_on_the_page_until_it_is_cleared() {
+    let (house, device) = furnished().await;
+    let jam = condition("a2", "jam", "mediaPath", "path");
+    device.report(&house, &batch(6, &[jam])).await.acknowledged();
+    let mut browser = browser(&house).await;
+    let cookie = sign_in(&mut browser).await;
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(
+        &page,
+        &[
+            "data-worst=\"critical\"",
+            "data-switch=\"path\" data-state=\"jammed\" class=\"loud\"",
+            "data-alert=\"jam\" data-open=\"true\" data-forecast=\"false\"",
+            "location 3",
+        ],
+    );
+    device
+        .report(&house, &batch(7, &[platen_tests::rigs::manager::messages::cleared("a2")]))
+        .await
+        .acknowledged();
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(&page, &["data-switch=\"path\" data-state=\"clear\"", "data-worst=\"order\""]);
+}
+
+#[tokio::test]
+async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
+    let (house, device) = furnished().await;
+    let mut browser = browser(&house).await;
+    let cookie = sign_in(&mut browser).await;
+    let path = "/devices/lobby/settings";
+    for form in [
+        "change=set&name=supply.black.set-percent&value=20",
+        "change=reset&name=supply.black.set-percent&value=",
+        "change=reset_all&name=supply.black.set-percent&value=7",
+    ] {
+        let answer = post_form(&mut browser, path, form, Some(OWN), &cookie).await;
+        assert_eq!(answer.headers["location"], "/devices/lobby#commands", "{form}");
+    }
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(
+        &page,
+        &["Set supply.black.set-percent to 20", "Reset supply.black.set-percent", "Reset all settings"],
+    );
+    let list = house.api("/api/v1/devices/lobby/commands").await;
+    let first = list["items"][2]["id"].as_str().unwrap();
+    device.report(&house, &batch(6, &[done(first)])).await.acknowledged();
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(&page, &[&format!("data-command=\"{first}\" data-state=\"done\"")]);
+    for (form, said) in [
+        ("change=set&name=supply.black.set-percent&value=101", "it goes from 0 to 100"),
+        ("change=set&name=supply.black.set-percent&value=", "is no value for supply.black.set-percent"),
+        ("change=set&name=colour&value=1", "is no setting"),
+        ("change=paint&name=colour&value=1", "unknown variant"),
+    ] {
+        let answer = post_form(&mut browser, path, form, Some(OWN), &cookie).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{form}");
+        assert_holds(&answer.text(), &["id=\"detail\"", said]);
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_must_hear_is_kept_as_a_notice_once() {
+    let (house, device) = furnished().await;
+    device
+        .report(&house, &batch(6, &[order("o1", 2), service_call("x"), toner_low("a9")]))
+        .await
+        .acknowledged();
+    let path = platen_manager::database_path(house.directory.path());
+    let kinds: Vec<String> = {
+        let database = rusqlite::Connection::open(path).unwrap();
+        let mut statement = database.prepare("SELECT kind FROM notices ORDER BY key").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(kinds, ["alert_raised", "order", "replacement", "service_call", "alert_raised"]);
+}

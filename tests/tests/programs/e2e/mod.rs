@@ -1,0 +1,11 @@
+//! What needs neither root nor a guest: agent and manager as processes, over real TLS and SQLite.
+
+mod backpressure;
+mod bad_input;
+mod certificates;
+mod first_light;
+mod hal_in_process;
+mod inspected;
+mod manuals;
+mod traces;
+mod whole_printer;

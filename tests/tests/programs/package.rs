@@ -1,0 +1,64 @@
+//! The Debian package: built as `make deb` builds it, and looked into.
+
+use std::path::Path;
+use std::process::Command;
+
+use platen_tests::rigs::debian::{build_agent_package, root};
+use platen_tests::rigs::process::run_ok;
+
+fn dpkg(arguments: &[&str], package: &Path) -> String {
+    run_ok(Command::new("dpkg-deb").args(arguments).arg(package), "")
+}
+
+#[test]
+fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
+    let package = build_agent_package();
+    let files = dpkg(&["--contents"], &package);
+    for path in [
+        "./usr/sbin/platen-agent",
+        "./usr/bin/platen",
+        "./etc/platen/agent.toml",
+        "./etc/platen/board.toml",
+        "./usr/lib/systemd/system/platen-agent.service",
+        "./usr/lib/sysusers.d/platen-agent.conf",
+        "./usr/lib/udev/rules.d/60-platen-agent.rules",
+        "./usr/lib/modules-load.d/platen-agent.conf",
+        "./usr/share/platen/overlays/platen-pi3.dtbo",
+        "./usr/share/platen/overlays/platen-pi3-plus.dtbo",
+        "./usr/share/platen/overlays/platen-pi4.dtbo",
+        "./usr/share/platen/overlays/platen-pi5.dtbo",
+        "./usr/share/platen/overlays/platen-pi5-mainline.dtbo",
+        "./usr/share/platen/overlays/platen-mux.dtbo",
+        "./usr/share/platen/overlays/platen-reserve.dtbo",
+        "./usr/share/platen/boards/colour-mfp.toml",
+        "./usr/share/platen/boards/mono-desktop.toml",
+        "./usr/lib/platen/install-overlays",
+        "./etc/kernel/postinst.d/zz-platen-overlays",
+        "./usr/share/man/man8/platen-agent.8.gz",
+        "./usr/share/man/man1/platen.1.gz",
+        "./usr/share/doc/platen-agent/copyright",
+    ] {
+        assert!(files.lines().any(|line| line.ends_with(path)), "{path} is missing in:\n{files}");
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    run_ok(Command::new("dpkg-deb").arg("--raw-extract").arg(&package).arg(folder.path()), "");
+    let conffiles = std::fs::read_to_string(folder.path().join("DEBIAN/conffiles")).unwrap();
+    let mut conffiles: Vec<_> = conffiles.lines().collect();
+    conffiles.sort_unstable();
+    let expected =
+        ["/etc/kernel/postinst.d/zz-platen-overlays", "/etc/platen/agent.toml", "/etc/platen/board.toml"];
+    assert_eq!(conffiles, expected);
+    let binary = std::fs::read(folder.path().join("usr/sbin/platen-agent")).unwrap();
+    let here = root().to_str().unwrap().to_owned();
+    let found = binary.windows(here.len()).any(|window| window == here.as_bytes());
+    assert!(!found, "the binary names the folder that it was built in");
+    println!("platen-agent: {} bytes, package: {} bytes", binary.len(), package.metadata().unwrap().len());
+
+    let lintian = run_ok(
+        Command::new("lintian")
+            .args(["--allow-root", "--fail-on=error,warning", "--tag-display-limit=0"])
+            .arg(&package),
+        "",
+    );
+    println!("{lintian}");
+}
