@@ -23,8 +23,8 @@ use tokio::task::JoinSet;
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::book::Given;
-use super::house::House;
 use super::judge;
+use super::prepared::Prepared;
 use super::shared::{MANAGER, Mortal, PORT, Shared};
 use super::way::Hello;
 
@@ -34,19 +34,19 @@ const HELLO_LIMIT: Duration = Duration::from_secs(10);
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// The manager's life from one start to one end.
-pub(super) async fn process(shared: Arc<Shared>, house: Arc<House>) -> turmoil::Result {
-    let ended = Mortal::new(work(&shared, &house), &shared.fuse).await;
+pub(super) async fn process(shared: Arc<Shared>, prepared: Arc<Prepared>) -> turmoil::Result {
+    let ended = Mortal::new(work(&shared, &prepared), &shared.fuse).await;
     ended.unwrap_or_else(|| {
         shared.history.note(MANAGER, "is killed");
         Ok(())
     })
 }
 
-async fn work(shared: &Arc<Shared>, house: &Arc<House>) -> turmoil::Result {
+async fn work(shared: &Arc<Shared>, prepared: &Arc<Prepared>) -> turmoil::Result {
     let grouping = Grouping::Simulated { disk: shared.plan.disk };
     let store = Store::open(&database_path(&shared.directory), grouping)?;
-    let certificates = house.certificates.clone();
-    let centre = Centre::open(house.config.clone(), store.clone(), certificates, shared.now()).await?;
+    let certificates = prepared.certificates.clone();
+    let centre = Centre::open(prepared.config.clone(), store.clone(), certificates, shared.now()).await?;
     let devices = Arc::clone(&centre.devices);
     let (stopping, stopped) = stop::channel();
     let mut tasks = JoinSet::new();
@@ -66,7 +66,7 @@ async fn work(shared: &Arc<Shared>, house: &Arc<House>) -> turmoil::Result {
                 () = &mut operators => {}
                 accepted = listener.accept() => {
                     let (stream, _) = accepted?;
-                    connections.push(Box::pin(serve(shared, house, &devices, stream, stopped.clone())));
+                    connections.push(Box::pin(serve(shared, prepared, &devices, stream, stopped.clone())));
                 }
             }
         }
@@ -122,7 +122,7 @@ async fn play_operators(shared: &Shared, devices: &Devices) {
 
 async fn serve(
     shared: &Arc<Shared>,
-    house: &Arc<House>,
+    prepared: &Arc<Prepared>,
     devices: &Arc<Devices>,
     mut stream: TcpStream,
     stopped: stop::Stop,
@@ -131,7 +131,7 @@ async fn serve(
     let Ok(remote) = stream.peer_addr() else { return };
     let device = usize::from(hello.device);
     let connection = shared.connections.fetch_add(1, Ordering::Relaxed) as u64;
-    let certificate = Some(house.devices[device].clone());
+    let certificate = Some(prepared.devices[device].clone());
     let (leave, left) = stop::channel();
     let peer = Peer { connection, remote, certificate, leave: Arc::new(leave) };
     let inner = DeviceService::new(Arc::clone(devices), &peer);

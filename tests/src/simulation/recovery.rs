@@ -25,9 +25,9 @@ use turmoil::Builder;
 
 use super::bodies;
 use super::device::files;
-use super::house::{House, name};
 use super::judge::Ledger;
 use super::plan::{DevicePlan, Plan, beginning};
+use super::prepared::{Prepared, name};
 use super::shared::{MANAGER, PORT, Shared};
 use super::way::Way;
 use super::world::{folder, load_spread, place};
@@ -163,8 +163,8 @@ struct Agent {
 
 fn live(fleet: u32, seed: u64) -> Curve {
     let directory = folder();
-    let house = Arc::new(House::make(fleet as usize));
-    std::fs::write(database_path(directory.path()), &house.database).unwrap();
+    let prepared = Arc::new(Prepared::make(fleet as usize));
+    std::fs::write(database_path(directory.path()), &prepared.database).unwrap();
     let ledger = Ledger::open(&database_path(directory.path()));
     let plan = quiet_plan(fleet);
     let places = (0..fleet as usize).map(|device| place(&plan, device, directory.path())).collect();
@@ -175,7 +175,7 @@ fn live(fleet: u32, seed: u64) -> Curve {
     clock::told_by(move || told.now());
     load_spread(seed);
     let agents: Vec<Agent> = (0..fleet as usize).map(|device| gather(&shared, device)).collect();
-    come_back(&shared, &house, &agents)
+    come_back(&shared, &prepared, &agents)
 }
 
 fn quiet_plan(fleet: u32) -> Plan {
@@ -236,7 +236,7 @@ fn gather(shared: &Shared, device: usize) -> Agent {
     Agent { keep, clock: moved, _seat: seat }
 }
 
-fn come_back(shared: &Arc<Shared>, house: &Arc<House>, agents: &[Agent]) -> Curve {
+fn come_back(shared: &Arc<Shared>, prepared: &Arc<Prepared>, agents: &[Agent]) -> Curve {
     let mut sim = Builder::new()
         .rng_seed(shared.seed)
         .tick_duration(TICK)
@@ -245,7 +245,7 @@ fn come_back(shared: &Arc<Shared>, house: &Arc<House>, agents: &[Agent]) -> Curv
         .max_message_latency(shared.plan.latency)
         .tcp_capacity(1_024)
         .build();
-    let (manager, at) = (Arc::clone(shared), Arc::clone(house));
+    let (manager, at) = (Arc::clone(shared), Arc::clone(prepared));
     sim.host(MANAGER, move || centre::process(Arc::clone(&manager), Arc::clone(&at)));
     let (here, keeps) =
         (Arc::clone(shared), agents.iter().map(|agent| Arc::clone(&agent.keep)).collect::<Vec<_>>());

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use turmoil::{Builder, Sim};
 
 use super::fault::{Direction, Fault};
-use super::house::{House, name};
 use super::judge::{Ledger, Seen};
 use super::plan::{Plan, beginning};
+use super::prepared::{Prepared, name};
 use super::shared::{Fuse, MANAGER, PROXY, Place, Shared};
 use super::{centre, checker, device, proxy};
 use crate::rigs::random::Random;
@@ -75,13 +75,13 @@ struct World<'a> {
 
 /// Runs one seed on a thread of its own, which has its own dice, clock and hash keys.
 pub fn run(seed: u64) -> Run {
-    run_with(seed, &House::small().clone())
+    run_with(seed, &Prepared::small().clone())
 }
 
-fn run_with(seed: u64, house: &Arc<House>) -> Run {
-    let house = Arc::clone(house);
+fn run_with(seed: u64, prepared: &Arc<Prepared>) -> Run {
+    let prepared = Arc::clone(prepared);
     let thread = std::thread::Builder::new().name(format!("seed {seed}"));
-    let running = thread.spawn(move || live(seed, &house)).unwrap();
+    let running = thread.spawn(move || live(seed, &prepared)).unwrap();
     running.join().unwrap_or_else(|_| Run {
         violations: vec![format!("the simulation of seed {seed} panicked: see above")],
         ..Run::default()
@@ -94,10 +94,10 @@ pub(super) fn folder() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
-fn live(seed: u64, house: &Arc<House>) -> Run {
+fn live(seed: u64, prepared: &Arc<Prepared>) -> Run {
     let directory = folder();
     let plan = Plan::draw(seed);
-    std::fs::write(database_path(directory.path()), &house.database).unwrap();
+    std::fs::write(database_path(directory.path()), &prepared.database).unwrap();
     let ledger = Ledger::open(&database_path(directory.path()));
     let places = (0..plan.devices.len()).map(|device| place(&plan, device, directory.path())).collect();
     let shared = Arc::new(Shared::new(seed, plan, ledger, directory.path().to_owned(), places));
@@ -107,7 +107,7 @@ fn live(seed: u64, house: &Arc<House>) -> Run {
     clock::told_by(move || told.now());
     load_spread(seed);
 
-    let mut world = World::new(&shared, house);
+    let mut world = World::new(&shared, prepared);
     let elapsed = world.go();
     let settled = elapsed.saturating_sub(shared.plan.calm);
     if !world.failed {
@@ -187,7 +187,7 @@ fn summary(shared: &Shared, elapsed: Duration, settled: Duration) -> Run {
 }
 
 impl World<'_> {
-    fn new(shared: &Arc<Shared>, house: &Arc<House>) -> Self {
+    fn new(shared: &Arc<Shared>, prepared: &Arc<Prepared>) -> Self {
         let mut sim = Builder::new()
             .rng_seed(shared.seed)
             .tick_duration(TICK)
@@ -196,7 +196,7 @@ impl World<'_> {
             .max_message_latency(shared.plan.latency)
             .tcp_capacity(1_024)
             .build();
-        let (manager, at) = (Arc::clone(shared), Arc::clone(house));
+        let (manager, at) = (Arc::clone(shared), Arc::clone(prepared));
         sim.host(MANAGER, move || centre::process(Arc::clone(&manager), Arc::clone(&at)));
         if shared.plan.proxied {
             let proxy = Arc::clone(shared);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use platen_tests::oracles::books::held::Held;
 use platen_tests::oracles::check::{Allowed, check};
-use platen_tests::rigs::fleet::{AtRest, Site};
+use platen_tests::rigs::fleet::{AtRest, TestFleet};
 use platen_tests::rigs::random::Random;
 use platen_tests::rigs::random::number;
 use rusqlite::Connection;
@@ -28,8 +28,8 @@ fn killed_at_random_under_load_nothing_is_lost_and_nothing_acts_twice() {
     let (kills, seed) = (number("PLATEN_CRASH_KILLS", KILLS), number("PLATEN_CRASH_SEED", 4));
     println!("{kills} kills by seed {seed}; again with PLATEN_CRASH_KILLS={kills} PLATEN_CRASH_SEED={seed}");
     let begin = Instant::now();
-    let mut site = Site::start(PRINTERS, seed.into(), "");
-    site.use_it(seed.into());
+    let mut fleet = TestFleet::start(PRINTERS, seed.into(), "");
+    fleet.use_it(seed.into());
     let mut random = Random::new(seed.into(), 7);
     let (mut agents, mut managers) = (0, 0);
     for kill in 0..kills {
@@ -39,22 +39,22 @@ fn killed_at_random_under_load_nothing_is_lost_and_nothing_acts_twice() {
         let manager = random.below(MANAGER_ONE_IN) == 0;
         // Now and then it dies before it is up again.
         if random.below(5) > 0 {
-            (0..PRINTERS).for_each(|place| site.until_it_answers(place));
+            (0..PRINTERS).for_each(|place| fleet.until_it_answers(place));
         }
         std::thread::sleep(pause);
         let at = begin.elapsed().as_secs_f32();
         if manager {
             println!("[{at:>6.1} s] kill {}: the manager, away for {down:?}", kill + 1);
-            site.kill_manager(down);
+            fleet.kill_manager(down);
             managers += 1;
         } else {
             println!("[{at:>6.1} s] kill {}: printer-{victim}'s agent, away for {down:?}", kill + 1);
-            site.kill_agent(victim, down);
+            fleet.kill_agent(victim, down);
             agents += 1;
         }
     }
-    (0..PRINTERS).for_each(|place| site.until_it_answers(place));
-    let rest = site.come_to_rest();
+    (0..PRINTERS).for_each(|place| fleet.until_it_answers(place));
+    let rest = fleet.come_to_rest();
     let figures = rest.must_agree(Allowed::default());
     println!(
         "{agents} kills of agents and {managers} of the manager in {} s: {figures}",

@@ -15,13 +15,13 @@ use platen_tests::oracles::books::people::{Asked, Told};
 use platen_tests::oracles::check::Allowed;
 use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::disk::{Faulty, Volume, mounts_of_its_own};
-use platen_tests::rigs::fleet::Site;
+use platen_tests::rigs::fleet::TestFleet;
 use platen_tests::rigs::process::until;
 use platen_tests::rigs::random::Random;
 use platen_tests::rigs::random::number;
 use serde_json::Value;
 
-/// How long people use a site in each state of its disk, in milliseconds; `make soak` gives more.
+/// How long people use a fleet in each state of its disk, in milliseconds; `make soak` gives more.
 const PHASE_MS: u32 = 2_500;
 /// The agent looks after its disk once a minute, unless it is told otherwise: a test does not wait for that.
 const RETRY: &str = "[outbox]\nretry_disk = \"500ms\"\n";
@@ -35,8 +35,8 @@ fn seed() -> u64 {
     number("PLATEN_CRASH_SEED", 4).into()
 }
 
-fn disk_of(site: &Site) -> Option<Value> {
-    Some(site.control(0).status_json()?["outbox"]["disk"].clone())
+fn disk_of(fleet: &TestFleet) -> Option<Value> {
+    Some(fleet.control(0).status_json()?["outbox"]["disk"].clone())
 }
 
 fn open_alerts(operator: &Operator) -> Vec<Value> {
@@ -45,13 +45,13 @@ fn open_alerts(operator: &Operator) -> Vec<Value> {
 
 /// While the disk fails: it is said in `platen status` and as an alert, and the agent reads, judges, takes
 /// calls and sends.
-fn goes_on_in_memory(site: &Site, operator: &Operator, fault: &str) {
+fn goes_on_in_memory(fleet: &TestFleet, operator: &Operator, fault: &str) {
     let disk = until("the agent says what is wrong with its disk", || {
-        site.control(0).sim(SimCommand::Print { pages: 1, per_minute: None });
-        site.control(0).ask(Request::Report)?;
+        fleet.control(0).sim(SimCommand::Print { pages: 1, per_minute: None });
+        fleet.control(0).ask(Request::Report)?;
         // What was open when a disk became read-only only fails; why is found out at the next try.
         let also = if fault == "read_only" { "failing" } else { fault };
-        disk_of(site).filter(|disk| disk["fault"] == fault || disk["fault"] == also)
+        disk_of(fleet).filter(|disk| disk["fault"] == fault || disk["fault"] == also)
     });
     println!("{fault}: {}; {}", disk["what"].as_str().unwrap(), disk["remedy"].as_str().unwrap());
     let alert = until("the disk is an alert at the manager", || {
@@ -63,9 +63,9 @@ fn goes_on_in_memory(site: &Site, operator: &Operator, fault: &str) {
     let words = until("a call is kept in memory", || {
         tries += 1;
         let words = format!("called while the disk was {fault}, try {tries}");
-        let answer = site.control(0).ask(Request::CallService { message: Some(words.clone()) });
+        let answer = fleet.control(0).ask(Request::CallService { message: Some(words.clone()) });
         let told = Told::by(answer.as_ref());
-        site.note(0, Asked { text: words.clone(), order: None, told });
+        fleet.note(0, Asked { text: words.clone(), order: None, told });
         (told == Told::Kept).then_some(words)
     });
     until("the call reaches the manager from memory", || {
@@ -74,73 +74,73 @@ fn goes_on_in_memory(site: &Site, operator: &Operator, fault: &str) {
     });
 }
 
-fn comes_back(site: &Site, operator: &Operator) {
-    until("the agent finds that its disk works again", || disk_of(site)?.is_null().then_some(()));
+fn comes_back(fleet: &TestFleet, operator: &Operator) {
+    until("the agent finds that its disk works again", || disk_of(fleet)?.is_null().then_some(()));
     until("the alert of the disk ends", || {
         open_alerts(operator).iter().all(|alert| alert["subject"] != OUTBOX).then_some(())
     });
 }
 
 /// Everything of one printer: it is used, its disk breaks while it is used, and is mended.
-fn the_agents_disk(fault: &str, site: &mut Site, breaks: impl FnOnce(), mends: impl FnOnce()) {
-    let operator = site.manager.lock().unwrap().operator();
-    site.use_it(seed());
+fn the_agents_disk(fault: &str, fleet: &mut TestFleet, breaks: impl FnOnce(), mends: impl FnOnce()) {
+    let operator = fleet.manager.lock().unwrap().operator();
+    fleet.use_it(seed());
     phase();
     breaks();
-    goes_on_in_memory(site, &operator, fault);
+    goes_on_in_memory(fleet, &operator, fault);
     phase();
     mends();
-    comes_back(site, &operator);
+    comes_back(fleet, &operator);
     phase();
 }
 
-fn the_books_agree(site: Site, what: &str, allowed: Allowed) {
-    let rest = site.come_to_rest();
+fn the_books_agree(fleet: TestFleet, what: &str, allowed: Allowed) {
+    let rest = fleet.come_to_rest();
     println!("{what}: {}", rest.must_agree(allowed));
 }
 
-fn state_of(site: &Site) -> PathBuf {
-    site.devices[0].lock().unwrap().file("state")
+fn state_of(fleet: &TestFleet) -> PathBuf {
+    fleet.devices[0].lock().unwrap().file("state")
 }
 
 #[test]
 fn an_agent_whose_disk_is_full_goes_on_in_memory_and_comes_back() {
     mounts_of_its_own();
-    let mut site = Site::start(1, seed(), RETRY);
-    let state = state_of(&site);
-    let volume = site.with_agent_stopped(0, |_| Volume::over(&state));
-    the_agents_disk("full", &mut site, || volume.fill(), || volume.free());
-    the_books_agree(site, "full", Allowed { epochs: 1, gaps: false });
+    let mut fleet = TestFleet::start(1, seed(), RETRY);
+    let state = state_of(&fleet);
+    let volume = fleet.with_agent_stopped(0, |_| Volume::over(&state));
+    the_agents_disk("full", &mut fleet, || volume.fill(), || volume.free());
+    the_books_agree(fleet, "full", Allowed { epochs: 1, gaps: false });
 }
 
 #[test]
 fn an_agent_whose_disk_becomes_read_only_goes_on_in_memory_and_takes_the_mended_one() {
     mounts_of_its_own();
-    let mut site = Site::start(1, seed(), RETRY);
-    let state = state_of(&site);
-    let volume = site.with_agent_stopped(0, |_| Volume::over(&state));
-    the_agents_disk("read_only", &mut site, || volume.become_read_only(), || volume.mend());
-    the_books_agree(site, "read-only", Allowed { epochs: 1, gaps: false });
+    let mut fleet = TestFleet::start(1, seed(), RETRY);
+    let state = state_of(&fleet);
+    let volume = fleet.with_agent_stopped(0, |_| Volume::over(&state));
+    the_agents_disk("read_only", &mut fleet, || volume.become_read_only(), || volume.mend());
+    the_books_agree(fleet, "read-only", Allowed { epochs: 1, gaps: false });
 }
 
 #[test]
 fn an_agent_whose_disk_fails_to_write_goes_on_in_memory_and_comes_back() {
-    let mut site = Site::start(1, seed(), RETRY);
-    let (state, faulty) = (state_of(&site), Faulty::new());
-    site.with_agent_stopped(0, |device| device.set_environment(faulty.environment(&state)));
+    let mut fleet = TestFleet::start(1, seed(), RETRY);
+    let (state, faulty) = (state_of(&fleet), Faulty::new());
+    fleet.with_agent_stopped(0, |device| device.set_environment(faulty.environment(&state)));
     let breaks = || faulty.order(&[("write", EIO), ("fsync", EIO)]);
-    the_agents_disk("failing", &mut site, breaks, || faulty.order(&[]));
-    the_books_agree(site, "failing", Allowed { epochs: 1, gaps: false });
+    the_agents_disk("failing", &mut fleet, breaks, || faulty.order(&[]));
+    the_books_agree(fleet, "failing", Allowed { epochs: 1, gaps: false });
 }
 
 #[test]
 fn an_outbox_that_is_corrupt_is_set_aside_and_reported_and_the_agent_goes_on() {
-    let mut site = Site::start(1, seed(), RETRY);
-    let state = state_of(&site);
-    site.use_it(seed());
+    let mut fleet = TestFleet::start(1, seed(), RETRY);
+    let state = state_of(&fleet);
+    fleet.use_it(seed());
     phase();
-    site.with_agent_stopped(0, |_| spoil(&state));
-    let store = site.manager.lock().unwrap().state().join("manager.sqlite3");
+    fleet.with_agent_stopped(0, |_| spoil(&state));
+    let store = fleet.manager.lock().unwrap().state().join("manager.sqlite3");
     let replaced = |count: usize| {
         until("the manager is told of the outbox that was replaced", || {
             let held = Held::read(&store, PRINTER);
@@ -152,14 +152,14 @@ fn an_outbox_that_is_corrupt_is_set_aside_and_reported_and_the_agent_goes_on() {
     phase();
     // A running agent has what it needs in its own memory, and would mend the file when it ends cleanly.
     spoil(&state);
-    site.kill_agent(0, Duration::ZERO);
+    fleet.kill_agent(0, Duration::ZERO);
     replaced(2);
     phase();
     let aside = std::fs::read_dir(&state).unwrap();
     let aside =
         aside.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("corrupt"));
     assert!(aside.count() >= 2, "the evidence is kept");
-    the_books_agree(site, "corrupt", Allowed { epochs: 2, gaps: true });
+    the_books_agree(fleet, "corrupt", Allowed { epochs: 2, gaps: true });
 }
 
 /// Writes nonsense over every page of the file, as a card that is worn out would.
@@ -176,40 +176,40 @@ fn spoil(state: &std::path::Path) {
 
 /// The manager's disk breaks while two printers are used, and is mended: devices keep what they have, and
 /// nothing is lost and nothing doubled.
-fn the_managers_disk(what: &str, mut site: Site, breaks: impl FnOnce(), mends: impl FnOnce()) {
-    site.use_it(seed());
+fn the_managers_disk(what: &str, mut fleet: TestFleet, breaks: impl FnOnce(), mends: impl FnOnce()) {
+    fleet.use_it(seed());
     phase();
     breaks();
     let waits = |place: usize| {
-        let status = site.control(place).status_json()?;
+        let status = fleet.control(place).status_json()?;
         (status["backlog"].as_u64()? > 0 && status["contact"]["trouble"].is_object()).then_some(status)
     };
-    for place in 0..site.devices.len() {
+    for place in 0..fleet.devices.len() {
         let status = until("the device keeps what the manager cannot store, and says so", || {
-            site.control(place).ask(Request::Report)?;
+            fleet.control(place).ask(Request::Report)?;
             waits(place)
         });
         println!("{what}: {}", status["contact"]["trouble"]["what"].as_str().unwrap());
     }
     phase();
-    let log = site.manager.lock().unwrap().log();
+    let log = fleet.manager.lock().unwrap().log();
     assert!(!log.contains("panicked"), "{log}");
     mends();
-    for place in 0..site.devices.len() {
+    for place in 0..fleet.devices.len() {
         until("everything is handed in", || {
-            (site.control(place).status_json()?["contact"]["trouble"].is_null()).then_some(())
+            (fleet.control(place).status_json()?["contact"]["trouble"].is_null()).then_some(())
         });
     }
     phase();
-    the_books_agree(site, what, Allowed::default());
+    the_books_agree(fleet, what, Allowed::default());
 }
 
 #[test]
 fn a_manager_whose_disk_is_full_acknowledges_nothing_and_recovers_without_a_restart() {
     mounts_of_its_own();
-    let site = Site::start(2, seed(), "");
-    let volume = site.with_manager_stopped(|manager| Volume::over(&manager.state()));
-    the_managers_disk("full", site, || volume.fill(), || volume.free());
+    let fleet = TestFleet::start(2, seed(), "");
+    let volume = fleet.with_manager_stopped(|manager| Volume::over(&manager.state()));
+    the_managers_disk("full", fleet, || volume.fill(), || volume.free());
 }
 
 #[test]
@@ -222,11 +222,11 @@ fn a_manager_whose_disk_fails_to_write_acknowledges_nothing_and_recovers_without
     // Each takes its time, mostly until devices are told to come again.
     let ways = &ways[..number("PLATEN_DISK_WAYS", 1) as usize];
     for (what, orders) in ways {
-        let (site, faulty) = (Site::start(2, seed(), ""), Faulty::new());
-        site.with_manager_stopped(|manager| {
+        let (fleet, faulty) = (TestFleet::start(2, seed(), ""), Faulty::new());
+        fleet.with_manager_stopped(|manager| {
             let state = manager.state();
             manager.set_environment(faulty.environment(&state));
         });
-        the_managers_disk(what, site, || faulty.order(orders), || faulty.order(&[]));
+        the_managers_disk(what, fleet, || faulty.order(orders), || faulty.order(&[]));
     }
 }

@@ -43,8 +43,8 @@ pub const JUDGE: &str = "[judge]\norder_window = \"0s\"\nflap_limit = 60\n";
 const LIMITS: &str =
     "[limits]\nrequests_per_minute = 60000\nrequests_burst = 10000\nretry_after_seconds = 1\n";
 
-/// The site, while people use it.
-pub struct Site {
+/// The fleet, while people use it.
+pub struct TestFleet {
     /// The manager.
     pub manager: Arc<Mutex<Manager>>,
     /// The printers.
@@ -57,11 +57,11 @@ pub struct Site {
     operator: Option<JoinHandle<Vec<Vec<Commanded>>>>,
 }
 
-impl Site {
+impl TestFleet {
     /// Starts a manager and so many printers; nobody uses them yet.
     pub fn start(printers: usize, seed: u64, extra: &str) -> Self {
         let manager = Manager::start_with(LIMITS);
-        let mut site = Self {
+        let mut fleet = Self {
             manager: Arc::new(Mutex::new(manager)),
             devices: Vec::new(),
             controls: Vec::new(),
@@ -73,18 +73,18 @@ impl Site {
         };
         for number in 0..printers {
             let name = format!("printer-{number}");
-            let manager = site.manager.lock().unwrap();
+            let manager = fleet.manager.lock().unwrap();
             let board = board(seed + number as u64);
             let mut device = Device::with(&name, &manager.device_url(), &board, &format!("{JUDGE}{extra}"));
             device.enroll(&manager.token(&["--device", &name]));
             drop(manager);
             device.start();
-            site.controls.push(Control(device.file("control.sock")));
-            site.devices.push(Arc::new(Mutex::new(device)));
-            site.names.push(name);
+            fleet.controls.push(Control(device.file("control.sock")));
+            fleet.devices.push(Arc::new(Mutex::new(device)));
+            fleet.names.push(name);
         }
-        (0..printers).for_each(|place| site.until_it_answers(place));
-        site
+        (0..printers).for_each(|place| fleet.until_it_answers(place));
+        fleet
     }
 
     /// People begin, each by the seed.
@@ -222,7 +222,7 @@ impl Site {
     }
 }
 
-/// A site that has come to rest.
+/// A fleet that has come to rest.
 pub struct AtRest {
     people: Vec<People>,
     manager: Arc<Mutex<Manager>>,

@@ -17,8 +17,8 @@ use super::plan::beginning;
 use super::world::folder;
 use crate::rigs::manager::read_config;
 
-/// The manager's house.
-pub(super) struct House {
+/// What all simulations of a process share.
+pub(super) struct Prepared {
     /// Its configuration.
     pub(super) config: Config,
     /// Its certificates.
@@ -34,14 +34,14 @@ pub(super) fn name(device: usize) -> String {
     format!("d{device}")
 }
 
-impl House {
-    /// The house for the simulations by seed.
+impl Prepared {
+    /// For the simulations by seed.
     pub(super) fn small() -> &'static Arc<Self> {
-        static HOUSE: OnceLock<Arc<House>> = OnceLock::new();
-        HOUSE.get_or_init(|| Arc::new(Self::make(3)))
+        static PREPARED: OnceLock<Arc<Prepared>> = OnceLock::new();
+        PREPARED.get_or_init(|| Arc::new(Self::make(3)))
     }
 
-    /// A house with so many devices. Made on a thread of its own: the caller's may have its own time.
+    /// For so many devices. Made on a thread of its own: the caller's may have its own time.
     pub(super) fn make(devices: usize) -> Self {
         std::thread::spawn(move || Self::build(devices)).join().unwrap()
     }
