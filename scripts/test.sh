@@ -36,7 +36,7 @@ stage() {
 install_needs() {
     need_packages build-essential pkg-config openssl curl jq \
         chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
-        iproute2 nftables procps util-linux &&
+        iproute2 libfaketime nftables procps util-linux &&
         need_squid &&
         tests/guest/install.sh &&
         { cargo nextest --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-nextest; } &&

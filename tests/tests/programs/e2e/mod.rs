@@ -4,6 +4,7 @@ mod backpressure;
 mod bad_input;
 mod certificates;
 mod first_light;
+mod frozen_state;
 mod hal_in_process;
 mod inspected;
 mod manuals;
