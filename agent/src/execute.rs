@@ -1,8 +1,10 @@
-//! Carries out commands. Each is in the journal before, and its outcome is there after.
+//! Carries out commands, one after the other in the order in which they came, beside everything else: a
+//! report never waits for one. The journal is their queue, so a command is there before it is acted on, and
+//! its outcome is there after; what was not carried out when the agent ended is carried out at the next start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use platen_protocol::device_to_manager::{Outcome, OutcomeResult, ReadingsCause, ReportBody};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::stamp::ClockQuality;
@@ -11,6 +13,7 @@ use crate::compose;
 use crate::keep::Keep;
 use crate::outbox::OutboxError;
 use crate::settings::{CannotSet, Origin, Settings};
+use crate::stop::Stop;
 
 /// A board that has not been read by then has failed.
 const READ_LIMIT: Duration = Duration::from_secs(20);
@@ -18,20 +21,57 @@ const READ_LIMIT: Duration = Duration::from_secs(20);
 /// Whatever a command does has ended by then, or has failed. It holds up the commands after it.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
-/// Carries out a command that is in the journal. `manager_time` is the manager's clock, if it was just
-/// told: a device's own may be wrong, and would take a fresh command for an old one.
-pub async fn execute(
-    keep: &Keep,
-    command: &Command,
-    manager_time: Option<Timestamp>,
-) -> Result<(), OutboxError> {
-    let expired = has_expired(keep, command, manager_time);
-    let End { result, bodies, settings } =
-        if expired { OutcomeResult::Expired.into() } else { within(COMMAND_LIMIT, act(keep, command)).await };
+/// When the journal cannot be read, or an outcome not be written, it is tried again after this.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// Carries out what the journal holds, and what comes, until `stop`. A command that is being carried out
+/// then stays in the journal.
+pub async fn run(keep: Arc<Keep>, mut stop: Stop) {
+    tokio::select! {
+        // In order, so that a simulation runs the same each time.
+        biased;
+        () = stop.asked() => {}
+        () = work_off(&keep) => {}
+    }
+}
+
+async fn work_off(keep: &Keep) {
+    loop {
+        let next = keep.outbox().next_unfinished();
+        let done = match next {
+            Ok(Some(command)) => execute(keep, &command).await,
+            Ok(None) => {
+                keep.commands.notified().await;
+                continue;
+            }
+            Err(cause) => Err(cause),
+        };
+        match done {
+            // Many that need no waiting must not hold up the uplink either.
+            Ok(()) => tokio::task::yield_now().await,
+            Err(cause) => {
+                tracing::error!("commands wait, for the journal cannot be kept: {cause}");
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Carries out a command that is in the journal.
+async fn execute(keep: &Keep, command: &Command) -> Result<(), OutboxError> {
+    let End { result, bodies, settings } = if has_expired(keep, command) {
+        OutcomeResult::Expired.into()
+    } else {
+        within(COMMAND_LIMIT, act(keep, command)).await
+    };
     let taken = keep.clock.stamp();
     let outcome = Outcome { command_id: command.id.clone(), finished: taken.wall, result };
     tracing::info!(command = %command.id, result = ?outcome.result, "a command has ended");
-    keep.finish(&taken, &outcome, bodies, settings)
+    keep.finish(&taken, &outcome, bodies, settings).or_else(|cause| {
+        // What it read may be what cannot be kept. Without an outcome it would be carried out for ever.
+        let result = OutcomeResult::Failed { reason: cause.to_string() };
+        keep.finish(&taken, &Outcome { result, ..outcome }, Vec::new(), None)
+    })
 }
 
 /// A command ends, by itself or by its limit.
@@ -55,26 +95,16 @@ impl From<OutcomeResult> for End {
     }
 }
 
-/// Ends what was written down and not ended, because the agent was stopped in between.
-pub async fn resume(keep: &Keep) -> Result<(), OutboxError> {
-    let unfinished = keep.outbox().unfinished()?;
-    for command in unfinished {
-        tracing::info!(command = %command.id, "a command from before the start is carried out");
-        execute(keep, &command, None).await?;
-    }
-    Ok(())
-}
-
-/// By the manager's clock as it was just told, else by the known good time, which is never ahead of it;
+/// By the manager's clock as it told it last and what has passed since, else by the known good time, which is never ahead of it;
 /// a synchronised wall clock may know better. One that nothing vouches for does not count: it would take
 /// a fresh command for an old one.
-fn has_expired(keep: &Keep, command: &Command, manager_time: Option<Timestamp>) -> bool {
+fn has_expired(keep: &Keep, command: &Command) -> bool {
     let own = || {
         let stamp = keep.clock.stamp();
         let wall = (stamp.clock == ClockQuality::Synchronised).then_some(stamp.wall);
         wall.max(keep.clock.known_good())
     };
-    manager_time.or_else(own).is_some_and(|now| now > command.expires)
+    keep.manager_time().or_else(own).is_some_and(|now| now > command.expires)
 }
 
 async fn act(keep: &Keep, command: &Command) -> End {

@@ -2,6 +2,7 @@
 //! is woken, lamp and buzzer tell ([`crate::lamp`]), the status is brought up to date.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{Outcome, ReportBody};
@@ -35,6 +36,10 @@ pub struct Keep {
     pub settings: watch::Sender<Settings>,
     /// Rung when something new waits to be sent.
     pub news: Notify,
+    /// Rung when a command may wait in the journal.
+    pub commands: Notify,
+    /// The manager's clock when it last answered, and when that was on the monotonic clock.
+    manager_time: Mutex<Option<(Timestamp, Duration)>>,
     /// Lamp and buzzer.
     pub lamp: Lamp,
     simulated: bool,
@@ -72,6 +77,8 @@ impl Keep {
             files,
             settings: watch::Sender::new(settings),
             news: Notify::new(),
+            commands: Notify::new(),
+            manager_time: Mutex::new(None),
             simulated,
         };
         keep.show();
@@ -139,6 +146,8 @@ impl Keep {
     /// Takes the manager's word on what it holds.
     pub fn acknowledge(&self, epoch: &Epoch, sequence: u64, time: Timestamp) -> Result<(), OutboxError> {
         self.clock.learn(time);
+        let told = Some((time, self.clock.monotonic()));
+        *self.manager_time.lock().unwrap_or_else(PoisonError::into_inner) = told;
         let waited = self.asked_waiting();
         let meant = self.outbox().acknowledge(epoch, sequence, time)?;
         if self.asked_waiting() < waited {
@@ -157,6 +166,12 @@ impl Keep {
         }
         self.show();
         Ok(())
+    }
+
+    /// The manager's clock now: as it told it last, and what has passed since. `None` before it answered.
+    pub fn manager_time(&self) -> Option<Timestamp> {
+        let (told, then) = (*self.manager_time.lock().unwrap_or_else(PoisonError::into_inner))?;
+        told.checked_add(self.clock.monotonic().saturating_sub(then)).ok()
     }
 
     /// Gives what is being sent new sequences in a new epoch.
@@ -193,6 +208,8 @@ impl Keep {
                 }
                 // The manager hears that the epoch is safe.
                 self.news.notify_one();
+                // The file may hold commands that nobody has seen yet.
+                self.commands.notify_one();
             }
             Err(cause) => tracing::error!("what is kept in memory cannot be brought to the disk: {cause}"),
         }

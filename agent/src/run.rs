@@ -116,6 +116,7 @@ pub async fn run(
     let uplink = Uplink::new(config.uplink, state_directory, Arc::clone(&keep), Arc::clone(&progress));
     tasks.spawn(uplink.run(stopped.clone()));
     tasks.spawn(control::serve(listener, Arc::clone(&keep), simulator, examiner, stopped.clone()));
+    tasks.spawn(execute::run(Arc::clone(&keep), stopped.clone()));
     tasks.spawn(tell_service_manager(Arc::clone(&keep), stopped));
     watchdog::ready();
 
@@ -131,20 +132,10 @@ pub async fn run(
     });
     let ended = tokio::select! {
         ended = work.run(seen) => ended,
-        cause = resume(&keep) => Err(cause.into()),
         () = stop => Ok(()),
     };
     end(&stopping, tasks, &keep, work.judge().past(), thread, &config.control_socket).await;
     ended
-}
-
-/// Carries out what was left of the last run, beside the work: a command may need a sample to be judged.
-/// Ends only with an error.
-async fn resume(keep: &Keep) -> OutboxError {
-    match execute::resume(keep).await {
-        Ok(()) => std::future::pending().await,
-        Err(cause) => cause,
-    }
 }
 
 async fn end(

@@ -12,12 +12,15 @@ use super::{Outbox, OutboxError, from_db, to_db};
 
 /// So many commands are remembered; the oldest that ended go first.
 pub const MAX_JOURNAL: usize = 500;
+/// So many may wait to be carried out. What finds no room is not written down: the manager repeats it
+/// until it has an outcome.
+pub const MAX_UNFINISHED: usize = 200;
 
 /// What came with a reply, after a look in the journal.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Received {
-    /// Never seen before: written down now, to be acted on.
-    pub fresh: Vec<Command>,
+    /// So many were never seen before: they are written down now, to be acted on.
+    pub fresh: usize,
     /// Ended long ago, and yet the manager asks: the outcome was lost on the way, and is told again.
     pub lost: Vec<Outcome>,
 }
@@ -33,14 +36,20 @@ impl Outbox {
     fn write_down(&mut self, commands: &[Command], asked_at: u64) -> Result<Received, OutboxError> {
         let mut received = Received::default();
         let change = self.db.transaction()?;
+        let waiting: i64 =
+            change.query_row("SELECT count(*) FROM journal WHERE outcome IS NULL", [], |row| row.get(0))?;
+        let room = MAX_UNFINISHED.saturating_sub(usize::try_from(waiting).unwrap_or(MAX_UNFINISHED));
         for command in commands {
             match look_up(&change, &command.id)? {
+                None if received.fresh >= room => {
+                    tracing::warn!(command = %command.id, "{MAX_UNFINISHED} commands wait already: this one is taken later");
+                }
                 None => {
                     change.execute(
                         "INSERT INTO journal (command_id, command) VALUES (?1, ?2)",
                         (command.id.as_str(), serde_json::to_string(command)?),
                     )?;
-                    received.fresh.push(command.clone());
+                    received.fresh += 1;
                 }
                 Some(Some((outcome, place)))
                     if place <= asked_at && !self.state.held.contains_key(&place) =>
@@ -50,7 +59,7 @@ impl Outbox {
                 Some(_) => {}
             }
         }
-        if received.fresh.is_empty() {
+        if received.fresh == 0 {
             return Ok(received);
         }
         prune(&change, commands)?;
@@ -58,7 +67,19 @@ impl Outbox {
         Ok(received)
     }
 
-    /// Commands that were written down and have not ended: the agent was stopped in between.
+    /// The command that is to be carried out next: the oldest that was written down and has not ended.
+    pub fn next_unfinished(&mut self) -> Result<Option<Command>, OutboxError> {
+        self.durably(|outbox| {
+            let text: Option<String> = outbox
+                .db
+                .prepare_cached("SELECT command FROM journal WHERE outcome IS NULL ORDER BY number LIMIT 1")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            text.map(|text| Ok(serde_json::from_str(&text)?)).transpose()
+        })
+    }
+
+    /// Commands that were written down and have not ended, oldest first.
     pub fn unfinished(&self) -> Result<Vec<Command>, OutboxError> {
         let mut query =
             self.db.prepare("SELECT command FROM journal WHERE outcome IS NULL ORDER BY number")?;

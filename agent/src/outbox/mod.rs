@@ -53,7 +53,7 @@ use crate::judge::DiskFault;
 pub use config::OutboxConfig;
 pub use disk::{DiskTrouble, MEMORY_LIMITS};
 pub use evict::{Held, Rank, give_up};
-pub use journal::{MAX_JOURNAL, Received};
+pub use journal::{MAX_JOURNAL, MAX_UNFINISHED, Received};
 pub use late::MAX_ASKED;
 pub use memory::Remembered;
 pub use open::open;

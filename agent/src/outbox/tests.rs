@@ -411,7 +411,7 @@ fn a_new_epoch_numbers_what_waits_from_one() {
 fn a_command_that_is_delivered_twice_is_acted_on_once() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
-    assert_eq!(outbox.receive(&[command("c")], 0).unwrap().fresh.len(), 1);
+    assert_eq!(outbox.receive(&[command("c")], 0).unwrap().fresh, 1);
     assert_eq!(outbox.receive(&[command("c")], 0).unwrap(), Received::default());
     end(&mut outbox, "c");
     drop(outbox);
@@ -424,7 +424,7 @@ fn a_command_that_is_delivered_twice_is_acted_on_once() {
         "asked before the outcome arrived"
     );
     let asked_after = outbox.receive(&[command("c")], 1).unwrap();
-    assert_eq!((asked_after.fresh.len(), asked_after.lost.len()), (0, 1), "its outcome is told again");
+    assert_eq!((asked_after.fresh, asked_after.lost.len()), (0, 1), "its outcome is told again");
 }
 
 #[test]
@@ -436,6 +436,24 @@ fn a_command_that_was_interrupted_by_a_restart_is_known_as_unfinished() {
     drop(outbox);
     let unfinished = open_in(directory.path()).unfinished().unwrap();
     assert_eq!(unfinished, [command("d")]);
+}
+
+#[test]
+fn commands_are_acted_on_in_the_order_in_which_they_came_and_no_more_wait_than_may() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let all: Vec<Command> = (0..MAX_UNFINISHED + 5).map(|number| command(&format!("c{number}"))).collect();
+    for some in all.chunks(50) {
+        outbox.receive(some, 0).unwrap();
+    }
+    assert_eq!(outbox.unfinished().unwrap(), all[..MAX_UNFINISHED]);
+    for expected in &all[..5] {
+        assert_eq!(outbox.next_unfinished().unwrap().as_ref(), Some(expected));
+        end(&mut outbox, expected.id.as_str());
+    }
+    // The manager repeats what has no outcome: now there is room.
+    assert_eq!(outbox.receive(&all[MAX_UNFINISHED..], 0).unwrap().fresh, 5);
+    assert_eq!(outbox.unfinished().unwrap(), all[5..]);
 }
 
 #[test]

@@ -158,8 +158,8 @@ impl Session<'_> {
             let landed = tokio::select! {
                 // In order, so that a simulation runs the same each time.
                 biased;
-                landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed).await }
-                landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed).await }
+                landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed) }
+                landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed) }
                 () = keep.news.notified() => Ok(()),
                 () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
                 () = self.uplink.new_certificate() => Err(UplinkError::NewIdentity),
@@ -232,7 +232,7 @@ impl Session<'_> {
         }
     }
 
-    async fn sent(&mut self, landed: Landed) -> Result<(), UplinkError> {
+    fn sent(&mut self, landed: Landed) -> Result<(), UplinkError> {
         self.give_back(landed.lane);
         let reply = match landed.result {
             Ok(reply) => reply,
@@ -243,13 +243,13 @@ impl Session<'_> {
         if landed.batch.span().is_some() {
             self.habits.pace.taken();
         }
-        self.received(&landed.batch, reply).await?;
+        self.received(&landed.batch, reply)?;
         let quiet = self.habits.pace.park_in(self.uplink.now());
         self.park_after = self.park_after.max(Instant::now() + quiet);
         Ok(())
     }
 
-    async fn unparked(&mut self, landed: Landed) -> Result<(), UplinkError> {
+    fn unparked(&mut self, landed: Landed) -> Result<(), UplinkError> {
         self.give_back(landed.lane);
         let reply = match landed.result {
             Ok(reply) => reply,
@@ -262,7 +262,7 @@ impl Session<'_> {
             }
         };
         self.habits.wait.answered(landed.asked, landed.took, self.uplink.now());
-        let news = self.received(&landed.batch, reply).await?;
+        let news = self.received(&landed.batch, reply)?;
         self.habits.pace.answered(landed.took, news);
         self.show_wait();
         self.park_after = Instant::now() + self.habits.pace.park_in(self.uplink.now());
@@ -276,7 +276,7 @@ impl Session<'_> {
     }
 
     /// Takes a reply in; says whether it told anything new.
-    async fn received(&mut self, batch: &Batch, reply: Reply) -> Result<bool, UplinkError> {
+    fn received(&mut self, batch: &Batch, reply: Reply) -> Result<bool, UplinkError> {
         let now = self.uplink.now();
         if !self.greeted {
             self.greeted = true;
@@ -287,7 +287,7 @@ impl Session<'_> {
         }
         self.keep.status.send_modify(|status| status.last_reply = Some(now));
         let first = !std::mem::replace(&mut self.proven, true);
-        let news = receive::receive(&self.keep, batch, reply).await?;
+        let news = receive::receive(&self.keep, batch, &reply)?;
         if first {
             self.uplink.proven()?;
         }

@@ -73,6 +73,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
     };
     let uplink = Uplink::over(connector, plan.uplink.clone(), Arc::clone(&keep), Arc::default());
     let (stopper, stop) = stop::channel();
+    let commands = stop.clone();
     let mut wish = place.stop.subscribe();
     let mut uplink = Box::pin(uplink.run(stop));
     tokio::select! {
@@ -81,21 +82,13 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         () = &mut uplink => return Err("the uplink ended by itself".into()),
         () = play_board(shared, device, &keep, &seat) => {}
         () = play_people(shared, device, &keep, &remembered.alerts) => {}
-        ended = resume(&keep) => return Err(ended.into()),
+        () = execute::run(Arc::clone(&keep), commands) => return Err("the commands ended by themselves".into()),
     }
     stopper.stop();
     let _ = tokio::time::timeout(STOP_LIMIT, uplink).await;
     keep.outbox().settle(None)?;
     shared.history.note(&place.name, "has stopped");
     Ok(())
-}
-
-/// Carries out what was left of the last life, beside the rest. Ends only with an error.
-async fn resume(keep: &Keep) -> OutboxError {
-    match execute::resume(keep).await {
-        Ok(()) => std::future::pending().await,
-        Err(cause) => cause,
-    }
 }
 
 /// Answers who wants the board read: soon, late, too late, or not at all.

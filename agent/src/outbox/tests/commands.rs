@@ -47,8 +47,6 @@ fn any_act() -> impl Strategy<Value = Act> {
 struct Play {
     directory: TempDir,
     outbox: Outbox,
-    /// What the process has taken on: gone when it is killed.
-    at_hand: Vec<Command>,
     /// At the manager: every command, and its outcome as it came in.
     asked: BTreeMap<String, Option<OutcomeResult>>,
     /// How far each epoch is acknowledged there.
@@ -63,9 +61,9 @@ impl Play {
     fn begin() -> Self {
         let directory = tempdir().unwrap();
         let outbox = open_in(directory.path());
-        let (at_hand, asked, acknowledged) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let (asked, acknowledged) = (BTreeMap::new(), BTreeMap::new());
         let (acted, only_in_memory, marks) = (BTreeMap::new(), Vec::new(), vec![0]);
-        Self { directory, outbox, at_hand, asked, acknowledged, acted, only_in_memory, marks }
+        Self { directory, outbox, asked, acknowledged, acted, only_in_memory, marks }
     }
 
     fn reply(&mut self, stale: bool) {
@@ -73,14 +71,13 @@ impl Play {
             self.asked.iter().filter(|(_, end)| end.is_none()).map(|(id, _)| command(id)).collect();
         let mark = if stale { self.marks[self.marks.len().saturating_sub(2)] } else { self.outbox.mark() };
         let received = self.outbox.receive(&waiting, mark).unwrap();
-        self.at_hand.extend(received.fresh);
         for outcome in received.lost {
             self.end(&outcome, None);
         }
     }
 
     fn work(&mut self) {
-        let Some(command) = self.at_hand.pop() else { return };
+        let Some(command) = self.outbox.next_unfinished().unwrap() else { return };
         let id = command.id.to_string();
         let number: u32 = id.trim_start_matches("c-").parse().unwrap();
         let origin = Origin { operator: None, command: command.id.clone(), at: time() };
@@ -126,7 +123,6 @@ impl Play {
         self.outbox = open_in(placeholder.path());
         self.outbox = open_in(self.directory.path());
         self.marks = vec![self.outbox.mark()];
-        self.at_hand = self.outbox.unfinished().unwrap();
     }
 
     fn act(&mut self, act: &Act) {
@@ -168,7 +164,7 @@ proptest! {
         play.act(&Act::TryDisk);
         for _ in 0..4 {
             play.act(&Act::Reply { stale: false });
-            while !play.at_hand.is_empty() {
+            while !play.outbox.unfinished().unwrap().is_empty() {
                 play.work();
             }
             while play.send(true) {}

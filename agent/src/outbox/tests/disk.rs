@@ -54,8 +54,8 @@ fn when_the_disk_takes_nothing_the_work_goes_on_in_memory_in_an_epoch_of_its_own
     assert_eq!((&second.epoch, second.in_memory, kinds(&second)), (&in_memory, true, vec!["alert_raised"]));
     assert!(outbox.next_batch(9).unwrap().is_none());
     // What was known of commands is known.
-    assert_eq!(outbox.receive(&[command("c")], 0).unwrap().fresh.len(), 1);
-    assert_eq!(outbox.receive(&[command("c")], 0).unwrap().fresh.len(), 0);
+    assert_eq!(outbox.receive(&[command("c")], 0).unwrap().fresh, 1);
+    assert_eq!(outbox.receive(&[command("c")], 0).unwrap().fresh, 0);
     end(&mut outbox, "c");
     assert!(outbox.unfinished().unwrap().is_empty());
     // The process dies: the file goes on in its own epoch.

@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use platen_tests::rigs::agent::process::Device;
+use platen_tests::rigs::agent::process::{BOARD, Device, Setup};
 use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::manager::process::Manager;
 use platen_tests::rigs::process::until;
@@ -129,6 +129,33 @@ fn read_now_is_carried_out_and_answered_by_an_outcome() {
     let reports = operator.json("/api/v1/reports?device=lobby&limit=100");
     let by_command = |report: &&Value| report["body"]["cause"] == "command";
     assert_eq!(reports["items"].as_array().unwrap().iter().filter(by_command).count(), 1);
+}
+
+#[test]
+fn a_service_call_that_is_entered_while_a_command_runs_arrives_before_the_command_ends() {
+    let manager = Manager::start();
+    let operator = manager.operator();
+    let slow = "name = \"cartridges\"\ndeadline-ms = 10000";
+    let board = BOARD.replacen("name = \"cartridges\"", slow, 1);
+    let setup = Setup { board: &board, ..Setup::default() };
+    let device = Device::enrolled_by("lobby", &manager, &manager.device_url(), setup);
+    device.platen(&["sim", "fault", "cartridges", "hangs"]);
+    let sent = operator.post("/api/v1/devices/lobby/commands", &json!({"action": {"kind": "read_now"}}));
+    let id = sent.body["id"].as_str().unwrap().to_owned();
+    let state = || {
+        let commands = operator.json("/api/v1/devices/lobby/commands");
+        let mut all = commands["items"].as_array()?.iter();
+        Some(all.find(|command| command["id"] == id.as_str())?["state"].clone())
+    };
+    until("the device has the command", || (state()? == "delivered").then_some(()));
+    device.call_service("the bus hangs");
+    until("the call is at the manager", || {
+        let calls = operator.json("/api/v1/service-calls");
+        (!calls["items"].as_array()?.is_empty()).then_some(())
+    });
+    assert_eq!(state().unwrap(), "delivered", "the command ended first, or the call waited for it");
+    device.platen(&["sim", "fault", "cartridges", "none"]);
+    until("the command is done", || (state()? == "done").then_some(()));
 }
 
 #[test]
