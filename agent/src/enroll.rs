@@ -35,7 +35,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, Signatu
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::dice::hex;
-use crate::identity::{self, IdentityError, IdentityFile};
+use crate::identity::{self, IdentityError, IdentityFile, Lock};
 use crate::renew::request_for;
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
 use crate::uplink::proxy;
@@ -83,7 +83,19 @@ pub enum EnrollError {
     Answer(String),
     /// The identity cannot be stored.
     #[error("the identity cannot be stored: {0}; run this as root, or as the user of the agent")]
-    Store(#[from] IdentityError),
+    Store(#[source] IdentityError),
+    /// Another enrolment is under way.
+    #[error(transparent)]
+    Busy(IdentityError),
+}
+
+impl From<IdentityError> for EnrollError {
+    fn from(cause: IdentityError) -> Self {
+        match cause {
+            IdentityError::Busy => Self::Busy(cause),
+            cause => Self::Store(cause),
+        }
+    }
 }
 
 impl EnrollError {
@@ -103,6 +115,12 @@ impl EnrollError {
 }
 
 /// Enrols a device and stores its identity; returns the name that the manager gave it.
+///
+/// The state directory is made and locked before the manager is asked, for a token can be used only once.
+///
+/// # Errors
+/// When the identity cannot be stored here, another enrolment is under way, or the exchange fails. An
+/// identity that is there already is then as it was.
 pub async fn enroll(
     state_directory: &Path,
     device: &DeviceId,
@@ -111,6 +129,7 @@ pub async fn enroll(
     config: &UplinkConfig,
     clock: &Arc<Clock>,
 ) -> Result<DeviceId, EnrollError> {
+    let lock = lock(state_directory)?;
     let key = KeyPair::generate()?;
     let request =
         EnrollRequest { version: VERSION, secret: token.secret.clone(), csr: request_for(device, &key)? };
@@ -138,8 +157,19 @@ pub async fn enroll(
         manager: address.clone(),
         known_time: reply.manager_time,
     };
-    store_if_usable(state_directory, &kept, clock)?;
+    store_if_usable(&lock, &kept, clock)?;
     Ok(reply.device_id)
+}
+
+fn lock(state_directory: &Path) -> Result<Lock, IdentityError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state_directory)
+        .map_err(|source| IdentityError::File { file: state_directory.to_owned(), source })?;
+    let lock = Lock::take(state_directory)?;
+    lock.try_to_write()?;
+    Ok(lock)
 }
 
 fn check(reply: &EnrollReply, token: &Token) -> Result<(), EnrollError> {
@@ -155,22 +185,13 @@ fn check(reply: &EnrollReply, token: &Token) -> Result<(), EnrollError> {
 }
 
 /// An answer that does not fit the key is refused before it replaces an identity that works.
-fn store_if_usable(
-    state_directory: &Path,
-    kept: &IdentityFile,
-    clock: &Arc<Clock>,
-) -> Result<(), EnrollError> {
+fn store_if_usable(lock: &Lock, kept: &IdentityFile, clock: &Arc<Clock>) -> Result<(), EnrollError> {
     let identity = identity::parse(kept).map_err(|cause| EnrollError::Answer(cause.to_string()))?;
     let unusable = |cause: UplinkError| EnrollError::Answer(cause.to_string());
     let trust =
         Trust::new(&identity.manager_ca, &[]).map_err(|cause| unusable(UplinkError::Credentials(cause)))?;
     mutual_tls(&identity, &Arc::new(trust), clock).map_err(unusable)?;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(state_directory)
-        .map_err(|source| IdentityError::File { file: state_directory.to_owned(), source })?;
-    Ok(identity::store(state_directory, kept)?)
+    Ok(lock.store(kept)?)
 }
 
 /// SHA-256 of a certificate in DER, as in a token.

@@ -3,10 +3,14 @@
 //! One file, so that a power cut never leaves a key beside another key's certificate: it is replaced in
 //! one step. It is for its owner alone.
 //!
+//! Whoever makes or replaces one of these files holds the lock of the state directory ([`Lock`]), so that
+//! two enrolments at once, or an enrolment and a renewal, do not write into each other's files. What a
+//! process left behind that was killed meanwhile is cleared by the next one that writes.
+//!
 //! A renewed identity stands in a second file beside it until it has proven itself ([`crate::renew`]);
 //! then that file is renamed over the first. Whenever power is cut, the first file is whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
@@ -72,6 +76,11 @@ pub enum IdentityError {
     /// The device is not enrolled.
     #[error("this device is not enrolled")]
     NotEnrolled,
+    /// Another process is making or replacing it.
+    #[error(
+        "another process is enrolling this device or storing its certificate: try again when it has ended"
+    )]
+    Busy,
     /// The file cannot be read or written.
     #[error("{}: {source}", file.display())]
     File {
@@ -147,15 +156,89 @@ fn certificates(whose: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, 
     Err(IdentityError::Content { what })
 }
 
-/// Writes an identity in place of the present one, if there is one; a renewal of that is over. Run as
-/// root, it gives the file to the owner of the state directory, which is the agent.
-pub fn store(state_directory: &Path, identity: &IdentityFile) -> Result<(), IdentityError> {
-    write(state_directory, FILE_NAME, identity)?;
-    discard_next(state_directory)
+/// The right to change the identity in a state directory, until it is dropped. It is a lock on the directory
+/// itself (flock), which the kernel takes back when the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    directory: PathBuf,
+    _held: File,
+}
+
+impl Lock {
+    /// Takes the lock, without waiting for it.
+    ///
+    /// # Errors
+    /// [`IdentityError::Busy`] while another process, or another task of this one, has it.
+    pub fn take(state_directory: &Path) -> Result<Self, IdentityError> {
+        let held = File::open(state_directory).map_err(file_error(state_directory))?;
+        match held.try_lock() {
+            Ok(()) => Ok(Self { directory: state_directory.to_owned(), _held: held }),
+            Err(TryLockError::WouldBlock) => Err(IdentityError::Busy),
+            Err(TryLockError::Error(cause)) => Err(file_error(state_directory)(cause)),
+        }
+    }
+
+    /// Writes an identity in place of the present one, if there is one; a renewal of that is over. Run as
+    /// root, it gives the file to the owner of the state directory, which is the agent.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the present identity is then as it was.
+    pub fn store(&self, identity: &IdentityFile) -> Result<(), IdentityError> {
+        write(&self.directory, FILE_NAME, identity)?;
+        self.discard(&[NEXT_FILE_NAME.to_owned()])
+    }
+
+    /// Whether an identity could be written here: the directory takes a file. What is left over is cleared.
+    ///
+    /// # Errors
+    /// When it does not, such as on a full or read-only disk.
+    pub fn try_to_write(&self) -> Result<(), IdentityError> {
+        let new = self.directory.join(unfinished(FILE_NAME));
+        // As large as an identity, so that a full disk is found.
+        write_private(&new, &" ".repeat(4096), None).map_err(file_error(&new))?;
+        self.clear()
+    }
+
+    /// Clears what a process left behind that was killed while it wrote.
+    fn clear(&self) -> Result<(), IdentityError> {
+        self.discard(&[unfinished(FILE_NAME), unfinished(NEXT_FILE_NAME)])
+    }
+
+    fn discard(&self, names: &[String]) -> Result<(), IdentityError> {
+        for name in names {
+            let file = self.directory.join(name);
+            match fs::remove_file(&file) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(file_error(&file)(cause)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name of a file that is being written.
+fn unfinished(name: &str) -> String {
+    format!("{name}.new")
+}
+
+/// Clears, at a start, what a process left behind that was killed while it wrote. Nothing is done while
+/// another one writes.
+///
+/// # Errors
+/// When something is left that cannot be removed.
+pub fn clear_unfinished(state_directory: &Path) -> Result<(), IdentityError> {
+    match Lock::take(state_directory) {
+        Err(IdentityError::Busy) => Ok(()),
+        lock => lock?.clear(),
+    }
 }
 
 /// Writes a renewed identity beside the present one.
+///
+/// # Errors
+/// When another process is changing the identity, or the file cannot be written.
 pub fn store_next(state_directory: &Path, identity: &IdentityFile) -> Result<(), IdentityError> {
+    let _lock = Lock::take(state_directory)?;
     write(state_directory, NEXT_FILE_NAME, identity)
 }
 
@@ -177,22 +260,22 @@ pub fn load_next(state_directory: &Path, present: &Identity) -> Result<Option<Id
 }
 
 /// The renewed identity takes the place of the present one, in one step.
+///
+/// # Errors
+/// When another process is changing the identity, or there is no renewed one.
 pub fn promote(state_directory: &Path) -> Result<(), IdentityError> {
+    let _lock = Lock::take(state_directory)?;
     let present = file(state_directory);
     fs::rename(state_directory.join(NEXT_FILE_NAME), &present).map_err(file_error(&present))?;
     sync(state_directory)
 }
 
 /// The renewed identity is given up, if there is one.
+///
+/// # Errors
+/// When another process is changing the identity, or the file cannot be removed.
 pub fn discard_next(state_directory: &Path) -> Result<(), IdentityError> {
-    for name in [NEXT_FILE_NAME.to_owned(), format!("{NEXT_FILE_NAME}.new")] {
-        let file = state_directory.join(name);
-        match fs::remove_file(&file) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(file_error(&file)(cause)),
-            _ => {}
-        }
-    }
-    Ok(())
+    Lock::take(state_directory)?.discard(&[NEXT_FILE_NAME.to_owned(), unfinished(NEXT_FILE_NAME)])
 }
 
 fn sync(directory: &Path) -> Result<(), IdentityError> {
@@ -201,7 +284,7 @@ fn sync(directory: &Path) -> Result<(), IdentityError> {
 
 fn write(state_directory: &Path, name: &str, identity: &IdentityFile) -> Result<(), IdentityError> {
     let present = state_directory.join(name);
-    let new = state_directory.join(format!("{name}.new"));
+    let new = state_directory.join(unfinished(name));
     let text = serde_json::to_string_pretty(identity)
         .map_err(|cause| IdentityError::Content { what: cause.to_string() })?;
     let owner = owner_to_set(state_directory)?;
@@ -249,6 +332,52 @@ mod tests {
             manager: "https://localhost:1".parse().unwrap(),
             known_time: None,
         }
+    }
+
+    fn store(state: &Path, identity: &IdentityFile) -> Result<(), IdentityError> {
+        Lock::take(state)?.store(identity)
+    }
+
+    #[test]
+    fn of_many_who_store_at_once_each_is_whole_or_refused_and_nothing_is_left_behind() {
+        for _ in 0..50 {
+            let state = tempfile::tempdir().unwrap();
+            let (path, key) = (state.path(), identity("a"));
+            let named = |name: &str| IdentityFile { device: name.parse().unwrap(), ..key.clone() };
+            let stored: Vec<bool> = std::thread::scope(|scope| {
+                let at_once: Vec<_> = ["a", "b", "c", "d"]
+                    .map(|name| {
+                        let kept = named(name);
+                        scope.spawn(move || match store(path, &kept) {
+                            Ok(()) => true,
+                            Err(IdentityError::Busy) => false,
+                            Err(cause) => panic!("{cause}"),
+                        })
+                    })
+                    .into();
+                at_once.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert!(stored.contains(&true));
+            load(path).unwrap();
+            assert_eq!(fs::read_dir(path).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_half_written_is_cleared_and_the_present_identity_stays() {
+        let state = tempfile::tempdir().unwrap();
+        store(state.path(), &identity("a")).unwrap();
+        for name in [FILE_NAME, NEXT_FILE_NAME] {
+            fs::write(state.path().join(unfinished(name)), "{\"key\": \"hal").unwrap();
+        }
+        let lock = Lock::take(state.path()).unwrap();
+        clear_unfinished(state.path()).unwrap();
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), 3, "somebody else is writing");
+        assert!(matches!(store_next(state.path(), &identity("a")), Err(IdentityError::Busy)));
+        drop(lock);
+        clear_unfinished(state.path()).unwrap();
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), 1);
+        assert_eq!(load(state.path()).unwrap().device.as_str(), "a");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The agent's program: parses, builds, runs.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+// `println!` and its like panic when nobody reads any more.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -76,12 +79,23 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe has had enough.
+        Err(cause) if is_closed_pipe(&cause) => ExitCode::SUCCESS,
         Err(cause) => {
-            eprintln!("platen-agent: {}", causes(cause.as_ref()));
+            // Nobody may listen any more, and then there is nobody to tell.
+            let _ = writeln!(io::stderr(), "platen-agent: {}", causes(cause.as_ref()));
             // The unit does not start the agent again after this one: only a person can mend it.
             if is_configuration(&cause) { ExitCode::from(EXIT_CONFIGURATION) } else { ExitCode::FAILURE }
         }
     }
+}
+
+fn is_closed_pipe(cause: &anyhow::Error) -> bool {
+    let output = match cause.downcast_ref() {
+        Some(read::ReadError::Output(output)) => Some(output),
+        _ => cause.downcast_ref::<io::Error>(),
+    };
+    output.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Whether the agent's or the board's file is wrong.
@@ -143,15 +157,24 @@ fn enroll_device(
         &config.uplink,
         &clock,
     ))?;
-    println!("{name} is enrolled with {address}.");
-    println!("A running agent connects by itself within seconds: see `platen status`.");
-    println!("If none runs: systemctl start platen-agent");
+    let told = writeln!(
+        io::stdout(),
+        "{name} is enrolled with {address}.\n\
+         A running agent connects by itself within seconds: see `platen status`.\n\
+         If none runs: systemctl start platen-agent"
+    );
+    // The device is enrolled, whether or not anybody could be told.
+    if let Err(cause) = told
+        && cause.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = writeln!(io::stderr(), "platen-agent: {name} is enrolled with {address} ({cause})");
+    }
     Ok(())
 }
 
 /// A token never stands on the command line, where everyone on the machine could read it.
 fn token_text(file: Option<&Path>) -> anyhow::Result<String> {
-    let stdin = std::io::stdin();
+    let stdin = io::stdin();
     let mut text = String::new();
     match file {
         Some(file) if file != Path::new("-") => {
@@ -161,8 +184,9 @@ fn token_text(file: Option<&Path>) -> anyhow::Result<String> {
         }
         file => {
             if file.is_none() && stdin.is_terminal() {
-                eprint!("Token (the line that `platen-manager token create` printed): ");
-                std::io::stderr().flush()?;
+                let mut prompt = io::stderr();
+                write!(prompt, "Token (the line that `platen-manager token create` printed): ")?;
+                prompt.flush()?;
                 stdin.read_line(&mut text)?;
             } else {
                 stdin.lock().take(MAX_TOKEN_BYTES).read_to_string(&mut text)?;
@@ -176,7 +200,7 @@ fn read_board(file: &Path, json: bool, edges: Option<u64>, pages: Option<u64>) -
     let config = config::load(file)?;
     let board_file = platen_hal::config::load(&config.board)?;
     let mut opened = board::open(&board_file)?;
-    let output = &mut std::io::stdout().lock();
+    let output = &mut io::stdout().lock();
     match (edges, pages) {
         (Some(seconds), _) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
         (None, Some(seconds)) => read::pages(opened.board.as_mut(), Duration::from_secs(seconds), output)?,

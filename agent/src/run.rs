@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError};
 use crate::control;
 use crate::dice::CannotName;
 use crate::execute;
+use crate::identity;
 use crate::judge::{Judge, Past};
 use crate::keep::Keep;
 use crate::outbox::{self, OutboxError, Remembered};
@@ -81,6 +82,11 @@ pub async fn run(
         });
     }
     let clock = Arc::new(Clock::new());
+    if let Err(cause) = identity::clear_unfinished(&config.state_directory)
+        && config.state_directory.exists()
+    {
+        tracing::warn!("what an enrolment that was cut left behind stays there: {cause}");
+    }
     let (outbox, remembered) = outbox::open(&config.state_directory, config.outbox)?;
     let Remembered { alerts, past, settings } = remembered;
     let files = Files::new(

@@ -15,7 +15,7 @@ use platen_hal::{Finding, Verdict};
 use serde::Serialize;
 
 use crate::client::{Client, ClientError};
-use crate::print;
+use crate::{print, warn};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -48,12 +48,12 @@ pub(crate) async fn doctor(
             _ => return Err(ClientError::Unexpected),
         },
         Err(ClientError::NoAgent(socket)) => {
-            eprintln!(
-                "platen: no agent answers on {}; the board is opened by {}, and the way to the manager walked by {} instead",
+            warn(&format!(
+                "no agent answers on {}; the board is opened by {}, and the way to the manager walked by {} instead",
                 socket.display(),
                 board.display(),
                 config.display()
-            );
+            ));
             directly(board, config).await?
         }
         Err(cause) => return Err(cause),

@@ -3,6 +3,9 @@
 //! Exit codes: 0 done; 1 the agent refused or something failed; 2 wrong usage; 3 no agent answers;
 //! 4 no permission.
 
+// `println!` and its like panic when nobody reads any more.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod args;
 mod client;
 mod doctor;
@@ -30,7 +33,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => {
-            eprintln!("platen: {cause}");
+            warn(&cause.to_string());
             return ExitCode::FAILURE;
         }
     };
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(cause) => {
-            eprintln!("platen: {cause}");
+            warn(&cause.to_string());
             ExitCode::from(cause.exit_code())
         }
     }
@@ -100,6 +103,11 @@ async fn kept(mut client: Client, what: &str, arrived: &str) -> Result<(), Clien
         // The end of the conversation, or its limit: what is kept is kept.
         _ => print("The service centre has not confirmed it yet (see `platen status`).\n"),
     }
+}
+
+/// Tells something beside the output. Nobody may listen any more, and then there is nobody to tell.
+fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "platen: {text}");
 }
 
 fn print(text: &str) -> Result<(), ClientError> {

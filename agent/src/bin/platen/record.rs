@@ -10,7 +10,7 @@ use platen_hal::trace::{MAX_ENTRIES, MAX_TRACE_BYTES, TraceEntry, write_entry};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Answers, Client, ClientError};
-use crate::print;
+use crate::{print, warn};
 
 /// What was written.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(crate) async fn record(socket: &Path, file: &Path, time: Option<Duration>) -
     let failed = |source| ClientError::File { file: file.to_owned(), source };
     let (mut answers, mut questions) = Client::ask(socket, Request::Record).await?.split();
     let mut output = BufWriter::new(File::create_new(file).map_err(failed)?);
-    eprintln!("platen: recording to {}; Ctrl-C ends it", file.display());
+    warn(&format!("recording to {}; Ctrl-C ends it", file.display()));
     let stop = async {
         let time = async {
             match time {
