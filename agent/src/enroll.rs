@@ -38,9 +38,9 @@ use crate::dice::hex;
 use crate::identity::{self, IdentityError, IdentityFile, Lock};
 use crate::renew::request_for;
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
-use crate::uplink::proxy;
+use crate::uplink::dial;
 use crate::uplink::send::post;
-use crate::uplink::stranger::{Kind, Stranger};
+use crate::uplink::trust::stranger::{Kind, Stranger};
 use crate::uplink::trust::{Trust, begins, verifier};
 use crate::uplink::{UplinkConfig, UplinkError};
 
@@ -138,7 +138,7 @@ pub async fn enroll(
     let tls = enrolment_tls(verifier, clock).map_err(failed)?;
     let connector = Connector {
         address: address.clone(),
-        dial: proxy::way(config, address).map_err(failed)?,
+        dial: dial::route(&config.proxy(), address).map_err(|cause| failed(cause.into()))?,
         cover: Cover::Tls(tls),
         timeout: config.connect_timeout,
         ping: config.ping,

@@ -208,7 +208,9 @@ impl Lock {
         for name in names {
             let file = self.directory.join(name);
             match fs::remove_file(&file) {
-                Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(file_error(&file)(cause)),
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(file_error(&file)(cause));
+                }
                 _ => {}
             }
         }

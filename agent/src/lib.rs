@@ -13,12 +13,13 @@
 //! renewed by itself ([`renew`]); what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
 //! socket for the technician's `platen` ([`control`], [`status`], [`show`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
-//! board. [`board`] opens the board, [`address`] is the manager's; [`clock`] alone reads clocks; [`config`]
+//! board. [`board`] opens the board, [`address`] is the manager's; [`causes`] puts errors into words; [`clock`] alone reads clocks; [`config`]
 //! composes what each stage wants to know.
 
 pub mod address;
 pub mod asked;
 pub mod board;
+pub mod causes;
 pub mod certificate;
 pub mod clock;
 pub mod compose;

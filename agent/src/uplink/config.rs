@@ -6,7 +6,7 @@ use std::time::Duration;
 use platen_protocol::limits::{DEFAULT_WAIT, MAX_WAIT};
 use serde::Deserialize;
 
-use super::proxy::{self, ProxySetting, Variables};
+use super::dial::proxy::{self, ProxyConfig, ProxySetting, Variables};
 use super::wait::Bounds;
 use crate::address::Address;
 use crate::units;
@@ -78,6 +78,16 @@ impl Default for UplinkConfig {
 }
 
 impl UplinkConfig {
+    /// What it says of a proxy, with the environment.
+    pub fn proxy(&self) -> ProxyConfig {
+        ProxyConfig {
+            setting: self.proxy.clone(),
+            user: self.proxy_user.clone(),
+            password_file: self.proxy_password_file.clone(),
+            variables: self.variables.clone(),
+        }
+    }
+
     /// Between which limits the wait is learnt.
     pub fn bounds(&self) -> Bounds {
         Bounds { start: self.wait, least: self.wait_least, most: self.wait_most }

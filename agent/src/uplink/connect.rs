@@ -1,5 +1,6 @@
 //! From an address to a lane on which requests go out: a stream, TLS, HTTP.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ use tokio_rustls::client::TlsStream;
 use super::UplinkError;
 use super::dial::{Dial, Stream};
 use super::lane::Lane;
-use super::sign::{Inspected, Signing};
 use super::trail::{Step, Trail};
-use super::trust::Trust;
+use super::trust::sign::{Inspected, Signing};
+use super::trust::{Trust, inspecting_ca};
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::identity::Identity;
@@ -72,7 +73,8 @@ impl Connector {
 
     /// Makes only the stream, and notes in `trail` how far it has come.
     pub async fn reach_along(&self, trail: &Trail) -> Result<Box<dyn Stream>, UplinkError> {
-        self.limited(trail, self.dial.dial(&self.address, trail)).await
+        let stream = async { Ok(self.dial.dial(&self.address, trail).await?) };
+        self.limited(trail, stream).await
     }
 
     async fn limited<T>(
@@ -138,6 +140,26 @@ impl Connector {
         let name = name.map_err(|cause| failed(std::io::Error::other(cause)))?;
         TlsConnector::from(Arc::clone(config)).connect(name, stream).await.map_err(failed)
     }
+}
+
+/// What is to lie on the stream by the configuration: TLS with the manager, or also with a proxy that inspects
+/// TLS, whose CA is named there.
+///
+/// # Errors
+/// When the identity or the CA of the proxy cannot be used.
+pub fn cover(
+    identity: &Identity,
+    inspecting_ca: Option<&Path>,
+    address: &Address,
+    clock: &Arc<Clock>,
+) -> Result<Cover, UplinkError> {
+    let inspecting = inspecting_ca.map(inspecting_ca::load).transpose()?.unwrap_or_default();
+    let trust = Arc::new(Trust::new(&identity.manager_ca, &inspecting).map_err(UplinkError::Credentials)?);
+    let tls = mutual_tls(identity, &trust, clock)?;
+    if inspecting.is_empty() {
+        return Ok(Cover::Tls(tls));
+    }
+    Ok(Cover::Inspectable(tls, Arc::new(Signing::new(identity, &trust, clock, &address.host)?)))
 }
 
 #[derive(Debug)]

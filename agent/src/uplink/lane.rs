@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::UplinkError;
 use super::dial::Stream;
-use super::sign::Inspected;
+use super::trust::sign::Inspected;
 
 /// HTTP/1.1 needs little: replies are read in pieces.
 const HTTP_1_BUFFER: usize = 16 * 1024;

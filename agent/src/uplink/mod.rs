@@ -1,11 +1,9 @@
 //! The way to the manager: connect, say hello, send what waits, keep one request parked, and after a
 //! failure wait and begin again.
 //!
-//! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`]: [`direct`], or [`tunnel`] through
-//! a [`proxy`], whose refusals [`refusal`] puts into words; [`trail`] notes the steps). [`trust`] says whom
-//! the device trusts, [`stranger`] who else answered; where a proxy opens TLS and is to ([`inspect`]),
-//! [`sign`] signs every message. [`send`] is one exchange, [`session`] runs a
-//! connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, [`portion`] how much to
+//! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`]: straight, or through a proxy;
+//! [`trail`] notes the steps). [`trust`] says whom the device trusts, who else answered, and signs every
+//! message where a proxy opens TLS and is to. [`send`] is one exchange, [`session`] runs a connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, [`portion`] how much to
 //! send at once, all pure.
 //! [`trouble`] puts failures into words, [`examine`] walks the way for `platen doctor`.
 
@@ -13,24 +11,17 @@ pub mod backoff;
 mod config;
 pub mod connect;
 pub mod dial;
-pub mod direct;
 pub mod examine;
-pub mod inspect;
 pub mod lane;
 pub mod pace;
 pub mod portion;
-pub mod proxy;
-pub mod refusal;
 mod renewing;
 mod retry_after;
 pub mod send;
 mod session;
-pub mod sign;
-pub mod stranger;
 pub mod trail;
 mod trouble;
 pub mod trust;
-pub mod tunnel;
 pub mod wait;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -40,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use config::UplinkConfig;
-pub use trouble::{UplinkError, causes};
+pub use trouble::UplinkError;
 
 use crate::address::Address;
 use crate::dice;
@@ -290,7 +281,7 @@ impl Uplink {
             loaded => loaded.map_err(|cause| Unready::Unusable(cause.into()))?,
         };
         let address = self.config.manager.clone().unwrap_or_else(|| identity.manager.clone());
-        let dial = proxy::way(&self.config, &address);
+        let dial = dial::route(&self.config.proxy(), &address);
         self.keep.status.send_modify(|status| {
             status.device = identity.device.clone();
             status.manager = Some(address.to_string());
@@ -298,7 +289,7 @@ impl Uplink {
             status.certificate_ends = Some(identity.facts.ends);
             status.certificate_renewal = Some(renew::due(&identity.facts));
         });
-        let dial = dial.map_err(Unready::Unusable)?;
+        let dial = dial.map_err(|cause| Unready::Unusable(cause.into()))?;
         let cover = self.cover(&identity, &address).map_err(Unready::Unusable)?;
         let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
         Ok(Connector { address, dial, cover, timeout, ping })
@@ -316,7 +307,7 @@ impl Uplink {
         {
             return Ok(cover.clone());
         }
-        let cover = inspect::cover(identity, inspecting_ca, address, &self.keep.clock)?;
+        let cover = connect::cover(identity, inspecting_ca, address, &self.keep.clock)?;
         self.cover = Some((now, cover.clone()));
         Ok(cover)
     }

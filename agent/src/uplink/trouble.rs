@@ -7,13 +7,16 @@ use std::time::Duration;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use super::inspect::InspectingCaError;
-use super::proxy::SetupError;
-use super::refusal::{PROXY_REMEDY, ProxyError};
-use super::stranger::Stranger;
+use super::dial::DialError;
+use super::dial::direct::ReachError;
+use super::dial::proxy::SetupError;
+use super::dial::refusal::PROXY_REMEDY;
 use super::trail::Step;
+use super::trust::inspecting_ca::InspectingCaError;
+use super::trust::stranger::Stranger;
 use super::wait::Cut;
 use crate::address::Address;
+use crate::causes::causes;
 use crate::identity::IdentityError;
 use crate::outbox::OutboxError;
 use crate::status::{Sort, Trouble};
@@ -22,22 +25,9 @@ use crate::units::show;
 /// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
 pub enum UplinkError {
-    /// The name has no number.
-    #[error("the name {host} is not known here: {source}")]
-    Name {
-        /// The name.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// No TCP connection.
-    #[error("{address} cannot be reached: {source}")]
-    Unreachable {
-        /// Where.
-        address: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
+    /// No stream to the manager came about.
+    #[error(transparent)]
+    Dial(#[from] DialError),
     /// Connecting took too long.
     #[error("{} did not answer within {} ({})", silent(address, proxy.as_deref(), *during), show(*.limit), during.waited_for())]
     ConnectTimeout {
@@ -50,9 +40,6 @@ pub enum UplinkError {
         /// The step that did not end.
         during: Step,
     },
-    /// The proxy does not let us through.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
     /// The proxy that was named cannot be used.
     #[error(transparent)]
     ProxySetup(#[from] SetupError),
@@ -158,20 +145,6 @@ fn broken(error: &hyper::Error) -> String {
     format!("the connection broke: {}", causes(error))
 }
 
-/// An error with what stands behind it, once each.
-pub fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
 /// The TLS error behind an error; [`io::Error`] hides what it wraps from `source`.
 fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
     let mut next = Some(error);
@@ -227,10 +200,11 @@ impl UplinkError {
             {
                 Sort::Refused
             }
+            Self::Identity(IdentityError::Busy) => Sort::Later,
             Self::Credentials(_) | Self::Identity(_) | Self::ProxySetup(_) | Self::InspectingCa(_) => {
                 Sort::Refused
             }
-            Self::Proxy(cause) => cause.sort(),
+            Self::Dial(DialError::Proxy(cause)) => cause.sort(),
             _ => Sort::Later,
         }
     }
@@ -239,7 +213,7 @@ impl UplinkError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem { retry_after, .. } => *retry_after,
-            Self::Proxy(cause) => cause.retry_after(),
+            Self::Dial(DialError::Proxy(cause)) => cause.retry_after(),
             _ => None,
         }
     }
@@ -290,11 +264,12 @@ impl UplinkError {
     fn remedy(&self) -> String {
         let enrol = "enrol the device again: `platen-manager token create` at the service centre, then `platen-agent enroll` here";
         match self {
-            Self::Proxy(cause) => cause.remedy(),
+            Self::Dial(DialError::Proxy(cause)) => cause.remedy(),
             Self::ProxySetup(_) => {
                 "correct the proxy's settings in agent.toml or in the environment".to_owned()
             }
-            Self::Name { .. } | Self::ConnectTimeout { proxy: None, during: Step::Name, .. } => {
+            Self::Dial(DialError::Reach(ReachError::Name { .. }))
+            | Self::ConnectTimeout { proxy: None, during: Step::Name, .. } => {
                 "check the address in agent.toml and the name server of this network (`getent hosts NAME`); where only a proxy knows names of outside, set `proxy` in agent.toml"
                     .to_owned()
             }
@@ -304,7 +279,8 @@ impl UplinkError {
             Self::ConnectTimeout { address, proxy: Some(_), .. } => format!(
                 "check that the manager runs, and ask the network's administrator whether the proxy carries TLS to {address} without inspection"
             ),
-            Self::Unreachable { address, .. } | Self::ConnectTimeout { address, .. } => format!(
+            Self::Dial(DialError::Reach(ReachError::Unreachable { address, .. }))
+            | Self::ConnectTimeout { address, .. } => format!(
                 "check the address and the cable, and that the manager runs; ask the network's administrator whether the firewall allows this device TCP outbound to {address}, without TLS inspection"
             ),
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
@@ -345,6 +321,7 @@ impl UplinkError {
                 }
                 _ => "tell the service centre".to_owned(),
             },
+            Self::Identity(IdentityError::Busy) => "nothing: it is tried again".to_owned(),
             Self::Credentials(_) | Self::Identity(_) => enrol.to_owned(),
             _ => "if it stays so, tell the service centre".to_owned(),
         }

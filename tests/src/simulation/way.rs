@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use platen_agent::address::Address;
-use platen_agent::uplink::UplinkError;
+use platen_agent::uplink::dial::direct::ReachError;
 use platen_agent::uplink::dial::{Dial, Dialing, Stream};
 use platen_agent::uplink::trail::{Step, Trail};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -62,7 +62,7 @@ impl Dial for Way {
             let name = shared.places[self.device].name.clone();
             shared.history.note(&name, "dials");
             shared.book().dialled(self.device, shared.elapsed());
-            let unreachable = |source| UplinkError::Unreachable { address: address.to_string(), source };
+            let unreachable = |source| ReachError::Unreachable { address: address.to_string(), source };
             let mut stream = TcpStream::connect((host, PORT)).await.map_err(unreachable)?;
             let hello = Hello { device: u16::try_from(self.device).unwrap(), http_2: self.http_2 };
             stream.write_all(&hello.bytes()).await.map_err(unreachable)?;

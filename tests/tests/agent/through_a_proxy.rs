@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use platen_agent::uplink::UplinkConfig;
-use platen_agent::uplink::proxy;
+use platen_agent::uplink::dial;
 use platen_agent::uplink::trail::{Step, Trail};
+use platen_agent::uplink::{UplinkConfig, UplinkError};
 use platen_tests::rigs::agent::task::Device;
 use platen_tests::rigs::manager::scripted::Manager;
 use platen_tests::rigs::proxy::faults::FaultProxy;
@@ -28,9 +28,9 @@ async fn told(answer: &str) -> (String, String, Option<Step>) {
     let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
     let address = "https://[2001:db8::1]:8443".parse().unwrap();
     let trail = Trail::default();
-    let failed = proxy::way(&config, &address).unwrap().dial(&address, &trail).await.err().unwrap();
+    let failed = dial::route(&config.proxy(), &address).unwrap().dial(&address, &trail).await.err().unwrap();
     assert!(proxy.heads()[0].starts_with("CONNECT [2001:db8::1]:8443 HTTP/1.1\r\n"));
-    let trouble = failed.trouble();
+    let trouble = UplinkError::from(failed).trouble();
     (trouble.what, trouble.remedy, trail.last())
 }
 
@@ -70,8 +70,8 @@ async fn a_proxy_of_the_old_version_of_http_is_good_enough() {
     let proxy = FaultProxy::saying("HTTP/1.0 200 Connection established\r\nProxy-Agent: old\r\n\r\n");
     let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
     let address = "https://manager.invalid".parse().unwrap();
-    let way = proxy::way(&config, &address).unwrap();
-    way.dial(&address, &Trail::default()).await.unwrap();
+    let route = dial::route(&config.proxy(), &address).unwrap();
+    route.dial(&address, &Trail::default()).await.unwrap();
     assert!(proxy.heads()[0].starts_with("CONNECT manager.invalid:443 "));
 }
 

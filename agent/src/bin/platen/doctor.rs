@@ -9,8 +9,8 @@ use platen_agent::clock::Clock;
 use platen_agent::config;
 use platen_agent::control::message::{Answer, Request};
 use platen_agent::show;
+use platen_agent::uplink::dial::proxy::Variables;
 use platen_agent::uplink::examine::{Examiner, Stepped, Walk};
-use platen_agent::uplink::proxy::Variables;
 use platen_hal::{Finding, Verdict};
 use serde::Serialize;
 

@@ -16,11 +16,11 @@ use platen_protocol::path;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::connect::{Connector, Cover};
-use super::inspect;
+use super::connect::{self, Connector, Cover};
+use super::dial;
 use super::send::post;
 use super::trail::Trail;
-use super::{UplinkConfig, UplinkError, proxy};
+use super::{UplinkConfig, UplinkError};
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::identity::{self, Identity, IdentityError};
@@ -120,12 +120,12 @@ impl Examiner {
     fn connector(&self, address: &Address, identity: Option<&Identity>) -> Result<Connector, UplinkError> {
         let cover = match identity {
             Some(identity) => {
-                inspect::cover(identity, self.config.inspecting_ca.as_deref(), address, &self.clock)?
+                connect::cover(identity, self.config.inspecting_ca.as_deref(), address, &self.clock)?
             }
             None => Cover::Bare { http_2: false },
         };
         Ok(Connector {
-            dial: proxy::way(&self.config, address)?,
+            dial: dial::route(&self.config.proxy(), address)?,
             address: address.clone(),
             cover,
             timeout: self.config.connect_timeout,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::UplinkError;
-use super::super::stranger::Kind;
+use super::super::trust::stranger::Kind;
 use crate::address::Address;
 
 /// In plain words; `cause` is what failed, if anything did, `opened_by` who opens TLS as agreed.

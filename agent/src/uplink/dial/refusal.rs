@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::UplinkError;
-use super::trouble::causes;
+use super::direct::ReachError;
+use crate::causes::causes;
 use crate::status::Sort;
 
 /// So many schemes are told, each with so many letters.
@@ -15,7 +15,7 @@ const MAX_SCHEME_CHARS: usize = 20;
 const BASIC: &str = "Basic";
 
 /// What helps when the proxy is not there.
-pub(super) const PROXY_REMEDY: &str = "check `proxy` in agent.toml, or HTTPS_PROXY, against what the network's administrator says, and that this device may reach the proxy";
+pub(in super::super) const PROXY_REMEDY: &str = "check `proxy` in agent.toml, or HTTPS_PROXY, against what the network's administrator says, and that this device may reach the proxy";
 
 /// A proxy does not let us through.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct ProxyError {
 #[derive(Debug)]
 pub enum Fault {
     /// There is no connection to the proxy.
-    Away(Box<UplinkError>),
+    Away(ReachError),
     /// It wants to know who we are, by one of these schemes.
     Authentication(Vec<String>),
     /// It answered something else than yes.
@@ -53,7 +53,7 @@ pub enum Fault {
 impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.fault {
-            Fault::Away(cause) => Some(cause.as_ref()),
+            Fault::Away(cause) => Some(cause),
             Fault::Words(cause) => Some(cause),
             Fault::Authentication(_) | Fault::Refused { .. } | Fault::Target(_) => None,
         }
@@ -108,7 +108,7 @@ fn list(schemes: &[String]) -> String {
 
 impl ProxyError {
     /// What helps.
-    pub(super) fn sort(&self) -> Sort {
+    pub(in super::super) fn sort(&self) -> Sort {
         match &self.fault {
             Fault::Authentication(_) | Fault::Target(_) => Sort::Refused,
             Fault::Refused { status, .. } if !is_beyond(*status) => Sort::Refused,
@@ -117,7 +117,7 @@ impl ProxyError {
     }
 
     /// When it wants to be asked again.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(in super::super) fn retry_after(&self) -> Option<Duration> {
         match &self.fault {
             Fault::Refused { retry_after, .. } => *retry_after,
             _ => None,
@@ -125,7 +125,7 @@ impl ProxyError {
     }
 
     /// What to do.
-    pub(super) fn remedy(&self) -> String {
+    pub(in super::super) fn remedy(&self) -> String {
         let Self { target, .. } = self;
         match &self.fault {
             Fault::Away(_) | Fault::Target(_) => PROXY_REMEDY.to_owned(),

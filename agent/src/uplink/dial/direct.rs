@@ -12,15 +12,35 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 
-use super::UplinkError;
-use super::dial::{Dial, Dialing, Stream};
-use super::trail::{Step, Trail};
+use super::super::trail::{Step, Trail};
+use super::{Dial, Dialing, Stream};
 use crate::address::Address;
 
 /// The next number is tried after this (RFC 8305, section 5).
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 /// More numbers of one name are not tried.
 const MOST_NUMBERS: usize = 8;
+
+/// Why there is no TCP connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// The name has no number.
+    #[error("the name {host} is not known here: {source}")]
+    Name {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No number answers.
+    #[error("{address} cannot be reached: {source}")]
+    Unreachable {
+        /// Where, as `host:port`.
+        address: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
 
 /// Plain TCP.
 #[derive(Debug, Clone, Copy)]
@@ -36,20 +56,19 @@ impl Dial for Direct {
 }
 
 /// Makes a TCP connection to a name or a number.
-pub(super) async fn reach(host: &str, port: u16, trail: &Trail) -> Result<TcpStream, UplinkError> {
+pub(super) async fn reach(host: &str, port: u16, trail: &Trail) -> Result<TcpStream, ReachError> {
     trail.enter(Step::Name, host);
     let found = lookup_host((host, port)).await;
     let found: Vec<SocketAddr> =
-        found.map_err(|source| UplinkError::Name { host: host.to_owned(), source })?.collect();
+        found.map_err(|source| ReachError::Name { host: host.to_owned(), source })?.collect();
     let numbers = in_turns(found);
     if numbers.is_empty() {
         let source = io::Error::other("it has no address");
-        return Err(UplinkError::Name { host: host.to_owned(), source });
+        return Err(ReachError::Name { host: host.to_owned(), source });
     }
     trail.found(list(&numbers));
     trail.enter(Step::Tcp, list(&numbers));
-    let unreachable =
-        |source| UplinkError::Unreachable { address: Address::authority_of(host, port), source };
+    let unreachable = |source| ReachError::Unreachable { address: Address::authority_of(host, port), source };
     let tcp = first(numbers).await.map_err(unreachable)?;
     // Reports are small and wanted at once.
     tcp.set_nodelay(true).map_err(unreachable)?;
@@ -154,7 +173,7 @@ mod tests {
     async fn a_name_that_nobody_knows_is_told_as_such() {
         let trail = Trail::default();
         let failed = reach("no-such-host.invalid", 1, &trail).await.unwrap_err();
-        assert!(matches!(failed, UplinkError::Name { .. }), "{failed}");
+        assert!(matches!(failed, ReachError::Name { .. }), "{failed}");
         assert_eq!(trail.last(), Some(Step::Name));
     }
 }

@@ -9,17 +9,12 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use serde::{Deserialize, Deserializer, de};
 
-use super::dial::Dial;
-use super::direct::Direct;
-use super::tunnel::Tunnel;
-use super::{UplinkConfig, UplinkError};
 use crate::address::Address;
 
 /// No password is longer.
@@ -173,17 +168,22 @@ pub enum SetupError {
     NoPassword(PathBuf),
 }
 
-/// The way that the configuration and the environment say.
-pub fn way(config: &UplinkConfig, address: &Address) -> Result<Arc<dyn Dial>, UplinkError> {
-    Ok(match choose(config, address)? {
-        Some(proxy) => Arc::new(Tunnel { proxy }),
-        None => Arc::new(Direct),
-    })
+/// What configuration and environment say of a proxy.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyConfig {
+    /// `proxy` of agent.toml; without it, what the environment names.
+    pub setting: Option<ProxySetting>,
+    /// Who we are to the proxy, by Basic authentication.
+    pub user: Option<String>,
+    /// The file with the password for it.
+    pub password_file: Option<PathBuf>,
+    /// What the environment says.
+    pub variables: Variables,
 }
 
 /// The proxy for an address, if there is one.
-pub fn choose(config: &UplinkConfig, address: &Address) -> Result<Option<Proxy>, SetupError> {
-    let proxy = match &config.proxy {
+pub fn choose(config: &ProxyConfig, address: &Address) -> Result<Option<Proxy>, SetupError> {
+    let proxy = match &config.setting {
         Some(ProxySetting::None) => return Ok(None),
         Some(ProxySetting::At { host, port }) => {
             Some(Proxy { host: host.clone(), port: *port, authorization: None })
@@ -191,7 +191,7 @@ pub fn choose(config: &UplinkConfig, address: &Address) -> Result<Option<Proxy>,
         None => by_environment(&config.variables, address)?,
     };
     let Some(mut proxy) = proxy else { return Ok(None) };
-    match (&config.proxy_user, &config.proxy_password_file) {
+    match (&config.user, &config.password_file) {
         (Some(user), Some(file)) => proxy.authorization = basic(user, &password(file)?),
         (None, None) => {}
         _ => return Err(SetupError::Half),
@@ -301,13 +301,13 @@ mod tests {
     #[test]
     fn what_agent_toml_says_goes_before_the_environment() {
         let variables = Variables { proxy: Some("http://other:1".into()), except: "m".into() };
-        let mut config = UplinkConfig { variables, ..UplinkConfig::default() };
+        let mut config = ProxyConfig { variables, ..ProxyConfig::default() };
         let address: Address = "https://m".parse().unwrap();
         assert!(choose(&config, &address).unwrap().is_none());
-        config.proxy = Some("http://proxy:3128".parse().unwrap());
+        config.setting = Some("http://proxy:3128".parse().unwrap());
         assert_eq!(choose(&config, &address).unwrap().unwrap().host, "proxy");
         config.variables.except.clear();
-        config.proxy = Some(ProxySetting::None);
+        config.setting = Some(ProxySetting::None);
         assert!(choose(&config, &address).unwrap().is_none());
     }
 
@@ -327,14 +327,14 @@ mod tests {
     fn the_password_is_taken_only_from_a_file_that_is_not_for_everyone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
-        let mut config = UplinkConfig {
-            proxy: Some("http://p:1".parse().unwrap()),
-            proxy_user: Some("Aladdin".into()),
-            ..UplinkConfig::default()
+        let mut config = ProxyConfig {
+            setting: Some("http://p:1".parse().unwrap()),
+            user: Some("Aladdin".into()),
+            ..ProxyConfig::default()
         };
         let address: Address = "https://m".parse().unwrap();
         assert!(matches!(choose(&config, &address), Err(SetupError::Half)));
-        config.proxy_password_file = Some(file.clone());
+        config.password_file = Some(file.clone());
         assert!(matches!(choose(&config, &address), Err(SetupError::Unreadable { .. })));
         std::fs::write(&file, "open sesame\n").unwrap();
         let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();

@@ -9,13 +9,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::UplinkError;
-use super::dial::{Dial, Dialing, Stream};
+use super::super::retry_after::retry_after;
+use super::super::trail::{Step, Trail};
 use super::direct::reach;
 use super::proxy::Proxy;
 use super::refusal::{Fault, ProxyError, schemes};
-use super::retry_after::retry_after;
-use super::trail::{Step, Trail};
+use super::{Dial, DialError, Dialing, Stream};
 use crate::address::Address;
 
 /// The head of a proxy's answer is not longer, and has not more fields.
@@ -37,9 +36,9 @@ impl Dial for Tunnel {
             let failed = |fault| {
                 let sent = self.proxy.authorization.is_some();
                 let (proxy, target) = (self.proxy.to_string(), address.authority());
-                UplinkError::Proxy(ProxyError { proxy, target, sent, fault })
+                DialError::Proxy(ProxyError { proxy, target, sent, fault })
             };
-            let away = |cause| failed(Fault::Away(Box::new(cause)));
+            let away = |cause| failed(Fault::Away(cause));
             let tcp = reach(&self.proxy.host, self.proxy.port, trail).await.map_err(away)?;
             trail.enter(Step::Proxy, format!("CONNECT {} at {}", address.authority(), self.proxy));
             let stream = self.open(tcp, &address.authority()).await.map_err(failed)?;

@@ -8,7 +8,11 @@
 //! A chain of somebody else is refused, and the error says whose it is ([`Stranger`]): most often that of
 //! a proxy that inspects TLS. With the customer's consent the proxy's CA can be named in the
 //! configuration (`inspecting_ca`). Then such a chain carries bytes and vouches for nothing: every
-//! message on it is signed ([`super::sign`]).
+//! message on it is signed ([`sign`]).
+
+pub mod inspecting_ca;
+pub mod sign;
+pub mod stranger;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +23,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 
-use super::stranger::Stranger;
 use crate::certificate::facts;
+use stranger::Stranger;
 
 /// How a connection that is trusted reaches the manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +181,7 @@ impl ServerCertVerifier for Trust {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stranger::{Kind, Stranger};
+    use super::stranger::{Kind, Stranger};
     use super::*;
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 

@@ -16,8 +16,8 @@ use rustls::Error as TlsError;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::UplinkError;
-use super::trust::{Trust, Way};
+use super::super::UplinkError;
+use super::{Trust, Way};
 use crate::clock::Clock;
 use crate::dice::{self, hex};
 use crate::identity::Identity;
@@ -100,7 +100,7 @@ impl Signing {
 
 impl Inspected {
     /// Signs a request to post JSON.
-    pub(super) fn sign(
+    pub(in super::super) fn sign(
         &self,
         path: &str,
         content_type: &str,
@@ -117,7 +117,7 @@ impl Inspected {
     }
 
     /// Checks that the manager gave this answer to that request.
-    pub(super) fn check(
+    pub(in super::super) fn check(
         &self,
         status: u16,
         fields: &HeaderMap,

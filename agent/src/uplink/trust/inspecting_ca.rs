@@ -1,22 +1,12 @@
-//! What lies on the stream to the manager, by the configuration: TLS with the manager, or also with a
-//! proxy that inspects TLS, whose CA is named there.
+//! The CA of a proxy that inspects TLS, as the configuration names it.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-
-use super::UplinkError;
-use super::connect::{Cover, mutual_tls};
-use super::sign::Signing;
-use super::trust::Trust;
-use crate::address::Address;
-use crate::clock::Clock;
-use crate::identity::Identity;
 
 /// The largest file with the CA of a proxy: a bundle of all public CAs has a quarter of it.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -40,22 +30,6 @@ pub enum InspectingCaError {
         /// What is wrong.
         what: String,
     },
-}
-
-/// What is to lie on the stream.
-pub fn cover(
-    identity: &Identity,
-    inspecting_ca: Option<&Path>,
-    address: &Address,
-    clock: &Arc<Clock>,
-) -> Result<Cover, UplinkError> {
-    let inspecting = inspecting_ca.map(load).transpose()?.unwrap_or_default();
-    let trust = Arc::new(Trust::new(&identity.manager_ca, &inspecting).map_err(UplinkError::Credentials)?);
-    let tls = mutual_tls(identity, &trust, clock)?;
-    if inspecting.is_empty() {
-        return Ok(Cover::Tls(tls));
-    }
-    Ok(Cover::Inspectable(tls, Arc::new(Signing::new(identity, &trust, clock, &address.host)?)))
 }
 
 /// Reads the CA of a proxy: certificates in PEM, at least one.

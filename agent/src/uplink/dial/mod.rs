@@ -1,0 +1,65 @@
+//! How a stream of bytes to the manager is made. TLS, or what a simulation has in its place, lies on top
+//! ([`super::connect`]).
+//!
+//! [`direct`] goes straight to the manager, [`tunnel`] through the [`proxy`] that the configuration or the
+//! environment names; [`refusal`] puts into words what such a proxy refuses.
+
+pub mod direct;
+pub mod proxy;
+pub mod refusal;
+pub mod tunnel;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::trail::Trail;
+use crate::address::Address;
+use direct::{Direct, ReachError};
+use proxy::{ProxyConfig, SetupError};
+use refusal::ProxyError;
+use tunnel::Tunnel;
+
+/// Bytes there and back.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A stream in the making.
+pub type Dialing<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, DialError>> + Send + 'a>>;
+
+/// A way to make streams: straight, through a proxy, or through a simulated network.
+pub trait Dial: fmt::Debug + Send + Sync {
+    /// Makes a stream to `address`, and notes in `trail` how far it has come. It is dropped when it takes
+    /// too long: it has no limit of its own.
+    fn dial<'a>(&'a self, address: &'a Address, trail: &'a Trail) -> Dialing<'a>;
+
+    /// The proxy that it goes through, as people know it.
+    fn through(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Why there is no stream.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// There is no TCP connection to the manager.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
+    /// The proxy does not let us through.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+/// The way that the configuration and the environment say.
+///
+/// # Errors
+/// When the proxy that they name cannot be used.
+pub fn route(config: &ProxyConfig, address: &Address) -> Result<Arc<dyn Dial>, SetupError> {
+    Ok(match proxy::choose(config, address)? {
+        Some(proxy) => Arc::new(Tunnel { proxy }),
+        None => Arc::new(Direct),
+    })
+}
