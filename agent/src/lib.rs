@@ -8,25 +8,21 @@
 //! Down: the reply to a report is taken in ([`receive`]); commands enter the journal, are carried out
 //! and answered ([`execute`]). What a manager may change is in [`settings`].
 //!
-//! Beside the flow: the first conversation with a manager ([`enroll`]) and what it yields
-//! ([`identity`], [`certificate`]), which is
-//! renewed by itself ([`renew`]); what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
+//! Beside the flow: the device's key and certificates ([`identity`]), which a first conversation with the
+//! manager yields and which are renewed by themselves; what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
 //! socket for the technician's `platen` ([`control`], [`status`], [`show`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
-//! board. [`board`] opens the board, [`address`] is the manager's; [`causes`] puts errors into words; [`clock`] alone reads clocks; [`config`]
+//! board. [`board`] opens the board; [`causes`] puts errors into words; [`clock`] alone reads clocks; [`config`]
 //! composes what each stage wants to know.
 
-pub mod address;
 pub mod asked;
 pub mod board;
 pub mod causes;
-pub mod certificate;
 pub mod clock;
 pub mod compose;
 pub mod config;
 pub mod control;
 pub mod dice;
-pub mod enroll;
 pub mod execute;
 pub mod identity;
 pub mod judge;
@@ -37,7 +33,6 @@ pub mod order;
 pub mod outbox;
 pub mod read;
 pub mod receive;
-pub mod renew;
 pub mod run;
 pub mod sample;
 pub mod service_call;

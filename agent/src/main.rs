@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use platen_agent::address::Address;
 use platen_agent::causes::causes;
+use platen_agent::identity::address::Address;
 use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
 use platen_agent::uplink::dial::proxy::Variables;
-use platen_agent::{board, enroll, log, read, run};
+use platen_agent::identity::enroll;
+use platen_agent::{board, log, read, run};
 use platen_protocol::enroll::Token;
 use platen_protocol::identity::DeviceId;
 use tokio::signal::unix::{SignalKind, signal};

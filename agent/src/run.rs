@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platen_hal::config::BoardConfig;
-use platen_protocol::identity::InvalidId;
 use tokio::task::JoinSet;
 
 use crate::board::Opened;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control;
-use crate::dice::CannotName;
 use crate::execute;
 use crate::identity;
 use crate::judge::{Judge, Past};
@@ -25,7 +23,7 @@ use crate::uplink::examine::Examiner;
 use crate::uplink::{Progress, Uplink};
 use crate::utilise;
 use crate::watchdog;
-use crate::work::{Begin, Work};
+use crate::work::{Begin, Work, WorkError};
 
 /// Everything must have ended this long after the stop.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
@@ -55,15 +53,9 @@ pub enum RunError {
     /// The board's thread cannot start.
     #[error("the board's thread cannot start: {0}")]
     Thread(#[source] std::io::Error),
-    /// The board's thread has ended by itself.
-    #[error("the board's thread has ended")]
-    BoardEnded,
-    /// An alert could not be named.
+    /// The work at the board.
     #[error(transparent)]
-    Name(#[from] InvalidId),
-    /// What was asked for by a button could not be named.
-    #[error(transparent)]
-    Asked(#[from] CannotName),
+    Work(#[from] WorkError),
 }
 
 /// Works until `stop` ends. `board_file` is what the board was opened by.
@@ -137,7 +129,7 @@ pub async fn run(
         retry_disk: config.outbox.retry_disk,
     });
     let ended = tokio::select! {
-        ended = work.run(seen) => ended,
+        ended = work.run(seen) => ended.map_err(RunError::from),
         () = stop => Ok(()),
     };
     end(&stopping, tasks, &keep, work.judge().past(), thread, &config.control_socket).await;

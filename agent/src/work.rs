@@ -5,21 +5,39 @@ use std::time::Duration;
 
 use platen_hal::Edge;
 use platen_protocol::device_to_manager::ReportBody;
+use platen_protocol::identity::InvalidId;
 use platen_protocol::readings::Readings;
 use platen_protocol::stamp::{ClockQuality, Stamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::compose;
+use crate::dice::CannotName;
 use crate::judge::{Event, Judge, Moment};
 use crate::keep::{Keep, Learnt};
 use crate::outbox::{OutboxError, Rank};
-use crate::run::RunError;
 use crate::sample::{Rhythm, Sample, Seen};
 use crate::settings::{Applied, Settings, apply};
 use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
 use crate::watchdog;
+
+/// Why the work ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The board's thread has ended by itself.
+    #[error("the board's thread has ended")]
+    BoardEnded,
+    /// An alert could not be named.
+    #[error(transparent)]
+    Name(#[from] InvalidId),
+    /// What was asked for by a button could not be named.
+    #[error(transparent)]
+    Asked(#[from] CannotName),
+}
 
 /// What the work begins with.
 pub struct Begin {
@@ -90,7 +108,7 @@ impl Work {
     }
 
     /// Works for as long as the board's thread does.
-    pub async fn run(&mut self, mut seen: mpsc::Receiver<Seen>) -> Result<(), RunError> {
+    pub async fn run(&mut self, mut seen: mpsc::Receiver<Seen>) -> Result<(), WorkError> {
         loop {
             tokio::select! {
                 seen = seen.recv() => match seen {
@@ -102,7 +120,7 @@ impl Work {
                         }
                     }
                     Some(Seen::Edges(edges)) => self.edges(&edges)?,
-                    None => return Err(RunError::BoardEnded),
+                    None => return Err(WorkError::BoardEnded),
                 },
                 Ok(()) = self.settings.changed() => self.configure(),
                 () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
@@ -142,7 +160,7 @@ impl Work {
     }
 
     /// Judges a sample; returns it as the judge left it.
-    fn sample(&mut self, mut sample: Sample) -> Result<Sample, RunError> {
+    fn sample(&mut self, mut sample: Sample) -> Result<Sample, WorkError> {
         let taken = self.keep.clock.stamp_at(sample.at);
         let wall = (taken.clock == ClockQuality::Synchronised).then_some(taken.wall);
         let mut judge = self.judge.clone();
@@ -183,7 +201,7 @@ impl Work {
         });
     }
 
-    fn edges(&mut self, edges: &[Edge]) -> Result<(), RunError> {
+    fn edges(&mut self, edges: &[Edge]) -> Result<(), WorkError> {
         for edge in edges {
             tracing::debug!(switch = edge.switch, active = edge.active, "an edge");
             let mut judge = self.judge.clone();
@@ -193,7 +211,7 @@ impl Work {
         Ok(())
     }
 
-    fn utilisation(&mut self) -> Result<(), RunError> {
+    fn utilisation(&mut self) -> Result<(), WorkError> {
         self.next_utilisation += self.utilisation;
         let Some(Sample { readings, tallies, .. }) = self.last.clone() else { return Ok(()) };
         let now = self.keep.clock.monotonic();
@@ -221,7 +239,7 @@ impl Work {
         events: &[Event],
         mut bodies: Vec<ReportBody>,
         taken: &Stamp,
-    ) -> Result<bool, RunError> {
+    ) -> Result<bool, WorkError> {
         bodies.extend(compose::events(events, self.last_readings())?);
         if bodies.is_empty() {
             self.judge = judge;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::dial::proxy::{self, ProxyConfig, ProxySetting, Variables};
 use super::wait::Bounds;
-use crate::address::Address;
+use crate::identity::address::Address;
 use crate::units;
 
 /// The way to the manager.

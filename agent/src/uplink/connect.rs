@@ -18,7 +18,7 @@ use super::lane::Lane;
 use super::trail::{Step, Trail};
 use super::trust::sign::{Inspected, Signing};
 use super::trust::{Trust, inspecting_ca};
-use crate::address::Address;
+use crate::identity::address::Address;
 use crate::clock::Clock;
 use crate::identity::Identity;
 

@@ -33,11 +33,11 @@ use std::time::Duration;
 pub use config::UplinkConfig;
 pub use trouble::UplinkError;
 
-use crate::address::Address;
+use crate::identity::address::Address;
 use crate::dice;
 use crate::identity::{self, Identity, IdentityError};
 use crate::keep::Keep;
-use crate::renew::{self, Renewal};
+use crate::identity::renew::{self, Renewal};
 use crate::status::{ContactState, Trouble};
 use crate::stop::Stop;
 use backoff::Backoff;

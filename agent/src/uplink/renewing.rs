@@ -1,4 +1,4 @@
-//! Renewing the device's certificate, beside the session: see [`crate::renew`].
+//! Renewing the device's certificate, beside the session: see [`crate::identity::renew`].
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,8 +10,31 @@ use platen_protocol::problem::ProblemKind;
 use super::connect::Connector;
 use super::send::post;
 use super::{Uplink, UplinkError};
-use crate::identity;
-use crate::renew::{self, RenewError, Renewal};
+use crate::identity::{self, IdentityError};
+use crate::identity::renew::{self, RenewError, Renewal, Verdict};
+use crate::status::Sort;
+
+/// Why a certificate was not renewed.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    /// On this device.
+    #[error(transparent)]
+    Here(#[from] RenewError),
+    /// On the way, or at the manager.
+    #[error(transparent)]
+    Exchange(Box<UplinkError>),
+}
+
+impl From<IdentityError> for Failed {
+    fn from(cause: IdentityError) -> Self {
+        Self::Here(cause.into())
+    }
+}
+
+/// What a connection that ended says of the certificate that it was made with.
+fn verdict(ended: &UplinkError) -> Verdict {
+    if ended.sort() == Sort::Refused { Verdict::Refused } else { Verdict::Open }
+}
 
 impl Uplink {
     /// As long as a session lasts: when a renewal is due, the manager is asked on a connection of its own.
@@ -64,7 +87,7 @@ impl Uplink {
     }
 
     /// Asks for a new certificate, and keeps it to be tried.
-    async fn renew(&self, renewal: &Renewal, connector: &Connector) -> Result<(), RenewError> {
+    async fn renew(&self, renewal: &Renewal, connector: &Connector) -> Result<(), Failed> {
         let present = identity::load(renewal.directory())?;
         let asking = renew::ask(&present.device)?;
         let limit = self.config.reply_timeout;
@@ -73,9 +96,9 @@ impl Uplink {
             let address = &connector.address;
             post(&mut lane, address, path::RENEW, &asking.body, Duration::ZERO, limit).await
         };
-        let reply: RenewReply = exchange.await.map_err(Box::new)?;
+        let reply: RenewReply = exchange.await.map_err(|cause| Failed::Exchange(Box::new(cause)))?;
         self.keep.clock.learn(reply.manager_time);
-        renewal.keep(&present, &asking, reply)
+        Ok(renewal.keep(&present, &asking, reply)?)
     }
 
     /// A session has ended. If that was because the certificate has ended, a new one is asked for: an
@@ -87,9 +110,12 @@ impl Uplink {
             return None;
         }
         if let Ok(present) = identity::load(renewal.directory())
-            && let Err(cause) = renewal.failed(&ended, &present.facts, self.keep.clock.since_boot())
+            && let Err(cause) = renewal.failed(verdict(&ended), &present.facts, self.keep.clock.since_boot())
         {
             return Some(cause.into());
+        }
+        if renewal.is_trying() {
+            tracing::info!("the connection with the renewed certificate ended: {ended}");
         }
         if ended.problem_kind() != Some(ProblemKind::CertificateExpired) {
             return Some(ended);
@@ -97,7 +123,7 @@ impl Uplink {
         self.progress.until(self.now() + self.config.connect_timeout + self.config.reply_timeout);
         match Box::pin(self.renew(renewal, connector)).await {
             Ok(()) => None,
-            Err(RenewError::Exchange(cause)) if cause.problem_kind().is_some() => Some(*cause),
+            Err(Failed::Exchange(cause)) if cause.problem_kind().is_some() => Some(*cause),
             Err(cause) => {
                 tracing::warn!("the certificate could not be renewed: {cause}");
                 Some(ended)

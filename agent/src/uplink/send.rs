@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::UplinkError;
 use super::lane::{Lane, Sender};
 use super::retry_after::retry_after;
-use crate::address::Address;
+use crate::identity::address::Address;
 use crate::outbox::Batch;
 
 const JSON: &str = "application/json";

@@ -15,7 +15,7 @@ use super::trail::Step;
 use super::trust::inspecting_ca::InspectingCaError;
 use super::trust::stranger::Stranger;
 use super::wait::Cut;
-use crate::address::Address;
+use crate::identity::address::Address;
 use crate::causes::causes;
 use crate::identity::IdentityError;
 use crate::outbox::OutboxError;

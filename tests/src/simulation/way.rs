@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use platen_agent::address::Address;
+use platen_agent::identity::address::Address;
 use platen_agent::uplink::dial::direct::ReachError;
 use platen_agent::uplink::dial::{Dial, Dialing, Stream};
 use platen_agent::uplink::trail::{Step, Trail};

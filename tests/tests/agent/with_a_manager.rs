@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use platen_agent::control::message::{Answer, Request};
-use platen_agent::enroll::EnrollError;
+use platen_agent::identity::enroll::EnrollError;
 use platen_agent::identity;
 use platen_agent::run::RunError;
 use platen_agent::status::{ContactState, Sort};

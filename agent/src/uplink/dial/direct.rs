@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::super::trail::{Step, Trail};
 use super::{Dial, Dialing, Stream};
-use crate::address::Address;
+use crate::identity::address::Address;
 
 /// The next number is tried after this (RFC 8305, section 5).
 const NEXT_AFTER: Duration = Duration::from_millis(250);

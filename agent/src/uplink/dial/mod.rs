@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::trail::Trail;
-use crate::address::Address;
+use crate::identity::address::Address;
 use direct::{Direct, ReachError};
 use proxy::{ProxyConfig, SetupError};
 use refusal::ProxyError;

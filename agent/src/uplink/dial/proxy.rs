@@ -15,7 +15,7 @@ use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::address::Address;
+use crate::identity::address::Address;
 
 /// No password is longer.
 const MAX_PASSWORD_BYTES: u64 = 1024;

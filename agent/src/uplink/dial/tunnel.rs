@@ -15,7 +15,7 @@ use super::direct::reach;
 use super::proxy::Proxy;
 use super::refusal::{Fault, ProxyError, schemes};
 use super::{Dial, DialError, Dialing, Stream};
-use crate::address::Address;
+use crate::identity::address::Address;
 
 /// The head of a proxy's answer is not longer, and has not more fields.
 const MAX_HEAD_BYTES: usize = 16 * 1024;

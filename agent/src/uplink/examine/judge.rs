@@ -10,8 +10,8 @@ use platen_protocol::stamp::ClockQuality;
 use super::super::UplinkError;
 use super::super::trail::Taken;
 use super::{Stepped, Walk, finding, milliseconds};
-use crate::address::Address;
-use crate::certificate::Facts;
+use crate::identity::address::Address;
+use crate::identity::certificate::Facts;
 use crate::identity::Identity;
 
 /// A clock that lies further behind what is known is wrong.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::super::UplinkError;
 use super::super::trust::stranger::Kind;
-use crate::address::Address;
+use crate::identity::address::Address;
 
 /// In plain words; `cause` is what failed, if anything did, `opened_by` who opens TLS as agreed.
 pub(super) fn tell(

@@ -23,7 +23,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 
-use crate::certificate::facts;
+use crate::identity::certificate::facts;
 use stranger::Stranger;
 
 /// How a connection that is trusted reaches the manager.

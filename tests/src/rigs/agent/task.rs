@@ -9,7 +9,7 @@ use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
 use platen_agent::control::codec::{self, MAX_ANSWER_BYTES};
 use platen_agent::control::message::{Answer, Question, Request, VERSION};
-use platen_agent::enroll::{EnrollError, enroll};
+use platen_agent::identity::enroll::{EnrollError, enroll};
 use platen_agent::run::{RunError, run};
 use platen_agent::status::StatusReport;
 use platen_protocol::enroll::Token;

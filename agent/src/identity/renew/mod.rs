@@ -23,9 +23,8 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::sign::CertifiedKey;
 use tokio::sync::Notify;
 
-use crate::certificate::Facts;
+use crate::identity::certificate::Facts;
 use crate::identity::{self, Identity, IdentityError, IdentityFile};
-use crate::uplink::UplinkError;
 
 /// After a renewal that failed, the next try comes after this part of the certificate's life, doubled with
 /// each failure: of a year, 9 hours and more; enough tries fit into the third that is left.
@@ -58,9 +57,15 @@ pub enum RenewError {
     /// It cannot be stored.
     #[error("the new certificate cannot be stored: {0}")]
     Store(#[from] IdentityError),
-    /// The exchange failed.
-    #[error(transparent)]
-    Exchange(#[from] Box<UplinkError>),
+}
+
+/// What a connection that ended says of the certificate that it was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The manager does not want it: waiting does not help.
+    Refused,
+    /// Nothing: no connection came about, or it broke.
+    Open,
 }
 
 /// When a certificate is to be renewed: two thirds of the way from its beginning to its end.
@@ -207,7 +212,10 @@ impl Renewal {
     }
 
     /// A connection has ended before the manager answered.
-    pub fn failed(&self, cause: &UplinkError, facts: &Facts, now: Duration) -> Result<(), IdentityError> {
+    ///
+    /// # Errors
+    /// When a new certificate that is given up cannot be removed.
+    pub fn failed(&self, verdict: Verdict, facts: &Facts, now: Duration) -> Result<(), IdentityError> {
         let mut state = self.state();
         if !state.trying {
             // The old one is no better: whichever was not tried last is next.
@@ -217,8 +225,8 @@ impl Renewal {
         state.trials += 1;
         state.try_next = false;
         state.put_off(facts, now);
-        if is_verdict(cause) || state.trials >= MAX_TRIALS {
-            tracing::warn!("the renewed certificate does not work, and the old one goes on: {cause}");
+        if verdict == Verdict::Refused || state.trials >= MAX_TRIALS {
+            tracing::warn!(?verdict, "the renewed certificate does not work, and the old one goes on");
             identity::discard_next(&self.directory)?;
             state.trials = 0;
         }
@@ -264,11 +272,6 @@ impl State {
         self.failures += 1;
         self.not_before = now + retry_after(facts, self.failures);
     }
-}
-
-/// Whether the manager said that it does not want the certificate: waiting does not help.
-fn is_verdict(cause: &UplinkError) -> bool {
-    matches!(cause.sort(), crate::status::Sort::Refused)
 }
 
 /// An answer that does not fit the key, the device or the CA that is trusted is refused before it is kept.

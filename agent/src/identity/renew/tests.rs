@@ -1,5 +1,5 @@
 use super::*;
-use crate::identity::{file, load, store};
+use crate::identity::{Lock, file, load};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateSigningRequestParams, IsCa, Issuer};
@@ -36,7 +36,7 @@ impl Manager {
             manager: "https://localhost:1".parse().unwrap(),
             known_time: None,
         };
-        store(directory, &kept).unwrap();
+        Lock::take(directory).unwrap().store(&kept).unwrap();
         load(directory).unwrap()
     }
 
@@ -48,14 +48,6 @@ impl Manager {
             manager_time: "2026-09-01T00:00:00Z".parse().unwrap(),
         }
     }
-}
-
-fn refusal() -> UplinkError {
-    UplinkError::Problem { status: 403, problem: None, retry_after: None }
-}
-
-fn silence() -> UplinkError {
-    UplinkError::Deadline(Duration::from_secs(1))
 }
 
 fn renewed(manager: &Manager, directory: &Path) -> (Identity, Renewal) {
@@ -84,7 +76,7 @@ fn a_new_certificate_that_is_refused_is_given_up_and_the_old_one_goes_on() {
     let (manager, state) = (Manager::new(), tempfile::tempdir().unwrap());
     let (present, renewal) = renewed(&manager, state.path());
     renewal.identity().unwrap();
-    renewal.failed(&refusal(), &present.facts, Duration::ZERO).unwrap();
+    renewal.failed(Verdict::Refused, &present.facts, Duration::ZERO).unwrap();
     assert_eq!(renewal.identity().unwrap().facts, present.facts);
     assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 1);
     let late = Some("2026-12-01T00:00:00Z".parse().unwrap());
@@ -99,7 +91,7 @@ fn while_no_connection_comes_about_old_and_new_take_turns_and_the_new_one_is_giv
     for _ in 0..2 * MAX_TRIALS {
         let used = renewal.identity().unwrap();
         tried.push(renewal.is_trying());
-        renewal.failed(&silence(), &used.facts, Duration::ZERO).unwrap();
+        renewal.failed(Verdict::Open, &used.facts, Duration::ZERO).unwrap();
     }
     assert_eq!(tried[..4], [true, false, true, false]);
     assert_eq!(tried.iter().filter(|new| **new).count(), MAX_TRIALS as usize);
@@ -147,7 +139,7 @@ fn power_that_is_cut_at_any_step_leaves_an_identity_that_can_be_used() {
         let renewal = Renewal::new(state.path().to_owned());
         let used = renewal.identity().unwrap_or_else(|cause| panic!("{step}: {cause}"));
         assert_eq!(renewal.is_trying(), tries, "{step}");
-        renewal.failed(&refusal(), &used.facts, Duration::ZERO).unwrap();
+        renewal.failed(Verdict::Refused, &used.facts, Duration::ZERO).unwrap();
         assert!(renewal.identity().is_ok(), "{step}, and then the manager refuses it");
     }
 }

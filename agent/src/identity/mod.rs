@@ -1,4 +1,6 @@
-//! The device's key and certificates, on disk: one file in the state directory.
+//! The device's key and certificates, on disk: one file in the state directory. [`enroll`] is the first
+//! conversation, which yields them, and [`renew`] renews them; [`certificate`] reads what a certificate says,
+//! [`address`] is the manager's.
 //!
 //! One file, so that a power cut never leaves a key beside another key's certificate: it is replaced in
 //! one step. It is for its owner alone.
@@ -7,8 +9,13 @@
 //! two enrolments at once, or an enrolment and a renewal, do not write into each other's files. What a
 //! process left behind that was killed meanwhile is cleared by the next one that writes.
 //!
-//! A renewed identity stands in a second file beside it until it has proven itself ([`crate::renew`]);
+//! A renewed identity stands in a second file beside it until it has proven itself ([`renew`]);
 //! then that file is renamed over the first. Whenever power is cut, the first file is whole.
+
+pub mod address;
+pub mod certificate;
+pub mod enroll;
+pub mod renew;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -21,8 +28,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
-use crate::certificate::{self, Facts};
+use address::Address;
+use certificate::Facts;
 
 /// The file's name in the state directory.
 pub const FILE_NAME: &str = "identity.json";
@@ -185,7 +192,7 @@ impl Lock {
     /// When the file cannot be written; the present identity is then as it was.
     pub fn store(&self, identity: &IdentityFile) -> Result<(), IdentityError> {
         write(&self.directory, FILE_NAME, identity)?;
-        self.discard(&[NEXT_FILE_NAME.to_owned()])
+        self.discard(&[NEXT_FILE_NAME.to_owned(), unfinished(NEXT_FILE_NAME)])
     }
 
     /// Whether an identity could be written here: the directory takes a file. What is left over is cleared.
