@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use platen_protocol::device_to_manager::{Outcome, OutcomeResult, ReadingsCause, ReportBody};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::stamp::ClockQuality;
@@ -13,7 +15,6 @@ use crate::compose;
 use crate::keep::Keep;
 use crate::outbox::OutboxError;
 use crate::settings::{CannotSet, Origin, Settings};
-use crate::stop::Stop;
 
 /// A board that has not been read by then has failed.
 const READ_LIMIT: Duration = Duration::from_secs(20);
@@ -26,11 +27,11 @@ const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// Carries out what the journal holds, and what comes, until `stop`. A command that is being carried out
 /// then stays in the journal.
-pub async fn run(keep: Arc<Keep>, mut stop: Stop) {
+pub async fn run(keep: Arc<Keep>, stop: CancellationToken) {
     tokio::select! {
         // In order, so that a simulation runs the same each time.
         biased;
-        () = stop.asked() => {}
+        () = stop.cancelled() => {}
         () = work_off(&keep) => {}
     }
 }

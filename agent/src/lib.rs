@@ -39,7 +39,6 @@ pub mod service_call;
 pub mod settings;
 pub mod show;
 pub mod status;
-pub mod stop;
 mod units;
 pub mod uplink;
 pub mod utilise;

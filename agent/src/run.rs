@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use platen_hal::config::BoardConfig;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::board::Opened;
 use crate::clock::Clock;
@@ -18,7 +19,6 @@ use crate::outbox::{self, OutboxError, Remembered};
 use crate::sample::{self, Rhythm};
 use crate::settings::{self, Files};
 use crate::status::Status;
-use crate::stop::{self, Stop, Stopper};
 use crate::uplink::examine::Examiner;
 use crate::uplink::{Progress, Uplink};
 use crate::utilise;
@@ -107,7 +107,8 @@ pub async fn run(
     let keep = Arc::new(Keep::new(outbox, clock, board, status, files, settings));
     let progress = Arc::new(Progress::default());
 
-    let (stopping, stopped) = stop::channel();
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone();
     let mut tasks = JoinSet::new();
     let state_directory = config.state_directory.clone();
     let examiner = Examiner::new(config.uplink.clone(), state_directory.clone(), Arc::clone(&keep.clock));
@@ -137,7 +138,7 @@ pub async fn run(
 }
 
 async fn end(
-    stopping: &Stopper,
+    stopping: &CancellationToken,
     mut tasks: JoinSet<()>,
     keep: &Keep,
     past: &Past,
@@ -146,7 +147,7 @@ async fn end(
 ) {
     tracing::info!("the agent is being stopped");
     watchdog::stopping();
-    stopping.stop();
+    stopping.cancel();
     let all = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
         tracing::warn!("not everything ended within {} s", STOP_LIMIT.as_secs());
@@ -166,7 +167,7 @@ async fn end(
 }
 
 /// A line for `systemctl status`, when the contact changes.
-async fn tell_service_manager(keep: Arc<Keep>, mut stop: Stop) {
+async fn tell_service_manager(keep: Arc<Keep>, stop: CancellationToken) {
     let mut changes = keep.status.subscribe();
     let mut told = None;
     loop {
@@ -178,7 +179,7 @@ async fn tell_service_manager(keep: Arc<Keep>, mut stop: Stop) {
         }
         tokio::select! {
             more = changes.changed() => if more.is_err() { return },
-            () = stop.asked() => return,
+            () = stop.cancelled() => return,
         }
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use platen_protocol::identity::{CommandId, DeviceId};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::ca::Ca;
 use crate::config::Config;
@@ -17,7 +18,6 @@ use crate::device::traffic::Traffic;
 use crate::device::{Devices, Signatures};
 use crate::inform::Informer;
 use crate::run::RunError;
-use crate::stop::Stop;
 use crate::store::{DeviceRecord, Store, StoreError};
 use crate::throttle::Throttle;
 use crate::tls::{Current, TlsError};
@@ -108,7 +108,7 @@ impl Centre {
     }
 
     /// Starts what is done at intervals and behind the answers.
-    pub fn start_upkeep(self, tasks: &mut JoinSet<()>, stopped: Stop) {
+    pub fn start_upkeep(self, tasks: &mut JoinSet<()>, stopped: CancellationToken) {
         let Self { upkeep, delivered, .. } = self;
         tasks.spawn(upkeep::note_deliveries(Arc::clone(&upkeep), delivered, stopped.clone()));
         tasks.spawn(upkeep::at_intervals(upkeep, stopped));

@@ -35,7 +35,6 @@ mod run;
 mod sample;
 pub mod secret;
 pub mod spread;
-pub mod stop;
 pub mod store;
 pub mod tally;
 mod throttle;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::ca::{CaError, load_files};
 use crate::centre::{Centre, Certificates};
@@ -123,7 +124,8 @@ pub async fn run(
     let centre = Centre::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&centre.devices), Arc::clone(&centre.upkeep));
     let (mailbox, tally) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.tally));
-    let (stopping, stopped) = stop::channel();
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone();
 
     let operators = Operators::new(
         store.clone(),
@@ -171,7 +173,7 @@ pub async fn run(
     notify(sd_notify::NotifyState::Stopping);
     tracing::info!("stopping");
     // In this order: a connection that has heard the word says with the answer that it is the last.
-    stopping.stop();
+    stopping.cancel();
     mailbox.stop();
     finish(tasks, &upkeep).await?;
     tracing::info!("stopped");

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use platen_protocol::identity::{CommandId, DeviceId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use crate::ca::Ca;
 use crate::clock;
@@ -16,7 +17,6 @@ use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::standing;
 use crate::inform::{Event, Informer};
-use crate::stop::Stop;
 use crate::store::{CommandState, Store, StoreError};
 use crate::tls::Current;
 use crate::watch::{Step, Watches};
@@ -172,7 +172,7 @@ impl Upkeep {
 }
 
 /// Until the manager stops.
-pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
+pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
     let every = |period| {
         let mut interval = tokio::time::interval_at(Instant::now() + period, period);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -186,7 +186,7 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
         tokio::select! {
             // In order, so that a simulation runs the same each time.
             biased;
-            () = stop.wait() => return,
+            () = stop.cancelled() => return,
             _ = flush.tick() => {
                 if let Err(error) = upkeep.flush().await {
                     tracing::debug!(%error, "contacts could not be kept; they are tried again");
@@ -206,7 +206,7 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, mut stop: Stop) {
 pub(crate) async fn note_deliveries(
     upkeep: Arc<Upkeep>,
     mut delivered: mpsc::Receiver<(DeviceId, CommandId)>,
-    mut stop: Stop,
+    stop: CancellationToken,
 ) {
     let mut some = Vec::new();
     loop {
@@ -217,7 +217,7 @@ pub(crate) async fn note_deliveries(
                     return;
                 }
             }
-            () = stop.wait() => return,
+            () = stop.cancelled() => return,
         }
         let now = clock::now();
         let ids = some.iter().map(|(_, id)| id.clone()).collect();

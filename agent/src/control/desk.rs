@@ -10,6 +10,7 @@ use platen_protocol::readings::Readings;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
 use super::message::{Answer, Question, Request};
@@ -18,7 +19,6 @@ use crate::compose;
 use crate::keep::{Keep, Learnt};
 use crate::order;
 use crate::service_call;
-use crate::stop::Stop;
 use crate::uplink::examine::Examiner;
 
 /// A request must arrive, and an answer be taken, within this.
@@ -41,7 +41,7 @@ pub(super) struct Desk {
     examiner: Arc<Mutex<Examiner>>,
     /// One recording at a time.
     pub(super) recorder: Arc<Semaphore>,
-    pub(super) stop: Stop,
+    pub(super) stop: CancellationToken,
 }
 
 pub(super) async fn tell(output: &mut OwnedWriteHalf, answer: &Answer) -> Result<(), CodecError> {
@@ -58,7 +58,7 @@ impl Desk {
         keep: Arc<Keep>,
         simulator: Option<Arc<dyn Simulator>>,
         examiner: Examiner,
-        stop: Stop,
+        stop: CancellationToken,
     ) -> Self {
         let examiner = Arc::new(Mutex::new(examiner));
         Self { keep, simulator, examiner, recorder: Arc::new(Semaphore::new(1)), stop }
@@ -111,7 +111,7 @@ impl Desk {
                 more = changes.changed() => if more.is_err() { return Ok(()) },
                 // The asker says nothing more: what comes is its end.
                 gone = read::<Question>(input, MAX_REQUEST_BYTES) => return gone.map(|_| ()),
-                () = self.stop.asked() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
             }
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
@@ -161,7 +161,7 @@ impl Desk {
                 Ok(Ok(_)) => {}
                 _ => return Ok(()),
             },
-            () = self.stop.asked() => return Ok(()),
+            () = self.stop.cancelled() => return Ok(()),
         }
         tell(output, &Answer::Acknowledged).await
     }

@@ -64,7 +64,7 @@ impl Desk {
                 },
                 // The asker says nothing more: what comes is its end.
                 _ = &mut ended => return Ok(told),
-                () = self.stop.asked() => return Ok(told),
+                () = self.stop.cancelled() => return Ok(told),
             }
             told += 1;
         }

@@ -12,12 +12,12 @@ use platen_hal::sim_command::Simulator;
 use tokio::io::BufReader;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read};
 use super::desk::{CLIENT_LIMIT, Desk, refuse};
 use super::message::{Question, VERSION};
 use crate::keep::Keep;
-use crate::stop::Stop;
 use crate::uplink::examine::Examiner;
 
 /// So many `platen`s may be connected at once.
@@ -63,7 +63,7 @@ pub async fn serve(
     keep: Arc<Keep>,
     simulator: Option<Arc<dyn Simulator>>,
     examiner: Examiner,
-    mut stop: Stop,
+    stop: CancellationToken,
 ) {
     let desk = Desk::new(keep, simulator, examiner, stop.clone());
     let mut clients = JoinSet::new();
@@ -80,7 +80,7 @@ pub async fn serve(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            () = stop.asked() => break,
+            () = stop.cancelled() => break,
         }
     }
     drop(listener);

@@ -33,10 +33,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
 use super::address::Address;
+use super::renew::request_for;
+use super::{IdentityError, IdentityFile, Lock};
 use crate::clock::Clock;
 use crate::dice::hex;
-use super::{IdentityError, IdentityFile, Lock};
-use super::renew::request_for;
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
 use crate::uplink::dial;
 use crate::uplink::send::post;

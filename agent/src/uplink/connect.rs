@@ -18,9 +18,9 @@ use super::lane::Lane;
 use super::trail::{Step, Trail};
 use super::trust::sign::{Inspected, Signing};
 use super::trust::{Trust, inspecting_ca};
-use crate::identity::address::Address;
 use crate::clock::Clock;
 use crate::identity::Identity;
+use crate::identity::address::Address;
 
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";

@@ -33,13 +33,14 @@ use std::time::Duration;
 pub use config::UplinkConfig;
 pub use trouble::UplinkError;
 
-use crate::identity::address::Address;
+use tokio_util::sync::CancellationToken;
+
 use crate::dice;
+use crate::identity::address::Address;
+use crate::identity::renew::{self, Renewal};
 use crate::identity::{self, Identity, IdentityError};
 use crate::keep::Keep;
-use crate::identity::renew::{self, Renewal};
 use crate::status::{ContactState, Trouble};
-use crate::stop::Stop;
 use backoff::Backoff;
 use connect::{Connector, Cover};
 use pace::{Pace, Pause};
@@ -164,13 +165,13 @@ impl Uplink {
     }
 
     /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.
-    pub async fn run(mut self, mut stop: Stop) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut habits = Habits::new(&self.config);
         loop {
             let cause = match self.connector() {
                 Ok(connector) => {
                     let way = connector.clone();
-                    let Some(ended) = self.session(connector, &mut habits, &mut stop).await else { return };
+                    let Some(ended) = self.session(connector, &mut habits, &stop).await else { return };
                     let Some(cause) = self.after(&way, ended).await else { continue };
                     cause
                 }
@@ -179,7 +180,7 @@ impl Uplink {
                     self.enter(ContactState::NotEnrolled);
                     tokio::select! {
                         biased;
-                        () = stop.asked() => return,
+                        () = stop.cancelled() => return,
                         () = self.pause(LOOK_FOR_IDENTITY) => continue,
                     }
                 }
@@ -188,7 +189,7 @@ impl Uplink {
             tokio::select! {
                 // In order, so that a simulation runs the same each time.
                 biased;
-                () = stop.asked() => return,
+                () = stop.cancelled() => return,
                 () = self.rest(pause) => {}
             }
         }

@@ -10,8 +10,8 @@ use platen_protocol::problem::ProblemKind;
 use super::connect::Connector;
 use super::send::post;
 use super::{Uplink, UplinkError};
-use crate::identity::{self, IdentityError};
 use crate::identity::renew::{self, RenewError, Renewal, Verdict};
+use crate::identity::{self, IdentityError};
 use crate::status::Sort;
 
 /// Why a certificate was not renewed.

@@ -12,6 +12,7 @@ use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
 use platen_protocol::manager_to_device::Reply;
 use platen_protocol::problem::ProblemKind;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::connect::Connector;
 use super::lane::Lane;
@@ -23,7 +24,6 @@ use crate::keep::Keep;
 use crate::outbox::Batch;
 use crate::receive;
 use crate::status::ContactState;
-use crate::stop::Stop;
 
 /// At a stop, what waits is tried once more for so long.
 const LAST_SEND: Duration = Duration::from_secs(3);
@@ -82,7 +82,7 @@ impl Uplink {
         &self,
         connector: Connector,
         habits: &mut Habits,
-        stop: &mut Stop,
+        stop: &CancellationToken,
     ) -> Option<UplinkError> {
         self.enter(ContactState::Connecting);
         self.progress.until(self.now() + self.config.connect_timeout);
@@ -95,7 +95,7 @@ impl Uplink {
                     return Some(cause);
                 }
             },
-            () = stop.asked() => return None,
+            () = stop.cancelled() => return None,
         };
         let inspected_by = lane.inspected.as_ref().map(|inspected| inspected.by.clone());
         if let Some(by) = &inspected_by {
@@ -142,7 +142,7 @@ impl Uplink {
 }
 
 impl Session<'_> {
-    async fn run(&mut self, stop: &mut Stop) -> Option<UplinkError> {
+    async fn run(&mut self, stop: &CancellationToken) -> Option<UplinkError> {
         self.uplink.enter(ContactState::Sending);
         let hello = match self.keep.outbox().next_batch(self.portion()) {
             Ok(batch) => batch,
@@ -163,7 +163,7 @@ impl Session<'_> {
                 () = keep.news.notified() => Ok(()),
                 () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
                 () = self.uplink.new_certificate() => Err(UplinkError::NewIdentity),
-                () = stop.asked() => { self.last_send().await; return None }
+                () = stop.cancelled() => { self.last_send().await; return None }
             };
             if let Err(cause) = landed {
                 return Some(cause);

@@ -16,6 +16,7 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::path;
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::identity::Shown;
 use super::mailbox::Mailbox;
@@ -27,7 +28,6 @@ use crate::ca::Ca;
 use crate::inform::Informer;
 use crate::listen::Peer;
 use crate::spread;
-use crate::stop::StopSender;
 use crate::store::{Store, StoreError};
 use crate::tally::{Tally, Turned};
 use crate::throttle::Throttle;
@@ -72,7 +72,7 @@ pub(super) struct Caller {
     /// With which certificate.
     pub(super) shown: Shown,
     /// Ends this connection; `None` if other devices may use it as well.
-    leave: Option<Arc<StopSender>>,
+    leave: Option<CancellationToken>,
     /// Its place among the connections of its device, once it has one. Held for a look-up.
     place: Mutex<Option<Connected>>,
 }
@@ -130,7 +130,7 @@ impl DeviceService {
             connection: peer.connection,
             address: peer.remote.ip(),
             shown: Shown::by(peer),
-            leave: Some(Arc::clone(&peer.leave)),
+            leave: Some(peer.leave.clone()),
             place: Mutex::default(),
         };
         Self { devices, caller: Arc::new(caller) }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use platen_protocol::identity::DeviceId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::limits::Limits;
-use crate::stop::StopSender;
 
 /// The unit in which memory for bodies is given out.
 const SHARE_BYTES: usize = 1024;
@@ -67,7 +67,7 @@ impl Entry {
 struct Held {
     place: u64,
     /// Ends the connection; `None` for one that other devices use as well.
-    leave: Option<Arc<StopSender>>,
+    leave: Option<CancellationToken>,
 }
 
 /// One for each device that is connected or asked lately.
@@ -159,7 +159,7 @@ impl Traffic {
     pub fn connect(
         self: &Arc<Self>,
         device: &DeviceId,
-        leave: Option<Arc<StopSender>>,
+        leave: Option<CancellationToken>,
         now: Instant,
     ) -> Option<(Connected, bool)> {
         let mut entries = self.entries();
@@ -169,7 +169,7 @@ impl Traffic {
         let full = entry.connections.len() >= self.connections;
         if full {
             let oldest = entry.connections.iter().position(|held| held.leave.is_some())?;
-            entry.connections.remove(oldest)?.leave?.stop();
+            entry.connections.remove(oldest)?.leave?.cancel();
         }
         entry.connections.push_back(Held { place, leave });
         Some((Connected { traffic: Arc::clone(self), device: device.clone(), place }, full))
@@ -232,15 +232,15 @@ mod tests {
         let mut ends = Vec::new();
         let mut held = Vec::new();
         for number in 0..3 {
-            let (leave, left) = crate::stop::channel();
-            let (connected, made_room) = traffic.connect(&device, Some(Arc::new(leave)), now).unwrap();
+            let leave = CancellationToken::new();
+            let (connected, made_room) = traffic.connect(&device, Some(leave.clone()), now).unwrap();
             assert_eq!(made_room, number > 0);
             held.push(connected);
-            ends.push(left);
+            ends.push(leave);
         }
-        let has_left = |left: &crate::stop::Stop| {
+        let has_left = |left: &CancellationToken| {
             let mut left = left.clone();
-            async move { tokio::time::timeout(Duration::ZERO, left.wait()).await.is_ok() }
+            async move { tokio::time::timeout(Duration::ZERO, left.cancelled()).await.is_ok() }
         };
         assert!(has_left(&ends[0]).await && has_left(&ends[1]).await && !has_left(&ends[2]).await);
         assert_eq!(traffic.entries().of[&device].connections.len(), 2);

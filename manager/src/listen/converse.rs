@@ -13,9 +13,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::stop::Stop;
 
 /// Requests at once on one HTTP/2 connection: a device has two, a browser with a page a dozen.
 const MAX_STREAMS: u32 = 32;
@@ -173,9 +173,9 @@ pub(super) enum Until {
     /// When the peer wants, or is idle for too long, or the manager stops, or the connection is to be left.
     Word {
         /// The manager stops.
-        stop: Stop,
+        stop: CancellationToken,
         /// The connection is to be left.
-        left: Stop,
+        left: CancellationToken,
     },
     /// After the first answer.
     Answered,
@@ -186,8 +186,8 @@ pub async fn converse<T, S, B>(
     stream: T,
     h2: bool,
     service: S,
-    stop: Stop,
-    left: Stop,
+    stop: CancellationToken,
+    left: CancellationToken,
 ) -> Result<(), hyper::Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -257,15 +257,15 @@ async fn drive(
 ) -> Result<(), hyper::Error> {
     let mut connection = std::pin::pin!(connection);
     let over = match until {
-        Until::Word { mut stop, mut left } => {
+        Until::Word { stop, left } => {
             let idle = idle(progress, patience.idle);
             tokio::select! {
                 // The word first: then an answer that the word has set free says that it is the last.
                 biased;
-                () = stop.wait() => Over::Stopping,
+                () = stop.cancelled() => Over::Stopping,
                 result = connection.as_mut() => return result,
                 () = idle => Over::Done,
-                () = left.wait() => Over::Done,
+                () = left.cancelled() => Over::Done,
             }
         }
         Until::Answered => {

@@ -17,8 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
 
-use crate::stop::{self, Stop, StopSender};
 use crate::tally::{Tally, Turned};
 use converse::{Until, converse_until};
 use gate::{Crowded, Entry, Gate};
@@ -47,7 +47,7 @@ pub struct Peer {
     /// The client certificate, which our CA signed, if there is one.
     pub certificate: Option<CertificateDer<'static>>,
     /// Ends the connection: what is under way may end, for a moment.
-    pub leave: Arc<StopSender>,
+    pub leave: CancellationToken,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -72,8 +72,11 @@ pub struct Door {
 
 /// Serves until `stop`, then lets what is under way end. It never ends on an error of a connection or
 /// of accepting.
-pub async fn serve<S, B>(door: Door, mut stop: Stop, service: impl Fn(Peer) -> S + Clone + Send + 'static)
-where
+pub async fn serve<S, B>(
+    door: Door,
+    stop: CancellationToken,
+    service: impl Fn(Peer) -> S + Clone + Send + 'static,
+) where
     S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Failure>,
@@ -89,7 +92,7 @@ where
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
-            () = stop.wait() => break,
+            () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted.and_then(|(stream, remote)| {
                 prepare(&stream, patience)?;
@@ -104,7 +107,7 @@ where
                     tracing::warn!(listener = name, %error, "connections cannot be accepted; trying on");
                 }
                 tokio::select! {
-                    () = stop.wait() => break,
+                    () = stop.cancelled() => break,
                     () = tokio::time::sleep(ACCEPT_PAUSE) => continue,
                 }
             }
@@ -127,7 +130,7 @@ where
         connections.spawn(async move {
             // Each phase is boxed, so that its memory goes with it.
             let shaken = tokio::select! {
-                () = stop.wait() => None,
+                () = stop.cancelled() => None,
                 shaken = Box::pin(handshake(name, acceptor, stream, remote, patience.handshake)) => shaken,
             };
             let Some(stream) = shaken else { return };
@@ -146,14 +149,10 @@ where
                     .peer_certificates()
                     .and_then(<[_]>::first)
                     .map(|certificate| certificate.clone().into_owned());
-                let (leave, left) = stop::channel();
-                // Held here as well: a service that has no use for it gives no word by dropping it.
-                let leave = Arc::new(leave);
-                let peer = Peer { connection, remote, certificate, leave: Arc::clone(&leave) };
-                let until = Until::Word { stop, left };
-                let ended = Box::pin(converse_until(stream, h2, service(peer), patience, until)).await;
-                drop(leave);
-                ended
+                let leave = CancellationToken::new();
+                let until = Until::Word { stop, left: leave.clone() };
+                let peer = Peer { connection, remote, certificate, leave };
+                Box::pin(converse_until(stream, h2, service(peer), patience, until)).await
             };
             if let Err(error) = ended {
                 tracing::debug!(listener = name, %remote, %error, "a connection ended early");

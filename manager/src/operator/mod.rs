@@ -29,11 +29,12 @@ use hyper_util::service::TowerToHyperService;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::Peer;
-use crate::stop::Stop;
 use crate::store::Store;
 use crate::tally::Tally;
 use crate::throttle::Throttle;
@@ -68,7 +69,7 @@ pub struct Operators {
     informer: Arc<Informer>,
     watches: Arc<Watches>,
     tally: Arc<Tally>,
-    stop: Stop,
+    stop: CancellationToken,
     sign_in_failures: Throttle,
     password_checks: tokio::sync::Semaphore,
 }
@@ -82,7 +83,7 @@ impl Operators {
         informer: Arc<Informer>,
         watches: Arc<Watches>,
         tally: Arc<Tally>,
-        stop: Stop,
+        stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,

@@ -14,12 +14,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::Service;
 use hyper::{Request, Response};
 use platen_manager::centre::Centre;
+use platen_manager::database_path;
 use platen_manager::device::{DeviceService, Devices};
 use platen_manager::listen::{self, Peer};
 use platen_manager::store::{Grouping, Store};
-use platen_manager::{database_path, stop};
 use platen_protocol::manager_to_device::Command;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::book::Given;
@@ -48,7 +49,8 @@ async fn work(shared: &Arc<Shared>, prepared: &Arc<Prepared>) -> turmoil::Result
     let certificates = prepared.certificates.clone();
     let centre = Centre::open(prepared.config.clone(), store.clone(), certificates, shared.now()).await?;
     let devices = Arc::clone(&centre.devices);
-    let (stopping, stopped) = stop::channel();
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone();
     let mut tasks = JoinSet::new();
     centre.start_upkeep(&mut tasks, stopped.clone());
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
@@ -71,7 +73,7 @@ async fn work(shared: &Arc<Shared>, prepared: &Arc<Prepared>) -> turmoil::Result
             }
         }
         // As the manager's own `run` does it.
-        stopping.stop();
+        stopping.cancel();
         devices.mailbox.stop();
         let all = async {
             while connections.next().await.is_some() {}
@@ -125,15 +127,16 @@ async fn serve(
     prepared: &Arc<Prepared>,
     devices: &Arc<Devices>,
     mut stream: TcpStream,
-    stopped: stop::Stop,
+    stopped: CancellationToken,
 ) {
     let Ok(Ok(hello)) = tokio::time::timeout(HELLO_LIMIT, Hello::read(&mut stream)).await else { return };
     let Ok(remote) = stream.peer_addr() else { return };
     let device = usize::from(hello.device);
     let connection = shared.connections.fetch_add(1, Ordering::Relaxed) as u64;
     let certificate = Some(prepared.devices[device].clone());
-    let (leave, left) = stop::channel();
-    let peer = Peer { connection, remote, certificate, leave: Arc::new(leave) };
+    let leave = CancellationToken::new();
+    let left = leave.clone();
+    let peer = Peer { connection, remote, certificate, leave };
     let inner = DeviceService::new(Arc::clone(devices), &peer);
     let service = Watched { inner, shared: Arc::clone(shared), device, connection };
     if let Err(cause) = listen::converse(stream, hello.http_2, service, stopped, left).await {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use platen_agent::clock::Clock;
 use platen_agent::execute;
 use platen_agent::judge::{Alerts, JudgeConfig};
@@ -13,7 +15,6 @@ use platen_agent::outbox::{self, OutboxError};
 use platen_agent::sample::{self, Sample, Seat};
 use platen_agent::settings::Files;
 use platen_agent::status::Status;
-use platen_agent::stop;
 use platen_agent::uplink::Uplink;
 use platen_agent::uplink::connect::{Connector, Cover};
 use platen_hal::Tallies;
@@ -72,19 +73,18 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         ping: plan.uplink.ping,
     };
     let uplink = Uplink::over(connector, plan.uplink.clone(), Arc::clone(&keep), Arc::default());
-    let (stopper, stop) = stop::channel();
-    let commands = stop.clone();
+    let stop = CancellationToken::new();
     let mut wish = place.stop.subscribe();
-    let mut uplink = Box::pin(uplink.run(stop));
+    let mut uplink = Box::pin(uplink.run(stop.clone()));
     tokio::select! {
         biased;
         _ = wish.changed() => {}
         () = &mut uplink => return Err("the uplink ended by itself".into()),
         () = play_board(shared, device, &keep, &seat) => {}
         () = play_people(shared, device, &keep, &remembered.alerts) => {}
-        () = execute::run(Arc::clone(&keep), commands) => return Err("the commands ended by themselves".into()),
+        () = execute::run(Arc::clone(&keep), stop.clone()) => return Err("the commands ended by themselves".into()),
     }
-    stopper.stop();
+    stop.cancel();
     let _ = tokio::time::timeout(STOP_LIMIT, uplink).await;
     keep.outbox().settle(None)?;
     shared.history.note(&place.name, "has stopped");

@@ -10,7 +10,10 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
 use platen_agent::clock::{Clock, Moved};
+use platen_agent::dice;
 use platen_agent::keep::{Keep, Learnt};
 use platen_agent::outbox::{self, OutboxConfig};
 use platen_agent::sample::{self, Seat};
@@ -18,7 +21,6 @@ use platen_agent::settings::Settings;
 use platen_agent::status::Status;
 use platen_agent::uplink::connect::{Connector, Cover};
 use platen_agent::uplink::{Uplink, UplinkConfig};
-use platen_agent::{dice, stop};
 use platen_manager::{clock, database_path};
 use platen_protocol::device_to_manager::ReportBody;
 use turmoil::Builder;
@@ -328,7 +330,7 @@ fn finish(shared: &Shared, mut curve: Curve) -> Curve {
 
 /// All agents' uplinks, each as it is.
 async fn run_fleet(shared: Arc<Shared>, keeps: Vec<Arc<Keep>>) -> turmoil::Result {
-    let (_stopper, stop) = stop::channel();
+    let stop = CancellationToken::new();
     let config = UplinkConfig::default();
     let mut uplinks: FuturesUnordered<_> = keeps
         .into_iter()

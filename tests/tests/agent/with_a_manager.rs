@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use platen_agent::control::message::{Answer, Request};
-use platen_agent::identity::enroll::EnrollError;
 use platen_agent::identity;
+use platen_agent::identity::enroll::EnrollError;
 use platen_agent::run::RunError;
 use platen_agent::status::{ContactState, Sort};
 use platen_protocol::device_to_manager::{OutcomeResult, ReadingsCause, Report, ReportBody};

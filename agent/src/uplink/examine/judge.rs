@@ -10,9 +10,9 @@ use platen_protocol::stamp::ClockQuality;
 use super::super::UplinkError;
 use super::super::trail::Taken;
 use super::{Stepped, Walk, finding, milliseconds};
+use crate::identity::Identity;
 use crate::identity::address::Address;
 use crate::identity::certificate::Facts;
-use crate::identity::Identity;
 
 /// A clock that lies further behind what is known is wrong.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);

@@ -21,8 +21,8 @@ use super::dial;
 use super::send::post;
 use super::trail::Trail;
 use super::{UplinkConfig, UplinkError};
-use crate::identity::address::Address;
 use crate::clock::Clock;
+use crate::identity::address::Address;
 use crate::identity::{self, Identity, IdentityError};
 use judge::Times;
 

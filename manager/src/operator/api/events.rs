@@ -12,12 +12,12 @@ use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 use super::super::Shared;
 use super::super::problem::Refusal;
 use super::super::who::Operator;
 use crate::inform::Event;
-use crate::stop::Stop;
 
 /// A comment is sent this often when nothing happens, below the idle limits of proxies.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ struct Listening {
     resync: bool,
     missed: VecDeque<Arc<Event>>,
     coming: broadcast::Receiver<Arc<Event>>,
-    stop: Stop,
+    stop: CancellationToken,
 }
 
 /// The stream of events.
@@ -70,7 +70,7 @@ impl Listening {
             return Some(encode(&event));
         }
         tokio::select! {
-            () = self.stop.wait() => None,
+            () = self.stop.cancelled() => None,
             received = self.coming.recv() => match received {
                 Ok(event) => Some(encode(&event)),
                 Err(broadcast::error::RecvError::Lagged(_)) => Some(resync()),
