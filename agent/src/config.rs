@@ -10,10 +10,10 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::settings::SettingKey;
 use serde::Deserialize;
 
-use crate::control::ControlConfig;
 use crate::judge::JudgeConfig;
 use crate::outbox::OutboxConfig;
 use crate::sample::SampleConfig;
+use crate::tool::control::ControlConfig;
 use crate::uplink::UplinkConfig;
 use crate::utilise::UtilisationConfig;
 

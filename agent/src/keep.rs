@@ -16,7 +16,7 @@ use crate::lamp::Lamp;
 use crate::outbox::{Acknowledgement, Batch, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
 use crate::sample::BoardHandle;
 use crate::settings::{Files, Settings, apply, report};
-use crate::status::Status;
+use crate::tool::status::Status;
 
 /// Shared by everything on the runtime.
 #[derive(Debug)]

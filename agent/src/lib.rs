@@ -10,7 +10,7 @@
 //!
 //! Beside the flow: the device's key and certificates ([`identity`]), which a first conversation with the
 //! manager yields and which are renewed by themselves; what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
-//! socket for the technician's `platen` ([`control`], [`status`], [`show`]); the service manager
+//! room of the technician's `platen` ([`tool`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
 //! board. [`board`] opens the board; [`causes`] puts errors into words; [`clock`] alone reads clocks; [`config`]
 //! composes what each stage wants to know.
@@ -21,7 +21,6 @@ pub mod causes;
 pub mod clock;
 pub mod compose;
 pub mod config;
-pub mod control;
 pub mod dice;
 pub mod execute;
 pub mod identity;
@@ -37,8 +36,7 @@ pub mod run;
 pub mod sample;
 pub mod service_call;
 pub mod settings;
-pub mod show;
-pub mod status;
+pub mod tool;
 mod units;
 pub mod uplink;
 pub mod utilise;

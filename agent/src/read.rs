@@ -9,7 +9,7 @@ use platen_hal::{Board, BoardError, Edge};
 use platen_protocol::readings::Readings;
 use serde::Serialize;
 
-use crate::show;
+use crate::tool::show;
 
 /// What `platen-agent read --json` prints.
 #[derive(Debug, Serialize)]

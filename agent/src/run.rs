@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Opened;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::control;
 use crate::execute;
 use crate::identity;
 use crate::judge::{Judge, Past};
@@ -18,7 +17,8 @@ use crate::keep::Keep;
 use crate::outbox::{self, OutboxError, Remembered};
 use crate::sample::{self, Rhythm};
 use crate::settings::{self, Files};
-use crate::status::Status;
+use crate::tool::control;
+use crate::tool::status::Status;
 use crate::uplink::examine::Examiner;
 use crate::uplink::{Progress, Uplink};
 use crate::utilise;
@@ -174,7 +174,7 @@ async fn tell_service_manager(keep: Arc<Keep>, stop: CancellationToken) {
         let now = changes.borrow_and_update().contact;
         if told != Some(now) {
             let name = keep.status.borrow().manager.clone().unwrap_or_else(|| "no manager yet".to_owned());
-            watchdog::status(&format!("{}: {name}", crate::show::contact(now)));
+            watchdog::status(&format!("{}: {name}", crate::tool::show::contact(now)));
             told = Some(now);
         }
         tokio::select! {

@@ -40,7 +40,7 @@ use crate::identity::address::Address;
 use crate::identity::renew::{self, Renewal};
 use crate::identity::{self, Identity, IdentityError};
 use crate::keep::Keep;
-use crate::status::{ContactState, Trouble};
+use crate::tool::status::{ContactState, Trouble};
 use backoff::Backoff;
 use connect::{Connector, Cover};
 use pace::{Pace, Pause};

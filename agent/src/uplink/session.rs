@@ -23,7 +23,7 @@ use crate::dice;
 use crate::keep::Keep;
 use crate::outbox::Batch;
 use crate::receive;
-use crate::status::ContactState;
+use crate::tool::status::ContactState;
 
 /// At a stop, what waits is tried once more for so long.
 const LAST_SEND: Duration = Duration::from_secs(3);

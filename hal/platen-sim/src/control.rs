@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use platen_agent::control::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
-use platen_agent::control::message::{Answer, Question, Request, VERSION};
+use platen_agent::tool::control::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
+use platen_agent::tool::control::message::{Answer, Question, Request, VERSION};
 use platen_simulator::{SimCommand, SimPrinter};
 use tokio::io::BufReader;
 use tokio::net::{UnixListener, UnixStream};

@@ -109,7 +109,7 @@ fn plug_in(board: &BoardConfig, text: &str, write_board: Option<&Path>) -> Resul
 async fn play(plugged: &Plugged, socket: Option<&Path>) -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     if let Some(socket) = socket {
-        let listener = platen_agent::control::bind(socket)?;
+        let listener = platen_agent::tool::control::bind(socket)?;
         println!("control: platen --socket {} sim ...", socket.display());
         tokio::spawn(control::serve(listener, plugged.printer.clone()));
     }

@@ -14,7 +14,7 @@ use platen_agent::keep::{Keep, Learnt};
 use platen_agent::outbox::{self, OutboxError};
 use platen_agent::sample::{self, Sample, Seat};
 use platen_agent::settings::Files;
-use platen_agent::status::Status;
+use platen_agent::tool::status::Status;
 use platen_agent::uplink::Uplink;
 use platen_agent::uplink::connect::{Connector, Cover};
 use platen_hal::Tallies;

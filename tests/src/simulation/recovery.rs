@@ -18,7 +18,7 @@ use platen_agent::keep::{Keep, Learnt};
 use platen_agent::outbox::{self, OutboxConfig};
 use platen_agent::sample::{self, Seat};
 use platen_agent::settings::Settings;
-use platen_agent::status::Status;
+use platen_agent::tool::status::Status;
 use platen_agent::uplink::connect::{Connector, Cover};
 use platen_agent::uplink::{Uplink, UplinkConfig};
 use platen_manager::{clock, database_path};

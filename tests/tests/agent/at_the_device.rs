@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use platen_agent::asked::{Asked, Fate, Wish};
-use platen_agent::control::message::{Answer, Request};
+use platen_agent::tool::control::message::{Answer, Request};
 use platen_hal::Verdict;
 use platen_hal::trace::TraceEntry;
 use platen_protocol::device_to_manager::{EnteredBy, Order, OutcomeResult, ReadingsCause, ReportBody};

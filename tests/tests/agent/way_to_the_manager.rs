@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platen_agent::clock::Clock;
-use platen_agent::control::message::{Answer, Request};
+use platen_agent::tool::control::message::{Answer, Request};
 use platen_agent::uplink::examine::{Examiner, Walk};
 use platen_hal::Verdict;
 use platen_protocol::problem::ProblemKind;

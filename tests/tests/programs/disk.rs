@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc::{EIO, ENOSPC};
-use platen_agent::control::message::Request;
 use platen_agent::judge::OUTBOX;
+use platen_agent::tool::control::message::Request;
 use platen_simulator::SimCommand;
 use platen_tests::oracles::books::held::Held;
 use platen_tests::oracles::books::people::{Asked, Told};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use platen_agent::config::DEFAULT_PATH as DEFAULT_CONFIG;
-use platen_agent::control::DEFAULT_SOCKET;
+use platen_agent::tool::control::DEFAULT_SOCKET;
 
 use crate::sim::Act;
 

@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use platen_agent::control::message::{Answer, Request};
-use platen_agent::show;
+use platen_agent::tool::control::message::{Answer, Request};
+use platen_agent::tool::show;
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 
 use args::{Arguments, Task};

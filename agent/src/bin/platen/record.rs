@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use platen_agent::control::message::{Answer, Request};
+use platen_agent::tool::control::message::{Answer, Request};
 use platen_hal::trace::{MAX_ENTRIES, MAX_TRACE_BYTES, TraceEntry, write_entry};
 use tokio::io::AsyncWriteExt as _;
 

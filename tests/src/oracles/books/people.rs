@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use platen_agent::control::message::Answer;
+use platen_agent::tool::control::message::Answer;
 use platen_protocol::manager_to_device::Action;
 
 /// What became of something that was asked for, as far as whoever asked was told.

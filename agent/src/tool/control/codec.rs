@@ -59,7 +59,7 @@ pub async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::message::{Question, Request, VERSION};
+    use crate::tool::control::message::{Question, Request, VERSION};
     use platen_hal::sim_command::SimCommand;
     use proptest::prelude::*;
 
