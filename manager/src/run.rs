@@ -18,7 +18,6 @@ use crate::device::DeviceService;
 use crate::listen::{self, Door, Room};
 use crate::operator::{self, Operators};
 use crate::secret::NoRandom;
-use crate::stop;
 use crate::store::{Grouping, Store, StoreError};
 use crate::tls::{self, Current, TlsError};
 use crate::upkeep::Upkeep;

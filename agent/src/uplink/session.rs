@@ -243,7 +243,7 @@ impl Session<'_> {
         if landed.batch.span().is_some() {
             self.habits.pace.taken();
         }
-        self.received(&landed.batch, reply)?;
+        self.received(&landed.batch, &reply)?;
         let quiet = self.habits.pace.park_in(self.uplink.now());
         self.park_after = self.park_after.max(Instant::now() + quiet);
         Ok(())
@@ -262,7 +262,7 @@ impl Session<'_> {
             }
         };
         self.habits.wait.answered(landed.asked, landed.took, self.uplink.now());
-        let news = self.received(&landed.batch, reply)?;
+        let news = self.received(&landed.batch, &reply)?;
         self.habits.pace.answered(landed.took, news);
         self.show_wait();
         self.park_after = Instant::now() + self.habits.pace.park_in(self.uplink.now());
@@ -276,7 +276,7 @@ impl Session<'_> {
     }
 
     /// Takes a reply in; says whether it told anything new.
-    fn received(&mut self, batch: &Batch, reply: Reply) -> Result<bool, UplinkError> {
+    fn received(&mut self, batch: &Batch, reply: &Reply) -> Result<bool, UplinkError> {
         let now = self.uplink.now();
         if !self.greeted {
             self.greeted = true;
@@ -287,7 +287,7 @@ impl Session<'_> {
         }
         self.keep.status.send_modify(|status| status.last_reply = Some(now));
         let first = !std::mem::replace(&mut self.proven, true);
-        let news = receive::receive(&self.keep, batch, &reply)?;
+        let news = receive::receive(&self.keep, batch, reply)?;
         if first {
             self.uplink.proven()?;
         }

@@ -125,7 +125,7 @@ pub async fn serve<S, B>(
             }
         };
         let connection = count;
-        let (acceptor, service, mut stop) = (acceptor.clone(), service.clone(), stop.clone());
+        let (acceptor, service, stop) = (acceptor.clone(), service.clone(), stop.clone());
         let tally = Arc::clone(&tally);
         connections.spawn(async move {
             // Each phase is boxed, so that its memory goes with it.

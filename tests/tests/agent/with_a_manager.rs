@@ -102,6 +102,34 @@ async fn the_key_that_enrolment_stores_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
+async fn of_enrolments_that_race_one_goes_on_and_the_others_leave_their_tokens_unused() {
+    for _ in 0..50 {
+        let manager = Manager::start().await;
+        let device = Device::new();
+        let token = manager.token();
+        let enrol = || device.enroll(&manager, &token);
+        let (a, b, c) = tokio::join!(enrol(), enrol(), enrol());
+        let ended = [a, b, c];
+        let busy = ended.iter().filter(|end| matches!(end, Err(EnrollError::Busy(_)))).count();
+        assert!(ended.iter().any(Result::is_ok) && busy == 2, "{ended:?}");
+        assert_eq!(manager.state.borrow().enrolled, 1, "a token was used for nothing");
+        identity::load(device.state()).unwrap();
+        assert_eq!(std::fs::read_dir(device.state()).unwrap().count(), 1, "nothing is left behind");
+    }
+}
+
+#[tokio::test]
+async fn where_no_identity_can_be_stored_the_token_is_not_used() {
+    let manager = Manager::start().await;
+    let device = Device::new();
+    // A file stands where the state directory should be.
+    std::fs::write(device.state(), "").unwrap();
+    let refused = device.enroll(&manager, &manager.token()).await.unwrap_err();
+    assert!(matches!(refused, EnrollError::Store(_)), "{refused}");
+    assert_eq!(manager.state.borrow().enrolled, 0);
+}
+
+#[tokio::test]
 async fn a_manager_with_another_ca_than_the_tokens_gets_neither_secret_nor_request() {
     let manager = Manager::start().await;
     let other = Manager::start().await;

@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for ProxySetting {
 }
 
 /// A user's name for Basic authentication, where the colon ends it (RFC 7617, section 2).
-pub(super) fn user<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+pub(in super::super) fn user<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(input)?;
     if text.contains(':') || text.chars().any(char::is_control) || text.is_empty() {
         return Err(de::Error::custom("a proxy's user name is not empty and has no colon in it"));

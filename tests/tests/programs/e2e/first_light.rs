@@ -2,11 +2,13 @@
 //! real TLS and SQLite.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::Duration;
 
 use platen_tests::rigs::agent::process::{BOARD, Device, Setup};
 use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::manager::process::Manager;
-use platen_tests::rigs::process::until;
+use platen_tests::rigs::process::{Running, until};
 use serde_json::{Value, json};
 
 fn supply(device: &Value, name: &str) -> Value {
@@ -208,6 +210,58 @@ fn an_agent_that_is_killed_goes_on_where_it_was() {
     });
     device.until_parked();
     assert!(device.stop(), "a clean stop is a success: {}", device.log());
+}
+
+#[test]
+fn an_enrolment_whose_reader_goes_away_is_done_and_says_nothing_worse() {
+    let manager = Manager::start();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap().into();
+    let closed = || std::io::pipe().unwrap().1.into();
+    let outputs: [(&str, fn() -> Stdio); 2] = [("a full disk", full), ("a closed pipe", closed)];
+    for (output, stdout) in outputs {
+        let device = Device::new("lobby", &manager.device_url());
+        std::fs::write(device.file("token"), manager.token(&["--device", "lobby"])).unwrap();
+        let mut command = device.agent();
+        command.args(["enroll", "--token-file"]).arg(device.file("token"));
+        let ended = command.stdout(stdout()).stderr(Stdio::piped()).output().unwrap();
+        let words = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.success() && !words.contains("panicked"), "{output}: {words}");
+        assert!(device.file("state/identity.json").exists(), "{output}");
+    }
+}
+
+#[test]
+fn an_agent_whose_first_starts_and_enrolments_are_killed_comes_up_whole_in_the_end() {
+    let manager = Manager::start();
+    let mut device = Device::new("lobby", &manager.device_url());
+    let identity = device.file("state/identity.json");
+    for round in 0..50_u64 {
+        // Without the identity, and with the outbox of the last round or without one.
+        drop(std::fs::remove_file(&identity));
+        if round % 2 == 0 {
+            drop(std::fs::remove_dir_all(device.file("state")));
+        }
+        std::fs::write(device.file("token"), manager.token(&["--device", "lobby"])).unwrap();
+        device.start();
+        let mut command = device.agent();
+        command.args(["enroll", "--token-file"]).arg(device.file("token"));
+        let mut enrol = Running::start(&mut command, &device.file("enrol.log"));
+        std::thread::sleep(Duration::from_millis(round * 2));
+        enrol.kill();
+        device.kill();
+        if let Ok(kept) = std::fs::read(&identity) {
+            // Whole, or not there.
+            let kept: Value = serde_json::from_slice(&kept).unwrap();
+            assert_eq!(kept["device"], "lobby");
+        }
+    }
+    drop(std::fs::remove_file(&identity));
+    device.enroll(&manager.token(&["--device", "lobby"]));
+    device.start();
+    device.until_parked();
+    let left: Vec<_> =
+        std::fs::read_dir(device.file("state")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".new")), "{left:?}");
 }
 
 #[test]
