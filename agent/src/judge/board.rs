@@ -5,11 +5,10 @@ use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::readings::{BusReading, Reading, SwitchReading};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
-use super::alert::{Aspect, Subject, Wording};
+use super::condition::{Aspect, Wording};
 use super::finding::{Finding, Scene, Verdict};
+use super::subject::{LINES, Subject};
 
-/// The name under which alerts tell of lines that cannot be read.
-pub const LINES: &str = "lines";
 /// The most lines that an alert names.
 const NAMED_LINES: usize = 5;
 

@@ -1,36 +1,10 @@
 //! The agent's own disk: whether what is to be kept can be written down.
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
-use serde::{Deserialize, Serialize};
 
-use super::alert::{Aspect, Subject, Wording};
+use super::condition::{Aspect, DiskFault, Wording};
 use super::finding::{Finding, Scene, Verdict};
-
-/// The outbox, as the subject of an alert.
-pub const OUTBOX: &str = "outbox";
-
-/// What is wrong with a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DiskFault {
-    /// It has no room.
-    Full,
-    /// Nothing can be changed on it.
-    ReadOnly,
-    /// It fails, or is not there.
-    Failing,
-}
-
-impl DiskFault {
-    /// In words that follow "the disk".
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Full => "is full",
-            Self::ReadOnly => "can only be read",
-            Self::Failing => "fails",
-        }
-    }
-}
+use super::subject::{OUTBOX, Subject};
 
 /// One event, one entry: full and failing are states of one aspect.
 pub(super) fn finding(scene: Scene<'_, '_>) -> Finding<'static> {

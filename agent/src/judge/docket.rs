@@ -9,9 +9,10 @@ use platen_protocol::alert::Severity;
 use platen_protocol::identity::InvalidId;
 
 use super::Event;
-use super::alert::{Alerts, Aspect, Wording};
+use super::alert::Alerts;
+use super::condition::{Aspect, Wording, evidence};
 use super::debounce::Debounce;
-use super::finding::{Finding, Verdict, evidence};
+use super::finding::{Finding, Verdict};
 
 /// Raises of one alert are counted over so long.
 const FLAP_SPAN: Duration = Duration::from_secs(60 * 60);

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use platen_protocol::alert::Evidence;
 use platen_protocol::readings::{Readings, SwitchMeaning, SwitchReading};
 
-use super::alert::{Alerts, Aspect, Subject, Wording};
+use super::alert::Alerts;
+use super::condition::{Aspect, DiskFault, Wording};
 use super::config::JudgeConfig;
-use super::disk::DiskFault;
 use super::past::Past;
+use super::subject::Subject;
 use super::switch::Switch;
 
 /// What one rule says.
@@ -78,26 +78,5 @@ impl Switches {
     /// Whether any switch of a meaning is active.
     pub(super) fn any(&self, switches: &[SwitchReading], meaning: SwitchMeaning) -> bool {
         switches.iter().any(|switch| switch.meaning == meaning && self.state(&switch.name) == Some(true))
-    }
-}
-
-/// The place of a switch among those of some meanings, from 1.
-pub(super) fn index_among(
-    switches: &[SwitchReading],
-    at: usize,
-    counts: impl Fn(SwitchMeaning) -> bool,
-) -> Option<u16> {
-    let number = switches.iter().take(at + 1).filter(|switch| counts(switch.meaning)).count();
-    u16::try_from(number).ok().filter(|number| *number > 0)
-}
-
-/// One number that speaks for an alert. What is too large for the wire is told as its limit.
-pub(super) fn evidence(measure: &str, unit: &str, observed: u64, expected: Option<u64>) -> Evidence {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    Evidence {
-        measure: measure.to_owned(),
-        unit: unit.to_owned(),
-        observed: number(observed),
-        expected: expected.map(number),
     }
 }

@@ -1,14 +1,11 @@
 //! What has not happened and possibly will, by what was learnt ([`super::past`]).
 
-use platen_protocol::readings::{CounterKind, Readings, SupplyReading, SwitchMeaning, TemperatureReading};
-use platen_protocol::supply::SupplyClass;
+use platen_protocol::readings::{Readings, SupplyReading, SwitchMeaning, TemperatureReading};
 
-use super::alert::{Aspect, Subject};
-use super::finding::{Finding, Scene, Verdict, index_among};
-use super::heat::{is_fuser, of_sensor};
-use super::memory::ENGINE;
-use super::past::{Oddity, Past, Strangeness};
-use super::supply::of_supply;
+use super::condition::{Aspect, Oddity};
+use super::finding::{Finding, Scene, Verdict};
+use super::past::{Past, Strangeness, counts_colour, is_chromatic};
+use super::subject::{ENGINE, Subject, index_among, is_fuser, of_sensor, of_supply};
 
 /// The findings of all forecasts. Each has its own evidence, and needs no debounce.
 pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
@@ -24,15 +21,6 @@ pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
         findings.push(of_counters(scene.past));
     }
     findings
-}
-
-/// Whether a supply is used by color pages only, as far as its colorant tells.
-pub(super) fn is_chromatic(supply: &SupplyReading) -> bool {
-    supply.class == SupplyClass::SupplyThatIsConsumed
-        && supply
-            .colorant
-            .as_deref()
-            .is_some_and(|colorant| !matches!(colorant, "black" | "none" | "unknown"))
 }
 
 fn of_consumption<'r>(scene: Scene<'_, 'r>, supply: &'r SupplyReading) -> [Finding<'r>; 2] {
@@ -51,10 +39,6 @@ fn of_consumption<'r>(scene: Scene<'_, 'r>, supply: &'r SupplyReading) -> [Findi
     };
     let finding = |kind, verdict| Finding { subject: of_supply(supply), kind, verdict, needed: 1 };
     [finding(Aspect::Consumption(Oddity::TooMuch), odd), finding(Aspect::Refilled(0), refill)]
-}
-
-pub(super) fn counts_colour(readings: &Readings) -> bool {
-    readings.counter(CounterKind::FullColor).is_some()
 }
 
 fn of_sensor_past<'r>(scene: Scene<'_, 'r>, sensor: &'r TemperatureReading) -> [Finding<'r>; 2] {

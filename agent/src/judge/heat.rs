@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
-use platen_protocol::readings::{SwitchMeaning, SwitchReading, TemperatureReading, TemperatureRole};
+use platen_protocol::alert::{AlertCode, Severity, Training};
+use platen_protocol::readings::{SwitchMeaning, SwitchReading, TemperatureReading};
 use platen_protocol::unknown::UnknownCause;
-use serde::{Deserialize, Serialize};
 
-use super::alert::{Aspect, Subject, Wording};
+use super::condition::{Access, Aspect, Heat, Wording, celsius};
 use super::finding::{Finding, Scene, Switches, Verdict};
-use super::memory::{Access, access, bus_failing, sensor_cause, told_of_another};
+use super::memory::{access, bus_failing, sensor_cause, told_of_another};
+use super::subject::{group, is_fuser, of_sensor};
 
 /// An alert about a temperature ends so far within the limit, in thousandths of a degree Celsius.
 const TEMPERATURE_HYSTERESIS: i32 = 3_000;
@@ -17,16 +17,6 @@ const TEMPERATURE_HYSTERESIS: i32 = 3_000;
 pub(super) const WARM_UP: Duration = Duration::from_secs(3 * 60);
 /// Pages that follow each other within this belong to one stretch of printing, as far as heat goes.
 const LULL: Duration = Duration::from_secs(60);
-
-/// Which limit a temperature is beyond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Heat {
-    /// Too cold.
-    Under,
-    /// Too hot.
-    Over,
-}
 
 /// Since when the fuser is wanted hot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,20 +84,6 @@ pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     findings
 }
 
-/// A sensor, as the subject of an alert.
-pub(super) fn of_sensor(sensor: &TemperatureReading) -> Subject<'_> {
-    Subject { name: &sensor.name, ..Subject::default() }
-}
-
-pub(super) fn is_fuser(sensor: &TemperatureReading) -> bool {
-    sensor.role == Some(TemperatureRole::Fuser)
-}
-
-/// The fuser is part of the marker; what is elsewhere belongs to the printer in general.
-pub(super) fn group(sensor: &TemperatureReading) -> AlertGroup {
-    if is_fuser(sensor) { AlertGroup::Marker } else { AlertGroup::GeneralPrinter }
-}
-
 fn of_access(sensor: &TemperatureReading, cause: Option<&UnknownCause>, bus_failing: bool) -> Verdict {
     let Some(cause) = cause else {
         return Verdict::fine("can be read again");
@@ -165,11 +141,4 @@ fn heat_holds(sensor: &TemperatureReading, heat: Heat, value: i32, limit: i32) -
     let text = format!("{name} is at {value} °C, {side} its limit of {limit} °C");
     let rank = (severity, Training::FieldService);
     Verdict::holds(Aspect::Heat(heat), Wording::occurred(rank, group(sensor), code, text))
-}
-
-/// Degrees with one place, for people.
-pub(super) fn celsius(millidegrees: i32) -> String {
-    let tenths = (i64::from(millidegrees) + if millidegrees < 0 { -50 } else { 50 }) / 100;
-    let sign = if tenths < 0 { "-" } else { "" };
-    format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
 }

@@ -3,11 +3,10 @@
 use platen_protocol::readings::Readings;
 use platen_protocol::supply::Level;
 
-use super::forecast::{counts_colour, is_chromatic};
-use super::heat::is_fuser;
 use super::memory::is_wrong;
-use super::past::Printed;
+use super::past::{Printed, counts_colour, is_chromatic};
 use super::replace::{self, Places};
+use super::subject::is_fuser;
 use super::{Event, Judge, Moment};
 
 impl Judge {

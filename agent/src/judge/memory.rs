@@ -7,27 +7,10 @@ use platen_protocol::readings::{
 };
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
-use serde::{Deserialize, Serialize};
 
-use super::alert::{Aspect, Subject, Wording};
-use super::board::LINES;
+use super::condition::{Access, Aspect, Wording};
 use super::finding::{Finding, Scene, Verdict};
-use super::supply::{of_part, of_supply};
-
-/// The name under which alerts tell of the engine's counter store.
-pub const ENGINE: &str = "engine";
-
-/// Whether a chip can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Access {
-    /// Yes, whatever it says.
-    Readable,
-    /// It does not answer its address, or a switch says that the thing is not there.
-    Missing,
-    /// It answers, or its bus disturbs it, and nothing usable comes back.
-    Failing,
-}
+use super::subject::{ENGINE, LINES, Subject, of_part, of_supply};
 
 /// What a cause means for the chip; `None` while its whole bus fails, which is told by itself.
 pub(super) fn access(cause: Option<&UnknownCause>, bus_failing: bool) -> Option<Access> {

@@ -31,6 +31,7 @@ mod apply;
 mod board;
 mod button;
 mod change;
+mod condition;
 mod config;
 mod debounce;
 mod disk;
@@ -44,6 +45,7 @@ mod opening;
 mod order;
 mod past;
 mod replace;
+mod subject;
 mod supply;
 mod switch;
 
@@ -57,17 +59,15 @@ use platen_protocol::device_to_manager::Replacement;
 use platen_protocol::identity::{AlertId, InvalidId};
 use platen_protocol::readings::{Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading};
 
-pub use alert::{Alerts, Aspect, StandingAlert};
-pub use board::LINES;
+pub use alert::{Alerts, StandingAlert};
 pub use button::STUCK;
 pub use change::{LEVEL_STEP_PERCENT, TEMPERATURE_STEP_MILLIDEGREES, is_worth_telling};
+pub use condition::{Access, Aspect, DiskFault, Heat, Oddity, Standing};
 pub use config::{CHANGE_PAUSE_SAMPLES, JudgeConfig, SetValues};
-pub use disk::{DiskFault, OUTBOX};
 pub use docket::FLAP_QUIET;
-pub use heat::Heat;
-pub use memory::{Access, ENGINE};
-pub use past::{Oddity, Past};
-pub use supply::{Standing, stand};
+pub use past::Past;
+pub use subject::{ENGINE, LINES, OUTBOX};
+pub use supply::stand;
 
 use button::{Button, Press};
 use docket::Docket;

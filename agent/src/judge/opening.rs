@@ -3,9 +3,10 @@
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::readings::{SwitchMeaning, SwitchReading};
 
-use super::alert::{Alerts, Aspect, Subject, Wording};
-use super::finding::{Finding, Switches, Verdict, index_among};
-use super::supply::Standing;
+use super::alert::Alerts;
+use super::condition::{Aspect, Standing, Wording};
+use super::finding::{Finding, Switches, Verdict};
+use super::subject::{Subject, index_among};
 
 /// What stops printing (`critical`), and whoever stands there can mend (`untrained`).
 const STOPS: (Severity, Training) = (Severity::Critical, Training::Untrained);

@@ -4,9 +4,9 @@ use platen_protocol::device_to_manager::{Replacement, ReplacementKind};
 use platen_protocol::readings::{PartReading, Readings, SupplyReading};
 use platen_protocol::supply::SupplyType;
 
-use super::alert::{Alerts, Aspect};
+use super::alert::Alerts;
+use super::condition::{Access, Aspect};
 use super::forecast;
-use super::memory::Access;
 use super::past::{Identity, Known, Past};
 
 /// What a sample says about who is in the places of the board.

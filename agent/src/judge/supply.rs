@@ -6,22 +6,10 @@
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::readings::{PartReading, Reading, SupplyReading, SwitchMeaning};
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
-use serde::{Deserialize, Serialize};
 
-use super::alert::{Aspect, Subject, Wording};
+use super::condition::{Aspect, Standing, Wording};
 use super::finding::{Finding, Scene, Verdict};
-
-/// How much remains, as far as an alert is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// Enough.
-    Enough,
-    /// At or below the set value.
-    Low,
-    /// Nothing.
-    Empty,
-}
+use super::subject::{of_part, of_supply};
 
 /// What a percentage means, given what stood before. Leaving a state takes `hysteresis` points more
 /// than entering it, so that a level that swings around the set value does not alarm twice.
@@ -130,16 +118,6 @@ fn supply_standing(scene: Scene<'_, '_>, supply: &SupplyReading) -> Option<Stand
         _ if full == Some(false) && before == Standing::Empty => Some(Standing::Enough),
         _ => None,
     }
-}
-
-/// A supply, as the subject of an alert.
-pub(super) fn of_supply(supply: &SupplyReading) -> Subject<'_> {
-    Subject { name: &supply.name, index: Some(supply.index), supply: Some(supply), ..Subject::default() }
-}
-
-/// A part, as the subject of an alert.
-pub(super) fn of_part(part: &PartReading) -> Subject<'_> {
-    Subject { name: &part.name, index: Some(part.index), part: Some(part), ..Subject::default() }
 }
 
 /// The alert for a supply. The users of a printer change its cartridges themselves: `untrained`.

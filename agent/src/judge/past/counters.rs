@@ -10,9 +10,8 @@ use platen_protocol::alert::{AlertCode, AlertGroup};
 use platen_protocol::readings::{CounterKind, Readings};
 use serde::{Deserialize, Serialize};
 
-use crate::judge::alert::Wording;
-use crate::judge::finding::evidence;
-use crate::judge::forecast::counts_colour;
+use super::colour::counts_colour;
+use crate::judge::condition::{Wording, evidence};
 
 /// A rise by more between two samples is no printing: a store of another printer was put in.
 const MOST_RISE: u64 = 1_000_000;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use platen_protocol::alert::{AlertCode, AlertGroup};
 use serde::{Deserialize, Serialize};
 
-use crate::judge::alert::Wording;
-use crate::judge::finding::evidence;
+use crate::judge::condition::{Wording, evidence};
 
 /// Jams of the last so many pages are compared with those before.
 const JAM_PAGES: u64 = 1_000;

@@ -3,6 +3,7 @@
 //! All numbers are whole; those that come of a damaged store may be absurd and do no harm, for every sum
 //! saturates. It is bounded: see the `MAX_` limits here and in the files beside this one.
 
+mod colour;
 mod counters;
 mod daily;
 mod jams;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use platen_protocol::readings::Readings;
 use serde::{Deserialize, Serialize};
 
+pub(super) use colour::{counts_colour, is_chromatic};
 use counters::Counters;
 pub(super) use counters::Printed;
 use daily::Daily;
@@ -25,7 +27,6 @@ use jams::Jams;
 pub(super) use known::{Identity, Known};
 use sensors::SensorPast;
 pub(super) use sensors::Strangeness;
-pub use usage::Oddity;
 use usage::Usage;
 
 /// The most supplies, parts and sensors, each, that are remembered; a board has no more.

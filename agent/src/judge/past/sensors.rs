@@ -6,8 +6,8 @@ use platen_protocol::alert::{AlertCode, Evidence};
 use platen_protocol::readings::TemperatureReading;
 use serde::{Deserialize, Serialize};
 
-use crate::judge::alert::Wording;
-use crate::judge::heat::{celsius, group};
+use crate::judge::condition::{Wording, celsius};
+use crate::judge::subject::group;
 
 /// A sensor's own past is what it said the first so many times that it could be learnt from.
 const LEARNT: u32 = 200;

@@ -9,8 +9,7 @@ use platen_protocol::readings::SupplyReading;
 use platen_protocol::supply::{Capacity, Level, SupplyClass};
 use serde::{Deserialize, Serialize};
 
-use crate::judge::alert::Wording;
-use crate::judge::finding::evidence;
+use crate::judge::condition::{Oddity, Wording, evidence};
 
 const MILLION: u64 = 1_000_000;
 /// A level has fallen by a step when so much of its capacity is gone, in millionths: 1 %.
@@ -40,16 +39,6 @@ const MOST_PAGES_FOR_A_STEP: u64 = 20_000;
 const NEARLY_EMPTY_PERCENT: u8 = 5;
 /// A level that rose by so much, in millionths, did not rise by a sensor's scatter: 5 %.
 const RISE: u64 = 50_000;
-
-/// What is odd about how a supply is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Oddity {
-    /// Far more than the pages need: it leaks, or is lost otherwise.
-    TooMuch,
-    /// Hardly anything for many pages: its chip does not count, as with a counterfeit.
-    TooLittle,
-}
 
 /// What was learnt about a supply.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
