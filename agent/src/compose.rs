@@ -8,7 +8,7 @@ use platen_protocol::readings::Readings;
 
 use crate::dice::CannotName;
 use crate::judge::{Alerts, Event};
-use crate::{order, service_call};
+use crate::request::{order, service_call};
 
 /// The bodies for the events of one sample or edge, in their order. `last` is what was read last, if
 /// anything was.

@@ -1,5 +1,5 @@
 //! The one place where an event becomes durable, and where what follows from that is done: the uplink
-//! is woken, lamp and buzzer tell ([`crate::lamp`]), the status is brought up to date.
+//! is woken, lamp and buzzer tell ([`crate::request::Lamp`]), the status is brought up to date.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::judge::{Alerts, DiskFault, Past};
-use crate::lamp::Lamp;
 use crate::outbox::{Acknowledgement, Batch, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
+use crate::request::Lamp;
 use crate::sample::BoardHandle;
 use crate::settings::{Files, Settings, apply, report};
 use crate::tool::status::Status;

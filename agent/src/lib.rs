@@ -2,20 +2,19 @@
 //!
 //! Up, by file name: the thread that owns the board takes samples and edges ([`sample`]); thresholds,
 //! debounce and hysteresis turn them into events ([`judge`], by [`work`]); events become the bodies of
-//! reports ([`compose`], [`order`]), which are written to the durable outbox ([`keep`], [`outbox`]) and
+//! reports ([`compose`], [`request`]), which are written to the durable outbox ([`keep`], [`outbox`]) and
 //! leave from there ([`uplink`]). Utilisation is reported at its interval ([`utilise`]).
 //!
 //! Down: the reply to a report is taken in ([`receive`]); commands enter the journal, are carried out
 //! and answered ([`execute`]). What a manager may change is in [`settings`].
 //!
 //! Beside the flow: the device's key and certificates ([`identity`]), which a first conversation with the
-//! manager yields and which are renewed by themselves; what the person at the device sees and hears ([`lamp`]) and asked for ([`asked`]); the
-//! room of the technician's `platen` ([`tool`]); the service manager
+//! manager yields and which are renewed by themselves; what a person at the device asks for, and sees and hears
+//! of it ([`request`]); the room of the technician's `platen` ([`tool`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
 //! board. [`board`] opens the board; [`causes`] puts errors into words; [`clock`] alone reads clocks; [`config`]
 //! composes what each stage wants to know.
 
-pub mod asked;
 pub mod board;
 pub mod causes;
 pub mod clock;
@@ -26,15 +25,13 @@ pub mod execute;
 pub mod identity;
 pub mod judge;
 pub mod keep;
-pub mod lamp;
 pub mod log;
-pub mod order;
 pub mod outbox;
 pub mod read;
 pub mod receive;
+pub mod request;
 pub mod run;
 pub mod sample;
-pub mod service_call;
 pub mod settings;
 pub mod tool;
 mod units;

@@ -25,18 +25,15 @@ use crate::watchdog;
 /// Why the work ended.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
-    /// The outbox.
-    #[error(transparent)]
-    Outbox(#[from] OutboxError),
     /// The board's thread has ended by itself.
     #[error("the board's thread has ended")]
     BoardEnded,
     /// An alert could not be named.
     #[error(transparent)]
-    Name(#[from] InvalidId),
+    Alert(#[from] InvalidId),
     /// What was asked for by a button could not be named.
     #[error(transparent)]
-    Asked(#[from] CannotName),
+    Request(#[from] CannotName),
 }
 
 /// What the work begins with.

@@ -1,9 +1,14 @@
-//! Buttons: how long was one pressed, and was it a wish at all?
+//! Buttons: how long was one pressed, was it a wish at all, and which supplies does an order want?
 //!
 //! A press is judged at its release. One that is found pressed when the agent begins, or that is held
 //! longer than anybody holds a button, is stuck or leant on, and nobody's wish.
 
 use std::time::Duration;
+
+use platen_protocol::readings::SupplyReading;
+use platen_protocol::supply::SupplyClass;
+
+use super::supply::reached;
 
 /// A button that is held for so long is stuck.
 pub const STUCK: Duration = Duration::from_secs(30);
@@ -48,4 +53,23 @@ impl Button {
         let since = self.last.replace(at).map(|last| began.saturating_sub(last));
         Some((press, since))
     }
+}
+
+/// The supplies that a press of the order button wants: a short one that which is lowest, a long one all
+/// that have reached a set value. What is not known to be low is never among them.
+pub(super) fn wanted(press: Press, supplies: &[SupplyReading]) -> Vec<SupplyReading> {
+    match press {
+        Press::Short => lowest(supplies).into_iter().cloned().collect(),
+        Press::Long => supplies.iter().filter(|supply| reached(supply).is_some()).cloned().collect(),
+    }
+}
+
+/// The consumed supply of which the least is left; of equals the first on the board.
+fn lowest(supplies: &[SupplyReading]) -> Option<&SupplyReading> {
+    supplies
+        .iter()
+        .filter(|supply| supply.class == SupplyClass::SupplyThatIsConsumed)
+        .filter_map(|supply| supply.percent().map(|percent| (percent, supply)))
+        .min_by_key(|(percent, _)| *percent)
+        .map(|(_, supply)| supply)
 }

@@ -42,7 +42,6 @@ mod heat;
 mod learn;
 mod memory;
 mod opening;
-mod order;
 mod past;
 mod replace;
 mod subject;
@@ -269,7 +268,7 @@ impl Judge {
             // A double press is one order.
             _ if since.is_some_and(|since| since < self.config.order_window) => None,
             _ => {
-                let supplies = order::wanted(press, &self.supplies);
+                let supplies = button::wanted(press, &self.supplies);
                 (!supplies.is_empty()).then_some(Event::Order { supplies })
             }
         }

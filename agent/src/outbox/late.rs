@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Transaction;
 
 use super::{OutboxError, from_db, to_db};
-use crate::asked::{Asked, Fate};
+use crate::request::{Asked, Fate};
 
 /// So many are remembered; the oldest goes first. Whether it is remembered has no effect on its report.
 pub const MAX_ASKED: usize = 20;

@@ -220,7 +220,7 @@ impl Outbox {
     }
 
     /// What was asked for of late, oldest first.
-    pub fn asked(&self) -> impl Iterator<Item = &crate::asked::Asked> {
+    pub fn asked(&self) -> impl Iterator<Item = &crate::request::Asked> {
         self.state.late.iter()
     }
 

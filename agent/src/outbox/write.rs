@@ -12,8 +12,8 @@ use super::evict::{Held, Rank, give_up};
 use super::own::tells_of_alerts;
 use super::state::State;
 use super::{Outbox, OutboxError, journal, memory, pour, to_db};
-use crate::asked::Asked;
 use crate::judge::{Alerts, Past};
+use crate::request::Asked;
 use crate::settings::Settings;
 
 /// The largest report that is kept, as JSON: a batch must have room for it.

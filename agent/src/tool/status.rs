@@ -9,9 +9,9 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::readings::Readings;
 use serde::{Deserialize, Serialize};
 
-use crate::asked::Asked;
 use crate::judge::DiskFault;
 use crate::outbox::DiskTrouble;
+use crate::request::Asked;
 use crate::settings::SettingReport;
 
 /// How the device stands with its manager.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use platen_agent::asked::{Asked, Fate, Wish};
+use platen_agent::request::{Asked, Fate, Wish};
 use platen_agent::tool::control::message::{Answer, Request};
 use platen_hal::Verdict;
 use platen_hal::trace::TraceEntry;

@@ -6,8 +6,8 @@ use platen_protocol::device_to_manager::{OutboxReplaced, Report, ReportBatch};
 use proptest::prelude::*;
 
 use super::*;
-use crate::asked::Fate;
 use crate::judge::{DiskFault, Past};
+use crate::request::Fate;
 use crate::settings::{Chosen, Origin, Settings};
 
 #[path = "../../../../manager/src/ingest/plan.rs"]

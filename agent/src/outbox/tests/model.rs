@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::asked::Fate;
+use crate::request::Fate;
 
 #[derive(Debug, Clone)]
 enum Act {

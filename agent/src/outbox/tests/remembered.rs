@@ -3,8 +3,8 @@
 use platen_protocol::device_to_manager::Report;
 
 use super::*;
-use crate::asked::{Asked, Fate, Wish};
 use crate::judge::Past;
+use crate::request::{Asked, Fate, Wish};
 use crate::settings::{Chosen, Origin, Settings};
 
 fn fates(outbox: &Outbox) -> Vec<Fate> {

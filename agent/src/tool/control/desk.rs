@@ -17,8 +17,7 @@ use super::message::{Answer, Question, Request};
 use crate::board;
 use crate::compose;
 use crate::keep::{Keep, Learnt};
-use crate::order;
-use crate::service_call;
+use crate::request::{order, service_call};
 use crate::uplink::examine::Examiner;
 
 /// A request must arrive, and an answer be taken, within this.

@@ -7,7 +7,7 @@ use platen_protocol::stamp::ClockQuality;
 
 use super::readings::celsius;
 use super::{age, moment};
-use crate::asked::{Asked, Fate, Wish};
+use crate::request::{Asked, Fate, Wish};
 use crate::settings::{SetBy, SettingReport};
 
 pub(super) fn activity(out: &mut String, activity: &Activity) {

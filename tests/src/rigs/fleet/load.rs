@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use platen_agent::asked::Fate;
+use platen_agent::request::Fate;
 use platen_agent::tool::control::message::{Answer, Question, Request, VERSION};
 use platen_agent::tool::status::StatusReport;
 use platen_protocol::manager_to_device::Action;

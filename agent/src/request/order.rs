@@ -4,7 +4,7 @@ use platen_protocol::device_to_manager::{EnteredBy, Order, ReportBody};
 use platen_protocol::limits::{MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
 use platen_protocol::readings::{Readings, SupplyReading};
 
-use crate::asked::written;
+use super::asked::written;
 use crate::dice::{self, CannotName};
 
 /// Begins the name of an order.

@@ -3,7 +3,7 @@
 use platen_protocol::device_to_manager::{EnteredBy, ReportBody, ServiceCall};
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 
-use crate::asked::written;
+use super::asked::written;
 use crate::dice::{self, CannotName};
 
 /// Begins the name of a service call.

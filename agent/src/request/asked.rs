@@ -64,7 +64,7 @@ pub enum Fate {
 
 /// What a person wrote, without blanks around it; blanks alone are nothing. Refused with its length, in characters,
 /// when it is too long to be sent.
-pub fn written(text: Option<String>) -> Result<Option<String>, usize> {
+pub(super) fn written(text: Option<String>) -> Result<Option<String>, usize> {
     let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let chars = text.as_deref().map_or(0, |text| text.chars().count());
     if chars > MAX_MESSAGE_CHARS { Err(chars) } else { Ok(text) }
