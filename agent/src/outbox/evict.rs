@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use platen_protocol::device_to_manager::ReportBody;
 
-use super::OutboxConfig;
+use super::config::OutboxConfig;
 
+/// The largest report that is kept, as JSON: a batch must have room for it.
+pub const MAX_REPORT_BYTES: usize = 64 * 1024;
+/// So many service calls and orders may wait. They are never given up, so they need a limit of their own.
+pub const MAX_WAITING_ASKED: usize = 100;
 /// What is counted under this name is a report of a kind that nobody knows any more.
 pub(super) const UNKNOWN_KIND: &str = "unknown";
 

@@ -2,63 +2,62 @@
 //!
 //! One SQLite file (WAL, `synchronous=FULL`). A report is known for ever by its epoch (the life of this
 //! file) and its sequence. Reports, the alerts that stand, what the judge learnt, the settings of the
-//! manager ([`memory`]), what was asked for of late ([`late`]) and the journal of commands change in one
+//! manager ([`remembered`]), what was asked for of late ([`requests`]) and the journal of commands change in one
 //! transaction, so that a power cut leaves all of them or none ([`write`]).
 //!
 //! What may wait is bounded in number and bytes ([`evict`]). A report that had to be given up is counted
 //! under its reason ([`losses`]) until the manager knows of it: a batch carries the reports and tells what
-//! is lost between them, so that nothing is missing ([`take`]).
+//! is lost between them, so that nothing is missing ([`send`]).
 //!
 //! Acknowledgements are kept in memory and reach the file with the next report, or at a clean stop:
 //! that halves what is written to an SD card. After a power cut the last reports are sent again, which
 //! their sequence makes harmless.
 //!
-//! What the outbox itself has to tell goes before the next report ([`own`]): that it was replaced, and which
+//! What the outbox itself has to tell goes before the next report ([`notices`]): that it was replaced, and which
 //! alerts stand, after reports of alerts were lost.
 //!
 //! A corrupt file is set aside with its evidence, and a new epoch begins with what could be read of it
-//! ([`aside`], [`replace`]). While the disk takes nothing, the work goes on in memory, in an epoch of its own
-//! ([`disk`]); so the file may hold several epochs, its chapters ([`state`]).
+//! ([`fallback`]). While the disk takes nothing, the work goes on in memory, in an epoch of its own; so the file
+//! may hold several epochs, its chapters ([`state`]).
 
-mod aside;
 mod config;
-mod disk;
+mod copy;
+mod error;
 mod evict;
-mod join;
+mod fallback;
+mod file;
 mod journal;
-mod late;
 mod losses;
-mod memory;
-mod open;
-mod own;
-mod pour;
-mod renumber;
-mod replace;
+mod notices;
+mod remembered;
+mod requests;
 mod schema;
+mod send;
 mod state;
-mod take;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use platen_protocol::device_to_manager::{Outcome, ReportBody};
 use platen_protocol::identity::Epoch;
-use rusqlite::{Connection, ErrorCode};
+use platen_protocol::stamp::Stamp;
+use rusqlite::Connection;
 
-use crate::judge::DiskFault;
+use crate::judge::{Alerts, Past};
+use crate::request::Asked;
+use crate::settings::Settings;
 
 pub use config::OutboxConfig;
-pub use disk::{DiskTrouble, MEMORY_LIMITS};
-pub use evict::{Held, Rank, give_up};
+pub use error::{DiskTrouble, OutboxError};
+pub use evict::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, give_up};
+pub use fallback::{MEMORY_LIMITS, open};
 pub use journal::{MAX_JOURNAL, MAX_UNFINISHED, Received};
-pub use late::MAX_ASKED;
-pub use memory::Remembered;
-pub use open::open;
-pub use take::Batch;
-pub use write::{Acknowledgement, Entry, Finished, MAX_REPORT_BYTES, MAX_WAITING_ASKED, NewReport};
+pub use remembered::Remembered;
+pub use requests::MAX_ASKED;
+pub use send::{Acknowledgement, Batch};
 
 /// The file's name in the state directory.
 pub const FILE_NAME: &str = "outbox.sqlite";
@@ -73,107 +72,78 @@ pub struct Outbox {
     file: PathBuf,
     remembered: Remembered,
     /// While the disk fails.
-    memory: Option<disk::InMemory>,
+    memory: Option<fallback::InMemory>,
     /// The stamp with which what was learnt was last written.
-    past_written: Option<platen_protocol::stamp::Stamp>,
+    past_written: Option<Stamp>,
 }
 
-/// Why the outbox did not take or give something.
-#[derive(Debug, thiserror::Error)]
-pub enum OutboxError {
-    /// SQLite failed.
-    #[error("the outbox cannot be used: {0}; is the disk full, or read-only?")]
-    Sqlite(#[from] rusqlite::Error),
-    /// What is stored is not what was stored.
-    #[error("the outbox holds something unreadable: {0}")]
-    Unreadable(#[from] serde_json::Error),
-    /// A stored identifier is none.
-    #[error("the outbox holds something unreadable: {0}")]
-    Identifier(#[from] platen_protocol::identity::InvalidId),
-    /// The file comes from a later version.
-    #[error(
-        "the outbox was written by a later version of this program (format {found}, this one knows {known}): install that version again, or move the file away"
-    )]
-    Newer {
-        /// The format of the file.
-        found: i64,
-        /// The format that this version writes.
-        known: i64,
-    },
-    /// The file has another format, and can only be read.
-    #[error(
-        "the outbox has format {found} and can only be read: it is brought to format {known} once its disk can be written to"
-    )]
-    OtherFormat {
-        /// The format of the file.
-        found: i64,
-        /// The format that this version writes.
-        known: i64,
-    },
-    /// Another process has the file.
-    #[error("another platen-agent has the outbox open: stop it first (`systemctl stop platen-agent`)")]
-    Busy,
-    /// It could not be set aside.
-    #[error("the corrupt outbox could not be set aside: {0}")]
-    Aside(#[source] std::io::Error),
-    /// The state directory or the file cannot be made.
-    #[error("{}: the outbox cannot be made: {source}", at.display())]
-    Create {
-        /// Where.
-        at: std::path::PathBuf,
-        /// What the kernel said.
-        source: std::io::Error,
-    },
-    /// No name for a new epoch.
-    #[error(transparent)]
-    NoRandomness(#[from] crate::dice::NoRandomness),
-    /// One report is too large.
-    #[error("a report of {bytes} bytes is too large: at most {MAX_REPORT_BYTES} can be kept")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-    },
-    /// Too much that persons asked for waits.
-    #[error(
-        "{MAX_WAITING_ASKED} service calls and orders already wait to be sent: the next one is taken when the manager has some of them"
-    )]
-    TooManyAsked,
+/// A report that has no sequence yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReport {
+    /// When what it tells was read or happened.
+    pub taken: Stamp,
+    /// Whether a simulated board is behind it.
+    pub simulated: bool,
+    /// What it tells.
+    pub body: ReportBody,
 }
 
-impl OutboxError {
-    /// Whether the file itself is damaged, so that only opening it anew (which sets it aside) helps.
-    pub fn is_corruption(&self) -> bool {
-        match self {
-            Self::Sqlite(cause) => matches!(
-                cause.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-            ),
-            Self::Unreadable(_) | Self::Identifier(_) => true,
-            _ => false,
-        }
+/// What changes together.
+#[derive(Debug, Default)]
+pub struct Entry<'a> {
+    /// In the order in which they are to be told.
+    pub reports: Vec<NewReport>,
+    /// What stands now, if that changed.
+    pub alerts: Option<&'a Alerts>,
+    /// What the judge has learnt, when it is time to write it down.
+    pub past: Option<&'a Past>,
+    /// What the manager has set now, if that changed.
+    pub settings: Option<&'a Settings>,
+    /// The command that ended; its outcome is told after the reports.
+    pub finished: Option<Finished<'a>>,
+    /// When, and whether a simulated board is behind it, for what the outbox itself has to tell where nothing
+    /// else is told.
+    pub now: Option<(&'a Stamp, bool)>,
+}
+
+impl Entry<'_> {
+    /// The stamp of the first thing that is told, and whether a simulated board is behind it.
+    pub(super) fn moment(&self) -> Option<(&Stamp, bool)> {
+        let first = self.reports.first().map(|report| (&report.taken, report.simulated));
+        let end = self.finished.map(|finished| (finished.taken, finished.simulated));
+        first.or(end).or(self.now)
     }
 }
 
-impl OutboxError {
-    /// What is wrong with the disk, if it is the disk.
-    pub fn fault(&self) -> Option<DiskFault> {
-        match self {
-            Self::Sqlite(cause) => match cause.sqlite_error_code()? {
-                ErrorCode::DiskFull => Some(DiskFault::Full),
-                ErrorCode::ReadOnly => Some(DiskFault::ReadOnly),
-                ErrorCode::SystemIoFailure
-                | ErrorCode::CannotOpen
-                | ErrorCode::PermissionDenied
-                | ErrorCode::FileLockingProtocolFailed => Some(DiskFault::Failing),
-                _ => None,
-            },
-            Self::Create { source, .. } | Self::Aside(source) => Some(match source.kind() {
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskFault::Full,
-                ErrorKind::ReadOnlyFilesystem => DiskFault::ReadOnly,
-                _ => DiskFault::Failing,
-            }),
-            _ => None,
-        }
+/// The end of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Finished<'a> {
+    /// How it ended.
+    pub outcome: &'a Outcome,
+    /// When.
+    pub taken: &'a Stamp,
+    /// Whether a simulated board is behind it.
+    pub simulated: bool,
+}
+
+impl Outbox {
+    /// With all that an open file holds.
+    pub(super) fn load(db: Connection, file: &Path, limits: OutboxConfig) -> Result<Self, OutboxError> {
+        let state = State::load(&db)?;
+        let remembered = remembered::load(&db, &state.open.epoch)?;
+        Ok(Self::around(db, state, remembered, file, limits))
+    }
+
+    /// Around what is known of a file: on the disk.
+    pub(super) fn around(
+        db: Connection,
+        state: State,
+        remembered: Remembered,
+        file: &Path,
+        limits: OutboxConfig,
+    ) -> Self {
+        let file = file.to_owned();
+        Self { db, state, limits, given_up: 0, file, remembered, memory: None, past_written: None }
     }
 }
 
@@ -195,7 +165,7 @@ impl Outbox {
     }
 
     /// What the manager has set, as it is kept.
-    pub fn settings(&self) -> &crate::settings::Settings {
+    pub fn settings(&self) -> &Settings {
         &self.remembered.settings
     }
 
@@ -220,8 +190,8 @@ impl Outbox {
     }
 
     /// What was asked for of late, oldest first.
-    pub fn asked(&self) -> impl Iterator<Item = &crate::request::Asked> {
-        self.state.late.iter()
+    pub fn asked(&self) -> impl Iterator<Item = &Asked> {
+        self.state.requests.iter()
     }
 
     /// The last time that the manager told, before which it cannot be now.

@@ -7,15 +7,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use platen_protocol::device_to_manager::{Lost, LostReason};
+use platen_protocol::device_to_manager::{Lost, LostReason, ReportBody};
 use platen_protocol::identity::Epoch;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde::{Deserialize, Serialize};
 
 use super::evict::{Held, Rank, UNKNOWN_KIND, known_kind};
-use super::late::LateList;
 use super::losses::{Grown, Losses};
-use super::own::Own;
+use super::requests::RequestList;
 use super::{OutboxError, from_db, to_db};
 use crate::dice;
 
@@ -55,6 +54,23 @@ pub(super) fn new_epoch() -> Result<Epoch, OutboxError> {
     Ok(dice::hex(&dice::bytes::<EPOCH_BYTES>()?).parse()?)
 }
 
+/// What the outbox itself has to tell, kept with the reports until it is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Notices {
+    /// Goes before the next report, with its stamp.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pending: Vec<ReportBody>,
+    /// The manager may take other alerts for standing than those that do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) alerts_in_doubt: bool,
+}
+
+impl Notices {
+    pub(super) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// All of it. A change works on a copy, which counts once the transaction is committed.
 #[derive(Debug, Clone)]
 pub(super) struct State {
@@ -68,8 +84,8 @@ pub(super) struct State {
     /// The highest place that was acknowledged.
     pub(super) acknowledged: u64,
     pub(super) known_time: Option<Timestamp>,
-    pub(super) late: LateList,
-    pub(super) own: Own,
+    pub(super) requests: RequestList,
+    pub(super) notices: Notices,
 }
 
 /// The one row that holds the rest.
@@ -79,8 +95,8 @@ struct Row {
     acknowledged_place: u64,
     known_time: Option<i64>,
     chapters: Vec<ChapterRow>,
-    #[serde(default, skip_serializing_if = "Own::is_nothing")]
-    own: Own,
+    #[serde(default, rename = "own", skip_serializing_if = "Notices::is_nothing")]
+    notices: Notices,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,8 +117,8 @@ impl State {
             next_place: 1,
             acknowledged: 0,
             known_time: None,
-            late: LateList::default(),
-            own: Own::default(),
+            requests: RequestList::default(),
+            notices: Notices::default(),
         })
     }
 
@@ -110,7 +126,7 @@ impl State {
     pub(super) fn load(db: &Connection) -> Result<Self, OutboxError> {
         let mut state = Self::read(db)?;
         state.hold(db, "ASC")?;
-        state.late = LateList::load(db, state.acknowledged, state.known_time)?;
+        state.requests = RequestList::load(db, state.acknowledged, state.known_time)?;
         for (chapter, run) in state.count_holes(LostReason::Other) {
             write_lost(db, chapter, &Grown { run, swallowed: None })?;
         }
@@ -126,7 +142,7 @@ impl State {
                 tracing::debug!("reports of the corrupt outbox can be read in part: {cause}");
             }
         }
-        state.late = LateList::load(db, state.acknowledged, state.known_time).unwrap_or_default();
+        state.requests = RequestList::load(db, state.acknowledged, state.known_time).unwrap_or_default();
         state.count_holes(LostReason::Unreadable);
         Ok(state)
     }
@@ -151,7 +167,7 @@ impl State {
         };
         state.next_place = row.next_place;
         state.acknowledged = row.acknowledged_place;
-        state.own = row.own;
+        state.notices = row.notices;
         state.known_time = row.known_time.and_then(|seconds| Timestamp::from_second(seconds).ok());
         Ok(state)
     }
@@ -231,7 +247,7 @@ impl State {
             .map(|(place, held)| (place + places, Held { chapter: held.chapter + chapters, ..held }))
             .collect();
         self.next_place += places;
-        self.late.shift(places);
+        self.requests.shift(places);
     }
 
     pub(super) fn chapters(&self) -> impl Iterator<Item = &Chapter> {
@@ -263,7 +279,7 @@ impl State {
     ) -> Result<(), OutboxError> {
         let Some(held) = self.held.remove(&place) else { return Ok(()) };
         if held.rank.is_asked() {
-            self.late.not_taken(place);
+            self.requests.not_taken(place);
         }
         change.prepare_cached("DELETE FROM report WHERE place = ?1")?.execute([to_db(place)])?;
         let Some(chapter) = self.chapter_of(held.chapter) else { return Ok(()) };
@@ -286,7 +302,7 @@ impl State {
                     acknowledged: chapter.acknowledged,
                 })
                 .collect(),
-            own: self.own.clone(),
+            notices: self.notices.clone(),
         };
         db.prepare_cached(
             "INSERT INTO meta (only_one, state) VALUES (1, ?1)

@@ -20,7 +20,7 @@ use platen_protocol::stamp::{ClockQuality, Stamp};
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
 use tempfile::{TempDir, tempdir};
 
-use super::aside::MAX_SET_ASIDE;
+use super::file::MAX_SET_ASIDE;
 use super::*;
 use crate::judge::Alerts;
 

@@ -1,90 +1,20 @@
-//! Puts reports in, in one transaction with what they change; takes acknowledgements.
+//! Puts reports in, in one transaction with what they change.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use platen_protocol::device_to_manager::{LostReason, Outcome, Report, ReportBody};
-use platen_protocol::identity::Epoch;
+use platen_protocol::device_to_manager::{LostReason, Report, ReportBody};
 use platen_protocol::stamp::Stamp;
 use rusqlite::Transaction;
 
-use super::evict::{Held, Rank, give_up};
-use super::own::tells_of_alerts;
+use super::evict::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, give_up};
 use super::state::State;
-use super::{Outbox, OutboxError, journal, memory, pour, to_db};
-use crate::judge::{Alerts, Past};
+use super::{Entry, Finished, NewReport, Outbox, OutboxError, copy, journal, remembered, to_db};
+use crate::judge::Past;
 use crate::request::Asked;
-use crate::settings::Settings;
 
-/// The largest report that is kept, as JSON: a batch must have room for it.
-pub const MAX_REPORT_BYTES: usize = 64 * 1024;
-/// So many service calls and orders may wait. They are never given up, so they need a limit of their own.
-pub const MAX_WAITING_ASKED: usize = 100;
 /// What was learnt is written at the latest after so long, in milliseconds of the monotonic clock, with the next
 /// report; with a change of the alerts at once; and at a clean stop. After a power cut it is learnt again.
 const PAST_EVERY_MS: u64 = 6 * 60 * 60 * 1000;
-/// Acknowledged reports leave the file with the next report, and at once beyond so many.
-const PURGE_AT: u64 = 500;
-
-/// A report that has no sequence yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewReport {
-    /// When what it tells was read or happened.
-    pub taken: Stamp,
-    /// Whether a simulated board is behind it.
-    pub simulated: bool,
-    /// What it tells.
-    pub body: ReportBody,
-}
-
-/// What changes together.
-#[derive(Debug, Default)]
-pub struct Entry<'a> {
-    /// In the order in which they are to be told.
-    pub reports: Vec<NewReport>,
-    /// What stands now, if that changed.
-    pub alerts: Option<&'a Alerts>,
-    /// What the judge has learnt, when it is time to write it down.
-    pub past: Option<&'a Past>,
-    /// What the manager has set now, if that changed.
-    pub settings: Option<&'a Settings>,
-    /// The command that ended; its outcome is told after the reports.
-    pub finished: Option<Finished<'a>>,
-    /// When, and whether a simulated board is behind it, for what the outbox itself has to tell where nothing
-    /// else is told.
-    pub now: Option<(&'a Stamp, bool)>,
-}
-
-impl Entry<'_> {
-    /// The stamp of the first thing that is told, and whether a simulated board is behind it.
-    pub(super) fn moment(&self) -> Option<(&Stamp, bool)> {
-        let first = self.reports.first().map(|report| (&report.taken, report.simulated));
-        let end = self.finished.map(|finished| (finished.taken, finished.simulated));
-        first.or(end).or(self.now)
-    }
-}
-
-/// The end of a command.
-#[derive(Debug, Clone, Copy)]
-pub struct Finished<'a> {
-    /// How it ended.
-    pub outcome: &'a Outcome,
-    /// When.
-    pub taken: &'a Stamp,
-    /// Whether a simulated board is behind it.
-    pub simulated: bool,
-}
-
-/// What an acknowledgement meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acknowledgement {
-    /// It was taken, or told nothing new.
-    Taken,
-    /// It is of another epoch, and means nothing here.
-    OtherEpoch,
-    /// The manager has more of this epoch than this file ever gave: the file is an old copy.
-    Ahead,
-}
 
 impl Outbox {
     /// Keeps what changed, in one transaction; returns the place of the last report, if there are any, to
@@ -100,12 +30,12 @@ impl Outbox {
     fn put(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
         let mut state = self.state.clone();
         let (limits, takes_room) = (self.limits(), self.takes_room(&state));
-        let own = self.own_reports(&mut state, entry);
+        let notices = self.notices(&mut state, entry);
         let past_is_due = self.past_is_due(entry);
         let change = self.db.transaction()?;
         // First, so that what comes takes the place of what goes, in the same page.
         state.forget(&change)?;
-        for report in own.iter().chain(&entry.reports) {
+        for report in notices.iter().chain(&entry.reports) {
             state.insert(&change, report)?;
         }
         if let Some(Finished { outcome, taken, simulated }) = entry.finished {
@@ -123,7 +53,7 @@ impl Outbox {
         for place in &gone {
             state.lose(&change, *place, LostReason::OutboxFull)?;
         }
-        memory::write(
+        remembered::write(
             &change,
             &Entry {
                 alerts: entry.alerts,
@@ -132,7 +62,7 @@ impl Outbox {
                 ..Entry::default()
             },
         )?;
-        state.late.write(&change)?;
+        state.requests.write(&change)?;
         state.write(&change)?;
         change.commit()?;
         if entry.past.is_some() && past_is_due {
@@ -165,25 +95,8 @@ impl Outbox {
 
     /// A change is in the file: it counts.
     pub(super) fn settled(&mut self, mut state: State) {
-        state.late.written();
+        state.requests.written();
         self.state = state;
-    }
-
-    /// Takes the manager's word on what it holds. The watermark never goes back.
-    pub fn acknowledge(
-        &mut self,
-        epoch: &Epoch,
-        sequence: u64,
-        manager_time: Timestamp,
-    ) -> Result<Acknowledgement, OutboxError> {
-        let purge_now = match self.state.acknowledge(epoch, sequence, manager_time) {
-            Ok(passed) => passed > 0,
-            Err(meant) => return Ok(meant),
-        };
-        if purge_now {
-            self.settle(None)?;
-        }
-        Ok(Acknowledgement::Taken)
     }
 
     /// Brings the file up to date with what was acknowledged, and with what the judge has learnt: at a
@@ -195,18 +108,11 @@ impl Outbox {
     fn bring_up_to_date(&mut self, past: Option<&Past>) -> Result<(), OutboxError> {
         let mut state = self.state.clone();
         let change = self.db.transaction()?;
-        memory::write(&change, &Entry { past, ..Entry::default() })?;
+        remembered::write(&change, &Entry { past, ..Entry::default() })?;
         state.purge(&change)?;
         change.commit()?;
         self.settled(state);
         Ok(())
-    }
-
-    /// Gives up one report of the epoch that is being sent, which the manager will never take. It is told
-    /// of as lost.
-    pub fn discard(&mut self, sequence: u64) -> Result<(), OutboxError> {
-        let Some(place) = self.state.place(self.state.front().number, sequence) else { return Ok(()) };
-        self.durably(|outbox| outbox.lose(place, LostReason::Refused))
     }
 
     /// Gives up one report.
@@ -214,7 +120,7 @@ impl Outbox {
         let mut state = self.state.clone();
         let change = self.db.transaction()?;
         state.lose(&change, place, reason)?;
-        state.late.write(&change)?;
+        state.requests.write(&change)?;
         change.commit()?;
         self.settled(state);
         self.given_up += 1;
@@ -242,50 +148,18 @@ impl State {
         }
         let (chapter, kind, bytes) = (self.open.number, report.body.kind(), body.len() as u64);
         self.held.insert(place, Held { chapter, sequence, rank, kind, bytes });
-        pour::put_report(change, self, place, &body)?;
+        copy::put_report(change, self, place, &body)?;
         if let Some(asked) = Asked::of(&report.taken, &report.body) {
-            self.late.insert(change, place, asked)?;
+            self.requests.insert(change, place, asked)?;
         }
         self.next_place += 1;
         self.open.next += 1;
         Ok(place)
     }
 
-    /// Takes an acknowledgement; how many times [`PURGE_AT`] the mark has passed by it, or what else it
-    /// meant.
-    fn acknowledge(
-        &mut self,
-        epoch: &Epoch,
-        sequence: u64,
-        manager_time: Timestamp,
-    ) -> Result<u64, Acknowledgement> {
-        let chapter = self.sealed.iter_mut().chain([&mut self.open]).find(|chapter| chapter.epoch == *epoch);
-        let Some(chapter) = chapter else { return Err(Acknowledgement::OtherEpoch) };
-        if sequence >= chapter.next {
-            return Err(Acknowledgement::Ahead);
-        }
-        self.known_time = self.known_time.max(Some(manager_time));
-        if sequence <= chapter.acknowledged {
-            return Ok(0);
-        }
-        chapter.acknowledged = sequence;
-        let lost = chapter.losses.acknowledge(sequence);
-        self.own.alerts_in_doubt |= lost.iter().any(tells_of_alerts);
-        let number = chapter.number;
-        let before = self.acknowledged;
-        let told = |held: &Held| held.chapter == number && held.sequence <= sequence;
-        if let Some((last, _)) = self.held.iter().rfind(|(_, held)| told(held)) {
-            self.acknowledged = before.max(*last);
-        }
-        self.held.retain(|_, held| !told(held));
-        self.late.acknowledge(self.acknowledged, manager_time);
-        self.sealed.retain(|chapter| !chapter.is_done());
-        Ok(self.acknowledged / PURGE_AT - before / PURGE_AT)
-    }
-
     /// Takes what is acknowledged out of the file, and brings its one row up to this.
     fn purge(&mut self, change: &Transaction<'_>) -> Result<(), OutboxError> {
-        self.late.write(change)?;
+        self.requests.write(change)?;
         self.forget(change)?;
         self.write(change)
     }

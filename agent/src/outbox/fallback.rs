@@ -1,20 +1,25 @@
-//! On with the work in memory when the disk fails, and back when it works again.
+//! Opens the outbox, and goes on where its file cannot be used: in memory while the disk takes nothing, and in
+//! a new file when the old one is corrupt, with what could be read of it.
 //!
-//! The chapter that is open on the disk is sealed, and the next one begins in memory, under another
-//! epoch. So whatever becomes of this process, the file never gives a sequence that memory gave: it
-//! goes on in the epoch that it knows. What waits on the disk is read from there as long as that is
-//! possible; what persons asked for is copied, to be sure.
+//! In memory: the chapter that is open on the disk is sealed, and the next one begins under another epoch. So
+//! whatever becomes of this process, the file never gives a sequence that memory gave: it goes on in the epoch
+//! that it knows. What waits on the disk is read from there as long as that is possible; what persons asked for
+//! is copied, to be sure.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use platen_protocol::device_to_manager::LostReason;
+use platen_protocol::device_to_manager::{LostReason, OutboxReplaced, Report, ReportBody};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::config::RETRY_DISK;
+use super::error::DiskTrouble;
 use super::evict::Held;
+use super::remembered::{self, Remembered};
 use super::state::State;
-use super::{Outbox, OutboxConfig, OutboxError, from_db, memory, open, pour, schema, to_db};
-use crate::judge::DiskFault;
+use super::{FILE_NAME, Outbox, OutboxConfig, OutboxError, copy, file, from_db, schema, to_db};
+use crate::judge::{Alerts, DiskFault, Past};
+use crate::settings::Settings;
 
 /// What may wait in memory; below what agent.toml allows on the disk, for a controller has little of it.
 pub const MEMORY_LIMITS: OutboxConfig =
@@ -24,47 +29,32 @@ pub const MEMORY_LIMITS: OutboxConfig =
 /// another one when the file is found again.
 const FIRST_UNSEEN_PLACE: u64 = 1 << 40;
 
-/// Why the outbox is in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskTrouble {
-    /// What is wrong, as far as it can be told apart.
-    pub fault: DiskFault,
-    /// In the words of SQLite or the kernel.
-    pub cause: String,
-    /// The directory that cannot be used.
-    pub directory: PathBuf,
-}
+/// The most bytes of reports that are read out of a corrupt file, the dearest first.
+const MAX_SALVAGED: u64 = 8 * 1024 * 1024;
+/// The longest reason that is told, in characters: within what the manager takes.
+const MAX_REASON_CHARS: usize = 400;
 
-impl DiskTrouble {
-    pub(super) fn new(file: &Path, fault: DiskFault, cause: &OutboxError) -> Self {
-        let directory = file.parent().unwrap_or(file).to_owned();
-        Self { fault, cause: cause.to_string(), directory }
-    }
-
-    /// What is wrong, and what follows from it.
-    pub fn what(&self) -> String {
-        format!(
-            "the disk {}: what is to be reported is kept in memory, and is lost if the agent stops before the manager has it ({})",
-            self.fault.words(),
-            self.cause
-        )
-    }
-
-    /// What to do.
-    pub fn remedy(&self) -> String {
-        let at = self.directory.display();
-        match self.fault {
-            DiskFault::Full => format!(
-                "free some space on the file system of {at} (`df {at}`); the agent finds out by itself within a minute"
-            ),
-            DiskFault::ReadOnly => format!(
-                "find out why the file system of {at} is read-only (`dmesg`): often the SD card is at its end and has to be replaced; once it can be written to, the agent finds out by itself within a minute"
-            ),
-            DiskFault::Failing => format!(
-                "look after {at}, its rights and its disk (`dmesg`), and replace the SD card if it fails; the agent tries again every minute"
-            ),
+/// Opens the outbox in a state directory, with what the agent is to remember. A corrupt file is set aside, with
+/// a line in the log, and a new epoch begins with what could be read of it. While the directory cannot be
+/// used, the outbox is in memory.
+pub fn open(directory: &Path, limits: OutboxConfig) -> Result<(Outbox, Remembered), OutboxError> {
+    let file = directory.join(FILE_NAME);
+    let opened = file::make_directory(directory)
+        .and_then(|()| file::on_disk(&file))
+        .and_then(|db| Outbox::load(db, &file, limits));
+    let opened = match opened {
+        Err(cause) if cause.is_corruption() => Salvage::from_file(&file).into_new_file(&file, limits, &cause),
+        other => other,
+    };
+    let outbox = match opened {
+        Err(cause) => {
+            let Some(fault) = cause.fault() else { return Err(cause) };
+            Outbox::begin_in_memory(&file, limits, DiskTrouble::new(&file, fault, &cause))?
         }
-    }
+        Ok(outbox) => outbox,
+    };
+    let remembered = outbox.remembered.clone();
+    Ok((outbox, remembered))
 }
 
 /// The outbox while it is in memory.
@@ -110,13 +100,13 @@ impl Outbox {
         let mut state = self.state.clone();
         state.begin_chapter(true)?;
         let change = memory.transaction()?;
-        pour::rest(&change, &state, &self.remembered)?;
-        pour::write_journal(&change, &pour::read_journal(&self.db))?;
+        copy::rest(&change, &state, &self.remembered)?;
+        copy::write_journal(&change, &copy::read_journal(&self.db))?;
         let asked: Vec<u64> =
             state.held.iter().filter(|(_, held)| held.rank.is_asked()).map(|(place, _)| *place).collect();
         for place in asked {
-            if let Ok(Some(body)) = pour::body(&self.db, place) {
-                pour::put_report(&change, &state, place, &body)?;
+            if let Ok(Some(body)) = copy::body(&self.db, place) {
+                copy::put_report(&change, &state, place, &body)?;
             }
         }
         change.commit()?;
@@ -153,9 +143,9 @@ impl Outbox {
 
     /// The text of a report, from wherever it is; `None` when it cannot be had.
     pub(super) fn body(&self, place: u64) -> Result<Option<String>, OutboxError> {
-        let found = pour::body(&self.db, place)?;
+        let found = copy::body(&self.db, place)?;
         let disk = self.memory.as_ref().and_then(|memory| memory.disk.as_ref());
-        Ok(found.or_else(|| disk.and_then(|disk| pour::body(disk, place).ok().flatten())))
+        Ok(found.or_else(|| disk.and_then(|disk| copy::body(disk, place).ok().flatten())))
     }
 
     /// Begins in memory, because the file cannot be used: with what can be read of it, if anything can.
@@ -164,7 +154,7 @@ impl Outbox {
         limits: OutboxConfig,
         trouble: DiskTrouble,
     ) -> Result<Self, OutboxError> {
-        match open::to_read(file).and_then(|db| Self::load(db, file, limits)) {
+        match file::to_read(file).and_then(|db| Self::load(db, file, limits)) {
             Ok(mut outbox) => {
                 outbox.go_to_memory(trouble)?;
                 Ok(outbox)
@@ -179,7 +169,7 @@ impl Outbox {
                 let mut state = State::begin(true)?;
                 state.next_place = FIRST_UNSEEN_PLACE;
                 state.write(&db)?;
-                let remembered = memory::load(&db, &state.open.epoch)?;
+                let remembered = remembered::load(&db, &state.open.epoch)?;
                 let memory = Some(InMemory { trouble, disk: None, unseen: true });
                 Ok(Self { memory, ..Self::around(db, state, remembered, file, limits) })
             }
@@ -196,7 +186,7 @@ impl Outbox {
             Some(kept) if fault == DiskFault::Full => Ok(kept),
             kept => {
                 drop(kept);
-                open::on_disk(&self.file)
+                file::on_disk(&self.file)
             }
         };
         let cause = match disk {
@@ -223,7 +213,7 @@ impl Outbox {
         if let Some(memory) = &mut self.memory {
             memory.trouble = DiskTrouble::new(&self.file, fault, &cause);
             if memory.disk.is_none() {
-                memory.disk = open::to_read(&self.file).ok();
+                memory.disk = file::to_read(&self.file).ok();
             }
         }
         Ok(false)
@@ -239,7 +229,7 @@ impl Outbox {
     /// Writes what is known in the place of what the file says, in one transaction.
     pub(super) fn write_back(&mut self, disk: &mut Connection) -> Result<State, OutboxError> {
         let unseen = self.memory.as_ref().is_some_and(|memory| memory.unseen);
-        let mut state = if unseen { self.join(disk)? } else { self.state.clone() };
+        let mut state = if unseen { self.merge(disk)? } else { self.state.clone() };
         let change = disk.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // A commit that failed may have reached the file all the same: such reports are not to be told twice.
         let on_file: Vec<u64> = {
@@ -256,22 +246,139 @@ impl Outbox {
         let come: Vec<u64> =
             state.held.iter().filter(|(_, held)| in_memory(held)).map(|(place, _)| *place).collect();
         for place in come {
-            match pour::body(&self.db, place)? {
-                Some(body) => pour::put_report(&change, &state, place, &body)?,
+            match copy::body(&self.db, place)? {
+                Some(body) => copy::put_report(&change, &state, place, &body)?,
                 None => state.lose(&change, place, LostReason::Unreadable)?,
             }
         }
         for chapter in state.sealed.iter_mut().chain([&mut state.open]) {
             chapter.in_memory = false;
         }
-        pour::rest(&change, &state, &self.remembered)?;
-        let journal = pour::read_journal(&self.db);
+        copy::rest(&change, &state, &self.remembered)?;
+        let journal = copy::read_journal(&self.db);
         if unseen {
-            pour::add_journal(&change, &journal)?;
+            copy::add_journal(&change, &journal)?;
         } else {
-            pour::write_journal(&change, &journal)?;
+            copy::write_journal(&change, &journal)?;
         }
         change.commit()?;
         Ok(state)
+    }
+}
+
+/// What could be read of a file, and where it is now.
+pub(super) struct Salvage {
+    pub(super) state: Option<State>,
+    pub(super) remembered: Option<Remembered>,
+    bodies: BTreeMap<u64, String>,
+    journal: Vec<copy::Line>,
+}
+
+impl Salvage {
+    /// Out of a database, with what is known of it otherwise.
+    fn of(db: &Connection, state: Option<State>, remembered: Option<Remembered>) -> Self {
+        let mut bodies = BTreeMap::new();
+        if let Some(state) = &state {
+            let mut wanted: Vec<_> = state.held.iter().collect();
+            wanted.sort_by_key(|(place, held)| (std::cmp::Reverse(held.rank), **place));
+            let mut bytes = 0;
+            for (place, held) in wanted {
+                bytes += held.bytes;
+                let body = copy::body(db, *place).ok().flatten();
+                if let Some(body) = body.filter(|body| bytes <= MAX_SALVAGED && is_report(body)) {
+                    bodies.insert(*place, body);
+                }
+            }
+        }
+        Self { state, remembered, bodies, journal: copy::read_journal(db) }
+    }
+
+    /// Out of a file that is corrupt, as far as SQLite still reads it.
+    pub(super) fn from_file(file: &Path) -> Self {
+        let nothing = Self { state: None, remembered: None, bodies: BTreeMap::new(), journal: Vec::new() };
+        let Ok(db) = file::connect(file) else { return nothing };
+        let state = State::salvage(&db).ok();
+        let remembered = state.as_ref().and_then(|state| remembered::load(&db, &state.open.epoch).ok());
+        Self::of(&db, state, remembered)
+    }
+
+    /// Sets the file aside and begins a new one with all of this.
+    pub(super) fn into_new_file(
+        self,
+        file: &Path,
+        limits: OutboxConfig,
+        cause: &OutboxError,
+    ) -> Result<Outbox, OutboxError> {
+        let evidence = file::quarantine(file).map_err(OutboxError::Aside)?;
+        let mut db = file::on_disk(file)?;
+        let previous_epoch = self.state.as_ref().map(|state| state.open.epoch.clone());
+        let (waited, mut state) = match self.state {
+            Some(mut state) => {
+                state.begin_chapter(false)?;
+                (state.held.len(), state)
+            }
+            None => (0, State::begin(false)?),
+        };
+        let remembered = self.remembered.unwrap_or_else(|| Remembered {
+            alerts: Alerts::new(state.open.epoch.as_str()),
+            past: Past::default(),
+            settings: Settings::default(),
+        });
+        let change = db.transaction()?;
+        for place in state.held.keys().copied().collect::<Vec<_>>() {
+            match self.bodies.get(&place) {
+                Some(body) => copy::put_report(&change, &state, place, body)?,
+                None => state.lose(&change, place, LostReason::Unreadable)?,
+            }
+        }
+        for chapter in state.sealed.iter_mut().chain([&mut state.open]) {
+            chapter.in_memory = false;
+        }
+        let saved = state.held.len();
+        let reason: String = cause.to_string().chars().take(MAX_REASON_CHARS).collect();
+        state.notices.pending.push(ReportBody::OutboxReplaced(OutboxReplaced {
+            reason: format!("{reason}; {saved} of {waited} reports that waited could be saved"),
+            evidence: Some(evidence.display().to_string()),
+            previous_epoch,
+        }));
+        copy::rest(&change, &state, &remembered)?;
+        copy::write_journal(&change, &self.journal)?;
+        change.commit()?;
+        tracing::error!(
+            kept_as = %evidence.display(), saved, waited,
+            "the outbox was corrupt ({cause}): it is set aside, and a new epoch begins"
+        );
+        Ok(Outbox::around(db, state, remembered, file, limits))
+    }
+}
+
+fn is_report(body: &str) -> bool {
+    serde_json::from_str::<Report>(body).is_ok()
+}
+
+impl Outbox {
+    /// Goes on in a new file, with what is known and what can be read of the old one.
+    pub(super) fn replace(&mut self, cause: &OutboxError) -> Result<(), OutboxError> {
+        let (state, remembered) = (self.state.clone(), self.remembered.clone());
+        let salvage = Salvage::of(&self.db, Some(state), Some(remembered));
+        let on_disk = self.memory.is_none();
+        if on_disk {
+            // The old one lets go of its file before that is renamed.
+            self.db = schema::in_memory()?;
+        }
+        let renewed = salvage.into_new_file(&self.file, self.limits, cause);
+        let Outbox { db, state, .. } = match renewed {
+            Ok(renewed) => renewed,
+            Err(failed) => {
+                if on_disk && let Ok(db) = file::to_read(&self.file) {
+                    self.db = db;
+                }
+                return Err(failed);
+            }
+        };
+        self.given_up += self.state.held.len().saturating_sub(state.held.len()) as u64;
+        (self.db, self.memory) = (db, None);
+        self.settled(state);
+        Ok(())
     }
 }

@@ -4,7 +4,6 @@
 use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::{Lost, LostReason, ReportBody};
 use platen_protocol::limits::MAX_STANDING_ALERTS;
-use serde::{Deserialize, Serialize};
 
 use super::evict::UNKNOWN_KIND;
 use super::state::State;
@@ -13,23 +12,6 @@ use crate::judge::Alerts;
 
 /// The most bytes of alerts in one report that tells which stand; their names come on top.
 const MAX_STANDING_BYTES: u64 = 24 * 1024;
-
-/// Kept with the reports until it is one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Own {
-    /// Goes before the next report, with its stamp.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) pending: Vec<ReportBody>,
-    /// The manager may take other alerts for standing than those that do.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) alerts_in_doubt: bool,
-}
-
-impl Own {
-    pub(super) fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// Whether reports that told which alerts stand are among these. Those that the manager refused are told
 /// once, for it would refuse them again.
@@ -42,19 +24,19 @@ impl State {
     /// Whether there is something to tell now. Which alerts stand is told once for all losses that the
     /// manager has not heard of yet.
     fn owes(&self) -> bool {
-        !self.own.pending.is_empty() || self.tells_alerts()
+        !self.notices.pending.is_empty() || self.tells_alerts()
     }
 
     fn tells_alerts(&self) -> bool {
-        self.own.alerts_in_doubt && self.chapters().all(|chapter| chapter.losses.iter().next().is_none())
+        self.notices.alerts_in_doubt && self.chapters().all(|chapter| chapter.losses.iter().next().is_none())
     }
 
     /// Takes out what is to be told before anything else; `alerts` are those that stand by the reports so far.
-    fn take_own(&mut self, alerts: &Alerts, room: u64) -> Vec<ReportBody> {
+    fn take_notices(&mut self, alerts: &Alerts, room: u64) -> Vec<ReportBody> {
         let tells_alerts = self.tells_alerts();
-        let mut bodies = std::mem::take(&mut self.own.pending);
+        let mut bodies = std::mem::take(&mut self.notices.pending);
         if tells_alerts {
-            self.own.alerts_in_doubt = false;
+            self.notices.alerts_in_doubt = false;
             bodies.extend(standing(alerts, room));
         }
         bodies
@@ -88,14 +70,14 @@ impl Outbox {
 
     /// Whether the manager knows everything: no report waits, none is lost untold, and nothing is owed.
     pub fn has_told_all(&self) -> bool {
-        self.state.front().is_done() && self.state.own.is_nothing()
+        self.state.front().is_done() && self.state.notices.is_nothing()
     }
 
     /// What the outbox itself has to tell, with the stamp of what is told after it.
-    pub(super) fn own_reports(&self, state: &mut State, entry: &Entry<'_>) -> Vec<NewReport> {
+    pub(super) fn notices(&self, state: &mut State, entry: &Entry<'_>) -> Vec<NewReport> {
         let Some((taken, simulated)) = entry.moment() else { return Vec::new() };
         let report = |body| NewReport { taken: taken.clone(), simulated, body };
         let room = MAX_STANDING_BYTES.min(self.limits().max_bytes / 2);
-        state.take_own(&self.remembered.alerts, room).into_iter().map(report).collect()
+        state.take_notices(&self.remembered.alerts, room).into_iter().map(report).collect()
     }
 }

@@ -16,7 +16,7 @@ use crate::request::{Asked, Fate};
 pub const MAX_ASKED: usize = 20;
 
 #[derive(Debug, Clone)]
-struct Late {
+struct Listed {
     /// The report's.
     place: u64,
     asked: Asked,
@@ -26,9 +26,9 @@ struct Late {
 
 /// What was asked for of late, oldest first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LateList(VecDeque<Late>);
+pub(super) struct RequestList(VecDeque<Listed>);
 
-impl LateList {
+impl RequestList {
     /// From the file; what the watermark covers has been acknowledged, at the last time that is known.
     pub(super) fn load(
         db: &rusqlite::Connection,
@@ -40,7 +40,7 @@ impl LateList {
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let asked = serde_json::from_str(&row.get::<_, String>(1)?)?;
-            list.0.push_back(Late { place: from_db(row.get(0)?), asked, changed: false });
+            list.0.push_back(Listed { place: from_db(row.get(0)?), asked, changed: false });
         }
         if let Some(at) = known_time {
             list.acknowledge(acknowledged, at);
@@ -49,7 +49,7 @@ impl LateList {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Asked> {
-        self.0.iter().map(|late| &late.asked)
+        self.0.iter().map(|listed| &listed.asked)
     }
 
     pub(super) fn insert(
@@ -65,7 +65,7 @@ impl LateList {
             "DELETE FROM asked WHERE number NOT IN (SELECT number FROM asked ORDER BY number DESC LIMIT ?1)",
             [to_db(MAX_ASKED as u64)],
         )?;
-        self.0.push_back(Late { place, asked, changed: false });
+        self.0.push_back(Listed { place, asked, changed: false });
         if self.0.len() > MAX_ASKED {
             self.0.pop_front();
         }
@@ -74,48 +74,50 @@ impl LateList {
 
     /// The manager has everything up to and with a place.
     pub(super) fn acknowledge(&mut self, place: u64, at: Timestamp) {
-        self.settle(|late| late <= place, &Fate::Acknowledged { at });
+        self.settle(|listed| listed <= place, &Fate::Acknowledged { at });
     }
 
     /// The manager will not take a report.
     pub(super) fn not_taken(&mut self, place: u64) {
-        self.settle(|late| late == place, &Fate::NotTaken);
+        self.settle(|listed| listed == place, &Fate::NotTaken);
     }
 
     fn settle(&mut self, which: impl Fn(u64) -> bool, fate: &Fate) {
-        for late in self.0.iter_mut().filter(|late| late.asked.fate == Fate::Waiting && which(late.place)) {
-            late.asked.fate = fate.clone();
-            late.changed = true;
+        for listed in
+            self.0.iter_mut().filter(|listed| listed.asked.fate == Fate::Waiting && which(listed.place))
+        {
+            listed.asked.fate = fate.clone();
+            listed.changed = true;
         }
     }
 
     /// Brings the file up to what is known; [`Self::written`] is due once that is committed.
     pub(super) fn write(&self, change: &Transaction<'_>) -> Result<(), OutboxError> {
-        for late in self.0.iter().filter(|late| late.changed) {
+        for listed in self.0.iter().filter(|listed| listed.changed) {
             change
                 .prepare_cached("UPDATE asked SET asked = ?1 WHERE place = ?2")?
-                .execute((serde_json::to_string(&late.asked)?, to_db(late.place)))?;
+                .execute((serde_json::to_string(&listed.asked)?, to_db(listed.place)))?;
         }
         Ok(())
     }
 
     pub(super) fn written(&mut self) {
-        self.0.iter_mut().for_each(|late| late.changed = false);
+        self.0.iter_mut().for_each(|listed| listed.changed = false);
     }
 
     /// Writes all of it in the place of what is there.
     pub(super) fn write_all(&self, change: &Transaction<'_>) -> Result<(), OutboxError> {
         change.execute("DELETE FROM asked", [])?;
         let mut insert = change.prepare_cached("INSERT INTO asked (place, asked) VALUES (?1, ?2)")?;
-        for late in &self.0 {
-            insert.execute((to_db(late.place), serde_json::to_string(&late.asked)?))?;
+        for listed in &self.0 {
+            insert.execute((to_db(listed.place), serde_json::to_string(&listed.asked)?))?;
         }
         Ok(())
     }
 
     /// All places rise by so much.
     pub(super) fn shift(&mut self, places: u64) {
-        self.0.iter_mut().for_each(|late| late.place += places);
+        self.0.iter_mut().for_each(|listed| listed.place += places);
     }
 
     /// What was asked for before this.

@@ -1,14 +1,17 @@
-//! Brings all that is known into a database: into memory when the disk fails, and from there to the disk.
+//! Copies all that is known into a database: into memory when the disk fails, and from there to the disk; and
+//! merges what is in memory with what a file of an earlier run holds.
 
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use platen_protocol::device_to_manager::ReportBody;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::losses::Grown;
-use super::memory::{self, Remembered};
+use super::remembered::{self, Remembered};
 use super::state::{State, write_lost};
-use super::{Entry, MAX_REPORT_BYTES, OutboxError, to_db};
+use super::{Entry, MAX_REPORT_BYTES, Outbox, OutboxError, to_db};
+use crate::settings::Settings;
 
 /// How hard is tried to make it small: beyond this nothing is won.
 const DEFLATE_LEVEL: u8 = 6;
@@ -71,11 +74,11 @@ pub(super) fn rest(
             write_lost(change, chapter.number, &Grown { run: run.clone(), swallowed: None })?;
         }
     }
-    state.late.write_all(change)?;
+    state.requests.write_all(change)?;
     let Remembered { alerts, past, settings } = remembered;
     let entry =
         Entry { alerts: Some(alerts), past: Some(past), settings: Some(settings), ..Entry::default() };
-    memory::write(change, &entry)?;
+    remembered::write(change, &entry)?;
     state.write(change)
 }
 
@@ -116,4 +119,54 @@ pub(super) fn add_journal(change: &Transaction<'_>, journal: &[Line]) -> Result<
         insert.execute((id, command, outcome, place))?;
     }
     Ok(())
+}
+
+impl Outbox {
+    /// The disk was out of reach from the beginning and is there now, with a file of an earlier run on it: puts
+    /// what the file holds before what memory holds. Alerts that stood then have been told anew under
+    /// other names if they still stand, so their old names end. What the manager had set applies again,
+    /// unless it has been set otherwise since.
+    pub(super) fn merge(&mut self, disk: &Connection) -> Result<State, OutboxError> {
+        let earlier = State::load(disk)?;
+        let Remembered { alerts, settings, .. } = remembered::load(disk, &earlier.open.epoch)?;
+        self.make_room(&earlier)?;
+        let mut state = self.state.clone();
+        let open = (!earlier.open.is_done()).then_some(earlier.open);
+        state.sealed.splice(0..0, earlier.sealed.into_iter().chain(open));
+        state.held.extend(earlier.held);
+        state.requests.put_before(earlier.requests);
+        state.acknowledged = earlier.acknowledged;
+        state.known_time = state.known_time.max(earlier.known_time);
+        let ended = alerts.standing().map(|alert| ReportBody::AlertCleared {
+            alert_id: alert.id.clone(),
+            description: format!("{} is told of anew since the disk was out of reach", alert.subject),
+        });
+        state.notices.pending.splice(0..0, earlier.notices.pending.into_iter().chain(ended));
+        state.notices.alerts_in_doubt |= earlier.notices.alerts_in_doubt;
+        if self.remembered.settings == Settings::default() {
+            self.remembered.settings = settings;
+        }
+        Ok(state)
+    }
+
+    /// Places and chapters of what is in memory rise above those of the file. Done twice it changes nothing.
+    fn make_room(&mut self, earlier: &State) -> Result<(), OutboxError> {
+        let mut state = self.state.clone();
+        let places = earlier.next_place.saturating_sub(state.first_place());
+        let first = state.chapters().next().map_or(1, |chapter| chapter.number);
+        let chapters = (earlier.open.number + 1).saturating_sub(first);
+        state.shift(places, chapters);
+        let change = self.db.transaction()?;
+        let shift = [to_db(places), to_db(chapters)];
+        change.execute("UPDATE report SET place = -(place + ?1), chapter = chapter + ?2", shift)?;
+        change.execute("UPDATE report SET place = -place", [])?;
+        change.execute(
+            "UPDATE journal SET outcome_place = outcome_place + ?1 WHERE outcome_place > 0",
+            [to_db(places)],
+        )?;
+        rest(&change, &state, &self.remembered)?;
+        change.commit()?;
+        self.settled(state);
+        Ok(())
+    }
 }

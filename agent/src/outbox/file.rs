@@ -1,16 +1,14 @@
-//! Opens the file, or sets it aside and begins a new one.
+//! Opens the file, and sets one that is corrupt aside: it is evidence, kept within a limit.
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::disk::DiskTrouble;
-use super::memory::{self, Remembered};
-use super::replace::Salvage;
-use super::state::State;
-use super::{FILE_NAME, Outbox, OutboxConfig, OutboxError, aside, schema};
+use super::{OutboxError, schema};
 
 /// SQLite's page cache; an outbox is written more than it is read.
 const CACHE_KIB: i64 = 128;
@@ -20,55 +18,9 @@ const PAGE_BYTES: i64 = 2048;
 /// file system nothing; one that grows has its journal written with every commit.
 const CHECKPOINT_PAGES: i64 = 64;
 
-/// Opens the outbox in a state directory, with what the agent is to remember. A corrupt file is set aside, with
-/// a line in the log, and a new epoch begins with what could be read of it. While the directory cannot be
-/// used, the outbox is in memory.
-pub fn open(directory: &Path, limits: OutboxConfig) -> Result<(Outbox, Remembered), OutboxError> {
-    let file = directory.join(FILE_NAME);
-    let opened = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(cannot_create(directory))
-        .and_then(|()| open_file(&file, limits));
-    let opened = match opened {
-        Err(cause) if cause.is_corruption() => Salvage::from_file(&file).into_new_file(&file, limits, &cause),
-        other => other,
-    };
-    let outbox = match opened {
-        Err(cause) => {
-            let Some(fault) = cause.fault() else { return Err(cause) };
-            Outbox::begin_in_memory(&file, limits, DiskTrouble::new(&file, fault, &cause))?
-        }
-        Ok(outbox) => outbox,
-    };
-    let remembered = outbox.remembered.clone();
-    Ok((outbox, remembered))
-}
-
-fn open_file(file: &Path, limits: OutboxConfig) -> Result<Outbox, OutboxError> {
-    Outbox::load(on_disk(file)?, file, limits)
-}
-
-impl Outbox {
-    /// With all that an open file holds.
-    pub(super) fn load(db: Connection, file: &Path, limits: OutboxConfig) -> Result<Self, OutboxError> {
-        let state = State::load(&db)?;
-        let remembered = memory::load(&db, &state.open.epoch)?;
-        Ok(Self::around(db, state, remembered, file, limits))
-    }
-
-    /// Around what is known of a file: on the disk.
-    pub(super) fn around(
-        db: Connection,
-        state: State,
-        remembered: Remembered,
-        file: &Path,
-        limits: OutboxConfig,
-    ) -> Self {
-        let file = file.to_owned();
-        Self { db, state, limits, given_up: 0, file, remembered, memory: None, past_written: None }
-    }
+/// Makes the directory, for nobody else to look into.
+pub(super) fn make_directory(directory: &Path) -> Result<(), OutboxError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(cannot_create(directory))
 }
 
 /// Opens the file to write to it, makes it if there is none, looks whether it is whole, and brings it to the
@@ -96,7 +48,7 @@ pub(super) fn connect(file: &Path) -> Result<Connection, OutboxError> {
 
 /// Opens a file of the present format that cannot be written to.
 pub(super) fn to_read(file: &Path) -> Result<Connection, OutboxError> {
-    let log = std::fs::metadata(aside::with_suffix(file, "-wal"));
+    let log = std::fs::metadata(with_suffix(file, "-wal"));
     let db = if log.is_ok_and(|log| log.len() > 0) {
         let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         // Without it SQLite wants to make a file for the index of the write-ahead log.
@@ -117,14 +69,14 @@ fn percent(path: &str) -> String {
     path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
-fn cannot_create(at: &Path) -> impl FnOnce(std::io::Error) -> OutboxError {
+fn cannot_create(at: &Path) -> impl FnOnce(io::Error) -> OutboxError {
     let at = at.to_owned();
     move |source| OutboxError::Create { at, source }
 }
 
 /// What a person wrote in a service call is nobody else's business on this machine. SQLite gives the
 /// write-ahead log the same rights.
-fn make_private(file: &Path) -> std::io::Result<()> {
+fn make_private(file: &Path) -> io::Result<()> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
     Ok(())
 }
@@ -144,4 +96,54 @@ fn configure(db: &Connection) -> Result<(), OutboxError> {
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(())
+}
+
+/// So many corrupt files are kept; the oldest goes first, for the disk is small.
+pub(super) const MAX_SET_ASIDE: usize = 3;
+
+/// Renames the file and its write-ahead log to `….corrupt-N`, N rising, and returns the new name.
+pub(super) fn quarantine(file: &Path) -> io::Result<PathBuf> {
+    let mut numbers = numbers(file)?;
+    let number = numbers.last().map_or(1, |last| last + 1);
+    let target = with_suffix(file, &format!(".corrupt-{number}"));
+    std::fs::rename(file, &target)?;
+    let log = with_suffix(file, "-wal");
+    if log.exists() {
+        std::fs::rename(&log, with_suffix(&target, "-wal"))?;
+    }
+    remove_if_there(&with_suffix(file, "-shm"))?;
+    numbers.push(number);
+    let too_many = numbers.len().saturating_sub(MAX_SET_ASIDE);
+    for old in numbers.into_iter().take(too_many) {
+        let old = with_suffix(file, &format!(".corrupt-{old}"));
+        remove_if_there(&old)?;
+        remove_if_there(&with_suffix(&old, "-wal"))?;
+    }
+    Ok(target)
+}
+
+fn numbers(file: &Path) -> io::Result<Vec<u32>> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    let prefix =
+        file.file_name().map(|name| format!("{}.corrupt-", name.to_string_lossy())).unwrap_or_default();
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        numbers.extend(name.to_string_lossy().strip_prefix(&prefix).and_then(|n| n.parse::<u32>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+pub(super) fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(suffix);
+    name.into()
+}
+
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+        _ => Ok(()),
+    }
 }
