@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::judge::{Alerts, DiskFault, Past};
-use crate::outbox::{Acknowledgement, Batch, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
+use crate::outbox::{Acknowledgement, Batch, Blob, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
 use crate::request::Lamp;
 use crate::sample::BoardHandle;
 use crate::settings::{Files, Settings, apply, report};
@@ -100,6 +100,7 @@ impl Keep {
         learnt: Learnt<'_>,
     ) -> Result<Option<u64>, OutboxError> {
         let Learnt { alerts, past } = learnt;
+        let (alerts, past) = (alerts.map(|alerts| alerts as &dyn Blob), past.map(|past| past as &dyn Blob));
         self.put(&Entry { reports: self.reports(taken, bodies), alerts, past, ..Entry::default() })
     }
 
@@ -114,7 +115,8 @@ impl Keep {
     ) -> Result<(), OutboxError> {
         let finished = Some(Finished { outcome, taken, simulated: self.simulated });
         let reports = self.reports(taken, bodies);
-        self.put(&Entry { reports, finished, settings: settings.as_ref(), ..Entry::default() })?;
+        let rows = settings.as_ref().map(Settings::rows).transpose()?;
+        self.put(&Entry { reports, finished, settings: rows, ..Entry::default() })?;
         if let Some(settings) = settings {
             let rows = report(&self.files, &settings);
             self.status.send_modify(|status| status.settings = rows);
@@ -201,7 +203,7 @@ impl Keep {
         match tried {
             Ok(false) => {}
             Ok(true) => {
-                let found = self.outbox().settings().clone();
+                let found = Settings::from_rows(&self.outbox().remembered().settings);
                 if *self.settings.borrow() != found {
                     self.status.send_modify(|status| status.settings = report(&self.files, &found));
                     self.settings.send_replace(found);

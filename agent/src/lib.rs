@@ -29,6 +29,7 @@ pub mod log;
 pub mod outbox;
 pub mod read;
 pub mod receive;
+pub mod remembered;
 pub mod request;
 pub mod run;
 pub mod sample;

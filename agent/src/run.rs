@@ -14,7 +14,8 @@ use crate::execute;
 use crate::identity;
 use crate::judge::{Judge, Past};
 use crate::keep::Keep;
-use crate::outbox::{self, OutboxError, Remembered};
+use crate::outbox::OutboxError;
+use crate::remembered::{self, Remembered};
 use crate::sample::{self, Rhythm};
 use crate::settings::{self, Files};
 use crate::tool::control;
@@ -79,7 +80,7 @@ pub async fn run(
     {
         tracing::warn!("what an enrolment that was cut left behind stays there: {cause}");
     }
-    let (outbox, remembered) = outbox::open(&config.state_directory, config.outbox)?;
+    let (outbox, remembered) = remembered::open(&config.state_directory, config.outbox)?;
     let Remembered { alerts, past, settings } = remembered;
     let files = Files::new(
         config.sample.interval,

@@ -8,10 +8,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::losses::Grown;
-use super::remembered::{self, Remembered};
+use super::remembered::{self, Blobs};
 use super::state::{State, write_lost};
-use super::{Entry, MAX_REPORT_BYTES, Outbox, OutboxError, to_db};
-use crate::settings::Settings;
+use super::{MAX_REPORT_BYTES, Outbox, OutboxError, to_db};
 
 /// How hard is tried to make it small: beyond this nothing is won.
 const DEFLATE_LEVEL: u8 = 6;
@@ -63,11 +62,7 @@ pub(super) fn put_report(
 }
 
 /// Writes all but reports and journal: what is there of it counts no more.
-pub(super) fn rest(
-    change: &Transaction<'_>,
-    state: &State,
-    remembered: &Remembered,
-) -> Result<(), OutboxError> {
+pub(super) fn rest(change: &Transaction<'_>, state: &State, kept: &Blobs) -> Result<(), OutboxError> {
     change.execute("DELETE FROM lost", [])?;
     for chapter in state.chapters() {
         for run in chapter.losses.iter() {
@@ -75,10 +70,9 @@ pub(super) fn rest(
         }
     }
     state.requests.write_all(change)?;
-    let Remembered { alerts, past, settings } = remembered;
-    let entry =
-        Entry { alerts: Some(alerts), past: Some(past), settings: Some(settings), ..Entry::default() };
-    remembered::write(change, &entry)?;
+    change.execute("DELETE FROM alerts", [])?;
+    change.execute("DELETE FROM past WHERE name = 'present'", [])?;
+    remembered::write(change, &kept.all())?;
     state.write(change)
 }
 
@@ -128,7 +122,7 @@ impl Outbox {
     /// unless it has been set otherwise since.
     pub(super) fn merge(&mut self, disk: &Connection) -> Result<State, OutboxError> {
         let earlier = State::load(disk)?;
-        let Remembered { alerts, settings, .. } = remembered::load(disk, &earlier.open.epoch)?;
+        let found = remembered::load(disk, self.readers)?;
         self.make_room(&earlier)?;
         let mut state = self.state.clone();
         let open = (!earlier.open.is_done()).then_some(earlier.open);
@@ -137,14 +131,14 @@ impl Outbox {
         state.requests.put_before(earlier.requests);
         state.acknowledged = earlier.acknowledged;
         state.known_time = state.known_time.max(earlier.known_time);
-        let ended = alerts.standing().map(|alert| ReportBody::AlertCleared {
-            alert_id: alert.id.clone(),
+        let ended = found.standing(self.readers)?.into_iter().map(|alert| ReportBody::AlertCleared {
+            alert_id: alert.id,
             description: format!("{} is told of anew since the disk was out of reach", alert.subject),
         });
         state.notices.pending.splice(0..0, earlier.notices.pending.into_iter().chain(ended));
         state.notices.alerts_in_doubt |= earlier.notices.alerts_in_doubt;
-        if self.remembered.settings == Settings::default() {
-            self.remembered.settings = settings;
+        if self.remembered.settings.is_empty() {
+            self.remembered.settings = found.settings;
         }
         Ok(state)
     }

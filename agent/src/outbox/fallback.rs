@@ -15,11 +15,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::config::RETRY_DISK;
 use super::error::DiskTrouble;
 use super::evict::Held;
-use super::remembered::{self, Remembered};
+use super::remembered::{self, Blobs, Readers};
 use super::state::State;
 use super::{FILE_NAME, Outbox, OutboxConfig, OutboxError, copy, file, from_db, schema, to_db};
-use crate::judge::{Alerts, DiskFault, Past};
-use crate::settings::Settings;
+use crate::judge::DiskFault;
 
 /// What may wait in memory; below what agent.toml allows on the disk, for a controller has little of it.
 pub const MEMORY_LIMITS: OutboxConfig =
@@ -34,27 +33,30 @@ const MAX_SALVAGED: u64 = 8 * 1024 * 1024;
 /// The longest reason that is told, in characters: within what the manager takes.
 const MAX_REASON_CHARS: usize = 400;
 
-/// Opens the outbox in a state directory, with what the agent is to remember. A corrupt file is set aside, with
+/// Opens the outbox in a state directory. A corrupt file is set aside, with
 /// a line in the log, and a new epoch begins with what could be read of it. While the directory cannot be
 /// used, the outbox is in memory.
-pub fn open(directory: &Path, limits: OutboxConfig) -> Result<(Outbox, Remembered), OutboxError> {
+///
+/// # Errors
+/// When another process has the file, or a later version of this program has written it.
+pub fn open(directory: &Path, limits: OutboxConfig, readers: Readers) -> Result<Outbox, OutboxError> {
     let file = directory.join(FILE_NAME);
     let opened = file::make_directory(directory)
         .and_then(|()| file::on_disk(&file))
-        .and_then(|db| Outbox::load(db, &file, limits));
+        .and_then(|db| Outbox::load(db, &file, limits, readers));
     let opened = match opened {
-        Err(cause) if cause.is_corruption() => Salvage::from_file(&file).into_new_file(&file, limits, &cause),
+        Err(cause) if cause.is_corruption() => {
+            Salvage::from_file(&file, readers).into_new_file(&file, limits, readers, &cause)
+        }
         other => other,
     };
-    let outbox = match opened {
+    match opened {
         Err(cause) => {
             let Some(fault) = cause.fault() else { return Err(cause) };
-            Outbox::begin_in_memory(&file, limits, DiskTrouble::new(&file, fault, &cause))?
+            Outbox::begin_in_memory(&file, limits, readers, DiskTrouble::new(&file, fault, &cause))
         }
-        Ok(outbox) => outbox,
-    };
-    let remembered = outbox.remembered.clone();
-    Ok((outbox, remembered))
+        Ok(outbox) => Ok(outbox),
+    }
 }
 
 /// The outbox while it is in memory.
@@ -113,6 +115,7 @@ impl Outbox {
         tracing::error!(epoch = %state.open.epoch, "the disk {} ({}): on in memory", trouble.fault.words(), trouble.cause);
         let disk = Some(std::mem::replace(&mut self.db, memory));
         self.memory = Some(InMemory { trouble, disk, unseen: false });
+        self.past_written = None;
         self.settled(state);
         Ok(())
     }
@@ -152,9 +155,10 @@ impl Outbox {
     pub(super) fn begin_in_memory(
         file: &Path,
         limits: OutboxConfig,
+        readers: Readers,
         trouble: DiskTrouble,
     ) -> Result<Self, OutboxError> {
-        match file::to_read(file).and_then(|db| Self::load(db, file, limits)) {
+        match file::to_read(file).and_then(|db| Self::load(db, file, limits, readers)) {
             Ok(mut outbox) => {
                 outbox.go_to_memory(trouble)?;
                 Ok(outbox)
@@ -169,9 +173,8 @@ impl Outbox {
                 let mut state = State::begin(true)?;
                 state.next_place = FIRST_UNSEEN_PLACE;
                 state.write(&db)?;
-                let remembered = remembered::load(&db, &state.open.epoch)?;
                 let memory = Some(InMemory { trouble, disk: None, unseen: true });
-                Ok(Self { memory, ..Self::around(db, state, remembered, file, limits) })
+                Ok(Self { memory, ..Self::around(db, state, Blobs::default(), file, limits, readers) })
             }
         }
     }
@@ -269,14 +272,14 @@ impl Outbox {
 /// What could be read of a file, and where it is now.
 pub(super) struct Salvage {
     pub(super) state: Option<State>,
-    pub(super) remembered: Option<Remembered>,
+    pub(super) remembered: Option<Blobs>,
     bodies: BTreeMap<u64, String>,
     journal: Vec<copy::Line>,
 }
 
 impl Salvage {
     /// Out of a database, with what is known of it otherwise.
-    fn of(db: &Connection, state: Option<State>, remembered: Option<Remembered>) -> Self {
+    fn of(db: &Connection, state: Option<State>, remembered: Option<Blobs>) -> Self {
         let mut bodies = BTreeMap::new();
         if let Some(state) = &state {
             let mut wanted: Vec<_> = state.held.iter().collect();
@@ -294,11 +297,11 @@ impl Salvage {
     }
 
     /// Out of a file that is corrupt, as far as SQLite still reads it.
-    pub(super) fn from_file(file: &Path) -> Self {
+    pub(super) fn from_file(file: &Path, readers: Readers) -> Self {
         let nothing = Self { state: None, remembered: None, bodies: BTreeMap::new(), journal: Vec::new() };
         let Ok(db) = file::connect(file) else { return nothing };
         let state = State::salvage(&db).ok();
-        let remembered = state.as_ref().and_then(|state| remembered::load(&db, &state.open.epoch).ok());
+        let remembered = state.as_ref().and_then(|_| remembered::load(&db, readers).ok());
         Self::of(&db, state, remembered)
     }
 
@@ -307,6 +310,7 @@ impl Salvage {
         self,
         file: &Path,
         limits: OutboxConfig,
+        readers: Readers,
         cause: &OutboxError,
     ) -> Result<Outbox, OutboxError> {
         let evidence = file::quarantine(file).map_err(OutboxError::Aside)?;
@@ -319,11 +323,7 @@ impl Salvage {
             }
             None => (0, State::begin(false)?),
         };
-        let remembered = self.remembered.unwrap_or_else(|| Remembered {
-            alerts: Alerts::new(state.open.epoch.as_str()),
-            past: Past::default(),
-            settings: Settings::default(),
-        });
+        let remembered = self.remembered.unwrap_or_default();
         let change = db.transaction()?;
         for place in state.held.keys().copied().collect::<Vec<_>>() {
             match self.bodies.get(&place) {
@@ -348,7 +348,7 @@ impl Salvage {
             kept_as = %evidence.display(), saved, waited,
             "the outbox was corrupt ({cause}): it is set aside, and a new epoch begins"
         );
-        Ok(Outbox::around(db, state, remembered, file, limits))
+        Ok(Outbox::around(db, state, remembered, file, limits, readers))
     }
 }
 
@@ -366,7 +366,7 @@ impl Outbox {
             // The old one lets go of its file before that is renamed.
             self.db = schema::in_memory()?;
         }
-        let renewed = salvage.into_new_file(&self.file, self.limits, cause);
+        let renewed = salvage.into_new_file(&self.file, self.limits, self.readers, cause);
         let Outbox { db, state, .. } = match renewed {
             Ok(renewed) => renewed,
             Err(failed) => {
@@ -377,7 +377,7 @@ impl Outbox {
             }
         };
         self.given_up += self.state.held.len().saturating_sub(state.held.len()) as u64;
-        (self.db, self.memory) = (db, None);
+        (self.db, self.memory, self.past_written) = (db, None, None);
         self.settled(state);
         Ok(())
     }

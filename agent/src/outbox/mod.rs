@@ -46,16 +46,14 @@ use platen_protocol::identity::Epoch;
 use platen_protocol::stamp::Stamp;
 use rusqlite::Connection;
 
-use crate::judge::{Alerts, Past};
 use crate::request::Asked;
-use crate::settings::Settings;
 
 pub use config::OutboxConfig;
 pub use error::{DiskTrouble, OutboxError};
 pub use evict::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, give_up};
 pub use fallback::{MEMORY_LIMITS, open};
 pub use journal::{MAX_JOURNAL, MAX_UNFINISHED, Received};
-pub use remembered::Remembered;
+pub use remembered::{Blob, Blobs, Readers, StoredSetting};
 pub use requests::MAX_ASKED;
 pub use send::{Acknowledgement, Batch};
 
@@ -70,7 +68,8 @@ pub struct Outbox {
     limits: OutboxConfig,
     given_up: u64,
     file: PathBuf,
-    remembered: Remembered,
+    remembered: Blobs,
+    readers: Readers,
     /// While the disk fails.
     memory: Option<fallback::InMemory>,
     /// The stamp with which what was learnt was last written.
@@ -94,11 +93,11 @@ pub struct Entry<'a> {
     /// In the order in which they are to be told.
     pub reports: Vec<NewReport>,
     /// What stands now, if that changed.
-    pub alerts: Option<&'a Alerts>,
+    pub alerts: Option<&'a dyn Blob>,
     /// What the judge has learnt, when it is time to write it down.
-    pub past: Option<&'a Past>,
+    pub past: Option<&'a dyn Blob>,
     /// What the manager has set now, if that changed.
-    pub settings: Option<&'a Settings>,
+    pub settings: Option<Vec<StoredSetting>>,
     /// The command that ended; its outcome is told after the reports.
     pub finished: Option<Finished<'a>>,
     /// When, and whether a simulated board is behind it, for what the outbox itself has to tell where nothing
@@ -128,22 +127,28 @@ pub struct Finished<'a> {
 
 impl Outbox {
     /// With all that an open file holds.
-    pub(super) fn load(db: Connection, file: &Path, limits: OutboxConfig) -> Result<Self, OutboxError> {
-        let state = State::load(&db)?;
-        let remembered = remembered::load(&db, &state.open.epoch)?;
-        Ok(Self::around(db, state, remembered, file, limits))
+    fn load(
+        db: Connection,
+        file: &Path,
+        limits: OutboxConfig,
+        readers: Readers,
+    ) -> Result<Self, OutboxError> {
+        let state = state::State::load(&db)?;
+        let remembered = remembered::load(&db, readers)?;
+        Ok(Self::around(db, state, remembered, file, limits, readers))
     }
 
     /// Around what is known of a file: on the disk.
-    pub(super) fn around(
+    fn around(
         db: Connection,
-        state: State,
-        remembered: Remembered,
+        state: state::State,
+        remembered: Blobs,
         file: &Path,
         limits: OutboxConfig,
+        readers: Readers,
     ) -> Self {
         let file = file.to_owned();
-        Self { db, state, limits, given_up: 0, file, remembered, memory: None, past_written: None }
+        Self { db, state, limits, given_up: 0, file, remembered, readers, memory: None, past_written: None }
     }
 }
 
@@ -164,9 +169,9 @@ impl Outbox {
         self.state.acknowledged
     }
 
-    /// What the manager has set, as it is kept.
-    pub fn settings(&self) -> &Settings {
-        &self.remembered.settings
+    /// What is kept beside the reports for others.
+    pub fn remembered(&self) -> &Blobs {
+        &self.remembered
     }
 
     /// How many reports wait.

@@ -7,8 +7,7 @@ use platen_protocol::limits::MAX_STANDING_ALERTS;
 
 use super::evict::UNKNOWN_KIND;
 use super::state::State;
-use super::{Entry, NewReport, Outbox};
-use crate::judge::Alerts;
+use super::{Entry, NewReport, Outbox, OutboxError};
 
 /// The most bytes of alerts in one report that tells which stand; their names come on top.
 const MAX_STANDING_BYTES: u64 = 24 * 1024;
@@ -31,11 +30,11 @@ impl State {
         self.notices.alerts_in_doubt && self.chapters().all(|chapter| chapter.losses.iter().next().is_none())
     }
 
-    /// Takes out what is to be told before anything else; `alerts` are those that stand by the reports so far.
-    fn take_notices(&mut self, alerts: &Alerts, room: u64) -> Vec<ReportBody> {
-        let tells_alerts = self.tells_alerts();
+    /// Takes out what is to be told before anything else; `alerts` are those that stand by the reports so far,
+    /// where they are to be told.
+    fn take_notices(&mut self, alerts: Option<&[Alert]>, room: u64) -> Vec<ReportBody> {
         let mut bodies = std::mem::take(&mut self.notices.pending);
-        if tells_alerts {
+        if let Some(alerts) = alerts {
             self.notices.alerts_in_doubt = false;
             bodies.extend(standing(alerts, room));
         }
@@ -44,16 +43,16 @@ impl State {
 }
 
 /// Which alerts stand, and, within so many bytes, what they are, the newest first.
-fn standing(alerts: &Alerts, room: u64) -> Option<ReportBody> {
-    let Some(standing_alerts) = alerts.ids(MAX_STANDING_ALERTS) else {
+fn standing(alerts: &[Alert], room: u64) -> Option<ReportBody> {
+    if alerts.len() > MAX_STANDING_ALERTS {
         tracing::error!(
             "more alerts stand than can be told at once ({MAX_STANDING_ALERTS}): old ones may stay open at the manager"
         );
         return None;
-    };
-    let standing: Vec<&Alert> = alerts.standing().collect();
+    }
+    let standing_alerts = alerts.iter().map(|alert| alert.id.clone()).collect();
     let mut bytes = 0;
-    let told = standing.into_iter().rev().take_while(|alert| {
+    let told = alerts.iter().rev().take_while(|alert| {
         bytes += serde_json::to_vec(alert).map_or(room, |text| text.len() as u64 + 1);
         bytes <= room
     });
@@ -74,10 +73,15 @@ impl Outbox {
     }
 
     /// What the outbox itself has to tell, with the stamp of what is told after it.
-    pub(super) fn notices(&self, state: &mut State, entry: &Entry<'_>) -> Vec<NewReport> {
-        let Some((taken, simulated)) = entry.moment() else { return Vec::new() };
+    pub(super) fn notices(
+        &self,
+        state: &mut State,
+        entry: &Entry<'_>,
+    ) -> Result<Vec<NewReport>, OutboxError> {
+        let Some((taken, simulated)) = entry.moment() else { return Ok(Vec::new()) };
         let report = |body| NewReport { taken: taken.clone(), simulated, body };
         let room = MAX_STANDING_BYTES.min(self.limits().max_bytes / 2);
-        state.take_notices(&self.remembered.alerts, room).into_iter().map(report).collect()
+        let alerts = state.tells_alerts().then(|| self.remembered.standing(self.readers)).transpose()?;
+        Ok(state.take_notices(alerts.as_deref(), room).into_iter().map(report).collect())
     }
 }

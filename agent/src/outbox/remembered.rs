@@ -1,101 +1,140 @@
-//! What the agent is to remember beside its reports: the alerts that stand, what the judge has learnt, and
-//! what the manager set.
+//! What is kept beside the reports for others: the alerts that stand, what the judge has learnt, and what the
+//! manager set. Here it is text; only its owners know what it means ([`Readers`]).
 
-use platen_protocol::identity::Epoch;
+use std::fmt;
+
+use platen_protocol::alert::Alert;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use serde::Serialize;
 
-use super::{Entry, OutboxError};
-use crate::judge::{Alerts, Past};
-use crate::settings::{Chosen, Settings};
+use super::error::OutboxError;
 
-/// What was remembered over a restart.
-#[derive(Debug, Clone)]
-pub struct Remembered {
-    /// The alerts that stand.
-    pub alerts: Alerts,
-    /// What the judge has learnt.
-    pub past: Past,
-    /// What the manager set.
-    pub settings: Settings,
+/// What is kept as text. It is turned into that only when it is written.
+pub trait Blob: fmt::Debug {
+    /// The text.
+    ///
+    /// # Errors
+    /// When it has no text in JSON.
+    fn text(&self) -> serde_json::Result<String>;
 }
 
-impl Remembered {
-    /// Takes over what of it changed.
-    pub(super) fn take(&mut self, entry: &Entry<'_>) {
-        if let Some(alerts) = entry.alerts {
-            self.alerts.clone_from(alerts);
-        }
-        if let Some(past) = entry.past {
-            self.past.clone_from(past);
-        }
-        if let Some(settings) = entry.settings {
-            self.settings.clone_from(settings);
-        }
+impl<T: Serialize + fmt::Debug> Blob for T {
+    fn text(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
     }
 }
 
-pub(super) fn load(db: &Connection, epoch: &Epoch) -> Result<Remembered, OutboxError> {
-    let alerts: Option<String> = db.query_row("SELECT state FROM alerts", [], |row| row.get(0)).optional()?;
-    let alerts = match alerts {
-        Some(text) => serde_json::from_str(&text)?,
-        None => Alerts::new(epoch.as_str()),
-    };
-    Ok(Remembered { alerts, past: past(db)?, settings: settings(db)? })
+/// How the owners read what is kept for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Readers {
+    /// The alerts that stand by such a text, oldest first.
+    pub alerts: fn(&str) -> serde_json::Result<Vec<Alert>>,
+    /// Refuses a text of what was learnt that cannot be read.
+    pub past: fn(&str) -> serde_json::Result<()>,
 }
 
-/// What the judge learnt only makes it judge better: if it cannot be read, it is set aside, and the judge
-/// learns anew.
-fn past(db: &Connection) -> Result<Past, OutboxError> {
+/// One value that the manager set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSetting {
+    /// Its name on the wire.
+    pub name: String,
+    /// In the unit that the name ends with.
+    pub value: u32,
+    /// Who set it, as text.
+    pub origin: String,
+}
+
+/// All of it, as it was written last.
+#[derive(Debug, Clone, Default)]
+pub struct Blobs {
+    /// The alerts that stand; `None` before any were kept.
+    pub alerts: Option<String>,
+    /// What the judge has learnt; `None` before that was kept.
+    pub past: Option<String>,
+    /// What the manager set.
+    pub settings: Vec<StoredSetting>,
+}
+
+impl Blobs {
+    /// The alerts that stand, oldest first.
+    pub(super) fn standing(&self, readers: Readers) -> Result<Vec<Alert>, OutboxError> {
+        self.alerts.as_deref().map_or(Ok(Vec::new()), |text| Ok((readers.alerts)(text)?))
+    }
+
+    /// Takes over what of it changed.
+    pub(super) fn take(&mut self, changed: Changed) {
+        let Changed { alerts, past, settings } = changed;
+        self.alerts = alerts.or(self.alerts.take());
+        self.past = past.or(self.past.take());
+        if let Some(settings) = settings {
+            self.settings = settings;
+        }
+    }
+
+    /// As if all of it had changed.
+    pub(super) fn all(&self) -> Changed {
+        let Self { alerts, past, settings } = self.clone();
+        Changed { alerts, past, settings: Some(settings) }
+    }
+}
+
+/// What of it changes.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    pub(super) alerts: Option<String>,
+    pub(super) past: Option<String>,
+    pub(super) settings: Option<Vec<StoredSetting>>,
+}
+
+/// What the file holds. Alerts that cannot be read are damage; what the judge learnt only makes it judge better:
+/// if that cannot be read, it is set aside, and the judge learns anew.
+pub(super) fn load(db: &Connection, readers: Readers) -> Result<Blobs, OutboxError> {
+    let alerts: Option<String> = db.query_row("SELECT state FROM alerts", [], |row| row.get(0)).optional()?;
+    if let Some(text) = &alerts {
+        (readers.alerts)(text)?;
+    }
+    Ok(Blobs { alerts, past: past(db, readers)?, settings: settings(db)? })
+}
+
+fn past(db: &Connection, readers: Readers) -> Result<Option<String>, OutboxError> {
     let text: Option<String> =
         db.query_row("SELECT state FROM past WHERE name = 'present'", [], |row| row.get(0)).optional()?;
-    let Some(text) = text else { return Ok(Past::default()) };
-    serde_json::from_str(&text).or_else(|cause| {
-        tracing::warn!(
-            "what was learnt about this printer cannot be read ({cause}): it is set aside, and learnt anew"
-        );
-        db.execute("INSERT OR REPLACE INTO past (name, state) VALUES ('unreadable', ?1)", [text])?;
-        db.execute("DELETE FROM past WHERE name = 'present'", [])?;
-        Ok(Past::default())
-    })
+    let Some(text) = text else { return Ok(None) };
+    let Err(cause) = (readers.past)(&text) else { return Ok(Some(text)) };
+    tracing::warn!(
+        "what was learnt about this printer cannot be read ({cause}): it is set aside, and learnt anew"
+    );
+    db.execute("INSERT OR REPLACE INTO past (name, state) VALUES ('unreadable', ?1)", [text])?;
+    db.execute("DELETE FROM past WHERE name = 'present'", [])?;
+    Ok(None)
 }
 
-/// A setting that this version does not know is left in the file and not applied.
-fn settings(db: &Connection) -> Result<Settings, OutboxError> {
+fn settings(db: &Connection) -> Result<Vec<StoredSetting>, OutboxError> {
     let mut query = db.prepare("SELECT name, value, origin FROM setting")?;
-    let mut rows = query.query([])?;
-    let mut stored = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (name, value, origin): (String, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        match (name.parse(), serde_json::from_str(&origin)) {
-            (Ok(key), Ok(origin)) => stored.push((key, Chosen { value, origin })),
-            (Err(cause), _) => tracing::warn!("a stored setting is not applied: {cause}"),
-            (_, Err(cause)) => tracing::warn!("the stored setting {name} is not applied: {cause}"),
-        }
-    }
-    Ok(Settings::from_stored(stored))
+    let rows = query.query_map([], |row| {
+        Ok(StoredSetting { name: row.get(0)?, value: row.get(1)?, origin: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Writes what of it changed.
-pub(super) fn write(change: &Transaction<'_>, entry: &Entry<'_>) -> Result<(), OutboxError> {
-    if let Some(alerts) = entry.alerts {
+pub(super) fn write(change: &Transaction<'_>, changed: &Changed) -> Result<(), OutboxError> {
+    if let Some(alerts) = &changed.alerts {
         change.execute(
             "INSERT INTO alerts (only_one, state) VALUES (1, ?1)
              ON CONFLICT (only_one) DO UPDATE SET state = excluded.state",
-            [serde_json::to_string(alerts)?],
+            [alerts],
         )?;
     }
-    if let Some(past) = entry.past {
-        change.execute(
-            "INSERT OR REPLACE INTO past (name, state) VALUES ('present', ?1)",
-            [serde_json::to_string(past)?],
-        )?;
+    if let Some(past) = &changed.past {
+        change.execute("INSERT OR REPLACE INTO past (name, state) VALUES ('present', ?1)", [past])?;
     }
-    if let Some(settings) = entry.settings {
+    if let Some(settings) = &changed.settings {
         change.execute("DELETE FROM setting", [])?;
         let mut insert =
             change.prepare_cached("INSERT INTO setting (name, value, origin) VALUES (?1, ?2, ?3)")?;
-        for (key, Chosen { value, origin }) in settings.iter() {
-            insert.execute((key.to_string(), value, serde_json::to_string(origin)?))?;
+        for StoredSetting { name, value, origin } in settings {
+            insert.execute((name, value, origin))?;
         }
     }
     Ok(())

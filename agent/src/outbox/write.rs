@@ -7,9 +7,9 @@ use platen_protocol::stamp::Stamp;
 use rusqlite::Transaction;
 
 use super::evict::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, give_up};
+use super::remembered::{self, Blob, Changed};
 use super::state::State;
-use super::{Entry, Finished, NewReport, Outbox, OutboxError, copy, journal, remembered, to_db};
-use crate::judge::Past;
+use super::{Entry, Finished, NewReport, Outbox, OutboxError, copy, journal, to_db};
 use crate::request::Asked;
 
 /// What was learnt is written at the latest after so long, in milliseconds of the monotonic clock, with the next
@@ -22,16 +22,26 @@ impl Outbox {
     /// much is given up.
     pub fn keep(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
         self.refuse_too_much_asked(&entry.reports)?;
-        let kept = self.durably(|outbox| outbox.put(entry))?;
-        self.remembered.take(entry);
+        let changed = self.changed(entry)?;
+        let kept = self.durably(|outbox| outbox.put(entry, &changed))?;
+        if changed.past.is_some() {
+            self.past_written = first_stamp(entry).cloned();
+        }
+        self.remembered.take(changed);
         Ok(kept)
     }
 
-    fn put(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
+    /// What changes of that which is kept for others.
+    fn changed(&self, entry: &Entry<'_>) -> Result<Changed, OutboxError> {
+        let past = entry.past.filter(|_| self.past_is_due(entry));
+        let text = |blob: Option<&dyn Blob>| blob.map(Blob::text).transpose();
+        Ok(Changed { alerts: text(entry.alerts)?, past: text(past)?, settings: entry.settings.clone() })
+    }
+
+    fn put(&mut self, entry: &Entry<'_>, changed: &Changed) -> Result<Option<u64>, OutboxError> {
         let mut state = self.state.clone();
         let (limits, takes_room) = (self.limits(), self.takes_room(&state));
-        let notices = self.notices(&mut state, entry);
-        let past_is_due = self.past_is_due(entry);
+        let notices = self.notices(&mut state, entry)?;
         let change = self.db.transaction()?;
         // First, so that what comes takes the place of what goes, in the same page.
         state.forget(&change)?;
@@ -53,21 +63,10 @@ impl Outbox {
         for place in &gone {
             state.lose(&change, *place, LostReason::OutboxFull)?;
         }
-        remembered::write(
-            &change,
-            &Entry {
-                alerts: entry.alerts,
-                past: entry.past.filter(|_| past_is_due),
-                settings: entry.settings,
-                ..Entry::default()
-            },
-        )?;
+        remembered::write(&change, changed)?;
         state.requests.write(&change)?;
         state.write(&change)?;
         change.commit()?;
-        if entry.past.is_some() && past_is_due {
-            self.past_written = first_stamp(entry).cloned();
-        }
         let kept = (state.next_place > self.state.next_place).then_some(state.next_place - 1);
         self.settled(state);
         if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
@@ -101,14 +100,18 @@ impl Outbox {
 
     /// Brings the file up to date with what was acknowledged, and with what the judge has learnt: at a
     /// clean stop.
-    pub fn settle(&mut self, past: Option<&Past>) -> Result<(), OutboxError> {
-        self.durably(|outbox| outbox.bring_up_to_date(past))
+    pub fn settle(&mut self, past: Option<&dyn Blob>) -> Result<(), OutboxError> {
+        let past = past.map(Blob::text).transpose()?;
+        let changed = Changed { past, ..Changed::default() };
+        self.durably(|outbox| outbox.bring_up_to_date(&changed))?;
+        self.remembered.take(changed);
+        Ok(())
     }
 
-    fn bring_up_to_date(&mut self, past: Option<&Past>) -> Result<(), OutboxError> {
+    fn bring_up_to_date(&mut self, changed: &Changed) -> Result<(), OutboxError> {
         let mut state = self.state.clone();
         let change = self.db.transaction()?;
-        remembered::write(&change, &Entry { past, ..Entry::default() })?;
+        remembered::write(&change, changed)?;
         state.purge(&change)?;
         change.commit()?;
         self.settled(state);

@@ -3,6 +3,7 @@
 
 mod applied;
 mod files;
+mod stored;
 
 use std::collections::BTreeMap;
 

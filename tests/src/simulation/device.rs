@@ -11,7 +11,8 @@ use platen_agent::clock::Clock;
 use platen_agent::execute;
 use platen_agent::judge::{Alerts, JudgeConfig};
 use platen_agent::keep::{Keep, Learnt};
-use platen_agent::outbox::{self, OutboxError};
+use platen_agent::outbox::OutboxError;
+use platen_agent::remembered;
 use platen_agent::sample::{self, Sample, Seat};
 use platen_agent::settings::Files;
 use platen_agent::tool::status::Status;
@@ -55,7 +56,7 @@ pub(super) fn files() -> Files {
 
 async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
     let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
-    let (outbox, remembered) = outbox::open(&place.directory, plan.limits)?;
+    let (outbox, remembered) = remembered::open(&place.directory, plan.limits)?;
     let clock = Arc::new(Clock::moved(Arc::clone(&place.clock)));
     let (board, seat) = sample::seat()?;
     let status = Status::new(place.name.parse()?, "simulated", true, clock.monotonic());

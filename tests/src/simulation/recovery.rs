@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use platen_agent::clock::{Clock, Moved};
 use platen_agent::dice;
 use platen_agent::keep::{Keep, Learnt};
-use platen_agent::outbox::{self, OutboxConfig};
+use platen_agent::outbox::OutboxConfig;
+use platen_agent::remembered;
 use platen_agent::sample::{self, Seat};
 use platen_agent::settings::Settings;
 use platen_agent::tool::status::Status;
@@ -204,7 +205,7 @@ fn quiet_plan(fleet: u32) -> Plan {
 fn gather(shared: &Shared, device: usize) -> Agent {
     let place = &shared.places[device];
     let limits = shared.plan.devices[device].limits;
-    let (outbox, _) = outbox::open(&place.directory, limits).unwrap();
+    let (outbox, _) = remembered::open(&place.directory, limits).unwrap();
     let moved = Arc::clone(&place.clock);
     let clock = Arc::new(Clock::moved(Arc::clone(&moved)));
     let (board, seat) = sample::seat().unwrap();

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use platen_agent::compose;
 use platen_agent::judge::{CHANGE_PAUSE_SAMPLES, Judge, JudgeConfig, Moment};
-use platen_agent::outbox::{self, Entry, Finished, NewReport, Outbox, OutboxConfig};
+use platen_agent::outbox::{Blob, Entry, Finished, NewReport, Outbox, OutboxConfig};
+use platen_agent::remembered;
 use platen_agent::utilise::ActivityMeter;
 use platen_hal::{Board, config};
 use platen_protocol::device_to_manager::{Outcome, OutcomeResult, ReadingsCause, ReportBody};
@@ -100,6 +101,7 @@ impl Life {
             let report = |body| NewReport { taken: taken.clone(), simulated: true, body };
             let reports: Vec<_> = bodies.into_iter().map(report).collect();
             self.kept.reports += reports.len() as u64;
+            let alerts = alerts.map(|alerts| alerts as &dyn Blob);
             outbox.keep(&Entry { reports, alerts, past: Some(judge.past()), ..Entry::default() }).unwrap();
             self.kept.writes += 1;
             self.kept.bytes += outbox.backlog_bytes();
@@ -195,7 +197,7 @@ fn a_day() {
     let config = config::parse(BOARD, Path::new("lobby.toml")).unwrap();
     let printer = SimPrinter::accelerated(&config).unwrap();
     let board = open_inline(&config, &printer).unwrap();
-    let (outbox, remembered) = outbox::open(Path::new(&directory), OutboxConfig::default()).unwrap();
+    let (outbox, remembered) = remembered::open(Path::new(&directory), OutboxConfig::default()).unwrap();
     let change_pause = SAMPLE * CHANGE_PAUSE_SAMPLES;
     let judge_config = JudgeConfig { change_pause, ..JudgeConfig::default() };
     let judge = Judge::new(judge_config, remembered.alerts, remembered.past);

@@ -92,6 +92,7 @@ impl Play {
 
     fn end(&mut self, outcome: &Outcome, settings: Option<&Settings>) {
         let finished = Some(Finished { outcome, taken: &stamp(), simulated: true });
+        let settings = settings.map(|settings| settings.rows().unwrap());
         self.outbox.keep(&Entry { settings, finished, ..Entry::default() }).unwrap();
     }
 

@@ -166,7 +166,12 @@ fn a_file_that_is_found_later_is_told_first_and_what_it_held_applies() {
     let settings = Settings::from_stored([("sample.interval-seconds".parse().unwrap(), chosen)]);
     let alerts = one_stands();
     let reports = vec![new(alert()), new(order("order-1"))];
-    let entry = Entry { reports, settings: Some(&settings), alerts: Some(&alerts), ..Entry::default() };
+    let entry = Entry {
+        reports,
+        settings: Some(settings.rows().unwrap()),
+        alerts: Some(&alerts),
+        ..Entry::default()
+    };
     earlier.keep(&entry).unwrap();
     earlier.receive(&[command("earlier")], 0).unwrap();
     let epoch = earlier.epoch().clone();
@@ -181,10 +186,11 @@ fn a_file_that_is_found_later_is_told_first_and_what_it_held_applies() {
     std::fs::remove_file(&state).unwrap();
     std::fs::rename(&away, &state).unwrap();
     assert!(outbox.try_disk().unwrap());
-    assert_eq!(outbox.settings(), &settings);
+    assert_eq!(Settings::from_rows(&outbox.remembered().settings), settings);
     keep(&mut outbox, utilisation());
     drop(outbox);
-    let mut outbox = open_in(&state);
+    let (mut outbox, remembered) = open(&state, OutboxConfig::default()).unwrap();
+    assert_eq!(remembered.alerts.standing().count(), 0, "those that stand now have other names");
     let first = send(&mut outbox);
     assert_eq!((&first.epoch, kinds(&first)), (&epoch, vec!["alert_raised", "order"]));
     let second = send(&mut outbox);

@@ -214,10 +214,11 @@ fn an_agent_that_is_killed_goes_on_where_it_was() {
 
 #[test]
 fn an_enrolment_whose_reader_goes_away_is_done_and_says_nothing_worse() {
+    type Output = fn() -> Stdio;
     let manager = Manager::start();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap().into();
     let closed = || std::io::pipe().unwrap().1.into();
-    let outputs: [(&str, fn() -> Stdio); 2] = [("a full disk", full), ("a closed pipe", closed)];
+    let outputs: [(&str, Output); 2] = [("a full disk", full), ("a closed pipe", closed)];
     for (output, stdout) in outputs {
         let device = Device::new("lobby", &manager.device_url());
         std::fs::write(device.file("token"), manager.token(&["--device", "lobby"])).unwrap();
