@@ -11,10 +11,12 @@ use platen_protocol::device_to_manager::{Outcome, OutcomeResult, ReadingsCause, 
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::stamp::ClockQuality;
 
+use crate::clock::Clock;
 use crate::compose;
-use crate::keep::Keep;
 use crate::outbox::OutboxError;
-use crate::settings::{CannotSet, Origin, Settings};
+use crate::recorder::Recorder;
+use crate::sample::BoardHandle;
+use crate::settings::{CannotSet, Current, Origin, Settings};
 
 /// A board that has not been read by then has failed.
 const READ_LIMIT: Duration = Duration::from_secs(20);
@@ -25,24 +27,38 @@ pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 /// When the journal cannot be read, or an outcome not be written, it is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 
+/// Carries out commands.
+#[derive(Debug)]
+pub struct Executor {
+    /// Has the journal, and takes outcomes.
+    pub recorder: Arc<Recorder>,
+    /// What is read.
+    pub board: BoardHandle,
+    /// What is set.
+    pub settings: Current,
+    /// Says whether a command came too late.
+    pub clock: Arc<Clock>,
+}
+
 /// Carries out what the journal holds, and what comes, until `stop`. A command that is being carried out
 /// then stays in the journal.
-pub async fn run(keep: Arc<Keep>, stop: CancellationToken) {
+pub async fn run(executor: Executor, stop: CancellationToken) {
     tokio::select! {
         // In order, so that a simulation runs the same each time.
         biased;
         () = stop.cancelled() => {}
-        () = work_off(&keep) => {}
+        () = work_off(&executor) => {}
     }
 }
 
-async fn work_off(keep: &Keep) {
+async fn work_off(executor: &Executor) {
+    let recorder = &executor.recorder;
     loop {
-        let next = keep.outbox().next_unfinished();
+        let next = recorder.outbox().next_unfinished();
         let done = match next {
-            Ok(Some(command)) => execute(keep, &command).await,
+            Ok(Some(command)) => execute(executor, &command).await,
             Ok(None) => {
-                keep.commands.notified().await;
+                recorder.commands().await;
                 continue;
             }
             Err(cause) => Err(cause),
@@ -59,19 +75,19 @@ async fn work_off(keep: &Keep) {
 }
 
 /// Carries out a command that is in the journal.
-async fn execute(keep: &Keep, command: &Command) -> Result<(), OutboxError> {
-    let End { result, bodies, settings } = if has_expired(keep, command) {
+async fn execute(executor: &Executor, command: &Command) -> Result<(), OutboxError> {
+    let End { result, bodies, settings } = if has_expired(executor, command) {
         OutcomeResult::Expired.into()
     } else {
-        within(COMMAND_LIMIT, act(keep, command)).await
+        within(COMMAND_LIMIT, act(executor, command)).await
     };
-    let taken = keep.clock.stamp();
+    let taken = executor.clock.stamp();
     let outcome = Outcome { command_id: command.id.clone(), finished: taken.wall, result };
     tracing::info!(command = %command.id, result = ?outcome.result, "a command has ended");
-    keep.finish(&taken, &outcome, bodies, settings).or_else(|cause| {
+    executor.recorder.finish(&taken, &outcome, bodies, settings).or_else(|cause| {
         // What it read may be what cannot be kept. Without an outcome it would be carried out for ever.
         let result = OutcomeResult::Failed { reason: cause.to_string() };
-        keep.finish(&taken, &Outcome { result, ..outcome }, Vec::new(), None)
+        executor.recorder.finish(&taken, &Outcome { result, ..outcome }, Vec::new(), None)
     })
 }
 
@@ -99,27 +115,27 @@ impl From<OutcomeResult> for End {
 /// By the manager's clock as it told it last and what has passed since, else by the known good time, which is never ahead of it;
 /// a synchronised wall clock may know better. One that nothing vouches for does not count: it would take
 /// a fresh command for an old one.
-fn has_expired(keep: &Keep, command: &Command) -> bool {
+fn has_expired(executor: &Executor, command: &Command) -> bool {
     let own = || {
-        let stamp = keep.clock.stamp();
+        let stamp = executor.clock.stamp();
         let wall = (stamp.clock == ClockQuality::Synchronised).then_some(stamp.wall);
-        wall.max(keep.clock.known_good())
+        wall.max(executor.clock.known_good())
     };
-    keep.manager_time().or_else(own).is_some_and(|now| now > command.expires)
+    executor.recorder.manager_time().or_else(own).is_some_and(|now| now > command.expires)
 }
 
-async fn act(keep: &Keep, command: &Command) -> End {
+async fn act(executor: &Executor, command: &Command) -> End {
     match &command.action {
-        Action::ReadNow => read_now(keep).await,
+        Action::ReadNow => read_now(&executor.board).await,
         Action::Set { settings } => {
             let origin = Origin {
                 operator: command.issued_by.clone(),
                 command: command.id.clone(),
-                at: keep.clock.wall(),
+                at: executor.clock.wall(),
             };
-            changed(keep.settings.borrow().set(&keep.files, settings, &origin))
+            changed(executor.settings.with(settings, &origin))
         }
-        Action::Reset { settings } => changed(keep.settings.borrow().reset(settings)),
+        Action::Reset { settings } => changed(executor.settings.without(settings)),
         Action::Unknown => {
             let reason = format!("version {} of the agent knows no such command", env!("CARGO_PKG_VERSION"));
             OutcomeResult::Refused { reason }.into()
@@ -134,9 +150,9 @@ fn changed(settings: Result<Settings, CannotSet>) -> End {
     }
 }
 
-async fn read_now(keep: &Keep) -> End {
+async fn read_now(board: &BoardHandle) -> End {
     let failed = |reason: String| OutcomeResult::Failed { reason }.into();
-    match tokio::time::timeout(READ_LIMIT, keep.board.sample()).await {
+    match tokio::time::timeout(READ_LIMIT, board.sample()).await {
         Ok(Ok(sample)) => End {
             result: OutcomeResult::Done,
             bodies: vec![compose::readings(ReadingsCause::Command, &sample.readings)],

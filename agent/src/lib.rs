@@ -2,7 +2,7 @@
 //!
 //! Up, by file name: the thread that owns the board takes samples and edges ([`sample`]); thresholds,
 //! debounce and hysteresis turn them into events ([`judge`], by [`work`]); events become the bodies of
-//! reports ([`compose`], [`request`]), which are written to the durable outbox ([`keep`], [`outbox`]) and
+//! reports ([`compose`], [`request`]), which are written to the durable outbox ([`recorder`], [`outbox`]) and
 //! leave from there ([`uplink`]). Utilisation is reported at its interval ([`utilise`]).
 //!
 //! Down: the reply to a report is taken in ([`receive`]); commands enter the journal, are carried out
@@ -24,11 +24,11 @@ pub mod dice;
 pub mod execute;
 pub mod identity;
 pub mod judge;
-pub mod keep;
 pub mod log;
 pub mod outbox;
 pub mod read;
 pub mod receive;
+pub mod recorder;
 pub mod remembered;
 pub mod request;
 pub mod run;

@@ -3,27 +3,33 @@
 
 use platen_protocol::manager_to_device::Reply;
 
-use crate::keep::Keep;
+use crate::clock::Clock;
 use crate::outbox::{Batch, OutboxError};
+use crate::recorder::Recorder;
 
 /// Takes a reply to a batch; says whether it told anything new.
-pub fn receive(keep: &Keep, batch: &Batch, reply: &Reply) -> Result<bool, OutboxError> {
-    let acknowledged = acknowledge(keep, reply)?;
+pub fn receive(
+    recorder: &Recorder,
+    clock: &Clock,
+    batch: &Batch,
+    reply: &Reply,
+) -> Result<bool, OutboxError> {
+    let acknowledged = acknowledge(recorder, reply)?;
     if reply.commands.is_empty() {
         return Ok(acknowledged);
     }
-    let received = keep.outbox().receive(&reply.commands, batch.mark)?;
+    let received = recorder.outbox().receive(&reply.commands, batch.mark)?;
     for outcome in received.lost {
         tracing::info!(command = %outcome.command_id, "the manager asks again: its outcome is told once more");
-        keep.finish(&keep.clock.stamp(), &outcome, Vec::new(), None)?;
+        recorder.finish(&clock.stamp(), &outcome, Vec::new(), None)?;
     }
-    keep.commands.notify_one();
+    recorder.ring_for_commands();
     Ok(acknowledged || received.fresh > 0)
 }
 
 /// Takes only the acknowledgement; says whether it told anything new.
-pub fn acknowledge(keep: &Keep, reply: &Reply) -> Result<bool, OutboxError> {
-    let before = keep.mark();
-    keep.acknowledge(&reply.acknowledged.epoch, reply.acknowledged.sequence, reply.manager_time)?;
-    Ok(keep.mark() != before)
+pub fn acknowledge(recorder: &Recorder, reply: &Reply) -> Result<bool, OutboxError> {
+    let before = recorder.mark();
+    recorder.acknowledge(&reply.acknowledged.epoch, reply.acknowledged.sequence, reply.manager_time)?;
+    Ok(recorder.mark() != before)
 }

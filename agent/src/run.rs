@@ -4,24 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platen_hal::config::BoardConfig;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Opened;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::execute;
+use crate::execute::{self, Executor};
 use crate::identity;
-use crate::judge::{Judge, Past};
-use crate::keep::Keep;
+use crate::judge::Judge;
 use crate::outbox::OutboxError;
+use crate::recorder::Recorder;
 use crate::remembered::{self, Remembered};
-use crate::sample::{self, Rhythm};
-use crate::settings::{self, Files};
+use crate::request::Lamp;
+use crate::sample::{self, BoardHandle, Rhythm};
+use crate::settings::{Current, Files};
 use crate::tool::control;
 use crate::tool::status::Status;
 use crate::uplink::examine::Examiner;
-use crate::uplink::{Progress, Uplink};
+use crate::uplink::{self, Progress, Uplink};
 use crate::utilise;
 use crate::watchdog;
 use crate::work::{Begin, Work, WorkError};
@@ -89,11 +91,12 @@ pub async fn run(
         &config.given,
         board_file,
     );
-    let applied = settings::apply(&files, &settings);
+    let settings = Current::new(files, settings);
+    let applied = settings.applied();
     let listener = control::bind(&config.control_socket)?;
     let mut status = Status::new(device.clone(), board.model(), board.simulated(), clock.monotonic());
     status.alerts = alerts.standing().cloned().collect();
-    status.settings = settings::report(&files, &settings);
+    status.settings = settings.report();
     tracing::info!(
         %device, model = board.model(), simulated = board.simulated(), epoch = %outbox.epoch(),
         waiting = outbox.backlog(), "platen-agent {} begins", env!("CARGO_PKG_VERSION")
@@ -105,24 +108,32 @@ pub async fn run(
     };
     watchdog::check(watchdog::interval(), applied.sample_interval);
     let (board, seen, thread) = sample::start(board, rhythm, Arc::clone(&clock)).map_err(RunError::Thread)?;
-    let keep = Arc::new(Keep::new(outbox, clock, board, status, files, settings));
+    let status = watch::Sender::new(status);
+    let lamp = Lamp::new(board.clone());
+    let recorder = Recorder::new(outbox, Arc::clone(&clock), status.clone(), settings.clone(), lamp);
+    let recorder = Arc::new(recorder);
     let progress = Arc::new(Progress::default());
 
     let stopping = CancellationToken::new();
-    let stopped = stopping.clone();
+    let shared = Shared { recorder, board, status, settings, clock };
     let mut tasks = JoinSet::new();
-    let state_directory = config.state_directory.clone();
-    let examiner = Examiner::new(config.uplink.clone(), state_directory.clone(), Arc::clone(&keep.clock));
-    let uplink = Uplink::new(config.uplink, state_directory, Arc::clone(&keep), Arc::clone(&progress));
-    tasks.spawn(uplink.run(stopped.clone()));
-    tasks.spawn(control::serve(listener, Arc::clone(&keep), simulator, examiner, stopped.clone()));
-    tasks.spawn(execute::run(Arc::clone(&keep), stopped.clone()));
-    tasks.spawn(tell_service_manager(Arc::clone(&keep), stopped));
+    shared.start(&mut tasks, &config, Arc::clone(&progress), &stopping);
+    tasks.spawn(control::serve(
+        listener,
+        shared.control(),
+        simulator,
+        shared.examiner(&config),
+        stopping.clone(),
+    ));
     watchdog::ready();
 
     let mut work = Work::new(Begin {
         judge: Judge::new(applied.judge, alerts, past),
-        keep: Arc::clone(&keep),
+        recorder: Arc::clone(&shared.recorder),
+        board: shared.board.clone(),
+        status: shared.status.clone(),
+        clock: Arc::clone(&shared.clock),
+        settings: shared.settings.clone(),
         progress,
         settle: config.sample.settle,
         rhythm,
@@ -134,17 +145,71 @@ pub async fn run(
         ended = work.run(seen) => ended.map_err(RunError::from),
         () = stop => Ok(()),
     };
-    end(&stopping, tasks, &keep, work.judge().past(), thread, &config.control_socket).await;
+    end(&stopping, tasks, &shared.board, thread).await;
+    if let Err(cause) = shared.recorder.outbox().settle(Some(work.judge().past())) {
+        tracing::warn!("{cause}");
+    }
+    // Left behind it would do no harm; gone, `platen` can say more plainly that no agent runs.
+    let _ = std::fs::remove_file(&config.control_socket);
     ended
+}
+
+/// What the tasks share.
+struct Shared {
+    recorder: Arc<Recorder>,
+    board: BoardHandle,
+    status: watch::Sender<Status>,
+    settings: Current,
+    clock: Arc<Clock>,
+}
+
+impl Shared {
+    /// Starts what works beside the board.
+    fn start(
+        &self,
+        tasks: &mut JoinSet<()>,
+        config: &Config,
+        progress: Arc<Progress>,
+        stop: &CancellationToken,
+    ) {
+        let Self { recorder, board, status, settings, clock } = self;
+        let context = uplink::Context {
+            recorder: Arc::clone(recorder),
+            status: status.clone(),
+            clock: Arc::clone(clock),
+        };
+        let uplink = Uplink::new(config.uplink.clone(), config.state_directory.clone(), context, progress);
+        tasks.spawn(uplink.run(stop.clone()));
+        let executor = Executor {
+            recorder: Arc::clone(recorder),
+            board: board.clone(),
+            settings: settings.clone(),
+            clock: Arc::clone(clock),
+        };
+        tasks.spawn(execute::run(executor, stop.clone()));
+        tasks.spawn(tell_service_manager(status.clone(), stop.clone()));
+    }
+
+    fn control(&self) -> control::Context {
+        let Self { recorder, board, status, clock, .. } = self;
+        control::Context {
+            recorder: Arc::clone(recorder),
+            board: board.clone(),
+            status: status.clone(),
+            clock: Arc::clone(clock),
+        }
+    }
+
+    fn examiner(&self, config: &Config) -> Examiner {
+        Examiner::new(config.uplink.clone(), config.state_directory.clone(), Arc::clone(&self.clock))
+    }
 }
 
 async fn end(
     stopping: &CancellationToken,
     mut tasks: JoinSet<()>,
-    keep: &Keep,
-    past: &Past,
+    board: &BoardHandle,
     thread: std::thread::JoinHandle<()>,
-    socket: &std::path::Path,
 ) {
     tracing::info!("the agent is being stopped");
     watchdog::stopping();
@@ -153,28 +218,23 @@ async fn end(
     if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
         tracing::warn!("not everything ended within {} s", STOP_LIMIT.as_secs());
     }
-    if keep.board.stop().is_ok() {
+    if board.stop().is_ok() {
         // The thread may be in the middle of a bus transfer; the bus has its own time limits.
         let joined = tokio::task::spawn_blocking(move || thread.join());
         if tokio::time::timeout(STOP_LIMIT, joined).await.is_err() {
             tracing::warn!("the board's thread did not end");
         }
     }
-    if let Err(cause) = keep.outbox().settle(Some(past)) {
-        tracing::warn!("{cause}");
-    }
-    // Left behind it would do no harm; gone, `platen` can say more plainly that no agent runs.
-    let _ = std::fs::remove_file(socket);
 }
 
 /// A line for `systemctl status`, when the contact changes.
-async fn tell_service_manager(keep: Arc<Keep>, stop: CancellationToken) {
-    let mut changes = keep.status.subscribe();
+async fn tell_service_manager(status: watch::Sender<Status>, stop: CancellationToken) {
+    let mut changes = status.subscribe();
     let mut told = None;
     loop {
         let now = changes.borrow_and_update().contact;
         if told != Some(now) {
-            let name = keep.status.borrow().manager.clone().unwrap_or_else(|| "no manager yet".to_owned());
+            let name = status.borrow().manager.clone().unwrap_or_else(|| "no manager yet".to_owned());
             watchdog::status(&format!("{}: {name}", crate::tool::show::contact(now)));
             told = Some(now);
         }

@@ -11,13 +11,14 @@ use platen_protocol::stamp::{ClockQuality, Stamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::compose;
 use crate::dice::CannotName;
 use crate::judge::{Event, Judge, Moment};
-use crate::keep::{Keep, Learnt};
-use crate::outbox::{OutboxError, Rank};
-use crate::sample::{Rhythm, Sample, Seen};
-use crate::settings::{Applied, Settings, apply};
+use crate::recorder::{Learnt, Recorder};
+use crate::sample::{BoardHandle, Rhythm, Sample, Seen};
+use crate::settings::{Applied, Current, Settings};
+use crate::tool::status::Status;
 use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
 use crate::watchdog;
@@ -40,8 +41,16 @@ pub enum WorkError {
 pub struct Begin {
     /// Who judges.
     pub judge: Judge,
-    /// Where what follows is kept.
-    pub keep: Arc<Keep>,
+    /// Takes what follows.
+    pub recorder: Arc<Recorder>,
+    /// What is seen.
+    pub board: BoardHandle,
+    /// What the agent knows of itself.
+    pub status: watch::Sender<Status>,
+    /// Stamps what is seen.
+    pub clock: Arc<Clock>,
+    /// Thresholds and intervals.
+    pub settings: Current,
     /// Whether the uplink goes on.
     pub progress: Arc<Progress>,
     /// How soon an undecided level is read again.
@@ -60,9 +69,13 @@ pub struct Begin {
 pub struct Work {
     judge: Judge,
     meter: ActivityMeter,
-    keep: Arc<Keep>,
+    recorder: Arc<Recorder>,
+    board: BoardHandle,
+    status: watch::Sender<Status>,
+    clock: Arc<Clock>,
     progress: Arc<Progress>,
-    settings: watch::Receiver<Settings>,
+    settings: Current,
+    new_settings: watch::Receiver<Settings>,
     settle: Duration,
     rhythm: Rhythm,
     /// The rhythm that the board's thread has not taken yet.
@@ -83,8 +96,12 @@ impl Work {
         Self {
             judge: begin.judge,
             meter: ActivityMeter::default(),
-            settings: begin.keep.settings.subscribe(),
-            keep: begin.keep,
+            recorder: begin.recorder,
+            board: begin.board,
+            status: begin.status,
+            clock: begin.clock,
+            new_settings: begin.settings.subscribe(),
+            settings: begin.settings,
             progress: begin.progress,
             settle: begin.settle,
             rhythm: begin.rhythm,
@@ -119,7 +136,7 @@ impl Work {
                     Some(Seen::Edges(edges)) => self.edges(&edges)?,
                     None => return Err(WorkError::BoardEnded),
                 },
-                Ok(()) = self.settings.changed() => self.configure(),
+                Ok(()) = self.new_settings.changed() => self.configure(),
                 () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
                 () = tokio::time::sleep_until(self.next_try) => self.try_disk(),
             }
@@ -128,15 +145,14 @@ impl Work {
 
     fn try_disk(&mut self) {
         self.next_try = Instant::now() + self.retry_disk;
-        if self.keep.disk_fault().is_some() {
-            self.keep.try_disk();
+        if self.recorder.disk_fault().is_some() {
+            self.recorder.try_disk();
         }
     }
 
     /// Applies what the manager set or took back.
     fn configure(&mut self) {
-        let settings = self.settings.borrow_and_update().clone();
-        let Applied { sample_interval, utilisation_interval, judge } = apply(&self.keep.files, &settings);
+        let Applied { sample_interval, utilisation_interval, judge } = self.settings.applied();
         let rhythm = Rhythm { interval: sample_interval, repeats: judge.debounce_samples, ..self.rhythm };
         self.new_rhythm |= rhythm != self.rhythm;
         self.rhythm = rhythm;
@@ -149,7 +165,7 @@ impl Work {
     /// A thread that is too busy to be told is told after its next sample.
     fn tell_rhythm(&mut self) {
         if self.new_rhythm {
-            match self.keep.board.keep_time(self.rhythm) {
+            match self.board.keep_time(self.rhythm) {
                 Ok(()) => self.new_rhythm = false,
                 Err(cause) => tracing::warn!("the new interval applies after the next sample: {cause}"),
             }
@@ -158,10 +174,10 @@ impl Work {
 
     /// Judges a sample; returns it as the judge left it.
     fn sample(&mut self, mut sample: Sample) -> Result<Sample, WorkError> {
-        let taken = self.keep.clock.stamp_at(sample.at);
+        let taken = self.clock.stamp_at(sample.at);
         let wall = (taken.clock == ClockQuality::Synchronised).then_some(taken.wall);
         let mut judge = self.judge.clone();
-        judge.note_disk(self.keep.disk_fault());
+        judge.note_disk(self.recorder.disk_fault());
         let events = judge.sample(&mut sample.readings, Moment { at: sample.at, wall })?;
         let critical = judge.alerts().any_critical();
         self.meter.observe(&sample.readings, &sample.tallies, critical, sample.at);
@@ -169,20 +185,16 @@ impl Work {
         let mut bodies = Vec::new();
         if !self.started {
             judge.told(&sample.readings);
-            bodies.push(compose::started(
-                &self.keep.status.borrow().model,
-                &sample.readings,
-                self.judge.alerts(),
-            ));
+            bodies.push(compose::started(&self.status.borrow().model, &sample.readings, self.judge.alerts()));
         }
         self.started |= self.store(judge, &events, bodies, &taken)?;
         if self.judge.undecided()
-            && let Err(cause) = self.keep.board.sample_within(self.settle)
+            && let Err(cause) = self.board.sample_within(self.settle)
         {
             tracing::warn!("{cause}");
         }
         self.tell_rhythm();
-        if self.progress.is_timely(self.keep.clock.monotonic()) {
+        if self.progress.is_timely(self.clock.monotonic()) {
             watchdog::feed();
         }
         Ok(sample)
@@ -190,7 +202,7 @@ impl Work {
 
     fn show(&mut self, sample: &Sample) {
         self.last = Some(sample.clone());
-        self.keep.status.send_if_modified(|status| {
+        self.status.send_if_modified(|status| {
             let changed = status.readings.as_ref() != Some(&sample.readings);
             status.readings = Some(sample.readings.clone());
             status.failed_reads = sample.tallies.failed_reads;
@@ -203,7 +215,7 @@ impl Work {
             tracing::debug!(switch = edge.switch, active = edge.active, "an edge");
             let mut judge = self.judge.clone();
             let events = judge.edge(edge)?;
-            self.store(judge, &events, Vec::new(), &self.keep.clock.stamp_at(edge.at))?;
+            self.store(judge, &events, Vec::new(), &self.clock.stamp_at(edge.at))?;
         }
         Ok(())
     }
@@ -211,8 +223,8 @@ impl Work {
     fn utilisation(&mut self) -> Result<(), WorkError> {
         self.next_utilisation += self.utilisation;
         let Some(Sample { readings, tallies, .. }) = self.last.clone() else { return Ok(()) };
-        let now = self.keep.clock.monotonic();
-        let running = now.saturating_sub(self.keep.status.borrow().began).as_secs();
+        let now = self.clock.monotonic();
+        let running = now.saturating_sub(self.status.borrow().began).as_secs();
         let mut judge = self.judge.clone();
         judge.told(&readings);
         let mut meter = self.meter.clone();
@@ -220,9 +232,9 @@ impl Work {
         activity.pages_per_day = judge.past().pages_per_day();
         let body = compose::utilisation(running, tallies.failed_reads, &readings, activity.clone());
         // Kept or not: what was not kept is told with the next one.
-        if self.store(judge, &[], vec![body], &self.keep.clock.stamp())? {
+        if self.store(judge, &[], vec![body], &self.clock.stamp())? {
             self.meter = meter;
-            self.keep.status.send_modify(|status| status.activity = Some(activity));
+            self.status.send_modify(|status| status.activity = Some(activity));
         }
         Ok(())
     }
@@ -245,27 +257,10 @@ impl Work {
         let alerts = (judge.alerts() != self.judge.alerts()).then(|| judge.alerts());
         // No write of its own: it changes with almost every sample, and an SD card wears.
         let learnt = Learnt { alerts, past: Some(judge.past()) };
-        let asks = bodies.iter().any(|body| Rank::of(body).is_asked());
-        let mut kept = self.keep.keep(taken, bodies.clone(), learnt);
-        let mut taken_in = asks;
-        if let Err(cause @ OutboxError::TooManyAsked) = kept {
-            // A press too many does not hold up what else there is to tell.
-            tracing::warn!("a press of a button was not taken: {cause}");
-            taken_in = false;
-            bodies.retain(|body| !Rank::of(body).is_asked());
-            kept = self.keep.keep(taken, bodies, learnt);
-        }
-        match kept {
-            Ok(_) => {
-                if taken_in {
-                    self.keep.lamp.taken();
-                }
+        match self.recorder.conclude(taken, bodies, learnt) {
+            Ok(()) => {
                 self.troubled = false;
                 events.iter().for_each(log);
-                if alerts.is_some() {
-                    let standing = judge.alerts().standing().cloned().collect();
-                    self.keep.status.send_modify(|status| status.alerts = standing);
-                }
                 self.judge = judge;
                 Ok(true)
             }

@@ -55,7 +55,7 @@ pub use fallback::{MEMORY_LIMITS, open};
 pub use journal::{MAX_JOURNAL, MAX_UNFINISHED, Received};
 pub use remembered::{Blob, Blobs, Readers, StoredSetting};
 pub use requests::MAX_ASKED;
-pub use send::{Acknowledgement, Batch};
+pub use send::{Acknowledged, Acknowledgement, Batch};
 
 /// The file's name in the state directory.
 pub const FILE_NAME: &str = "outbox.sqlite";

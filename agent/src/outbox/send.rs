@@ -50,6 +50,15 @@ pub enum Acknowledgement {
     Ahead,
 }
 
+/// What an acknowledgement meant, and what became of requests of people by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// What it meant.
+    pub meant: Acknowledgement,
+    /// So many service calls and orders are with the manager since.
+    pub requests: usize,
+}
+
 /// What there is to send.
 enum Taken {
     Nothing,
@@ -140,15 +149,16 @@ impl Outbox {
         epoch: &Epoch,
         sequence: u64,
         manager_time: Timestamp,
-    ) -> Result<Acknowledgement, OutboxError> {
-        let purge_now = match self.state.acknowledge(epoch, sequence, manager_time) {
-            Ok(passed) => passed > 0,
-            Err(meant) => return Ok(meant),
+    ) -> Result<Acknowledged, OutboxError> {
+        let before = self.state.acknowledged;
+        let requests = match self.state.acknowledge(epoch, sequence, manager_time) {
+            Ok(requests) => requests,
+            Err(meant) => return Ok(Acknowledged { meant, requests: 0 }),
         };
-        if purge_now {
+        if self.state.acknowledged / PURGE_AT > before / PURGE_AT {
             self.settle(None)?;
         }
-        Ok(Acknowledgement::Taken)
+        Ok(Acknowledged { meant: Acknowledgement::Taken, requests })
     }
 
     /// Gives up one report of the epoch that is being sent, which the manager will never take. It is told
@@ -195,14 +205,13 @@ impl Outbox {
 }
 
 impl State {
-    /// Takes an acknowledgement; how many times [`PURGE_AT`] the mark has passed by it, or what else it
-    /// meant.
+    /// Takes an acknowledgement; how many requests of people it tells of, or what else it meant.
     fn acknowledge(
         &mut self,
         epoch: &Epoch,
         sequence: u64,
         manager_time: Timestamp,
-    ) -> Result<u64, Acknowledgement> {
+    ) -> Result<usize, Acknowledgement> {
         let chapter = self.sealed.iter_mut().chain([&mut self.open]).find(|chapter| chapter.epoch == *epoch);
         let Some(chapter) = chapter else { return Err(Acknowledgement::OtherEpoch) };
         if sequence >= chapter.next {
@@ -216,15 +225,15 @@ impl State {
         let lost = chapter.losses.acknowledge(sequence);
         self.notices.alerts_in_doubt |= lost.iter().any(tells_of_alerts);
         let number = chapter.number;
-        let before = self.acknowledged;
         let told = |held: &Held| held.chapter == number && held.sequence <= sequence;
         if let Some((last, _)) = self.held.iter().rfind(|(_, held)| told(held)) {
-            self.acknowledged = before.max(*last);
+            self.acknowledged = self.acknowledged.max(*last);
         }
+        let requests = self.held.values().filter(|held| told(held) && held.rank.is_asked()).count();
         self.held.retain(|_, held| !told(held));
         self.requests.acknowledge(self.acknowledged, manager_time);
         self.sealed.retain(|chapter| !chapter.is_done());
-        Ok(self.acknowledged / PURGE_AT - before / PURGE_AT)
+        Ok(requests)
     }
 }
 

@@ -135,7 +135,7 @@ fn keep(outbox: &mut Outbox, body: ReportBody) -> Option<u64> {
 
 fn acknowledge(outbox: &mut Outbox, sequence: u64) -> Acknowledgement {
     let epoch = outbox.epoch().clone();
-    outbox.acknowledge(&epoch, sequence, time()).unwrap()
+    outbox.acknowledge(&epoch, sequence, time()).unwrap().meant
 }
 
 fn command(id: &str) -> Command {
@@ -386,7 +386,7 @@ fn a_manager_that_has_more_than_was_given_means_that_this_is_an_old_copy() {
     outbox.begin_epoch().unwrap();
     assert_ne!(outbox.epoch(), &old);
     assert_eq!(outbox.next_batch(9).unwrap().unwrap().span(), Some((1, 1)));
-    assert_eq!(outbox.acknowledge(&old, 1, time()).unwrap(), Acknowledgement::OtherEpoch);
+    assert_eq!(outbox.acknowledge(&old, 1, time()).unwrap().meant, Acknowledgement::OtherEpoch);
     assert_eq!(outbox.backlog(), 1);
 }
 

@@ -2,6 +2,7 @@
 //! ([`Settings`]), and what applies of the two. The manager's value wins until it is reset.
 
 mod applied;
+mod current;
 mod files;
 mod stored;
 
@@ -14,6 +15,7 @@ use platen_protocol::settings::{SettingKey, UnknownSetting};
 use serde::{Deserialize, Serialize};
 
 pub use applied::{Applied, SetBy, SettingReport, apply, report};
+pub use current::Current;
 pub use files::Files;
 
 /// The most settings that are kept: more than the largest board has.

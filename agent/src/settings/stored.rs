@@ -1,5 +1,7 @@
 //! Settings as the outbox keeps them.
 
+use platen_protocol::settings::SettingKey;
+
 use super::{Chosen, Settings};
 use crate::outbox::StoredSetting;
 
@@ -22,9 +24,9 @@ impl Settings {
     /// # Errors
     /// When who set one has no text in JSON.
     pub fn rows(&self) -> serde_json::Result<Vec<StoredSetting>> {
-        let row = |(key, Chosen { value, origin }): (&_, &Chosen)| {
-            let name = ToString::to_string(key);
-            Ok(StoredSetting { name, value: *value, origin: serde_json::to_string(origin)? })
+        let row = |(key, chosen): (&SettingKey, &Chosen)| -> serde_json::Result<StoredSetting> {
+            let origin = serde_json::to_string(&chosen.origin)?;
+            Ok(StoredSetting { name: key.to_string(), value: chosen.value, origin })
         };
         self.iter().map(row).collect()
     }

@@ -35,17 +35,19 @@ pub use trouble::UplinkError;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::dice;
 use crate::identity::address::Address;
 use crate::identity::renew::{self, Renewal};
 use crate::identity::{self, Identity, IdentityError};
-use crate::keep::Keep;
-use crate::tool::status::{ContactState, Trouble};
+use crate::recorder::Recorder;
+use crate::tool::status::{ContactState, Status, Trouble};
 use backoff::Backoff;
 use connect::{Connector, Cover};
 use pace::{Pace, Pause};
 use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
 use portion::Portion;
+use tokio::sync::watch;
 use wait::Wait;
 
 /// So often a device that waits for its enrolment looks for it.
@@ -53,11 +55,22 @@ const LOOK_FOR_IDENTITY: Duration = Duration::from_secs(2);
 /// A step of the uplink that is this much late has hung.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// What of the agent the uplink works on.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Has what is to be sent, and takes what the manager says.
+    pub recorder: Arc<Recorder>,
+    /// What the agent knows of itself.
+    pub status: watch::Sender<Status>,
+    /// Told of the manager's time.
+    pub clock: Arc<Clock>,
+}
+
 /// The uplink.
 pub struct Uplink {
     config: UplinkConfig,
     way: Way,
-    keep: Arc<Keep>,
+    context: Context,
     progress: Arc<Progress>,
     cover: Option<(Files, Cover)>,
     /// What was last logged: the same trouble is not logged at every try, for the log lives on a card.
@@ -143,10 +156,10 @@ impl Uplink {
     pub fn new(
         config: UplinkConfig,
         state_directory: PathBuf,
-        keep: Arc<Keep>,
+        context: Context,
         progress: Arc<Progress>,
     ) -> Self {
-        Self::by(Way::Identity(Renewal::new(state_directory)), config, keep, progress)
+        Self::by(Way::Identity(Renewal::new(state_directory)), config, context, progress)
     }
 
     /// An uplink over a network of the caller's, for simulations: no identity is read, and what lies on
@@ -154,14 +167,14 @@ impl Uplink {
     pub fn over(
         connector: Connector,
         config: UplinkConfig,
-        keep: Arc<Keep>,
+        context: Context,
         progress: Arc<Progress>,
     ) -> Self {
-        Self::by(Way::Given(Box::new(connector)), config, keep, progress)
+        Self::by(Way::Given(Box::new(connector)), config, context, progress)
     }
 
-    fn by(way: Way, config: UplinkConfig, keep: Arc<Keep>, progress: Arc<Progress>) -> Self {
-        Self { config, way, keep, progress, cover: None, logged: None }
+    fn by(way: Way, config: UplinkConfig, context: Context, progress: Arc<Progress>) -> Self {
+        Self { config, way, context, progress, cover: None, logged: None }
     }
 
     /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.
@@ -216,22 +229,22 @@ impl Uplink {
     async fn rest(&self, pause: Pause) {
         self.pause(pause.least).await;
         let quiet = pause.idle.saturating_sub(pause.least);
-        if !quiet.is_zero() && self.keep.status.borrow().backlog == 0 {
+        if !quiet.is_zero() && self.context.status.borrow().backlog == 0 {
             tokio::select! {
                 biased;
                 () = self.pause(quiet) => {}
-                () = self.keep.news.notified() => {}
+                () = self.context.recorder.news() => {}
             }
         }
     }
 
     fn now(&self) -> Duration {
-        self.keep.clock.monotonic()
+        self.context.clock.monotonic()
     }
 
     fn enter(&self, state: ContactState) {
         let now = self.now();
-        self.keep.status.send_if_modified(|status| {
+        self.context.status.send_if_modified(|status| {
             let changed = status.contact != state || status.trouble.is_some();
             status.enter(state, now);
             if state != ContactState::Connecting {
@@ -249,7 +262,7 @@ impl Uplink {
             tracing::warn!(?pause, "no contact: {}; {}", trouble.what, trouble.remedy);
             self.logged = Some(trouble.clone());
         }
-        self.keep.status.send_modify(|status| {
+        self.context.status.send_modify(|status| {
             status.enter(ContactState::Waiting, now);
             status.protocol = None;
             status.inspected_by = None;
@@ -283,7 +296,7 @@ impl Uplink {
         };
         let address = self.config.manager.clone().unwrap_or_else(|| identity.manager.clone());
         let dial = dial::route(&self.config.proxy(), &address);
-        self.keep.status.send_modify(|status| {
+        self.context.status.send_modify(|status| {
             status.device = identity.device.clone();
             status.manager = Some(address.to_string());
             status.proxy = dial.as_ref().ok().and_then(|dial| dial.through());
@@ -308,7 +321,7 @@ impl Uplink {
         {
             return Ok(cover.clone());
         }
-        let cover = connect::cover(identity, inspecting_ca, address, &self.keep.clock)?;
+        let cover = connect::cover(identity, inspecting_ca, address, &self.context.clock)?;
         self.cover = Some((now, cover.clone()));
         Ok(cover)
     }

@@ -46,7 +46,7 @@ impl Uplink {
             let Ok(present) = identity::load(renewal.directory()) else {
                 return std::future::pending().await;
             };
-            let clock = &self.keep.clock;
+            let clock = &self.context.clock;
             let wait = renewal.look_in(&present.facts, clock.known_good(), clock.since_boot());
             if !wait.is_zero() {
                 let _ = tokio::time::timeout(wait, renewal.moved.notified()).await;
@@ -97,7 +97,7 @@ impl Uplink {
             post(&mut lane, address, path::RENEW, &asking.body, Duration::ZERO, limit).await
         };
         let reply: RenewReply = exchange.await.map_err(|cause| Failed::Exchange(Box::new(cause)))?;
-        self.keep.clock.learn(reply.manager_time);
+        self.context.clock.learn(reply.manager_time);
         Ok(renewal.keep(&present, &asking, reply)?)
     }
 
@@ -110,7 +110,8 @@ impl Uplink {
             return None;
         }
         if let Ok(present) = identity::load(renewal.directory())
-            && let Err(cause) = renewal.failed(verdict(&ended), &present.facts, self.keep.clock.since_boot())
+            && let Err(cause) =
+                renewal.failed(verdict(&ended), &present.facts, self.context.clock.since_boot())
         {
             return Some(cause.into());
         }

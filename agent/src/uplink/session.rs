@@ -20,9 +20,9 @@ use super::send::send;
 use super::wait::Wait;
 use super::{Habits, Uplink, UplinkError};
 use crate::dice;
-use crate::keep::Keep;
 use crate::outbox::Batch;
 use crate::receive;
+use crate::recorder::Recorder;
 use crate::tool::status::ContactState;
 
 /// At a stop, what waits is tried once more for so long.
@@ -47,7 +47,7 @@ struct Landed {
 
 struct Session<'a> {
     connector: Connector,
-    keep: Arc<Keep>,
+    recorder: Arc<Recorder>,
     uplink: &'a Uplink,
     habits: &'a mut Habits,
     idle: Vec<Lane>,
@@ -103,13 +103,13 @@ impl Uplink {
                 "the connection is opened on the way by «{by}», as configured: messages are signed"
             );
         }
-        self.keep.status.send_modify(|status| {
+        self.context.status.send_modify(|status| {
             status.protocol = Some(lane.protocol());
             status.inspected_by = inspected_by;
         });
         let mut session = Session {
             connector,
-            keep: Arc::clone(&self.keep),
+            recorder: Arc::clone(&self.context.recorder),
             uplink: self,
             habits,
             idle: vec![lane],
@@ -144,23 +144,23 @@ impl Uplink {
 impl Session<'_> {
     async fn run(&mut self, stop: &CancellationToken) -> Option<UplinkError> {
         self.uplink.enter(ContactState::Sending);
-        let hello = match self.keep.outbox().next_batch(self.portion()) {
+        let hello = match self.recorder.outbox().next_batch(self.portion()) {
             Ok(batch) => batch,
             Err(cause) => return Some(cause.into()),
         };
-        let hello = hello.unwrap_or_else(|| self.keep.outbox().empty_batch());
+        let hello = hello.unwrap_or_else(|| self.recorder.outbox().empty_batch());
         self.sending = Some(self.launch(hello, Duration::ZERO));
         loop {
             if let Err(cause) = self.launch_what_is_due() {
                 return Some(cause);
             }
-            let keep = Arc::clone(&self.keep);
+            let recorder = Arc::clone(&self.recorder);
             let landed = tokio::select! {
                 // In order, so that a simulation runs the same each time.
                 biased;
                 landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed) }
                 landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed) }
-                () = keep.news.notified() => Ok(()),
+                () = recorder.news() => Ok(()),
                 () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
                 () = self.uplink.new_certificate() => Err(UplinkError::NewIdentity),
                 () = stop.cancelled() => { self.last_send().await; return None }
@@ -184,11 +184,11 @@ impl Session<'_> {
         if self.sending.is_some() {
             return Ok(());
         }
-        let batch = self.keep.outbox().next_batch(self.portion())?;
+        let batch = self.recorder.outbox().next_batch(self.portion())?;
         if let Some(batch) = batch {
             self.sending = Some(self.launch(batch, Duration::ZERO));
         } else if self.parked.is_none() && Instant::now() >= self.park_after {
-            let empty = self.keep.outbox().empty_batch();
+            let empty = self.recorder.outbox().empty_batch();
             self.parked_since = Instant::now();
             self.parked = Some(self.launch(empty, self.habits.wait.current()));
         }
@@ -199,7 +199,7 @@ impl Session<'_> {
     }
 
     fn launch(&mut self, mut batch: Batch, asked: Duration) -> Flight {
-        self.keep.seal(&mut batch);
+        self.recorder.seal(&mut batch);
         self.on_their_way += batch.body.reports.len();
         let reply_timeout = self.uplink.config.reply_timeout;
         let margin = if asked.is_zero() { reply_timeout } else { Wait::margin(asked, reply_timeout) };
@@ -272,7 +272,10 @@ impl Session<'_> {
     /// What was learnt of the site, for `platen status`.
     fn show_wait(&self) {
         let known = Some((self.habits.wait.current(), self.habits.wait.cut_at()));
-        self.keep.status.send_if_modified(|status| std::mem::replace(&mut status.wait, known) != known);
+        self.uplink
+            .context
+            .status
+            .send_if_modified(|status| std::mem::replace(&mut status.wait, known) != known);
     }
 
     /// Takes a reply in; says whether it told anything new.
@@ -285,9 +288,9 @@ impl Session<'_> {
         if let Some(seconds) = reply.pause_seconds {
             self.habits.pace.drain(Duration::from_secs(seconds.into()), dice::number(), now);
         }
-        self.keep.status.send_modify(|status| status.last_reply = Some(now));
+        self.uplink.context.status.send_modify(|status| status.last_reply = Some(now));
         let first = !std::mem::replace(&mut self.proven, true);
-        let news = receive::receive(&self.keep, batch, reply)?;
+        let news = receive::receive(&self.recorder, &self.uplink.context.clock, batch, reply)?;
         if first {
             self.uplink.proven()?;
         }
@@ -326,7 +329,7 @@ impl Session<'_> {
             Some(ProblemKind::SequenceConflict) if !self.renumbered => {
                 tracing::warn!("{cause}");
                 self.renumbered = true;
-                self.keep.begin_epoch()?;
+                self.recorder.begin_epoch()?;
                 Ok(())
             }
             Some(ProblemKind::InvalidReport | ProblemKind::BodyTooLarge) if first < last => {
@@ -343,7 +346,7 @@ impl Session<'_> {
                     "a report is given up, for the manager will not take it: {cause}"
                 );
                 self.discarded += 1;
-                self.keep.discard(first)?;
+                self.recorder.discard(first)?;
                 Ok(())
             }
             _ => Err(cause),
@@ -360,14 +363,14 @@ impl Session<'_> {
                 self.sending = None;
                 self.give_back(landed.lane);
                 let reply = landed.result?;
-                receive::acknowledge(&self.keep, &reply)?;
+                receive::acknowledge(&self.recorder, &reply)?;
             }
-            let batch = self.keep.outbox().next_batch(self.portion())?;
+            let batch = self.recorder.outbox().next_batch(self.portion())?;
             if let (Some(mut batch), Some(lane)) = (batch, self.lane()) {
-                self.keep.seal(&mut batch);
+                self.recorder.seal(&mut batch);
                 let margin = self.uplink.config.reply_timeout;
                 let (_, result) = fly(Some(lane), &self.connector, &batch, Duration::ZERO, margin).await;
-                receive::acknowledge(&self.keep, &result?)?;
+                receive::acknowledge(&self.recorder, &result?)?;
             }
             Ok::<(), UplinkError>(())
         };

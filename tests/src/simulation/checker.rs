@@ -310,7 +310,7 @@ fn check_outcomes(
 /// What is set on the device is what the commands that were done have set, in their order.
 fn check_settings(shared: &Shared, book: &Book, device: usize, epochs: &Epochs, wrong: &mut Vec<String>) {
     let name = &book.devices[device].name;
-    let Some(keep) = shared.life(device) else { return };
+    let Some(life) = shared.life(device) else { return };
     let files = device::files();
     let mut expected = Settings::default();
     for ((_, _), epoch) in epochs.iter().filter(|((of, _), _)| of == name) {
@@ -348,7 +348,7 @@ fn check_settings(shared: &Shared, book: &Book, device: usize, epochs: &Epochs, 
             .map(|(key, chosen)| format!("{key}={} by {}", chosen.value, chosen.origin.command))
             .collect()
     };
-    let (expected, found) = (plain(&expected), plain(&keep.settings.borrow()));
+    let (expected, found) = (plain(&expected), plain(&life.settings.chosen()));
     if expected != found {
         wrong.push(format!("{name} has set {found:?}, and its commands say {expected:?}"));
     }

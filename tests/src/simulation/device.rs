@@ -8,23 +8,25 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use platen_agent::clock::Clock;
-use platen_agent::execute;
+use platen_agent::execute::{self, Executor};
 use platen_agent::judge::{Alerts, JudgeConfig};
-use platen_agent::keep::{Keep, Learnt};
-use platen_agent::outbox::OutboxError;
+use platen_agent::outbox::{Outbox, OutboxError};
+use platen_agent::recorder::{Learnt, Recorder};
 use platen_agent::remembered;
-use platen_agent::sample::{self, Sample, Seat};
-use platen_agent::settings::Files;
+use platen_agent::request::Lamp;
+use platen_agent::sample::{self, BoardHandle, Sample, Seat};
+use platen_agent::settings::{Current, Files, Settings};
 use platen_agent::tool::status::Status;
 use platen_agent::uplink::Uplink;
 use platen_agent::uplink::connect::{Connector, Cover};
 use platen_hal::Tallies;
 use platen_hal::config::{self, BoardConfig};
 use platen_protocol::device_to_manager::ReportBody;
+use tokio::sync::watch;
 
 use super::bodies;
 use super::plan::Happening;
-use super::shared::{MANAGER, Mortal, PORT, Shared};
+use super::shared::{Life, MANAGER, Mortal, PORT, Shared};
 use super::way::Way;
 
 /// The board file: only its names count.
@@ -54,6 +56,20 @@ pub(super) fn files() -> Files {
     Files::new(sample, utilisation, &JudgeConfig::default(), &BTreeSet::new(), board)
 }
 
+/// The parts of an agent that write.
+pub(super) fn begin(
+    outbox: Outbox,
+    clock: Arc<Clock>,
+    board: &BoardHandle,
+    status: Status,
+    chosen: Settings,
+) -> Life {
+    let (status, settings) = (watch::Sender::new(status), Current::new(files(), chosen));
+    let lamp = Lamp::new(board.clone());
+    let recorder = Recorder::new(outbox, Arc::clone(&clock), status.clone(), settings.clone(), lamp);
+    Life { recorder: Arc::new(recorder), status, clock, settings }
+}
+
 async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
     let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
     let (outbox, remembered) = remembered::open(&place.directory, plan.limits)?;
@@ -64,8 +80,14 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         .history
         .note(&place.name, format_args!("starts: {} wait, epoch {}", outbox.backlog(), outbox.epoch()));
     shared.book().devices[device].starts += 1;
-    let keep = Arc::new(Keep::new(outbox, clock, board, status, files(), remembered.settings));
-    *place.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&keep);
+    let life = Arc::new(begin(outbox, clock, &board, status, remembered.settings));
+    *place.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&life);
+    let executor = Executor {
+        recorder: Arc::clone(&life.recorder),
+        board,
+        settings: life.settings.clone(),
+        clock: Arc::clone(&life.clock),
+    };
     let connector = Connector {
         address: format!("https://{MANAGER}:{PORT}").parse()?,
         dial: Arc::new(Way { shared: Arc::clone(shared), device, http_2: plan.http_2 }),
@@ -73,7 +95,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         timeout: plan.uplink.connect_timeout,
         ping: plan.uplink.ping,
     };
-    let uplink = Uplink::over(connector, plan.uplink.clone(), Arc::clone(&keep), Arc::default());
+    let uplink = Uplink::over(connector, plan.uplink.clone(), life.context(), Arc::default());
     let stop = CancellationToken::new();
     let mut wish = place.stop.subscribe();
     let mut uplink = Box::pin(uplink.run(stop.clone()));
@@ -81,19 +103,19 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         biased;
         _ = wish.changed() => {}
         () = &mut uplink => return Err("the uplink ended by itself".into()),
-        () = play_board(shared, device, &keep, &seat) => {}
-        () = play_people(shared, device, &keep, &remembered.alerts) => {}
-        () = execute::run(Arc::clone(&keep), stop.clone()) => return Err("the commands ended by themselves".into()),
+        () = play_board(shared, device, &life, &seat) => {}
+        () = play_people(shared, device, &life, &remembered.alerts) => {}
+        () = execute::run(executor, stop.clone()) => return Err("the commands ended by themselves".into()),
     }
     stop.cancel();
     let _ = tokio::time::timeout(STOP_LIMIT, uplink).await;
-    keep.outbox().settle(None)?;
+    life.recorder.outbox().settle(None)?;
     shared.history.note(&place.name, "has stopped");
     Ok(())
 }
 
 /// Answers who wants the board read: soon, late, too late, or not at all.
-async fn play_board(shared: &Shared, device: usize, keep: &Keep, seat: &Seat) {
+async fn play_board(shared: &Shared, device: usize, life: &Life, seat: &Seat) {
     loop {
         tokio::time::sleep(BOARD_LOOKS).await;
         while let Some(asker) = seat.next_asker() {
@@ -110,7 +132,7 @@ async fn play_board(shared: &Shared, device: usize, keep: &Keep, seat: &Seat) {
             shared
                 .history
                 .note(&shared.places[device].name, format_args!("reads its board: sample {number}"));
-            let at = keep.clock.monotonic();
+            let at = life.clock.monotonic();
             // Whoever asked may have given up.
             let _ =
                 asker.send(Sample { readings: bodies::readings(number), at, tallies: Tallies::default() });
@@ -119,13 +141,13 @@ async fn play_board(shared: &Shared, device: usize, keep: &Keep, seat: &Seat) {
 }
 
 /// Lets happen what the seed drew, as long as somebody is there to report it.
-async fn play_people(shared: &Shared, device: usize, keep: &Keep, remembered: &Alerts) {
+async fn play_people(shared: &Shared, device: usize, life: &Life, remembered: &Alerts) {
     use std::sync::atomic::Ordering::Relaxed;
     let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
     let mut standing: Vec<u64> =
         remembered.standing().filter_map(|alert| bodies::number_of_alert(&alert.id)).collect();
     let started = shared.book().number();
-    write(shared, device, keep, &[bodies::started(started, remembered)], &standing);
+    write(shared, device, life, &[bodies::started(started, remembered)], &standing);
     loop {
         let Some((at, happening)) = plan.happenings.get(place.next.load(Relaxed)).copied() else {
             return std::future::pending().await;
@@ -136,7 +158,7 @@ async fn play_people(shared: &Shared, device: usize, keep: &Keep, remembered: &A
             let several = if let Happening::Burst(several) = happening { several } else { 1 };
             let reports: Vec<ReportBody> =
                 (0..several).map(|_| body(shared, device, happening, &mut standing)).collect();
-            write(shared, device, keep, &reports, &standing);
+            write(shared, device, life, &reports, &standing);
         }
         place.next.fetch_add(1, Relaxed);
     }
@@ -158,15 +180,15 @@ fn body(shared: &Shared, device: usize, happening: Happening, standing: &mut Vec
 }
 
 /// Has the agent keep reports, after which these alerts stand, and notes in the book what it took.
-fn write(shared: &Shared, device: usize, keep: &Keep, bodies: &[ReportBody], standing: &[u64]) {
+fn write(shared: &Shared, device: usize, life: &Life, bodies: &[ReportBody], standing: &[u64]) {
     let name = &shared.places[device].name;
-    note_fullness(shared, device, keep, bodies.len());
-    let taken = keep.clock.stamp();
+    note_fullness(shared, device, life, bodies.len());
+    let taken = life.clock.stamp();
     let kinds: Vec<&str> = bodies.iter().map(ReportBody::kind).collect();
     let alerts = bodies::standing(standing);
-    match keep.keep(&taken, bodies.to_vec(), Learnt { alerts: Some(&alerts), past: None }) {
+    match life.recorder.record(&taken, bodies.to_vec(), Learnt { alerts: Some(&alerts), past: None }) {
         Ok(Some(last)) => {
-            let epoch = keep.outbox().epoch().to_string();
+            let epoch = life.recorder.outbox().epoch().to_string();
             shared.history.note(name, format_args!("writes {last}: {}", kinds.join(" ")));
             shared.book().wrote(device, &epoch, last, &taken, bodies, standing, shared.elapsed());
         }
@@ -176,12 +198,12 @@ fn write(shared: &Shared, device: usize, keep: &Keep, bodies: &[ReportBody], sta
 }
 
 /// Whether something may be given up from now on: some room is left for what commands add.
-fn note_fullness(shared: &Shared, device: usize, keep: &Keep, more: usize) {
+fn note_fullness(shared: &Shared, device: usize, life: &Life, more: usize) {
     /// An outcome and the readings before it.
     const ROOM: usize = 2;
     const ROOM_BYTES: u64 = 3_000;
     let limits = shared.plan.devices[device].limits;
-    let outbox = keep.outbox();
+    let outbox = life.recorder.outbox();
     let many = outbox.backlog() + more + ROOM > limits.max_reports;
     let large = outbox.backlog_bytes() + (more as u64) * ROOM_BYTES + ROOM_BYTES > limits.max_bytes;
     drop(outbox);

@@ -6,11 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
 use jiff::Timestamp;
-use platen_agent::keep::Keep;
 use platen_protocol::manager_to_device::Reply;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::shared::{MANAGER, Shared};
+use super::shared::{Life, MANAGER, Shared};
 
 /// The manager's database, read beside the manager and without any of its code.
 pub(super) struct Ledger(Mutex<Connection>);
@@ -93,10 +92,10 @@ impl Seen {
     }
 
     /// Looks at a device that runs.
-    pub(super) fn look(&mut self, shared: &Shared, device: usize, keep: &Keep) {
+    pub(super) fn look(&mut self, shared: &Shared, device: usize, life: &Life) {
         let name = &shared.places[device].name;
         let (acknowledged, epoch) = {
-            let outbox = keep.outbox();
+            let outbox = life.recorder.outbox();
             (outbox.acknowledged(), outbox.epoch().to_string())
         };
         if !self.epoch.is_empty() && self.epoch != epoch {
@@ -116,16 +115,16 @@ impl Seen {
             }
         }
         (self.acknowledged, self.epoch) = (acknowledged, epoch);
-        self.look_at_time(shared, name, keep);
+        self.look_at_time(shared, name, life);
         let written = shared.book().devices[device].written.len();
         if written != self.written {
             // What came in since the report may not be on disk yet.
             let seconds = self.told.and_then(|told| Timestamp::from_second(told.as_second()).ok());
             (self.written, self.kept) = (written, seconds);
         }
-        self.told = keep.outbox().known_time();
+        self.told = life.recorder.outbox().known_time();
         let (contact, trouble) = {
-            let status = keep.status.borrow();
+            let status = life.status.borrow();
             let trouble = status.trouble.as_ref().map(|(trouble, _)| trouble.what.clone());
             (format!("{:?}", status.contact), trouble.unwrap_or_default())
         };
@@ -135,8 +134,8 @@ impl Seen {
         }
     }
 
-    fn look_at_time(&mut self, shared: &Shared, name: &str, keep: &Keep) {
-        let known = keep.clock.known_good();
+    fn look_at_time(&mut self, shared: &Shared, name: &str, life: &Life) {
+        let known = life.clock.known_good();
         if known < self.known_good {
             let before = self.known_good;
             shared.violation(format!("the known good time of {name} goes back from {before:?} to {known:?}"));

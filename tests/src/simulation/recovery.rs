@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use platen_agent::clock::{Clock, Moved};
 use platen_agent::dice;
-use platen_agent::keep::{Keep, Learnt};
 use platen_agent::outbox::OutboxConfig;
+use platen_agent::recorder::Learnt;
 use platen_agent::remembered;
 use platen_agent::sample::{self, Seat};
 use platen_agent::settings::Settings;
@@ -27,11 +27,11 @@ use platen_protocol::device_to_manager::ReportBody;
 use turmoil::Builder;
 
 use super::bodies;
-use super::device::files;
+use super::device::begin;
 use super::judge::Ledger;
 use super::plan::{DevicePlan, Plan, beginning};
 use super::prepared::{Prepared, name};
-use super::shared::{MANAGER, PORT, Shared};
+use super::shared::{Life, MANAGER, PORT, Shared};
 use super::way::Way;
 use super::world::{folder, load_spread, place};
 use super::{centre, checker};
@@ -158,7 +158,7 @@ pub fn recover(fleet: u32, seed: u64) -> Curve {
 }
 
 struct Agent {
-    keep: Arc<Keep>,
+    life: Arc<Life>,
     clock: Arc<Moved>,
     /// Kept, so that the board is busy and not gone.
     _seat: Seat,
@@ -210,8 +210,8 @@ fn gather(shared: &Shared, device: usize) -> Agent {
     let clock = Arc::new(Clock::moved(Arc::clone(&moved)));
     let (board, seat) = sample::seat().unwrap();
     let status = Status::new(place.name.parse().unwrap(), "simulated", true, clock.monotonic());
-    let keep = Arc::new(Keep::new(outbox, clock, board, status, files(), Settings::default()));
-    *place.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&keep);
+    let life = Arc::new(begin(outbox, clock, &board, status, Settings::default()));
+    *place.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&life);
     shared.book().devices[device].full = true;
     let mut standing = Vec::new();
     for quarter in 0..QUARTERS {
@@ -229,14 +229,14 @@ fn gather(shared: &Shared, device: usize) -> Agent {
             2 => bodies::service_call(other),
             _ => bodies::order(&place.name, other),
         });
-        let taken = keep.clock.stamp();
+        let taken = life.clock.stamp();
         let alerts = bodies::standing(&standing);
         let learnt = Learnt { alerts: Some(&alerts), past: None };
-        let last = keep.keep(&taken, reports.clone(), learnt).unwrap().unwrap();
-        let epoch = keep.outbox().epoch().to_string();
+        let last = life.recorder.record(&taken, reports.clone(), learnt).unwrap().unwrap();
+        let epoch = life.recorder.outbox().epoch().to_string();
         shared.book().wrote(device, &epoch, last, &taken, &reports, &standing, Duration::ZERO);
     }
-    Agent { keep, clock: moved, _seat: seat }
+    Agent { life, clock: moved, _seat: seat }
 }
 
 fn come_back(shared: &Arc<Shared>, prepared: &Arc<Prepared>, agents: &[Agent]) -> Curve {
@@ -250,9 +250,9 @@ fn come_back(shared: &Arc<Shared>, prepared: &Arc<Prepared>, agents: &[Agent]) -
         .build();
     let (manager, at) = (Arc::clone(shared), Arc::clone(prepared));
     sim.host(MANAGER, move || centre::process(Arc::clone(&manager), Arc::clone(&at)));
-    let (here, keeps) =
-        (Arc::clone(shared), agents.iter().map(|agent| Arc::clone(&agent.keep)).collect::<Vec<_>>());
-    sim.host(FLEET, move || run_fleet(Arc::clone(&here), keeps.clone()));
+    let (here, lives) =
+        (Arc::clone(shared), agents.iter().map(|agent| Arc::clone(&agent.life)).collect::<Vec<_>>());
+    sim.host(FLEET, move || run_fleet(Arc::clone(&here), lives.clone()));
     sim.partition(FLEET, MANAGER);
 
     let fleet = u32::try_from(agents.len()).unwrap();
@@ -278,7 +278,8 @@ fn come_back(shared: &Arc<Shared>, prepared: &Arc<Prepared>, agents: &[Agent]) -
         }
         let since = now.saturating_sub(OUTAGE);
         drained =
-            u32::try_from(agents.iter().filter(|agent| agent.keep.outbox().backlog() == 0).count()).unwrap();
+            u32::try_from(agents.iter().filter(|agent| agent.life.recorder.outbox().backlog() == 0).count())
+                .unwrap();
         times.resize(drained as usize, since);
         if since.as_secs() / 60 > curve.minutes.len() as u64 || drained == fleet {
             curve.minutes.push(Minute { drained, stored: stored(shared), ..Minute::default() });
@@ -330,13 +331,13 @@ fn finish(shared: &Shared, mut curve: Curve) -> Curve {
 }
 
 /// All agents' uplinks, each as it is.
-async fn run_fleet(shared: Arc<Shared>, keeps: Vec<Arc<Keep>>) -> turmoil::Result {
+async fn run_fleet(shared: Arc<Shared>, lives: Vec<Arc<Life>>) -> turmoil::Result {
     let stop = CancellationToken::new();
     let config = UplinkConfig::default();
-    let mut uplinks: FuturesUnordered<_> = keeps
+    let mut uplinks: FuturesUnordered<_> = lives
         .into_iter()
         .enumerate()
-        .map(|(device, keep)| {
+        .map(|(device, life)| {
             let connector = Connector {
                 address: format!("https://{MANAGER}:{PORT}").parse().unwrap(),
                 dial: Arc::new(Way { shared: Arc::clone(&shared), device, http_2: true }),
@@ -344,7 +345,7 @@ async fn run_fleet(shared: Arc<Shared>, keeps: Vec<Arc<Keep>>) -> turmoil::Resul
                 timeout: config.connect_timeout,
                 ping: config.ping,
             };
-            Uplink::over(connector, config.clone(), keep, Arc::default()).run(stop.clone())
+            Uplink::over(connector, config.clone(), life.context(), Arc::default()).run(stop.clone())
         })
         .map(Box::pin)
         .collect();

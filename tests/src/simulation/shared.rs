@@ -9,8 +9,11 @@ use std::time::Duration;
 use std::{future::Future, pin::Pin};
 
 use jiff::Timestamp;
-use platen_agent::clock::Moved;
-use platen_agent::keep::Keep;
+use platen_agent::clock::{Clock, Moved};
+use platen_agent::recorder::Recorder;
+use platen_agent::settings::Current;
+use platen_agent::tool::status::Status;
+use platen_agent::uplink;
 use tokio::sync::{Notify, watch};
 
 use super::book::Book;
@@ -26,6 +29,23 @@ pub(super) const MANAGER: &str = "manager";
 /// The proxy's host.
 pub(super) const PROXY: &str = "proxy";
 
+/// An agent that runs, as far as it is looked into.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) settings: Current,
+}
+
+impl Life {
+    /// What its uplink works on.
+    pub(super) fn context(&self) -> uplink::Context {
+        let Self { recorder, status, clock, .. } = self;
+        uplink::Context { recorder: Arc::clone(recorder), status: status.clone(), clock: Arc::clone(clock) }
+    }
+}
+
 /// What outlives a device's process.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -36,7 +56,7 @@ pub(super) struct Place {
     /// Its clocks.
     pub(super) clock: Arc<Moved>,
     /// The process that runs, as far as it can be looked into.
-    pub(super) life: Mutex<Weak<Keep>>,
+    pub(super) life: Mutex<Weak<Life>>,
     /// Ends the process.
     pub(super) fuse: Fuse,
     /// Asks it to stop; each change is a wish.
@@ -117,7 +137,7 @@ impl Shared {
     }
 
     /// A device's process, if one runs.
-    pub(super) fn life(&self, device: usize) -> Option<Arc<Keep>> {
+    pub(super) fn life(&self, device: usize) -> Option<Arc<Life>> {
         self.places[device].life.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 

@@ -259,8 +259,8 @@ impl World<'_> {
     fn look(&mut self) {
         let shared = Arc::clone(&self.shared);
         for (device, seen) in self.seen.iter_mut().enumerate() {
-            if let Some(keep) = shared.life(device) {
-                seen.look(&shared, device, &keep);
+            if let Some(life) = shared.life(device) {
+                seen.look(&shared, device, &life);
             }
         }
     }
@@ -273,9 +273,9 @@ impl World<'_> {
             return false;
         }
         for (device, (place, plan)) in shared.places.iter().zip(&shared.plan.devices).enumerate() {
-            let Some(keep) = shared.life(device) else { return false };
+            let Some(life) = shared.life(device) else { return false };
             let to_happen = place.next.load(Ordering::Relaxed) < plan.happenings.len();
-            let outbox = keep.outbox();
+            let outbox = life.recorder.outbox();
             if to_happen || !outbox.has_told_all() || !outbox.unfinished().unwrap().is_empty() {
                 return false;
             }

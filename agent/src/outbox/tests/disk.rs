@@ -372,7 +372,7 @@ proptest! {
                     if let Some(batch) = outbox.next_batch(most).unwrap() {
                         let acknowledged = manager.take(&batch.body);
                         if heard {
-                            let meant = outbox.acknowledge(&batch.body.epoch, acknowledged, time()).unwrap();
+                            let meant = outbox.acknowledge(&batch.body.epoch, acknowledged, time()).unwrap().meant;
                             prop_assert_eq!(meant, Acknowledgement::Taken);
                         }
                     }

@@ -9,15 +9,18 @@ use platen_protocol::device_to_manager::{ReadingsCause, ReportBody};
 use platen_protocol::readings::Readings;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read, write};
 use super::message::{Answer, Question, Request};
 use crate::board;
+use crate::clock::Clock;
 use crate::compose;
-use crate::keep::{Keep, Learnt};
+use crate::recorder::{Learnt, Recorder};
 use crate::request::{order, service_call};
+use crate::sample::BoardHandle;
+use crate::tool::status::Status;
 use crate::uplink::examine::Examiner;
 
 /// A request must arrive, and an answer be taken, within this.
@@ -31,15 +34,28 @@ const BOARD_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) type Input = BufReader<OwnedReadHalf>;
 
+/// What clients ask about, and ask for.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Takes what a person asks for.
+    pub recorder: Arc<Recorder>,
+    /// What is read, compared and recorded.
+    pub board: BoardHandle,
+    /// What the agent knows of itself.
+    pub status: watch::Sender<Status>,
+    /// Stamps what a person asks for.
+    pub clock: Arc<Clock>,
+}
+
 /// What the clients' tasks share.
 #[derive(Clone)]
 pub(super) struct Desk {
-    pub(super) keep: Arc<Keep>,
+    pub(super) context: Context,
     simulator: Option<Arc<dyn Simulator>>,
     /// Shared, for it is walked with by one asker at a time.
     examiner: Arc<Mutex<Examiner>>,
     /// One recording at a time.
-    pub(super) recorder: Arc<Semaphore>,
+    pub(super) recording: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
 }
 
@@ -54,13 +70,13 @@ pub(super) async fn refuse(output: &mut OwnedWriteHalf, reason: String) -> Resul
 
 impl Desk {
     pub(super) fn new(
-        keep: Arc<Keep>,
+        context: Context,
         simulator: Option<Arc<dyn Simulator>>,
         examiner: Examiner,
         stop: CancellationToken,
     ) -> Self {
         let examiner = Arc::new(Mutex::new(examiner));
-        Self { keep, simulator, examiner, recorder: Arc::new(Semaphore::new(1)), stop }
+        Self { context, simulator, examiner, recording: Arc::new(Semaphore::new(1)), stop }
     }
 
     pub(super) async fn answer(
@@ -97,12 +113,12 @@ impl Desk {
     }
 
     fn status(&self) -> Answer {
-        let clock = &self.keep.clock;
-        Answer::Status(Box::new(self.keep.status.borrow().report(clock.monotonic(), clock.wall())))
+        let clock = &self.context.clock;
+        Answer::Status(Box::new(self.context.status.borrow().report(clock.monotonic(), clock.wall())))
     }
 
     async fn watch(&mut self, input: &mut Input, output: &mut OwnedWriteHalf) -> Result<(), CodecError> {
-        let mut changes = self.keep.status.subscribe();
+        let mut changes = self.context.status.subscribe();
         loop {
             changes.borrow_and_update();
             tell(output, &self.status()).await?;
@@ -122,7 +138,7 @@ impl Desk {
     }
 
     async fn report(&self) -> Result<ReportBody, String> {
-        match tokio::time::timeout(BOARD_LIMIT, self.keep.board.sample()).await {
+        match tokio::time::timeout(BOARD_LIMIT, self.context.board.sample()).await {
             Ok(Ok(sample)) => Ok(compose::readings(ReadingsCause::Person, &sample.readings)),
             Ok(Err(cause)) => Err(cause.to_string()),
             Err(_) => Err(too_slow()),
@@ -131,7 +147,7 @@ impl Desk {
 
     /// What was read last, as it was judged; just after the start there is none for a moment.
     async fn readings(&self) -> Result<Readings, String> {
-        let mut changes = self.keep.status.subscribe();
+        let mut changes = self.context.status.subscribe();
         let read = changes.wait_for(|status| status.readings.is_some());
         match tokio::time::timeout(CLIENT_LIMIT, read).await {
             Ok(Ok(status)) => Ok(status.readings.clone().unwrap_or_default()),
@@ -148,12 +164,13 @@ impl Desk {
             Ok(body) => body,
             Err(reason) => return refuse(output, reason).await,
         };
-        let place = match self.keep.keep(&self.keep.clock.stamp(), vec![body], Learnt::default()) {
-            Ok(place) => place.unwrap_or_default(),
-            Err(cause) => return refuse(output, cause.to_string()).await,
-        };
+        let place =
+            match self.context.recorder.record(&self.context.clock.stamp(), vec![body], Learnt::default()) {
+                Ok(place) => place.unwrap_or_default(),
+                Err(cause) => return refuse(output, cause.to_string()).await,
+            };
         tell(output, &Answer::Kept).await?;
-        let mut changes = self.keep.status.subscribe();
+        let mut changes = self.context.status.subscribe();
         let delivered = changes.wait_for(|status| status.acknowledged >= place);
         tokio::select! {
             delivered = tokio::time::timeout(ACKNOWLEDGE_LIMIT, delivered) => match delivered {
@@ -167,12 +184,12 @@ impl Desk {
 
     async fn diagnose(&self) -> Answer {
         let refused = |reason| Answer::Refused { reason };
-        let board = tokio::time::timeout(BOARD_LIMIT, self.keep.board.diagnose());
+        let board = tokio::time::timeout(BOARD_LIMIT, self.context.board.diagnose());
         let way = async { self.examiner.lock().await.walk().await };
         let (board, way) = tokio::join!(board, way);
         match board {
             Ok(Ok(findings)) => {
-                Answer::Findings { simulated: self.keep.status.borrow().simulated, findings, way }
+                Answer::Findings { simulated: self.context.status.borrow().simulated, findings, way }
             }
             Ok(Err(cause)) => refused(cause.to_string()),
             Err(_) => refused(too_slow()),

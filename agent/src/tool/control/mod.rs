@@ -13,6 +13,7 @@ mod serve;
 
 use std::path::PathBuf;
 
+pub use desk::Context;
 pub use serve::{BindError, bind, serve};
 
 /// Where the socket is unless said otherwise.

@@ -28,12 +28,12 @@ impl Desk {
         input: &mut Input,
         output: &mut OwnedWriteHalf,
     ) -> Result<(), CodecError> {
-        let Ok(_turn) = self.recorder.clone().try_acquire_owned() else {
+        let Ok(_turn) = self.recording.clone().try_acquire_owned() else {
             let reason = "another recording is being made: end that one first".to_owned();
             return refuse(output, reason).await;
         };
         let (sink, recorded) = sync_channel(MAX_ENTRIES);
-        if let Err(cause) = self.keep.board.record(Some(sink)) {
+        if let Err(cause) = self.context.board.record(Some(sink)) {
             return refuse(output, cause.to_string()).await;
         }
         let (bring, mut entries) = mpsc::channel(MAX_ON_THEIR_WAY);
@@ -77,7 +77,7 @@ impl Desk {
         told: Result<u64, CodecError>,
         output: &mut OwnedWriteHalf,
     ) -> Result<(), CodecError> {
-        if let Err(cause) = self.keep.board.record(None) {
+        if let Err(cause) = self.context.board.record(None) {
             // Nothing is lost by it: the sink is refused once its other end is gone.
             tracing::warn!("the recording ends by itself at the next entry: {cause}");
         }

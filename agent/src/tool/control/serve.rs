@@ -15,9 +15,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read};
-use super::desk::{CLIENT_LIMIT, Desk, refuse};
+use super::desk::{CLIENT_LIMIT, Context, Desk, refuse};
 use super::message::{Question, VERSION};
-use crate::keep::Keep;
 use crate::uplink::examine::Examiner;
 
 /// So many `platen`s may be connected at once.
@@ -60,12 +59,12 @@ pub fn bind(socket: &Path) -> Result<UnixListener, BindError> {
 /// Serves until `stop` is true, then lets those who are being answered finish.
 pub async fn serve(
     listener: UnixListener,
-    keep: Arc<Keep>,
+    context: Context,
     simulator: Option<Arc<dyn Simulator>>,
     examiner: Examiner,
     stop: CancellationToken,
 ) {
-    let desk = Desk::new(keep, simulator, examiner, stop.clone());
+    let desk = Desk::new(context, simulator, examiner, stop.clone());
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {

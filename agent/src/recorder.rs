@@ -1,5 +1,5 @@
-//! The one place where an event becomes durable, and where what follows from that is done: the uplink
-//! is woken, lamp and buzzer tell ([`crate::request::Lamp`]), the status is brought up to date.
+//! The one place where something becomes durable, and where what follows from that is done: the uplink is woken,
+//! lamp and buzzer tell ([`crate::request::Lamp`]), the status is brought up to date, settings apply.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,36 +12,29 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::judge::{Alerts, DiskFault, Past};
-use crate::outbox::{Acknowledgement, Batch, Blob, Entry, Finished, NewReport, Outbox, OutboxError, Rank};
+use crate::outbox::{
+    Acknowledged, Acknowledgement, Batch, Blob, Entry, Finished, NewReport, Outbox, OutboxError, Rank,
+};
 use crate::request::Lamp;
-use crate::sample::BoardHandle;
-use crate::settings::{Files, Settings, apply, report};
+use crate::settings::{Current, Settings};
 use crate::tool::status::Status;
 
-/// Shared by everything on the runtime.
+/// Writes to the outbox. Shared by everything on the runtime.
 #[derive(Debug)]
-pub struct Keep {
+pub struct Recorder {
     /// All on one thread: the lock only makes the borrow checker's point, and is never held across an
     /// await.
     outbox: Mutex<Outbox>,
-    /// The clocks.
-    pub clock: Arc<Clock>,
-    /// The board.
-    pub board: BoardHandle,
-    /// What the agent knows of itself.
-    pub status: watch::Sender<Status>,
-    /// What the device's own files say of what can be set.
-    pub files: Files,
-    /// What the manager set.
-    pub settings: watch::Sender<Settings>,
+    clock: Arc<Clock>,
+    status: watch::Sender<Status>,
+    settings: Current,
+    lamp: Lamp,
     /// Rung when something new waits to be sent.
-    pub news: Notify,
+    news: Notify,
     /// Rung when a command may wait in the journal.
-    pub commands: Notify,
+    commands: Notify,
     /// The manager's clock when it last answered, and when that was on the monotonic clock.
     manager_time: Mutex<Option<(Timestamp, Duration)>>,
-    /// Lamp and buzzer.
-    pub lamp: Lamp,
     simulated: bool,
 }
 
@@ -54,35 +47,32 @@ pub struct Learnt<'a> {
     pub past: Option<&'a Past>,
 }
 
-impl Keep {
+impl Recorder {
     /// Around an open outbox.
     pub fn new(
         outbox: Outbox,
         clock: Arc<Clock>,
-        board: BoardHandle,
-        status: Status,
-        files: Files,
-        settings: Settings,
+        status: watch::Sender<Status>,
+        settings: Current,
+        lamp: Lamp,
     ) -> Self {
-        let simulated = status.simulated;
+        let simulated = status.borrow().simulated;
         if let Some(known) = outbox.known_time() {
             clock.learn(known);
         }
-        let keep = Self {
+        let recorder = Self {
             outbox: Mutex::new(outbox),
             clock,
-            lamp: Lamp::new(board.clone()),
-            board,
-            status: watch::Sender::new(status),
-            files,
-            settings: watch::Sender::new(settings),
+            status,
+            settings,
+            lamp,
             news: Notify::new(),
             commands: Notify::new(),
             manager_time: Mutex::new(None),
             simulated,
         };
-        keep.show();
-        keep
+        recorder.show();
+        recorder
     }
 
     /// The outbox. Not to be held across an await.
@@ -91,9 +81,59 @@ impl Keep {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends when something new waits to be sent.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Ends when a command may wait in the journal.
+    pub async fn commands(&self) {
+        self.commands.notified().await;
+    }
+
+    /// Tells who waits for [`Self::commands`] that one may be in the journal.
+    pub fn ring_for_commands(&self) {
+        self.commands.notify_one();
+    }
+
+    /// Keeps what was concluded from a sample or an edge, and tells the person at the device that a press was
+    /// taken. A press too many does not hold up what else there is to tell.
+    ///
+    /// # Errors
+    /// When nothing of it could be kept.
+    pub fn conclude(
+        &self,
+        taken: &Stamp,
+        mut bodies: Vec<ReportBody>,
+        learnt: Learnt<'_>,
+    ) -> Result<(), OutboxError> {
+        let is_request = |body: &ReportBody| Rank::of(body).is_asked();
+        let mut request = bodies.iter().any(is_request);
+        match self.record(taken, bodies.clone(), learnt) {
+            Err(cause @ OutboxError::TooManyAsked) => {
+                tracing::warn!("a press of a button was not taken: {cause}");
+                request = false;
+                bodies.retain(|body| !is_request(body));
+                self.record(taken, bodies, learnt)?
+            }
+            recorded => recorded?,
+        };
+        if request {
+            self.lamp.taken();
+        }
+        if let Some(alerts) = learnt.alerts {
+            let standing = alerts.standing().cloned().collect();
+            self.status.send_modify(|status| status.alerts = standing);
+        }
+        Ok(())
+    }
+
     /// Keeps reports, with what the judge remembers; returns the last one's place, which the mark reaches
     /// when the manager has it.
-    pub fn keep(
+    ///
+    /// # Errors
+    /// When they could not be kept.
+    pub fn record(
         &self,
         taken: &Stamp,
         bodies: Vec<ReportBody>,
@@ -118,11 +158,15 @@ impl Keep {
         let rows = settings.as_ref().map(Settings::rows).transpose()?;
         self.put(&Entry { reports, finished, settings: rows, ..Entry::default() })?;
         if let Some(settings) = settings {
-            let rows = report(&self.files, &settings);
-            self.status.send_modify(|status| status.settings = rows);
-            self.settings.send_replace(settings);
+            self.apply(settings);
         }
         Ok(())
+    }
+
+    fn apply(&self, settings: Settings) {
+        self.settings.replace(settings);
+        let rows = self.settings.report();
+        self.status.send_modify(|status| status.settings = rows);
     }
 
     fn reports(&self, taken: &Stamp, bodies: Vec<ReportBody>) -> Vec<NewReport> {
@@ -150,9 +194,8 @@ impl Keep {
         self.clock.learn(time);
         let told = Some((time, self.clock.monotonic()));
         *self.manager_time.lock().unwrap_or_else(PoisonError::into_inner) = told;
-        let waited = self.asked_waiting();
-        let meant = self.outbox().acknowledge(epoch, sequence, time)?;
-        if self.asked_waiting() < waited {
+        let Acknowledged { meant, requests } = self.outbox().acknowledge(epoch, sequence, time)?;
+        if requests > 0 {
             self.lamp.acknowledged();
         }
         if meant == Acknowledgement::Ahead {
@@ -204,9 +247,8 @@ impl Keep {
             Ok(false) => {}
             Ok(true) => {
                 let found = Settings::from_rows(&self.outbox().remembered().settings);
-                if *self.settings.borrow() != found {
-                    self.status.send_modify(|status| status.settings = report(&self.files, &found));
-                    self.settings.send_replace(found);
+                if self.settings.chosen() != found {
+                    self.apply(found);
                 }
                 // The manager hears that the epoch is safe.
                 self.news.notify_one();
@@ -221,7 +263,7 @@ impl Keep {
     /// Completes a batch that goes out now.
     pub fn seal(&self, batch: &mut Batch) {
         batch.body.sent = Some(self.clock.stamp());
-        let seconds = apply(&self.files, &self.settings.borrow()).utilisation_interval.as_secs();
+        let seconds = self.settings.applied().utilisation_interval.as_secs();
         batch.body.next_within_seconds = u32::try_from(seconds).ok();
     }
 
@@ -252,11 +294,5 @@ impl Keep {
             calls + orders > 0
         };
         self.lamp.waiting(waits);
-    }
-
-    /// How much of what persons asked for waits.
-    fn asked_waiting(&self) -> usize {
-        let outbox = self.outbox();
-        outbox.waiting(Rank::ServiceCall) + outbox.waiting(Rank::Order)
     }
 }
