@@ -5,7 +5,7 @@
 //! a restart neither repeats an alert nor loses one, and what was learnt stays.
 //!
 //! Each rule says how one aspect of one thing stands (`finding`); debounce and the limit to flapping
-//! (`docket`) make events of that. docs/alerts.md has every alert with what begins and ends it.
+//! (`debouncer`) make events of that. docs/alerts.md has every alert with what begins and ends it.
 //!
 //! | what | code | severity | training | file |
 //! |---|---|---|---|---|
@@ -33,9 +33,8 @@ mod button;
 mod change;
 mod condition;
 mod config;
-mod debounce;
+mod debouncer;
 mod disk;
-mod docket;
 mod finding;
 mod forecast;
 mod heat;
@@ -63,13 +62,13 @@ pub use button::STUCK;
 pub use change::{LEVEL_STEP_PERCENT, TEMPERATURE_STEP_MILLIDEGREES, is_worth_telling};
 pub use condition::{Access, Aspect, DiskFault, Heat, Oddity, Standing};
 pub use config::{CHANGE_PAUSE_SAMPLES, JudgeConfig, SetValues};
-pub use docket::FLAP_QUIET;
+pub use debouncer::FLAP_QUIET;
 pub use past::Past;
 pub use subject::{ENGINE, LINES, OUTBOX};
 pub use supply::stand;
 
 use button::{Button, Press};
-use docket::Docket;
+use debouncer::Debouncer;
 use finding::{Finding, Scene, Switches};
 use heat::Warmth;
 
@@ -115,7 +114,7 @@ pub struct Judge {
     config: JudgeConfig,
     alerts: Alerts,
     past: Past,
-    docket: Docket,
+    debouncer: Debouncer,
     switches: Switches,
     buttons: BTreeMap<String, Button>,
     warmth: Warmth,
@@ -136,7 +135,7 @@ impl Judge {
             config,
             alerts,
             past,
-            docket: Docket::default(),
+            debouncer: Debouncer::default(),
             switches: Switches::default(),
             buttons: BTreeMap::new(),
             warmth: Warmth::default(),
@@ -171,7 +170,7 @@ impl Judge {
 
     /// Whether something is in between, so that another sample soon would settle it.
     pub fn undecided(&self) -> bool {
-        self.docket.undecided()
+        self.debouncer.undecided()
     }
 
     /// Notes that these readings have been told, for whatever reason.
@@ -295,12 +294,12 @@ impl Judge {
         let limit = self.config.flap_limit;
         findings
             .into_iter()
-            .try_for_each(|finding| self.docket.settle(&mut self.alerts, finding, (at, limit), events))
+            .try_for_each(|finding| self.debouncer.settle(&mut self.alerts, finding, (at, limit), events))
     }
 
     /// Ends every alert of a thing.
     fn end_all(&mut self, subject: &str, why: &str, events: &mut Vec<Event>) {
-        self.docket.forget(subject);
+        self.debouncer.forget(subject);
         for gone in self.alerts.retain(|name| name != subject) {
             events.push(Event::Cleared { id: gone.id, description: format!("{subject} {why}") });
         }

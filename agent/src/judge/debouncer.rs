@@ -11,7 +11,6 @@ use platen_protocol::identity::InvalidId;
 use super::Event;
 use super::alert::Alerts;
 use super::condition::{Aspect, Wording, evidence};
-use super::debounce::Debounce;
 use super::finding::{Finding, Verdict};
 
 /// Raises of one alert are counted over so long.
@@ -21,13 +20,13 @@ pub const FLAP_QUIET: Duration = Duration::from_secs(15 * 60);
 
 /// What is between two states, and what came and went of late.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Docket {
+pub(super) struct Debouncer {
     pending: BTreeMap<String, HashMap<Discriminant<Aspect>, Pending>>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Pending {
-    debounce: Debounce<Option<Aspect>>,
+    agreement: Agreement<Option<Aspect>>,
     raises: VecDeque<Duration>,
     /// It flapped, and stands until it is quiet.
     held: bool,
@@ -35,13 +34,13 @@ struct Pending {
     quiet: Option<(Option<Aspect>, Duration)>,
 }
 
-impl Docket {
+impl Debouncer {
     /// Whether something is in between, so that another sample soon would settle it.
     pub(super) fn undecided(&self) -> bool {
         self.pending
             .values()
             .flat_map(HashMap::values)
-            .any(|pending| !pending.held && pending.debounce.undecided())
+            .any(|pending| !pending.held && pending.agreement.undecided())
     }
 
     /// Nothing of this thing counts any more.
@@ -66,7 +65,7 @@ impl Docket {
         };
         let Some(said) = said.filter(|said| *said != before) else {
             if let Some(pending) = self.find(subject.name, kind) {
-                pending.debounce = Debounce::default();
+                pending.agreement = Agreement::default();
                 pending.quiet = None;
             }
             return Ok(());
@@ -75,7 +74,7 @@ impl Docket {
         let worse = matches!(&verdict, Verdict::Holds(_, wording) if critical(wording.severity))
             && !alerts.alert(subject.name, kind).is_some_and(|alert| critical(alert.severity));
         let pending = self.entry(subject.name, kind);
-        if pending.debounce.observe(Some(said), before, needed).is_none()
+        if pending.agreement.observe(Some(said), before, needed).is_none()
             || (!worse && pending.holds_on(said, at))
         {
             return Ok(());
@@ -140,5 +139,43 @@ impl Pending {
             let (observed, expected) = (limit as u64, None);
             wording.evidence.push(evidence("raises of this alert", "within an hour", observed, expected));
         }
+    }
+}
+
+/// Counts samples that agree on a state other than the present one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Agreement<T> {
+    candidate: Option<(T, u32)>,
+}
+
+impl<T> Default for Agreement<T> {
+    fn default() -> Self {
+        Self { candidate: None }
+    }
+}
+
+impl<T: Copy + PartialEq> Agreement<T> {
+    /// Takes one sample's opinion; returns it when `needed` samples in a row held it against
+    /// `present`. `None`, an unknown reading, breaks the row.
+    fn observe(&mut self, opinion: Option<T>, present: T, needed: u32) -> Option<T> {
+        let Some(opinion) = opinion.filter(|opinion| *opinion != present) else {
+            self.candidate = None;
+            return None;
+        };
+        let seen = match self.candidate {
+            Some((candidate, seen)) if candidate == opinion => seen.saturating_add(1),
+            _ => 1,
+        };
+        if seen >= needed.max(1) {
+            self.candidate = None;
+            return Some(opinion);
+        }
+        self.candidate = Some((opinion, seen));
+        None
+    }
+
+    /// Whether a row has begun and is not complete.
+    fn undecided(&self) -> bool {
+        self.candidate.is_some()
     }
 }
