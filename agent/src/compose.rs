@@ -6,8 +6,8 @@ use platen_protocol::device_to_manager::{
 use platen_protocol::limits::MAX_STANDING_ALERTS;
 use platen_protocol::readings::Readings;
 
-use crate::dice::CannotName;
 use crate::judge::{Alerts, Event};
+use crate::random::CannotName;
 use crate::request::{order, service_call};
 
 /// The bodies for the events of one sample or edge, in their order. `last` is what was read last, if

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::compose;
-use crate::dice::CannotName;
 use crate::judge::{Event, Judge, Moment};
+use crate::random::CannotName;
 use crate::recorder::{Learnt, Recorder};
 use crate::sample::{BoardHandle, Rhythm, Sample, Seen};
 use crate::settings::{Applied, Current, Settings};

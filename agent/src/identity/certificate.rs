@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::dice::hex;
+use crate::random::hex;
 
 /// What is read from a certificate. Whether it can be believed depends on who signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]

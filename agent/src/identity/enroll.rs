@@ -36,7 +36,7 @@ use super::address::Address;
 use super::renew::request_for;
 use super::{IdentityError, IdentityFile, Lock};
 use crate::clock::Clock;
-use crate::dice::hex;
+use crate::random::hex;
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
 use crate::uplink::dial;
 use crate::uplink::send::post;

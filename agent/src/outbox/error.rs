@@ -56,7 +56,7 @@ pub enum OutboxError {
     },
     /// No name for a new epoch.
     #[error(transparent)]
-    NoRandomness(#[from] crate::dice::NoRandomness),
+    NoRandomness(#[from] crate::random::NoRandomness),
     /// One report is too large.
     #[error("a report of {bytes} bytes is too large: at most {MAX_REPORT_BYTES} can be kept")]
     TooLarge {

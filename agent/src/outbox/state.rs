@@ -16,7 +16,7 @@ use super::evict::{Held, Rank, UNKNOWN_KIND, known_kind};
 use super::losses::{Grown, Losses};
 use super::requests::RequestList;
 use super::{OutboxError, from_db, to_db};
-use crate::dice;
+use crate::random;
 
 /// Random bytes in an epoch's name: enough that no two lives of a fleet share one.
 const EPOCH_BYTES: usize = 8;
@@ -51,7 +51,7 @@ impl Chapter {
 }
 
 pub(super) fn new_epoch() -> Result<Epoch, OutboxError> {
-    Ok(dice::hex(&dice::bytes::<EPOCH_BYTES>()?).parse()?)
+    Ok(random::hex(&random::bytes::<EPOCH_BYTES>()?).parse()?)
 }
 
 /// What the outbox itself has to tell, kept with the reports until it is one.

@@ -5,7 +5,7 @@ use platen_protocol::limits::{MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
 use platen_protocol::readings::{Readings, SupplyReading};
 
 use super::asked::written;
-use crate::dice::{self, CannotName};
+use crate::random::{self, CannotName};
 
 /// Begins the name of an order.
 const ID_PREFIX: &str = "order";
@@ -51,13 +51,13 @@ pub fn by_command(
         return Err(CannotOrder::Quantity(quantity));
     }
     let note = written(note).map_err(|chars| CannotOrder::NoteTooLong { chars })?;
-    let (id, supply) = (dice::name(ID_PREFIX)?, found.clone());
+    let (id, supply) = (random::name(ID_PREFIX)?, found.clone());
     Ok(ReportBody::Order(Order { id, supply, quantity, note, entered_by: EnteredBy::Command }))
 }
 
 /// One of a supply, for a press of the order button.
 pub fn by_button(supply: &SupplyReading) -> Result<ReportBody, CannotName> {
-    let (id, supply) = (dice::name(ID_PREFIX)?, supply.clone());
+    let (id, supply) = (random::name(ID_PREFIX)?, supply.clone());
     Ok(ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by: EnteredBy::Button }))
 }
 

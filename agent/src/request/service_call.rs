@@ -4,7 +4,7 @@ use platen_protocol::device_to_manager::{EnteredBy, ReportBody, ServiceCall};
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 
 use super::asked::written;
-use crate::dice::{self, CannotName};
+use crate::random::{self, CannotName};
 
 /// Begins the name of a service call.
 const ID_PREFIX: &str = "call";
@@ -35,7 +35,7 @@ pub fn by_button() -> Result<ReportBody, CannotName> {
 }
 
 fn body(entered_by: EnteredBy, message: Option<String>) -> Result<ReportBody, CannotName> {
-    let call_id = Some(dice::name(ID_PREFIX)?);
+    let call_id = Some(random::name(ID_PREFIX)?);
     Ok(ReportBody::ServiceCall(ServiceCall { call_id, entered_by, message }))
 }
 

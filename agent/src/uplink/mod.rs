@@ -36,10 +36,10 @@ pub use trouble::UplinkError;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::dice;
 use crate::identity::address::Address;
 use crate::identity::renew::{self, Renewal};
 use crate::identity::{self, Identity, IdentityError};
+use crate::random;
 use crate::recorder::Recorder;
 use crate::tool::status::{ContactState, Status, Trouble};
 use backoff::Backoff;
@@ -217,8 +217,8 @@ impl Uplink {
             // What a site does with idle requests is no trouble that a log has to tell of.
             self.logged = Some(trouble.clone());
         }
-        let pause = habits.pace.failed(dice::number(), cause.retry_after(), self.now());
-        let slow = renew::pace(cause.problem_kind(), dice::number());
+        let pause = habits.pace.failed(random::number(), cause.retry_after(), self.now());
+        let slow = renew::pace(cause.problem_kind(), random::number());
         let pause = Pause { least: pause.least.max(slow), idle: pause.idle.max(slow) };
         self.wait_for_better(trouble, pause.least);
         pause

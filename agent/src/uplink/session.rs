@@ -19,8 +19,8 @@ use super::lane::Lane;
 use super::send::send;
 use super::wait::Wait;
 use super::{Habits, Uplink, UplinkError};
-use crate::dice;
 use crate::outbox::Batch;
+use crate::random;
 use crate::receive;
 use crate::recorder::Recorder;
 use crate::tool::status::ContactState;
@@ -286,7 +286,7 @@ impl Session<'_> {
             self.greet(now);
         }
         if let Some(seconds) = reply.pause_seconds {
-            self.habits.pace.drain(Duration::from_secs(seconds.into()), dice::number(), now);
+            self.habits.pace.drain(Duration::from_secs(seconds.into()), random::number(), now);
         }
         self.uplink.context.status.send_modify(|status| status.last_reply = Some(now));
         let first = !std::mem::replace(&mut self.proven, true);

@@ -13,8 +13,8 @@ use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use platen_agent::clock::{Clock, Moved};
-use platen_agent::dice;
 use platen_agent::outbox::OutboxConfig;
+use platen_agent::random;
 use platen_agent::recorder::Learnt;
 use platen_agent::remembered;
 use platen_agent::sample::{self, Seat};
@@ -173,7 +173,7 @@ fn live(fleet: u32, seed: u64) -> Curve {
     let places = (0..fleet as usize).map(|device| place(&plan, device, directory.path())).collect();
     let shared = Arc::new(Shared::new(seed, plan, ledger, directory.path().to_owned(), places));
     let mut fall = Random::new(seed, 3);
-    dice::load(move |bytes| fall.fill(bytes));
+    random::draw_from(move |bytes| fall.fill(bytes));
     let told = Arc::clone(&shared);
     clock::told_by(move || told.now());
     load_spread(seed);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use platen_agent::clock::Moved;
-use platen_agent::dice;
+use platen_agent::random;
 use platen_manager::{clock, database_path, spread};
 use tokio::sync::watch;
 use turmoil::{Builder, Sim};
@@ -102,7 +102,7 @@ fn live(seed: u64, prepared: &Arc<Prepared>) -> Run {
     let places = (0..plan.devices.len()).map(|device| place(&plan, device, directory.path())).collect();
     let shared = Arc::new(Shared::new(seed, plan, ledger, directory.path().to_owned(), places));
     let mut fall = Random::new(seed, 3);
-    dice::load(move |bytes| fall.fill(bytes));
+    random::draw_from(move |bytes| fall.fill(bytes));
     let told = Arc::clone(&shared);
     clock::told_by(move || told.now());
     load_spread(seed);

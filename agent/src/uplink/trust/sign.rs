@@ -19,8 +19,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::super::UplinkError;
 use super::{Trust, Way};
 use crate::clock::Clock;
-use crate::dice::{self, hex};
 use crate::identity::Identity;
+use crate::random::{self, hex};
 
 /// The device's key for messages, and whom to believe answers.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Inspected {
         body: &[u8],
     ) -> Result<Signed, UplinkError> {
         let unusable = |what: String| UplinkError::Credentials(TlsError::General(what));
-        let nonce = dice::bytes::<NONCE_BYTES>().map_err(|cause| unusable(cause.to_string()))?;
+        let nonce = random::bytes::<NONCE_BYTES>().map_err(|cause| unusable(cause.to_string()))?;
         let created = self.signing.now();
         let expires = Some(created.saturating_add(i64::try_from(WINDOW.as_secs()).unwrap_or(0)));
         let request = Request { method: "POST", path, content_type, prefer };

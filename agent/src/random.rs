@@ -26,20 +26,21 @@ pub enum CannotName {
 type Source = Box<dyn FnMut(&mut [u8])>;
 
 thread_local! {
-    static LOADED: RefCell<Option<Source>> = const { RefCell::new(None) };
+    static SOURCE: RefCell<Option<Source>> = const { RefCell::new(None) };
 }
 
 /// From now on, what this thread draws comes from `source` and not from the kernel: for a simulation, in
 /// which a seed must always give the same run.
-pub fn load(source: impl FnMut(&mut [u8]) + 'static) {
-    LOADED.with_borrow_mut(|loaded| *loaded = Some(Box::new(source)));
+pub fn draw_from(source: impl FnMut(&mut [u8]) + 'static) {
+    SOURCE.with_borrow_mut(|drawn_from| *drawn_from = Some(Box::new(source)));
 }
 
 /// Fills an array with random bytes.
 pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut out = [0; N];
-    let loaded = LOADED.with_borrow_mut(|loaded| loaded.as_mut().map(|source| source(&mut out)).is_some());
-    if loaded {
+    let drawn =
+        SOURCE.with_borrow_mut(|drawn_from| drawn_from.as_mut().map(|source| source(&mut out)).is_some());
+    if drawn {
         return Ok(out);
     }
     if SystemRandom::new().fill(&mut out).is_err() {
@@ -75,10 +76,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loaded_dice_fall_as_they_were_loaded_and_on_one_thread_only() {
+    fn a_source_is_drawn_from_as_it_was_set_and_on_one_thread_only() {
         std::thread::spawn(|| {
             let mut next = 0;
-            load(move |bytes| {
+            draw_from(move |bytes| {
                 bytes.fill(next);
                 next += 1;
             });
