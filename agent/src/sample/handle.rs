@@ -53,15 +53,15 @@ pub(super) fn handle() -> std::io::Result<(BoardHandle, Receiver<Request>, Arc<E
 
 /// The board's side of a handle where no thread has it: in a simulation, whose own task answers.
 #[derive(Debug)]
-pub struct Seat(Receiver<Request>);
+pub struct RequestQueue(Receiver<Request>);
 
-/// A handle and a seat, for a board without a thread.
-pub fn seat() -> std::io::Result<(BoardHandle, Seat)> {
+/// A handle and the requests that come by it, for a board without a thread.
+pub fn without_thread() -> std::io::Result<(BoardHandle, RequestQueue)> {
     let (handle, asked, _) = handle()?;
-    Ok((handle, Seat(asked)))
+    Ok((handle, RequestQueue(asked)))
 }
 
-impl Seat {
+impl RequestQueue {
     /// The next who waits for a sample. Requests of other kinds are taken and come to nothing.
     pub fn next_asker(&self) -> Option<oneshot::Sender<Sample>> {
         self.0.try_iter().find_map(|request| match request {

@@ -1,15 +1,15 @@
 //! The thread that owns the board.
 //!
 //! It sleeps in one `poll` on the edges' descriptors, on an eventfd that tells of requests, and until
-//! the next sample or the next step of a signal is due ([`keeper`]). What it sees goes out through a
+//! the next sample or the next step of a signal is due ([`thread`]). What it sees goes out through a
 //! bounded channel; a full one makes it wait. A sample like the one before is not handed on again and
 //! again: when the same readings have been seen often enough for every judgement, the runtime is left to
 //! sleep ([`repeats`]). Lamp and buzzer are signals of a few steps ([`signal`]).
 
 mod handle;
-mod keeper;
 mod repeats;
 mod signal;
+mod thread;
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use tokio::sync::oneshot;
 
 use crate::units;
 
-pub use handle::{BoardBusy, BoardHandle, Seat, seat};
-pub use keeper::start;
+pub use handle::{BoardBusy, BoardHandle, RequestQueue, without_thread};
 pub use repeats::QUIET;
 pub use signal::Signal;
+pub use thread::start;
 
 /// `[sample]` of agent.toml.
 #[derive(Debug, Clone, Deserialize)]

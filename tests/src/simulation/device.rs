@@ -14,7 +14,7 @@ use platen_agent::outbox::{Outbox, OutboxError};
 use platen_agent::recorder::{Learnt, Recorder};
 use platen_agent::remembered;
 use platen_agent::request::Lamp;
-use platen_agent::sample::{self, BoardHandle, Sample, Seat};
+use platen_agent::sample::{self, BoardHandle, RequestQueue, Sample};
 use platen_agent::settings::{Current, Files, Settings};
 use platen_agent::tool::status::Status;
 use platen_agent::uplink::Uplink;
@@ -74,7 +74,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
     let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
     let (outbox, remembered) = remembered::open(&place.directory, plan.limits)?;
     let clock = Arc::new(Clock::moved(Arc::clone(&place.clock)));
-    let (board, seat) = sample::seat()?;
+    let (board, requests) = sample::without_thread()?;
     let status = Status::new(place.name.parse()?, "simulated", true, clock.monotonic());
     shared
         .history
@@ -103,7 +103,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         biased;
         _ = wish.changed() => {}
         () = &mut uplink => return Err("the uplink ended by itself".into()),
-        () = play_board(shared, device, &life, &seat) => {}
+        () = play_board(shared, device, &life, &requests) => {}
         () = play_people(shared, device, &life, &remembered.alerts) => {}
         () = execute::run(executor, stop.clone()) => return Err("the commands ended by themselves".into()),
     }
@@ -115,10 +115,10 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
 }
 
 /// Answers who wants the board read: soon, late, too late, or not at all.
-async fn play_board(shared: &Shared, device: usize, life: &Life, seat: &Seat) {
+async fn play_board(shared: &Shared, device: usize, life: &Life, requests: &RequestQueue) {
     loop {
         tokio::time::sleep(BOARD_LOOKS).await;
-        while let Some(asker) = seat.next_asker() {
+        while let Some(asker) = requests.next_asker() {
             let (fails, time) = shared.draw(|random| {
                 let most = random.pick(&[1_u32, 400, 3_000, 25_000]);
                 (random.percent(5), random.time(0, most))

@@ -17,7 +17,7 @@ use platen_agent::outbox::OutboxConfig;
 use platen_agent::random;
 use platen_agent::recorder::Learnt;
 use platen_agent::remembered;
-use platen_agent::sample::{self, Seat};
+use platen_agent::sample::{self, RequestQueue};
 use platen_agent::settings::Settings;
 use platen_agent::tool::status::Status;
 use platen_agent::uplink::connect::{Connector, Cover};
@@ -161,7 +161,7 @@ struct Agent {
     life: Arc<Life>,
     clock: Arc<Moved>,
     /// Kept, so that the board is busy and not gone.
-    _seat: Seat,
+    _requests: RequestQueue,
 }
 
 fn live(fleet: u32, seed: u64) -> Curve {
@@ -208,7 +208,7 @@ fn gather(shared: &Shared, device: usize) -> Agent {
     let (outbox, _) = remembered::open(&place.directory, limits).unwrap();
     let moved = Arc::clone(&place.clock);
     let clock = Arc::new(Clock::moved(Arc::clone(&moved)));
-    let (board, seat) = sample::seat().unwrap();
+    let (board, requests) = sample::without_thread().unwrap();
     let status = Status::new(place.name.parse().unwrap(), "simulated", true, clock.monotonic());
     let life = Arc::new(begin(outbox, clock, &board, status, Settings::default()));
     *place.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&life);
@@ -236,7 +236,7 @@ fn gather(shared: &Shared, device: usize) -> Agent {
         let epoch = life.recorder.outbox().epoch().to_string();
         shared.book().wrote(device, &epoch, last, &taken, &reports, &standing, Duration::ZERO);
     }
-    Agent { life, clock: moved, _seat: seat }
+    Agent { life, clock: moved, _requests: requests }
 }
 
 fn come_back(shared: &Arc<Shared>, prepared: &Arc<Prepared>, agents: &[Agent]) -> Curve {

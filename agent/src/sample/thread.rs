@@ -31,7 +31,7 @@ pub fn start(
 ) -> std::io::Result<(BoardHandle, mpsc::Receiver<Seen>, JoinHandle<()>)> {
     let (handle, asked, bell) = handle()?;
     let (seen, watched) = mpsc::channel(MAX_SEEN);
-    let keeper = Keeper {
+    let board_thread = BoardThread {
         board,
         clock,
         asked,
@@ -44,11 +44,11 @@ pub fn start(
         shown: Shown::default(),
         rhythm,
     };
-    let thread = std::thread::Builder::new().name("board".into()).spawn(move || keeper.run())?;
+    let thread = std::thread::Builder::new().name("board".into()).spawn(move || board_thread.run())?;
     Ok((handle, watched, thread))
 }
 
-struct Keeper {
+struct BoardThread {
     board: Box<dyn Board>,
     rhythm: Rhythm,
     clock: Arc<Clock>,
@@ -74,7 +74,7 @@ struct Shown {
 /// The other side is gone, or wants the thread to end.
 struct End;
 
-impl Keeper {
+impl BoardThread {
     fn run(mut self) {
         while let Ok(()) = self.turn() {}
     }
