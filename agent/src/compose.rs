@@ -12,6 +12,9 @@ use crate::request::{order, service_call};
 
 /// The bodies for the events of one sample or edge, in their order. `last` is what was read last, if
 /// anything was.
+///
+/// # Errors
+/// When what a person asked for cannot be named: the kernel has no random numbers.
 pub fn events(events: &[Event], last: Option<&Readings>) -> Result<Vec<ReportBody>, CannotName> {
     let mut bodies = Vec::new();
     for event in events {

@@ -115,6 +115,9 @@ pub enum ConfigError {
 }
 
 /// Reads and checks a file.
+///
+/// # Errors
+/// When the file cannot be read, or something in it cannot be right.
 pub fn load(file: &Path) -> Result<Config, ConfigError> {
     let text = std::fs::read_to_string(file)
         .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
@@ -122,6 +125,9 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
 }
 
 /// Checks the text of a file; `file` is for the messages.
+///
+/// # Errors
+/// When something in it cannot be right.
 pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
     let wrong = |cause: toml::de::Error| ConfigError::Wrong {
         file: file.to_owned(),

@@ -36,6 +36,9 @@ pub fn draw_from(source: impl FnMut(&mut [u8]) + 'static) {
 }
 
 /// Fills an array with random bytes.
+///
+/// # Errors
+/// When the kernel has none.
 pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut out = [0; N];
     let drawn =
@@ -53,6 +56,9 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 const NAME_BYTES: usize = 8;
 
 /// A name that nothing else has.
+///
+/// # Errors
+/// When the kernel has no random numbers, or the prefix makes no identifier.
 pub fn name<T: FromStr<Err = InvalidId>>(prefix: &str) -> Result<T, CannotName> {
     Ok(format!("{prefix}-{}", hex(&bytes::<NAME_BYTES>()?)).parse()?)
 }

@@ -146,6 +146,9 @@ impl Recorder {
 
     /// Keeps the end of a command, with the reports that it made and the settings that it left, if it
     /// changed these.
+    ///
+    /// # Errors
+    /// When it could not be kept.
     pub fn finish(
         &self,
         taken: &Stamp,
@@ -190,6 +193,9 @@ impl Recorder {
     }
 
     /// Takes the manager's word on what it holds.
+    ///
+    /// # Errors
+    /// When what follows from it could not be kept.
     pub fn acknowledge(&self, epoch: &Epoch, sequence: u64, time: Timestamp) -> Result<(), OutboxError> {
         self.clock.learn(time);
         let told = Some((time, self.clock.monotonic()));
@@ -220,6 +226,9 @@ impl Recorder {
     }
 
     /// Gives what is being sent new sequences in a new epoch.
+    ///
+    /// # Errors
+    /// As [`Outbox::begin_epoch`].
     pub fn begin_epoch(&self) -> Result<(), OutboxError> {
         self.outbox().begin_epoch()?;
         tracing::warn!(epoch = %self.outbox().epoch(), "a new epoch begins");
@@ -229,6 +238,9 @@ impl Recorder {
     }
 
     /// Gives up a report that the manager will never take.
+    ///
+    /// # Errors
+    /// As [`Outbox::discard`].
     pub fn discard(&self, sequence: u64) -> Result<(), OutboxError> {
         self.outbox().discard(sequence)?;
         self.show();

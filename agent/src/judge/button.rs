@@ -22,7 +22,7 @@ pub(super) enum Press {
     Long,
 }
 
-/// One button.
+/// A button: since when it is pressed, and when the press before ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Button {
     pressed: Option<Duration>,

@@ -60,11 +60,11 @@ impl Aspect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Enough.
+    /// Above the set value.
     Enough,
     /// At or below the set value.
     Low,
-    /// Nothing.
+    /// At 0 %, or full where it is filled.
     Empty,
 }
 
@@ -84,9 +84,9 @@ pub enum Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Heat {
-    /// Too cold.
+    /// Below the lower limit.
     Under,
-    /// Too hot.
+    /// Above the upper limit.
     Over,
 }
 

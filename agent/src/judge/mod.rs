@@ -180,6 +180,9 @@ impl Judge {
 
     /// Judges a sample. First it writes into it what the judge knows: the set values that apply, the
     /// outlook of each supply, and the epochs of the counters.
+    ///
+    /// # Errors
+    /// When an alert cannot be named.
     pub fn sample(&mut self, readings: &mut Readings, moment: Moment) -> Result<Vec<Event>, InvalidId> {
         let at = moment.at;
         apply::set_values(&self.config, readings);
@@ -211,6 +214,9 @@ impl Judge {
 
     /// Judges an edge. Before the first sample it is only taken note of, for nothing else is known of the
     /// board; a press counts all the same.
+    ///
+    /// # Errors
+    /// When an alert cannot be named.
     pub fn edge(&mut self, edge: &Edge) -> Result<Vec<Event>, InvalidId> {
         let mut events = Vec::new();
         let switch = self.switches.0.entry(edge.switch.clone()).or_default();

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-/// One switch.
+/// A switch: its state, and until when further edges are bounce.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Switch {
     active: Option<bool>,

@@ -49,7 +49,7 @@ pub enum OutboxError {
     /// The state directory or the file cannot be made.
     #[error("{}: the outbox cannot be made: {source}", at.display())]
     Create {
-        /// Where.
+        /// The directory or the file.
         at: std::path::PathBuf,
         /// What the kernel said.
         source: std::io::Error,
@@ -60,7 +60,7 @@ pub enum OutboxError {
     /// One report is too large.
     #[error("a report of {bytes} bytes is too large: at most {MAX_REPORT_BYTES} can be kept")]
     TooLarge {
-        /// Its size.
+        /// As JSON.
         bytes: usize,
     },
     /// Too much that persons asked for waits.
@@ -131,7 +131,7 @@ impl DiskTrouble {
         )
     }
 
-    /// What to do.
+    /// What a technician can do about it.
     pub fn remedy(&self) -> String {
         let at = self.directory.display();
         match self.fault {

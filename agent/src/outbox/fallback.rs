@@ -181,6 +181,9 @@ impl Outbox {
 
     /// Tries the disk again, and brings to it what was kept in memory; says whether the outbox is on the
     /// disk now. What else goes wrong than the disk is an error.
+    ///
+    /// # Errors
+    /// When something else is wrong than the disk.
     pub fn try_disk(&mut self) -> Result<bool, OutboxError> {
         let Some(memory) = &mut self.memory else { return Ok(true) };
         let (fault, kept) = (memory.trouble.fault, memory.disk.take());

@@ -83,7 +83,7 @@ pub struct NewReport {
     pub taken: Stamp,
     /// Whether a simulated board is behind it.
     pub simulated: bool,
-    /// What it tells.
+    /// What is told.
     pub body: ReportBody,
 }
 
@@ -119,7 +119,7 @@ impl Entry<'_> {
 pub struct Finished<'a> {
     /// How it ended.
     pub outcome: &'a Outcome,
-    /// When.
+    /// The moment of the end.
     pub taken: &'a Stamp,
     /// Whether a simulated board is behind it.
     pub simulated: bool,

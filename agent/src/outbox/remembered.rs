@@ -11,7 +11,7 @@ use super::error::OutboxError;
 
 /// What is kept as text. It is turned into that only when it is written.
 pub trait Blob: fmt::Debug {
-    /// The text.
+    /// In JSON.
     ///
     /// # Errors
     /// When it has no text in JSON.

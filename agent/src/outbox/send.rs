@@ -26,7 +26,7 @@ const PURGE_AT: u64 = 500;
 /// The body of a request, and what it is about.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// To be sent.
+    /// As it goes to the manager, once it is sealed.
     pub body: ReportBatch,
     /// [`Outbox::mark`] when it was made.
     pub mark: u64,
@@ -53,7 +53,7 @@ pub enum Acknowledgement {
 /// What an acknowledgement meant, and what became of requests of people by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// What it meant.
+    /// For the outbox.
     pub meant: Acknowledgement,
     /// So many service calls and orders are with the manager since.
     pub requests: usize,
@@ -75,6 +75,9 @@ impl Outbox {
 
     /// The oldest reports that wait, at most `most`, within the size of a request, and of one epoch; with
     /// what was given up between them, so that nothing is missing. `None` when there is nothing to tell.
+    ///
+    /// # Errors
+    /// When neither the file nor memory can be read.
     pub fn next_batch(&mut self, most: usize) -> Result<Option<Batch>, OutboxError> {
         loop {
             match self.durably(|outbox| outbox.collect(most))? {
@@ -144,6 +147,9 @@ impl Outbox {
     }
 
     /// Takes the manager's word on what it holds. The watermark never goes back.
+    ///
+    /// # Errors
+    /// When neither the file nor memory takes it.
     pub fn acknowledge(
         &mut self,
         epoch: &Epoch,
@@ -163,6 +169,9 @@ impl Outbox {
 
     /// Gives up one report of the epoch that is being sent, which the manager will never take. It is told
     /// of as lost.
+    ///
+    /// # Errors
+    /// When neither the file nor memory takes it.
     pub fn discard(&mut self, sequence: u64) -> Result<(), OutboxError> {
         let Some(place) = self.state.place(self.state.front().number, sequence) else { return Ok(()) };
         self.durably(|outbox| outbox.lose(place, LostReason::Refused))
@@ -170,6 +179,9 @@ impl Outbox {
 
     /// Gives all that waits in the chapter that is being sent new sequences in a new epoch, and likewise
     /// what was given up of it and not told yet. Its place among the chapters stays.
+    ///
+    /// # Errors
+    /// When the kernel has no random numbers, or neither the file nor memory takes it.
     pub fn begin_epoch(&mut self) -> Result<(), OutboxError> {
         self.durably(Self::renumber)
     }

@@ -20,6 +20,9 @@ impl Outbox {
     /// Keeps what changed, in one transaction; returns the place of the last report, if there are any, to
     /// be compared with [`Self::mark`]. What was acknowledged leaves the file on the way, and what is too
     /// much is given up.
+    ///
+    /// # Errors
+    /// When too much that people asked for waits, a report is too large, or neither the file nor memory takes it.
     pub fn keep(&mut self, entry: &Entry<'_>) -> Result<Option<u64>, OutboxError> {
         self.refuse_too_much_asked(&entry.reports)?;
         let changed = self.changed(entry)?;
@@ -100,6 +103,9 @@ impl Outbox {
 
     /// Brings the file up to date with what was acknowledged, and with what the judge has learnt: at a
     /// clean stop.
+    ///
+    /// # Errors
+    /// When neither the file nor memory takes it.
     pub fn settle(&mut self, past: Option<&dyn Blob>) -> Result<(), OutboxError> {
         let past = past.map(Blob::text).transpose()?;
         let changed = Changed { past, ..Changed::default() };

@@ -40,7 +40,7 @@ pub enum Wish {
         supply: String,
         /// What to order, from the board file.
         part_number: Option<String>,
-        /// How many.
+        /// Pieces: 1 to 99.
         quantity: u16,
         /// What the person wrote, if anything.
         note: Option<String>,

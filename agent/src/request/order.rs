@@ -36,6 +36,9 @@ pub enum CannotOrder {
 }
 
 /// An order that a person entered on the controller; a note of blanks is none.
+///
+/// # Errors
+/// When there is no such supply, the number or the note is out of bounds, or the kernel has no random numbers.
 pub fn by_command(
     readings: &Readings,
     supply: &str,
@@ -56,6 +59,9 @@ pub fn by_command(
 }
 
 /// One of a supply, for a press of the order button.
+///
+/// # Errors
+/// When the kernel has no random numbers.
 pub fn by_button(supply: &SupplyReading) -> Result<ReportBody, CannotName> {
     let (id, supply) = (random::name(ID_PREFIX)?, supply.clone());
     Ok(ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by: EnteredBy::Button }))

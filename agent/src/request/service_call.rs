@@ -24,12 +24,18 @@ pub enum CannotCall {
 }
 
 /// A service call that a person entered on the controller; a message of blanks is none.
+///
+/// # Errors
+/// When the message is too long, or the kernel has no random numbers.
 pub fn by_command(message: Option<String>) -> Result<ReportBody, CannotCall> {
     let message = written(message).map_err(|chars| CannotCall::MessageTooLong { chars })?;
     Ok(body(EnteredBy::Command, message)?)
 }
 
 /// A service call for a press of the service button.
+///
+/// # Errors
+/// When the kernel has no random numbers.
 pub fn by_button() -> Result<ReportBody, CannotName> {
     body(EnteredBy::Button, None)
 }

@@ -56,6 +56,9 @@ pub(super) fn handle() -> std::io::Result<(BoardHandle, Receiver<Request>, Arc<E
 pub struct RequestQueue(Receiver<Request>);
 
 /// A handle and the requests that come by it, for a board without a thread.
+///
+/// # Errors
+/// When the kernel gives no event descriptor.
 pub fn without_thread() -> std::io::Result<(BoardHandle, RequestQueue)> {
     let (handle, asked, _) = handle()?;
     Ok((handle, RequestQueue(asked)))
@@ -83,6 +86,9 @@ impl BoardHandle {
     }
 
     /// Reads everything now. The sample comes back as it was judged, after what follows from it was kept.
+    ///
+    /// # Errors
+    /// When the thread has too many requests, or has ended.
     pub async fn sample(&self) -> Result<Sample, BoardBusy> {
         let (answer, answered) = oneshot::channel();
         self.ask(Request::Sample(answer))?;
@@ -90,21 +96,33 @@ impl BoardHandle {
     }
 
     /// Reads everything again within a time.
+    ///
+    /// # Errors
+    /// When the thread has too many requests, or has ended.
     pub fn sample_within(&self, time: Duration) -> Result<(), BoardBusy> {
         self.ask(Request::SampleWithin(time))
     }
 
     /// Tells the person at the device something.
+    ///
+    /// # Errors
+    /// When the thread has too many requests, or has ended.
     pub fn signal(&self, signal: Signal) -> Result<(), BoardBusy> {
         self.ask(Request::Signal(signal))
     }
 
     /// From now on, samples come in this rhythm.
+    ///
+    /// # Errors
+    /// When the thread has too many requests, or has ended.
     pub fn keep_time(&self, rhythm: Rhythm) -> Result<(), BoardBusy> {
         self.ask(Request::Rhythm(rhythm))
     }
 
     /// Compares the board file with the board.
+    ///
+    /// # Errors
+    /// When the thread has too many requests, or has ended.
     pub async fn diagnose(&self) -> Result<Vec<Finding>, BoardBusy> {
         let (answer, answered) = oneshot::channel();
         self.ask(Request::Diagnose(answer))?;
@@ -112,11 +130,17 @@ impl BoardHandle {
     }
 
     /// Hands everything that the buses and lines say to a sink; `None` ends that.
+    ///
+    /// # Errors
+    /// When the thread has too many requests, or has ended.
     pub fn record(&self, sink: Option<TraceSink>) -> Result<(), BoardBusy> {
         self.ask(Request::Record(sink))
     }
 
     /// Ends the thread.
+    ///
+    /// # Errors
+    /// When the thread has too many requests, or has ended.
     pub fn stop(&self) -> Result<(), BoardBusy> {
         self.ask(Request::Stop)
     }

@@ -48,7 +48,7 @@ impl Default for SampleConfig {
 /// Everything that was read at one moment.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// What was read.
+    /// As the board gave them.
     pub readings: Readings,
     /// When reading began, on the monotonic clock.
     pub at: Duration,
@@ -61,7 +61,7 @@ pub struct Sample {
 pub enum Seen {
     /// A sample, at its interval or because it was asked for.
     Sample {
-        /// What was read.
+        /// The readings, with their time.
         sample: Box<Sample>,
         /// Who asked, and wants it as it was judged.
         asker: Option<oneshot::Sender<Sample>>,
@@ -73,7 +73,7 @@ pub enum Seen {
 /// How the thread goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rhythm {
-    /// Between samples.
+    /// From one sample to the next: 100 ms to 1 min.
     pub interval: Duration,
     /// From an edge until the switches have settled and are compared.
     pub switch_debounce: Duration,

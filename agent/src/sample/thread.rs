@@ -24,6 +24,9 @@ const MAX_SEEN: usize = 64;
 const EDGE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Starts the thread. The first sample comes at once.
+///
+/// # Errors
+/// When the kernel gives no thread or no event descriptor.
 pub fn start(
     board: Box<dyn Board>,
     rhythm: Rhythm,

@@ -41,7 +41,7 @@ pub enum SetBy {
     Manager {
         /// The operator, if the manager named one.
         operator: Option<String>,
-        /// The command.
+        /// The command that set it.
         command: CommandId,
         /// When, by this device's clock.
         at: Timestamp,

@@ -37,7 +37,7 @@ pub struct Origin {
 pub struct Chosen {
     /// In the unit that the name ends with.
     pub value: u32,
-    /// By whom.
+    /// Who set it, and when.
     pub origin: Origin,
 }
 
@@ -103,6 +103,9 @@ impl Settings {
     }
 
     /// With new values: all of them, or none.
+    ///
+    /// # Errors
+    /// When one of them cannot be.
     pub fn set(
         &self,
         files: &Files,
@@ -125,6 +128,9 @@ impl Settings {
     }
 
     /// Without some, or without any if none is named. One that is not set stays so.
+    ///
+    /// # Errors
+    /// When there is no setting of such a name, or too many are named.
     pub fn reset(&self, names: &[String]) -> Result<Self, CannotSet> {
         if names.is_empty() {
             return Ok(Self::default());

@@ -81,7 +81,7 @@ impl Jams {
         recent >= if told { self.threshold() / 2 } else { self.threshold() }
     }
 
-    /// The alert.
+    /// The forecast that paper jams more often.
     pub(in crate::judge) fn wording(&self) -> Wording {
         let recent = self.recent.len() as u64;
         let expected = self.expected().saturating_add(500) / 1_000;

@@ -149,7 +149,7 @@ impl SensorPast {
         learnt && off >= if told { limit / 2 } else { limit }
     }
 
-    /// The alert.
+    /// The forecast that a sensor has drifted or is noisy.
     pub(in crate::judge) fn wording(&self, sensor: &TemperatureReading, what: Strangeness) -> Wording {
         let name = &sensor.name;
         let (measure, learnt, text) = match what {

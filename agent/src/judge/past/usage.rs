@@ -259,7 +259,7 @@ impl Usage {
 }
 
 impl Refill {
-    /// The alert.
+    /// The forecast that a cartridge was refilled.
     pub(in crate::judge) fn wording(&self, name: &str) -> Wording {
         let shown = evidence("level", "percent of its capacity", self.to_percent, Some(self.from_percent));
         let text =
