@@ -34,6 +34,7 @@ pub mod request;
 pub mod run;
 pub mod sample;
 pub mod settings;
+pub mod status;
 pub mod tool;
 mod units;
 pub mod uplink;

@@ -17,7 +17,7 @@ use crate::outbox::{
 };
 use crate::request::Lamp;
 use crate::settings::{Current, Settings};
-use crate::tool::status::Status;
+use crate::status::Status;
 
 /// Writes to the outbox. Shared by everything on the runtime.
 #[derive(Debug)]

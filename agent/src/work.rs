@@ -18,7 +18,7 @@ use crate::random::CannotName;
 use crate::recorder::{Learnt, Recorder};
 use crate::sample::{BoardHandle, Rhythm, Sample, Seen};
 use crate::settings::{Applied, Current, Settings};
-use crate::tool::status::Status;
+use crate::status::Status;
 use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
 use crate::watchdog;

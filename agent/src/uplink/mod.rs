@@ -41,7 +41,7 @@ use crate::identity::renew::{self, Renewal};
 use crate::identity::{self, Identity, IdentityError};
 use crate::random;
 use crate::recorder::Recorder;
-use crate::tool::status::{ContactState, Status, Trouble};
+use crate::status::{ContactState, Status, Trouble};
 use backoff::Backoff;
 use connect::{Connector, Cover};
 use pace::{Pace, Pause};

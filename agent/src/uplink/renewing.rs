@@ -12,7 +12,7 @@ use super::send::post;
 use super::{Uplink, UplinkError};
 use crate::identity::renew::{self, RenewError, Renewal, Verdict};
 use crate::identity::{self, IdentityError};
-use crate::tool::status::Sort;
+use crate::status::Sort;
 
 /// Why a certificate was not renewed.
 #[derive(Debug, thiserror::Error)]

@@ -23,7 +23,7 @@ use crate::outbox::Batch;
 use crate::random;
 use crate::receive;
 use crate::recorder::Recorder;
-use crate::tool::status::ContactState;
+use crate::status::ContactState;
 
 /// At a stop, what waits is tried once more for so long.
 const LAST_SEND: Duration = Duration::from_secs(3);

@@ -19,7 +19,7 @@ use crate::causes::causes;
 use crate::identity::IdentityError;
 use crate::identity::address::Address;
 use crate::outbox::OutboxError;
-use crate::tool::status::{Sort, Trouble};
+use crate::status::{Sort, Trouble};
 use crate::units::show;
 
 /// Why an exchange failed.

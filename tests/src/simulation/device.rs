@@ -16,7 +16,7 @@ use platen_agent::remembered;
 use platen_agent::request::Lamp;
 use platen_agent::sample::{self, BoardHandle, RequestQueue, Sample};
 use platen_agent::settings::{Current, Files, Settings};
-use platen_agent::tool::status::Status;
+use platen_agent::status::Status;
 use platen_agent::uplink::Uplink;
 use platen_agent::uplink::connect::{Connector, Cover};
 use platen_hal::Tallies;

@@ -19,7 +19,7 @@ use platen_agent::recorder::Learnt;
 use platen_agent::remembered;
 use platen_agent::sample::{self, RequestQueue};
 use platen_agent::settings::Settings;
-use platen_agent::tool::status::Status;
+use platen_agent::status::Status;
 use platen_agent::uplink::connect::{Connector, Cover};
 use platen_agent::uplink::{Uplink, UplinkConfig};
 use platen_manager::{clock, database_path};

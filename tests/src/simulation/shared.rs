@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use platen_agent::clock::{Clock, Moved};
 use platen_agent::recorder::Recorder;
 use platen_agent::settings::Current;
-use platen_agent::tool::status::Status;
+use platen_agent::status::Status;
 use platen_agent::uplink;
 use tokio::sync::{Notify, watch};
 

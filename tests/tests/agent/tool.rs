@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use platen_agent::tool::status::StatusReport;
+use platen_agent::status::StatusReport;
 use platen_hal::trace;
 use platen_simulator::{Fault, SimCommand};
 use platen_tests::rigs::agent::task::{Agent, Device};

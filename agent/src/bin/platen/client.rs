@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use platen_agent::status::StatusReport;
 use platen_agent::tool::control::codec::{self, CodecError, MAX_ANSWER_BYTES};
 use platen_agent::tool::control::message::{Answer, Question, Request, VERSION};
-use platen_agent::tool::status::StatusReport;
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;

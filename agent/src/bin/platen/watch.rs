@@ -3,8 +3,8 @@
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
+use platen_agent::status::StatusReport;
 use platen_agent::tool::show;
-use platen_agent::tool::status::StatusReport;
 use platen_protocol::readings::Readings;
 
 use crate::client::{Client, ClientError};

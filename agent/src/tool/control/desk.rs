@@ -20,7 +20,7 @@ use crate::compose;
 use crate::recorder::{Learnt, Recorder};
 use crate::request::{order, service_call};
 use crate::sample::BoardHandle;
-use crate::tool::status::Status;
+use crate::status::Status;
 use crate::uplink::examine::Examiner;
 
 /// A request must arrive, and an answer be taken, within this.

@@ -5,7 +5,7 @@ use platen_hal::sim_command::SimCommand;
 use platen_hal::trace::TraceEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::tool::status::StatusReport;
+use crate::status::StatusReport;
 use crate::uplink::examine::Walk;
 
 /// The version of these messages. `platen` and the agent come in one package and agree, unless one was

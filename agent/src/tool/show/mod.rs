@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 use platen_protocol::alert::Alert;
 
-use crate::tool::status::{ContactReport, ContactState, StatusReport};
+use crate::status::{ContactReport, ContactState, StatusReport};
 
 pub use findings::{findings, verdict, way};
 pub use readings::readings;
@@ -174,7 +174,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::tool::status::Status;
+    use crate::status::Status;
     use platen_protocol::alert::{AlertCode, AlertGroup, Evidence, Severity, Training};
 
     #[test]

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 
 use super::direct::ReachError;
 use crate::causes::causes;
-use crate::tool::status::Sort;
+use crate::status::Sort;
 
 /// So many schemes are told, each with so many letters.
 const MAX_SCHEMES: usize = 8;

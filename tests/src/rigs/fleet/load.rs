@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use platen_agent::request::Fate;
+use platen_agent::status::StatusReport;
 use platen_agent::tool::control::message::{Answer, Question, Request, VERSION};
-use platen_agent::tool::status::StatusReport;
 use platen_protocol::manager_to_device::Action;
 use platen_simulator::logbook::{Entry, Happened, Told as Signal};
 use platen_simulator::{Fault, SimCommand};

@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use platen_agent::status::ContactState;
 use platen_agent::tool::control::message::{Answer, Request};
-use platen_agent::tool::status::ContactState;
-use platen_simulator::{Fault, SimCommand};
 
 use crate::oracles::books::device;
 use crate::oracles::books::held::Held;
