@@ -10,7 +10,8 @@
 //!
 //! Beside the flow: the device's key and certificates ([`identity`]), which a first conversation with the
 //! manager yields and which are renewed by themselves; what a person at the device asks for, and sees and hears
-//! of it ([`request`]); the room of the technician's `platen` ([`tool`]); the service manager
+//! of it ([`request`]); what the agent knows of itself ([`status`]), and what the technician's `platen` hears of
+//! that ([`tool`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
 //! board. [`board`] opens the board; [`causes`] puts errors into words; [`clock`] alone reads clocks; [`config`]
 //! composes what each stage wants to know.
@@ -29,7 +30,6 @@ pub mod random;
 pub mod read;
 pub mod receive;
 pub mod recorder;
-pub mod remembered;
 pub mod request;
 pub mod run;
 pub mod sample;

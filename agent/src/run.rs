@@ -15,8 +15,7 @@ use crate::execute::{self, Executor};
 use crate::identity;
 use crate::judge::Judge;
 use crate::outbox::OutboxError;
-use crate::recorder::Recorder;
-use crate::remembered::{self, Remembered};
+use crate::recorder::{self, Recorder, Remembered};
 use crate::request::Lamp;
 use crate::sample::{self, BoardHandle, Rhythm};
 use crate::settings::{Current, Files};
@@ -82,7 +81,7 @@ pub async fn run(
     {
         tracing::warn!("what an enrolment that was cut left behind stays there: {cause}");
     }
-    let (outbox, remembered) = remembered::open(&config.state_directory, config.outbox)?;
+    let (outbox, remembered) = recorder::open(&config.state_directory, config.outbox)?;
     let Remembered { alerts, past, settings } = remembered;
     let files = Files::new(
         config.sample.interval,

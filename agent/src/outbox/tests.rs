@@ -23,7 +23,7 @@ use tempfile::{TempDir, tempdir};
 use super::file::MAX_SET_ASIDE;
 use super::*;
 use crate::judge::Alerts;
-use crate::remembered::open;
+use crate::recorder::open;
 
 fn stamp() -> Stamp {
     let wall = "2026-01-01T00:00:00Z".parse().unwrap();

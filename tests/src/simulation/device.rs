@@ -11,8 +11,7 @@ use platen_agent::clock::Clock;
 use platen_agent::execute::{self, Executor};
 use platen_agent::judge::{Alerts, JudgeConfig};
 use platen_agent::outbox::{Outbox, OutboxError};
-use platen_agent::recorder::{Learnt, Recorder};
-use platen_agent::remembered;
+use platen_agent::recorder::{self, Learnt, Recorder};
 use platen_agent::request::Lamp;
 use platen_agent::sample::{self, BoardHandle, RequestQueue, Sample};
 use platen_agent::settings::{Current, Files, Settings};
@@ -72,7 +71,7 @@ pub(super) fn begin(
 
 async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
     let (place, plan) = (&shared.places[device], &shared.plan.devices[device]);
-    let (outbox, remembered) = remembered::open(&place.directory, plan.limits)?;
+    let (outbox, remembered) = recorder::open(&place.directory, plan.limits)?;
     let clock = Arc::new(Clock::moved(Arc::clone(&place.clock)));
     let (board, requests) = sample::without_thread()?;
     let status = Status::new(place.name.parse()?, "simulated", true, clock.monotonic());

@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 use platen_agent::clock::{Clock, Moved};
 use platen_agent::outbox::OutboxConfig;
 use platen_agent::random;
-use platen_agent::recorder::Learnt;
-use platen_agent::remembered;
+use platen_agent::recorder::{self, Learnt};
 use platen_agent::sample::{self, RequestQueue};
 use platen_agent::settings::Settings;
 use platen_agent::status::Status;
@@ -205,7 +204,7 @@ fn quiet_plan(fleet: u32) -> Plan {
 fn gather(shared: &Shared, device: usize) -> Agent {
     let place = &shared.places[device];
     let limits = shared.plan.devices[device].limits;
-    let (outbox, _) = remembered::open(&place.directory, limits).unwrap();
+    let (outbox, _) = recorder::open(&place.directory, limits).unwrap();
     let moved = Arc::clone(&place.clock);
     let clock = Arc::new(Clock::moved(Arc::clone(&moved)));
     let (board, requests) = sample::without_thread().unwrap();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use platen_agent::compose;
 use platen_agent::judge::{CHANGE_PAUSE_SAMPLES, Judge, JudgeConfig, Moment};
 use platen_agent::outbox::{Blob, Entry, Finished, NewReport, Outbox, OutboxConfig};
-use platen_agent::remembered;
+use platen_agent::recorder;
 use platen_agent::utilise::ActivityMeter;
 use platen_hal::{Board, config};
 use platen_protocol::device_to_manager::{Outcome, OutcomeResult, ReadingsCause, ReportBody};
@@ -197,7 +197,7 @@ fn a_day() {
     let config = config::parse(BOARD, Path::new("lobby.toml")).unwrap();
     let printer = SimPrinter::accelerated(&config).unwrap();
     let board = open_inline(&config, &printer).unwrap();
-    let (outbox, remembered) = remembered::open(Path::new(&directory), OutboxConfig::default()).unwrap();
+    let (outbox, remembered) = recorder::open(Path::new(&directory), OutboxConfig::default()).unwrap();
     let change_pause = SAMPLE * CHANGE_PAUSE_SAMPLES;
     let judge_config = JudgeConfig { change_pause, ..JudgeConfig::default() };
     let judge = Judge::new(judge_config, remembered.alerts, remembered.past);

@@ -1,5 +1,8 @@
 //! The one place where something becomes durable, and where what follows from that is done: the uplink is woken,
-//! lamp and buzzer tell ([`crate::request::Lamp`]), the status is brought up to date, settings apply.
+//! lamp and buzzer tell ([`crate::request::Lamp`]), the status is brought up to date, settings apply. What is remembered over a restart is read here
+//! too ([`Remembered`]).
+
+mod remembered;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +12,8 @@ use platen_protocol::device_to_manager::{Outcome, ReportBody};
 use platen_protocol::identity::Epoch;
 use platen_protocol::stamp::Stamp;
 use tokio::sync::{Notify, watch};
+
+pub use remembered::{Remembered, open};
 
 use crate::clock::Clock;
 use crate::judge::{Alerts, DiskFault, Past};
