@@ -46,6 +46,26 @@ fn an_order_that_the_manager_will_never_take_is_told_as_such_and_not_as_delivere
 }
 
 #[test]
+fn an_acknowledgement_says_how_much_of_what_persons_asked_for_the_manager_has_by_it() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    for body in [order("order-1"), call(), alert(), call()] {
+        keep(&mut outbox, body);
+    }
+    let epoch = outbox.epoch().clone();
+    let mut delivered = |sequence| outbox.acknowledge(&epoch, sequence, time()).unwrap().requests;
+    assert_eq!(delivered(2), 2);
+    assert_eq!(delivered(2), 0, "it was told already");
+    assert_eq!(delivered(3), 0, "nobody asked for an alert");
+    outbox.discard(4).unwrap();
+    assert_eq!(
+        outbox.acknowledge(&epoch, 4, time()).unwrap().requests,
+        0,
+        "it was refused, and is with nobody"
+    );
+}
+
+#[test]
 fn what_was_asked_for_keeps_its_fate_in_a_new_epoch() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
