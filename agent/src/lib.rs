@@ -1,7 +1,7 @@
 //! The agent on a printer controller.
 //!
 //! Up, by file name: the thread that owns the board takes samples and edges ([`sample`]); thresholds,
-//! debounce and hysteresis turn them into events ([`judge`], by [`work`]); events become the bodies of
+//! debounce and hysteresis turn them into events ([`judge`], by [`monitor`]); events become the bodies of
 //! reports ([`compose`], [`request`]), which are written to the durable outbox ([`recorder`], [`outbox`]) and
 //! leave from there ([`uplink`]). Utilisation is reported at its interval ([`utilise`]).
 //!
@@ -25,6 +25,7 @@ pub mod execute;
 pub mod identity;
 pub mod judge;
 pub mod log;
+pub mod monitor;
 pub mod outbox;
 pub mod random;
 pub mod read;
@@ -40,4 +41,3 @@ mod units;
 pub mod uplink;
 pub mod utilise;
 pub mod watchdog;
-pub mod work;

@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError};
 use crate::execute::{self, Executor};
 use crate::identity;
 use crate::judge::Judge;
+use crate::monitor::{Monitor, MonitorError, Setup};
 use crate::outbox::OutboxError;
 use crate::recorder::{self, Recorder, Remembered};
 use crate::request::Lamp;
@@ -25,7 +26,6 @@ use crate::uplink::examine::Examiner;
 use crate::uplink::{self, Progress, Uplink};
 use crate::utilise;
 use crate::watchdog;
-use crate::work::{Begin, Work, WorkError};
 
 /// Everything must have ended this long after the stop.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
@@ -55,9 +55,9 @@ pub enum RunError {
     /// The board's thread cannot start.
     #[error("the board's thread cannot start: {0}")]
     Thread(#[source] std::io::Error),
-    /// The work at the board.
+    /// Watching the printer.
     #[error(transparent)]
-    Work(#[from] WorkError),
+    Monitor(#[from] MonitorError),
 }
 
 /// Works until `stop` ends. `board_file` is what the board was opened by.
@@ -126,7 +126,7 @@ pub async fn run(
     ));
     watchdog::ready();
 
-    let mut work = Work::new(Begin {
+    let mut monitor = Monitor::new(Setup {
         judge: Judge::new(applied.judge, alerts, past),
         recorder: Arc::clone(&shared.recorder),
         board: shared.board.clone(),
@@ -141,11 +141,11 @@ pub async fn run(
         retry_disk: config.outbox.retry_disk,
     });
     let ended = tokio::select! {
-        ended = work.run(seen) => ended.map_err(RunError::from),
+        ended = monitor.run(seen) => ended.map_err(RunError::from),
         () = stop => Ok(()),
     };
     end(&stopping, tasks, &shared.board, thread).await;
-    if let Err(cause) = shared.recorder.outbox().settle(Some(work.judge().past())) {
+    if let Err(cause) = shared.recorder.outbox().settle(Some(monitor.judge().past())) {
         tracing::warn!("{cause}");
     }
     // Left behind it would do no harm; gone, `platen` can say more plainly that no agent runs.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use platen_agent::status::ContactState;
 use platen_agent::tool::control::message::{Answer, Request};
+use platen_simulator::{Fault, SimCommand};
 
 use crate::oracles::books::device;
 use crate::oracles::books::held::Held;

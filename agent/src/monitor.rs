@@ -23,9 +23,9 @@ use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
 use crate::watchdog;
 
-/// Why the work ended.
+/// Why monitoring ended.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkError {
+pub enum MonitorError {
     /// The board's thread has ended by itself.
     #[error("the board's thread has ended")]
     BoardEnded,
@@ -37,8 +37,8 @@ pub enum WorkError {
     Request(#[from] CannotName),
 }
 
-/// What the work begins with.
-pub struct Begin {
+/// What a monitor is made of.
+pub struct Setup {
     /// Who judges.
     pub judge: Judge,
     /// Takes what follows.
@@ -65,8 +65,8 @@ pub struct Begin {
     pub retry_disk: Duration,
 }
 
-/// The work, and what it knows in between.
-pub struct Work {
+/// Takes what the board is seen to do through judge, compose and recorder, and what it knows in between.
+pub struct Monitor {
     judge: Judge,
     meter: ActivityMeter,
     recorder: Arc<Recorder>,
@@ -90,29 +90,29 @@ pub struct Work {
     next_try: Instant,
 }
 
-impl Work {
+impl Monitor {
     /// Nothing has been seen yet.
-    pub fn new(begin: Begin) -> Self {
+    pub fn new(setup: Setup) -> Self {
         Self {
-            judge: begin.judge,
+            judge: setup.judge,
             meter: ActivityMeter::default(),
-            recorder: begin.recorder,
-            board: begin.board,
-            status: begin.status,
-            clock: begin.clock,
-            new_settings: begin.settings.subscribe(),
-            settings: begin.settings,
-            progress: begin.progress,
-            settle: begin.settle,
-            rhythm: begin.rhythm,
+            recorder: setup.recorder,
+            board: setup.board,
+            status: setup.status,
+            clock: setup.clock,
+            new_settings: setup.settings.subscribe(),
+            settings: setup.settings,
+            progress: setup.progress,
+            settle: setup.settle,
+            rhythm: setup.rhythm,
             new_rhythm: false,
             started: false,
             last: None,
             troubled: false,
-            utilisation: begin.utilisation,
-            next_utilisation: Instant::now() + begin.first_utilisation,
-            retry_disk: begin.retry_disk,
-            next_try: Instant::now() + begin.retry_disk,
+            utilisation: setup.utilisation,
+            next_utilisation: Instant::now() + setup.first_utilisation,
+            retry_disk: setup.retry_disk,
+            next_try: Instant::now() + setup.retry_disk,
         }
     }
 
@@ -122,7 +122,7 @@ impl Work {
     }
 
     /// Works for as long as the board's thread does.
-    pub async fn run(&mut self, mut seen: mpsc::Receiver<Seen>) -> Result<(), WorkError> {
+    pub async fn run(&mut self, mut seen: mpsc::Receiver<Seen>) -> Result<(), MonitorError> {
         loop {
             tokio::select! {
                 seen = seen.recv() => match seen {
@@ -134,7 +134,7 @@ impl Work {
                         }
                     }
                     Some(Seen::Edges(edges)) => self.edges(&edges)?,
-                    None => return Err(WorkError::BoardEnded),
+                    None => return Err(MonitorError::BoardEnded),
                 },
                 Ok(()) = self.new_settings.changed() => self.configure(),
                 () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
@@ -173,7 +173,7 @@ impl Work {
     }
 
     /// Judges a sample; returns it as the judge left it.
-    fn sample(&mut self, mut sample: Sample) -> Result<Sample, WorkError> {
+    fn sample(&mut self, mut sample: Sample) -> Result<Sample, MonitorError> {
         let taken = self.clock.stamp_at(sample.at);
         let wall = (taken.clock == ClockQuality::Synchronised).then_some(taken.wall);
         let mut judge = self.judge.clone();
@@ -210,7 +210,7 @@ impl Work {
         });
     }
 
-    fn edges(&mut self, edges: &[Edge]) -> Result<(), WorkError> {
+    fn edges(&mut self, edges: &[Edge]) -> Result<(), MonitorError> {
         for edge in edges {
             tracing::debug!(switch = edge.switch, active = edge.active, "an edge");
             let mut judge = self.judge.clone();
@@ -220,7 +220,7 @@ impl Work {
         Ok(())
     }
 
-    fn utilisation(&mut self) -> Result<(), WorkError> {
+    fn utilisation(&mut self) -> Result<(), MonitorError> {
         self.next_utilisation += self.utilisation;
         let Some(Sample { readings, tallies, .. }) = self.last.clone() else { return Ok(()) };
         let now = self.clock.monotonic();
@@ -248,7 +248,7 @@ impl Work {
         events: &[Event],
         mut bodies: Vec<ReportBody>,
         taken: &Stamp,
-    ) -> Result<bool, WorkError> {
+    ) -> Result<bool, MonitorError> {
         bodies.extend(compose::events(events, self.last_readings())?);
         if bodies.is_empty() {
             self.judge = judge;
