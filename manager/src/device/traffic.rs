@@ -239,7 +239,7 @@ mod tests {
             ends.push(leave);
         }
         let has_left = |left: &CancellationToken| {
-            let mut left = left.clone();
+            let left = left.clone();
             async move { tokio::time::timeout(Duration::ZERO, left.cancelled()).await.is_ok() }
         };
         assert!(has_left(&ends[0]).await && has_left(&ends[1]).await && !has_left(&ends[2]).await);
