@@ -91,10 +91,10 @@ pub struct Report {
     pub body: ReportBody,
 }
 
-/// What a report tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a report tells. It is read by `flat_body`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", try_from = "crate::flat_body::FlatBody")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ReportBody {
     /// The agent began to work.
     Started(Started),

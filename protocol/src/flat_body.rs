@@ -6,7 +6,8 @@
 //! and then taken for what its kind says.
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::alert::Alert;
 use crate::device_to_manager::{
@@ -34,7 +35,7 @@ enum Kind {
 
 /// Every field that a body of any kind has.
 #[derive(Deserialize)]
-pub(crate) struct FlatBody {
+struct FlatBody {
     kind: Kind,
     activity: Option<Activity>,
     agent_version: Option<String>,
@@ -71,7 +72,7 @@ pub(crate) struct FlatBody {
 
 /// A body without a field that its kind must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MissingField {
+struct MissingField {
     kind: &'static str,
     field: &'static str,
 }
@@ -85,6 +86,12 @@ impl std::fmt::Display for MissingField {
 /// The value, or which field of which kind is missing.
 fn need<T>(kind: &'static str, field: &'static str, value: Option<T>) -> Result<T, MissingField> {
     value.ok_or(MissingField { kind, field })
+}
+
+impl<'de> Deserialize<'de> for ReportBody {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        FlatBody::deserialize(from)?.try_into().map_err(D::Error::custom)
+    }
 }
 
 impl TryFrom<FlatBody> for ReportBody {

@@ -5,7 +5,7 @@ use sfv::{
     string_ref,
 };
 
-use super::message::{Answer, Request, When};
+use super::covered::{Answer, Request, When};
 use super::{DIGEST_FIELD, INPUT_FIELD, LABEL, SIGNATURE_FIELD};
 
 pub(super) const CREATED: &KeyRef = key_ref("created");

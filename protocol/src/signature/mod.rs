@@ -15,6 +15,7 @@
 //! `docs/protocol.md` has the form and the reasons.
 
 mod base;
+pub mod covered;
 pub mod key;
 pub mod message;
 pub mod presented;
@@ -24,8 +25,9 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+pub use covered::{Answer, Bond, Request, When};
 pub use key::{PublicKey, SigningKey, UnusableKey};
-pub use message::{Answer, Bond, Field, Request, Signed, When, sign_answer, sign_request};
+pub use message::{Field, Signed, sign_answer, sign_request};
 pub use presented::Presented;
 
 /// Which components are covered, and the parameters (RFC 9421, section 4.1).

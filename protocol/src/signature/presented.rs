@@ -3,8 +3,8 @@
 use ring::digest::{SHA256, digest};
 use sfv::{BareItem, Dictionary, InnerList, Item, KeyRef, ListEntry, Parser};
 
+use super::covered::{Answer, Bond, Request};
 use super::key::{byte_sequence, key_id};
-use super::message::{Answer, Bond, Request};
 use super::{
     ALGORITHM, CERTIFICATE_FIELD, DIGEST_FIELD, INPUT_FIELD, LABEL, MAX_CERTIFICATE_BYTES, MAX_DIGEST_BYTES,
     MAX_INPUT_BYTES, MAX_SIGNATURE_BYTES, PublicKey, Refusal, SIGNATURE_FIELD, TAG, base,
