@@ -8,7 +8,7 @@ source "$(dirname "$0")/common.sh"
 seconds=${1:?usage: fuzz.sh SECONDS [TARGET...]}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(cartridge_record counter_store board_file trace_reader)
+[ ${#targets[@]} -gt 0 ] || targets=(cartridge_record counter_store board_file trace_reader report_batch)
 
 cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
 toolchain=() sanitizer=none
@@ -18,7 +18,7 @@ fi
 echo "toolchain: $(rustc "${toolchain[@]}" --version), sanitizer: $sanitizer"
 
 # What more there is to begin with than the committed seeds.
-declare -A more=([board_file]="agent/boards scripts/demo" [trace_reader]="tests/traces")
+declare -A more=([board_file]="agent/boards scripts/demo" [trace_reader]="tests/traces" [report_batch]="protocol/frozen/v1")
 
 cd fuzz
 for target in "${targets[@]}"; do

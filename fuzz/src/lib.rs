@@ -1,5 +1,7 @@
 //! What the fuzz targets share.
 
+pub mod report_batch;
+
 use crc::{CRC_32_ISO_HDLC, Crc};
 
 /// One copy of a record made of any bytes, with the letters that begin it and a right checksum.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// A synchronised wall clock may be ahead of ours by so much; beyond it is not believed.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
+/// And behind ours by so much: no outbox is that old.
+const BEHIND: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 /// A synchronised wall clock and the time since boot may differ by so much (a request can be long on its
 /// way); beyond it the time since boot is believed, which nobody sets.
 const DISAGREE: SignedDuration = SignedDuration::from_mins(5);
@@ -89,6 +91,7 @@ impl Known<'_> {
         let other = by_boot.or_else(|| self.by_anchor(stamp).map(|at| (at, DatedBy::Anchor)));
         let believed = stamp.clock == ClockQuality::Synchronised
             && stamp.wall.duration_since(self.received) <= AHEAD
+            && self.received.duration_since(stamp.wall) <= BEHIND
             && other.is_none_or(|(at, _)| at.duration_since(stamp.wall).abs() <= DISAGREE);
         if believed { Some((stamp.wall.min(self.received), DatedBy::Clock)) } else { other }
     }

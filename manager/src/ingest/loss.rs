@@ -96,15 +96,14 @@ fn sentence(reason: LossReason, losses: &[&Loss]) -> String {
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     for loss in losses {
         for (kind, count) in &loss.kinds {
-            *kinds.entry(kind).or_default() += count;
+            add(&mut kinds, kind, *count);
         }
-        let counted: u64 = loss.kinds.values().sum();
-        let rest = loss.count().unwrap_or_default().saturating_sub(counted);
+        let rest = loss.count().unwrap_or_default().saturating_sub(sum(loss.kinds.values()));
         if rest > 0 {
-            *kinds.entry("").or_default() += rest;
+            add(&mut kinds, "", rest);
         }
     }
-    let total: u64 = kinds.values().sum();
+    let total = sum(kinds.values());
     let what: Vec<String> = kinds.into_iter().map(|(kind, count)| counted(kind, count)).collect();
     let (were, it) = if total == 1 { ("was", "it") } else { ("were", "them") };
     let mut words = listed(&what);
@@ -115,6 +114,17 @@ fn sentence(reason: LossReason, losses: &[&Loss]) -> String {
         LossReason::InMemory | LossReason::Other => write!(words, " {were} lost on the device"),
     };
     words
+}
+
+/// Sums that a device names do not overflow: what was stored before counts had their bound may be as large
+/// as a number goes.
+fn sum<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
+    counts.fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+fn add<'a>(kinds: &mut BTreeMap<&'a str, u64>, kind: &'a str, count: u64) {
+    let kind = kinds.entry(kind).or_default();
+    *kind = kind.saturating_add(count);
 }
 
 fn listed(what: &[String]) -> String {
@@ -163,6 +173,17 @@ mod tests {
         assert_eq!(refused.words(), "1 order was given up because this manager refused it");
         assert_eq!(Loss::untold(4, 10).words(), "7 reports were lost on the device");
         assert!(Loss::in_memory(7).words().starts_with("reports may be lost: the device's disk failed"));
+    }
+
+    #[test]
+    fn the_largest_numbers_that_may_be_stored_add_up_to_the_largest_number() {
+        let most = Loss {
+            first: 1,
+            last: Some(u64::MAX),
+            ..loss(LossReason::OutboxFull, &[("readings", u64::MAX - 2)])
+        };
+        let words = in_words(&[most.clone(), most]);
+        assert!(words.contains(&format!("{} reports of readings", u64::MAX)), "{words}");
     }
 
     #[test]

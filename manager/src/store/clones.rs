@@ -1,10 +1,11 @@
 //! Signs that two machines use one identity, until an operator dismisses them.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::lists::collect;
 use super::records::{id, time};
 use super::{Store, StoreError, from_json, statements, to_json};
 use crate::ingest::clone::CloneSign;
@@ -56,7 +57,7 @@ impl Store {
                     body
                 ])?;
                 let origin = format!("{device}/{found}/clone");
-                desk.connection.prepare_cached(statements::ADD_IDENTITY_NOTICE)?.execute(params![
+                desk.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
                     origin,
                     device.as_str(),
                     "clone",
@@ -88,10 +89,11 @@ impl Store {
 
     /// The signs that are open, of all devices.
     pub async fn open_clones(&self, limit: u32) -> Result<Vec<CloneRecord>, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
             .read(move |connection| {
-                collect(connection, statements::CLONES_OPEN, params![limit], CloneRecord::from_row)
+                damage.collect(connection, statements::CLONES_OPEN, params![limit], 0, CloneRecord::from_row)
             })
             .await
     }

@@ -1,11 +1,12 @@
 //! Commands, from the operator's wish to the device's outcome.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use platen_protocol::identity::{CommandId, DeviceId};
 use platen_protocol::manager_to_device::Command;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::lists::collect;
 use super::records::CommandRecord;
 use super::{Store, StoreError, statements, to_json};
 
@@ -104,9 +105,12 @@ impl Store {
 
     /// Every command without an outcome, oldest first.
     pub async fn open_commands(&self) -> Result<Vec<CommandRecord>, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
-            .read(|connection| collect(connection, statements::OPEN_COMMANDS, [], CommandRecord::from_row))
+            .read(move |connection| {
+                damage.collect(connection, statements::OPEN_COMMANDS, [], 1, CommandRecord::from_row)
+            })
             .await
     }
 
@@ -117,13 +121,7 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<CommandRecord>, StoreError> {
-        self.readers
-            .clone()
-            .read(move |connection| {
-                let before = before.unwrap_or(i64::MAX);
-                let parameters = params![device.as_str(), before, limit];
-                collect(connection, statements::COMMANDS_OF, parameters, CommandRecord::from_row)
-            })
-            .await
+        let page = self.page(statements::COMMANDS_OF, Some(device), before, limit);
+        self.readers.clone().read(move |connection| page.read(connection, CommandRecord::from_row)).await
     }
 }

@@ -7,22 +7,20 @@ use platen_protocol::device_to_manager::Report;
 use platen_protocol::stamp::Stamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::ingest::Ingest;
 use super::{StoreError, statements, to_time};
 use crate::ingest::date::{Dated, Known, began, date};
 
 /// Boots of one device that are remembered: a backlog that is older is dated by its neighbours.
 const MAX_BOOTS: u32 = 16;
 
-/// Dates new reports. `last` is the key of the report before them in their epoch.
+/// Dates new reports of a batch, which was `sent` by the device's clocks and `received` by ours. `last` is the key of the report before them in their epoch.
 pub(super) fn dates(
     connection: &Connection,
     device: i64,
-    ingest: &Ingest,
+    (sent, received): (Option<&Stamp>, Timestamp),
     new: &[Report],
     last: Option<i64>,
 ) -> Result<Vec<Dated>, StoreError> {
-    let (sent, received) = (ingest.batch.sent.as_ref(), ingest.received);
     let mut boots = HashMap::new();
     for Report { taken, .. } in new {
         let is_sent = sent.is_some_and(|sent| sent.boot_id == taken.boot_id);

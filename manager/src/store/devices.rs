@@ -1,11 +1,23 @@
 //! Devices: the list, one of them, and the contacts that are flushed in batches.
 
+use std::sync::Arc;
+
 use platen_protocol::identity::DeviceId;
 use rusqlite::params;
 
-use super::lists::collect;
+use super::damage::Damage;
 use super::records::{ContactRecord, DeviceRecord};
 use super::{Store, StoreError, statements};
+
+impl DeviceRecord {
+    /// With what was found to be damaged of it in other places.
+    fn know(&mut self, damage: &Damage) {
+        match &self.damaged {
+            Some(found) => damage.note(self.id.as_str(), found),
+            None => self.damaged = damage.known(&self.id),
+        }
+    }
+}
 
 impl Store {
     /// Devices by name, those after `after`.
@@ -14,23 +26,35 @@ impl Store {
         after: Option<DeviceId>,
         limit: u32,
     ) -> Result<Vec<DeviceRecord>, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
             .read(move |connection| {
                 let after = after.as_ref().map_or("", DeviceId::as_str);
-                collect(connection, statements::DEVICES, params![after, limit], DeviceRecord::from_row)
+                let parameters = params![after, limit];
+                let mut devices =
+                    damage.collect(connection, statements::DEVICES, parameters, 0, DeviceRecord::from_row)?;
+                for device in &mut devices {
+                    device.know(&damage);
+                }
+                Ok(devices)
             })
             .await
     }
 
     /// One device, if it is known.
     pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRecord>, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(statements::DEVICE)?;
                 let mut rows = statement.query(params![id.as_str()])?;
-                rows.next()?.map(DeviceRecord::from_row).transpose()
+                let found = rows.next()?.and_then(|row| damage.readable(row, 0, DeviceRecord::from_row));
+                Ok(found.map(|mut device| {
+                    device.know(&damage);
+                    device
+                }))
             })
             .await
     }

@@ -1,12 +1,13 @@
 //! Identities: certificates that devices hold, who is shut out, who may come back; and the log of what
 //! was done to them, by which a running manager learns what another process did.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use super::lists::collect;
 use super::records::{id, time, time_if_any, word};
 use super::{Store, StoreError, statements};
 
@@ -127,17 +128,25 @@ impl Store {
         after: Option<DeviceId>,
         limit: u32,
     ) -> Result<Vec<(DeviceId, Standing)>, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
             .read(move |connection| {
                 let after = after.as_ref().map_or("", DeviceId::as_str);
-                collect(connection, statements::STANDINGS, params![after, limit], Standing::from_row)
+                damage.collect(
+                    connection,
+                    statements::STANDINGS,
+                    params![after, limit],
+                    0,
+                    Standing::from_row,
+                )
             })
             .await
     }
 
     /// What changed since a place in the log; `None` asks for the place alone.
     pub async fn identities_changed(&self, since: Option<i64>) -> Result<Changed, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
             .read(move |connection| {
@@ -145,10 +154,11 @@ impl Store {
                     .prepare_cached(statements::IDENTITY_LOG_END)?
                     .query_row([], |row| row.get(0))?;
                 let devices = match since {
-                    Some(since) if since < upto => collect(
+                    Some(since) if since < upto => damage.collect(
                         connection,
                         statements::STANDINGS_CHANGED,
                         params![since],
+                        0,
                         Standing::from_row,
                     )?,
                     _ => Vec::new(),
@@ -160,10 +170,12 @@ impl Store {
 
     /// What was done to a device's identity, the newest first.
     pub async fn identity_log(&self, device: DeviceId) -> Result<Vec<IdentityEntry>, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
             .read(move |connection| {
-                collect(connection, statements::IDENTITY_LOG_OF, params![device.as_str(), MAX_LOG], |row| {
+                let parameters = params![device.as_str(), MAX_LOG];
+                damage.collect(connection, statements::IDENTITY_LOG_OF, parameters, 3, |row| {
                     Ok(IdentityEntry {
                         what: word("change of an identity", row.get(0)?)?,
                         by: row.get(1)?,
@@ -214,7 +226,7 @@ impl Store {
             .await
     }
 
-    /// Shuts a device out; how it stands then, if it is known.
+    /// Shuts a device out, unless it is already; how it stands then, if it is known.
     pub async fn revoke(
         &self,
         device: DeviceId,
@@ -223,6 +235,10 @@ impl Store {
     ) -> Result<Option<Standing>, StoreError> {
         self.writer
             .write(move |desk| {
+                let before = standing(desk.connection, &device)?;
+                if before.as_ref().is_none_or(|standing| standing.revoked.is_some()) {
+                    return Ok(before);
+                }
                 desk.connection
                     .prepare_cached(statements::REVOKE)?
                     .execute(params![device.as_str(), now.as_millisecond()])?;
@@ -233,7 +249,8 @@ impl Store {
     }
 
     /// Lets a device renew a certificate that has ended, until a time; how it stands then, if it is
-    /// known. One that is shut out stays so.
+    /// known. One that is shut out stays so, and one whose certificate has not ended needs nobody's consent:
+    /// nothing is written of either.
     pub async fn readmit(
         &self,
         device: DeviceId,
@@ -244,7 +261,9 @@ impl Store {
         self.writer
             .write(move |desk| {
                 let before = standing(desk.connection, &device)?;
-                if before.as_ref().is_none_or(|standing| standing.revoked.is_some()) {
+                let may_not =
+                    |standing: &Standing| standing.revoked.is_some() || now < standing.certificate.expires;
+                if before.as_ref().is_none_or(may_not) {
                     return Ok(before);
                 }
                 desk.connection
@@ -267,14 +286,13 @@ impl Store {
             .write(move |desk| {
                 let origin = format!("{device}/{}/certificate_ends", certificate.serial);
                 let body = serde_json::json!({ "ends": certificate.expires }).to_string();
-                let added =
-                    desk.connection.prepare_cached(statements::ADD_IDENTITY_NOTICE)?.execute(params![
-                        origin,
-                        device.as_str(),
-                        "certificate_ends",
-                        now.as_millisecond(),
-                        body
-                    ])?;
+                let added = desk.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
+                    origin,
+                    device.as_str(),
+                    "certificate_ends",
+                    now.as_millisecond(),
+                    body
+                ])?;
                 Ok(added == 1)
             })
             .await

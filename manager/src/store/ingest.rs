@@ -12,6 +12,7 @@ use platen_protocol::identity::{DeviceId, Epoch, ServiceCallId};
 use platen_protocol::stamp::Stamp;
 use rusqlite::{OptionalExtension as _, params};
 
+use super::damage::Damage;
 use super::dates::{dates, learn};
 use super::records::{CommandState, id};
 use super::writer::{Adrift, Desk, EpochPlace, Place};
@@ -65,11 +66,16 @@ pub enum IngestRefusal {
 impl Store {
     /// Commits a batch. What it returns is durable.
     pub async fn ingest(&self, ingest: Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
-        self.writer.write(move |desk| take_in(desk, &ingest)).await
+        let damage = Arc::clone(&self.damage);
+        self.writer.write(move |desk| take_in(desk, &ingest, &damage)).await
     }
 }
 
-fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
+fn take_in(
+    desk: &mut Desk<'_>,
+    ingest: &Ingest,
+    damage: &Damage,
+) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
     let batch = &*ingest.batch;
     let Some(Place { device, epoch, adrift }) = find_place(desk, &ingest.device, &batch.epoch)? else {
         return Ok(Err(IngestRefusal::UnknownDevice));
@@ -81,7 +87,7 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
     let repeats = batch.reports.get(plan.repeats.clone()).unwrap_or_default();
     let new = batch.reports.get(plan.new.clone()).unwrap_or_default();
     if let Some(epoch) = epoch
-        && let Some(sequence) = find_conflict(desk, epoch, repeats)?
+        && let Some(sequence) = find_conflict(desk, damage, (&ingest.device, epoch), repeats)?
     {
         return Ok(Err(IngestRefusal::Conflict { sequence }));
     }
@@ -100,17 +106,17 @@ fn take_in(desk: &mut Desk<'_>, ingest: &Ingest) -> Result<Result<Ingested, Inge
         let last = epoch.and_then(|epoch| epoch.last);
         let epoch = match epoch {
             Some(epoch) => epoch.key,
-            None => desk.connection.prepare_cached(statements::BEGIN_EPOCH)?.query_row(
-                params![device, batch.epoch.as_str(), ingest.received.as_millisecond()],
-                |row| row.get(0),
-            )?,
+            None => desk
+                .connection
+                .prepare_cached(statements::BEGIN_EPOCH)?
+                .query_row(params![device, batch.epoch.as_str()], |row| row.get(0))?,
         };
-        let taken = dates(desk.connection, device, ingest, new, last)?;
+        let taken = dates(desk.connection, device, (batch.sent.as_ref(), ingest.received), new, last)?;
         if let Some(sent) = &batch.sent {
             learn(desk.connection, device, sent, ingest.received)?;
         }
         let dated = Dated { at: ingest.received, by: None };
-        let mut taking = Taking { desk, ingest, device, epoch, last, dated };
+        let mut taking = Taking { desk, ingest, damage, device, epoch, last, dated };
         if is_news && let Some(adrift) = &adrift {
             ended = Some(taking.end_of(adrift)?);
         }
@@ -189,7 +195,12 @@ fn find_adrift(desk: &Desk<'_>, device: i64, epoch: &Epoch) -> Result<Option<Adr
 /// The first repeat that is not what is stored: sought back along the epoch, for what comes again was
 /// handed in last. One that fell into a gap is stored nowhere and says nothing new: it was given up when
 /// the gap was recorded. One from further back than [`MAX_LOOK_BACK`] is taken for what it repeats.
-fn find_conflict(desk: &Desk<'_>, epoch: EpochPlace, repeats: &[Report]) -> Result<Option<u64>, StoreError> {
+fn find_conflict(
+    desk: &Desk<'_>,
+    damage: &Damage,
+    (device, epoch): (&DeviceId, EpochPlace),
+    repeats: &[Report],
+) -> Result<Option<u64>, StoreError> {
     let mut at = epoch.last;
     let mut looked = 0;
     let mut conflict = None;
@@ -204,8 +215,13 @@ fn find_conflict(desk: &Desk<'_>, epoch: EpochPlace, repeats: &[Report]) -> Resu
             if from_integer(sequence) < report.sequence {
                 break;
             }
-            if from_integer(sequence) == report.sequence && from_json::<Report>("report", &body)? != *report {
-                conflict = Some(report.sequence);
+            if from_integer(sequence) == report.sequence {
+                match from_json::<Report>("report", &body) {
+                    Ok(stored) if stored != *report => conflict = Some(report.sequence),
+                    Ok(_) => {}
+                    // What cannot be compared is taken for what it repeats.
+                    Err(error) => damage.note(device.as_str(), &error.to_string()),
+                }
             }
             at = previous;
             looked += 1;
@@ -225,6 +241,7 @@ fn place_of_entry(by: EnteredBy) -> &'static str {
 pub(super) struct Taking<'a, 'b> {
     pub(super) desk: &'a Desk<'b>,
     pub(super) ingest: &'a Ingest,
+    damage: &'a Damage,
     pub(super) device: i64,
     epoch: i64,
     /// The key of the epoch's newest report.
@@ -234,6 +251,13 @@ pub(super) struct Taking<'a, 'b> {
 }
 
 impl Taking<'_, '_> {
+    /// JSON that was stored; `None` when it cannot be read, which must not keep the device from reporting.
+    pub(super) fn stored<T: serde::de::DeserializeOwned>(&self, what: &'static str, text: &str) -> Option<T> {
+        from_json(what, text)
+            .inspect_err(|error| self.damage.note(self.ingest.device.as_str(), &error.to_string()))
+            .ok()
+    }
+
     pub(super) fn received(&self) -> i64 {
         self.ingest.received.as_millisecond()
     }
@@ -350,7 +374,6 @@ impl Taking<'_, '_> {
             key,
             self.received(),
             report.simulated,
-            order.supply.name,
             to_json("supply", &order.supply)?,
             order.quantity,
             order.note,

@@ -6,7 +6,7 @@ use platen_protocol::readings::Readings;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::ingest::Taking;
-use super::{StoreError, from_json, statements, to_json};
+use super::{StoreError, statements, to_json};
 use crate::ingest::{merge_alert, merge_end, merge_replacement};
 
 /// Whether a report changes readings that it does not have itself.
@@ -61,11 +61,10 @@ impl Taking<'_, '_> {
             .prepare_cached(statements::LATEST)?
             .query_row(params![self.device], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        match stored {
-            None => Ok(None),
-            Some((Some(merged), _)) => from_json("readings", &merged).map(Some),
-            Some((None, body)) => Ok(from_json::<Report>("report", &body)?.body.readings().cloned()),
-        }
+        Ok(stored.and_then(|stored| match stored {
+            (Some(merged), _) => self.stored("readings", &merged),
+            (None, body) => self.stored::<Report>("report", &body)?.body.readings().cloned(),
+        }))
     }
 
     fn merge(&self, readings: &mut Readings, body: &ReportBody) -> Result<bool, StoreError> {
@@ -79,7 +78,7 @@ impl Taking<'_, '_> {
                     .prepare_cached(statements::ALERT_BODY)?
                     .query_row(params![self.device, alert_id.as_str()], |row| row.get(0))
                     .optional()?;
-                let alert: Option<Alert> = stored.map(|text| from_json("alert", &text)).transpose()?;
+                let alert: Option<Alert> = stored.and_then(|text| self.stored("alert", &text));
                 Ok(alert.is_some_and(|alert| merge_end(readings, &alert)))
             }
             _ => Ok(false),

@@ -1,9 +1,13 @@
 //! Lists for operators: newest first, a page at a time.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
+use super::damage::Damage;
 use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState, id};
 use super::{Store, StoreError, from_integer, statements};
 
@@ -48,12 +52,14 @@ pub(super) fn collect<T>(
     Ok(found)
 }
 
-/// One page of a list, of all devices by one statement or of one device by another.
+/// One page of a list, of all devices by one statement or of one device by another. The rows begin with
+/// their key and the name of their device.
 pub(super) struct Page {
     pub(super) statement: &'static str,
     pub(super) device: Option<DeviceId>,
     pub(super) before: Option<i64>,
     pub(super) limit: u32,
+    damage: Arc<Damage>,
 }
 
 impl Page {
@@ -62,14 +68,31 @@ impl Page {
         connection: &Connection,
         read: fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let before = self.before.unwrap_or(i64::MAX);
-        match &self.device {
-            Some(device) => {
-                collect(connection, self.statement, params![before, self.limit, device.as_str()], read)
+        let mut statement = connection.prepare_cached(self.statement)?;
+        let mut before = self.before.unwrap_or(i64::MAX);
+        let mut found = Vec::new();
+        // Rows that cannot be read make room for those behind them: a page that is not full is the last.
+        loop {
+            let left = left_of(self.limit, found.len());
+            let mut rows = match &self.device {
+                Some(device) => statement.query(params![before, left, device.as_str()])?,
+                None => statement.query(params![before, left])?,
+            };
+            let mut looked_at = 0;
+            while let Some(row) = rows.next()? {
+                looked_at += 1;
+                before = row.get(0)?;
+                found.extend(self.damage.readable(row, 1, read));
             }
-            None => collect(connection, self.statement, params![before, self.limit], read),
+            if looked_at < left || left_of(self.limit, found.len()) == 0 {
+                return Ok(found);
+            }
         }
     }
+}
+
+fn left_of(limit: u32, found: usize) -> u32 {
+    limit.saturating_sub(u32::try_from(found).unwrap_or(u32::MAX))
 }
 
 /// Reports of one device, newest first: its lives one after the other, the latest first, each from its
@@ -79,6 +102,7 @@ fn reports_of(
     device: &DeviceId,
     before: Option<i64>,
     limit: u32,
+    damage: &Damage,
 ) -> Result<Vec<ReportRecord>, StoreError> {
     let cursor: Option<(i64, Option<i64>)> = match before {
         None => None,
@@ -100,23 +124,36 @@ fn reports_of(
         })?;
     let mut found = Vec::new();
     for (epoch, last) in epochs {
-        let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
-        let from = cursor.filter(|(at, _)| *at == epoch).map_or(last, |(_, previous)| previous);
-        if left > 0
-            && let Some(from) = from
-        {
-            found.extend(collect(
-                connection,
-                statements::REPORTS_BACK,
-                params![from, left],
-                ReportRecord::from_row,
-            )?);
+        let mut from = cursor.filter(|(at, _)| *at == epoch).map_or(last, |(_, previous)| previous);
+        while let (Some(at), left @ 1..) = (from, left_of(limit, found.len())) {
+            let mut statement = connection.prepare_cached(statements::REPORTS_BACK)?;
+            let mut rows = statement.query(params![at, left])?;
+            from = None;
+            let mut looked_at = 0;
+            while let Some(row) = rows.next()? {
+                looked_at += 1;
+                from = row.get(7)?;
+                found.extend(damage.readable(row, 1, ReportRecord::from_row));
+            }
+            if looked_at < left {
+                break;
+            }
         }
     }
     Ok(found)
 }
 
 impl Store {
+    pub(super) fn page(
+        &self,
+        statement: &'static str,
+        device: Option<DeviceId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Page {
+        Page { statement, device, before, limit, damage: Arc::clone(&self.damage) }
+    }
+
     /// Reports, those below `before`.
     pub async fn reports(
         &self,
@@ -126,9 +163,10 @@ impl Store {
     ) -> Result<Vec<ReportRecord>, StoreError> {
         let readers = self.readers.clone();
         if let Some(device) = filter.device {
-            readers.read(move |connection| reports_of(connection, &device, before, limit)).await
+            let damage = Arc::clone(&self.damage);
+            readers.read(move |connection| reports_of(connection, &device, before, limit, &damage)).await
         } else {
-            let page = Page { statement: statements::REPORTS, device: None, before, limit };
+            let page = self.page(statements::REPORTS, None, before, limit);
             readers.read(move |connection| page.read(connection, ReportRecord::from_row)).await
         }
     }
@@ -148,7 +186,7 @@ impl Store {
             (true, Some(true)) => statements::ALERTS_OPEN_OF,
             (true, Some(false)) => statements::ALERTS_CLEARED_OF,
         };
-        let page = Page { statement, device: filter.device, before, limit };
+        let page = self.page(statement, filter.device, before, limit);
         self.readers.clone().read(move |connection| page.read(connection, AlertRecord::from_row)).await
     }
 
@@ -167,7 +205,7 @@ impl Store {
             (true, Some(true)) => statements::SERVICE_CALLS_OPEN_OF,
             (true, Some(false)) => statements::SERVICE_CALLS_HANDLED_OF,
         };
-        let page = Page { statement, device: filter.device, before, limit };
+        let page = self.page(statement, filter.device, before, limit);
         self.readers.clone().read(move |connection| page.read(connection, ServiceCallRecord::from_row)).await
     }
 
@@ -195,21 +233,37 @@ impl Store {
 
     /// How many reports each device lost since then, as far as that was found lately.
     pub async fn lost_since(&self, since: Timestamp) -> Result<Vec<(DeviceId, u64)>, StoreError> {
-        let read = |row: &Row<'_>| Ok((id("device", row.get(0)?)?, from_integer(row.get(1)?)));
-        self.readers
+        let read = |row: &Row<'_>| {
+            let (first, last): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
+            // One of unknown size counts as one.
+            let count = last.map_or(1, |last| last.saturating_sub(first).saturating_add(1));
+            Ok((id("device", row.get(0)?)?, from_integer(count)))
+        };
+        let damage = Arc::clone(&self.damage);
+        let lost: Vec<(DeviceId, u64)> = self
+            .readers
             .clone()
             .read(move |connection| {
-                collect(connection, statements::LOST_SINCE, params![since.as_millisecond()], read)
+                damage.collect(connection, statements::LOST_SINCE, params![since.as_millisecond()], 0, read)
             })
-            .await
+            .await?;
+        // Added up here: a sum in SQL that goes beyond its integers fails for all devices.
+        let mut sums: BTreeMap<DeviceId, u64> = BTreeMap::new();
+        for (device, count) in lost {
+            let sum = sums.entry(device).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        Ok(sums.into_iter().collect())
     }
 
     /// What a device lost, newest first.
     pub async fn gaps(&self, device: DeviceId, limit: u32) -> Result<Vec<GapRecord>, StoreError> {
+        let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
             .read(move |connection| {
-                collect(connection, statements::GAPS_OF, params![device.as_str(), limit], GapRecord::from_row)
+                let parameters = params![device.as_str(), limit];
+                damage.collect(connection, statements::GAPS_OF, parameters, 7, GapRecord::from_row)
             })
             .await
     }

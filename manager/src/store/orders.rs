@@ -7,7 +7,6 @@ use platen_protocol::readings::SupplyReading;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::lists::Page;
 use super::records::{dated, id, time, time_if_any, word};
 use super::{Store, StoreError, from_json, statements};
 use crate::ingest::date::Dated;
@@ -120,7 +119,7 @@ impl Store {
             (true, Some(true)) => statements::ORDERS_OPEN_OF,
             (true, Some(false)) => statements::ORDERS_CLOSED_OF,
         };
-        let page = Page { statement, device: filter.device, before, limit };
+        let page = self.page(statement, filter.device, before, limit);
         self.readers.clone().read(move |connection| page.read(connection, OrderRecord::from_row)).await
     }
 

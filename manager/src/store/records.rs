@@ -43,6 +43,8 @@ pub struct DeviceRecord {
     pub last_contact: Option<Timestamp>,
     /// Where that came from.
     pub remote: Option<String>,
+    /// What of it cannot be read, if that is so; it is then missing above or in a list.
+    pub damaged: Option<String>,
 }
 
 /// What a printer did in a stretch of time.
@@ -256,6 +258,23 @@ pub(super) fn dated(row: &Row<'_>, column: usize, received: Timestamp) -> Result
     }
 }
 
+/// The JSON in a column, if there is any.
+fn json_in<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+    what: &'static str,
+) -> Result<Option<T>, StoreError> {
+    row.get::<_, Option<String>>(column)?.map(|text| from_json(what, &text)).transpose()
+}
+
+/// What is there, unless it cannot be read: then why, if nothing before it was damaged.
+fn unless_damaged<T>(damaged: &mut Option<String>, read: Result<Option<T>, StoreError>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        damaged.get_or_insert(error.to_string());
+        None
+    })
+}
+
 fn activity_in(report: &Report) -> Option<&Activity> {
     match &report.body {
         ReportBody::Utilisation(utilisation) => utilisation.activity.as_ref(),
@@ -265,16 +284,13 @@ fn activity_in(report: &Report) -> Option<&Activity> {
 
 impl DeviceRecord {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
-        let report: Option<String> = row.get(10)?;
-        let report: Option<Report> = report.map(|text| from_json("report", &text)).transpose()?;
-        let merged: Option<String> = row.get(8)?;
-        let readings = match merged {
-            Some(text) => Some(from_json("readings", &text)?),
-            None => report.as_ref().and_then(|report| report.body.readings()).cloned(),
-        };
-        let told: Option<String> = row.get(12)?;
-        let told: Option<Report> = told.map(|text| from_json("report", &text)).transpose()?;
-        let activity = time_if_any(row, 11)?
+        // What cannot be read is unknown; the device is shown all the same, and as damaged.
+        let mut damaged = None;
+        let report: Option<Report> = unless_damaged(&mut damaged, json_in(row, 10, "report"));
+        let readings = unless_damaged(&mut damaged, json_in(row, 8, "readings"))
+            .or_else(|| report.as_ref().and_then(|report| report.body.readings()).cloned());
+        let told: Option<Report> = unless_damaged(&mut damaged, json_in(row, 12, "report"));
+        let activity = unless_damaged(&mut damaged, time_if_any(row, 11))
             .zip(told.as_ref().or(report.as_ref()).and_then(activity_in))
             .map(|(received, activity)| ActivityRecord { received, activity: activity.clone() });
         Ok(Self {
@@ -288,9 +304,10 @@ impl DeviceRecord {
             readings,
             activity,
             readings_taken: report.map(|report| report.taken),
-            readings_received: time_if_any(row, 9)?,
-            last_contact: time_if_any(row, 6)?,
+            readings_received: unless_damaged(&mut damaged, time_if_any(row, 9)),
+            last_contact: unless_damaged(&mut damaged, time_if_any(row, 6)),
             remote: row.get(7)?,
+            damaged,
         })
     }
 }
@@ -350,13 +367,13 @@ impl ServiceCallRecord {
 
 impl CommandRecord {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
-        let command: CommandId = id("command", row.get(1)?)?;
+        let command: CommandId = id("command", row.get(2)?)?;
         let action: String = row.get(3)?;
         let action: Action = from_json("action", &action)?;
         let issued_by: String = row.get(5)?;
         Ok(Self {
             key: row.get(0)?,
-            device: id("device", row.get(2)?)?,
+            device: id("device", row.get(1)?)?,
             command: Command {
                 id: command,
                 issued: time(row, 4)?,

@@ -5,7 +5,6 @@ use platen_protocol::device_to_manager::Replacement;
 use platen_protocol::identity::DeviceId;
 use rusqlite::Row;
 
-use super::lists::Page;
 use super::records::{dated, id, time};
 use super::{Store, StoreError, from_json, statements};
 use crate::ingest::date::Dated;
@@ -50,7 +49,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ReplacementRecord>, StoreError> {
         let statement = if device.is_some() { statements::REPLACEMENTS_OF } else { statements::REPLACEMENTS };
-        let page = Page { statement, device, before, limit };
+        let page = self.page(statement, device, before, limit);
         self.readers.clone().read(move |connection| page.read(connection, ReplacementRecord::from_row)).await
     }
 }

@@ -13,7 +13,7 @@ pub(super) const EPOCH_ADRIFT: &str =
     "SELECT key, epoch, acknowledged FROM epochs WHERE device = ?1 AND in_memory = 1 AND epoch <> ?2";
 pub(super) const EPOCH_ENDED: &str = "UPDATE epochs SET in_memory = 0 WHERE key = ?1";
 pub(super) const BEGIN_EPOCH: &str =
-    "INSERT INTO epochs (device, epoch, acknowledged, begun) VALUES (?1, ?2, 0, ?3) RETURNING key";
+    "INSERT INTO epochs (device, epoch, acknowledged) VALUES (?1, ?2, 0) RETURNING key";
 pub(super) const ACKNOWLEDGE: &str =
     "UPDATE epochs SET acknowledged = ?2, last = ?3, in_memory = ?4 WHERE key = ?1";
 pub(super) const ADD_REPORT: &str = "INSERT INTO reports (device, epoch, sequence, kind, received, previous, body, dated, dated_by) \
@@ -50,8 +50,8 @@ pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 A
 pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id, report, received, simulated, entered_by, message, state) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'new') ON CONFLICT (device, id) DO NOTHING";
 /// An order that is repeated is the order that there is.
-pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, supply, body, quantity, note, entered_by, state) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'new') ON CONFLICT (device, id) DO NOTHING";
+pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, body, quantity, note, entered_by, state) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'new') ON CONFLICT (device, id) DO NOTHING";
 /// A replacement that is repeated is the replacement that there is.
 pub(super) const ADD_REPLACEMENT: &str = "INSERT INTO replacements (device, origin, report, received, simulated, body) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (device, origin) DO NOTHING";
@@ -109,8 +109,8 @@ pub(super) const STANDINGS_CHANGED: &str =
 pub(super) const LOG_IDENTITY: &str = "INSERT INTO identity_log (device, what, by, at) \
      SELECT key, ?2, ?3, ?4 FROM devices WHERE id = ?1";
 pub(super) const IDENTITY_LOG_END: &str = "SELECT coalesce(max(key), 0) FROM identity_log";
-pub(super) const IDENTITY_LOG_OF: &str = "SELECT l.what, l.by, l.at FROM identity_log l \
-     WHERE l.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY l.key DESC LIMIT ?2";
+pub(super) const IDENTITY_LOG_OF: &str = "SELECT l.what, l.by, l.at, d.id FROM identity_log l \
+     JOIN devices d ON d.key = l.device WHERE d.id = ?1 ORDER BY l.key DESC LIMIT ?2";
 pub(super) const SET_NEXT: &str =
     "UPDATE devices SET next_serial = ?2, next_issued = ?3, next_expires = ?4 WHERE id = ?1";
 pub(super) const PROMOTE_NEXT: &str = "UPDATE devices SET certificate_serial = next_serial, \
@@ -119,8 +119,6 @@ pub(super) const PROMOTE_NEXT: &str = "UPDATE devices SET certificate_serial = n
 pub(super) const REVOKE: &str = "UPDATE devices SET revoked = coalesce(revoked, ?2), next_serial = NULL, \
      next_issued = NULL, next_expires = NULL, readmitted_until = NULL WHERE id = ?1";
 pub(super) const READMIT: &str = "UPDATE devices SET readmitted_until = ?2 WHERE id = ?1";
-pub(super) const ADD_IDENTITY_NOTICE: &str = "INSERT INTO notices (origin, device, kind, written, body) \
-     SELECT ?1, key, ?3, ?4, ?5 FROM devices WHERE id = ?2 ON CONFLICT (origin) DO NOTHING";
 
 pub(super) const CLONE_OPEN: &str = "SELECT key FROM clones WHERE dismissed IS NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1)";
@@ -141,12 +139,12 @@ pub(super) const DELIVER_COMMAND: &str =
 pub(super) const EXPIRE_COMMANDS: &str = "UPDATE commands SET state = 'expired', finished = ?1 \
      WHERE state IN ('waiting', 'delivered') AND expires <= ?1 \
      RETURNING id, (SELECT id FROM devices WHERE key = device)";
-pub(super) const OPEN_COMMANDS: &str = "SELECT c.key, c.id, d.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
+pub(super) const OPEN_COMMANDS: &str = "SELECT c.key, d.id, c.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
      c.delivered, c.finished, c.reason FROM commands c JOIN devices d ON d.key = c.device \
      WHERE c.state IN ('waiting', 'delivered') ORDER BY c.key";
-pub(super) const COMMANDS_OF: &str = "SELECT c.key, c.id, d.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
+pub(super) const COMMANDS_OF: &str = "SELECT c.key, d.id, c.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
      c.delivered, c.finished, c.reason FROM commands c JOIN devices d ON d.key = c.device \
-     WHERE d.id = ?1 AND c.key < ?2 ORDER BY c.key DESC LIMIT ?3";
+     WHERE c.key < ?1 AND d.id = ?3 ORDER BY c.key DESC LIMIT ?2";
 
 // Lists: newest first, below a key.
 pub(super) const REPORTS: &str = "SELECT r.key, d.id, e.epoch, r.received, r.body, r.dated, r.dated_by FROM reports r \
@@ -162,7 +160,7 @@ pub(super) const REPORTS_BACK: &str = "WITH RECURSIVE chain (key, place) AS ( \
          UNION ALL \
          SELECT r.previous, place + 1 FROM chain JOIN reports r ON r.key = chain.key \
          WHERE r.previous IS NOT NULL AND place < ?2 \
-     ) SELECT r.key, d.id, e.epoch, r.received, r.body, r.dated, r.dated_by FROM chain JOIN reports r ON r.key = chain.key \
+     ) SELECT r.key, d.id, e.epoch, r.received, r.body, r.dated, r.dated_by, r.previous FROM chain JOIN reports r ON r.key = chain.key \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch ORDER BY chain.place";
 /// Alerts under a condition. Each condition is a statement of its own, so that the open ones are found by
 /// their small index however long the history is.
@@ -242,12 +240,13 @@ pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulat
 pub(super) const REPLACEMENTS_OF: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by FROM replacements p \
      JOIN devices d ON d.key = p.device JOIN reports r ON r.key = p.report WHERE p.key < ?1 AND p.device = (SELECT key FROM devices WHERE id = ?3) \
      ORDER BY p.key DESC LIMIT ?2";
-pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded, g.reason, g.kinds FROM gaps g JOIN epochs e ON e.key = g.epoch \
+pub(super) const GAPS_OF: &str = "SELECT g.key, e.epoch, g.first, g.last, g.recorded, g.reason, g.kinds, d.id FROM gaps g JOIN epochs e ON e.key = g.epoch \
+     JOIN devices d ON d.key = g.device \
      WHERE g.device = (SELECT key FROM devices WHERE id = ?1) ORDER BY g.key DESC LIMIT ?2";
 
-/// Gaps have no index by time: only the newest are looked at. One of unknown size counts as one.
-pub(super) const LOST_SINCE: &str = "SELECT d.id, sum(coalesce(g.last - g.first + 1, 1)) FROM (SELECT * FROM gaps ORDER BY key DESC LIMIT 1000) g \
-     JOIN devices d ON d.key = g.device WHERE g.recorded >= ?1 GROUP BY d.id";
+/// Gaps have no index by time: only the newest are looked at.
+pub(super) const LOST_SINCE: &str = "SELECT d.id, g.first, g.last FROM (SELECT * FROM gaps ORDER BY key DESC LIMIT 1000) g \
+     JOIN devices d ON d.key = g.device WHERE g.recorded >= ?1";
 
 // Operators.
 pub(super) const ADD_OPERATOR: &str = "INSERT INTO operators (name, password, created) VALUES (?1, ?2, ?3) \

@@ -1,10 +1,11 @@
 //! What the watches found, and what they remember. Both are written for many devices at once.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::lists::{Page, collect};
 use super::records::{id, time, time_if_any};
 use super::{Store, StoreError, from_json, statements, to_json};
 use crate::watch::{Change, Finding, Memory, Standing, Step};
@@ -136,7 +137,11 @@ impl Store {
             let body: String = row.get(1)?;
             Ok((id("device", row.get(0)?)?, serde_json::from_str::<Memory>(&body).unwrap_or_default()))
         };
-        self.readers.clone().read(move |connection| collect(connection, statements::MEMORIES, [], read)).await
+        let damage = Arc::clone(&self.damage);
+        self.readers
+            .clone()
+            .read(move |connection| damage.collect(connection, statements::MEMORIES, [], 0, read))
+            .await
     }
 
     /// Everything that stands.
@@ -166,7 +171,7 @@ impl Store {
             (true, Some(true)) => statements::WATCHES_OPEN_OF,
             (true, Some(false)) => statements::WATCHES_ENDED_OF,
         };
-        let page = Page { statement, device: filter.device, before, limit };
+        let page = self.page(statement, filter.device, before, limit);
         self.readers.clone().read(move |connection| page.read(connection, WatchRecord::from_row)).await
     }
 }

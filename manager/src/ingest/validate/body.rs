@@ -8,7 +8,7 @@ use platen_protocol::identity::AlertId;
 use platen_protocol::limits::{MAX_ID_CHARS, MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY, MAX_STANDING_ALERTS};
 use platen_protocol::problem::Problem;
 
-use super::place::{MAX_MEASURE_CHARS, MAX_TEXT_CHARS, Place};
+use super::place::{MAX_MEASURE_CHARS, MAX_TEXT_CHARS, MAX_UPTIME_MS, Place};
 use super::readings::{
     MAX_BUSES, MAX_READINGS, check_part, check_readings, check_supply, plausible_temperature,
 };
@@ -21,6 +21,7 @@ const ROUNDING_SECONDS: u64 = 4;
 /// Refuses a report that cannot be true.
 pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
     place.text("taken.boot_id", &report.taken.boot_id, MAX_ID_CHARS)?;
+    place.at_most("taken.monotonic_ms", report.taken.monotonic_ms, MAX_UPTIME_MS)?;
     match &report.body {
         ReportBody::Started(started) => {
             place.text("agent_version", &started.agent_version, MAX_ID_CHARS)?;
@@ -71,6 +72,8 @@ fn check_alert(place: &Place, alert: &Alert) -> Result<(), Problem> {
     for evidence in &alert.evidence {
         place.text("alert.evidence.measure", &evidence.measure, MAX_MEASURE_CHARS)?;
         place.text("alert.evidence.unit", &evidence.unit, MAX_MEASURE_CHARS)?;
+        place.number("alert.evidence.observed", evidence.observed.unsigned_abs())?;
+        place.number("alert.evidence.expected", evidence.expected.unwrap_or_default().unsigned_abs())?;
     }
     alert.supply.as_ref().map_or(Ok(()), |supply| check_supply(place, supply))?;
     alert.part.as_ref().map_or(Ok(()), |part| check_part(place, part))
@@ -102,11 +105,20 @@ fn check_replacement(place: &Place, replacement: &Replacement) -> Result<(), Pro
 }
 
 fn check_utilisation(place: &Place, utilisation: &Utilisation) -> Result<(), Problem> {
+    place.number("running_seconds", utilisation.running_seconds)?;
+    place.number("failed_reads", utilisation.failed_reads)?;
     check_readings(place, &utilisation.readings)?;
     utilisation.activity.as_ref().map_or(Ok(()), |activity| check_activity(place, activity))
 }
 
 fn check_activity(place: &Place, activity: &Activity) -> Result<(), Problem> {
+    place.at_most("activity.seconds", activity.seconds, MAX_UPTIME_MS / 1000)?;
+    place.number("activity.pages", activity.pages.unwrap_or_default())?;
+    for bus in &activity.buses {
+        for number in [bus.failed_transfers, bus.failed_reads, bus.recoveries] {
+            place.number(format_args!("activity.buses.{}", bus.name), number)?;
+        }
+    }
     let told =
         [activity.idle_seconds, activity.printing_seconds, activity.sleeping_seconds, activity.error_seconds];
     let sum = told.into_iter().fold(0, u64::saturating_add);

@@ -13,17 +13,20 @@ mod tests;
 
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{Report, ReportBatch};
-use platen_protocol::limits::{MAX_INSPECTOR_CHARS, MAX_REPORTS_PER_BATCH};
+use platen_protocol::limits::{MAX_ID_CHARS, MAX_INSPECTOR_CHARS, MAX_REPORTS_PER_BATCH};
 use platen_protocol::problem::{Problem, ProblemKind};
+use platen_protocol::stamp::Stamp;
 
 use place::{Place, invalid};
 
 pub use body::MAX_EVIDENCE;
-pub use place::{MAX_MEASURE_CHARS, MAX_TEXT_CHARS};
-pub use readings::{MAX_BUSES, MAX_COUNT, MAX_COUNTERS, MAX_READINGS};
+pub use place::{MAX_COUNT, MAX_MEASURE_CHARS, MAX_TEXT_CHARS, MAX_UPTIME_MS};
+pub use readings::{MAX_BUSES, MAX_COUNTERS, MAX_READINGS};
 
-/// The highest sequence, as far as the store's integers go.
-pub const MAX_SEQUENCE: u64 = i64::MAX as u64;
+/// The highest sequence: as high as a count may be.
+pub const MAX_SEQUENCE: u64 = MAX_COUNT;
+/// The longest that readings may be away by the device's own word, in seconds: a year.
+pub const MAX_NEXT_WITHIN_SECONDS: u32 = 366 * 24 * 3600;
 
 /// Refuses a batch that cannot be true.
 pub fn validate(batch: &ReportBatch) -> Result<(), Problem> {
@@ -46,6 +49,13 @@ pub fn validate(batch: &ReportBatch) -> Result<(), Problem> {
             ),
         ));
     }
+    if let Some(seconds) = batch.next_within_seconds.filter(|seconds| *seconds > MAX_NEXT_WITHIN_SECONDS) {
+        return Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            format!("next_within_seconds is {seconds}; it must be at most {MAX_NEXT_WITHIN_SECONDS}"),
+        ));
+    }
+    sent(batch.sent.as_ref())?;
     sequences(batch)?;
     lost::check(batch)?;
     for report in &batch.reports {
@@ -61,6 +71,24 @@ pub fn wrong_version(found: u64) -> Problem {
         ProblemKind::WrongVersion,
         format!("the message is of version {found}; this manager speaks version {VERSION}"),
     )
+}
+
+/// The clocks that came with the batch.
+fn sent(sent: Option<&Stamp>) -> Result<(), Problem> {
+    match sent {
+        Some(stamp) if stamp.boot_id.chars().count() > MAX_ID_CHARS => Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            format!("sent.boot_id has more than {MAX_ID_CHARS} characters"),
+        )),
+        Some(stamp) if stamp.boot_id.chars().any(char::is_control) => {
+            Err(Problem::new(ProblemKind::InvalidRequest, "sent.boot_id holds a control character"))
+        }
+        Some(stamp) if stamp.monotonic_ms > MAX_UPTIME_MS => Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            format!("sent.monotonic_ms is {}; it must be at most {MAX_UPTIME_MS}", stamp.monotonic_ms),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn sequences(batch: &ReportBatch) -> Result<(), Problem> {

@@ -10,6 +10,11 @@ pub const MAX_TEXT_CHARS: usize = 500;
 /// The longest name or unit of something measured, in characters.
 pub const MAX_MEASURE_CHARS: usize = 120;
 
+/// The highest count: above it, JSON no longer carries every whole number exactly (RFC 8259, section 6).
+pub const MAX_COUNT: u64 = (1 << 53) - 1;
+/// The longest time since a boot that is believed, in milliseconds: a hundred years.
+pub const MAX_UPTIME_MS: u64 = 100 * 366 * 24 * 3600 * 1000;
+
 pub(super) fn invalid(sequence: u64, field: impl Display, why: impl Display) -> Problem {
     Problem::new(ProblemKind::InvalidReport, format!("report {sequence}, {field}: {why}"))
 }
@@ -31,6 +36,18 @@ impl Place {
         }
         if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
             return Err(self.refuse(field, "holds a control character"));
+        }
+        Ok(())
+    }
+
+    /// No count is so high that it cannot be told exactly.
+    pub(super) fn number(&self, field: impl Display, number: u64) -> Result<(), Problem> {
+        self.at_most(field, number, MAX_COUNT)
+    }
+
+    pub(super) fn at_most(&self, field: impl Display, number: u64, most: u64) -> Result<(), Problem> {
+        if number > most {
+            return Err(self.refuse(field, format!("{number} is above {most}")));
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use platen_protocol::supply::SupplyClass;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::device::roster::{Contact, ContactState};
+use crate::contact::{Contact, ContactState};
 use crate::store::DeviceRecord;
 use crate::watch::WatchKind;
 
@@ -163,6 +163,8 @@ pub(super) struct DeviceView {
     pub(super) certificate_expires: Timestamp,
     /// How it stands.
     pub(super) identity: Option<IdentityView>,
+    /// What of it the manager cannot read any more, and therefore leaves out; `null` where all can be read.
+    pub(super) damaged: Option<String>,
 }
 
 fn whole_seconds(from: Timestamp, to: Timestamp) -> u64 {
@@ -271,7 +273,11 @@ impl DeviceView {
             model: record.model,
             agent_version: record.agent_version,
             simulated: record.simulated,
-            worst: open.worst(contact.state),
+            worst: open.worst(contact.state).min(if record.damaged.is_some() {
+                Worst::Warning
+            } else {
+                Worst::Fine
+            }),
             contact: ContactView {
                 state: contact.state,
                 last_contact: contact.last,
@@ -301,6 +307,7 @@ impl DeviceView {
             enrolled: record.enrolled,
             certificate_expires: record.certificate_expires,
             identity: None,
+            damaged: record.damaged,
         }
     }
 }

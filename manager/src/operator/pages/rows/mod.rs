@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::super::view::{DeviceView, Freshness, Worst};
 use super::words;
-use crate::device::roster::ContactState;
+use crate::contact::ContactState;
 use crate::ingest::date::{Dated, DatedBy};
 
 pub(super) use asked::{CommandRow, OrderRow, ServiceCallRow, SettingRow};
@@ -76,6 +76,8 @@ pub(super) struct DeviceRow {
     pub(super) identity_words: Option<String>,
     /// That two machines use its identity.
     pub(super) clone: Option<String>,
+    /// That a part of what is stored of it cannot be read.
+    pub(super) damaged: Option<String>,
     pub(super) fresh: Option<Age>,
     pub(super) supplies: Vec<SupplyRow>,
     pub(super) parts: Vec<PartRow>,
@@ -127,6 +129,7 @@ impl DeviceRow {
                 .as_ref()
                 .and_then(|view| view.clone.as_ref())
                 .map(|clone| clone.words.clone()),
+            damaged: view.damaged.clone(),
             identity: view.identity.as_ref().map_or("good", |identity| words::identity(identity.state)),
             identity_words: view.identity.as_ref().and_then(|identity| identity.words.clone()),
             fresh: view.freshness.as_ref().map(Age::of_readings),
