@@ -1,16 +1,18 @@
-//! Slows down who guesses: after some failures from one address, none are heard for a while.
+//! Slows down who guesses: after some failures from one address, none are heard for a while. An attempt is
+//! counted before the work that it asks for is done, so that many at once do not all pass.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Addresses that are remembered. When there are more, the oldest failures are forgotten.
+/// Addresses that are remembered. When there are more, the one that began first is forgotten.
 const MAX_ADDRESSES: usize = 10_000;
 
 struct Failures {
+    /// Those that failed, and those of which nobody knows yet.
     count: u32,
     since: Instant,
 }
@@ -23,50 +25,144 @@ pub struct Throttle {
     failures: Mutex<HashMap<IpAddr, Failures>>,
 }
 
+/// The address under which somebody counts: of IPv6, the network of 64 bits that one site is given.
+pub(crate) fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// An attempt that may be made. It counts as a failure unless it is forgiven: also when whoever made it
+/// does not wait for the answer.
+#[must_use = "it counts as a failure when it is dropped"]
+pub struct Attempt {
+    throttle: Arc<Throttle>,
+    address: IpAddr,
+}
+
+impl Attempt {
+    /// It did not fail, or not for a fault of who made it.
+    pub fn forgive(self) {
+        let mut failures = self.throttle.failures();
+        if let Some(found) = failures.get_mut(&self.address) {
+            found.count = found.count.saturating_sub(1);
+            if found.count == 0 {
+                failures.remove(&self.address);
+            }
+        }
+    }
+}
+
 impl Throttle {
     /// At most `most` failures in a `window`.
-    pub fn new(most: u32, window: Duration) -> Self {
-        Self { most, window, failures: Mutex::new(HashMap::new()) }
+    pub fn new(most: u32, window: Duration) -> Arc<Self> {
+        Arc::new(Self { most, window, failures: Mutex::default() })
     }
 
-    /// Whether an address may try.
-    pub fn allows(&self, address: IpAddr, now: Instant) -> bool {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures
-            .get(&address)
-            .is_none_or(|found| found.count < self.most || now.duration_since(found.since) >= self.window)
+    fn failures(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It tried and failed.
-    pub fn failed(&self, address: IpAddr, now: Instant) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() >= MAX_ADDRESSES {
-            failures.retain(|_, found| now.duration_since(found.since) < self.window);
-            if failures.len() >= MAX_ADDRESSES {
-                failures.clear();
-            }
+    /// Begins an attempt from an address, if one may be made from there.
+    ///
+    /// # Errors
+    ///
+    /// After how long the next may be made, if too many failed or are under way.
+    pub fn begin(self: &Arc<Self>, address: IpAddr, now: Instant) -> Result<Attempt, Duration> {
+        let address = counted(address);
+        let mut failures = self.failures();
+        if !failures.contains_key(&address) && failures.len() >= MAX_ADDRESSES {
+            let oldest = failures.iter().min_by_key(|(_, found)| found.since).map(|(address, _)| *address);
+            oldest.map(|oldest| failures.remove(&oldest));
         }
         let found = failures.entry(address).or_insert(Failures { count: 0, since: now });
         if now.duration_since(found.since) >= self.window {
             *found = Failures { count: 0, since: now };
         }
+        if found.count >= self.most {
+            return Err(self.window.saturating_sub(now.duration_since(found.since)));
+        }
         found.count += 1;
+        Ok(Attempt { throttle: Arc::clone(self), address })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn throttle(most: u32) -> Arc<Throttle> {
+        Throttle::new(most, Duration::from_secs(60))
+    }
 
     #[test]
     fn failures_are_heard_again_when_the_window_is_over() {
-        let throttle = Throttle::new(2, Duration::from_secs(60));
+        let throttle = throttle(2);
         let (address, start) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
-        throttle.failed(address, start);
-        assert!(throttle.allows(address, start));
-        throttle.failed(address, start);
-        assert!(!throttle.allows(address, start));
-        assert!(throttle.allows(IpAddr::from([192, 0, 2, 2]), start));
-        assert!(throttle.allows(address, start + Duration::from_secs(60)));
+        for _ in 0..2 {
+            drop(throttle.begin(address, start).unwrap());
+        }
+        let left = throttle.begin(address, start + Duration::from_secs(20)).err();
+        assert_eq!(left, Some(Duration::from_secs(40)));
+        assert!(throttle.begin(IpAddr::from([192, 0, 2, 2]), start).is_ok());
+        assert!(throttle.begin(address, start + Duration::from_secs(60)).is_ok());
+    }
+
+    #[test]
+    fn attempts_at_once_count_before_anybody_knows_how_they_end() {
+        let throttle = throttle(10);
+        let (address, start) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
+        let at_once: Vec<_> = (0..60).filter_map(|_| throttle.begin(address, start).ok()).collect();
+        assert_eq!(at_once.len(), 10);
+        at_once.into_iter().for_each(Attempt::forgive);
+        assert!(throttle.failures().is_empty(), "who did nothing wrong leaves nothing");
+    }
+
+    #[test]
+    fn addresses_of_one_network_of_ipv6_are_one() {
+        let throttle = throttle(1);
+        let start = Instant::now();
+        drop(throttle.begin("2001:db8::1".parse().unwrap(), start).unwrap());
+        assert!(throttle.begin("2001:db8::ffff:2".parse().unwrap(), start).is_err());
+        assert!(throttle.begin("2001:db8:0:1::1".parse().unwrap(), start).is_ok());
+    }
+
+    #[test]
+    fn a_flood_from_many_addresses_makes_nobody_forgotten_who_failed_later() {
+        let throttle = throttle(1);
+        let (me, start) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
+        let other = |number: u32| IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+        let most = u32::try_from(MAX_ADDRESSES).unwrap();
+        (0..most).for_each(|number| drop(throttle.begin(other(number), start)));
+        drop(throttle.begin(me, start + Duration::from_millis(1)).unwrap());
+        (most..most + 100)
+            .for_each(|number| drop(throttle.begin(other(number), start + Duration::from_millis(2))));
+        assert_eq!(throttle.failures().len(), MAX_ADDRESSES);
+        assert!(throttle.begin(me, start + Duration::from_millis(3)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn in_no_window_do_more_fail_than_may(
+            most in 1_u32..8, steps in prop::collection::vec((0_u64..30, any::<bool>()), 1..100),
+        ) {
+            let throttle = throttle(most);
+            let (address, mut now) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
+            let mut failed: Vec<Instant> = Vec::new();
+            for (seconds, forgiven) in steps {
+                now += Duration::from_secs(seconds);
+                if let Ok(attempt) = throttle.begin(address, now) {
+                    if forgiven { attempt.forgive() } else { failed.push(now) }
+                }
+                let lately = failed.iter().filter(|at| now.duration_since(**at) < Duration::from_secs(60)).count();
+                // A window begins with its first failure, so two of them can touch in any stretch of its length.
+                prop_assert!(lately <= 2 * usize::try_from(most).unwrap());
+            }
+        }
     }
 }

@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use hyper::Request;
-use hyper::body::Incoming;
 use jiff::SignedDuration;
 use platen_protocol::VERSION;
 use platen_protocol::enroll::{RenewReply, RenewRequest};
 use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 
-use super::service::{Answer, Caller, Devices, internal, json, later};
+use super::answer::{Answer, internal, json};
+use super::context::{Caller, Devices, later};
 use super::{body, identity};
 use crate::ca::check_csr;
 use crate::clock;
 use crate::ingest::validate::wrong_version;
+use crate::listen::RequestBody;
 
 /// A device is given a renewed certificate at most this often: each is a row in the store, and one that
 /// did not get the answer comes again later than this.
@@ -25,7 +26,7 @@ const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(5);
 pub(super) async fn renew(
     devices: Arc<Devices>,
     caller: Arc<Caller>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Result<Answer, Problem> {
     let device = identity::may_renew(&devices, &caller.shown, clock::now()).await?;
     caller.admit(&devices, &device, Instant::now())?;
@@ -41,8 +42,7 @@ pub(super) async fn renew(
         return Err(Problem::new(ProblemKind::OtherDevice, detail));
     }
     let now = clock::now();
-    let next = devices.roster.standing(&device).and_then(|standing| standing.next);
-    if next.is_some_and(|next| now.duration_since(next.issued).abs() < AT_MOST_EVERY) {
+    if !devices.roster.begin_renewal(&device, now, AT_MOST_EVERY) {
         let detail = "a renewed certificate was issued just now; come again a little later";
         return Err(Problem::new(ProblemKind::TooMany, detail));
     }

@@ -7,56 +7,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::{DeviceId, Epoch};
 use platen_protocol::stamp::Stamp;
-use serde::Serialize;
 
 use super::admit::{Admission, admit, nears_its_end};
+use crate::contact::{Contact, ContactState, silent_after};
 use crate::ingest::clone::{CloneSign, Trail};
 use crate::store::{Certificate, ContactRecord, DeviceRecord, Standing};
-use crate::watch::contact::silent_after;
-
-/// How a device can be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ContactState {
-    /// Its request is held: a command reaches it at once.
-    Parked,
-    /// It was there a short while ago.
-    Recent,
-    /// It has not been there for long.
-    Silent,
-    /// It was enrolled and has not been there since.
-    Never,
-}
-
-impl ContactState {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Parked => "parked",
-            Self::Recent => "recent",
-            Self::Silent => "silent",
-            Self::Never => "never",
-        }
-    }
-
-    const fn is_there(self) -> bool {
-        matches!(self, Self::Parked | Self::Recent)
-    }
-}
-
-/// When and from where a device was last there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Contact {
-    /// How it can be reached now.
-    pub state: ContactState,
-    /// When it was last there.
-    pub last: Option<Timestamp>,
-    /// From where.
-    pub remote: Option<IpAddr>,
-}
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -79,6 +37,8 @@ struct Entry {
     told_there: bool,
     /// What tells two machines with one identity.
     trail: Trail,
+    /// When it was let ask for a renewed certificate.
+    renewal_begun: Option<Timestamp>,
     /// The serial number of the certificate whose end they were told of.
     told_end: Option<String>,
 }
@@ -166,6 +126,21 @@ impl Roster {
     pub fn enrolled(&self, device: &DeviceId, certificate: Certificate) {
         let standing = Standing { certificate, next: None, revoked: None, readmitted_until: None };
         self.know(device, standing);
+    }
+
+    /// A device may be given a renewed certificate, unless one was issued or asked for less than `least` ago.
+    /// That it asks counts from now on: of many at once, one may.
+    pub fn begin_renewal(&self, device: &DeviceId, now: Timestamp, least: SignedDuration) -> bool {
+        let mut entries = self.entries();
+        let Some(entry) = entries.get_mut(device) else { return false };
+        let issued =
+            entry.standing.as_ref().and_then(|standing| standing.next.as_ref()).map(|next| next.issued);
+        let lately = |at: Timestamp| now.duration_since(at).abs() < least;
+        if issued.is_some_and(lately) || entry.renewal_begun.is_some_and(lately) {
+            return false;
+        }
+        entry.renewal_begun = Some(now);
+        true
     }
 
     /// A device was given a renewed certificate.

@@ -47,6 +47,13 @@ pub(super) async fn change(
         let why = "the device is shut out, and only a token lets it in again: `platen-manager token create --device`, then enrol it";
         return Err(Refusal::new(ProblemKind::InvalidRequest, why));
     }
+    if deed == Deed::Readmit && now < standing.certificate.expires {
+        let why = format!(
+            "the certificate of {device} is valid until {}, and the device renews it automatically: there is nothing to readmit",
+            standing.certificate.expires.strftime("%Y-%m-%d %H:%M UTC")
+        );
+        return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+    }
     tracing::warn!(%device, ?deed, operator, "an operator changed how a device stands");
     apply(&operators.roster, &operators.mailbox, &operators.informer, &device, standing);
     Ok(())

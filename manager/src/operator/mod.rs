@@ -6,6 +6,7 @@ mod api;
 mod command;
 mod cursor;
 mod gather;
+mod hasher;
 mod identity;
 mod order;
 mod pages;
@@ -24,7 +25,6 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, Request, Response, header};
 use axum::middleware::{self, map_response};
-use hyper::body::Incoming;
 use hyper_util::service::TowerToHyperService;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
@@ -34,19 +34,18 @@ use tokio_util::sync::CancellationToken;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;
-use crate::listen::Peer;
+use crate::listen::{Peer, RequestBody};
 use crate::store::Store;
 use crate::tally::Tally;
 use crate::throttle::Throttle;
 use crate::watch::Watches;
+use hasher::{Hasher, KnownAddresses};
 
 /// The largest body of an operator's request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Failed sign-ins from one address before it must wait, and for how long.
 const SIGN_IN_FAILURES: u32 = 10;
 const SIGN_IN_WINDOW: Duration = Duration::from_secs(60);
-/// Passwords that are checked at once: each takes 19 MiB for its time.
-const PASSWORD_CHECKS: usize = 4;
 
 /// What the pages may do: nothing that this manager did not send.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
@@ -70,8 +69,9 @@ pub struct Operators {
     watches: Arc<Watches>,
     tally: Arc<Tally>,
     stop: CancellationToken,
-    sign_in_failures: Throttle,
-    password_checks: tokio::sync::Semaphore,
+    sign_in_failures: Arc<Throttle>,
+    hasher: Hasher,
+    known_addresses: KnownAddresses,
 }
 
 impl Operators {
@@ -94,7 +94,8 @@ impl Operators {
             tally,
             stop,
             sign_in_failures: Throttle::new(SIGN_IN_FAILURES, SIGN_IN_WINDOW),
-            password_checks: tokio::sync::Semaphore::new(PASSWORD_CHECKS),
+            hasher: Hasher::start(),
+            known_addresses: KnownAddresses::default(),
         })
     }
 }
@@ -121,13 +122,13 @@ async fn secure(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-type Served = BoxCloneSyncService<Request<Incoming>, Response<Body>, std::convert::Infallible>;
+type Served = BoxCloneSyncService<Request<RequestBody>, Response<Body>, std::convert::Infallible>;
 
 /// Serves one connection.
 pub fn service(router: Router, peer: &Peer) -> TowerToHyperService<Served> {
     let remote = peer.remote;
     TowerToHyperService::new(BoxCloneSyncService::new(router.map_request(
-        move |mut request: Request<Incoming>| {
+        move |mut request: Request<RequestBody>| {
             request.extensions_mut().insert(who::Remote(remote.ip()));
             request.map(Body::new)
         },

@@ -1,9 +1,9 @@
-//! Passwords: hashed with Argon2id on a thread that may block, and checked in the same time whether
-//! the operator is known or not.
+//! Passwords: hashed with Argon2id, and checked in the same time whether the operator is known or not. The
+//! manager checks them on threads of their own ([`super::hasher`]).
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::password_hash::PasswordHasher as _;
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use crate::secret::{self, NoRandom};
 
@@ -34,16 +34,22 @@ pub enum PasswordError {
     TooLong,
     /// Hashing failed.
     #[error("the password cannot be hashed: {0}")]
-    Hash(argon2::password_hash::Error),
+    Hash(#[source] argon2::password_hash::Error),
+    /// Checking failed.
+    #[error("the password cannot be checked: {0}")]
+    Check(#[source] argon2::Error),
     /// What is stored is no hash.
     #[error("the stored hash cannot be read: {0}")]
     Stored(#[from] argon2::password_hash::phc::Error),
     /// No randomness.
     #[error(transparent)]
     Random(#[from] NoRandom),
+    /// What is stored names a way of hashing that there is none of here.
+    #[error("the stored hash cannot be used")]
+    Unusable,
     /// The thread that hashes ended.
-    #[error("the password cannot be hashed: {0}")]
-    Thread(#[from] tokio::task::JoinError),
+    #[error("the password cannot be hashed: the thread that hashes has ended")]
+    Thread,
 }
 
 /// Refuses what is no name.
@@ -74,19 +80,34 @@ pub async fn hash(password: String) -> Result<String, PasswordError> {
             .map(|hash| hash.to_string())
             .map_err(PasswordError::Hash)
     })
-    .await?
+    .await
+    .unwrap_or(Err(PasswordError::Thread))
 }
 
-/// Whether the password is the one that was hashed; `None` stands for an operator who is not known.
-pub async fn verify(password: String, hash: Option<String>) -> Result<bool, PasswordError> {
-    tokio::task::spawn_blocking(move || {
-        let known = hash.is_some();
-        let hash = hash.as_deref().unwrap_or(NOBODY);
-        let parsed = PasswordHash::new(hash)?;
-        let same = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
-        Ok(known && same)
-    })
-    .await?
+/// Whether the password is the one that was hashed; `None` stands for an operator who is not known. The
+/// buffer is used again from one check to the next.
+pub(super) fn check(
+    password: &str,
+    hash: Option<&str>,
+    buffer: &mut Vec<Block>,
+) -> Result<bool, PasswordError> {
+    let stored = PasswordHash::new(hash.unwrap_or(NOBODY))?;
+    let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
+        return Err(PasswordError::Unusable);
+    };
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(PasswordError::Hash)?;
+    let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
+    let params = Params::try_from(&stored).map_err(PasswordError::Hash)?;
+    buffer.resize(params.block_count(), Block::default());
+    let argon2 = Argon2::new(algorithm, version.map_err(PasswordError::Check)?, params);
+    let mut found = [0; Output::MAX_LENGTH];
+    let found = found.get_mut(..expected.len()).ok_or(PasswordError::Unusable)?;
+    argon2
+        .hash_password_into_with_memory(password.as_bytes(), salt, found, &mut *buffer)
+        .map_err(PasswordError::Check)?;
+    // Compared in constant time.
+    let same = Output::new(found).is_ok_and(|found| found == *expected);
+    Ok(hash.is_some() && same)
 }
 
 #[cfg(test)]
@@ -97,13 +118,16 @@ mod tests {
     async fn only_the_password_itself_fits_its_hash() {
         let stored = hash("correct horse".to_owned()).await.unwrap();
         assert!(!stored.contains("correct"));
-        assert!(verify("correct horse".to_owned(), Some(stored.clone())).await.unwrap());
-        assert!(!verify("correct horsf".to_owned(), Some(stored)).await.unwrap());
+        let mut buffer = Vec::new();
+        assert!(check("correct horse", Some(&stored), &mut buffer).unwrap());
+        assert!(!check("correct horsf", Some(&stored), &mut buffer).unwrap());
+        assert!(check("correct horse", Some(&stored), &mut buffer).unwrap(), "the buffer is used again");
+        assert!(check("correct horse", Some("$5$x$y"), &mut buffer).is_err());
     }
 
     #[tokio::test]
     async fn an_unknown_operator_costs_the_same_work_and_is_refused() {
-        assert!(!verify("correct horse".to_owned(), None).await.unwrap());
+        assert!(!check("correct horse", None, &mut Vec::new()).unwrap());
         let nobody = PasswordHash::new(NOBODY).unwrap();
         let real = hash("correct horse".to_owned()).await.unwrap();
         let real = PasswordHash::new(&real).unwrap();

@@ -1,20 +1,33 @@
 //! Problem documents (RFC 9457) as answers of the API.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
+use crate::spread;
 use crate::store::StoreError;
+
+/// What who came at a bad moment waits at least, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 2;
 
 /// A problem, on its way out.
 #[derive(Debug)]
-pub(super) struct Refusal(pub(super) Problem);
+pub(super) struct Refusal(pub(super) Problem, Option<u64>);
 
 impl Refusal {
     pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self(Problem::new(kind, detail))
+        let retry_after = matches!(kind, ProblemKind::TooMany | ProblemKind::Unavailable)
+            .then(|| spread::retry_after(RETRY_AFTER_SECONDS));
+        Self(Problem::new(kind, detail), retry_after)
+    }
+
+    /// Says when to come again.
+    pub(super) fn after(self, time: Duration) -> Self {
+        Self(self.0, Some(time.as_secs().max(1)))
     }
 
     pub(super) fn not_found(what: &str) -> Self {
@@ -35,6 +48,9 @@ impl IntoResponse for Refusal {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.0.kind == ProblemKind::NotSignedIn {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.1 {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(self.0);
         response

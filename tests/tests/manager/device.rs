@@ -446,3 +446,18 @@ async fn keys_and_the_database_are_their_owners_alone() {
         );
     }
 }
+
+#[tokio::test]
+async fn tokens_that_are_guessed_at_once_are_counted_before_they_are_looked_up() {
+    let house = House::start().await;
+    let request = csr("lobby").1;
+    let wrong = "0".repeat(32);
+    let answers = futures_util::future::join_all((0..60).map(|_| house.try_enrol(&wrong, &request))).await;
+    let of = |status| answers.iter().filter(|(found, _)| *found == status).count();
+    assert_eq!((of(StatusCode::FORBIDDEN), of(StatusCode::TOO_MANY_REQUESTS)), (20, 40));
+    // Who is let in does not use up what others of the same address may do.
+    let house = House::start().await;
+    for number in 0..30 {
+        house.enrol(&format!("device-{number}")).await;
+    }
+}

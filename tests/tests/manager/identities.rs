@@ -78,6 +78,32 @@ async fn a_renewed_certificate_takes_over_with_its_first_use_also_at_a_manager_t
 }
 
 #[tokio::test]
+async fn of_renewals_that_are_asked_for_at_once_one_is_issued() {
+    let house = House::start().await;
+    let device = house.enrol("lobby").await;
+    let requests: Vec<String> = (0..15).map(|_| csr("lobby").1).collect();
+    let asked = requests.iter().map(|request| ask_renewal(&house, &device, request));
+    let answers = futures_util::future::join_all(asked).await;
+    let issued = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
+    let told = answers.iter().filter(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS).count();
+    assert_eq!((issued, told), (1, 14));
+    assert_eq!(changes(&house).await, ["enrolled", "renewal_issued"]);
+}
+
+#[tokio::test]
+async fn who_needs_no_readmission_or_is_shut_out_already_is_told_so_and_nothing_is_written() {
+    let house = House::start().await;
+    house.enrol("lobby").await;
+    let refused = post(&house, "/api/v1/devices/lobby/readmit").await.problem(ProblemKind::InvalidRequest);
+    assert!(refused.contains("nothing to readmit"), "{refused}");
+    assert_eq!(changes(&house).await, ["enrolled"]);
+    for _ in 0..2 {
+        assert_eq!(post(&house, "/api/v1/devices/lobby/revoke").await.json()["state"], "shut_out");
+    }
+    assert_eq!(changes(&house).await, ["enrolled", "revoked"]);
+}
+
+#[tokio::test]
 async fn a_renewal_is_for_the_device_that_asks_and_not_more_often_than_it_needs() {
     let house = House::start().await;
     let old = house.enrol("lobby").await;

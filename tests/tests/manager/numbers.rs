@@ -1,15 +1,6 @@
 //! Whatever numbers one device sends, and whatever of one device cannot be read any more: everybody's pages go on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
-    reason = "helpers stand outside #[test], and a test may panic"
-)]
-
-mod house;
-#[path = "../../fuzz/src/report_batch.rs"]
+#[path = "../../../fuzz/src/report_batch.rs"]
 mod report_batch;
 
 use std::sync::Arc;
@@ -20,11 +11,11 @@ use platen_manager::limits::Limits;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use house::messages::{
+use platen_tests::rigs::manager::messages::{
     active, batch, forecast, full_readings, order, replaced, service_call, started, toner_low, utilisation,
 };
-use house::pages::{browser, get, sign_in};
-use house::{Client, House};
+use platen_tests::rigs::manager::pages::{browser, get, sign_in};
+use platen_tests::rigs::manager::task::{Client, House};
 
 /// Batches that are accepted between two looks at the pages.
 const LOOK_AFTER: u32 = 60;

@@ -60,6 +60,20 @@ async fn a_wrong_password_an_unknown_name_and_a_made_up_session_get_nothing() {
 }
 
 #[tokio::test]
+async fn passwords_that_are_guessed_at_once_are_counted_before_they_are_checked() {
+    let house = House::start().await;
+    let browsers = futures_util::future::join_all((0..60).map(|_| browser(&house))).await;
+    let guesses = browsers.into_iter().map(|mut browser| async move {
+        post_form(&mut browser, "/sign-in", "name=anna&password=wrong", Some(OWN), "").await
+    });
+    let answers = futures_util::future::join_all(guesses).await;
+    let of = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((of(StatusCode::UNAUTHORIZED), of(StatusCode::TOO_MANY_REQUESTS)), (10, 50));
+    let late = answers.iter().find(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS).unwrap();
+    assert!(late.headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
 async fn who_guesses_passwords_must_wait() {
     let house = House::start().await;
     let mut browser = browser(&house).await;

@@ -14,6 +14,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -78,7 +79,13 @@ pub(super) async fn errors_as_pages(request: Request, next: Next) -> Response {
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match render(&ErrorPage { frame: Frame::new(None, false), problem: &problem }) {
-        Ok(page) => (status, page).into_response(),
+        Ok(page) => {
+            let mut shown = (status, page).into_response();
+            if let Some(when) = response.headers_mut().remove(RETRY_AFTER) {
+                shown.headers_mut().insert(RETRY_AFTER, when);
+            }
+            shown
+        }
         Err(_) => response,
     }
 }

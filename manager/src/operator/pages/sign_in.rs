@@ -1,5 +1,6 @@
 //! Signing in and out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -11,6 +12,7 @@ use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use super::super::hasher::Busy;
 use super::super::problem::Refusal;
 use super::super::who::{Operator, Remote, from_elsewhere, from_own_pages};
 use super::super::{Operators, Shared, password, session};
@@ -77,28 +79,41 @@ pub(super) async fn sign_in(
     let Form(SignIn { name, password, next }) =
         form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
     let next = own_path(next);
-    if !operators.sign_in_failures.allows(remote, Instant::now()) {
-        return Err(Refusal::new(ProblemKind::TooMany, "Too many sign-ins failed. Wait a minute."));
+    let attempt = operators.sign_in_failures.begin(remote, Instant::now()).map_err(|wait| {
+        Refusal::new(ProblemKind::TooMany, "Too many sign-ins failed. Wait a minute.").after(wait)
+    })?;
+    let right = is_right(&operators, remote, &name, password).await;
+    if !matches!(right, Ok(false)) {
+        attempt.forgive();
     }
-    if !is_right(&operators, &name, password).await? {
-        operators.sign_in_failures.failed(remote, Instant::now());
+    if !right? {
         tracing::warn!(%remote, "a sign-in failed");
         let page: Html<String> =
             render(&SignInPage { frame: Frame::new(None, false), next, name, wrong: true })?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
+    operators.known_addresses.remember(remote);
     tracing::info!(operator = name, %remote, "an operator signed in");
     let cookie = session::begin(&operators.store, name, clock::now()).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
 }
 
-async fn is_right(operators: &Arc<Operators>, name: &str, password: String) -> Result<bool, Refusal> {
+async fn is_right(
+    operators: &Arc<Operators>,
+    remote: IpAddr,
+    name: &str,
+    password: String,
+) -> Result<bool, Refusal> {
     if password.len() > password::MAX_BYTES || password::check_name(name).is_err() {
         return Ok(false);
     }
     let hash = operators.store.password_hash(name.to_owned()).await?;
-    let _place = operators.password_checks.acquire().await.map_err(|error| Refusal::internal(&error))?;
-    password::verify(password, hash).await.map_err(|error| Refusal::internal(&error))
+    let from = operators.known_addresses.who(remote);
+    let checked = operators.hasher.verify(from, password, hash).await.map_err(|Busy| {
+        tracing::debug!(%remote, "a sign-in was turned away: too many at once");
+        Refusal::new(ProblemKind::Unavailable, "Many people sign in at once. Try again in a moment.")
+    })?;
+    checked.map_err(|error| Refusal::internal(&error))
 }
 
 /// `POST /sign-out`.
