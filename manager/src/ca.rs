@@ -1,10 +1,7 @@
 //! The manager's own certificate authority: made on the first start, it names devices (client
 //! certificates) and the manager itself (the certificate of its listeners).
 
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,13 +11,14 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
 };
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::config::CertificateFiles;
+use crate::certificate_files::{CertificateFiles, FileError, ServerFiles, load, read};
 use crate::secret::{self, NoRandom};
 use crate::store::Certificate;
+use crate::whole::{Locked, PRIVATE, PUBLIC};
 
 /// As long as a fleet lives: replacing it means enrolling every device again.
 const CA_LIFE: SignedDuration = SignedDuration::from_hours(20 * 365 * 24);
@@ -42,27 +40,27 @@ const BACKDATE: SignedDuration = SignedDuration::from_hours(24);
 const BACKDATE_PART: i32 = 20;
 /// Bytes of a serial number: RFC 5280 allows 20.
 const SERIAL_BYTES: usize = 16;
-const PRIVATE: u32 = 0o600;
-const PUBLIC: u32 = 0o644;
+const CA_PEM: &str = "ca.pem";
+const CA_KEY: &str = "ca.key";
+const SERVER_PEM: &str = "server.pem";
+const SERVER_KEY: &str = "server.key";
 
 /// Why certificates cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
-    /// A file cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A file does not hold what it should.
-    #[error("{}: {reason}; put the right file back from the backup", path.display())]
-    Contents {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
+    /// A file cannot be read or written, or does not hold what it should.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// One of two files that belong together is missing.
+    #[error(
+        "{} is missing beside {}. If no device was enrolled here yet (a first start was cut off), delete {} and start again; otherwise put {} back from the backup, or every device must be enrolled again",
+        missing.display(), there.display(), there.display(), missing.display()
+    )]
+    Half {
+        /// Which is missing.
+        missing: PathBuf,
+        /// Which is there.
+        there: PathBuf,
     },
     /// A certificate cannot be made.
     #[error("a certificate cannot be made: {0}")]
@@ -137,30 +135,23 @@ pub struct Ca {
 impl Ca {
     /// Reads the CA from `ca.pem` and `ca.key`, or makes it when there is neither.
     pub fn load_or_make(directory: &Path, now: Timestamp) -> Result<Self, CaError> {
-        let (certificate_path, key_path) = (directory.join("ca.pem"), directory.join("ca.key"));
-        match (certificate_path.exists(), key_path.exists()) {
-            (true, true) => {}
-            (false, false) => make_ca(&certificate_path, &key_path, now)?,
-            (true, false) => {
-                return Err(CaError::Contents { path: key_path, reason: "is missing beside ca.pem".into() });
-            }
-            (false, true) => {
-                return Err(CaError::Contents {
-                    path: certificate_path,
-                    reason: "is missing beside ca.key".into(),
-                });
+        let (certificate_path, key_path) = (directory.join(CA_PEM), directory.join(CA_KEY));
+        {
+            let locked = Locked::take(directory).map_err(FileError::io(directory))?;
+            match (certificate_path.exists(), key_path.exists()) {
+                (true, true) => {}
+                (false, false) => make_ca(&locked, directory, now)?,
+                (true, false) => return Err(CaError::Half { missing: key_path, there: certificate_path }),
+                (false, true) => return Err(CaError::Half { missing: certificate_path, there: key_path }),
             }
         }
         let pem = read(&certificate_path)?;
-        let contents = |path: &Path, error: &dyn std::fmt::Display| CaError::Contents {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        let key = KeyPair::from_pem(&read(&key_path)?).map_err(|error| contents(&key_path, &error))?;
+        let key =
+            KeyPair::from_pem(&read(&key_path)?).map_err(|error| FileError::contents(&key_path, error))?;
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
-            .map_err(|error| contents(&certificate_path, &error))?;
+            .map_err(|error| FileError::contents(&certificate_path, error))?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
-            .map_err(|error| contents(&certificate_path, &error))?;
+            .map_err(|error| FileError::contents(&certificate_path, error))?;
         Ok(Self { issuer, certificate, pem })
     }
 
@@ -194,15 +185,18 @@ impl Ca {
         })
     }
 
-    /// The certificate of the listeners: what stands in `server.pem` and `server.key` if that fits, or
-    /// else a new one.
+    /// The certificate of the listeners: what stands in `server.pem` and `server.key` if that fits and can be
+    /// used, or else a new one.
     pub fn server(&self, directory: &Path, names: &[String], now: Timestamp) -> Result<ServerFiles, CaError> {
         let files =
-            CertificateFiles { certificate: directory.join("server.pem"), key: directory.join("server.key") };
-        if files.certificate.exists() && files.key.exists() {
-            let found = load_files(&files)?;
-            if self.fits(&found, names, now) {
-                return Ok(found);
+            CertificateFiles { certificate: directory.join(SERVER_PEM), key: directory.join(SERVER_KEY) };
+        let locked = Locked::take(directory).map_err(FileError::io(directory))?;
+        if files.certificate.exists() || files.key.exists() {
+            match load(&files) {
+                Ok(found) if !self.fits(&found, names, now) => {}
+                Ok(found) if is_pair(&found) => return Ok(found),
+                Ok(_) => tracing::warn!("the key and the certificate of the listeners do not fit together"),
+                Err(error) => tracing::warn!(%error, "the certificate of the listeners cannot be used"),
             }
         }
         let (serial, _) = new_serial()?;
@@ -212,10 +206,12 @@ impl Ca {
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let certificate = parameters.signed_by(&key, &self.issuer)?;
-        write(&files.key, key.serialize_pem().as_bytes(), PRIVATE)?;
-        write(&files.certificate, format!("{}{}", certificate.pem(), self.pem).as_bytes(), PUBLIC)?;
+        let (key, chain) = (key.serialize_pem(), format!("{}{}", certificate.pem(), self.pem));
+        locked
+            .make(&[(SERVER_KEY, key.as_bytes(), PRIVATE), (SERVER_PEM, chain.as_bytes(), PUBLIC)])
+            .map_err(FileError::io(directory))?;
         tracing::info!(?names, "made a certificate for the listeners");
-        load_files(&files)
+        Ok(load(&files)?)
     }
 
     /// Whether a server certificate is ours, carries exactly these names, and lives long enough.
@@ -252,44 +248,6 @@ fn name_text(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// A server's certificate chain and key.
-pub struct ServerFiles {
-    /// The server's own certificate first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Its key.
-    pub key: PrivateKeyDer<'static>,
-}
-
-impl ServerFiles {
-    /// For rustls.
-    pub fn certified(
-        self,
-        provider: &rustls::crypto::CryptoProvider,
-    ) -> Result<Arc<rustls::sign::CertifiedKey>, rustls::Error> {
-        rustls::sign::CertifiedKey::from_der(self.chain, self.key, provider).map(Arc::new)
-    }
-}
-
-/// Reads a chain and its key.
-pub fn load_files(files: &CertificateFiles) -> Result<ServerFiles, CaError> {
-    let contents = |path: &Path, error: &rustls::pki_types::pem::Error| CaError::Contents {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    let chain = CertificateDer::pem_slice_iter(read(&files.certificate)?.as_bytes())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| contents(&files.certificate, &error))?;
-    if chain.is_empty() {
-        return Err(CaError::Contents {
-            path: files.certificate.clone(),
-            reason: "holds no certificate".into(),
-        });
-    }
-    let key = PrivateKeyDer::from_pem_slice(read(&files.key)?.as_bytes())
-        .map_err(|error| contents(&files.key, &error))?;
-    Ok(ServerFiles { chain, key })
-}
-
 /// Who a client certificate names: its common name and its serial number in hexadecimal digits. The
 /// TLS layer has checked that our CA signed it.
 pub fn named_by(certificate: &CertificateDer<'_>) -> Option<(DeviceId, String)> {
@@ -305,7 +263,13 @@ pub fn ends(certificate: &CertificateDer<'_>) -> Option<u64> {
     u64::try_from(certificate.validity().not_after.timestamp()).ok()
 }
 
-fn make_ca(certificate_path: &Path, key_path: &Path, now: Timestamp) -> Result<(), CaError> {
+/// Whether a key is that of its certificate.
+fn is_pair(files: &ServerFiles) -> bool {
+    let copy = ServerFiles { chain: files.chain.clone(), key: files.key.clone_key() };
+    copy.certified(&rustls::crypto::ring::default_provider()).is_ok()
+}
+
+fn make_ca(locked: &Locked<'_>, directory: &Path, now: Timestamp) -> Result<(), CaError> {
     let (serial, _) = new_serial()?;
     let mut parameters = parameters(CA_COMMON_NAME, now - BACKDATE, now + CA_LIFE, serial);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -313,10 +277,11 @@ fn make_ca(certificate_path: &Path, key_path: &Path, now: Timestamp) -> Result<(
         vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let certificate = parameters.self_signed(&key)?;
-    // The key first: a certificate without its key would be refused at the next start.
-    write(key_path, key.serialize_pem().as_bytes(), PRIVATE)?;
-    write(certificate_path, certificate.pem().as_bytes(), PUBLIC)?;
-    tracing::info!(path = %certificate_path.display(), "made a device CA");
+    let (key, certificate) = (key.serialize_pem(), certificate.pem());
+    locked
+        .make(&[(CA_KEY, key.as_bytes(), PRIVATE), (CA_PEM, certificate.as_bytes(), PUBLIC)])
+        .map_err(FileError::io(directory))?;
+    tracing::info!(directory = %directory.display(), "made a device CA");
     Ok(())
 }
 
@@ -351,30 +316,10 @@ fn new_serial() -> Result<(SerialNumber, String), NoRandom> {
     Ok((SerialNumber::from_slice(&bytes), secret::hex(&bytes)))
 }
 
-fn read(path: &Path) -> Result<String, CaError> {
-    std::fs::read_to_string(path).map_err(|source| CaError::File { path: path.to_owned(), source })
-}
-
-/// Written beside and renamed, so that a power cut leaves the old or the new; never readable by others
-/// for a moment.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CaError> {
-    let failed = |source| CaError::File { path: path.to_owned(), source };
-    let beside = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&beside)
-        .map_err(failed)?;
-    file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     const NOW: &str = "2026-11-22T10:00:00Z";
@@ -442,6 +387,27 @@ mod tests {
         let now = NOW.parse().unwrap();
         Ca::load_or_make(directory.path(), now).unwrap();
         std::fs::remove_file(directory.path().join("ca.key")).unwrap();
-        assert!(matches!(Ca::load_or_make(directory.path(), now), Err(CaError::Contents { .. })));
+        let refused = Ca::load_or_make(directory.path(), now).err().unwrap().to_string();
+        assert!(
+            refused.contains("ca.key is missing beside") && refused.contains("from the backup"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_certificate_of_the_listeners_that_was_cut_off_or_has_another_key_is_made_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let now: Timestamp = NOW.parse().unwrap();
+        let ca = Ca::load_or_make(directory.path(), now).unwrap();
+        let names = ["localhost".to_owned()];
+        let first = ca.server(directory.path(), &names, now).unwrap().chain;
+        let key = directory.path().join(SERVER_KEY);
+        for broken in ["", "-----BEGIN PRIVATE KEY-----", &KeyPair::generate().unwrap().serialize_pem()] {
+            std::fs::write(&key, broken).unwrap();
+            let anew = ca.server(directory.path(), &names, now).unwrap();
+            assert!(is_pair(&anew) && anew.chain != first);
+        }
+        std::fs::remove_file(&key).unwrap();
+        assert!(is_pair(&ca.server(directory.path(), &names, now).unwrap()));
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
+use crate::certificate_files::CertificateFiles;
 use crate::limits::Limits;
 use crate::listen::Patience;
 use crate::watch;
@@ -78,16 +79,6 @@ pub struct Config {
     pub watches: watch::Settings,
     /// How long a peer may take; not in the file.
     pub patience: Patience,
-}
-
-/// A certificate chain and its key, both in PEM.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CertificateFiles {
-    /// The chain, the server's own certificate first.
-    pub certificate: PathBuf,
-    /// The key, PKCS#8.
-    pub key: PathBuf,
 }
 
 /// How reports are committed.

@@ -12,7 +12,8 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
 
-use crate::ca::{ServerFiles, ends};
+use crate::ca::ends;
+use crate::certificate_files::ServerFiles;
 use crate::listen::ALPN;
 
 /// The cryptography that is used.

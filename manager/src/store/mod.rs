@@ -9,6 +9,7 @@
 mod alerts;
 mod clones;
 mod commands;
+mod damage;
 mod dates;
 mod devices;
 mod enrolment;
@@ -48,6 +49,8 @@ pub use records::{
 pub use replacements::ReplacementRecord;
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
+
+use crate::whole::Locked;
 
 /// How long a connection waits for another process (such as `token create`) to commit.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -118,20 +121,26 @@ pub struct Store {
     writer: writer::Writer,
     readers: Arc<readers::Readers>,
     health: Arc<Health>,
+    damage: Arc<damage::Damage>,
 }
 
 impl Store {
     /// Opens the database, makes it when there is none, and brings it to this version. With
     /// [`Grouping::Simulated`] it must be opened on a runtime.
     pub fn open(path: &Path, grouping: Grouping) -> Result<Self, StoreError> {
+        // Of several programs that begin on an empty directory, one makes the database.
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let locked = Locked::take(directory).map_err(|error| StoreError::Directory(Arc::new(error)))?;
         create_private(path)?;
         let mut connection = connect(path)?;
         migrate::migrate(&mut connection)?;
+        drop(locked);
         let readers = readers::Readers::open(|| connect(path), grouping)?;
         let health = Arc::new(Health::default());
+        let damage = Arc::default();
         let path = path.to_owned();
         let writer = writer::Writer::start(connection, grouping, Arc::clone(&health), move || connect(&path));
-        Ok(Self { writer, readers: Arc::new(readers), health })
+        Ok(Self { writer, readers: Arc::new(readers), health, damage })
     }
 
     /// Whether anything can be stored.
