@@ -5,25 +5,22 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::Request;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use platen_protocol::VERSION;
 use platen_protocol::limits::MAX_BODY_BYTES;
 use platen_protocol::problem::{Problem, ProblemKind};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::service::Devices;
+use super::context::Devices;
 use super::signed::SignedDigest;
 use super::traffic::{NoMemory, Share};
 use crate::ingest::validate::wrong_version;
+use crate::listen::RequestBody;
 use crate::tally::Turned;
 
 /// How long a body may take to arrive.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
-
-/// Of a body that is too large, so much more is taken and thrown away before the answer: whoever is still
-/// sending would otherwise see a broken pipe and not the reason.
-const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
 
 /// What is allocated before any of a body has come, in bytes: most bodies are no larger, and who sends
 /// nothing costs no more.
@@ -51,7 +48,7 @@ impl Taken {
 }
 
 /// Reads the body, unless it is or becomes too large.
-pub(super) async fn read(devices: &Devices, request: Request<Incoming>) -> Result<Taken, Problem> {
+pub(super) async fn read(devices: &Devices, request: Request<RequestBody>) -> Result<Taken, Problem> {
     let signed: Option<SignedDigest> = request.extensions().get().cloned();
     let body = collect(devices, request.into_body());
     let body = tokio::time::timeout(BODY_LIMIT, body).await.unwrap_or_else(|_| {
@@ -64,33 +61,29 @@ pub(super) async fn read(devices: &Devices, request: Request<Incoming>) -> Resul
     Ok(body)
 }
 
-async fn collect(devices: &Devices, mut body: Incoming) -> Result<Taken, Problem> {
+async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
+    if announced > MAX_BODY_BYTES {
         return Err(too_large());
     }
     let mut kept = Vec::with_capacity(announced.min(FIRST_BYTES));
     let mut share = Share::default();
-    let mut received = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Problem::new(ProblemKind::InvalidRequest, format!("the body broke off: {error}"))
         })?;
         let Some(data) = frame.data_ref() else { continue };
-        received += data.len();
-        if received <= MAX_BODY_BYTES {
-            share.grow(&devices.traffic, received).map_err(|NoMemory| {
-                devices.tally.count(Turned::Memory);
-                Problem::new(ProblemKind::Unavailable, "too many reports come in at once; come again later")
-            })?;
-            kept.extend_from_slice(data);
-        } else if received <= MAX_BODY_BYTES + MAX_DISCARDED_BYTES {
-            kept = Vec::new();
-        } else {
+        let received = kept.len() + data.len();
+        if received > MAX_BODY_BYTES {
             return Err(too_large());
         }
+        share.grow(&devices.traffic, received).map_err(|NoMemory| {
+            devices.tally.count(Turned::Memory);
+            Problem::new(ProblemKind::Unavailable, "too many reports come in at once; come again later")
+        })?;
+        kept.extend_from_slice(data);
     }
-    if received > MAX_BODY_BYTES { Err(too_large()) } else { Ok(Taken { bytes: kept, share }) }
+    Ok(Taken { bytes: kept, share })
 }
 
 fn too_large() -> Problem {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::EXPECT;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use super::request_body::{RequestBody, Rest, throw_away};
 
 /// Requests at once on one HTTP/2 connection: a device has two, a browser with a page a dozen.
 const MAX_STREAMS: u32 = 32;
@@ -121,8 +123,9 @@ impl<B: Body + Unpin> Body for Counting<B> {
 
 impl<S, B> Service<Request<Incoming>> for Counted<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>>,
+    S: Service<Request<RequestBody>, Response = Response<B>>,
     S::Future: Send + 'static,
+    B: Send,
 {
     type Response = Response<Counting<B>>;
     type Error = S::Error;
@@ -130,9 +133,14 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let under_way = UnderWay::begin(&self.progress);
-        let answer = self.service.call(request);
+        let rest = Arc::new(Rest::default());
+        let waits_to_be_asked = request.headers().contains_key(EXPECT);
+        let answer = self.service.call(request.map(|body| RequestBody::new(body, waits_to_be_asked, &rest)));
         Box::pin(async move {
             let answer = answer.await?;
+            if let Some(rest) = rest.take() {
+                Box::pin(throw_away(rest)).await;
+            }
             Ok(answer.map(|body| Counting { body, _under_way: under_way }))
         })
     }
@@ -191,7 +199,7 @@ pub async fn converse<T, S, B>(
 ) -> Result<(), hyper::Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Failure>,
     B: Body + Unpin + Send + 'static,
@@ -211,7 +219,7 @@ pub(super) async fn converse_until<T, S, B>(
 ) -> Result<(), hyper::Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Failure>,
     B: Body + Unpin + Send + 'static,

@@ -3,13 +3,14 @@
 
 mod converse;
 mod gate;
+mod request_body;
 mod turn_away;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use rustls::pki_types::CertificateDer;
@@ -26,6 +27,7 @@ use turn_away::TurnAway;
 
 pub use converse::{Patience, converse};
 pub use gate::{MAX_TURNED_AWAY, Room};
+pub use request_body::RequestBody;
 
 /// The pause after an accept that failed (such as for want of file descriptors), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -77,7 +79,7 @@ pub async fn serve<S, B>(
     stop: CancellationToken,
     service: impl Fn(Peer) -> S + Clone + Send + 'static,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Failure>,
     B: Body + Unpin + Send + 'static,

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Version};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
 use super::gate::Crowded;
+use super::request_body::RequestBody;
 use crate::spread;
 
 /// Answers every request with "not now".
@@ -29,12 +30,12 @@ fn problem(crowded: Crowded) -> Problem {
     Problem::new(ProblemKind::Unavailable, detail)
 }
 
-impl hyper::service::Service<Request<Incoming>> for TurnAway {
+impl hyper::service::Service<Request<RequestBody>> for TurnAway {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
         let body = serde_json::to_vec(&problem(self.crowded)).unwrap_or_default();
         let mut answer = Response::new(Full::new(Bytes::from(body)));
         *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -10,13 +10,13 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use platen_manager::centre::Centre;
 use platen_manager::database_path;
 use platen_manager::device::{DeviceService, Devices};
-use platen_manager::listen::{self, Peer};
+use platen_manager::listen::{self, Peer, RequestBody};
 use platen_manager::store::{Grouping, Store};
 use platen_protocol::manager_to_device::Command;
 use tokio::task::JoinSet;
@@ -153,12 +153,12 @@ struct Watched {
     connection: u64,
 }
 
-impl Service<Request<Incoming>> for Watched {
+impl Service<Request<RequestBody>> for Watched {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
         let (shared, device, connection) = (Arc::clone(&self.shared), self.device, self.connection);
         let wait =
             request.headers().get("prefer").and_then(|wait| wait.to_str().ok()).unwrap_or("-").to_owned();

@@ -17,6 +17,7 @@ mod numbers;
 mod operator;
 mod program;
 mod program_rig;
+mod refusals;
 mod secrets;
 mod sign_in_flood;
 mod signed;
