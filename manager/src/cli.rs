@@ -2,7 +2,8 @@
 //! store while `serve` runs.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::fmt::Display;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -21,7 +22,7 @@ use crate::operator::password;
 use crate::operator::view::identity_words;
 use crate::run::{Listeners, open_store, run};
 use crate::secret::{self, SECRET_BYTES, fingerprint};
-use crate::store::{NewToken, Standing, Store};
+use crate::store::{DeviceRecord, NewToken, Standing};
 
 /// Devices that are read at once for a list.
 const DEVICES_AT_ONCE: u32 = 500;
@@ -112,6 +113,19 @@ enum DeviceCommand {
     },
 }
 
+/// An error with its causes. Many say their cause themselves: none is said twice.
+pub fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |words, cause| {
+        if words.is_empty() {
+            cause
+        } else if words.contains(&cause) {
+            words
+        } else {
+            format!("{words}: {cause}")
+        }
+    })
+}
+
 /// Does what the command line says.
 pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let config = config::load(&arguments.config)?;
@@ -187,14 +201,14 @@ async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()
         })
         .await?;
     store.close().await;
-    println!("{token}");
+    show_once(&token, "the token was made and is valid; nobody knows it, so make another")?;
     let whom = bound.map_or_else(|| "one new device".to_owned(), |device| format!("the device {device}"));
-    eprintln!(
+    say(format_args!(
         "It lets in {whom}, once, until {}. It is not shown again.",
         expires.round(jiff::Unit::Second)?
-    );
+    ));
     if let Some(url) = &config.device_url {
-        eprintln!("The device connects to {url}");
+        say(format_args!("The device connects to {url}"));
     }
     Ok(())
 }
@@ -204,8 +218,10 @@ async fn add_operator(config: &Config, name: String, password_stdin: bool) -> an
     let (password, made) = if password_stdin {
         (first_line()?, false)
     } else if std::io::stdin().is_terminal() {
-        eprint!("Password for {name} (leave empty to have one made; it is shown as you type): ");
-        std::io::stderr().flush()?;
+        write!(
+            io::stderr(),
+            "Password for {name} (leave empty to have one made; it is shown as you type): "
+        )?;
         let typed = first_line()?;
         if typed.is_empty() { (secret::random_hex::<PASSWORD_BYTES>()?, true) } else { (typed, false) }
     } else {
@@ -217,12 +233,33 @@ async fn add_operator(config: &Config, name: String, password_stdin: bool) -> an
     store.set_operator(name.clone(), hash, clock::now()).await?;
     store.close().await;
     if made {
-        println!("{password}");
-        eprintln!("That is the password of {name}. It is not shown again.");
+        show_once(&password, "the password was made and set; nobody knows it, so run this again")?;
+        say(format_args!("That is the password of {name}. It is not shown again."));
     } else {
-        eprintln!("{name} can sign in.");
+        say(format_args!("{name} can sign in."));
     }
     Ok(())
+}
+
+/// Prints what is shown only this once. It is stored already: if it cannot be printed, `else_what` says so.
+fn show_once(secret: &impl Display, else_what: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{secret}")
+        .and_then(|()| out.flush())
+        .with_context(|| format!("standard output cannot be written to: {else_what}"))
+}
+
+/// Tells the person at the command line. There may be nobody: what was done is done all the same.
+fn say(what: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
+/// The list was read as far as somebody wanted: `device list | head -1`.
+fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("standard output cannot be written to"),
+    }
 }
 
 fn first_line() -> anyhow::Result<String> {
@@ -239,10 +276,10 @@ async fn operator_token(config: &Config, name: String) -> anyhow::Result<()> {
     if !added {
         bail!("there is no operator {name:?}: add one with `platen-manager operator add {name}`");
     }
-    println!("{token}");
-    eprintln!(
+    show_once(&token, "the token was made and is valid; nobody knows it, so make another")?;
+    say(format_args!(
         "Send it as `Authorization: Bearer ...`. It acts in the name of {name} and is not shown again."
-    );
+    ));
     Ok(())
 }
 
@@ -260,8 +297,10 @@ async fn revoke(config: &Config, device: DeviceId) -> anyhow::Result<()> {
     if standing.is_none() {
         bail!("there is no device {device}; `platen-manager device list` names them");
     }
-    eprintln!("{device} is shut out: a manager that runs refuses it within seconds.");
-    eprintln!("To let it in again: `platen-manager token create --device {device}`, and enrol it there.");
+    say(format_args!("{device} is shut out: a manager that runs refuses it within seconds."));
+    say(format_args!(
+        "To let it in again: `platen-manager token create --device {device}`, and enrol it there."
+    ));
     Ok(())
 }
 
@@ -279,12 +318,16 @@ async fn readmit(config: &Config, device: DeviceId) -> anyhow::Result<()> {
         );
     }
     if standing.certificate.expires > now {
-        eprintln!("The certificate of {device} has not ended; it needs nobody's consent to renew it.");
+        say(format_args!(
+            "The certificate of {device} is valid until {}, and the device renews it automatically: there is nothing to do.",
+            standing.certificate.expires.round(jiff::Unit::Second)?
+        ));
+        return Ok(());
     }
-    eprintln!(
-        "{device} may renew its certificate until {}. It asks by itself, within the hour if it is switched on.",
+    say(format_args!(
+        "{device} may renew its certificate until {}. It does so automatically, within the hour if it is switched on.",
         until.round(jiff::Unit::Second)?
-    );
+    ));
     Ok(())
 }
 
@@ -306,17 +349,17 @@ async fn list_devices(config: &Config, json: bool) -> anyhow::Result<()> {
         after = Some(last.clone());
         standings.extend(some);
     }
-    print_devices(&store, all, &standings, json).await
+    store.close().await;
+    unless_closed(print_devices(&all, &standings, json))
 }
 
-async fn print_devices(
-    store: &Store,
-    devices: Vec<crate::store::DeviceRecord>,
+fn print_devices(
+    devices: &[DeviceRecord],
     standings: &HashMap<DeviceId, Standing>,
     json: bool,
-) -> anyhow::Result<()> {
+) -> io::Result<()> {
     let now = clock::now();
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     if json {
         let list: Vec<_> = devices
             .iter()
@@ -337,7 +380,7 @@ async fn print_devices(
         writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
     } else {
         writeln!(out, "{:<24} {:<28} {:<12} LAST CONTACT", "DEVICE", "MODEL", "AGENT")?;
-        for device in &devices {
+        for device in devices {
             let contact = device.last_contact.map_or_else(
                 || "never".to_owned(),
                 |last| last.round(jiff::Unit::Second).unwrap_or(last).to_string(),
@@ -355,7 +398,19 @@ async fn print_devices(
             }
         }
     }
-    drop(out);
-    store.close().await;
-    Ok(())
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_the_error_says_itself_is_not_said_again() {
+        let full = || io::Error::other("no space left on device");
+        let told = crate::certificate_files::FileError::Io { path: "ca.pem".into(), source: full() };
+        assert_eq!(in_words(&anyhow::Error::new(told)), "ca.pem: no space left on device");
+        let untold = anyhow::Error::new(full()).context("the list cannot be written");
+        assert_eq!(in_words(&untold), "the list cannot be written: no space left on device");
+    }
 }

@@ -118,3 +118,39 @@ fn it_goes_on_accepting_after_its_file_descriptors_ran_out() {
 fn listing<'a>(line: &'a str, before: &str) -> &'a str {
     line.split_once(before).unwrap().1
 }
+
+/// What no letter can be written to.
+fn full() -> std::fs::File {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+#[test]
+fn a_secret_that_cannot_be_printed_is_an_error_that_says_what_was_made() {
+    let site = crate::program_rig::Site::new();
+    assert!(site.run(&["operator", "add", "anna"], "").status.success());
+    for (arguments, said) in [
+        (&["token", "create"][..], "the token was made"),
+        (&["operator", "token", "anna"], "the token was made"),
+        (&["operator", "add", "berta"], "the password was made and set"),
+    ] {
+        let output = site.command(arguments).stdin(Stdio::null()).stdout(full()).output().unwrap();
+        let words = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains(said) && words.contains("No space left on device"), "{words}");
+        assert_eq!(words.matches("No space left").count(), 1, "{words}");
+        assert!(!words.contains("panicked"), "{words}");
+    }
+}
+
+#[test]
+fn nothing_is_lost_where_nobody_reads() {
+    let site = crate::program_rig::Site::new();
+    for arguments in [&["token", "create"][..], &["device", "revoke", "nobody"], &["device", "list"]] {
+        let output = site.command(arguments).stdout(Stdio::piped()).stderr(full()).output().unwrap();
+        assert_ne!(output.status.code(), Some(101), "{arguments:?} panicked");
+    }
+    // `device list | head -0`
+    let mut child = site.command(&["device", "list"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
