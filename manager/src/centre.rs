@@ -17,7 +17,7 @@ use crate::device::roster::Roster;
 use crate::device::traffic::Traffic;
 use crate::device::{Devices, Signatures};
 use crate::inform::Informer;
-use crate::run::RunError;
+use crate::run_error::RunError;
 use crate::store::{DeviceRecord, Store, StoreError};
 use crate::throttle::Throttle;
 use crate::tls::{Current, TlsError};

@@ -15,7 +15,7 @@ use platen_protocol::stamp::Stamp;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use crate::device::roster::ContactState;
+use crate::contact::ContactState;
 use crate::ingest::Loss;
 use crate::ingest::clone::CloneSign;
 use crate::ingest::loss::in_words;

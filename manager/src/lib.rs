@@ -20,9 +20,11 @@
 
 pub mod ca;
 pub mod centre;
+pub mod certificate_files;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contact;
 mod descriptors;
 pub mod device;
 pub mod inform;
@@ -31,6 +33,7 @@ pub mod limits;
 pub mod listen;
 pub mod operator;
 mod run;
+mod run_error;
 #[cfg(test)]
 mod sample;
 pub mod secret;
@@ -41,5 +44,7 @@ mod throttle;
 mod tls;
 mod upkeep;
 pub mod watch;
+mod whole;
 
-pub use run::{Listeners, RunError, database_path, open_store, run};
+pub use run::{Listeners, database_path, open_store, run};
+pub use run_error::RunError;

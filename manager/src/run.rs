@@ -1,6 +1,5 @@
 //! Composes the manager: opens what is on disk, starts what serves, and ends it in order.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,15 +9,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::ca::{CaError, load_files};
 use crate::centre::{Centre, Certificates};
+use crate::certificate_files;
 use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
 use crate::listen::{self, Door, Room};
 use crate::operator::{self, Operators};
-use crate::secret::NoRandom;
-use crate::store::{Grouping, Store, StoreError};
+use crate::run_error::RunError;
+use crate::store::{Grouping, Store};
 use crate::tls::{self, Current, TlsError};
 use crate::upkeep::Upkeep;
 
@@ -30,39 +29,6 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// Connections of operators and their programs: a page has two, one of them for what happens.
 const OPERATORS_ROOM: Room = Room { connections: 2_000, per_address: 500 };
 const DIRECTORY_MODE: u32 = 0o700;
-
-/// Why the manager cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// A socket cannot be opened.
-    #[error("cannot listen on {address}: {source}; is another manager running?")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The state directory cannot be made.
-    #[error("{}: {source}; make the directory, owned by the manager's user", path.display())]
-    State {
-        /// Which directory.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Certificates cannot be had.
-    #[error(transparent)]
-    Ca(#[from] CaError),
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// No randomness.
-    #[error(transparent)]
-    Random(#[from] NoRandom),
-}
 
 /// The sockets that the manager serves on.
 pub struct Listeners {
@@ -112,7 +78,7 @@ pub async fn run(
     let own = Arc::clone(&certificates.own);
     let for_operators = match &config.operator_tls {
         Some(files) => {
-            let files = load_files(files)?;
+            let files = certificate_files::load(files)?;
             Current::new(files).map_err(TlsError::from)?
         }
         None => Arc::clone(&own),

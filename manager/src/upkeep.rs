@@ -76,7 +76,7 @@ impl Upkeep {
     /// Writes what the watches found since the last sweep, and tells of it.
     async fn watch(&self, now: Timestamp) {
         loop {
-            let changes = self.watches.changes(&self.roster, now, CHANGES_AT_ONCE);
+            let changes = self.watches.changes(|visit| self.roster.each(now, visit), now, CHANGES_AT_ONCE);
             if changes.is_empty() {
                 return;
             }

@@ -11,31 +11,9 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::admit::Admission;
+use super::context::{Devices, later};
 use super::roster::Roster;
-use super::service::{Devices, later};
-use crate::ca::named_by;
-use crate::listen::Peer;
-
-/// What the other end of a connection has shown: read once, for all its requests.
-#[derive(Debug)]
-pub(super) enum Shown {
-    /// No certificate.
-    Nothing,
-    /// A certificate of our CA that names no device.
-    NoDevice,
-    /// A certificate of a device, with its serial number.
-    Device(DeviceId, String),
-}
-
-impl Shown {
-    pub(super) fn by(peer: &Peer) -> Self {
-        match peer.certificate.as_ref().map(named_by) {
-            None => Self::Nothing,
-            Some(None) => Self::NoDevice,
-            Some(Some((device, serial))) => Self::Device(device, serial),
-        }
-    }
-}
+use super::shown::Shown;
 
 /// The device at the other end of the connection. Asked for each request, for a device may have been
 /// given another certificate meanwhile, or have been shut out.

@@ -5,7 +5,9 @@
 //! much each may ask for. Where a proxy opens TLS, [`signed`] says who asks.
 
 pub mod admit;
+mod answer;
 mod body;
+mod context;
 mod enroll;
 mod identity;
 pub mod mailbox;
@@ -14,10 +16,12 @@ mod renew;
 mod reports;
 pub mod roster;
 mod service;
+mod shown;
 mod signed;
 pub mod standing;
 pub mod traffic;
 
+pub use context::Devices;
 pub use reports::PAUSE_SECONDS;
-pub use service::{DeviceService, Devices};
+pub use service::DeviceService;
 pub use signed::Signatures;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
-use hyper::body::Incoming;
 use jiff::Timestamp;
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
@@ -15,12 +14,14 @@ use platen_protocol::prefer;
 use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 
-use super::service::{Answer, Caller, Devices, json, later};
+use super::answer::{Answer, json};
+use super::context::{Caller, Devices, later};
 use super::{body, identity};
 use crate::clock;
 use crate::inform::Event;
 use crate::ingest::clone::CloneSign;
 use crate::ingest::validate;
+use crate::listen::RequestBody;
 use crate::store::{CommandState, Ingest, IngestRefusal, Ingested, StoreError};
 use crate::tally::Turned;
 
@@ -44,7 +45,7 @@ struct Visit {
 pub(super) async fn reports(
     devices: Arc<Devices>,
     caller: Arc<Caller>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Result<Answer, Problem> {
     // Boxed, so that the body and the batch are gone while the request is held.
     let visit = Box::pin(take_in(&devices, &caller, request)).await?;
@@ -75,7 +76,11 @@ async fn hold(devices: &Arc<Devices>, caller: &Caller, visit: &Visit) {
     }
 }
 
-async fn take_in(devices: &Devices, caller: &Caller, request: Request<Incoming>) -> Result<Visit, Problem> {
+async fn take_in(
+    devices: &Devices,
+    caller: &Caller,
+    request: Request<RequestBody>,
+) -> Result<Visit, Problem> {
     let device = identity::let_in(devices, &caller.shown, clock::now()).await?;
     caller.admit(devices, &device, Instant::now())?;
     let wait = request

@@ -3,119 +3,19 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use hyper::{Method, Request, Response, StatusCode};
-use jiff::SignedDuration;
-use platen_protocol::identity::DeviceId;
+use hyper::{Method, Request};
 use platen_protocol::path;
-use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use platen_protocol::problem::{Problem, ProblemKind};
+use platen_protocol::signature::Presented;
 
-use super::identity::Shown;
-use super::mailbox::Mailbox;
-use super::roster::Roster;
-use super::signed::{self, Signatures};
-use super::traffic::{Connected, Traffic};
-use super::{enroll, renew, reports};
-use crate::ca::Ca;
-use crate::inform::Informer;
-use crate::listen::Peer;
-use crate::spread;
-use crate::store::{Store, StoreError};
-use crate::tally::{Tally, Turned};
-use crate::throttle::Throttle;
-use crate::watch::Watches;
-
-pub(super) type Answer = Response<Full<Bytes>>;
-
-/// What the device listener works with.
-pub struct Devices {
-    /// What is known for good.
-    pub store: Store,
-    /// Issues certificates.
-    pub ca: Arc<Ca>,
-    /// How long they live.
-    pub certificate_life: SignedDuration,
-    /// Who is let in.
-    pub roster: Arc<Roster>,
-    /// What waits for devices.
-    pub mailbox: Arc<Mailbox>,
-    /// Tells operators.
-    pub informer: Arc<Informer>,
-    /// Watches over them.
-    pub watches: Arc<Watches>,
-    /// Checks signed requests, and signs answers to them.
-    pub signatures: Signatures,
-    /// Slows down who guesses tokens.
-    pub enrol_failures: Throttle,
-    /// How much each device may ask for.
-    pub traffic: Arc<Traffic>,
-    /// Counts who was turned away.
-    pub tally: Arc<Tally>,
-    /// The least of `Retry-After`.
-    pub retry_after_seconds: u32,
-}
-
-/// The other end of a connection.
-pub(super) struct Caller {
-    /// Tells this connection from all others.
-    pub(super) connection: u64,
-    /// From where.
-    pub(super) address: IpAddr,
-    /// With which certificate.
-    pub(super) shown: Shown,
-    /// Ends this connection; `None` if other devices may use it as well.
-    leave: Option<CancellationToken>,
-    /// Its place among the connections of its device, once it has one. Held for a look-up.
-    place: Mutex<Option<Connected>>,
-}
-
-impl Caller {
-    /// Lets a device ask, unless it asks too often or has too many connections that cannot be ended.
-    pub(super) fn admit(&self, devices: &Devices, device: &DeviceId, now: Instant) -> Result<(), Problem> {
-        if !devices.traffic.may_ask(device, now) {
-            devices.tally.count(Turned::Rate);
-            return Err(Problem::new(
-                ProblemKind::TooMany,
-                format!(
-                    "{device} asks more often than a device needs to; keep the reports and come again later"
-                ),
-            ));
-        }
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        if place.is_some() {
-            return Ok(());
-        }
-        let connected = devices.traffic.connect(device, self.leave.clone(), now);
-        if connected.as_ref().is_none_or(|(_, made_room)| *made_room) {
-            devices.tally.count(Turned::Device);
-        }
-        let Some((connected, _)) = connected else {
-            return Err(Problem::new(
-                ProblemKind::Unavailable,
-                format!(
-                    "{device} has as many connections as a device may have; close some, or come again later"
-                ),
-            ));
-        };
-        *place = Some(connected);
-        Ok(())
-    }
-
-    /// The same end of the same connection, for a request that somebody has signed. It has a place of its
-    /// own among the connections of its device, for a proxy may carry several devices on one connection.
-    pub(super) fn having_shown(&self, shown: Shown) -> Self {
-        let place = Mutex::default();
-        Self { connection: self.connection, address: self.address, shown, leave: None, place }
-    }
-}
+use super::answer::{Answer, Answering, refuse};
+use super::context::{Caller, Devices};
+use super::{enroll, renew, reports, signed};
+use crate::clock;
+use crate::listen::{Peer, RequestBody};
 
 /// Serves one connection.
 pub struct DeviceService {
@@ -126,26 +26,19 @@ pub struct DeviceService {
 impl DeviceService {
     /// For a connection.
     pub fn new(devices: Arc<Devices>, peer: &Peer) -> Self {
-        let caller = Caller {
-            connection: peer.connection,
-            address: peer.remote.ip(),
-            shown: Shown::by(peer),
-            leave: Some(peer.leave.clone()),
-            place: Mutex::default(),
-        };
-        Self { devices, caller: Arc::new(caller) }
+        Self { devices, caller: Arc::new(Caller::new(peer)) }
     }
 }
 
-impl hyper::service::Service<Request<Incoming>> for DeviceService {
+impl hyper::service::Service<Request<RequestBody>> for DeviceService {
     type Response = Answer;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
         let (devices, caller) = (Arc::clone(&self.devices), Arc::clone(&self.caller));
         if signed::is_signed(&request) {
-            return Box::pin(async move { Ok(signed::serve(devices, caller, request).await) });
+            return Box::pin(async move { Ok(serve_signed(devices, caller, request).await) });
         }
         let retry_after_seconds = devices.retry_after_seconds;
         let answer = route(devices, caller, request);
@@ -155,11 +48,8 @@ impl hyper::service::Service<Request<Incoming>> for DeviceService {
     }
 }
 
-/// An answer in the making.
-type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
-
 /// Gives a request to its file.
-pub(super) fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request<Incoming>) -> Answering {
+fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request<RequestBody>) -> Answering {
     match (request.uri().path(), request.method()) {
         (path::REPORTS, &Method::POST) => Box::pin(reports::reports(devices, caller, request)),
         (path::ENROLL, &Method::POST) => Box::pin(enroll::enroll(devices, caller, request)),
@@ -176,48 +66,31 @@ pub(super) fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request
     }
 }
 
-/// A JSON document as an answer.
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Answer, Problem> {
-    let body = serde_json::to_vec(value).map_err(|error| internal(&error))?;
-    Ok(answer(StatusCode::OK, HeaderValue::from_static("application/json"), body))
-}
-
-/// A failure of ours, logged here; what it was is not told to the asker.
-pub(super) fn internal(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(%error, "a device's request could not be served");
-    Problem::new(ProblemKind::Internal, "the manager could not do this; its log says why; try again later")
-}
-
-/// The store failed or is closing: the device keeps what it has and comes again. That it failed is in the
-/// log once, by the store itself, and not for each device that asks.
-pub(super) fn later(devices: &Devices, error: &StoreError) -> Problem {
-    devices.tally.count(Turned::Store);
-    tracing::debug!(%error, "the store could not serve a device");
-    let detail = "the manager cannot store anything now; keep the reports and come again later";
-    Problem::new(ProblemKind::Unavailable, detail)
-}
-
-fn answer(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, media_type);
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
-}
-
-pub(super) fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = serde_json::to_vec(problem).unwrap_or_default();
-    let mut answer = answer(status, HeaderValue::from_static(MEDIA_TYPE), body);
-    match problem.kind {
-        ProblemKind::TooMany | ProblemKind::Unavailable => {
-            let seconds = spread::retry_after(retry_after_seconds);
-            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+/// Serves a signed request. An answer to one whose fields cannot be read is not signed, for there is
+/// nothing that it could be tied to.
+async fn serve_signed(
+    devices: Arc<Devices>,
+    caller: Arc<Caller>,
+    mut request: Request<RequestBody>,
+) -> Answer {
+    let presented = Presented::read(|name| signed::only(request.headers(), name))
+        .map_err(|refusal| signed::invalid(&refusal));
+    let bond = presented.as_ref().ok().map(Presented::bond);
+    let verified =
+        presented.and_then(|presented| devices.signatures.verify(&presented, &request, clock::now()));
+    let answer = match verified {
+        Ok((shown, digest)) => {
+            request.extensions_mut().insert(digest);
+            route(Arc::clone(&devices), Arc::new(caller.having_shown(shown)), request).await
         }
-        ProblemKind::MethodNotAllowed => {
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        Err(problem) => {
+            tracing::info!(remote = %caller.address, problem = %problem.detail, "a signed request was refused");
+            Err(problem)
         }
-        _ => {}
+    };
+    let answer = answer.unwrap_or_else(|problem| refuse(&problem, devices.retry_after_seconds));
+    match bond {
+        Some(bond) => devices.signatures.sign(answer, &bond, clock::now()).await,
+        None => answer,
     }
-    answer
 }

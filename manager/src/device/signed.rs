@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response};
 use jiff::Timestamp;
@@ -25,11 +24,10 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::identity::Shown;
+use super::answer::Answer;
 use super::nonces::{Nonces, Refused};
-use super::service::{Answer, Caller, Devices, refuse, route};
+use super::shown::Shown;
 use crate::ca::named_by;
-use crate::clock;
 use crate::tls::{self, Current, TlsError};
 
 /// What checks signed requests and signs answers.
@@ -56,7 +54,7 @@ pub(super) fn is_signed<B>(request: &Request<B>) -> bool {
     request.headers().contains_key(INPUT_FIELD)
 }
 
-fn invalid(refusal: &Refusal) -> Problem {
+pub(super) fn invalid(refusal: &Refusal) -> Problem {
     Problem::new(ProblemKind::SignatureInvalid, refusal.to_string())
 }
 
@@ -77,7 +75,7 @@ impl Signatures {
     }
 
     /// Who signed a request, if all of it holds; the body is still to come.
-    fn verify<B>(
+    pub(super) fn verify<B>(
         &self,
         presented: &Presented,
         request: &Request<B>,
@@ -127,7 +125,7 @@ impl Signatures {
     }
 
     /// Signs an answer for the request that it answers.
-    async fn sign(&self, answer: Answer, to: &Bond, now: Timestamp) -> Answer {
+    pub(super) async fn sign(&self, answer: Answer, to: &Bond, now: Timestamp) -> Answer {
         let (mut head, body) = answer.into_parts();
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let covered = Covered {
@@ -170,37 +168,8 @@ fn not_taken(refused: Refused) -> Problem {
 }
 
 /// The only field of a name.
-fn only<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn only<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut all = fields.get_all(name).iter();
     let only = all.next().filter(|_| all.next().is_none())?;
     only.to_str().ok()
-}
-
-/// Serves a signed request. An answer to one whose fields cannot be read is not signed, for there is
-/// nothing that it could be tied to.
-pub(super) async fn serve(
-    devices: Arc<Devices>,
-    caller: Arc<Caller>,
-    mut request: Request<Incoming>,
-) -> Answer {
-    let presented =
-        Presented::read(|name| only(request.headers(), name)).map_err(|refusal| invalid(&refusal));
-    let bond = presented.as_ref().ok().map(Presented::bond);
-    let verified =
-        presented.and_then(|presented| devices.signatures.verify(&presented, &request, clock::now()));
-    let answer = match verified {
-        Ok((shown, digest)) => {
-            request.extensions_mut().insert(digest);
-            route(Arc::clone(&devices), Arc::new(caller.having_shown(shown)), request).await
-        }
-        Err(problem) => {
-            tracing::info!(remote = %caller.address, problem = %problem.detail, "a signed request was refused");
-            Err(problem)
-        }
-    };
-    let answer = answer.unwrap_or_else(|problem| refuse(&problem, devices.retry_after_seconds));
-    match bond {
-        Some(bond) => devices.signatures.sign(answer, &bond, clock::now()).await,
-        None => answer,
-    }
 }

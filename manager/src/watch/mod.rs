@@ -6,7 +6,6 @@
 //! should stand with what stands, and [`crate::upkeep`] writes the difference, many devices at once. So a
 //! watch costs no write for a report, and what could not be written is tried again.
 
-pub mod contact;
 pub mod freshness;
 pub mod frozen;
 mod rules;
@@ -19,7 +18,7 @@ use platen_protocol::device_to_manager::{Report, ReportBody};
 use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
-use crate::device::roster::Roster;
+use crate::contact::Contact;
 use frozen::{Frozen, Trail};
 use rules::{Seen, wanted};
 
@@ -112,12 +111,6 @@ impl Finding {
             Self::Freshness { received, .. } => *received,
             Self::Frozen(frozen) => frozen.since,
         }
-    }
-
-    /// Whether it ought to be told as soon as it is found. A device that is away is told of when it is
-    /// overdue: many are switched off for the night.
-    pub const fn is_told_at_once(&self) -> bool {
-        !matches!(self, Self::Contact { .. })
     }
 }
 
@@ -267,11 +260,17 @@ impl Watches {
         Some(freshness::due(memory.received?, memory.within_seconds?))
     }
 
-    /// What must be written so that what should stand stands, at most `most`.
-    pub fn changes(&self, roster: &Roster, now: Timestamp, most: usize) -> Vec<Change> {
+    /// What must be written so that what should stand stands, at most `most`; `each_contact` goes through all
+    /// devices.
+    pub fn changes(
+        &self,
+        each_contact: impl FnOnce(&mut dyn FnMut(&DeviceId, Contact)),
+        now: Timestamp,
+        most: usize,
+    ) -> Vec<Change> {
         let mut watched = self.watched();
         let mut changes = Vec::new();
-        roster.each(now, |device, contact| {
+        each_contact(&mut |device, contact| {
             if changes.len() >= most {
                 return;
             }

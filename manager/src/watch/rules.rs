@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::DeviceId;
 
-use super::contact::is_overdue;
 use super::{Change, Finding, Key, Memory, Standing, Step, WatchKind, freshness};
-use crate::device::roster::ContactState;
+use crate::contact::{ContactState, is_overdue};
 
 /// What is known of a device.
 pub(super) struct Seen<'a> {

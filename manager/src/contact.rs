@@ -1,10 +1,53 @@
-//! The first watch: is the device there at all? A device says with each request how long it will wait, so
-//! the manager knows when it must hear from it again.
+//! When and how a device was last there. A device says with each request how long it will wait, so the manager
+//! knows when it must hear from it again; that is the first watch.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::limits::MAX_WAIT;
+use serde::Serialize;
+
+/// How a device can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactState {
+    /// Its request is held: a command reaches it at once.
+    Parked,
+    /// It was there a short while ago.
+    Recent,
+    /// It has not been there for long.
+    Silent,
+    /// It was enrolled and has not been there since.
+    Never,
+}
+
+impl ContactState {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Recent => "recent",
+            Self::Silent => "silent",
+            Self::Never => "never",
+        }
+    }
+
+    pub(crate) const fn is_there(self) -> bool {
+        matches!(self, Self::Parked | Self::Recent)
+    }
+}
+
+/// When and from where a device was last there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contact {
+    /// How it can be reached now.
+    pub state: ContactState,
+    /// When it was last there.
+    pub last: Option<Timestamp>,
+    /// From where.
+    pub remote: Option<IpAddr>,
+}
 
 /// What is granted beyond one and a half of its wait: a pause that the manager itself asked for, a lost
 /// connection that is made anew, a handshake over a slow line.

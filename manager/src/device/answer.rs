@@ -1,0 +1,54 @@
+//! Answers to devices: JSON, or a problem document.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
+
+use crate::spread;
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// An answer in the making.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
+
+/// A JSON document as an answer.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Answer, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| internal(&error))?;
+    Ok(answer(StatusCode::OK, HeaderValue::from_static("application/json"), body))
+}
+
+/// A failure of ours, logged here; what it was is not told to the asker.
+pub(super) fn internal(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "a device's request could not be served");
+    Problem::new(ProblemKind::Internal, "the manager could not do this; its log says why; try again later")
+}
+
+fn answer(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, media_type);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+pub(super) fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    let mut answer = answer(status, HeaderValue::from_static(MEDIA_TYPE), body);
+    match problem.kind {
+        ProblemKind::TooMany | ProblemKind::Unavailable => {
+            let seconds = spread::retry_after(retry_after_seconds);
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        ProblemKind::MethodNotAllowed => {
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        _ => {}
+    }
+    answer
+}

@@ -1,0 +1,125 @@
+//! What a request of a device is served with: what all share, and who is at the other end.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::SignedDuration;
+use platen_protocol::identity::DeviceId;
+use platen_protocol::problem::{Problem, ProblemKind};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::mailbox::Mailbox;
+use super::roster::Roster;
+use super::shown::Shown;
+use super::signed::Signatures;
+use super::traffic::{Connected, Traffic};
+use crate::ca::Ca;
+use crate::inform::Informer;
+use crate::listen::Peer;
+use crate::store::{Store, StoreError};
+use crate::tally::{Tally, Turned};
+use crate::throttle::Throttle;
+use crate::watch::Watches;
+
+/// What the device listener works with.
+pub struct Devices {
+    /// What is known for good.
+    pub store: Store,
+    /// Issues certificates.
+    pub ca: Arc<Ca>,
+    /// How long they live.
+    pub certificate_life: SignedDuration,
+    /// Who is let in.
+    pub roster: Arc<Roster>,
+    /// What waits for devices.
+    pub mailbox: Arc<Mailbox>,
+    /// Tells operators.
+    pub informer: Arc<Informer>,
+    /// Watches over them.
+    pub watches: Arc<Watches>,
+    /// Checks signed requests, and signs answers to them.
+    pub signatures: Signatures,
+    /// Slows down who guesses tokens.
+    pub enrol_failures: Arc<Throttle>,
+    /// How much each device may ask for.
+    pub traffic: Arc<Traffic>,
+    /// Counts who was turned away.
+    pub tally: Arc<Tally>,
+    /// The least of `Retry-After`.
+    pub retry_after_seconds: u32,
+}
+
+/// The other end of a connection.
+pub(super) struct Caller {
+    /// Tells this connection from all others.
+    pub(super) connection: u64,
+    /// From where.
+    pub(super) address: IpAddr,
+    /// With which certificate.
+    pub(super) shown: Shown,
+    /// Ends this connection; `None` if other devices may use it as well.
+    leave: Option<CancellationToken>,
+    /// Its place among the connections of its device, once it has one. Held for a look-up.
+    place: Mutex<Option<Connected>>,
+}
+
+impl Caller {
+    /// The other end of a connection that has just come in.
+    pub(super) fn new(peer: &Peer) -> Self {
+        Self {
+            connection: peer.connection,
+            address: peer.remote.ip(),
+            shown: Shown::by(peer),
+            leave: Some(peer.leave.clone()),
+            place: Mutex::default(),
+        }
+    }
+
+    /// Lets a device ask, unless it asks too often or has too many connections that cannot be ended.
+    pub(super) fn admit(&self, devices: &Devices, device: &DeviceId, now: Instant) -> Result<(), Problem> {
+        if !devices.traffic.may_ask(device, now) {
+            devices.tally.count(Turned::Rate);
+            return Err(Problem::new(
+                ProblemKind::TooMany,
+                format!(
+                    "{device} asks more often than a device needs to; keep the reports and come again later"
+                ),
+            ));
+        }
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.is_some() {
+            return Ok(());
+        }
+        let connected = devices.traffic.connect(device, self.leave.clone(), now);
+        if connected.as_ref().is_none_or(|(_, made_room)| *made_room) {
+            devices.tally.count(Turned::Device);
+        }
+        let Some((connected, _)) = connected else {
+            return Err(Problem::new(
+                ProblemKind::Unavailable,
+                format!(
+                    "{device} has as many connections as a device may have; close some, or come again later"
+                ),
+            ));
+        };
+        *place = Some(connected);
+        Ok(())
+    }
+
+    /// The same end of the same connection, for a request that somebody has signed. It has a place of its
+    /// own among the connections of its device, for a proxy may carry several devices on one connection.
+    pub(super) fn having_shown(&self, shown: Shown) -> Self {
+        let place = Mutex::default();
+        Self { connection: self.connection, address: self.address, shown, leave: None, place }
+    }
+}
+
+/// The store failed or is closing: the device keeps what it has and comes again. That it failed is in the
+/// log once, by the store itself, and not for each device that asks.
+pub(super) fn later(devices: &Devices, error: &StoreError) -> Problem {
+    devices.tally.count(Turned::Store);
+    tracing::debug!(%error, "the store could not serve a device");
+    let detail = "the manager cannot store anything now; keep the reports and come again later";
+    Problem::new(ProblemKind::Unavailable, detail)
+}

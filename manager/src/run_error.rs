@@ -1,0 +1,46 @@
+//! Why the manager cannot run, for whoever composes it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::ca::CaError;
+use crate::certificate_files::FileError;
+use crate::secret::NoRandom;
+use crate::store::StoreError;
+use crate::tls::TlsError;
+
+/// Why the manager cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A socket cannot be opened.
+    #[error("cannot listen on {address}: {source}; is another manager running?")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The state directory cannot be made.
+    #[error("{}: {source}; make the directory, owned by the manager's user", path.display())]
+    State {
+        /// Which directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Certificates cannot be had.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    /// The operators' own certificate.
+    #[error(transparent)]
+    Files(#[from] FileError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+}
