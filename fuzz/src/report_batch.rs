@@ -1,7 +1,10 @@
 //! What must hold for anything that a device sends as a batch of reports. The fuzz target calls it, and an
 //! ordinary test of the manager with the seeds.
 
-#![allow(clippy::expect_used, reason = "it is called by tests and by the fuzzer alone, and what must hold may panic")]
+#![allow(
+    clippy::expect_used,
+    reason = "it is called by tests and by the fuzzer alone, and what must hold may panic"
+)]
 
 use std::collections::HashMap;
 
