@@ -13,22 +13,24 @@
 //!
 //! [`watch`] finds what nobody reports: a device that is away, readings that are late, a frozen sensor.
 //!
-//! [`centre`] composes what serves devices, and [`run`] puts it and the operators' side on sockets, from a
+//! [`device_backend`] composes what serves devices, and [`run`] puts it and the operators' side on sockets, from a
 //! configuration and until a stop signal; [`ca`] makes the
 //! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
 //! the program's other subcommands.
 
 pub mod ca;
-pub mod centre;
 pub mod certificate_files;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod contact;
+pub mod counters;
 mod descriptors;
 pub mod device;
+pub mod device_backend;
 pub mod inform;
 pub mod ingest;
+pub mod jitter;
 pub mod limits;
 pub mod listen;
 pub mod operator;
@@ -37,9 +39,7 @@ mod run_error;
 #[cfg(test)]
 mod sample;
 pub mod secret;
-pub mod spread;
 pub mod store;
-pub mod tally;
 mod throttle;
 mod tls;
 mod upkeep;

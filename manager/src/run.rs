@@ -9,11 +9,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::centre::{Centre, Certificates};
 use crate::certificate_files;
 use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
+use crate::device_backend::{Certificates, DeviceBackend};
 use crate::listen::{self, Door, Room};
 use crate::operator::{self, Operators};
 use crate::run_error::RunError;
@@ -86,9 +86,9 @@ pub async fn run(
     let device_tls = tls::for_devices(certificates.ca.certificate(), own)?;
     let operator_tls = tls::for_operators(for_operators)?;
     let (limits, patience) = (config.limits, config.patience);
-    let centre = Centre::open(config, store.clone(), certificates, now).await?;
-    let (devices, upkeep) = (Arc::clone(&centre.devices), Arc::clone(&centre.upkeep));
-    let (mailbox, tally) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.tally));
+    let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
+    let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
+    let (mailbox, counters) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.counters));
     let stopping = CancellationToken::new();
     let stopped = stopping.clone();
 
@@ -98,7 +98,7 @@ pub async fn run(
         Arc::clone(&mailbox),
         Arc::clone(&devices.informer),
         Arc::clone(&devices.watches),
-        Arc::clone(&devices.tally),
+        Arc::clone(&devices.counters),
         stopped.clone(),
     );
     let pages_and_api = operator::router(operators);
@@ -116,7 +116,7 @@ pub async fn run(
         room,
         patience,
         retry_after_seconds: limits.retry_after_seconds,
-        tally: Arc::clone(&tally),
+        counters: Arc::clone(&counters),
     };
     let room = Room { connections: limits.connections, per_address: limits.connections_per_address };
     let door_for_devices = door("devices", listeners.device, device_tls, room);
@@ -127,7 +127,7 @@ pub async fn run(
     tasks.spawn(listen::serve(door_for_operators, stopped.clone(), move |peer| {
         operator::service(pages_and_api.clone(), &peer)
     }));
-    centre.start_upkeep(&mut tasks, stopped);
+    backend.start_upkeep(&mut tasks, stopped);
     notify(sd_notify::NotifyState::Ready);
 
     tokio::select! {

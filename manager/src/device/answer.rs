@@ -9,7 +9,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER
 use hyper::{Response, StatusCode};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
-use crate::spread;
+use crate::jitter;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -42,7 +42,7 @@ pub(super) fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
     let mut answer = answer(status, HeaderValue::from_static(MEDIA_TYPE), body);
     match problem.kind {
         ProblemKind::TooMany | ProblemKind::Unavailable => {
-            let seconds = spread::retry_after(retry_after_seconds);
+            let seconds = jitter::retry_after(retry_after_seconds);
             answer.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         ProblemKind::MethodNotAllowed => {

@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use super::context::Devices;
 use super::signed::SignedDigest;
 use super::traffic::{NoMemory, Share};
+use crate::counters::Turned;
 use crate::ingest::validate::wrong_version;
 use crate::listen::RequestBody;
-use crate::tally::Turned;
 
 /// How long a body may take to arrive.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Prob
             return Err(too_large());
         }
         share.grow(&devices.traffic, received).map_err(|NoMemory| {
-            devices.tally.count(Turned::Memory);
+            devices.counters.count(Turned::Memory);
             Problem::new(ProblemKind::Unavailable, "too many reports come in at once; come again later")
         })?;
         kept.extend_from_slice(data);

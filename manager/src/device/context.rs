@@ -15,10 +15,10 @@ use super::shown::Shown;
 use super::signed::Signatures;
 use super::traffic::{Connected, Traffic};
 use crate::ca::Ca;
+use crate::counters::{Counters, Turned};
 use crate::inform::Informer;
 use crate::listen::Peer;
 use crate::store::{Store, StoreError};
-use crate::tally::{Tally, Turned};
 use crate::throttle::Throttle;
 use crate::watch::Watches;
 
@@ -45,7 +45,7 @@ pub struct Devices {
     /// How much each device may ask for.
     pub traffic: Arc<Traffic>,
     /// Counts who was turned away.
-    pub tally: Arc<Tally>,
+    pub counters: Arc<Counters>,
     /// The least of `Retry-After`.
     pub retry_after_seconds: u32,
 }
@@ -79,7 +79,7 @@ impl Caller {
     /// Lets a device ask, unless it asks too often or has too many connections that cannot be ended.
     pub(super) fn admit(&self, devices: &Devices, device: &DeviceId, now: Instant) -> Result<(), Problem> {
         if !devices.traffic.may_ask(device, now) {
-            devices.tally.count(Turned::Rate);
+            devices.counters.count(Turned::Rate);
             return Err(Problem::new(
                 ProblemKind::TooMany,
                 format!(
@@ -93,7 +93,7 @@ impl Caller {
         }
         let connected = devices.traffic.connect(device, self.leave.clone(), now);
         if connected.as_ref().is_none_or(|(_, made_room)| *made_room) {
-            devices.tally.count(Turned::Device);
+            devices.counters.count(Turned::Device);
         }
         let Some((connected, _)) = connected else {
             return Err(Problem::new(
@@ -118,7 +118,7 @@ impl Caller {
 /// The store failed or is closing: the device keeps what it has and comes again. That it failed is in the
 /// log once, by the store itself, and not for each device that asks.
 pub(super) fn later(devices: &Devices, error: &StoreError) -> Problem {
-    devices.tally.count(Turned::Store);
+    devices.counters.count(Turned::Store);
     tracing::debug!(%error, "the store could not serve a device");
     let detail = "the manager cannot store anything now; keep the reports and come again later";
     Problem::new(ProblemKind::Unavailable, detail)

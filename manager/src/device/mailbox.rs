@@ -48,14 +48,14 @@ pub fn is_due(handed: Option<Instant>, connections: &[u64], connection: u64, now
 }
 
 #[derive(Default)]
-struct Pigeonhole {
+struct DeviceQueue {
     waiting: Vec<Waiting>,
     parked: Option<(u64, oneshot::Sender<Woken>)>,
 }
 
 #[derive(Default)]
 struct Inner {
-    holes: BTreeMap<DeviceId, Pigeonhole>,
+    queues: BTreeMap<DeviceId, DeviceQueue>,
     tickets: u64,
     stopping: bool,
 }
@@ -92,10 +92,10 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut inner = self.mailbox.inner();
-        if let Some(hole) = inner.holes.get_mut(&self.device)
-            && hole.parked.as_ref().is_some_and(|(number, _)| *number == self.number)
+        if let Some(queue) = inner.queues.get_mut(&self.device)
+            && queue.parked.as_ref().is_some_and(|(number, _)| *number == self.number)
         {
-            hole.parked = None;
+            queue.parked = None;
             inner.tidy(&self.device);
         }
     }
@@ -103,8 +103,8 @@ impl Drop for Ticket {
 
 impl Inner {
     fn tidy(&mut self, device: &DeviceId) {
-        if self.holes.get(device).is_some_and(|hole| hole.parked.is_none() && hole.waiting.is_empty()) {
-            self.holes.remove(device);
+        if self.queues.get(device).is_some_and(|queue| queue.parked.is_none() && queue.waiting.is_empty()) {
+            self.queues.remove(device);
         }
     }
 }
@@ -118,7 +118,7 @@ impl Mailbox {
         let mut inner = Inner::default();
         for (device, command) in open {
             let waiting = Waiting { command, handed: None, connections: Vec::new() };
-            inner.holes.entry(device).or_default().waiting.push(waiting);
+            inner.queues.entry(device).or_default().waiting.push(waiting);
         }
         Self { inner: Mutex::new(inner), deliveries }
     }
@@ -130,9 +130,9 @@ impl Mailbox {
     /// Puts a command in and wakes its device.
     pub fn put(&self, device: &DeviceId, command: Command) {
         let mut inner = self.inner();
-        let hole = inner.holes.entry(device.clone()).or_default();
-        hole.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
-        if let Some((_, parked)) = hole.parked.take() {
+        let queue = inner.queues.entry(device.clone()).or_default();
+        queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
+        if let Some((_, parked)) = queue.parked.take() {
             let _ = parked.send(Woken::Mail);
         }
     }
@@ -140,7 +140,7 @@ impl Mailbox {
     /// Ends the wait of a device, whatever waits for it: it is to hear at once how it stands.
     pub fn wake(&self, device: &DeviceId) {
         let mut inner = self.inner();
-        if let Some((_, parked)) = inner.holes.get_mut(device).and_then(|hole| hole.parked.take()) {
+        if let Some((_, parked)) = inner.queues.get_mut(device).and_then(|queue| queue.parked.take()) {
             let _ = parked.send(Woken::Mail);
             inner.tidy(device);
         }
@@ -149,24 +149,24 @@ impl Mailbox {
     /// Takes a command out: its outcome is in, or its time is over.
     pub fn remove(&self, device: &DeviceId, command: &CommandId) {
         let mut inner = self.inner();
-        if let Some(hole) = inner.holes.get_mut(device) {
-            hole.waiting.retain(|waiting| waiting.command.id != *command);
+        if let Some(queue) = inner.queues.get_mut(device) {
+            queue.waiting.retain(|waiting| waiting.command.id != *command);
             inner.tidy(device);
         }
     }
 
     /// Whether any command's time is over, so that the store is to be asked.
     pub fn any_expired(&self, now: Timestamp) -> bool {
-        self.inner().holes.values().any(|hole| hole.waiting.iter().any(|one| one.command.expires <= now))
+        self.inner().queues.values().any(|queue| queue.waiting.iter().any(|one| one.command.expires <= now))
     }
 
     /// Everything that waits for a device, as far as one reply carries it; it counts as handed over on
     /// this connection.
     pub fn take(&self, device: &DeviceId, connection: u64, now: Instant, clock: Timestamp) -> Vec<Command> {
         let mut inner = self.inner();
-        let Some(hole) = inner.holes.get_mut(device) else { return Vec::new() };
+        let Some(queue) = inner.queues.get_mut(device) else { return Vec::new() };
         let mut commands = Vec::new();
-        for waiting in hole.waiting.iter_mut().filter(|waiting| waiting.command.expires > clock) {
+        for waiting in queue.waiting.iter_mut().filter(|waiting| waiting.command.expires > clock) {
             if commands.len() == MAX_COMMANDS_PER_REPLY {
                 break;
             }
@@ -201,8 +201,8 @@ impl Mailbox {
         }
         inner.tickets += 1;
         let number = inner.tickets;
-        let hole = inner.holes.entry(device.clone()).or_default();
-        let live = || hole.waiting.iter().filter(|waiting| waiting.command.expires > clock);
+        let queue = inner.queues.entry(device.clone()).or_default();
+        let live = || queue.waiting.iter().filter(|waiting| waiting.command.expires > clock);
         // Only as many as one reply carries can be due, or the rest would end every wait.
         if live()
             .take(MAX_COMMANDS_PER_REPLY)
@@ -213,7 +213,7 @@ impl Mailbox {
         let redeliver =
             live().filter_map(|waiting| waiting.handed).min().map(|handed| handed + REDELIVER_AFTER);
         let (wake, woken) = oneshot::channel();
-        if let Some((_, older)) = hole.parked.replace((number, wake)) {
+        if let Some((_, older)) = queue.parked.replace((number, wake)) {
             let _ = older.send(Woken::Superseded);
         }
         Some(Ticket { mailbox: Arc::clone(self), device: device.clone(), number, woken, redeliver })
@@ -228,8 +228,8 @@ impl Mailbox {
     pub fn stop(&self) {
         let mut inner = self.inner();
         inner.stopping = true;
-        for hole in inner.holes.values_mut() {
-            if let Some((_, parked)) = hole.parked.take() {
+        for queue in inner.queues.values_mut() {
+            if let Some((_, parked)) = queue.parked.take() {
                 let _ = parked.send(Woken::Stopping);
             }
         }
@@ -308,7 +308,7 @@ mod tests {
         assert!(mailbox.park(&device, 1, now + REDELIVER_AFTER, clock).is_none(), "and so does a late one");
         mailbox.remove(&device, &"c1".parse().unwrap());
         assert!(mailbox.park(&device, 2, now, clock).is_some());
-        assert!(mailbox.inner().holes.is_empty(), "nothing is left of a device for which nothing waits");
+        assert!(mailbox.inner().queues.is_empty(), "nothing is left of a device for which nothing waits");
     }
 
     #[test]

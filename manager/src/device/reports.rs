@@ -18,12 +18,12 @@ use super::answer::{Answer, json};
 use super::context::{Caller, Devices, later};
 use super::{body, identity};
 use crate::clock;
+use crate::counters::Turned;
 use crate::inform::Event;
 use crate::ingest::clone::CloneSign;
 use crate::ingest::validate;
 use crate::listen::RequestBody;
 use crate::store::{CommandState, Ingest, IngestRefusal, Ingested, StoreError};
-use crate::tally::Turned;
 
 /// How long a batch may wait to be stored: below the time after which the device itself gives up, so that
 /// it hears why.
@@ -116,7 +116,7 @@ async fn take_in(
     let batch = Arc::new(batch);
     let ingest = Ingest { device: device.clone(), batch: Arc::clone(&batch), received: now };
     let Some(_waiting) = devices.traffic.queue() else {
-        devices.tally.count(Turned::Queue);
+        devices.counters.count(Turned::Queue);
         let detail = "too many wait for the manager's store; keep the reports and come again later";
         return Err(Problem::new(ProblemKind::Unavailable, detail));
     };

@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::tally::{Tally, Turned};
+use crate::counters::{Counters, Turned};
 use converse::{Until, converse_until};
 use gate::{Crowded, Entry, Gate};
 use turn_away::TurnAway;
@@ -69,7 +69,7 @@ pub struct Door {
     /// The least of `Retry-After` for those who find no room.
     pub retry_after_seconds: u32,
     /// Counts who was turned away.
-    pub tally: Arc<Tally>,
+    pub counters: Arc<Counters>,
 }
 
 /// Serves until `stop`, then lets what is under way end. It never ends on an error of a connection or
@@ -86,7 +86,7 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    let Door { name, listener, tls, room, patience, retry_after_seconds, tally } = door;
+    let Door { name, listener, tls, room, patience, retry_after_seconds, counters } = door;
     let acceptor = TlsAcceptor::from(tls);
     let gate = Gate::new(room);
     let mut connections = JoinSet::new();
@@ -122,13 +122,13 @@ pub async fn serve<S, B>(
             Entry::Served(place) => (place, None),
             Entry::TurnedAway(place, crowded) => (place, Some(crowded)),
             Entry::Closed => {
-                tally.count(Turned::Connection);
+                counters.count(Turned::Connection);
                 continue;
             }
         };
         let connection = count;
         let (acceptor, service, stop) = (acceptor.clone(), service.clone(), stop.clone());
-        let tally = Arc::clone(&tally);
+        let counters = Arc::clone(&counters);
         connections.spawn(async move {
             // Each phase is boxed, so that its memory goes with it.
             let shaken = tokio::select! {
@@ -138,7 +138,7 @@ pub async fn serve<S, B>(
             let Some(stream) = shaken else { return };
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let ended = if let Some(crowded) = crowded {
-                tally.count(match crowded {
+                counters.count(match crowded {
                     Crowded::All => Turned::Connection,
                     Crowded::Address => Turned::Address,
                 });

@@ -11,7 +11,7 @@ use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
 use super::gate::Crowded;
 use super::request_body::RequestBody;
-use crate::spread;
+use crate::jitter;
 
 /// Answers every request with "not now".
 pub(super) struct TurnAway {
@@ -41,7 +41,7 @@ impl hyper::service::Service<Request<RequestBody>> for TurnAway {
         *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        headers.insert(RETRY_AFTER, spread::retry_after(self.retry_after_seconds).into());
+        headers.insert(RETRY_AFTER, jitter::retry_after(self.retry_after_seconds).into());
         if request.version() < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -36,7 +36,6 @@ use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
 use crate::store::Store;
-use crate::tally::Tally;
 use crate::throttle::Throttle;
 use crate::watch::Watches;
 use hasher::{Hasher, KnownAddresses};
@@ -67,7 +66,7 @@ pub struct Operators {
     mailbox: Arc<Mailbox>,
     informer: Arc<Informer>,
     watches: Arc<Watches>,
-    tally: Arc<Tally>,
+    counters: Arc<Counters>,
     stop: CancellationToken,
     sign_in_failures: Arc<Throttle>,
     hasher: Hasher,
@@ -82,7 +81,7 @@ impl Operators {
         mailbox: Arc<Mailbox>,
         informer: Arc<Informer>,
         watches: Arc<Watches>,
-        tally: Arc<Tally>,
+        counters: Arc<Counters>,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -91,7 +90,7 @@ impl Operators {
             mailbox,
             informer,
             watches,
-            tally,
+            counters,
             stop,
             sign_in_failures: Throttle::new(SIGN_IN_FAILURES, SIGN_IN_WINDOW),
             hasher: Hasher::start(),

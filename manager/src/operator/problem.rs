@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
-use crate::spread;
+use crate::jitter;
 use crate::store::StoreError;
 
 /// What who came at a bad moment waits at least, in seconds.
@@ -21,7 +21,7 @@ pub(super) struct Refusal(pub(super) Problem, Option<u64>);
 impl Refusal {
     pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         let retry_after = matches!(kind, ProblemKind::TooMany | ProblemKind::Unavailable)
-            .then(|| spread::retry_after(RETRY_AFTER_SECONDS));
+            .then(|| jitter::retry_after(RETRY_AFTER_SECONDS));
         Self(Problem::new(kind, detail), retry_after)
     }
 

@@ -13,9 +13,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use platen_manager::centre::Centre;
 use platen_manager::database_path;
 use platen_manager::device::{DeviceService, Devices};
+use platen_manager::device_backend::DeviceBackend;
 use platen_manager::listen::{self, Peer, RequestBody};
 use platen_manager::store::{Grouping, Store};
 use platen_protocol::manager_to_device::Command;
@@ -47,12 +47,13 @@ async fn work(shared: &Arc<Shared>, prepared: &Arc<Prepared>) -> turmoil::Result
     let grouping = Grouping::Simulated { disk: shared.plan.disk };
     let store = Store::open(&database_path(&shared.directory), grouping)?;
     let certificates = prepared.certificates.clone();
-    let centre = Centre::open(prepared.config.clone(), store.clone(), certificates, shared.now()).await?;
-    let devices = Arc::clone(&centre.devices);
+    let backend =
+        DeviceBackend::open(prepared.config.clone(), store.clone(), certificates, shared.now()).await?;
+    let devices = Arc::clone(&backend.devices);
     let stopping = CancellationToken::new();
     let stopped = stopping.clone();
     let mut tasks = JoinSet::new();
-    centre.start_upkeep(&mut tasks, stopped.clone());
+    backend.start_upkeep(&mut tasks, stopped.clone());
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     shared.history.note(MANAGER, "listens");
     let mut wish = shared.stop.subscribe();

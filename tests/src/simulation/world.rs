@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use platen_agent::clock::Moved;
 use platen_agent::random;
-use platen_manager::{clock, database_path, spread};
+use platen_manager::{clock, database_path, jitter};
 use tokio::sync::watch;
 use turmoil::{Builder, Sim};
 
@@ -135,7 +135,7 @@ pub(super) fn place(plan: &Plan, device: usize, directory: &Path) -> Place {
 /// What the manager draws.
 pub(super) fn load_spread(seed: u64) {
     let mut fall = Random::new(seed, 4);
-    spread::load(move || {
+    jitter::load(move || {
         let mut bytes = [0; 8];
         fall.fill(&mut bytes);
         u64::from_le_bytes(bytes)

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::super::Shared;
 use super::super::who::Operator;
+use crate::counters::TurnedAway;
 use crate::store::TroubleCause;
-use crate::tally::TurnedAway;
 
 /// Whether the manager does its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,6 +48,6 @@ pub(super) async fn health(State(operators): Shared, _operator: Operator) -> (St
         detail: trouble.detail,
     });
     let status = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let turned_away = operators.tally.read();
+    let turned_away = operators.counters.read();
     (status, Json(HealthView { storing: trouble.is_none(), trouble, turned_away }))
 }

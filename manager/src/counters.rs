@@ -25,7 +25,7 @@ pub enum Turned {
 
 /// Counts since the manager began.
 #[derive(Debug, Default)]
-pub struct Tally([AtomicU64; 7]);
+pub struct Counters([AtomicU64; 7]);
 
 /// How often devices were turned away since the manager began, by the limit of `manager.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -46,7 +46,7 @@ pub struct TurnedAway {
     pub store_failed: u64,
 }
 
-impl Tally {
+impl Counters {
     /// One more.
     pub fn count(&self, turned: Turned) {
         if let Some(counter) = self.0.get(turned as usize) {
@@ -76,11 +76,11 @@ mod tests {
 
     #[test]
     fn each_limit_is_counted_for_itself() {
-        let tally = Tally::default();
+        let counters = Counters::default();
         for turned in [Turned::Connection, Turned::Rate, Turned::Rate, Turned::Store] {
-            tally.count(turned);
+            counters.count(turned);
         }
-        let read = tally.read();
+        let read = counters.read();
         assert_eq!((read.connections, read.requests_per_minute, read.store_failed), (1, 2, 1));
         assert_eq!((read.connections_per_address, read.waiting_for_store), (0, 0));
     }

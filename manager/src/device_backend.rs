@@ -51,14 +51,14 @@ impl Certificates {
 }
 
 /// Everything that serves devices.
-pub struct Centre {
+pub struct DeviceBackend {
     /// What a connection of a device is served with.
     pub devices: Arc<Devices>,
     pub(crate) upkeep: Arc<Upkeep>,
     delivered: mpsc::Receiver<(DeviceId, CommandId)>,
 }
 
-impl Centre {
+impl DeviceBackend {
     /// Takes up what the store holds.
     pub async fn open(
         config: Config,
@@ -89,7 +89,7 @@ impl Centre {
             signatures: Signatures::new(ca.certificate(), Arc::clone(&certificate), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             traffic: Traffic::new(limits),
-            tally: Arc::default(),
+            counters: Arc::default(),
             retry_after_seconds: limits.retry_after_seconds,
         });
         let identities = identities.into();
