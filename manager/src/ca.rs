@@ -74,7 +74,7 @@ pub enum CaError {
 #[derive(Debug, thiserror::Error)]
 pub enum CsrError {
     /// It is no PKCS#10, or its signature is not by the key in it.
-    #[error("it is no PKCS#10 request in PEM with a good signature: {0}")]
+    #[error("it is not a PKCS#10 request in PEM with a valid signature: {0}")]
     Malformed(#[source] rcgen::Error),
     /// Its common name is missing or there are several.
     #[error("its subject must hold one common name, the device's")]

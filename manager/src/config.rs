@@ -162,7 +162,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     if names.is_empty() || names.len() > MAX_NAMES || !names.iter().all(|name| is_name(name)) {
         return Err(unusable(
             file.names.span(),
-            format!("names = {names:?} is no list of 1 to {MAX_NAMES} host names and addresses"),
+            format!("names = {names:?} must be a list of 1 to {MAX_NAMES} host names and addresses"),
             "list what people and devices type to reach this machine, such as [\"manager.example.org\", \"192.0.2.7\"]",
         ));
     }
@@ -249,7 +249,7 @@ mod tests {
     fn a_limit_outside_of_its_bounds_is_refused_with_its_line_and_the_bounds() {
         let message = refusal(&format!("{GOOD}[limits]\nconnections = 5\nrequests_per_minute = 0\n"));
         assert!(message.starts_with("manager.toml:7: "), "{message}");
-        assert!(message.contains("0 is outside of 1 to 1000000"), "{message}");
+        assert!(message.contains("0 must be between 1 and 1000000"), "{message}");
         let text = format!("{GOOD}[limits]\nconnections = 5\n");
         let limits = parse(Path::new("manager.toml"), &text).unwrap().limits;
         assert_eq!(limits, Limits { connections: 5, ..Limits::default() });

@@ -57,5 +57,5 @@ pub(crate) fn within<'de, D: Deserializer<'de>, const LEAST: u32, const MOST: u3
     u32::try_from(number)
         .ok()
         .filter(|number| (LEAST..=MOST).contains(number))
-        .ok_or_else(|| serde::de::Error::custom(format!("{number} is outside of {LEAST} to {MOST}")))
+        .ok_or_else(|| serde::de::Error::custom(format!("{number} must be between {LEAST} and {MOST}")))
 }

@@ -133,7 +133,7 @@ pub async fn run(
     tokio::select! {
         () = until => {}
         // None of them ends by itself; if one panicked, stopping in order is the best that is left.
-        ended = tasks.join_next() => tracing::error!(?ended, "a part of the manager ended by itself"),
+        ended = tasks.join_next() => tracing::error!(?ended, "a part of the manager ended unexpectedly"),
     }
     notify(sd_notify::NotifyState::Stopping);
     tracing::info!("stopping");

@@ -93,7 +93,7 @@ fn refuse_ended(device: &DeviceId, admission: Admission) -> Result<(), Problem> 
     let then = if readmitted {
         "it is readmitted and may renew it now"
     } else {
-        "ask the service centre to readmit it (`platen-manager device readmit` or its page); it then renews by itself"
+        "ask the service centre to readmit it (`platen-manager device readmit` or its page); it then renews automatically"
     };
     let ended = ended.strftime("%Y-%m-%d %H:%M UTC");
     Err(Problem::new(

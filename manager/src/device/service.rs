@@ -60,7 +60,7 @@ fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request<RequestBod
             Box::pin(std::future::ready(Err(problem)))
         }
         (other, _) => {
-            let detail = format!("{other} is no address of this listener");
+            let detail = format!("{other} does not exist on this listener");
             Box::pin(std::future::ready(Err(Problem::new(ProblemKind::NotFound, detail))))
         }
     }

@@ -22,7 +22,7 @@ pub(super) enum ActionRefusal {
     #[error("{0}")]
     Unknown(UnknownSetting),
     /// A value that the setting cannot have.
-    #[error("{name} is {value}; it goes from {least} to {most}")]
+    #[error("{name} is {value}; it must be between {least} and {most}")]
     OutOfBounds {
         /// Which setting.
         name: String,
@@ -98,7 +98,7 @@ mod tests {
     fn what_is_wrong_with_a_setting_is_said_with_its_bounds_or_with_the_names_that_there_are() {
         assert_eq!(
             refusal(&set("supply.black.set-percent", 101)),
-            "supply.black.set-percent is 101; it goes from 0 to 100"
+            "supply.black.set-percent is 101; it must be between 0 and 100"
         );
         let unknown = refusal(&set("colour", 1));
         assert!(unknown.contains("\"colour\" is no setting; there are sample.interval-seconds"), "{unknown}");

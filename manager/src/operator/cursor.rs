@@ -21,7 +21,9 @@ pub(super) enum Cursor {
 
 /// A text that is no cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no cursor of this list: hand back `next_cursor` as it came, or none for the first page")]
+#[error(
+    "the cursor does not belong to this list: send `next_cursor` unchanged, or leave it out for the first page"
+)]
 pub(super) struct InvalidCursor;
 
 impl fmt::Display for Cursor {

@@ -24,7 +24,9 @@ const NOBODY: &str =
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// The name is empty, too long, or holds what is no name.
-    #[error("{0:?} is no operator's name: use 1 to {MAX_NAME_CHARS} letters, digits, '.', '-', '_' and '@'")]
+    #[error(
+        "{0:?} cannot be an operator's name: use 1 to {MAX_NAME_CHARS} letters, digits, '.', '-', '_' and '@'"
+    )]
     Name(String),
     /// The password is too short.
     #[error("the password is too short: use {MIN_CHARS} characters or more")]

@@ -186,7 +186,8 @@ proptest! {
     ) {
         let (mut batch, places) = (everything(), all_places());
         for (place, number) in changes {
-            *batch.pointer_mut(place.get(&places)).unwrap() = number;
+            let place: &String = place.get(&places);
+            *batch.pointer_mut(place).unwrap() = number;
         }
         report_batch::take(batch.to_string().as_bytes());
     }

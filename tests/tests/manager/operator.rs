@@ -212,9 +212,9 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
     let house = House::start().await;
     house.enrol("lobby").await;
     for (path, said) in [
-        ("/api/v1/devices?cursor=nonsense", "no cursor"),
-        ("/api/v1/reports?cursor=dlobby", "no cursor"),
-        ("/api/v1/devices?cursor=r5", "no cursor"),
+        ("/api/v1/devices?cursor=nonsense", "does not belong to this list"),
+        ("/api/v1/reports?cursor=dlobby", "does not belong to this list"),
+        ("/api/v1/devices?cursor=r5", "does not belong to this list"),
         ("/api/v1/orders?limit=0", "from 1 to 200"),
         ("/api/v1/orders?state=new", "state"),
         ("/api/v1/replacements?open=true", "open"),
@@ -231,7 +231,10 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
     house.ask_api("POST", commands, Some(&unknown)).await.problem(ProblemKind::InvalidRequest);
     for (action, said) in [
         (json!({"kind": "set", "settings": {}}), "names no setting"),
-        (json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}), "it goes from 0 to 100"),
+        (
+            json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}),
+            "it must be between 0 and 100",
+        ),
         (json!({"kind": "set", "settings": {"colour": 1}}), "no setting; there are sample.interval-seconds"),
         (json!({"kind": "reset", "settings": ["supply.Black.set-days"]}), "is no setting"),
     ] {

@@ -253,7 +253,7 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(&page, &[&format!("data-command=\"{first}\" data-state=\"done\"")]);
     for (form, said) in [
-        ("change=set&name=supply.black.set-percent&value=101", "it goes from 0 to 100"),
+        ("change=set&name=supply.black.set-percent&value=101", "it must be between 0 and 100"),
         ("change=set&name=supply.black.set-percent&value=", "is no value for supply.black.set-percent"),
         ("change=set&name=colour&value=1", "is no setting"),
         ("change=paint&name=colour&value=1", "unknown variant"),

@@ -95,7 +95,7 @@ fn sequences(batch: &ReportBatch) -> Result<(), Problem> {
     if batch.oldest_sequence == 0 || batch.oldest_sequence > MAX_SEQUENCE {
         return Err(Problem::new(
             ProblemKind::InvalidRequest,
-            format!("oldest_sequence is {}; sequences go from 1 to {MAX_SEQUENCE}", batch.oldest_sequence),
+            format!("oldest_sequence is {}; it must be between 1 and {MAX_SEQUENCE}", batch.oldest_sequence),
         ));
     }
     let mut before: Option<u64> = None;
@@ -109,7 +109,7 @@ fn sequences(batch: &ReportBatch) -> Result<(), Problem> {
             ));
         }
         if *sequence == 0 || *sequence > MAX_SEQUENCE {
-            return Err(invalid(*sequence, "sequence", format!("sequences go from 1 to {MAX_SEQUENCE}")));
+            return Err(invalid(*sequence, "sequence", format!("must be between 1 and {MAX_SEQUENCE}")));
         }
         before = Some(*sequence);
     }
