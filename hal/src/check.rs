@@ -11,6 +11,9 @@ pub(crate) mod tests;
 
 use std::collections::HashSet;
 
+use platen_protocol::limits::MAX_TEXT_CHARS;
+use platen_protocol::text;
+
 use crate::config::{Backend, BoardConfig, ENGINE, MAX_ITEMS, MAX_NAME_CHARS};
 
 /// The byte of the file where the mistake is, and the words.
@@ -24,6 +27,7 @@ const RESERVED: [&str; 2] = [ENGINE, "gpio"];
 /// Whether a board can be as its file says; else the place in the file, and what is wrong with what to do.
 pub(crate) fn check(config: &BoardConfig) -> Check {
     check_counts(config)?;
+    check_model(config)?;
     buses::check(config)?;
     check_names(config)?;
     entries::check(config)?;
@@ -48,6 +52,14 @@ fn check_counts(config: &BoardConfig) -> Check {
         return Err((0, what));
     }
     Ok(())
+}
+
+/// The model goes with the first report, which the manager would refuse, and all reports with it.
+fn check_model(config: &BoardConfig) -> Check {
+    text::check_line(&config.model, MAX_TEXT_CHARS).map_err(|why| {
+        let at = config.text.find("model").unwrap_or(0);
+        (at, format!("the model {why}: give the printer's name, as people know it"))
+    })
 }
 
 fn check_names(config: &BoardConfig) -> Check {

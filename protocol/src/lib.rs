@@ -9,6 +9,9 @@
 //! * what cannot be accepted is answered with a problem document ([`problem`]);
 //! * where a proxy opens TLS, requests and answers are signed ([`signature`]).
 //!
+//! What is true of a reading (low, wrong, beyond a limit, in words) is decided in [`facts`], and what people
+//! may type in [`text`].
+//!
 //! The printer words ([`supply`], [`alert`]) are those of the Printer MIB (RFC 3805 and its IANA
 //! registry); the numbers of that MIB stand beside each name. Every size has its name in [`limits`].
 //! Types that a released version sends are frozen by the example messages in `protocol/frozen/`.
@@ -16,6 +19,7 @@
 pub mod alert;
 pub mod device_to_manager;
 pub mod enroll;
+pub mod facts;
 mod flat_body;
 pub mod identity;
 pub mod limits;
@@ -27,6 +31,7 @@ pub mod settings;
 pub mod signature;
 pub mod stamp;
 pub mod supply;
+pub mod text;
 pub mod unknown;
 
 /// The version of these messages. A message with another one is refused with

@@ -16,10 +16,17 @@ pub const MAX_STANDING_ALERTS: usize = 500;
 pub const MAX_COMMANDS_PER_REPLY: usize = 50;
 /// The longest text that a person enters at the device, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 500;
+/// The longest text that no person enters, such as a description, a cause or a printer's model, in
+/// characters.
+pub const MAX_TEXT_CHARS: usize = 500;
 /// The longest name of who inspects TLS at a site, in characters.
 pub const MAX_INSPECTOR_CHARS: usize = 100;
 /// The most of one supply in one order.
 pub const MAX_ORDER_QUANTITY: u16 = 99;
+/// The highest set value of a supply in pages.
+pub const MAX_SET_PAGES: u32 = 1_000_000;
+/// The highest set value of a supply in days: ten years.
+pub const MAX_SET_DAYS: u32 = 3_650;
 /// The most settings in one command.
 pub const MAX_SETTINGS_PER_COMMAND: usize = 50;
 /// The longest identifier (device, command, alert), in characters.

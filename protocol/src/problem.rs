@@ -21,7 +21,7 @@ pub struct Problem {
 }
 
 macro_rules! problem_kinds {
-    ($($variant:ident $status:literal $uri:literal $title:literal,)*) => {
+    ($($variant:ident $status:literal $uri:tt $title:literal,)*) => {
         /// Kinds of problems; each has its URI.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -70,6 +70,7 @@ problem_kinds! {
     MethodNotAllowed 405 "urn:platen:problem:method-not-allowed" "The method is not for this address",
     SequenceConflict 409 "urn:platen:problem:sequence-conflict" "The sequence is taken by another report",
     BodyTooLarge 413 "urn:platen:problem:body-too-large" "The body is too large",
+    UnsupportedMediaType 415 "urn:platen:problem:unsupported-media-type" "The body is of another media type",
     TooMany 429 "urn:platen:problem:too-many" "Too many requests",
     Internal 500 "urn:platen:problem:internal" "The manager failed",
     Unavailable 503 "urn:platen:problem:unavailable" "The manager cannot do this now",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::supply::{Capacity, Level, Mismatch, SupplyClass, SupplyType, SupplyUnit, mismatch};
+use crate::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
 use crate::unknown::UnknownCause;
 
 /// A value that may not have been readable.
@@ -28,6 +28,14 @@ impl<T> Reading<T> {
         match self {
             Self::Known { value } => Some(value),
             Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Why there is none, if there is none.
+    pub fn cause(&self) -> Option<&UnknownCause> {
+        match self {
+            Self::Known { .. } => None,
+            Self::Unknown { cause } => Some(cause),
         }
     }
 }
@@ -111,15 +119,6 @@ impl SupplyReading {
     /// Percent that is left, where both numbers are known.
     pub fn percent(&self) -> Option<u8> {
         self.level.percent(self.capacity)
-    }
-
-    /// How it differs from what belongs in its place, if it does and says so itself.
-    pub fn mismatch(&self) -> Option<Mismatch<'_>> {
-        let expected = self.expected.as_ref()?;
-        mismatch(
-            (self.supply_type, self.colorant.as_deref()),
-            (expected.supply_type, expected.colorant.as_deref()),
-        )
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::limits::MAX_ID_CHARS;
+use crate::limits::{MAX_ID_CHARS, MAX_SET_DAYS, MAX_SET_PAGES};
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,9 +41,39 @@ impl SettingKey {
             Self::Hysteresis => 0..=50,
             Self::DebounceSamples => 1..=20,
             Self::PartPercent | Self::SupplyPercent(_) | Self::PartSetPercent(_) => 0..=100,
-            Self::SupplyPages(_) => 0..=1_000_000,
-            Self::SupplyDays(_) => 0..=365,
+            Self::SupplyPages(_) => 0..=MAX_SET_PAGES,
+            Self::SupplyDays(_) => 0..=MAX_SET_DAYS,
         }
+    }
+
+    /// The names of all settings as regular expressions (ECMA-262), each with the values that it can have.
+    pub fn patterns() -> Vec<(String, RangeInclusive<u32>)> {
+        let any = || "NAME".to_owned();
+        let all = [
+            Self::SampleInterval,
+            Self::UtilisationInterval,
+            Self::Hysteresis,
+            Self::DebounceSamples,
+            Self::PartPercent,
+            Self::SupplyPercent(any()),
+            Self::SupplyPages(any()),
+            Self::SupplyDays(any()),
+            Self::PartSetPercent(any()),
+        ];
+        let named = format!("[a-z0-9-]{{1,{MAX_ID_CHARS}}}");
+        let pattern = |key: &Self| key.to_string().replace('.', "\\.").replace("NAME", &named);
+        all.iter().map(|key| (format!("^{}$", pattern(key)), key.bounds())).collect()
+    }
+
+    /// Whether it can have a value.
+    ///
+    /// # Errors
+    /// When the value is outside of [`Self::bounds`].
+    pub fn check(&self, value: u32) -> Result<(), OutOfBounds> {
+        if self.bounds().contains(&value) {
+            return Ok(());
+        }
+        Err(OutOfBounds { key: self.clone(), value })
     }
 
     /// The supply or part that it is about, if it is about one.
@@ -74,6 +104,24 @@ impl fmt::Display for SettingKey {
     }
 }
 
+/// A value that a setting cannot have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutOfBounds {
+    /// Which setting.
+    pub key: SettingKey,
+    /// What it was to be.
+    pub value: u32,
+}
+
+impl fmt::Display for OutOfBounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = self.key.bounds().into_inner();
+        write!(f, "{} must be between {least} and {most}, not {}", self.key, self.value)
+    }
+}
+
+impl std::error::Error for OutOfBounds {}
+
 /// A text that names no setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownSetting(pub String);
@@ -82,7 +130,7 @@ impl fmt::Display for UnknownSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no setting; there are sample.interval-seconds, utilisation.interval-seconds, \
+            "{:?} is not a setting; the settings are sample.interval-seconds, utilisation.interval-seconds, \
              judge.hysteresis-percent, judge.debounce-samples, judge.part-percent, supply.NAME.set-percent, \
              supply.NAME.set-pages, supply.NAME.set-days and part.NAME.set-percent",
             self.0
@@ -130,6 +178,20 @@ mod tests {
         {
             let refused = text.parse::<SettingKey>().unwrap_err().to_string();
             assert!(refused.contains("supply.NAME.set-percent"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_patterns_are_of_the_names_that_parse() {
+        let patterns = SettingKey::patterns();
+        assert!(patterns.contains(&("^judge\\.part-percent$".to_owned(), 0..=100)), "{patterns:?}");
+        assert!(
+            patterns.contains(&("^supply\\.[a-z0-9-]{1,64}\\.set-days$".to_owned(), 0..=MAX_SET_DAYS)),
+            "{patterns:?}"
+        );
+        for (pattern, bounds) in patterns {
+            let name = pattern.trim_matches(['^', '$']).replace("[a-z0-9-]{1,64}", "x-1").replace('\\', "");
+            assert_eq!(name.parse::<SettingKey>().unwrap().bounds(), bounds, "{name}");
         }
     }
 

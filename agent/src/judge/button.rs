@@ -8,8 +8,6 @@ use std::time::Duration;
 use platen_protocol::readings::SupplyReading;
 use platen_protocol::supply::SupplyClass;
 
-use super::supply::reached;
-
 /// A button that is held for so long is stuck.
 pub const STUCK: Duration = Duration::from_secs(30);
 
@@ -60,7 +58,7 @@ impl Button {
 pub(super) fn wanted(press: Press, supplies: &[SupplyReading]) -> Vec<SupplyReading> {
     match press {
         Press::Short => lowest(supplies).into_iter().cloned().collect(),
-        Press::Long => supplies.iter().filter(|supply| reached(supply).is_some()).cloned().collect(),
+        Press::Long => supplies.iter().filter(|supply| supply.is_low()).cloned().collect(),
     }
 }
 

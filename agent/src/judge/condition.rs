@@ -2,6 +2,7 @@
 //! Rules and the list of alerts both build on this file, and it on none of them.
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Evidence, Severity, Training};
+use platen_protocol::facts::TemperatureLimit;
 use serde::{Deserialize, Serialize};
 
 /// What about a thing an alert concerns, and how bad it stands. One event has one entry: when toner
@@ -90,6 +91,15 @@ pub enum Heat {
     Over,
 }
 
+impl From<TemperatureLimit> for Heat {
+    fn from(limit: TemperatureLimit) -> Self {
+        match limit {
+            TemperatureLimit::Under => Self::Under,
+            TemperatureLimit::Over => Self::Over,
+        }
+    }
+}
+
 /// What is wrong with a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -167,11 +177,4 @@ pub(super) fn evidence(measure: &str, unit: &str, observed: u64, expected: Optio
         observed: number(observed),
         expected: expected.map(number),
     }
-}
-
-/// Degrees with one place, for people.
-pub(super) fn celsius(millidegrees: i32) -> String {
-    let tenths = (i64::from(millidegrees) + if millidegrees < 0 { -50 } else { 50 }) / 100;
-    let sign = if tenths < 0 { "-" } else { "" };
-    format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
 }

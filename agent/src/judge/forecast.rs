@@ -5,7 +5,7 @@ use platen_protocol::readings::{Readings, SupplyReading, SwitchMeaning, Temperat
 use super::condition::{Aspect, Oddity};
 use super::finding::{Finding, Scene, Verdict};
 use super::past::{Past, Strangeness, counts_colour, is_chromatic};
-use super::subject::{ENGINE, Subject, index_among, is_fuser, of_sensor, of_supply};
+use super::subject::{ENGINE, Subject, index_among, of_sensor, of_supply};
 
 /// The findings of all forecasts. Each has its own evidence, and needs no debounce.
 pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
@@ -82,7 +82,7 @@ fn of_counters<'r>(past: &Past) -> Finding<'r> {
 
 /// What a fuser's sensor learnt does not hold for the next fuser.
 pub(super) fn forget_fuser(past: &mut Past, readings: &Readings) {
-    for sensor in readings.temperatures.iter().filter(|sensor| is_fuser(sensor)) {
+    for sensor in readings.temperatures.iter().filter(|sensor| sensor.is_fuser()) {
         past.sensors.remove(&sensor.name);
     }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use platen_protocol::alert::{AlertCode, Severity, Training};
+use platen_protocol::facts::Celsius;
 use platen_protocol::readings::{SwitchMeaning, SwitchReading, TemperatureReading};
 use platen_protocol::unknown::UnknownCause;
 
-use super::condition::{Access, Aspect, Heat, Wording, celsius};
+use super::condition::{Access, Aspect, Heat, Wording};
 use super::finding::{Finding, Scene, Switches, Verdict};
 use super::memory::{access, bus_failing, sensor_cause, told_of_another};
-use super::subject::{group, is_fuser, of_sensor};
+use super::subject::{group, of_sensor};
 
 /// An alert about a temperature ends so far within the limit, in thousandths of a degree Celsius.
 const TEMPERATURE_HYSTERESIS: i32 = 3_000;
@@ -88,7 +89,7 @@ fn of_access(sensor: &TemperatureReading, cause: Option<&UnknownCause>, bus_fail
     let Some(cause) = cause else {
         return Verdict::fine("can be read again");
     };
-    let (name, fuser) = (&sensor.name, is_fuser(sensor));
+    let (name, fuser) = (&sensor.name, sensor.is_fuser());
     // Without its thermistor no fuser is heated.
     let severity = if fuser { Severity::Critical } else { Severity::Warning };
     let (severity, code, text) = match access(Some(cause), bus_failing) {
@@ -113,22 +114,19 @@ fn of_access(sensor: &TemperatureReading, cause: Option<&UnknownCause>, bus_fail
 
 fn of_heat(sensor: &TemperatureReading, before: Option<Heat>, hot: bool) -> Verdict {
     let Some(value) = sensor.millidegrees_celsius.known().copied() else { return Verdict::Unknown };
-    let margin = |side| if before == Some(side) { TEMPERATURE_HYSTERESIS } else { 0 };
-    let over = sensor.over.filter(|over| value > over.saturating_sub(margin(Heat::Over)));
-    // A fuser that nobody wants hot is cool, and nothing is wrong.
-    let judged = hot || !is_fuser(sensor);
-    let under = sensor.under.filter(|under| judged && value < under.saturating_add(margin(Heat::Under)));
-    match (over, under) {
-        (Some(limit), _) => heat_holds(sensor, Heat::Over, value, limit),
-        (None, Some(limit)) => heat_holds(sensor, Heat::Under, value, limit),
-        (None, None) if before == Some(Heat::Under) && !judged => Verdict::fine("need not be hot now"),
-        (None, None) => Verdict::Fine(format!("is at {} °C", celsius(value)).into()),
+    let margin = |side| if before == Some(Heat::from(side)) { TEMPERATURE_HYSTERESIS } else { 0 };
+    match sensor.beyond_by(hot, margin) {
+        Some((side, limit)) => heat_holds(sensor, side.into(), value, limit),
+        None if before == Some(Heat::Under) && !hot && sensor.is_fuser() => {
+            Verdict::fine("need not be hot now")
+        }
+        None => Verdict::Fine(format!("is at {} °C", Celsius(value)).into()),
     }
 }
 
 /// Too hot stops a fuser; other things go on, and a technician is to look.
 fn heat_holds(sensor: &TemperatureReading, heat: Heat, value: i32, limit: i32) -> Verdict {
-    let fuser = is_fuser(sensor);
+    let fuser = sensor.is_fuser();
     let severity = if fuser { Severity::Critical } else { Severity::Warning };
     let code = match (heat, fuser) {
         (Heat::Over, true) => AlertCode::MarkerFuserOverTemperature,
@@ -137,7 +135,7 @@ fn heat_holds(sensor: &TemperatureReading, heat: Heat, value: i32, limit: i32) -
         (Heat::Under, false) => AlertCode::SubunitUnderTemperature,
     };
     let side = if heat == Heat::Over { "above" } else { "below" };
-    let (name, value, limit) = (&sensor.name, celsius(value), celsius(limit));
+    let (name, value, limit) = (&sensor.name, Celsius(value), Celsius(limit));
     let text = format!("{name} is at {value} °C, {side} its limit of {limit} °C");
     let rank = (severity, Training::FieldService);
     Verdict::holds(Aspect::Heat(heat), Wording::occurred(rank, group(sensor), code, text))

@@ -3,10 +3,8 @@
 use platen_protocol::readings::Readings;
 use platen_protocol::supply::Level;
 
-use super::memory::is_wrong;
 use super::past::{Printed, counts_colour, is_chromatic};
 use super::replace::{self, Places};
-use super::subject::is_fuser;
 use super::{Event, Judge, Moment};
 
 impl Judge {
@@ -45,7 +43,7 @@ impl Judge {
         for supply in &mut readings.supplies {
             supply.outlook = None;
             let Some(known) = self.past.things.get_mut(&supply.name) else { continue };
-            let wrong = is_wrong(supply);
+            let wrong = supply.is_wrong();
             let colour = counts_colour && is_chromatic(supply);
             if printed.broken || wrong {
                 known.usage.realign();
@@ -68,9 +66,9 @@ impl Judge {
         self.warmth.observe(&readings.switches, &self.switches, printing, at);
         let hot = self.warmth.hot(at);
         for sensor in &readings.temperatures {
-            let steady = hot || !is_fuser(sensor);
+            let steady = hot || !sensor.is_fuser();
             let past = self.past.sensors.entry(sensor.name.clone()).or_default();
-            past.observe(sensor, at, steady, hot && printing && is_fuser(sensor));
+            past.observe(sensor, at, steady, hot && printing && sensor.is_fuser());
         }
     }
 }

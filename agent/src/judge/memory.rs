@@ -224,8 +224,3 @@ pub(super) fn wrong_types<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     };
     scene.readings.supplies.iter().map(one).collect()
 }
-
-/// Whether something is in a supply's place that does not belong there.
-pub(super) fn is_wrong(supply: &SupplyReading) -> bool {
-    supply.mismatch().is_some()
-}

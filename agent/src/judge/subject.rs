@@ -2,7 +2,7 @@
 
 use platen_protocol::alert::AlertGroup;
 use platen_protocol::readings::{
-    PartReading, SupplyReading, SwitchMeaning, SwitchReading, TemperatureReading, TemperatureRole,
+    PartReading, SupplyReading, SwitchMeaning, SwitchReading, TemperatureReading,
 };
 
 /// The name under which alerts tell of the engine's counter store.
@@ -37,13 +37,9 @@ pub(super) fn of_sensor(sensor: &TemperatureReading) -> Subject<'_> {
     Subject { name: &sensor.name, ..Subject::default() }
 }
 
-pub(super) fn is_fuser(sensor: &TemperatureReading) -> bool {
-    sensor.role == Some(TemperatureRole::Fuser)
-}
-
 /// The fuser is part of the marker; what is elsewhere belongs to the printer in general.
 pub(super) fn group(sensor: &TemperatureReading) -> AlertGroup {
-    if is_fuser(sensor) { AlertGroup::Marker } else { AlertGroup::GeneralPrinter }
+    if sensor.is_fuser() { AlertGroup::Marker } else { AlertGroup::GeneralPrinter }
 }
 
 /// The place of a switch among those of some meanings, from 1.

@@ -4,6 +4,7 @@
 //! cartridge, space in a waste box, life in a drum.
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
+use platen_protocol::facts::SetValue;
 use platen_protocol::readings::{PartReading, Reading, SupplyReading, SwitchMeaning};
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
 
@@ -23,52 +24,6 @@ pub fn stand(percent: u8, set_percent: u8, hysteresis: u8, before: Standing) -> 
         Standing::Low | Standing::Empty if percent < clear_of_low => Standing::Low,
         _ => Standing::Enough,
     }
-}
-
-/// An alert by pages or days ends at the set value and so many percent of it more: both are estimates, which
-/// move more than a level does.
-const ESTIMATE_HYSTERESIS_PERCENT: u64 = 20;
-
-/// Which set value a supply has reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
-    Percent(u8),
-    Pages { left: u32, set: u32 },
-    Days { left: u32, set: u32 },
-}
-
-/// The first set value that a supply has reached, if it has reached one. An unknown level has not, nor has
-/// one whose pages or days have not been learnt.
-pub(super) fn reached(supply: &SupplyReading) -> Option<Reached> {
-    let percent = supply.percent()?;
-    if percent <= supply.set_percent {
-        return Some(Reached::Percent(supply.set_percent));
-    }
-    estimates(supply).into_iter().flatten().find(|reached| match reached {
-        Reached::Pages { left, set } | Reached::Days { left, set } => left <= set,
-        Reached::Percent(_) => false,
-    })
-}
-
-/// Whether a supply that was low by an estimate is still near it.
-fn lingers(supply: &SupplyReading) -> bool {
-    estimates(supply).into_iter().flatten().any(|reached| match reached {
-        Reached::Pages { left, set } | Reached::Days { left, set } => {
-            u64::from(left) * 100 <= u64::from(set) * (100 + ESTIMATE_HYSTERESIS_PERCENT)
-        }
-        Reached::Percent(_) => false,
-    })
-}
-
-fn estimates(supply: &SupplyReading) -> [Option<Reached>; 2] {
-    let outlook = supply.outlook.as_ref();
-    let pages = outlook.and_then(|o| o.pages).map(|estimate| estimate.likely);
-    let days = outlook.and_then(|o| o.days).map(|estimate| estimate.likely);
-    let set = |value: Option<u32>| value.filter(|value| *value > 0);
-    [
-        pages.zip(set(supply.set_pages)).map(|(left, set)| Reached::Pages { left, set }),
-        days.zip(set(supply.set_days)).map(|(left, set)| Reached::Days { left, set }),
-    ]
 }
 
 /// The findings about the levels of supplies.
@@ -107,7 +62,7 @@ fn supply_standing(scene: Scene<'_, '_>, supply: &SupplyReading) -> Option<Stand
     let before = before(scene, &supply.name);
     if let Some(percent) = supply.percent() {
         let standing = stand(percent, supply.set_percent, scene.config.hysteresis_percent, before);
-        let low = reached(supply).is_some() || (before != Standing::Enough && lingers(supply));
+        let low = supply.is_low() || (before != Standing::Enough && supply.is_near_estimate());
         return Some(if standing == Standing::Enough && low { Standing::Low } else { standing });
     }
     match supply.level {
@@ -153,14 +108,14 @@ fn low_description(supply: &SupplyReading, filled: bool) -> String {
     } else {
         format!("{name} is at {percent} %")
     };
-    match reached(supply) {
-        Some(Reached::Pages { left, set }) => {
+    match supply.reached() {
+        Some(SetValue::Pages { left, set }) => {
             format!("{what}, about {left} pages: at or below its set value of {set} pages")
         }
-        Some(Reached::Days { left, set }) => {
+        Some(SetValue::Days { left, set }) => {
             format!("{what}, about {left} days: at or below its set value of {set} days")
         }
-        Some(Reached::Percent(set)) => format!("{what}, at or below its set value of {set} %"),
+        Some(SetValue::Percent(set)) => format!("{what}, at or below its set value of {set} %"),
         None => format!("{what}, little above its set value"),
     }
 }

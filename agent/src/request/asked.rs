@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{EnteredBy, ReportBody};
 use platen_protocol::identity::OrderId;
-use platen_protocol::limits::MAX_MESSAGE_CHARS;
 use platen_protocol::stamp::{ClockQuality, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -60,14 +59,6 @@ pub enum Fate {
     },
     /// The manager will not take it: it has to be told otherwise, such as by telephone.
     NotTaken,
-}
-
-/// What a person wrote, without blanks around it; blanks alone are nothing. Refused with its length, in characters,
-/// when it is too long to be sent.
-pub(super) fn written(text: Option<String>) -> Result<Option<String>, usize> {
-    let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let chars = text.as_deref().map_or(0, |text| text.chars().count());
-    if chars > MAX_MESSAGE_CHARS { Err(chars) } else { Ok(text) }
 }
 
 impl Asked {

@@ -3,8 +3,8 @@
 use platen_protocol::device_to_manager::{EnteredBy, Order, ReportBody};
 use platen_protocol::limits::{MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
 use platen_protocol::readings::{Readings, SupplyReading};
+use platen_protocol::text::{self, InvalidText};
 
-use super::asked::written;
 use crate::random::{self, CannotName};
 
 /// Begins the name of an order.
@@ -24,12 +24,9 @@ pub enum CannotOrder {
     /// None, or too many.
     #[error("{0} cannot be ordered at once: order 1 to {MAX_ORDER_QUANTITY}")]
     Quantity(u16),
-    /// The note is too long.
-    #[error("the note has {chars} characters; at most {MAX_MESSAGE_CHARS} can be sent: shorten it")]
-    NoteTooLong {
-        /// How many it has.
-        chars: usize,
-    },
+    /// The note cannot be sent.
+    #[error("the note {0}")]
+    Note(InvalidText),
     /// The order could not be named.
     #[error(transparent)]
     Name(#[from] CannotName),
@@ -53,7 +50,7 @@ pub fn by_command(
     if !(1..=MAX_ORDER_QUANTITY).contains(&quantity) {
         return Err(CannotOrder::Quantity(quantity));
     }
-    let note = written(note).map_err(|chars| CannotOrder::NoteTooLong { chars })?;
+    let note = text::written(note, MAX_MESSAGE_CHARS).map_err(CannotOrder::Note)?;
     let (id, supply) = (random::name(ID_PREFIX)?, found.clone());
     Ok(ReportBody::Order(Order { id, supply, quantity, note, entered_by: EnteredBy::Command }))
 }
@@ -120,5 +117,6 @@ mod tests {
         assert!(refused("black", 0, "").contains("1 to 99"));
         assert!(refused("black", MAX_ORDER_QUANTITY + 1, "").contains("1 to 99"));
         assert!(refused("black", 1, &"ä".repeat(MAX_MESSAGE_CHARS + 1)).contains("500"));
+        assert_eq!(refused("black", 1, "now\u{1b}"), "the note contains a control character (U+001B)");
     }
 }

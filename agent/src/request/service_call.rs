@@ -2,8 +2,8 @@
 
 use platen_protocol::device_to_manager::{EnteredBy, ReportBody, ServiceCall};
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
+use platen_protocol::text::{self, InvalidText};
 
-use super::asked::written;
 use crate::random::{self, CannotName};
 
 /// Begins the name of a service call.
@@ -12,12 +12,9 @@ const ID_PREFIX: &str = "call";
 /// Why service cannot be called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CannotCall {
-    /// The message is too long.
-    #[error("the message has {chars} characters; at most {MAX_MESSAGE_CHARS} can be sent: shorten it")]
-    MessageTooLong {
-        /// How many it has.
-        chars: usize,
-    },
+    /// The message cannot be sent.
+    #[error("the message {0}")]
+    Message(InvalidText),
     /// The call could not be named.
     #[error(transparent)]
     Name(#[from] CannotName),
@@ -28,7 +25,7 @@ pub enum CannotCall {
 /// # Errors
 /// When the message is too long, or the kernel has no random numbers.
 pub fn by_command(message: Option<String>) -> Result<ReportBody, CannotCall> {
-    let message = written(message).map_err(|chars| CannotCall::MessageTooLong { chars })?;
+    let message = text::written(message, MAX_MESSAGE_CHARS).map_err(CannotCall::Message)?;
     Ok(body(EnteredBy::Command, message)?)
 }
 
@@ -55,12 +52,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_cut_of_its_blanks_and_refused_above_the_limit() {
+    fn a_message_is_cut_of_its_blanks_and_refused_if_the_manager_would_not_take_it() {
         assert_eq!(call("  streaks \n").message.as_deref(), Some("streaks"));
         assert_eq!(call("   ").message, None);
         assert!(by_command(Some("ä".repeat(MAX_MESSAGE_CHARS))).is_ok());
         let refused = by_command(Some("ä".repeat(MAX_MESSAGE_CHARS + 1))).unwrap_err();
         assert!(refused.to_string().contains("500"), "{refused}");
+        let refused = by_command(Some("ring\u{7}".into())).unwrap_err();
+        assert_eq!(refused.to_string(), "the message contains a control character (U+0007)");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use platen_protocol::identity::CommandId;
 use platen_protocol::limits::MAX_SETTINGS_PER_COMMAND;
-use platen_protocol::settings::{SettingKey, UnknownSetting};
+use platen_protocol::settings::{OutOfBounds, SettingKey, UnknownSetting};
 use serde::{Deserialize, Serialize};
 
 pub use applied::{Applied, SetBy, SettingReport, apply, report};
@@ -60,17 +60,8 @@ pub enum CannotSet {
     #[error(transparent)]
     Unknown(#[from] UnknownSetting),
     /// A value that it cannot have.
-    #[error("{key} cannot be {value}: it is {least} to {most}")]
-    OutOfBounds {
-        /// Which setting.
-        key: SettingKey,
-        /// What it was to be.
-        value: u32,
-        /// The least that it can be.
-        least: u32,
-        /// The most that it can be.
-        most: u32,
-    },
+    #[error(transparent)]
+    OutOfBounds(#[from] OutOfBounds),
     /// The board has nothing of that name.
     #[error("{key}: this printer's board has no {what} of that name; it has: {known}")]
     NotOnTheBoard {
@@ -150,10 +141,7 @@ fn within_one_command(count: usize) -> Result<(), CannotSet> {
 
 /// The key, if it may have the value and what it is about is on the board.
 fn check(files: &Files, key: SettingKey, value: u32) -> Result<SettingKey, CannotSet> {
-    let bounds = key.bounds();
-    if !bounds.contains(&value) {
-        return Err(CannotSet::OutOfBounds { key, value, least: *bounds.start(), most: *bounds.end() });
-    }
+    key.check(value)?;
     let Some(subject) = key.subject() else { return Ok(key) };
     let (what, known) = match key {
         SettingKey::PartSetPercent(_) => ("part", files.part_names()),

@@ -104,7 +104,7 @@ fn what_the_manager_sets_applies_until_it_is_reset() {
 #[test]
 fn one_setting_that_cannot_be_leaves_all_as_they_were_and_is_named_with_what_can_be() {
     for (pair, words) in [
-        (("judge.hysteresis-percent", 51), "0 to 50"),
+        (("judge.hysteresis-percent", 51), "between 0 and 50"),
         (("supply.blak.set-percent", 5), "black, cyan"),
         (("part.fuser.set-percent", 5), "drum"),
         (("judge.colour", 5), "judge.part-percent"),
@@ -136,7 +136,7 @@ proptest! {
                 prop_assert_eq!(shown(&settings, name).unwrap().0, value);
             }
             Err(cause) => {
-                let named = matches!(cause, CannotSet::OutOfBounds { .. });
+                let named = matches!(cause, CannotSet::OutOfBounds(_));
                 prop_assert!(named, "{}", cause);
             }
         }

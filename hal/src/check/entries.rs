@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use platen_protocol::limits::{MAX_SET_DAYS, MAX_SET_PAGES};
 use platen_protocol::readings::SwitchMeaning;
 use platen_protocol::supply::{SupplyClass, SupplyType};
+use platen_protocol::text;
 use toml::Spanned;
 
 use crate::check::{Check, curves};
@@ -11,9 +13,6 @@ use crate::config::{BoardConfig, MAX_PART_NUMBER_CHARS, MemoryKeys, Part, Supply
 use crate::counters;
 use crate::record;
 
-/// The largest set value in pages, and in days.
-const MAX_SET_PAGES: u32 = 1_000_000;
-const MAX_SET_DAYS: u32 = 3_650;
 /// What a temperature in a printer can be at all, in degrees Celsius.
 const CELSIUS: std::ops::RangeInclusive<i32> = -100..=500;
 
@@ -167,15 +166,12 @@ fn check_keys(name: &Spanned<String>, keys: [bool; 3], what: &str) -> Result<boo
 
 fn check_part_number(number: Option<&Spanned<String>>) -> Check {
     let Some(number) = number else { return Ok(()) };
-    let text = number.get_ref();
-    let printable = text.chars().all(|c| !c.is_control());
-    if text.trim().is_empty() || text.chars().count() > MAX_PART_NUMBER_CHARS || !printable {
+    text::check_line(number.get_ref(), MAX_PART_NUMBER_CHARS).map_err(|why| {
         let what = format!(
-            "{text:?} is no part number: use 1 to {MAX_PART_NUMBER_CHARS} printable characters, as on the box"
+            "the part number {why}: use 1 to {MAX_PART_NUMBER_CHARS} printable characters, as on the box"
         );
-        return Err((number.span().start, what));
-    }
-    Ok(())
+        (number.span().start, what)
+    })
 }
 
 fn check_number<T: Copy + Into<u32>>(value: Option<&Spanned<T>>, least: u32, most: u32, unit: &str) -> Check {

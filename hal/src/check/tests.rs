@@ -288,6 +288,15 @@ fn a_simulation_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_model_that_the_manager_would_not_take_is_refused() {
+    for (model, words) in [("", "is empty"), ("Desk\\u0007", "U+0007"), (&"x".repeat(501), "501 characters")]
+    {
+        let message = refusal(&GOOD.replace("Desk printer", model));
+        assert!(message.contains("the model") && message.contains(words), "{message}");
+    }
+}
+
+#[test]
 fn a_board_has_a_limit() {
     let switch = |n: usize| format!("[[switch]]\nname = \"s{n}\"\nmeaning = \"jam\"\nline = \"S{n}\"\n");
     let many: String = (0..65).map(switch).collect();

@@ -4,48 +4,30 @@ use std::fmt::Display;
 
 use platen_protocol::limits::MAX_SETTINGS_PER_COMMAND;
 use platen_protocol::manager_to_device::Action;
-use platen_protocol::settings::{SettingKey, UnknownSetting};
+use platen_protocol::settings::{OutOfBounds, SettingKey, UnknownSetting};
 
 /// Why an action is not passed on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ActionRefusal {
     /// The kind is none of ours.
-    #[error("action.kind is none that this manager knows; it knows read_now, set and reset")]
+    #[error("action.kind is not known here: use read_now, set or reset")]
     UnknownKind,
     /// Nothing is to be set.
-    #[error("action.settings names no setting: give at least one, with its value")]
+    #[error("action.settings is empty: give at least one setting with its value")]
     NoSettings,
     /// More settings than a command takes.
     #[error("action.settings names {0} settings; a command takes at most {MAX_SETTINGS_PER_COMMAND}")]
     TooMany(usize),
     /// A name that is no setting's.
-    #[error("{0}")]
-    Unknown(UnknownSetting),
+    #[error(transparent)]
+    Unknown(#[from] UnknownSetting),
     /// A value that the setting cannot have.
-    #[error("{name} is {value}; it must be between {least} and {most}")]
-    OutOfBounds {
-        /// Which setting.
-        name: String,
-        /// What it was to be.
-        value: u32,
-        /// The lowest that it can be.
-        least: u32,
-        /// The highest that it can be.
-        most: u32,
-    },
+    #[error(transparent)]
+    OutOfBounds(#[from] OutOfBounds),
 }
 
 fn key(name: &str) -> Result<SettingKey, ActionRefusal> {
-    name.parse().map_err(ActionRefusal::Unknown)
-}
-
-fn check_value(name: &str, value: u32) -> Result<(), ActionRefusal> {
-    let bounds = key(name)?.bounds();
-    if bounds.contains(&value) {
-        return Ok(());
-    }
-    let (least, most) = bounds.into_inner();
-    Err(ActionRefusal::OutOfBounds { name: name.to_owned(), value, least, most })
+    Ok(name.parse()?)
 }
 
 /// Refuses an action that no device would carry out.
@@ -56,7 +38,9 @@ pub(super) fn check(action: &Action) -> Result<(), ActionRefusal> {
         Action::Set { settings } if settings.len() > MAX_SETTINGS_PER_COMMAND => {
             Err(ActionRefusal::TooMany(settings.len()))
         }
-        Action::Set { settings } => settings.iter().try_for_each(|(name, value)| check_value(name, *value)),
+        Action::Set { settings } => {
+            settings.iter().try_for_each(|(name, value)| Ok(key(name)?.check(*value)?))
+        }
         Action::Reset { settings } if settings.len() > MAX_SETTINGS_PER_COMMAND => {
             Err(ActionRefusal::TooMany(settings.len()))
         }
@@ -98,15 +82,18 @@ mod tests {
     fn what_is_wrong_with_a_setting_is_said_with_its_bounds_or_with_the_names_that_there_are() {
         assert_eq!(
             refusal(&set("supply.black.set-percent", 101)),
-            "supply.black.set-percent is 101; it must be between 0 and 100"
+            "supply.black.set-percent must be between 0 and 100, not 101"
         );
         let unknown = refusal(&set("colour", 1));
-        assert!(unknown.contains("\"colour\" is no setting; there are sample.interval-seconds"), "{unknown}");
+        assert!(
+            unknown.contains("\"colour\" is not a setting; the settings are sample.interval-seconds"),
+            "{unknown}"
+        );
         let unknown =
             refusal(&Action::Reset { settings: vec!["sample.interval-seconds".into(), "x".into()] });
-        assert!(unknown.contains("\"x\" is no setting"), "{unknown}");
-        assert!(refusal(&Action::Set { settings: [].into() }).contains("at least one"));
-        assert!(refusal(&Action::Unknown).contains("read_now, set and reset"));
+        assert!(unknown.contains("\"x\" is not a setting"), "{unknown}");
+        assert!(refusal(&Action::Set { settings: [].into() }).contains("at least one setting"));
+        assert!(refusal(&Action::Unknown).contains("read_now, set or reset"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use platen_protocol::text::{self, MAX_OPERATOR_CHARS};
 
 use crate::secret::{self, NoRandom};
 
@@ -11,8 +12,6 @@ use crate::secret::{self, NoRandom};
 pub const MIN_CHARS: usize = 10;
 /// The longest, in bytes: hashing is work that a stranger can ask for.
 pub const MAX_BYTES: usize = 256;
-/// The longest name of an operator, in characters.
-pub const MAX_NAME_CHARS: usize = 64;
 /// Bytes of the salt.
 const SALT_BYTES: usize = 16;
 /// What an unknown operator's password is compared with: the hash of a random one that nobody knows, so
@@ -25,7 +24,7 @@ const NOBODY: &str =
 pub enum PasswordError {
     /// The name is empty, too long, or holds what is no name.
     #[error(
-        "{0:?} cannot be an operator's name: use 1 to {MAX_NAME_CHARS} letters, digits, '.', '-', '_' and '@'"
+        "{0:?} cannot be an operator's name: use 1 to {MAX_OPERATOR_CHARS} letters, digits, '.', '-', '_' and '@'"
     )]
     Name(String),
     /// The password is too short.
@@ -56,10 +55,7 @@ pub enum PasswordError {
 
 /// Refuses what is no name.
 pub fn check_name(name: &str) -> Result<(), PasswordError> {
-    let fits = !name.is_empty()
-        && name.chars().count() <= MAX_NAME_CHARS
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@'));
-    if fits { Ok(()) } else { Err(PasswordError::Name(name.to_owned())) }
+    if text::is_operator_name(name) { Ok(()) } else { Err(PasswordError::Name(name.to_owned())) }
 }
 
 /// Refuses what is too easily guessed, or too much work.
@@ -140,7 +136,7 @@ mod tests {
 
     #[test]
     fn names_and_passwords_that_cannot_be_used_say_why() {
-        for name in ["", "a b", "<b>", "a/b", &"x".repeat(MAX_NAME_CHARS + 1)] {
+        for name in ["", "a b", "<b>", "a/b", &"x".repeat(MAX_OPERATOR_CHARS + 1)] {
             assert!(check_name(name).is_err(), "{name:?}");
         }
         assert!(check_name("anna.k@example").is_ok());

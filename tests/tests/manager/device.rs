@@ -178,7 +178,7 @@ async fn a_batch_with_one_value_that_cannot_be_true_is_refused_whole_and_by_name
         (absurd, "report 2, supply black.set_percent: 101 is above 100"),
         (nameless, "report 2, supplies.name: is empty"),
         (service_call(&"x".repeat(501)), "report 2, message: 501 characters"),
-        (service_call("\u{7}"), "report 2, message: holds a control character"),
+        (service_call("\u{7}"), "report 2, message: contains a control character (U+0007)"),
         (started(&"x".repeat(501)), "report 2, model: 501 characters"),
         (order("o1", 100), "report 2, quantity: 100 is ordered; an order is for 1 to 99"),
         (nothing, "report 2, replacement: names neither a supply nor a part"),

@@ -231,12 +231,9 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
     house.ask_api("POST", commands, Some(&unknown)).await.problem(ProblemKind::InvalidRequest);
     for (action, said) in [
         (json!({"kind": "set", "settings": {}}), "names no setting"),
-        (
-            json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}),
-            "it must be between 0 and 100",
-        ),
+        (json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}), "must be between 0 and 100"),
         (json!({"kind": "set", "settings": {"colour": 1}}), "no setting; there are sample.interval-seconds"),
-        (json!({"kind": "reset", "settings": ["supply.Black.set-days"]}), "is no setting"),
+        (json!({"kind": "reset", "settings": ["supply.Black.set-days"]}), "is not a setting"),
     ] {
         let refused = house.ask_api("POST", commands, Some(&json!({"action": action}))).await;
         let detail = refused.problem(ProblemKind::InvalidRequest);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use platen_agent::status::StatusReport;
 use platen_agent::tool::control::codec::{self, CodecError, MAX_ANSWER_BYTES};
 use platen_agent::tool::control::message::{Answer, Question, Request, VERSION};
-use platen_protocol::limits::MAX_MESSAGE_CHARS;
+use platen_protocol::text::InvalidText;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,8 +20,8 @@ pub(crate) enum ClientError {
     NoPermission(PathBuf),
     #[error("the agent cannot be reached on {}: {source}", socket.display())]
     Connect { socket: PathBuf, source: io::Error },
-    #[error("the message has {chars} characters; at most {MAX_MESSAGE_CHARS} can be sent: shorten it")]
-    TooLong { chars: usize },
+    #[error("the {what} {cause}")]
+    Text { what: &'static str, cause: InvalidText },
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
@@ -49,7 +49,7 @@ pub(crate) enum ClientError {
 impl ClientError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::TooLong { .. } | Self::Usage(_) => 2,
+            Self::Text { .. } | Self::Usage(_) => 2,
             Self::NoAgent(_) => 3,
             Self::NoPermission(_) => 4,
             _ => 1,

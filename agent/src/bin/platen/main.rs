@@ -21,6 +21,7 @@ use clap::Parser as _;
 use platen_agent::tool::control::message::{Answer, Request};
 use platen_agent::tool::show;
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
+use platen_protocol::text;
 
 use args::{Arguments, Task};
 use client::{Client, ClientError};
@@ -65,14 +66,14 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
         Task::Watch => watch::watch(Client::ask(socket, Request::Watch).await?).await,
         Task::CallService { message } => {
             let message = (!message.is_empty()).then(|| message.join(" "));
-            let chars = message.as_deref().map_or(0, |text| text.trim().chars().count());
-            if chars > MAX_MESSAGE_CHARS {
-                return Err(ClientError::TooLong { chars });
-            }
+            let message = text::written(message, MAX_MESSAGE_CHARS)
+                .map_err(|cause| ClientError::Text { what: "message", cause })?;
             let client = Client::ask(socket, Request::CallService { message }).await?;
             kept(client, "The service call", "The service centre has the call.").await
         }
         Task::Order { supply, quantity, note } => {
+            let note = text::written(note, MAX_MESSAGE_CHARS)
+                .map_err(|cause| ClientError::Text { what: "note", cause })?;
             let client = Client::ask(socket, Request::Order { supply, quantity, note }).await?;
             kept(client, "The order", "The service centre has the order.").await
         }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use platen_protocol::alert::{AlertCode, Evidence};
+use platen_protocol::facts::Celsius;
 use platen_protocol::readings::TemperatureReading;
 use serde::{Deserialize, Serialize};
 
-use crate::judge::condition::{Wording, celsius};
+use crate::judge::condition::Wording;
 use crate::judge::subject::group;
 
 /// A sensor's own past is what it said the first so many times that it could be learnt from.
@@ -154,12 +155,12 @@ impl SensorPast {
         let name = &sensor.name;
         let (measure, learnt, text) = match what {
             Strangeness::Drift => {
-                let (late, mean) = (celsius(self.working.late), celsius(self.working.mean));
+                let (late, mean) = (Celsius(self.working.late), Celsius(self.working.mean));
                 let text = format!("{name} works at {late} °C, and used to work at {mean} °C");
                 ("operating temperature", self.working, text)
             }
             Strangeness::Noise => {
-                let (late, mean) = (celsius(self.zigzag.late), celsius(self.zigzag.mean));
+                let (late, mean) = (Celsius(self.zigzag.late), Celsius(self.zigzag.mean));
                 let text = format!("{name} scatters by {late} °C, and used to scatter by {mean} °C");
                 ("scatter", self.zigzag, text)
             }

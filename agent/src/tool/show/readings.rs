@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use platen_protocol::facts::words::Amount;
+use platen_protocol::facts::{Celsius, TemperatureLimit};
 use platen_protocol::readings::{
-    CounterKind, CounterReading, Estimate, PartReading, Reading, Readings, SupplyReading, SwitchMeaning,
-    SwitchReading, TemperatureReading,
+    CounterKind, CounterReading, Estimate, PartReading, Reading, Readings, SupplyReading, SwitchReading,
+    TemperatureReading,
 };
-use platen_protocol::supply::{Capacity, Level};
+use platen_protocol::supply::Level;
 
 /// Cells of a full bar.
 const BAR: usize = 20;
@@ -16,9 +18,7 @@ pub fn readings(readings: &Readings) -> String {
     let mut out = String::new();
     table(&mut out, "SUPPLIES", &readings.supplies, |supply| (&supply.name, self::supply(supply)));
     table(&mut out, "PARTS (life left)", &readings.parts, |part| (&part.name, self::part(part)));
-    table(&mut out, "COUNTERS", &readings.counters, |counter| {
-        (counter_name(counter.kind), self::counter(counter))
-    });
+    table(&mut out, "COUNTERS", &readings.counters, |one| (one.kind.words(), counter(one)));
     table(&mut out, "TEMPERATURES", &readings.temperatures, |one| (&one.name, temperature(one)));
     table(&mut out, "SWITCHES", &readings.switches, |switch| (&switch.name, self::switch(switch)));
     let failing: Vec<_> =
@@ -40,12 +40,20 @@ fn table<'a, T>(out: &mut String, title: &str, rows: &'a [T], row: impl Fn(&'a T
 fn supply(supply: &SupplyReading) -> String {
     let mut line = match (&supply.level, supply.percent()) {
         (_, Some(percent)) => {
-            let low = if percent <= supply.set_percent { "  LOW" } else { "" };
+            let low = low(supply.is_low());
             format!("{} {percent:>3} %  {}{low}", bar(percent), set_values(supply))
         }
         (Level::Unknown { cause }, None) => format!("{} unknown: {cause}", unknown_bar()),
-        (level, None) => format!("{} {level} (capacity {})", unknown_bar(), capacity(supply.capacity)),
+        (_, None) => format!(
+            "{} {} (capacity {})",
+            unknown_bar(),
+            supply.level_words(),
+            supply.capacity.words(supply.unit, false)
+        ),
     };
+    if let Some(wrong) = supply.mismatch() {
+        let _ = write!(line, "  WRONG: {wrong}");
+    }
     if let Some(outlook) = &supply.outlook {
         let left = [("pages", outlook.pages), ("days", outlook.days)];
         for (unit, estimate) in left.iter().filter_map(|(unit, estimate)| Some((unit, (*estimate)?))) {
@@ -54,6 +62,10 @@ fn supply(supply: &SupplyReading) -> String {
     }
     part_number(&mut line, supply.part_number.as_deref());
     line
+}
+
+fn low(is_low: bool) -> &'static str {
+    if is_low { "  LOW" } else { "" }
 }
 
 fn set_values(supply: &SupplyReading) -> String {
@@ -79,30 +91,24 @@ fn part_number(line: &mut String, number: Option<&str>) {
 fn part(part: &PartReading) -> String {
     let mut line = match (part.percent_left(), &part.used) {
         (Some(percent), Reading::Known { value: used }) => {
-            let life = capacity(part.rated_life);
-            format!("{} {percent:>3} %  {used} of {life} {} used", bar(percent), part.unit)
+            let used = Amount { amount: *used, unit: part.unit };
+            let life = part.rated_life.words(part.unit, false);
+            let set = part.set_percent.map_or_else(String::new, |set| format!(", set {set} %"));
+            format!("{} {percent:>3} %  {used} of {life} used{set}{}", bar(percent), low(part.is_low()))
         }
         (_, Reading::Unknown { cause }) => format!("{} unknown: {cause}", unknown_bar()),
-        (None, Reading::Known { value: used }) => format!("{} {used} {} used", unknown_bar(), part.unit),
+        (None, Reading::Known { value: used }) => {
+            format!("{} {} used", unknown_bar(), Amount { amount: *used, unit: part.unit })
+        }
     };
     part_number(&mut line, part.part_number.as_deref());
     line
 }
 
-fn counter_name(kind: CounterKind) -> &'static str {
-    match kind {
-        CounterKind::Impressions => "impressions",
-        CounterKind::FullColor => "in colour",
-        CounterKind::Monochrome => "monochrome",
-        CounterKind::Sheets => "sheets",
-        CounterKind::PageExits => "at the exit",
-    }
-}
-
 fn counter(counter: &CounterReading) -> String {
     match &counter.value {
         Reading::Known { value } if counter.kind == CounterKind::PageExits => {
-            format!("{value:>10} since the agent began")
+            format!("{value:>10}  since the agent started")
         }
         Reading::Known { value } if counter.epoch > 0 => {
             format!("{value:>10}  (found {}× to have gone down)", counter.epoch)
@@ -113,40 +119,23 @@ fn counter(counter: &CounterReading) -> String {
 }
 
 fn temperature(temperature: &TemperatureReading) -> String {
-    match &temperature.millidegrees_celsius {
-        Reading::Known { value } => format!("{:>6} °C", celsius(*value)),
-        Reading::Unknown { cause } => format!("unknown: {cause}"),
-    }
-}
-
-/// Degrees with one decimal, cut towards zero.
-pub(super) fn celsius(millidegrees: i32) -> String {
-    let tenths = millidegrees / 100;
-    let sign = if tenths < 0 { "-" } else { "" };
-    format!("{sign}{}.{}", (tenths / 10).abs(), (tenths % 10).abs())
+    let value = match &temperature.millidegrees_celsius {
+        Reading::Known { value } => Celsius(*value),
+        Reading::Unknown { cause } => return format!("unknown: {cause}"),
+    };
+    let beyond = match temperature.beyond_by(false, |_| 0) {
+        Some((TemperatureLimit::Over, limit)) => format!("  TOO HOT (limit {} °C)", Celsius(limit)),
+        Some((TemperatureLimit::Under, limit)) => format!("  TOO COLD (limit {} °C)", Celsius(limit)),
+        None => String::new(),
+    };
+    format!("{value:>6} °C{beyond}")
 }
 
 fn switch(switch: &SwitchReading) -> String {
-    let (on, off) = switch_words(switch.meaning);
+    let mark = if switch.needs_attention() { "  LOOK" } else { "" };
     match &switch.active {
-        Reading::Known { value: true } => on.to_owned(),
-        Reading::Known { value: false } => off.to_owned(),
+        Reading::Known { .. } => format!("{}{mark}", switch.state()),
         Reading::Unknown { cause } => format!("unknown: {cause}"),
-    }
-}
-
-/// What a switch says while it is active, and while it is not.
-fn switch_words(meaning: SwitchMeaning) -> (&'static str, &'static str) {
-    match meaning {
-        SwitchMeaning::Cover | SwitchMeaning::Interlock => ("open", "closed"),
-        SwitchMeaning::ServiceButton | SwitchMeaning::OrderButton => ("pressed", "not pressed"),
-        SwitchMeaning::Jam => ("paper is stuck", "clear"),
-        SwitchMeaning::PaperLow => ("little paper", "enough paper"),
-        SwitchMeaning::PaperEmpty => ("no paper", "paper"),
-        SwitchMeaning::WastePresent => ("waste box in place", "waste box missing"),
-        SwitchMeaning::WasteFull => ("waste box full", "waste box not full"),
-        SwitchMeaning::PageExit => ("a page is passing", "no page"),
-        SwitchMeaning::Sleep => ("asleep", "awake"),
     }
 }
 
@@ -159,19 +148,11 @@ fn unknown_bar() -> String {
     format!("[{}]", "?".repeat(BAR))
 }
 
-fn capacity(capacity: Capacity) -> String {
-    match capacity {
-        Capacity::Known { amount } => amount.to_string(),
-        Capacity::Unrestricted => "unrestricted".to_owned(),
-        Capacity::Unknown => "unknown".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use platen_protocol::readings::{BusReading, Outlook};
-    use platen_protocol::supply::{SupplyClass, SupplyType, SupplyUnit};
+    use platen_protocol::readings::{BusReading, ExpectedSupply, Outlook, SwitchMeaning};
+    use platen_protocol::supply::{Capacity, SupplyClass, SupplyType, SupplyUnit};
     use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
     fn supply(level: Level) -> SupplyReading {
@@ -229,8 +210,53 @@ mod tests {
     }
 
     #[test]
-    fn a_temperature_just_below_zero_keeps_its_sign() {
-        assert_eq!(celsius(-500), "-0.5");
-        assert_eq!(celsius(21_350), "21.3");
+    fn what_is_low_wrong_or_beyond_its_limit_says_so_by_the_managers_rule() {
+        let mut low = supply(Level::Known { amount: 40 });
+        low.set_days = Some(14);
+        let days = Estimate { likely: 12, at_least: 9, at_most: 17 };
+        low.outlook = Some(Outlook { pages: None, days: Some(days) });
+        low.colorant = Some("cyan".into());
+        low.expected = Some(ExpectedSupply { supply_type: None, colorant: Some("black".into()) });
+        let hot = TemperatureReading {
+            name: "cabinet".into(),
+            millidegrees_celsius: Reading::Known { value: 50_050 },
+            role: None,
+            under: None,
+            over: Some(50_000),
+        };
+        let drum = PartReading {
+            name: "drum".into(),
+            index: 1,
+            part_type: SupplyType::Opc,
+            unit: SupplyUnit::Impressions,
+            used: Reading::Known { value: 95 },
+            rated_life: Capacity::Known { amount: 100 },
+            serial: None,
+            part_number: None,
+            set_percent: Some(5),
+        };
+        let cover = SwitchReading {
+            name: "cover".into(),
+            meaning: SwitchMeaning::Cover,
+            active: Reading::Known { value: true },
+            location: None,
+            supply: None,
+        };
+        let shown = readings(&Readings {
+            supplies: vec![low],
+            parts: vec![drum],
+            temperatures: vec![hot],
+            switches: vec![cover],
+            ..Readings::default()
+        });
+        for words in [
+            "set 10 %, 14 days  LOW",
+            "WRONG: it says cyan, and black belongs there",
+            "50.1 °C  TOO HOT (limit 50.0 °C)",
+            "95 impressions of 100 impressions used, set 5 %  LOW",
+            "open  LOOK",
+        ] {
+            assert!(shown.contains(words), "{words}: {shown}");
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use platen_protocol::device_to_manager::{Activity, EnteredBy};
+use platen_protocol::facts::Celsius;
 use platen_protocol::stamp::ClockQuality;
 
-use super::readings::celsius;
 use super::{age, moment};
 use crate::request::{Asked, Fate, Wish};
 use crate::settings::{SetBy, SettingReport};
@@ -27,7 +27,7 @@ pub(super) fn activity(out: &mut String, activity: &Activity) {
         let _ = writeln!(out, "  {:<14} {pages}", "pages a day");
     }
     for range in &activity.temperatures {
-        let (lowest, highest) = (celsius(range.lowest), celsius(range.highest));
+        let (lowest, highest) = (Celsius(range.lowest), Celsius(range.highest));
         let _ = writeln!(out, "  {:<14} {lowest} to {highest} °C", range.name);
     }
     for bus in &activity.buses {

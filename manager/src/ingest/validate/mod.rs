@@ -16,6 +16,7 @@ use platen_protocol::device_to_manager::{Report, ReportBatch};
 use platen_protocol::limits::{MAX_ID_CHARS, MAX_INSPECTOR_CHARS, MAX_REPORTS_PER_BATCH};
 use platen_protocol::problem::{Problem, ProblemKind};
 use platen_protocol::stamp::Stamp;
+use platen_protocol::text;
 
 use place::{Place, invalid};
 
@@ -39,15 +40,10 @@ pub fn validate(batch: &ReportBatch) -> Result<(), Problem> {
             format!("the batch holds {} reports; send at most {MAX_REPORTS_PER_BATCH}", batch.reports.len()),
         ));
     }
-    if let Some(by) = &batch.inspected_by
-        && (by.chars().count() > MAX_INSPECTOR_CHARS || by.chars().any(char::is_control))
+    if let Some(by) = batch.inspected_by.as_deref().filter(|by| !by.is_empty())
+        && let Err(why) = text::check_line(by, MAX_INSPECTOR_CHARS)
     {
-        return Err(Problem::new(
-            ProblemKind::InvalidRequest,
-            format!(
-                "inspected_by is a name of at most {MAX_INSPECTOR_CHARS} characters, without control characters"
-            ),
-        ));
+        return Err(Problem::new(ProblemKind::InvalidRequest, format!("inspected_by {why}")));
     }
     if let Some(seconds) = batch.next_within_seconds.filter(|seconds| *seconds > MAX_NEXT_WITHIN_SECONDS) {
         return Err(Problem::new(

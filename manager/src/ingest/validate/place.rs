@@ -3,10 +3,10 @@
 use std::fmt::Display;
 
 use platen_protocol::limits::MAX_ID_CHARS;
+pub use platen_protocol::limits::MAX_TEXT_CHARS;
 use platen_protocol::problem::{Problem, ProblemKind};
+use platen_protocol::text;
 
-/// The longest text that is no person's message, such as a description or a cause, in characters.
-pub const MAX_TEXT_CHARS: usize = 500;
 /// The longest name or unit of something measured, in characters.
 pub const MAX_MEASURE_CHARS: usize = 120;
 
@@ -30,14 +30,7 @@ impl Place {
     }
 
     pub(super) fn text(&self, field: impl Display, text: &str, most: usize) -> Result<(), Problem> {
-        let length = text.chars().count();
-        if length > most {
-            return Err(self.refuse(field, format!("{length} characters, at most {most} are allowed")));
-        }
-        if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-            return Err(self.refuse(field, "holds a control character"));
-        }
-        Ok(())
+        text::check(text, most).map_err(|why| self.refuse(field, why))
     }
 
     /// No count is so high that it cannot be told exactly.
