@@ -55,7 +55,8 @@ pub enum IdentityChange {
 }
 
 impl IdentityChange {
-    const fn word(self) -> &'static str {
+    /// The word on the wire and in the store.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Enrolled => "enrolled",
             Self::RenewalIssued => "renewal_issued",

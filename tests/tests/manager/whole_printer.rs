@@ -30,9 +30,19 @@ async fn the_api_tells_all_that_the_device_told() {
     let (house, _device) = furnished().await;
     let view = house.api("/api/v1/devices/lobby").await;
     let readings = platen_tests::rigs::manager::messages::full_readings(50);
-    for list in ["counters", "buses", "temperatures", "switches"] {
+    for list in ["counters", "buses"] {
         assert_eq!(view[list], readings[list], "{list}");
     }
+    for list in ["temperatures", "switches"] {
+        for (shown, read) in view[list].as_array().unwrap().iter().zip(readings[list].as_array().unwrap()) {
+            for (key, value) in read.as_object().unwrap() {
+                assert_eq!(&shown[key], value, "{list}: {key}");
+            }
+        }
+    }
+    let (fuser, switch, part) = (&view["temperatures"][0], &view["switches"][0], &view["parts"][0]);
+    assert_eq!((&fuser["beyond"], &part["low"]), (&Value::Null, &json!(true)));
+    assert_eq!((&switch["state"], &switch["needs_attention"]), (&json!("closed"), &json!(false)));
     let told = active(50)["activity"].clone();
     for (key, value) in told.as_object().unwrap() {
         assert_eq!(&view["activity"][key], value, "{key}");
@@ -253,9 +263,9 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(&page, &[&format!("data-command=\"{first}\" data-state=\"done\"")]);
     for (form, said) in [
-        ("change=set&name=supply.black.set-percent&value=101", "it must be between 0 and 100"),
+        ("change=set&name=supply.black.set-percent&value=101", "must be between 0 and 100"),
         ("change=set&name=supply.black.set-percent&value=", "is no value for supply.black.set-percent"),
-        ("change=set&name=colour&value=1", "is no setting"),
+        ("change=set&name=colour&value=1", "is not a setting"),
         ("change=paint&name=colour&value=1", "unknown variant"),
     ] {
         let answer = post_form(&mut browser, path, form, Some(OWN), &cookie).await;

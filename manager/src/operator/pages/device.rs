@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
 use axum::response::{Html, Redirect};
-use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::problem::ProblemKind;
@@ -13,19 +12,16 @@ use serde::Deserialize;
 use super::super::identity::{self, Deed};
 use super::super::problem::Refusal;
 use super::super::view::{
-    AlertView, CommandView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView,
+    AlertView, CommandView, DeviceView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView,
 };
 use super::super::who::Visitor;
 use super::super::{Shared, command, gather, order, service_call};
-use super::rows::{
-    Age, AlertRow, CommandRow, DeviceRow, GapRow, OrderRow, ReplacementRow, ReportRow, ServiceCallRow,
-    SettingRow, TroubleRow, WatchRow,
-};
-use super::{Frame, render, words};
+use super::gap::LostRuns;
+use super::{Frame, filters, render_at, words};
 use crate::clock;
 use crate::store::{
     AlertFilter, IdentityEntry, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState,
-    WatchFilter,
+    Trouble, WatchFilter,
 };
 
 /// The most of each list on the page.
@@ -38,39 +34,21 @@ const MAX_COMMANDS: u32 = 10;
 /// Runs of lost reports that are looked at; those that belong together are one line.
 const MAX_GAPS: u32 = 500;
 
-/// What was done to the identity.
-struct IdentityRow {
-    what: &'static str,
-    words: &'static str,
-    by: Option<String>,
-    at: Age,
-}
-
-impl IdentityRow {
-    fn of(entry: IdentityEntry, now: Timestamp) -> Self {
-        let (what, words) = words::identity_change(entry.what);
-        Self { what, words, by: entry.by, at: Age::of(entry.at, now) }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "device.html")]
 struct DevicePage {
     frame: Frame,
-    trouble: Option<TroubleRow>,
-    device: DeviceRow,
-    enrolled: String,
-    certificate_expires: String,
-    watches_over: Vec<WatchRow>,
-    cleared: Vec<AlertRow>,
-    service_calls: Vec<ServiceCallRow>,
-    orders: Vec<OrderRow>,
-    replacements: Vec<ReplacementRow>,
-    settings: Vec<SettingRow>,
-    commands: Vec<CommandRow>,
-    reports: Vec<ReportRow>,
-    gaps: Vec<GapRow>,
-    identity_log: Vec<IdentityRow>,
+    trouble: Option<Trouble>,
+    device: DeviceView,
+    watches_over: Vec<WatchView>,
+    cleared: Vec<AlertView>,
+    service_calls: Vec<ServiceCallView>,
+    orders: Vec<OrderView>,
+    replacements: Vec<ReplacementView>,
+    commands: Vec<CommandView>,
+    reports: Vec<ReportView>,
+    gaps: Vec<LostRuns>,
+    identity_log: Vec<IdentityEntry>,
 }
 
 /// The page.
@@ -83,7 +61,7 @@ pub(super) async fn page(
     let store = &operators.store;
     let now = clock::now();
     let trouble = operators.store.health().trouble();
-    let view = gather::view(&operators, id.clone(), now).await?;
+    let device = gather::view(&operators, id.clone(), now).await?;
     let over = WatchFilter { device: Some(id.clone()), open: Some(false) };
     let over = store.watches(over, None, MAX_CLEARED).await?;
     let cleared = AlertFilter { device: Some(id.clone()), open: Some(false) };
@@ -98,35 +76,21 @@ pub(super) async fn page(
     let identity_log = store.identity_log(id.clone()).await?;
     let gaps = store.gaps(id, MAX_GAPS).await?;
 
-    render(&DevicePage {
+    let page = DevicePage {
         frame: Frame::new(Some(operator.name), true),
-        trouble: trouble.map(|trouble| TroubleRow::of(&trouble, now)),
-        device: DeviceRow::of(&view, now),
-        enrolled: words::moment(view.enrolled),
-        certificate_expires: words::moment(view.certificate_expires),
-        watches_over: over
-            .into_iter()
-            .map(|record| WatchRow::of(&WatchView::from(record), &view, now))
-            .collect(),
-        cleared: cleared.into_iter().map(|record| AlertRow::of(&AlertView::from(record), now)).collect(),
-        service_calls: calls
-            .into_iter()
-            .map(|record| ServiceCallRow::of(&ServiceCallView::from(record), now))
-            .collect(),
-        orders: orders.into_iter().map(|record| OrderRow::of(&OrderView::from(record), now)).collect(),
-        replacements: replacements
-            .into_iter()
-            .map(|record| ReplacementRow::of(&ReplacementView::from(record), now))
-            .collect(),
-        settings: SettingRow::all(&view),
-        commands: commands
-            .into_iter()
-            .map(|record| CommandRow::of(&CommandView::from(record), now))
-            .collect(),
-        reports: reports.into_iter().map(|record| ReportRow::of(&ReportView::from(record), now)).collect(),
-        gaps: GapRow::all(gaps, now),
-        identity_log: identity_log.into_iter().map(|entry| IdentityRow::of(entry, now)).collect(),
-    })
+        trouble,
+        device,
+        watches_over: over.into_iter().map(WatchView::from).collect(),
+        cleared: cleared.into_iter().map(AlertView::from).collect(),
+        service_calls: calls.into_iter().map(ServiceCallView::from).collect(),
+        orders: orders.into_iter().map(OrderView::from).collect(),
+        replacements: replacements.into_iter().map(ReplacementView::from).collect(),
+        commands: commands.into_iter().map(CommandView::from).collect(),
+        reports: reports.into_iter().map(ReportView::from).collect(),
+        gaps: LostRuns::all(gaps),
+        identity_log,
+    };
+    render_at(&page, now)
 }
 
 /// `POST /devices/{id}/revoke`.

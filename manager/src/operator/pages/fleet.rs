@@ -8,9 +8,9 @@ use super::super::problem::Refusal;
 use super::super::view::{DeviceView, SupplyView, Worst};
 use super::super::who::Visitor;
 use super::super::{Shared, gather};
-use super::rows::{DeviceRow, TroubleRow};
-use super::{Frame, render};
+use super::{Frame, filters, render_at, words};
 use crate::clock;
+use crate::store::Trouble;
 
 /// Devices on the page; a larger fleet is told so, and is looked at by the API.
 const MAX_DEVICES: u32 = 500;
@@ -19,9 +19,9 @@ const MAX_DEVICES: u32 = 500;
 #[template(path = "fleet.html")]
 struct FleetPage {
     frame: Frame,
-    trouble: Option<TroubleRow>,
+    trouble: Option<Trouble>,
     summary: Vec<(&'static str, String)>,
-    devices: Vec<DeviceRow>,
+    devices: Vec<DeviceView>,
     cut: bool,
 }
 
@@ -39,13 +39,8 @@ pub(super) async fn page(
     let mut views = gather::views(&operators, records, now).await?;
     // Stable, so devices of one rank stay by name.
     views.sort_by_key(|view| view.worst);
-    render(&FleetPage {
-        frame: Frame::new(Some(operator.name), true),
-        trouble: trouble.map(|trouble| TroubleRow::of(&trouble, now)),
-        summary: summary(&views),
-        devices: views.iter().map(|view| DeviceRow::of(view, now)).collect(),
-        cut,
-    })
+    let (frame, summary) = (Frame::new(Some(operator.name), true), summary(&views));
+    render_at(&FleetPage { frame, trouble, summary, devices: views, cut }, now)
 }
 
 /// The fleet in one line: what is the matter, with how many.

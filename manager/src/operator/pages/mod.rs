@@ -3,8 +3,9 @@
 
 mod assets;
 mod device;
+mod filters;
 mod fleet;
-mod rows;
+mod gap;
 mod sign_in;
 mod words;
 
@@ -18,6 +19,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::Operators;
@@ -57,6 +59,12 @@ impl Frame {
     fn new(operator: Option<String>, follows: bool) -> Self {
         Self { assets: assets::assets(), operator, follows }
     }
+}
+
+/// Ages on the page are counted from `now`.
+fn render_at(template: &impl Template, now: Timestamp) -> Result<Html<String>, Refusal> {
+    let rendered = template.render_with_values(&filters::Now(now));
+    rendered.map(Html).map_err(|error| Refusal::internal(&error))
 }
 
 fn render(template: &impl Template) -> Result<Html<String>, Refusal> {

@@ -96,6 +96,25 @@ pub(in super::super) struct CommandView {
     pub(in super::super) reason: Option<String>,
 }
 
+impl ServiceCallView {
+    /// Whether nobody has looked at it.
+    pub(in super::super) fn is_new(&self) -> bool {
+        self.state == ServiceCallState::New
+    }
+
+    /// Whether it is not handled.
+    pub(in super::super) fn is_open(&self) -> bool {
+        self.state != ServiceCallState::Handled
+    }
+}
+
+impl OrderView {
+    /// Whether nobody has seen to it.
+    pub(in super::super) fn is_new(&self) -> bool {
+        self.state == OrderState::New
+    }
+}
+
 impl From<ServiceCallRecord> for ServiceCallView {
     fn from(record: ServiceCallRecord) -> Self {
         Self {

@@ -1,8 +1,8 @@
 //! What devices reported.
 
 use jiff::Timestamp;
-use platen_protocol::alert::Alert;
-use platen_protocol::device_to_manager::{Replacement, Report};
+use platen_protocol::alert::{Alert, Severity};
+use platen_protocol::device_to_manager::{Replacement, ReplacementKind, Report};
 use platen_protocol::identity::{DeviceId, Epoch};
 use platen_protocol::readings::{PartReading, SupplyReading};
 use serde::Serialize;
@@ -67,6 +67,36 @@ pub(in super::super) struct ReplacementView {
     /// What was taken out, and what is in now.
     #[serde(flatten)]
     pub(in super::super) replacement: Replacement,
+}
+
+impl AlertView {
+    /// A word for the style sheet; people read it as well.
+    pub(in super::super) fn class(&self) -> &'static str {
+        match (self.alert.forecast, self.alert.severity) {
+            (true, _) => "forecast",
+            (false, Severity::Critical) => "critical",
+            (false, _) => "warning",
+        }
+    }
+}
+
+impl ReplacementView {
+    /// Whether another one is in its place.
+    pub(in super::super) fn is_new_one(&self) -> bool {
+        self.replacement.change == ReplacementKind::Replaced
+    }
+
+    /// Percent that was left in the old one.
+    pub(in super::super) fn residue_shown(&self) -> Option<u8> {
+        self.residue_percent.filter(|_| self.is_new_one())
+    }
+
+    /// The serial number of the old one.
+    pub(in super::super) fn removed_serial(&self) -> Option<&str> {
+        let Replacement { removed_supply, removed_part, .. } = &self.replacement;
+        let supply = removed_supply.as_ref().and_then(|supply| supply.serial.as_deref());
+        supply.or(removed_part.as_ref().and_then(|part| part.serial.as_deref()))
+    }
 }
 
 impl From<AlertRecord> for AlertView {

@@ -2,6 +2,7 @@
 //! outside.
 
 mod asked;
+mod facts;
 mod happened;
 mod identity;
 mod watched;
@@ -9,12 +10,12 @@ mod watched;
 use jiff::Timestamp;
 use platen_protocol::alert::Severity;
 use platen_protocol::device_to_manager::Activity;
+use platen_protocol::facts::TemperatureLimit;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::readings::{
-    BusReading, CounterReading, Estimate, PartReading, SupplyReading, SwitchReading, TemperatureReading,
+    BusReading, CounterReading, PartReading, SupplyReading, SwitchReading, TemperatureReading,
 };
 use platen_protocol::stamp::{ClockQuality, Stamp};
-use platen_protocol::supply::SupplyClass;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,6 +51,36 @@ pub(super) enum Worst {
     Fine,
 }
 
+impl Worst {
+    /// A word for the style sheet.
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::ServiceCall => "service",
+            Self::Order => "order",
+            Self::Overdue => "overdue",
+            Self::Warning => "warning",
+            Self::Forecast => "forecast",
+            Self::Silent => "silent",
+            Self::Fine => "fine",
+        }
+    }
+
+    /// A word for people.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Critical => "Stopped",
+            Self::ServiceCall => "Service call",
+            Self::Order => "Order",
+            Self::Overdue => "Overdue",
+            Self::Warning => "Warning",
+            Self::Forecast => "May happen",
+            Self::Silent => "Silent",
+            Self::Fine => "Fine",
+        }
+    }
+}
+
 /// When and how a device was last there.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct ContactView {
@@ -65,6 +96,23 @@ pub(super) struct ContactView {
     /// Who inspects TLS at its site: its messages are then signed. `null` where nobody does, and after a
     /// restart of the manager until the device was there.
     pub(super) inspected_by: Option<String>,
+}
+
+impl ContactView {
+    /// How it can be reached, for people.
+    pub(super) const fn words(&self) -> &'static str {
+        match self.state {
+            ContactState::Parked => "Connected",
+            ContactState::Recent => "Seen",
+            ContactState::Silent => "Silent, last seen",
+            ContactState::Never => "Never seen",
+        }
+    }
+
+    /// When it was last there, unless it is there now.
+    pub(super) fn away_since(&self) -> Option<Timestamp> {
+        self.last_contact.filter(|_| self.state != ContactState::Parked)
+    }
 }
 
 /// How old the readings are.
@@ -104,6 +152,30 @@ pub(super) struct PartView {
     pub(super) reading: PartReading,
     /// Percent of its life that is left; `null` when that is not known.
     pub(super) percent_left: Option<u8>,
+    /// Whether that is at or below the set value.
+    pub(super) low: bool,
+}
+
+/// One temperature.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct TemperatureView {
+    /// As it was read.
+    #[serde(flatten)]
+    pub(super) reading: TemperatureReading,
+    /// The limit that it is beyond; `null` within them. A fuser is not too cold while nobody prints.
+    pub(super) beyond: Option<TemperatureLimit>,
+}
+
+/// One switch.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct SwitchView {
+    /// As it was read.
+    #[serde(flatten)]
+    pub(super) reading: SwitchReading,
+    /// Its state in a word, such as `open` or `closed`; `unknown` when it could not be read.
+    pub(super) state: &'static str,
+    /// Whether a person at the printer should look at it.
+    pub(super) needs_attention: bool,
 }
 
 /// What a printer did in a stretch of time.
@@ -138,9 +210,9 @@ pub(super) struct DeviceView {
     /// The parts.
     pub(super) parts: Vec<PartView>,
     /// The temperatures.
-    pub(super) temperatures: Vec<TemperatureReading>,
+    pub(super) temperatures: Vec<TemperatureView>,
     /// The switches.
-    pub(super) switches: Vec<SwitchReading>,
+    pub(super) switches: Vec<SwitchView>,
     /// The counters that it has.
     pub(super) counters: Vec<CounterReading>,
     /// The buses.
@@ -231,25 +303,15 @@ impl Open {
     }
 }
 
-/// Whether an outlook has come down to a set value; a set value of 0 is none.
-fn reached(outlook: Option<Estimate>, set: Option<u32>) -> bool {
-    outlook.zip(set).is_some_and(|(outlook, set)| set > 0 && outlook.likely <= set)
-}
-
 impl SupplyView {
     pub(super) fn of(reading: SupplyReading) -> Self {
-        let percent = reading.percent();
-        let outlook = reading.outlook.as_ref();
-        let low = percent.is_some_and(|percent| percent <= reading.set_percent)
-            || reached(outlook.and_then(|outlook| outlook.pages), reading.set_pages)
-            || reached(outlook.and_then(|outlook| outlook.days), reading.set_days);
-        let wrong = reading.mismatch().is_some();
+        let (percent, low, wrong) = (reading.percent(), reading.is_low(), reading.is_wrong());
         Self { reading, percent, low, wrong }
     }
 
     /// Whether somebody must bring more of it; a full waste box is another errand.
     pub(super) fn needs_refill(&self) -> bool {
-        self.low && self.reading.class != SupplyClass::ReceptacleThatIsFilled
+        self.low && !self.reading.is_receptacle()
     }
 }
 
@@ -290,10 +352,26 @@ impl DeviceView {
             parts: readings
                 .parts
                 .into_iter()
-                .map(|reading| PartView { percent_left: reading.percent_left(), reading })
+                .map(|reading| PartView {
+                    percent_left: reading.percent_left(),
+                    low: reading.is_low(),
+                    reading,
+                })
                 .collect(),
-            temperatures: readings.temperatures,
-            switches: readings.switches,
+            temperatures: readings
+                .temperatures
+                .into_iter()
+                .map(|reading| TemperatureView { beyond: reading.beyond(), reading })
+                .collect(),
+            switches: readings
+                .switches
+                .into_iter()
+                .map(|reading| SwitchView {
+                    state: reading.state(),
+                    needs_attention: reading.needs_attention(),
+                    reading,
+                })
+                .collect(),
             counters: readings.counters,
             buses: readings.buses,
             activity: record

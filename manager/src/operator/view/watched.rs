@@ -30,6 +30,20 @@ pub(in super::super) struct WatchView {
 }
 
 impl WatchView {
+    /// Whether somebody should act on it.
+    pub(in super::super) fn needs_action(&self) -> bool {
+        self.overdue.is_some()
+    }
+
+    /// A word for the style sheet.
+    pub(in super::super) fn class(&self) -> &'static str {
+        match self.kind {
+            WatchKind::Contact if self.needs_action() => "overdue",
+            WatchKind::Contact => "silent",
+            WatchKind::Freshness | WatchKind::Frozen => "warning",
+        }
+    }
+
     /// One that stands.
     pub(in super::super) fn new(device: DeviceId, standing: Standing) -> Self {
         let Standing { finding, begun, overdue } = standing;

@@ -1,10 +1,8 @@
 //! Conditions, in the words on a printer's panel.
 
 use platen_protocol::alert::{Alert, AlertCode, Evidence, Training};
-use platen_protocol::readings::{SwitchMeaning, SwitchReading};
-use platen_protocol::supply::Level;
-
-use super::{label, spaced, title};
+use platen_protocol::facts::words::{label, spaced, title};
+use platen_protocol::readings::{SupplyReading, SwitchMeaning, SwitchReading};
 
 /// What happened, in the words on a printer's panel.
 pub(in super::super) fn alert_title(alert: &Alert) -> String {
@@ -20,7 +18,7 @@ pub(in super::super) fn alert_title(alert: &Alert) -> String {
     match (about(alert.code), alert.subject.as_str()) {
         (None, _) => {
             let name = alert.code.name();
-            spaced(name.strip_prefix("marker").unwrap_or(name))
+            title(&spaced(name.strip_prefix("marker").unwrap_or(name)))
         }
         (Some(what), "") if alert.code == AlertCode::CoverOpen => format!("Cover {what}"),
         (Some(what), "") => title(what),
@@ -52,9 +50,8 @@ fn forecast_title(alert: &Alert) -> Option<String> {
 
 /// The code is that of a memory that cannot be read; but this one was read, and belongs elsewhere.
 fn is_wrong_cartridge(alert: &Alert) -> bool {
-    let read = |level: &Level| !matches!(level, Level::Unknown { .. });
     alert.code == AlertCode::SubunitRecoverableFailure
-        && alert.supply.as_ref().is_some_and(|supply| read(&supply.level))
+        && alert.supply.as_ref().is_some_and(SupplyReading::is_wrong)
 }
 
 /// Codes that say all themselves.
@@ -107,15 +104,15 @@ fn about(code: AlertCode) -> Option<&'static str> {
     })
 }
 
-/// Who can mend it.
+/// Who can fix it.
 pub(in super::super) fn training(training: Training) -> &'static str {
     match training {
-        Training::Untrained => "anyone can mend it",
-        Training::Trained => "a trained user can mend it",
+        Training::Untrained => "any user can fix it",
+        Training::Trained => "a trained user can fix it",
         Training::FieldService => "needs a technician",
-        Training::Management => "needs the manager of the printers",
-        Training::NoInterventionRequired => "mends itself",
-        Training::Other | Training::Unknown => "not known who can mend it",
+        Training::Management => "needs the fleet manager",
+        Training::NoInterventionRequired => "clears by itself",
+        Training::Other | Training::Unknown => "not known who can fix it",
     }
 }
 
@@ -126,41 +123,6 @@ pub(in super::super) fn evidence(evidence: &Evidence) -> String {
     match evidence.expected {
         Some(expected) => format!("{observed}, expected {expected}"),
         None => observed,
-    }
-}
-
-/// The state of a switch, as it stands in `data-state` too.
-pub(in super::super) fn switch_state(switch: &SwitchReading) -> &'static str {
-    let Some(active) = switch.active.known() else { return "unknown" };
-    let (yes, no) = match switch.meaning {
-        SwitchMeaning::Cover | SwitchMeaning::Interlock => ("open", "closed"),
-        SwitchMeaning::ServiceButton | SwitchMeaning::OrderButton => ("pressed", "released"),
-        SwitchMeaning::Jam => ("jammed", "clear"),
-        SwitchMeaning::PaperLow => ("low", "enough"),
-        SwitchMeaning::PaperEmpty => ("empty", "loaded"),
-        SwitchMeaning::WastePresent => ("present", "missing"),
-        SwitchMeaning::WasteFull => ("full", "free"),
-        SwitchMeaning::PageExit => ("passing", "clear"),
-        SwitchMeaning::Sleep => ("asleep", "awake"),
-    };
-    if *active { yes } else { no }
-}
-
-/// Whether a switch wants a person's attention.
-pub(in super::super) fn switch_is_loud(switch: &SwitchReading) -> bool {
-    let active = switch.active.known();
-    match switch.meaning {
-        SwitchMeaning::Cover
-        | SwitchMeaning::Interlock
-        | SwitchMeaning::Jam
-        | SwitchMeaning::PaperEmpty
-        | SwitchMeaning::WasteFull => active == Some(&true),
-        SwitchMeaning::WastePresent => active == Some(&false),
-        SwitchMeaning::ServiceButton
-        | SwitchMeaning::OrderButton
-        | SwitchMeaning::PaperLow
-        | SwitchMeaning::PageExit
-        | SwitchMeaning::Sleep => false,
     }
 }
 
@@ -225,6 +187,9 @@ mod tests {
         let mut alert = sample::alert("a", AlertCode::SubunitRecoverableFailure, "black");
         assert_eq!(alert_title(&alert), "Black cannot be read");
         alert.supply = Some(sample::full_supply(50));
+        assert_eq!(alert_title(&alert), "Black cannot be read");
+        let colorant = Some("cyan".into());
+        alert.supply = Some(SupplyReading { colorant, ..sample::full_supply(50) });
         assert_eq!(alert_title(&alert), "Black: wrong cartridge");
     }
 
@@ -246,16 +211,5 @@ mod tests {
         };
         assert_eq!(evidence(&jams), "jams: 9 in the last 1000 pages, expected 2");
         assert_eq!(evidence(&Evidence { unit: String::new(), expected: None, ..jams }), "jams: 9");
-    }
-
-    #[test]
-    fn a_switch_that_is_as_it_should_be_is_not_loud() {
-        for switch in sample::full_readings(50).switches {
-            assert!(!switch_is_loud(&switch), "{}", switch.name);
-            assert_ne!(switch_state(&switch), "unknown");
-        }
-        let loud = |meaning, active| switch_is_loud(&sample::switch("x", meaning, active, None));
-        assert!(loud(SwitchMeaning::Jam, true) && loud(SwitchMeaning::WastePresent, false));
-        assert!(!loud(SwitchMeaning::Sleep, true) && !loud(SwitchMeaning::PaperLow, true));
     }
 }

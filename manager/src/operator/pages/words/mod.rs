@@ -1,59 +1,26 @@
-//! Numbers and codes in a person's words. Pure.
+//! What views say, in a person's words. What is a fact about a reading comes from the protocol; this is how
+//! pages put it. Pure.
 
 mod conditions;
-mod identity;
 mod report;
-mod units;
+mod supply;
+pub(super) mod units;
+mod watch;
 
 use platen_protocol::device_to_manager::EnteredBy;
-use platen_protocol::readings::{CounterKind, Reading};
+use platen_protocol::facts::words::{grouped, label};
+use platen_protocol::settings::SettingKey;
 
-pub(super) use conditions::{alert_title, evidence, switch_is_loud, switch_state, training};
-pub(super) use identity::{identity, identity_change};
-pub(super) use report::{content, kind, left, residue};
-pub(super) use units::{ago, amount, celsius, moment, outlook, outlook_band, range, stretch, thousands};
+use crate::store::IdentityChange;
 
-/// A name with its first letter large.
-pub(super) fn title(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// A name on the board as people read it.
-pub(super) fn label(name: &str) -> String {
-    title(&name.replace(['-', '_'], " "))
-}
-
-/// `subunitLifeAlmostOver` as "Subunit life almost over"; letters that stand for words stay large.
-pub(super) fn spaced(name: &str) -> String {
-    let mut text = String::with_capacity(name.len() + 8);
-    let mut before: Option<char> = None;
-    let mut letters = name.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let begins_word = letters.peek().is_some_and(|next| next.is_lowercase());
-        if letter.is_uppercase() && before.is_some_and(|before| before.is_lowercase() || begins_word) {
-            text.push(' ');
-        }
-        if letter.is_uppercase() && begins_word {
-            text.extend(letter.to_lowercase());
-        } else {
-            text.push(letter);
-        }
-        before = Some(letter);
-    }
-    title(&text)
-}
-
-/// What a counter counts.
-pub(super) fn counter(kind: CounterKind) -> (&'static str, &'static str) {
-    match kind {
-        CounterKind::Impressions => ("impressions", "All impressions"),
-        CounterKind::FullColor => ("full-color", "In colour"),
-        CounterKind::Monochrome => ("monochrome", "In one colour"),
-        CounterKind::Sheets => ("sheets", "Sheets of paper"),
-        CounterKind::PageExits => ("page-exits", "Pages at the exit since the agent began"),
-    }
-}
+pub(super) use super::super::action::words as action;
+pub(super) use conditions::{alert_title, evidence, training};
+pub(super) use report::{content, fitted, kind, residue};
+pub(super) use supply::{
+    content_of, expected, ink, outlook, outlook_band, set_values, unit, used, why_no_life,
+};
+pub(super) use units::range;
+pub(super) use watch::{watch_text, watch_title};
 
 /// Where a person asked.
 pub(super) fn entered_by(by: EnteredBy) -> &'static str {
@@ -63,10 +30,30 @@ pub(super) fn entered_by(by: EnteredBy) -> &'static str {
     }
 }
 
-/// The cause of something unknown.
-pub(super) fn cause<T>(reading: &Reading<T>) -> Option<&str> {
-    match reading {
-        Reading::Known { .. } => None,
-        Reading::Unknown { cause } => Some(&cause.detail),
+/// What was done to an identity.
+pub(super) fn identity_change(what: IdentityChange) -> &'static str {
+    match what {
+        IdentityChange::Enrolled => "Enrolled with a token",
+        IdentityChange::RenewalIssued => "Given a new certificate",
+        IdentityChange::Renewed => "Uses its new certificate",
+        IdentityChange::Revoked => "Shut out",
+        IdentityChange::Readmitted => "Readmitted",
     }
+}
+
+/// A setting, with the values that it can have.
+pub(super) fn setting(key: &SettingKey) -> String {
+    let what = match key {
+        SettingKey::SampleInterval => "Time between samples, in seconds".to_owned(),
+        SettingKey::UtilisationInterval => "Time between utilisation reports, in seconds".to_owned(),
+        SettingKey::Hysteresis => "Hysteresis of levels, in percent".to_owned(),
+        SettingKey::DebounceSamples => "Samples in a row that must agree".to_owned(),
+        SettingKey::PartPercent => "Set value of parts, in percent of life".to_owned(),
+        SettingKey::SupplyPercent(supply) => format!("{}: set value in percent", label(supply)),
+        SettingKey::SupplyPages(supply) => format!("{}: set value in pages, 0 for none", label(supply)),
+        SettingKey::SupplyDays(supply) => format!("{}: set value in days, 0 for none", label(supply)),
+        SettingKey::PartSetPercent(part) => format!("{}: set value in percent of life", label(part)),
+    };
+    let (least, most) = key.bounds().into_inner();
+    format!("{what} ({least} to {})", grouped(most))
 }

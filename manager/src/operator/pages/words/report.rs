@@ -5,9 +5,11 @@ use platen_protocol::device_to_manager::{
 };
 use platen_protocol::readings::{CounterKind, Readings, SupplyReading};
 
-use super::conditions::{alert_title, switch_is_told, switch_state};
-use super::units::{duration, thousands};
-use super::{entered_by, label};
+use platen_protocol::facts::words::{grouped, label};
+
+use super::conditions::{alert_title, switch_is_told};
+use super::entered_by;
+use super::units::duration;
 
 /// The kind of a report.
 pub(in super::super) fn kind(body: &ReportBody) -> &'static str {
@@ -30,7 +32,7 @@ pub(in super::super) fn kind(body: &ReportBody) -> &'static str {
 pub(in super::super) fn content(body: &ReportBody) -> String {
     match body {
         ReportBody::Started(started) => {
-            format!("Agent {} began on {}", started.agent_version, started.model)
+            format!("Agent {} started on {}", started.agent_version, started.model)
         }
         ReportBody::AlertRaised { alert } if alert.forecast => format!("May happen: {}", alert_title(alert)),
         ReportBody::AlertRaised { alert } => format!("{} ({})", alert_title(alert), alert.severity),
@@ -67,10 +69,10 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
             OutcomeResult::Done => format!("Command {} done", outcome.command_id),
             OutcomeResult::Failed { reason } => format!("Command {} failed: {reason}", outcome.command_id),
             OutcomeResult::Refused { reason } => format!("Command {} refused: {reason}", outcome.command_id),
-            OutcomeResult::Expired => format!("Command {} came too late", outcome.command_id),
+            OutcomeResult::Expired => format!("Command {} expired before it arrived", outcome.command_id),
         },
         ReportBody::OutboxReplaced(replaced) => {
-            format!("The device's outbox was lost, and what waited in it: {}", replaced.reason)
+            format!("The device's outbox was lost with what waited in it: {}", replaced.reason)
         }
     }
 }
@@ -85,11 +87,26 @@ pub(in super::super) fn residue(replacement: &Replacement) -> Option<String> {
 }
 
 /// What is left in a supply, in words.
-pub(in super::super) fn left(supply: &SupplyReading) -> String {
+fn left(supply: &SupplyReading) -> String {
     match supply.percent() {
         Some(percent) => format!("{percent} % left"),
-        None => format!("level: {}", supply.level),
+        None => format!("level: {}", supply.level_words()),
     }
+}
+
+/// What is in now: its serial number and what is left in it.
+pub(in super::super) fn fitted(replacement: &Replacement) -> Option<String> {
+    let (serial, left) = match (&replacement.fitted_supply, &replacement.fitted_part) {
+        (Some(supply), _) => (supply.serial.as_deref(), Some(left(supply))),
+        (None, Some(part)) => {
+            let left = part.percent_left().map(|percent| format!("{percent} % of its life left"));
+            (part.serial.as_deref(), left)
+        }
+        (None, None) => return None,
+    };
+    let words: Vec<String> =
+        serial.map(|serial| format!("serial {serial}")).into_iter().chain(left).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 fn replaced(replacement: &Replacement) -> String {
@@ -106,15 +123,15 @@ fn replaced(replacement: &Replacement) -> String {
 fn levels(readings: &Readings) -> String {
     let supplies = readings.supplies.iter().map(|supply| match supply.percent() {
         Some(percent) => format!("{} {percent} %", supply.name),
-        None => format!("{} {}", supply.name, supply.level),
+        None => format!("{} {}", supply.name, supply.level_words()),
     });
     let switches = readings
         .switches
         .iter()
         .filter(|switch| switch_is_told(switch))
-        .map(|switch| format!("{} {}", switch.name, switch_state(switch)));
+        .map(|switch| format!("{} {}", switch.name, switch.state()));
     let count = readings.counter(CounterKind::Impressions).and_then(|counter| counter.value.known());
-    let count = count.map(|count| format!("{} impressions", thousands(*count)));
+    let count = count.map(|count| format!("{} impressions", grouped(*count)));
     let all: Vec<String> = supplies.chain(switches).chain(count).collect();
     if all.is_empty() { "nothing to read".to_owned() } else { all.join(", ") }
 }

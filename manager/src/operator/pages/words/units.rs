@@ -1,8 +1,8 @@
 //! Numbers with their units.
 
 use jiff::Timestamp;
-use platen_protocol::readings::{Estimate, Outlook};
-use platen_protocol::supply::SupplyUnit;
+use platen_protocol::facts::Celsius;
+use platen_protocol::facts::words::grouped;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -34,8 +34,8 @@ pub(in super::super) fn stretch(seconds: u64) -> String {
     match seconds {
         0..HOUR => duration(seconds),
         _ => match seconds % HOUR / MINUTE {
-            0 => format!("{} h", thousands(seconds / HOUR)),
-            minutes => format!("{} h {minutes} min", thousands(seconds / HOUR)),
+            0 => format!("{} h", grouped(seconds / HOUR)),
+            minutes => format!("{} h {minutes} min", grouped(seconds / HOUR)),
         },
     }
 }
@@ -45,55 +45,12 @@ pub(in super::super) fn moment(time: Timestamp) -> String {
     time.strftime("%d %b %Y, %H:%M:%S UTC").to_string()
 }
 
-/// An amount with its unit, in units that people use.
-pub(in super::super) fn amount(unit: SupplyUnit, amount: u32) -> String {
-    match unit {
-        SupplyUnit::TenthsOfGrams => format!("{} g", tenths(amount)),
-        SupplyUnit::TenthsOfMilliliters => format!("{} ml", tenths(amount)),
-        SupplyUnit::Percent => format!("{amount} %"),
-        SupplyUnit::TenThousandthsOfInches => format!("{amount} × 0.0001 in"),
-        SupplyUnit::Micrometers => format!("{amount} µm"),
-        SupplyUnit::Impressions => format!("{} impressions", thousands(amount)),
-        SupplyUnit::Sheets => format!("{} sheets", thousands(amount)),
-        SupplyUnit::Hours => format!("{} h", thousands(amount)),
-        SupplyUnit::ThousandthsOfOunces => format!("{amount} × 0.001 oz"),
-        SupplyUnit::HundrethsOfFluidOunces => format!("{amount} × 0.01 fl oz"),
-        SupplyUnit::Feet => format!("{amount} ft"),
-        SupplyUnit::Meters => format!("{amount} m"),
-        SupplyUnit::Items => format!("{amount} items"),
-        SupplyUnit::Other | SupplyUnit::Unknown => thousands(amount),
-    }
-}
-
-fn tenths(amount: u32) -> String {
-    match (amount / 10, amount % 10) {
-        (whole, 0) => whole.to_string(),
-        (whole, rest) => format!("{whole}.{rest}"),
-    }
-}
-
-/// A number in groups of three digits.
-pub(in super::super) fn thousands(amount: impl Into<u64>) -> String {
-    let digits = amount.into().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            // A narrow space that does not break.
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A temperature.
+/// A temperature, with a real minus.
 pub(in super::super) fn celsius(millidegrees: i32) -> String {
-    let tenths = (i64::from(millidegrees) + if millidegrees < 0 { -50 } else { 50 }) / 100;
-    let sign = if tenths < 0 { "−" } else { "" };
-    format!("{sign}{}.{} °C", tenths.abs() / 10, tenths.abs() % 10)
+    format!("{} °C", Celsius(millidegrees)).replace('-', "−")
 }
 
-/// The limits of a temperature or what it ranged over; either may be open.
+/// The limits of a temperature; either may be open.
 pub(in super::super) fn range(lowest: Option<i32>, highest: Option<i32>) -> Option<String> {
     match (lowest, highest) {
         (Some(lowest), Some(highest)) => Some(format!("{} to {}", celsius(lowest), celsius(highest))),
@@ -103,61 +60,18 @@ pub(in super::super) fn range(lowest: Option<i32>, highest: Option<i32>) -> Opti
     }
 }
 
-/// How long a supply will last, in a few words: "about 1 200 pages, 12 to 19 days".
-pub(in super::super) fn outlook(outlook: &Outlook) -> Option<String> {
-    let pages = outlook.pages.map(|pages| format!("about {} pages", thousands(pages.likely)));
-    let days = outlook.days.map(|days| match days {
-        Estimate { at_least, at_most, .. } if at_least == at_most => {
-            format!("about {} days", thousands(at_least))
-        }
-        Estimate { at_least, at_most, .. } => {
-            format!("{} to {} days", thousands(at_least), thousands(at_most))
-        }
-    });
-    let words: Vec<String> = pages.into_iter().chain(days).collect();
-    (!words.is_empty()).then(|| words.join(", "))
-}
-
-/// The same with the whole band of error.
-pub(in super::super) fn outlook_band(outlook: &Outlook) -> String {
-    let band = |estimate: Option<Estimate>, unit: &str| {
-        estimate.map(|Estimate { likely, at_least, at_most }| {
-            let (least, most) = (thousands(at_least), thousands(at_most));
-            format!("{least} to {most} {unit}, most likely {}", thousands(likely))
-        })
-    };
-    let words: Vec<String> =
-        band(outlook.pages, "pages").into_iter().chain(band(outlook.days, "days")).collect();
-    words.join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
 
     #[test]
-    fn ages_and_amounts_read_as_people_say_them() {
+    fn ages_and_temperatures_read_as_people_say_them() {
         assert_eq!(ago(0), "now");
         assert_eq!(ago(12), "12 s ago");
         assert_eq!(ago(200), "3 min ago");
         assert_eq!(ago(90_000), "1 d ago");
-        assert_eq!(amount(SupplyUnit::TenthsOfGrams, 1234), "123.4 g");
-        assert_eq!(amount(SupplyUnit::Impressions, 1_234_567), "1\u{202f}234\u{202f}567 impressions");
-        assert_eq!(celsius(23_449), "23.4 °C");
+        assert_eq!(celsius(21_350), "21.4 °C");
         assert_eq!(celsius(-550), "−0.6 °C");
-    }
-
-    #[test]
-    fn an_outlook_reads_as_a_guess_and_not_as_a_promise() {
-        let full = sample::full_supply(50).outlook.unwrap();
-        assert_eq!(outlook(&full).unwrap(), "about 1\u{202f}200 pages, 12 to 19 days");
-        assert!(
-            outlook_band(&full).starts_with("1\u{202f}000 to 1\u{202f}500 pages, most likely 1\u{202f}200; ")
-        );
-        let exact = Outlook { pages: None, days: Some(sample::estimate(3, 3, 3)) };
-        assert_eq!(outlook(&exact).unwrap(), "about 3 days");
-        assert_eq!(outlook(&Outlook { pages: None, days: None }), None);
     }
 
     #[test]

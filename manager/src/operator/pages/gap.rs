@@ -1,31 +1,31 @@
 //! What a device lost, for its page.
 
 use jiff::Timestamp;
+use platen_protocol::facts::words::title;
 
-use super::Age;
 use crate::ingest::Loss;
 use crate::ingest::loss::in_words;
 use crate::store::GapRecord;
 
 /// So many are shown.
-const MAX_ROWS: usize = 10;
+const MAX_SHOWN: usize = 10;
 
 /// Losses of one reason that follow each other: after a long time out of contact a device tells of many
 /// short ones.
-pub(in super::super) struct GapRow {
+pub(super) struct LostRuns {
     /// Where they are, such as `3-17`.
-    pub(in super::super) span: String,
+    pub(super) span: String,
     /// What is lost, and why.
-    pub(in super::super) words: String,
+    pub(super) words: String,
     /// Where, in words.
-    pub(in super::super) place: String,
+    pub(super) place: String,
     /// When the last of them was noticed.
-    pub(in super::super) recorded: Age,
+    pub(super) recorded: Timestamp,
 }
 
-impl GapRow {
+impl LostRuns {
     /// Of records, the newest first.
-    pub(in super::super) fn all(gaps: Vec<GapRecord>, now: Timestamp) -> Vec<Self> {
+    pub(super) fn all(gaps: Vec<GapRecord>) -> Vec<Self> {
         let mut groups: Vec<Vec<GapRecord>> = Vec::new();
         for gap in gaps {
             match groups.last_mut() {
@@ -35,10 +35,10 @@ impl GapRow {
                 _ => groups.push(vec![gap]),
             }
         }
-        groups.into_iter().take(MAX_ROWS).filter_map(|group| Self::of(&group, now)).collect()
+        groups.into_iter().take(MAX_SHOWN).filter_map(|group| Self::of(&group)).collect()
     }
 
-    fn of(newest_first: &[GapRecord], now: Timestamp) -> Option<Self> {
+    fn of(newest_first: &[GapRecord]) -> Option<Self> {
         let (newest, oldest) = (newest_first.first()?, newest_first.last()?);
         let losses: Vec<Loss> = newest_first.iter().rev().map(|gap| gap.loss.clone()).collect();
         let first = oldest.loss.first;
@@ -53,11 +53,7 @@ impl GapRow {
                 format!("in {} runs between report {first} and {last}", losses.len()),
             ),
         };
-        let mut words = in_words(&losses);
-        if let Some(letter) = words.get(..1).map(str::to_uppercase) {
-            words.replace_range(..1, &letter);
-        }
-        Some(Self { span, words, place, recorded: Age::of(newest.recorded, now) })
+        Some(Self { span, words: title(&in_words(&losses)), place, recorded: newest.recorded })
     }
 }
 
@@ -84,7 +80,7 @@ mod tests {
             recorded: at,
         };
         let adrift = GapRecord { epoch: "m".parse().unwrap(), loss: Loss::in_memory(6), recorded: at };
-        let rows = GapRow::all(vec![gap("e", 20, 20, 1), gap("e", 9, 10, 2), gap("e", 3, 5, 3), adrift], at);
+        let rows = LostRuns::all(vec![gap("e", 20, 20, 1), gap("e", 9, 10, 2), gap("e", 3, 5, 3), adrift]);
         let [many, perhaps] = rows.as_slice() else { panic!("{}", rows.len()) };
         assert_eq!(many.words, "6 utilisation reports were given up because the outbox was full");
         assert_eq!((many.span.as_str(), many.place.as_str()), ("3-20", "in 3 runs between report 3 and 20"));

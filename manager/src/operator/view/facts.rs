@@ -1,0 +1,152 @@
+//! What a page asks of a device's view. Pure.
+
+use platen_protocol::device_to_manager::{BusErrors, TemperatureRange};
+use platen_protocol::settings::SettingKey;
+
+use super::{ActivityView, AlertView, CloneView, DeviceView, WatchView};
+use crate::device::admit::IdentityState;
+
+impl DeviceView {
+    /// What printer it is in.
+    pub(in super::super) fn model_words(&self) -> &str {
+        self.model.as_deref().unwrap_or("Has not reported yet")
+    }
+
+    /// The sign that two machines use its identity, if there is one.
+    pub(in super::super) fn clone_sign(&self) -> Option<&CloneView> {
+        self.identity.as_ref()?.clone.as_ref()
+    }
+
+    /// What is the matter with its identity, for people.
+    pub(in super::super) fn identity_words(&self) -> Option<&str> {
+        self.identity.as_ref()?.words.as_deref()
+    }
+
+    /// The same as a word for the style sheet.
+    pub(in super::super) fn identity_class(&self) -> &'static str {
+        match self.identity.as_ref().map_or(IdentityState::Good, |identity| identity.state) {
+            IdentityState::Good => "good",
+            IdentityState::EndsSoon => "ends_soon",
+            IdentityState::Ended => "ended",
+            IdentityState::Readmitted => "readmitted",
+            IdentityState::ShutOut => "shut_out",
+        }
+    }
+
+    /// Open alerts of one class; each has its place among what else is the matter.
+    pub(in super::super) fn alerts_of<'a>(&'a self, class: &'a str) -> impl Iterator<Item = &'a AlertView> {
+        self.alerts.iter().filter(move |alert| alert.class() == class)
+    }
+
+    /// What the watches found, as far as somebody should act on it.
+    pub(in super::super) fn watches_to_act_on(&self) -> impl Iterator<Item = &WatchView> {
+        self.watches.iter().filter(|watch| watch.needs_action())
+    }
+
+    /// Whether anything is the matter.
+    pub(in super::super) fn matters(&self) -> bool {
+        self.lost_lately > 0
+            || !self.alerts.is_empty()
+            || !self.service_calls.is_empty()
+            || !self.orders.is_empty()
+            || self.watches_to_act_on().next().is_some()
+    }
+
+    /// What a temperature ranged over lately.
+    pub(in super::super) fn temperature_range(&self, name: &str) -> Option<&TemperatureRange> {
+        self.activity.as_ref()?.activity.temperatures.iter().find(|range| range.name == name)
+    }
+
+    /// What went wrong on a bus lately.
+    pub(in super::super) fn bus_errors(&self, name: &str) -> Option<&BusErrors> {
+        self.activity.as_ref()?.activity.buses.iter().find(|errors| errors.name == name)
+    }
+
+    /// The settings that can be given to it: those of its supplies and parts, and those that every device
+    /// has.
+    pub(in super::super) fn settings(&self) -> Vec<SettingKey> {
+        let supplies = self.supplies.iter().flat_map(|supply| {
+            let name = || supply.reading.name.clone();
+            [
+                SettingKey::SupplyPercent(name()),
+                SettingKey::SupplyPages(name()),
+                SettingKey::SupplyDays(name()),
+            ]
+        });
+        let parts = self.parts.iter().map(|part| SettingKey::PartSetPercent(part.reading.name.clone()));
+        let general = [
+            SettingKey::PartPercent,
+            SettingKey::Hysteresis,
+            SettingKey::DebounceSamples,
+            SettingKey::SampleInterval,
+            SettingKey::UtilisationInterval,
+        ];
+        // The board may have names that no setting can have.
+        let possible = |key: &SettingKey| key.to_string().parse::<SettingKey>().is_ok();
+        supplies.chain(parts).chain(general).filter(possible).collect()
+    }
+}
+
+/// One of the states that a printer spends its time in.
+pub(in super::super) struct Share {
+    /// A word for the style sheet.
+    pub(in super::super) state: &'static str,
+    /// A word for people.
+    pub(in super::super) words: &'static str,
+    /// How long.
+    pub(in super::super) seconds: u64,
+    /// Where its piece of the bar begins, in hundredths of the bar.
+    pub(in super::super) begin: u64,
+    /// How long its piece is, in the same.
+    pub(in super::super) width: u64,
+}
+
+impl ActivityView {
+    /// The states with their pieces of the bar, which end where the next begin: rounding leaves no holes.
+    pub(in super::super) fn shares(&self) -> Vec<Share> {
+        let activity = &self.activity;
+        let told = [
+            ("printing", "Printing", activity.printing_seconds),
+            ("idle", "Idle", activity.idle_seconds),
+            ("sleeping", "Asleep", activity.sleeping_seconds),
+            ("error", "Stopped", activity.error_seconds),
+        ];
+        let sum = told.iter().fold(0_u64, |sum, (_, _, seconds)| sum.saturating_add(*seconds));
+        let whole = u128::from(sum.max(activity.seconds).max(1));
+        let place = |seconds: u64| u64::try_from(u128::from(seconds) * 100 / whole).unwrap_or(100);
+        let mut before = 0_u64;
+        let mut shares = Vec::with_capacity(told.len());
+        for (state, words, seconds) in told {
+            let begin = place(before);
+            before = before.saturating_add(seconds);
+            let width = place(before).saturating_sub(begin);
+            shares.push(Share { state, words, seconds, begin, width });
+        }
+        shares
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platen_protocol::device_to_manager::Activity;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_pieces_of_the_bar_follow_each_other_and_stay_on_it(
+            seconds: u64, states in prop::array::uniform4(any::<u64>()),
+        ) {
+            let [idle_seconds, printing_seconds, sleeping_seconds, error_seconds] = states;
+            let activity = Activity {
+                seconds, idle_seconds, printing_seconds, sleeping_seconds, error_seconds, ..Activity::default()
+            };
+            let mut end = 0;
+            for share in (ActivityView { received: jiff::Timestamp::UNIX_EPOCH, activity }).shares() {
+                prop_assert_eq!(share.begin, end);
+                end = share.begin + share.width;
+            }
+            prop_assert!(end <= 100);
+        }
+    }
+}
