@@ -39,6 +39,7 @@ install_needs() {
         iproute2 libfaketime nftables procps util-linux &&
         need_squid &&
         tests/guest/install.sh &&
+        scripts/openapi/install.sh >/dev/null &&
         { cargo nextest --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-nextest; } &&
         { cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny; } &&
         { cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz; }
@@ -82,6 +83,7 @@ stage network across network --success-output immediate
 stage crash across crash --no-capture
 stage disk across disk --no-capture
 stage browser across browser
+stage openapi across openapi
 stage kernel across kernel --no-capture
 stage powercut across powercut --no-capture
 stage cp2112 across cp2112 --no-capture

@@ -88,6 +88,16 @@ impl Operator {
         Self { client: client(ca_pem, None), base, token }
     }
 
+    /// The operator listener's URL.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The bearer token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     fn bearer(&self) -> String {
         format!("Bearer {}", self.token)
     }

@@ -18,6 +18,7 @@ mod disk;
 mod e2e;
 mod kernel;
 mod network;
+mod openapi;
 mod overlays;
 mod package;
 mod powercut;

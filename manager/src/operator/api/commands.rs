@@ -6,7 +6,6 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
-use platen_protocol::problem::Problem;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -15,11 +14,19 @@ use super::super::problem::Refusal;
 use super::super::view::CommandView;
 use super::super::who::Operator;
 use super::super::{Shared, command};
-use super::{List, Page, bad_cursor};
+use super::list::{List, Page};
+use super::refused::{Always, BadBody, BadQuery, Missing, TooManyWait};
 use crate::store::CommandState;
 
-/// The commands of a device, newest first, with what became of them.
-#[utoipa::path(get, path = "/api/v1/devices/{id}/commands", params(("id" = String, Path), Page), responses((status = 200, body = List<CommandView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)))]
+/// Lists the commands of a device, with what became of them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/devices/{id}/commands",
+    operation_id = "listCommands",
+    tag = "Commands",
+    params(("id" = DeviceId, Path, description = "The device."), Page),
+    responses((status = 200, description = "Commands, the newest first.", body = List<CommandView>), BadQuery, Missing, Always),
+)]
 pub(super) async fn list(
     State(operators): Shared,
     _operator: Operator,
@@ -27,8 +34,7 @@ pub(super) async fn list(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<List<CommandView>>, Refusal> {
     let (Path(id), Query(page)) = (id?, page?);
-    let limit = page.limit()?;
-    let before = page.cursor()?.map(Cursor::row).transpose().map_err(bad_cursor)?;
+    let (before, limit) = page.place()?;
     if operators.store.device(id.clone()).await?.is_none() {
         return Err(Refusal::not_found("device"));
     }
@@ -36,15 +42,24 @@ pub(super) async fn list(
     Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), CommandView::from)))
 }
 
-/// What is asked of a device.
+/// A command for a device.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCommand {
+    /// What is asked.
     action: Action,
 }
 
-/// Asks something of a device.
-#[utoipa::path(post, path = "/api/v1/devices/{id}/commands", params(("id" = String, Path)), request_body = NewCommand, responses((status = 202, body = CommandView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+/// Gives a command to a device.
+#[utoipa::path(
+    post,
+    path = "/api/v1/devices/{id}/commands",
+    operation_id = "issueCommand",
+    tag = "Commands",
+    params(("id" = DeviceId, Path, description = "The device.")),
+    request_body = NewCommand,
+    responses((status = 202, description = "The command is kept, and goes out with the next reply to the device.", body = CommandView), BadBody, Missing, Always, TooManyWait),
+)]
 pub(super) async fn issue(
     State(operators): Shared,
     operator: Operator,

@@ -5,7 +5,6 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
 use platen_protocol::identity::{DeviceId, Epoch};
-use platen_protocol::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,7 +13,8 @@ use super::super::problem::Refusal;
 use super::super::view::DeviceView;
 use super::super::who::Operator;
 use super::super::{Shared, gather};
-use super::{List, Page, bad_cursor};
+use super::list::{DevicePage, List};
+use super::refused::{Always, BadQuery, Missing};
 use crate::clock;
 use crate::ingest::Loss;
 use crate::store::IdentityEntry;
@@ -47,24 +47,37 @@ struct GapView {
     recorded: Timestamp,
 }
 
-/// The devices, by name.
-#[utoipa::path(get, path = "/api/v1/devices", params(Page), responses((status = 200, body = List<DeviceView>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+/// Lists devices, by name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/devices",
+    operation_id = "listDevices",
+    tag = "Devices",
+    params(DevicePage),
+    responses((status = 200, description = "Devices, by name.", body = List<DeviceView>), BadQuery, Always),
+)]
 pub(super) async fn list(
     State(operators): Shared,
     _operator: Operator,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<DevicePage>, QueryRejection>,
 ) -> Result<Json<List<DeviceView>>, Refusal> {
     let Query(page) = page?;
-    let limit = page.limit()?;
-    let after = page.cursor()?.map(Cursor::device).transpose().map_err(bad_cursor)?;
+    let (after, limit) = page.place()?;
     let records = operators.store.devices(after, limit + 1).await?;
     let list = List::new(records, limit, |record| Cursor::Device(record.id.clone()), |record| record);
     let items = gather::views(&operators, list.items, clock::now()).await?;
     Ok(Json(List { items, next_cursor: list.next_cursor }))
 }
 
-/// One device.
-#[utoipa::path(get, path = "/api/v1/devices/{id}", params(("id" = String, Path)), responses((status = 200, body = DeviceDetail), (status = 401, body = Problem), (status = 404, body = Problem)))]
+/// Shows one device, with what it is known to have lost.
+#[utoipa::path(
+    get,
+    path = "/api/v1/devices/{id}",
+    operation_id = "getDevice",
+    tag = "Devices",
+    params(("id" = DeviceId, Path, description = "The device.")),
+    responses((status = 200, description = "The device.", body = DeviceDetail), Missing, Always),
+)]
 pub(super) async fn one(
     State(operators): Shared,
     _operator: Operator,

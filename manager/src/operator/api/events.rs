@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Shared;
 use super::super::problem::Refusal;
 use super::super::who::Operator;
+use super::refused::Always;
 use crate::inform::Event;
 
 /// A comment is sent this often when nothing happens, below the idle limits of proxies.
@@ -33,8 +34,21 @@ struct Listening {
     stop: CancellationToken,
 }
 
-/// The stream of events.
-#[utoipa::path(get, path = "/api/v1/events", params(("Last-Event-ID" = Option<String>, Header)), responses((status = 200, body = Event, content_type = "text/event-stream"), (status = 401, body = platen_protocol::problem::Problem)))]
+/// Streams what happens, as it happens.
+///
+/// Server-sent events: the data of each is one `Event`. The stream has no end of its own. Who comes back with
+/// `Last-Event-ID` gets what was missed, or an event named `resync` when that is no longer known.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    operation_id = "streamEvents",
+    tag = "Events",
+    params(("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event that was seen.")),
+    responses(
+        (status = 200, description = "Events, until either side ends it.", body = Event, content_type = "text/event-stream"),
+        Always,
+    ),
+)]
 pub(super) async fn events(
     State(operators): Shared,
     _operator: Operator,

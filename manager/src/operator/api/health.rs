@@ -5,13 +5,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use platen_protocol::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Shared;
 use super::super::who::Operator;
 use crate::counters::TurnedAway;
+use super::refused::Always;
 use crate::store::TroubleCause;
 
 /// Whether the manager does its work.
@@ -38,8 +38,20 @@ struct TroubleView {
     detail: String,
 }
 
-/// Whether the manager does its work.
-#[utoipa::path(get, path = "/api/v1/health", responses((status = 200, body = HealthView), (status = 401, body = Problem), (status = 503, body = HealthView)))]
+/// Tells whether the manager does its work.
+///
+/// For monitors that look at the status alone, it is 503 while nothing can be stored.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health",
+    operation_id = "getHealth",
+    tag = "Manager",
+    responses(
+        Always,
+        (status = 200, description = "It stores what comes in.", body = HealthView),
+        (status = 503, description = "Nothing can be stored.", body = HealthView),
+    ),
+)]
 pub(super) async fn health(State(operators): Shared, _operator: Operator) -> (StatusCode, Json<HealthView>) {
     let trouble = operators.store.health().trouble().map(|trouble| TroubleView {
         since: trouble.since,

@@ -4,17 +4,24 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use platen_protocol::identity::DeviceId;
-use platen_protocol::problem::Problem;
 
 use super::super::Shared;
 use super::super::identity::{Deed, change};
 use super::super::problem::Refusal;
 use super::super::view::IdentityView;
 use super::super::who::Operator;
+use super::refused::{Always, Missing, ShutOut};
 use crate::clock;
 
 /// Shuts a device out, at once. Only a new enrolment lets it in again.
-#[utoipa::path(post, path = "/api/v1/devices/{id}/revoke", params(("id" = String, Path)), responses((status = 200, body = IdentityView), (status = 401, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/devices/{id}/revoke",
+    operation_id = "revokeDevice",
+    tag = "Identities",
+    params(("id" = DeviceId, Path, description = "The device.")),
+    responses((status = 200, description = "How the device stands now.", body = IdentityView), Missing, Always),
+)]
 pub(super) async fn revoke(
     shared: Shared,
     operator: Operator,
@@ -24,7 +31,14 @@ pub(super) async fn revoke(
 }
 
 /// Lets a device renew a certificate that has ended, for a week.
-#[utoipa::path(post, path = "/api/v1/devices/{id}/readmit", params(("id" = String, Path)), responses((status = 200, body = IdentityView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/devices/{id}/readmit",
+    operation_id = "readmitDevice",
+    tag = "Identities",
+    params(("id" = DeviceId, Path, description = "The device.")),
+    responses((status = 200, description = "How the device stands now.", body = IdentityView), ShutOut, Missing, Always),
+)]
 pub(super) async fn readmit(
     shared: Shared,
     operator: Operator,
@@ -34,7 +48,14 @@ pub(super) async fn readmit(
 }
 
 /// Dismisses the sign that two machines use the identity; what is found later is told again.
-#[utoipa::path(post, path = "/api/v1/devices/{id}/dismiss-clone", params(("id" = String, Path)), responses((status = 200, body = IdentityView), (status = 401, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/devices/{id}/dismiss-clone",
+    operation_id = "dismissClone",
+    tag = "Identities",
+    params(("id" = DeviceId, Path, description = "The device.")),
+    responses((status = 200, description = "How the device stands now.", body = IdentityView), Missing, Always),
+)]
 pub(super) async fn dismiss_clone(
     shared: Shared,
     operator: Operator,

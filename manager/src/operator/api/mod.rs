@@ -5,19 +5,18 @@ mod devices;
 mod events;
 mod health;
 mod identity;
+mod list;
 mod lists;
 mod openapi;
+mod refused;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
 use platen_protocol::problem::ProblemKind;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::Operators;
-use super::cursor::{Cursor, DEFAULT_LIMIT, MAX_LIMIT};
 use super::problem::Refusal;
 
 pub(super) fn router() -> Router<Arc<Operators>> {
@@ -46,69 +45,9 @@ pub(super) fn router() -> Router<Arc<Operators>> {
             )
         })
         .method_not_allowed_fallback(|| async {
-            Refusal::new(ProblemKind::MethodNotAllowed, "this address does not take that method")
+            Refusal::new(
+                ProblemKind::MethodNotAllowed,
+                "this address does not take that method; the header Allow lists those that it takes",
+            )
         })
-}
-
-/// Which page of a list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// Items on the page, 1 to 200; 50 unless given.
-    limit: Option<u32>,
-}
-
-impl Page {
-    fn limit(&self) -> Result<u32, Refusal> {
-        limit(self.limit)
-    }
-
-    fn cursor(&self) -> Result<Option<Cursor>, Refusal> {
-        cursor(self.cursor.as_deref())
-    }
-}
-
-fn limit(asked: Option<u32>) -> Result<u32, Refusal> {
-    match asked.unwrap_or(DEFAULT_LIMIT) {
-        limit @ 1..=MAX_LIMIT => Ok(limit),
-        other => Err(Refusal::new(
-            ProblemKind::InvalidRequest,
-            format!("limit is {other}; it goes from 1 to {MAX_LIMIT}"),
-        )),
-    }
-}
-
-fn cursor(asked: Option<&str>) -> Result<Option<Cursor>, Refusal> {
-    asked.map(str::parse).transpose().map_err(bad_cursor)
-}
-
-fn bad_cursor(error: super::cursor::InvalidCursor) -> Refusal {
-    Refusal::new(ProblemKind::InvalidRequest, error.to_string())
-}
-
-/// One page of a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct List<T> {
-    /// What is on the page.
-    items: Vec<T>,
-    /// Hand it back as `cursor` for the next page; `null` on the last.
-    next_cursor: Option<String>,
-}
-
-impl<T> List<T> {
-    /// From one item more than the page holds: it says that there is another page.
-    fn new<R>(
-        mut records: Vec<R>,
-        limit: u32,
-        cursor: impl Fn(&R) -> Cursor,
-        view: impl FnMut(R) -> T,
-    ) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = records.len() > limit;
-        records.truncate(limit);
-        let next_cursor = records.last().filter(|_| more).map(|last| cursor(last).to_string());
-        Self { items: records.into_iter().map(view).collect(), next_cursor }
-    }
 }

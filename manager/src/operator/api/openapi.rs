@@ -1,6 +1,12 @@
 //! `GET /openapi.json`: what stands here, for programs.
 
+use std::sync::LazyLock;
+
 use axum::Json;
+use platen_protocol::limits::MAX_SETTINGS_PER_COMMAND;
+use platen_protocol::problem::Problem;
+use platen_protocol::settings::SettingKey;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -9,7 +15,12 @@ use super::{commands, devices, events, health, identity, lists};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Platen manager", description = "What operators' programs can ask of a Platen manager."),
+    info(
+        title = "Platen manager",
+        description = "What operators' programs can ask of a Platen manager. Lists are paged: hand `next_cursor` back as `cursor`. What is refused is told by a problem document (RFC 9457).",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    servers((url = "/", description = "The manager that serves this document.")),
     paths(
         devices::list,
         devices::one,
@@ -29,6 +40,16 @@ use super::{commands, devices, events, health, identity, lists};
         health::health,
         events::events
     ),
+    components(schemas(Problem)),
+    tags(
+        (name = "Devices", description = "Printers' controllers, and what they read."),
+        (name = "Commands", description = "What operators ask of devices."),
+        (name = "Identities", description = "Which devices are let in."),
+        (name = "Service calls and orders", description = "What people at devices ask for."),
+        (name = "Lists", description = "What devices reported and watches found, of all devices."),
+        (name = "Events", description = "What happens, as it happens."),
+        (name = "Manager", description = "The manager itself."),
+    ),
     security(("bearer" = []), ("session" = [])),
     modifiers(&Security)
 )]
@@ -45,9 +66,62 @@ impl utoipa::Modify for Security {
     }
 }
 
+/// What an operator may ask of a device: tighter than what a device understands, and with the bounds of each
+/// setting, for which the types have no words.
+fn action() -> Value {
+    let patterns = SettingKey::patterns();
+    let values: serde_json::Map<String, Value> = patterns
+        .iter()
+        .map(|(name, bounds)| {
+            let value = json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()});
+            (name.clone(), value)
+        })
+        .collect();
+    let names: Vec<&str> = patterns.iter().map(|(name, _)| name.as_str()).collect();
+    let of_kind = |kind: &str, description: &str, settings: Option<Value>| {
+        let kind = json!({"type": "string", "enum": [kind]});
+        let properties: serde_json::Map<String, Value> = std::iter::once(("kind".to_owned(), kind))
+            .chain(settings.map(|settings| ("settings".to_owned(), settings)))
+            .collect();
+        let required: Vec<String> = properties.keys().cloned().collect();
+        json!({"type": "object", "description": description, "properties": properties, "required": required})
+    };
+    let set = json!({
+        "type": "object",
+        "description": "The new values, in the unit that each name ends with.",
+        "minProperties": 1,
+        "maxProperties": MAX_SETTINGS_PER_COMMAND,
+        "patternProperties": values,
+        "additionalProperties": false,
+    });
+    let reset = json!({
+        "type": "array",
+        "description": "Which settings; none means all.",
+        "maxItems": MAX_SETTINGS_PER_COMMAND,
+        "items": {"type": "string", "pattern": names.join("|")},
+    });
+    json!({
+        "description": "What is asked of the device.",
+        "oneOf": [
+            of_kind("read_now", "Read every chip and line now, and report it.", None),
+            of_kind("set", "Change settings: all of them, or none when one cannot be.", Some(set)),
+            of_kind("reset", "Take settings back to what the device's own files say.", Some(reset)),
+        ],
+    })
+}
+
+/// The document, made once.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    if let Some(asked) = document.pointer_mut("/components/schemas/NewCommand/properties/action") {
+        *asked = action();
+    }
+    document
+});
+
 /// The document. It tells nothing of the fleet, so anyone may read it.
-pub(super) async fn document() -> Json<Document> {
-    Json(Api::openapi())
+pub(super) async fn document() -> Json<&'static Value> {
+    Json(&DOCUMENT)
 }
 
 #[cfg(test)]
@@ -56,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_document_names_every_address_of_the_api() {
-        let document = serde_json::to_value(Api::openapi()).unwrap();
+        let document = &*DOCUMENT;
         let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
         for path in [
             "devices",
@@ -82,6 +156,10 @@ mod tests {
         for property in ["worst", "counters", "buses", "activity", "orders", "watches"] {
             assert!(schemas["DeviceView"]["properties"][property].is_object(), "{property}");
         }
+        assert_eq!(schemas["SupplyClass"]["enum"][1], "supplyThatIsConsumed", "as on the wire");
+        let bounds = &schemas["NewCommand"]["properties"]["action"]["oneOf"][1]["properties"]["settings"];
+        let interval = &bounds["patternProperties"]["^sample\\.interval-seconds$"];
+        assert_eq!((&interval["minimum"], &interval["maximum"]), (&json!(1), &json!(60)));
         for schema in ["OrderView", "ReplacementView", "Action", "Evidence", "Activity", "CounterReading"] {
             assert!(schemas[schema].is_object(), "{schema}");
         }

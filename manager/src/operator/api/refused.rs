@@ -1,0 +1,84 @@
+//! How the API refuses, as the `OpenAPI` document says it: always with a problem document (RFC 9457).
+
+use std::collections::BTreeMap;
+
+use platen_protocol::problem::MEDIA_TYPE;
+use utoipa::IntoResponses;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+fn problem(status: u16, description: &str) -> (String, RefOr<Response>) {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build();
+    (status.to_string(), response.into())
+}
+
+/// What any request can be answered with.
+pub(super) struct Always;
+
+impl IntoResponses for Always {
+    fn responses() -> Responses {
+        [
+            problem(401, "The request names no operator: send a bearer token, or sign in."),
+            problem(403, "The request rides on a session and comes from a page of another site."),
+            problem(500, "The manager failed; its log says why."),
+            problem(503, "The manager cannot do this now."),
+        ]
+        .into()
+    }
+}
+
+/// A request with parameters in its query.
+pub(super) struct BadQuery;
+
+impl IntoResponses for BadQuery {
+    fn responses() -> Responses {
+        [problem(
+            400,
+            "A parameter of the query is unknown, is given twice, or has a value that it cannot have.",
+        )]
+        .into()
+    }
+}
+
+/// A request for something by its name.
+pub(super) struct Missing;
+
+impl IntoResponses for Missing {
+    fn responses() -> Responses {
+        [problem(404, "Nothing here has that name.")].into()
+    }
+}
+
+/// A request with a body of JSON.
+pub(super) struct BadBody;
+
+impl IntoResponses for BadBody {
+    fn responses() -> Responses {
+        [
+            problem(400, "The body is not the JSON that was expected, or asks for what cannot be."),
+            problem(413, "The body is too large."),
+            problem(415, "The body is not said to be JSON."),
+        ]
+        .into()
+    }
+}
+
+/// A command for a device that does not fetch those that wait for it.
+pub(super) struct TooManyWait;
+
+impl IntoResponses for TooManyWait {
+    fn responses() -> Responses {
+        [problem(429, "Too many commands wait for the device.")].into()
+    }
+}
+
+/// A device that only a new enrolment lets in again.
+pub(super) struct ShutOut;
+
+impl IntoResponses for ShutOut {
+    fn responses() -> Responses {
+        [problem(400, "The device is shut out: only a new token lets it in again.")].into()
+    }
+}
