@@ -31,6 +31,7 @@ use tower::util::BoxCloneSyncService;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::counters::Counters;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;

@@ -215,11 +215,11 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
         ("/api/v1/devices?cursor=nonsense", "does not belong to this list"),
         ("/api/v1/reports?cursor=dlobby", "does not belong to this list"),
         ("/api/v1/devices?cursor=r5", "does not belong to this list"),
-        ("/api/v1/orders?limit=0", "from 1 to 200"),
+        ("/api/v1/orders?limit=0", "between 1 and 200"),
         ("/api/v1/orders?state=new", "state"),
         ("/api/v1/replacements?open=true", "open"),
-        ("/api/v1/alerts?limit=0", "from 1 to 200"),
-        ("/api/v1/alerts?limit=201", "from 1 to 200"),
+        ("/api/v1/alerts?limit=0", "between 1 and 200"),
+        ("/api/v1/alerts?limit=201", "between 1 and 200"),
         ("/api/v1/alerts?colour=red", "colour"),
         ("/api/v1/alerts?device=..%2Fetc", "identifier"),
     ] {
@@ -230,9 +230,9 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
     let unknown = json!({"action": {"kind": "self_destruct"}});
     house.ask_api("POST", commands, Some(&unknown)).await.problem(ProblemKind::InvalidRequest);
     for (action, said) in [
-        (json!({"kind": "set", "settings": {}}), "names no setting"),
+        (json!({"kind": "set", "settings": {}}), "at least one setting"),
         (json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}), "must be between 0 and 100"),
-        (json!({"kind": "set", "settings": {"colour": 1}}), "no setting; there are sample.interval-seconds"),
+        (json!({"kind": "set", "settings": {"colour": 1}}), "is not a setting; the settings are sample.interval-seconds"),
         (json!({"kind": "reset", "settings": ["supply.Black.set-days"]}), "is not a setting"),
     ] {
         let refused = house.ask_api("POST", commands, Some(&json!({"action": action}))).await;

@@ -174,7 +174,7 @@ async fn a_set_value_is_changed_on_the_page_and_a_wrong_one_is_refused_there() {
     fill(101).await;
     browser.see("#setting-refused:not([hidden])").await;
     let refused = browser.text("#setting-refused").await;
-    assert!(refused.contains("0 to 100"), "{refused}");
+    assert!(refused.contains("between 0 and 100"), "{refused}");
     browser.see_no("[data-command]").await;
     fill(25).await;
     browser.see("[data-command][data-state=done]").await;

@@ -49,7 +49,7 @@ fn a_message_that_is_too_long_is_refused() {
     let body =
         ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Command, message });
     let problem = refusal(&sample::batch(1, vec![sample::report(1, body)]));
-    assert!(problem.detail.contains("message: 501 characters"), "{}", problem.detail);
+    assert!(problem.detail.contains("message: has 501 characters"), "{}", problem.detail);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn readings_that_cannot_be_are_refused_by_their_place() {
         ),
         (
             refused_utilisation(|one| one.readings.supplies[0].part_number = Some("x".repeat(65))),
-            "report 1, supply black.part_number: 65 characters",
+            "report 1, supply black.part_number: has 65 characters",
         ),
     ] {
         assert!(detail.starts_with(said), "{detail}");
@@ -186,7 +186,7 @@ fn an_order_for_none_or_for_too_many_or_with_a_long_note_is_refused() {
     }
     let note = Some("x".repeat(MAX_MESSAGE_CHARS + 1));
     let order = Order { note, ..sample::order("o", 1) };
-    assert!(refusal(&one(ReportBody::Order(order))).detail.contains("note: 501 characters"));
+    assert!(refusal(&one(ReportBody::Order(order))).detail.contains("note: has 501 characters"));
 }
 
 #[test]
