@@ -15,7 +15,6 @@
 pub mod assemble;
 pub mod board;
 pub mod bus;
-mod check;
 mod chips;
 pub mod clock;
 pub mod config;

@@ -8,9 +8,10 @@ use toml::Spanned;
 use crate::board::{Finding, Verdict};
 use crate::bus::Adapter;
 use crate::chips::job::{Chip, Job, Value};
-use crate::chips::reader::ChipReader;
+use crate::clock::Clock;
 use crate::config::{Behind, BoardConfig};
 use crate::fault::{BusFault, ReadFault};
+use crate::tape::TappedBus;
 
 /// Addresses of the kinds of chips that a board can have, and the multiplexers'. Reading one byte of such
 /// a chip changes nothing in it.
@@ -52,19 +53,22 @@ impl Examination {
     }
 }
 
-/// Compares a bus with the board file.
-pub(crate) fn examine<A: Adapter>(reader: &mut ChipReader<A>) -> Vec<Finding> {
-    let name = reader.name().to_owned();
-    let surroundings = reader.surroundings.clone();
-    let (bus, clock, jobs) = reader.parts();
+/// Compares a bus with the board file: its `jobs` by their places on the board, and what else answers.
+pub(crate) fn examine<A: Adapter>(
+    name: &str,
+    surroundings: &Examination,
+    bus: &mut TappedBus<A>,
+    clock: &mut dyn Clock,
+    jobs: &[(usize, Job)],
+) -> Vec<Finding> {
     let begun = bus.adapter.begin();
-    let place = bus_place(&name, &bus.adapter.device(), surroundings.behind.as_ref());
+    let place = bus_place(name, &bus.adapter.device(), surroundings.behind.as_ref());
     if let Err(fault) = begun {
-        return vec![unusable(&name, place, fault, bus.adapter.trouble())];
+        return vec![unusable(name, place, fault, bus.adapter.trouble())];
     }
     let results: Vec<_> = jobs.iter().map(|(_, job)| (job, job.read(bus, clock))).collect();
     let strangers = strangers(bus, jobs, &surroundings.known);
-    let mut findings = vec![summary(&name, &place, &results)];
+    let mut findings = vec![summary(name, &place, &results)];
     for (job, result) in &results {
         let held = bus.adapter.held_by(job.address);
         findings.push(of_chip(job, result, &place, held.as_deref(), &strangers));

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::board::{BusTally, Finding};
 use crate::bus::{Adapter, ClockLine, pulse};
-use crate::chips::examine::Examination;
+use crate::chips::examine::{self, Examination};
 use crate::chips::job::{Job, Value};
 use crate::clock::Clock;
 use crate::fault::{BusFault, ReadFault};
@@ -47,7 +47,7 @@ pub(crate) struct ChipReader<A> {
     /// them, so that a slow chip does not keep the others from theirs for ever.
     served: usize,
     tally: BusTally,
-    pub(super) surroundings: Examination,
+    surroundings: Examination,
 }
 
 /// What a bus needs beside its adapter.
@@ -114,10 +114,6 @@ impl<A: Adapter> ChipReader<A> {
         self.jobs.iter().map(|(place, _)| (*place, Err(ReadFault::Bus(fault)))).collect()
     }
 
-    pub(super) fn parts(&mut self) -> (&mut TappedBus<A>, &mut dyn Clock, &[(usize, Job)]) {
-        (&mut self.bus, self.clock.as_mut(), &self.jobs)
-    }
-
     pub(super) fn name(&self) -> &str {
         &self.tally.name
     }
@@ -160,7 +156,8 @@ impl<A: Adapter> BusReader for ChipReader<A> {
     }
 
     fn examine(&mut self) -> Vec<Finding> {
-        super::examine::examine(self)
+        let Self { bus, clock, jobs, tally, surroundings, .. } = self;
+        examine::examine(&tally.name, surroundings, bus, clock.as_mut(), jobs)
     }
 }
 

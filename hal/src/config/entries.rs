@@ -1,4 +1,4 @@
-//! The entries of a board file, as they stand in it. [`crate::check`] has the rules between them.
+//! The entries of a board file, as they stand in it. [`crate::config::check`] has the rules between them.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::check::{Check, list};
+use crate::config::check::{Check, list};
 use crate::config::{Backend, BoardConfig, Bus};
 
 /// What a reading of a bus may take, in milliseconds. Below, not even one memory can be read; above, a

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use platen_protocol::readings::SwitchMeaning;
 
-use crate::check::{Check, list};
+use crate::config::check::{Check, list};
 use crate::config::{Backend, BoardConfig, Line, LineRef, Switch};
 
 type Place<'a> = (Option<&'a PathBuf>, &'a LineRef);

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::check::buses::ancestors;
-use crate::check::{Check, list};
+use crate::config::check::buses::ancestors;
+use crate::config::check::{Check, list};
 use crate::config::{BoardConfig, ChipKind, ChipPlace, Sensor};
 use crate::copies::COPIES;
 use crate::counters;

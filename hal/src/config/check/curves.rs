@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::check::Check;
 use crate::config::Sensor;
+use crate::config::check::Check;
 
 /// The most points of a curve.
 const MAX_POINTS: usize = 64;

@@ -8,7 +8,7 @@ use platen_protocol::supply::{SupplyClass, SupplyType};
 use platen_protocol::text;
 use toml::Spanned;
 
-use crate::check::{Check, curves};
+use crate::config::check::{Check, curves};
 use crate::config::{BoardConfig, MAX_PART_NUMBER_CHARS, MemoryKeys, Part, Supply, Temperature};
 use crate::counters;
 use crate::record;
