@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::board::Board;
 use crate::bus::{Adapter, ClockLine};
+use crate::chips::bus_worker::BusWorker;
 use crate::chips::examine::Examination;
 use crate::chips::job::Job;
 use crate::chips::reader::{ChipReader, Fittings};
-use crate::chips::seat::Seat;
 use crate::chips::{ChipBoard, Pieces};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Bus};
@@ -32,14 +32,14 @@ pub struct Assembly<'a> {
     kind: Kind,
     clock: Box<dyn Fn() -> Box<dyn Clock> + 'a>,
     tape: Arc<Tape>,
-    seats: Vec<Seat>,
+    workers: Vec<BusWorker>,
 }
 
 impl<'a> Assembly<'a> {
     /// The board of a file, as yet without buses.
     pub fn new(config: &'a BoardConfig, kind: Kind, clock: impl Fn() -> Box<dyn Clock> + 'a) -> Self {
-        let seats = Vec::with_capacity(config.buses.len());
-        Self { config, kind, clock: Box::new(clock), tape: Arc::default(), seats }
+        let workers = Vec::with_capacity(config.buses.len());
+        Self { config, kind, clock: Box::new(clock), tape: Arc::default(), workers }
     }
 
     /// Adds the next bus of the board file, with the line that frees it if it has one.
@@ -63,9 +63,9 @@ impl<'a> Assembly<'a> {
             surroundings: Examination::of(self.config, name),
         };
         let reader = Box::new(ChipReader::new(name, adapter, jobs, fittings));
-        self.seats.push(match self.kind {
-            Kind::Real | Kind::Simulated => Seat::threaded(name, bus.deadline(), reader)?,
-            Kind::SimulatedInline => Seat::Inline(reader),
+        self.workers.push(match self.kind {
+            Kind::Real | Kind::Simulated => BusWorker::threaded(name, bus.deadline(), reader)?,
+            Kind::SimulatedInline => BusWorker::Inline(reader),
         });
         Ok(())
     }
@@ -73,7 +73,7 @@ impl<'a> Assembly<'a> {
     /// The board, once all buses of the file were added.
     pub fn finish(self, lines: Box<dyn BoardLines>) -> Box<dyn Board> {
         let pieces = Pieces {
-            seats: self.seats,
+            workers: self.workers,
             lines,
             clock: (self.clock)(),
             tape: self.tape,

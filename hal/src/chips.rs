@@ -4,11 +4,11 @@
 //! each bus, which the board waits for no longer than the bus's deadline; a board in simulated time asks
 //! its buses one after the other.
 
+pub(crate) mod bus_worker;
 pub(crate) mod compose;
 pub(crate) mod examine;
 pub(crate) mod job;
 pub(crate) mod reader;
-pub(crate) mod seat;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +20,9 @@ use platen_protocol::readings::{BusReading, Reading, Readings, SwitchMeaning, Sw
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
 use crate::board::{Board, BoardError, BusTally, Edge, Finding, Output, Tallies, TraceSink};
+use crate::chips::bus_worker::{BusWorker, Reply, kept_by};
 use crate::chips::compose::Given;
 use crate::chips::job::{Job, Value};
-use crate::chips::seat::{Reply, Seat, kept_by};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, ENGINE};
 use crate::fault::{BusFault, ReadFault};
@@ -33,7 +33,7 @@ use crate::tape::Tape;
 /// What a board is built of.
 pub(crate) struct Pieces {
     /// In the order of the board file.
-    pub(crate) seats: Vec<Seat>,
+    pub(crate) workers: Vec<BusWorker>,
     pub(crate) lines: Box<dyn BoardLines>,
     pub(crate) clock: Box<dyn Clock>,
     /// The one that the buses record to.
@@ -70,13 +70,13 @@ impl ChipBoard {
 
     /// Reads all buses, each within its deadline and, where they have threads, at the same time.
     fn read_buses(&mut self) -> (Values<'_>, Vec<BusReading>) {
-        self.pieces.seats.iter_mut().for_each(Seat::post);
+        self.pieces.workers.iter_mut().for_each(BusWorker::post);
         let (mut values, mut buses) = (HashMap::new(), Vec::new());
-        for ((seat, bus), tally) in
-            self.pieces.seats.iter_mut().zip(&self.config.buses).zip(&mut self.tallies)
+        for ((worker, bus), tally) in
+            self.pieces.workers.iter_mut().zip(&self.config.buses).zip(&mut self.tallies)
         {
             let name = bus.name.get_ref();
-            let (mut results, failing) = match seat.collect() {
+            let (mut results, failing) = match worker.collect() {
                 Reply::Answered(answer) => {
                     *tally = answer.tally;
                     (answer.results.into_iter().collect(), answer.failing)
@@ -204,7 +204,7 @@ impl Board for ChipBoard {
     }
 
     fn diagnose(&mut self) -> Vec<Finding> {
-        let mut findings: Vec<_> = self.pieces.seats.iter_mut().flat_map(Seat::examine).collect();
+        let mut findings: Vec<_> = self.pieces.workers.iter_mut().flat_map(BusWorker::examine).collect();
         self.pieces.lines.begin();
         findings.extend(self.pieces.lines.examine());
         findings

@@ -20,7 +20,7 @@ const STACK_BYTES: usize = 512 * 1024;
 const EXAMINATION_DEADLINES: u32 = 10;
 
 /// A bus as the board asks it.
-pub(crate) enum Seat {
+pub(crate) enum BusWorker {
     /// Asked on the board's own thread: for simulated time.
     Inline(Box<dyn BusReader>),
     /// Asked through a thread of its own.
@@ -56,7 +56,7 @@ pub(crate) enum Reply {
     Busy(String),
 }
 
-impl Seat {
+impl BusWorker {
     /// A bus with a thread of its own.
     pub(crate) fn threaded(
         name: &str,
