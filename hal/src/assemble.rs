@@ -13,7 +13,7 @@ use crate::chips::{ChipBoard, Pieces};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Bus};
 use crate::lines::BoardLines;
-use crate::tape::Tape;
+use crate::recorder::TraceRecorder;
 
 /// What is behind a board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Assembly<'a> {
     config: &'a BoardConfig,
     kind: Kind,
     clock: Box<dyn Fn() -> Box<dyn Clock> + 'a>,
-    tape: Arc<Tape>,
+    recorder: Arc<TraceRecorder>,
     workers: Vec<BusWorker>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Assembly<'a> {
     /// The board of a file, as yet without buses.
     pub fn new(config: &'a BoardConfig, kind: Kind, clock: impl Fn() -> Box<dyn Clock> + 'a) -> Self {
         let workers = Vec::with_capacity(config.buses.len());
-        Self { config, kind, clock: Box::new(clock), tape: Arc::default(), workers }
+        Self { config, kind, clock: Box::new(clock), recorder: Arc::default(), workers }
     }
 
     /// Adds the next bus of the board file, with the line that frees it if it has one.
@@ -59,7 +59,7 @@ impl<'a> Assembly<'a> {
             deadline: bus.deadline(),
             clocks: [(self.clock)(), (self.clock)()],
             clock_line,
-            tape: Arc::clone(&self.tape),
+            recorder: Arc::clone(&self.recorder),
             surroundings: Examination::of(self.config, name),
         };
         let reader = Box::new(ChipReader::new(name, adapter, jobs, fittings));
@@ -76,7 +76,7 @@ impl<'a> Assembly<'a> {
             workers: self.workers,
             lines,
             clock: (self.clock)(),
-            tape: self.tape,
+            recorder: self.recorder,
             simulated: self.kind != Kind::Real,
         };
         Box::new(ChipBoard::new(self.config, pieces))

@@ -28,7 +28,7 @@ use crate::config::{BoardConfig, ENGINE};
 use crate::fault::{BusFault, ReadFault};
 use crate::lines::BoardLines;
 use crate::pages::PageCounter;
-use crate::tape::Tape;
+use crate::recorder::TraceRecorder;
 
 /// What a board is built of.
 pub(crate) struct Pieces {
@@ -37,7 +37,7 @@ pub(crate) struct Pieces {
     pub(crate) lines: Box<dyn BoardLines>,
     pub(crate) clock: Box<dyn Clock>,
     /// The one that the buses record to.
-    pub(crate) tape: Arc<Tape>,
+    pub(crate) recorder: Arc<TraceRecorder>,
     pub(crate) simulated: bool,
 }
 
@@ -178,7 +178,7 @@ impl Board for ChipBoard {
         let mut named = Vec::new();
         for edge in self.pieces.lines.take_edges()? {
             let Some(entry) = self.config.switches.get(edge.switch) else { continue };
-            self.pieces.tape.switch(edge.at, entry.name.get_ref(), edge.active);
+            self.pieces.recorder.switch(edge.at, entry.name.get_ref(), edge.active);
             if entry.meaning == SwitchMeaning::PageExit {
                 self.pages.take(edge.active, edge.sequence, edge.at);
                 continue;
@@ -212,14 +212,14 @@ impl Board for ChipBoard {
 
     fn record(&mut self, sink: Option<TraceSink>) {
         let begins = sink.is_some();
-        self.pieces.tape.turn(sink, self.pieces.clock.now(), &self.config.text);
+        self.pieces.recorder.switch_to(sink, self.pieces.clock.now(), &self.config.text);
         if !begins {
             return;
         }
         self.pieces.lines.begin();
         for (place, entry) in self.config.switches.iter().enumerate() {
             if let Ok(active) = self.pieces.lines.active(place) {
-                self.pieces.tape.switch(self.pieces.clock.now(), entry.name.get_ref(), active);
+                self.pieces.recorder.switch(self.pieces.clock.now(), entry.name.get_ref(), active);
             }
         }
     }

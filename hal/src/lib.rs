@@ -8,7 +8,7 @@
 //!
 //! One sample: `chips` asks each bus's reader, on a thread of the bus's own, for what its `job`s give, within
 //! the bus's deadline; `compose` makes readings of that, of the lines and of the board file. Between drivers
-//! and bus stands `tape`, which counts transfers that fail and records them as a [`trace`].
+//! and bus stands `recorder`, which counts transfers that fail and records them as a [`trace`].
 //!
 //! A read that failed is *unknown*, with its cause ([`fault`]), and never a number.
 
@@ -29,8 +29,9 @@ pub mod memory;
 mod open;
 mod pages;
 pub mod record;
+mod recorder;
 pub mod sim_command;
-mod tape;
+
 pub mod thermometer;
 pub mod trace;
 

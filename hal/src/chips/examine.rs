@@ -11,7 +11,7 @@ use crate::chips::job::{Chip, Job, Value};
 use crate::clock::Clock;
 use crate::config::{Behind, BoardConfig};
 use crate::fault::{BusFault, ReadFault};
-use crate::tape::TappedBus;
+use crate::recorder::RecordedBus;
 
 /// Addresses of the kinds of chips that a board can have, and the multiplexers'. Reading one byte of such
 /// a chip changes nothing in it.
@@ -57,7 +57,7 @@ impl Examination {
 pub(crate) fn examine<A: Adapter>(
     name: &str,
     surroundings: &Examination,
-    bus: &mut TappedBus<A>,
+    bus: &mut RecordedBus<A>,
     clock: &mut dyn Clock,
     jobs: &[(usize, Job)],
 ) -> Vec<Finding> {

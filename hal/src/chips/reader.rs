@@ -11,7 +11,7 @@ use crate::chips::examine::{self, Examination};
 use crate::chips::job::{Job, Value};
 use crate::clock::Clock;
 use crate::fault::{BusFault, ReadFault};
-use crate::tape::{Tape, TappedBus};
+use crate::recorder::{RecordedBus, TraceRecorder};
 
 /// How much of the deadline may be used before the turn of the next chip: what is left is for the chip
 /// whose turn it is.
@@ -38,7 +38,7 @@ pub(crate) struct BusAnswer {
 
 /// Reads the chips of a bus of some backend.
 pub(crate) struct ChipReader<A> {
-    bus: TappedBus<A>,
+    bus: RecordedBus<A>,
     jobs: Vec<(usize, Job)>,
     clock: Box<dyn Clock>,
     deadline: Duration,
@@ -56,15 +56,16 @@ pub(crate) struct Fittings {
     /// For the reader, and for the recording.
     pub(crate) clocks: [Box<dyn Clock>; 2],
     pub(crate) clock_line: Option<Box<dyn ClockLine>>,
-    pub(crate) tape: Arc<Tape>,
+    pub(crate) recorder: Arc<TraceRecorder>,
     pub(crate) surroundings: Examination,
 }
 
 impl<A: Adapter> ChipReader<A> {
     pub(crate) fn new(name: &str, adapter: A, jobs: Vec<(usize, Job)>, fittings: Fittings) -> Self {
-        let Fittings { deadline, clocks: [clock, for_tape], clock_line, tape, surroundings } = fittings;
+        let Fittings { deadline, clocks: [clock, for_recorder], clock_line, recorder, surroundings } =
+            fittings;
         let tally = BusTally { name: name.to_owned(), ..BusTally::default() };
-        let bus = TappedBus::new(name, adapter, for_tape, tape);
+        let bus = RecordedBus::new(name, adapter, for_recorder, recorder);
         Self { bus, jobs, clock, deadline, clock_line, served: 0, tally, surroundings }
     }
 

@@ -16,7 +16,7 @@ use crate::chips::job::{Chip, Job, Value};
 use crate::chips::reader::{BusReader, ChipReader, Fittings, conclude};
 use crate::config;
 use crate::fault::{BusFault, ReadFault};
-use crate::tape::Tape;
+use crate::recorder::TraceRecorder;
 use crate::thermometer::{Thermometer, ThermometerChip};
 
 const TIMED_OUT: BusFault = BusFault::TimedOut(Errno::ETIMEDOUT);
@@ -39,7 +39,7 @@ fn thermometers(
         deadline: DEADLINE,
         clocks: [Box::new(clock.clone()), Box::new(clock.clone())],
         clock_line: line.map(|line| -> Box<dyn crate::bus::ClockLine> { Box::new(line) }),
-        tape: Arc::new(Tape::default()),
+        recorder: Arc::new(TraceRecorder::default()),
         surroundings: Examination::default(),
     };
     let jobs = (0..count).map(|n| (usize::from(n), job(n))).collect();

@@ -15,7 +15,7 @@ use crate::trace::{self, TraceEntry, TraceOperation};
 
 /// What a board's buses and lines share while it is recorded. Nothing waits for the sink.
 #[derive(Default)]
-pub(crate) struct Tape {
+pub(crate) struct TraceRecorder {
     // Looked at on every transfer; the lock is taken only while recording.
     running: AtomicBool,
     recording: Mutex<Option<Recording>>,
@@ -27,9 +27,9 @@ struct Recording {
     lost: u64,
 }
 
-impl Tape {
+impl TraceRecorder {
     /// Begins a recording with the text of the board file, and ends the one before; `None` only ends it.
-    pub(crate) fn turn(&self, sink: Option<TraceSink>, now: Duration, board: &str) {
+    pub(crate) fn switch_to(&self, sink: Option<TraceSink>, now: Duration, board: &str) {
         let recording = sink.map(|sink| {
             let mut recording = Recording { sink, began: now, lost: 0 };
             recording.put(TraceEntry::Begin { version: trace::VERSION, board: board.to_owned() });
@@ -94,34 +94,34 @@ impl Recording {
     }
 }
 
-/// A bus whose failed transfers are counted, and whose transfers are recorded while a tape runs.
-pub(crate) struct TappedBus<A> {
+/// A bus whose failed transfers are counted, and whose transfers are recorded while a recorder runs.
+pub(crate) struct RecordedBus<A> {
     name: Arc<str>,
     pub(crate) adapter: A,
     clock: Box<dyn Clock>,
-    tape: Arc<Tape>,
+    recorder: Arc<TraceRecorder>,
     pub(crate) failed_transfers: u64,
 }
 
-impl<A> TappedBus<A> {
-    pub(crate) fn new(name: &str, adapter: A, clock: Box<dyn Clock>, tape: Arc<Tape>) -> Self {
-        Self { name: name.into(), adapter, clock, tape, failed_transfers: 0 }
+impl<A> RecordedBus<A> {
+    pub(crate) fn new(name: &str, adapter: A, clock: Box<dyn Clock>, recorder: Arc<TraceRecorder>) -> Self {
+        Self { name: name.into(), adapter, clock, recorder, failed_transfers: 0 }
     }
 }
 
-impl<A> ErrorType for TappedBus<A> {
+impl<A> ErrorType for RecordedBus<A> {
     type Error = BusFault;
 }
 
-impl<A: Adapter> I2c for TappedBus<A> {
+impl<A: Adapter> I2c for RecordedBus<A> {
     fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), BusFault> {
-        let now = self.tape.is_running().then(|| self.clock.now());
+        let now = self.recorder.is_running().then(|| self.clock.now());
         let done = self.adapter.transaction(address, operations);
         if done.is_err() {
             self.failed_transfers += 1;
         }
         if let Some(now) = now {
-            self.tape.put(now, |at| TraceEntry::Transfer {
+            self.recorder.put(now, |at| TraceEntry::Transfer {
                 at,
                 bus: self.name.to_string(),
                 address,
@@ -148,16 +148,16 @@ mod tests {
     use crate::bus::tests::Scripted;
     use crate::clock::KernelClock;
 
-    fn switch(tape: &Tape, micros: u64) {
-        tape.switch(Duration::from_micros(micros), "cover", true);
+    fn switch(recorder: &TraceRecorder, micros: u64) {
+        recorder.switch(Duration::from_micros(micros), "cover", true);
     }
 
     #[test]
     fn a_recording_begins_with_the_board_and_counts_from_its_beginning() {
-        let tape = Tape::default();
+        let recorder = TraceRecorder::default();
         let (sink, heard) = sync_channel(8);
-        tape.turn(Some(sink), Duration::from_micros(100), "model = 1");
-        switch(&tape, 150);
+        recorder.switch_to(Some(sink), Duration::from_micros(100), "model = 1");
+        switch(&recorder, 150);
         let entries: Vec<_> = heard.try_iter().collect();
         assert_eq!(entries[0], TraceEntry::Begin { version: 1, board: "model = 1".into() });
         assert_eq!(entries[1], TraceEntry::Switch { at: 50, switch: "cover".into(), active: true });
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn what_a_slow_reader_does_not_take_is_counted_and_told_first() {
-        let tape = Tape::default();
+        let recorder = TraceRecorder::default();
         let (sink, heard) = sync_channel(2);
-        tape.turn(Some(sink), Duration::ZERO, "");
-        (1..=4).for_each(|micros| switch(&tape, micros));
+        recorder.switch_to(Some(sink), Duration::ZERO, "");
+        (1..=4).for_each(|micros| switch(&recorder, micros));
         assert_eq!(heard.try_iter().count(), 2, "the beginning and one switch");
-        switch(&tape, 5);
+        switch(&recorder, 5);
         let entries: Vec<_> = heard.try_iter().collect();
         assert_eq!(entries[0], TraceEntry::Lost { entries: 3 });
         assert_eq!(entries.len(), 2);
@@ -178,21 +178,21 @@ mod tests {
 
     #[test]
     fn a_recording_ends_when_its_reader_is_gone() {
-        let tape = Tape::default();
+        let recorder = TraceRecorder::default();
         let (sink, heard) = sync_channel(2);
-        tape.turn(Some(sink), Duration::ZERO, "");
+        recorder.switch_to(Some(sink), Duration::ZERO, "");
         drop(heard);
-        switch(&tape, 1);
-        assert!(!tape.is_running());
+        switch(&recorder, 1);
+        assert!(!recorder.is_running());
     }
 
     #[test]
     fn a_transfer_is_recorded_with_its_bytes_and_its_error() {
-        let tape = Arc::new(Tape::default());
+        let recorder = Arc::new(TraceRecorder::default());
         let (sink, heard) = sync_channel(8);
-        tape.turn(Some(sink), Duration::ZERO, "");
+        recorder.switch_to(Some(sink), Duration::ZERO, "");
         let adapter = Scripted::new([Ok(vec![0x12, 0xff]), Err(BusFault::ABSENT)]);
-        let mut bus = TappedBus::new("main", adapter, Box::new(KernelClock), Arc::clone(&tape));
+        let mut bus = RecordedBus::new("main", adapter, Box::new(KernelClock), Arc::clone(&recorder));
         let mut buffer = [0; 2];
         bus.write_read(0x50, &[0x00], &mut buffer).unwrap();
         bus.read(0x51, &mut buffer).unwrap_err();
