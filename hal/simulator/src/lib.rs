@@ -9,12 +9,10 @@
 //! `physics` is what printing does; `world` joins them and lets commands and time act; `live` is the thread
 //! that lets time pass; [`printer`] is the handle, and [`board`] the board. docs/simulator.md says what is modelled.
 
-mod agenda;
 mod analog;
 pub mod board;
 mod chips;
 mod clock;
-mod dice;
 mod error;
 mod faults;
 pub mod lines;
@@ -23,9 +21,11 @@ mod lock;
 pub mod logbook;
 mod physics;
 pub mod printer;
+mod random;
 mod replay;
 mod resolve;
 pub mod scenario;
+mod schedule;
 #[cfg(test)]
 mod tests;
 pub mod truth;

@@ -157,14 +157,14 @@ pub struct Refusal {
 
 /// What is kept of the past.
 #[derive(Debug, Default)]
-pub(crate) struct Diary {
+pub(crate) struct History {
     conditions: VecDeque<Condition>,
     replacements: VecDeque<Replacement>,
     jobs: VecDeque<Job>,
     refusals: VecDeque<Refusal>,
 }
 
-impl Diary {
+impl History {
     /// A condition begins.
     pub(crate) fn begin(&mut self, target: &str, what: What, now: Duration) {
         keep(&mut self.conditions, Condition { target: target.to_owned(), what, begin: now, end: None });

@@ -6,8 +6,8 @@ use embedded_hal::i2c::Operation;
 use nix::errno::Errno;
 
 use crate::chips::{Chip, SimConverter, SimMemory, SimMultiplexer, SimThermometer, Surroundings};
-use crate::dice::Dice;
 use crate::faults::{Faults, Kind};
+use crate::random::Random;
 use platen_hal::config::{BoardConfig, ChipKind};
 use platen_hal::fault::BusFault;
 use platen_hal::sim_command::Fault;
@@ -60,7 +60,7 @@ struct Placed {
     /// Taken out of its slot.
     out: bool,
     disturbed: bool,
-    dice: Dice,
+    random: Random,
 }
 
 /// Buses and chips.
@@ -130,10 +130,10 @@ impl Wiring {
     }
 
     fn add(&mut self, bus: usize, address: u8, chip: Chip, seed: u64) -> usize {
-        let dice = Dice::new(seed, &format!("wire {bus} {address}"));
+        let random = Random::new(seed, &format!("wire {bus} {address}"));
         let targets = Vec::new();
         let placed =
-            Placed { bus, address, chip, targets, inputs: [None; 4], out: false, disturbed: false, dice };
+            Placed { bus, address, chip, targets, inputs: [None; 4], out: false, disturbed: false, random };
         self.chips.push(placed);
         self.chips.len() - 1
     }
@@ -313,10 +313,10 @@ impl Placed {
             }
             Fault::Constant => reads.for_each(|buffer| buffer.fill(CONSTANT)),
             Fault::BitFlips => {
-                self.disturbed = !self.disturbed && self.dice.one_in(FLIPS_ONE_IN);
+                self.disturbed = !self.disturbed && self.random.one_in(FLIPS_ONE_IN);
                 let Some(buffer) = reads.last().filter(|_| self.disturbed) else { return };
                 let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
-                let (at, bit) = (self.dice.below(length), self.dice.below(8));
+                let (at, bit) = (self.random.below(length), self.random.below(8));
                 if let Some(byte) = buffer.get_mut(at as usize) {
                     *byte ^= 1 << bit;
                 }

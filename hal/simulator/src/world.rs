@@ -12,18 +12,18 @@ use std::time::Duration;
 use embedded_hal::i2c::Operation;
 use platen_protocol::readings::SwitchMeaning;
 
-use crate::agenda::Agenda;
 use crate::clock::SimClock;
-use crate::dice::Dice;
 use crate::error::SimError;
 use crate::faults::{Faults, LINES};
 use crate::lines::{Lines, Role};
 use crate::logbook::{Happened, Logbook, Told};
 use crate::physics::{Moment, Physics};
+use crate::random::Random;
 use crate::replay::Replay;
 use crate::resolve::{Act, resolve};
 use crate::scenario::Step;
-use crate::truth::{Diary, Truth, What};
+use crate::schedule::Schedule;
+use crate::truth::{History, Truth, What};
 use crate::wiring::{Trouble, Wiring};
 use platen_hal::config::BoardConfig;
 use platen_hal::sim_command::{Fault, SimCommand};
@@ -65,8 +65,8 @@ pub(crate) struct World {
     pub(crate) wiring: Wiring,
     physics: Physics,
     pub(crate) lines: Lines,
-    agenda: Agenda<Event>,
-    diary: Diary,
+    schedule: Schedule<Event>,
+    history: History,
     jobs: VecDeque<Printing>,
     /// Targets that are out of their slots.
     out: Vec<usize>,
@@ -74,7 +74,7 @@ pub(crate) struct World {
     sleeps_at: Duration,
     /// An [`Event::Sleep`] is to come; there is never more than one.
     sleep_is_due: bool,
-    bounce: Dice,
+    bounce: Random,
     scenario: Vec<Step>,
     trace: Option<Replay>,
     log: Option<Logbook>,
@@ -94,14 +94,14 @@ impl World {
             wiring,
             physics,
             lines: Lines::new(config),
-            agenda: Agenda::default(),
-            diary: Diary::default(),
+            schedule: Schedule::default(),
+            history: History::default(),
             jobs: VecDeque::new(),
             out: Vec::new(),
             asleep: false,
             sleeps_at: SLEEPS_AFTER,
             sleep_is_due: false,
-            bounce: Dice::new(seed, "bounce"),
+            bounce: Random::new(seed, "bounce"),
             scenario: Vec::new(),
             trace: None,
             log: None,
@@ -121,7 +121,7 @@ impl World {
 
     /// Lets happen what is due by a moment, each at its time; a manual clock is moved along.
     pub(crate) fn settle_until(&mut self, until: Duration) {
-        while let Some((at, event)) = self.agenda.take(until) {
+        while let Some((at, event)) = self.schedule.take(until) {
             self.now = at.max(self.now);
             self.clock.move_to(self.now);
             self.happen(event);
@@ -132,7 +132,7 @@ impl World {
 
     /// When something happens next, on the printer's clock.
     pub(crate) fn next_event(&self) -> Option<Duration> {
-        self.agenda.next()
+        self.schedule.next()
     }
 
     fn happen(&mut self, event: Event) {
@@ -172,7 +172,7 @@ impl World {
             }
             Act::Press { place, time } => {
                 self.put_switch(place, true);
-                self.agenda.put(self.now + time, Event::Release(place));
+                self.schedule.put(self.now + time, Event::Release(place));
                 Ok(format!("{} pressed and let go", self.switch_name(place)))
             }
             Act::Swap { target, fresh } => self.take_out(target, fresh),
@@ -202,8 +202,8 @@ impl World {
         if fault == Fault::CountsBackwards {
             self.physics.counters.lose();
             self.note_stock();
-            self.diary.begin(&name, What::Fault(fault), self.now);
-            self.diary.end(&name, What::Fault(fault), self.now);
+            self.history.begin(&name, What::Fault(fault), self.now);
+            self.history.end(&name, What::Fault(fault), self.now);
         } else {
             let before = self.faults.set(target, fault, self.now);
             if before != fault {
@@ -229,10 +229,10 @@ impl World {
             self.note(Happened::Fault { target: name.to_owned(), fault: after });
         }
         if before != Fault::None {
-            self.diary.end(name, What::Fault(before), self.now);
+            self.history.end(name, What::Fault(before), self.now);
         }
         if after != Fault::None {
-            self.diary.begin(name, What::Fault(after), self.now);
+            self.history.begin(name, What::Fault(after), self.now);
         }
     }
 
@@ -286,10 +286,10 @@ impl World {
             parts: self.physics.part_truths(),
             temperatures: self.physics.temperature_truths(self.now),
             asleep: self.asleep,
-            conditions: self.diary.conditions(),
-            replacements: self.diary.replacements(),
-            jobs: self.diary.jobs(),
-            refusals: self.diary.refusals(),
+            conditions: self.history.conditions(),
+            replacements: self.history.replacements(),
+            jobs: self.history.jobs(),
+            refusals: self.history.refusals(),
         }
     }
 
@@ -308,7 +308,7 @@ impl World {
 
     fn await_sleep(&mut self, at: Duration) {
         if !self.sleep_is_due {
-            self.agenda.put(at, Event::Sleep);
+            self.schedule.put(at, Event::Sleep);
             self.sleep_is_due = true;
         }
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use platen_protocol::readings::TemperatureRole;
 
-use crate::dice::Dice;
 use crate::faults::Faults;
+use crate::random::Random;
 use crate::truth::TemperatureTruth;
 use platen_hal::config::{Curve, Temperature};
 use platen_hal::sim_command::Fault;
@@ -103,7 +103,7 @@ impl Body {
             Fault::Noisy => {
                 let moment = bus_time.as_nanos() / NOISE_LASTS.as_nanos();
                 let moment = u64::try_from(moment).unwrap_or(u64::MAX);
-                here + NOISE * Dice::at(seed, &self.name, moment).sway()
+                here + NOISE * Random::at(seed, &self.name, moment).signed_unit()
             }
             _ => here,
         }

@@ -7,11 +7,11 @@ mod supplies;
 use std::time::Duration;
 
 use crate::analog;
-use crate::dice::Dice;
 use crate::faults::{Faults, Gauge, Kind};
 use crate::logbook::Stock;
 use crate::physics::heat::{Body, rounded};
 use crate::physics::parts::Store;
+use crate::random::Random;
 use crate::truth::{Counters, PartTruth, SupplyTruth, TemperatureTruth};
 use crate::wiring::{Senses, Wiring};
 use platen_hal::config::{BoardConfig, ENGINE};
@@ -38,7 +38,7 @@ pub(super) struct Physics {
     /// Without chance: each page is like the other.
     exact: bool,
     seed: u64,
-    dice: Dice,
+    random: Random,
     pub(super) supplies: Vec<SimSupply>,
     pub(super) parts: Vec<SimPart>,
     bodies: Vec<Body>,
@@ -59,18 +59,18 @@ pub(super) struct Moment {
 impl Physics {
     pub(super) fn new(config: &BoardConfig, faults: &Faults, wiring: &Wiring, seed: u64) -> Self {
         let exact = config.simulation.is_none();
-        let mut dice = Dice::new(seed, "start");
+        let mut random = Random::new(seed, "start");
         let target = |name: &str| {
             faults
                 .place(name, |kind| !matches!(kind, Kind::Bus | Kind::Lines | Kind::Switch))
                 .unwrap_or(usize::MAX)
         };
-        let mut used = |number: u32| if exact { 15 + number * 17 % 60 } else { dice.between(10, 70) };
+        let mut used = |number: u32| if exact { 15 + number * 17 % 60 } else { random.between(10, 70) };
         let supplies = (0..)
             .zip(&config.supplies)
             .map(|(number, entry)| SimSupply::new(entry, target(entry.name.get_ref()), wiring, used(number)));
         let supplies: Vec<_> = supplies.collect();
-        let mut used = || if exact { PARTS_USED } else { dice.between(5, 60) };
+        let mut used = || if exact { PARTS_USED } else { random.between(5, 60) };
         let parts = config
             .parts
             .iter()
@@ -84,7 +84,7 @@ impl Physics {
                 }
             }
         }
-        let impressions = if exact { IMPRESSIONS } else { dice.between(5_000, 40_000) };
+        let impressions = if exact { IMPRESSIONS } else { random.between(5_000, 40_000) };
         let full_color = match (supplies.iter().any(SimSupply::is_color), exact) {
             (true, true) => impressions,
             (true, false) => impressions / COLOR_ONE_IN,
@@ -96,7 +96,7 @@ impl Physics {
         Self {
             exact,
             seed,
-            dice: Dice::new(seed, "pages"),
+            random: Random::new(seed, "pages"),
             supplies,
             parts,
             bodies: bodies.map(|entry| Body::new(entry, target(entry.name.get_ref()), exact)).collect(),
@@ -125,11 +125,11 @@ impl Physics {
     /// One page.
     pub(super) fn print_page(&mut self, faults: &Faults, on_time: bool, now: Duration) {
         let can_color = self.supplies.iter().any(SimSupply::is_color);
-        let color = can_color && (self.exact || self.dice.one_in(COLOR_ONE_IN));
-        let new_sheet = self.exact || !self.dice.one_in(BACK_ONE_IN);
+        let color = can_color && (self.exact || self.random.one_in(COLOR_ONE_IN));
+        let new_sheet = self.exact || !self.random.one_in(BACK_ONE_IN);
         let mut toner = 0;
         for supply in self.supplies.iter_mut().filter(|supply| supply.is_consumed()) {
-            let variation = if self.exact { 1000 } else { supplies::variation(&mut self.dice) };
+            let variation = if self.exact { 1000 } else { supplies::variation(&mut self.random) };
             if color || !supply.is_color() {
                 toner += supply.use_toner(self.coverage, variation, faults.of(supply.target));
             }
@@ -264,7 +264,7 @@ impl Senses for Sensed<'_> {
             0.0
         } else {
             let moment = u64::try_from(self.moment.bus_time.as_micros()).unwrap_or(u64::MAX);
-            ANALOG_NOISE * Dice::at(self.physics.seed, self.faults.name(target), moment).sway()
+            ANALOG_NOISE * Random::at(self.physics.seed, self.faults.name(target), moment).signed_unit()
         };
         sensed.unwrap_or(analog::SHORT_CIRCUIT) + noise
     }

@@ -228,8 +228,8 @@ pub(super) fn write_copy(
 }
 
 /// How a page differs from the usual one, in thousandths.
-pub(super) fn variation(dice: &mut crate::dice::Dice) -> u32 {
-    dice.between(1000 - VARIATION, 1000 + VARIATION)
+pub(super) fn variation(random: &mut crate::random::Random) -> u32 {
+    random.between(1000 - VARIATION, 1000 + VARIATION)
 }
 
 /// Serial numbers say what they are of, and which in a row.

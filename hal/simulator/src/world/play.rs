@@ -10,7 +10,7 @@ impl World {
         let first = self.scenario.len();
         for (number, step) in steps.iter().enumerate() {
             let event = Event::Step { step: first + number, left: step.repeat };
-            self.agenda.put(self.now + step.after, event);
+            self.schedule.put(self.now + step.after, event);
         }
         self.scenario.extend(steps);
     }
@@ -19,11 +19,11 @@ impl World {
         let Some(step) = self.scenario.get(number).cloned() else { return };
         // Its names were checked when it was read; what the printer refuses now is told with the truth.
         if let Err(error) = self.resolve(&step.command).and_then(|act| self.act(act)) {
-            self.diary.refused(error.to_string(), self.now);
+            self.history.refused(error.to_string(), self.now);
         }
         let left = left.map(|left| left - 1);
         if let Some(every) = step.every.filter(|_| left != Some(0)) {
-            self.agenda.put(self.now + every, Event::Step { step: number, left });
+            self.schedule.put(self.now + every, Event::Step { step: number, left });
         }
     }
 
@@ -32,9 +32,9 @@ impl World {
         for (place, active) in trace.first_states() {
             self.lines.preset(place, active);
         }
-        self.agenda = crate::agenda::Agenda::default();
+        self.schedule = crate::schedule::Schedule::default();
         if let Some(first) = trace.moves.first() {
-            self.agenda.put(self.now + first.at, Event::Move(0));
+            self.schedule.put(self.now + first.at, Event::Move(0));
         }
         self.trace = Some(trace);
     }
@@ -45,7 +45,7 @@ impl World {
         let next = moves.get(number + 1).map(|next| next.at.saturating_sub(this.at));
         self.lines.change(this.place, this.active, self.clock.to_bus(self.now));
         if let Some(pause) = next {
-            self.agenda.put(self.now + pause, Event::Move(number + 1));
+            self.schedule.put(self.now + pause, Event::Move(number + 1));
         }
     }
 }

@@ -43,7 +43,7 @@ impl World {
         }
         self.store();
         let told = told(&job);
-        self.diary.printed(job);
+        self.history.printed(job);
         told
     }
 
@@ -58,7 +58,7 @@ impl World {
         self.jobs.push_back(Printing { asked: pages, printed: 0, interval });
         if self.jobs.len() == 1 {
             let first = if was_asleep { interval.max(WARM_UP) } else { interval };
-            self.agenda.put(self.now + first, Event::Page);
+            self.schedule.put(self.now + first, Event::Page);
         }
         Ok(format!("{pages} pages are being printed, {per_minute} a minute"))
     }
@@ -81,14 +81,14 @@ impl World {
         }
         let next = if done { self.end_job(stopped) } else { Some(interval) };
         if let Some(interval) = next {
-            self.agenda.put(now + interval, Event::Page);
+            self.schedule.put(now + interval, Event::Page);
         }
     }
 
     /// Ends the first job; how long the first page of the next one takes, if there is one.
     fn end_job(&mut self, stopped: Option<String>) -> Option<Duration> {
         let job = self.jobs.pop_front()?;
-        self.diary.printed(Job { end: self.now, asked: job.asked, printed: job.printed, stopped });
+        self.history.printed(Job { end: self.now, asked: job.asked, printed: job.printed, stopped });
         self.jobs.front().map(|next| next.interval)
     }
 
@@ -98,7 +98,7 @@ impl World {
             for place in exits {
                 self.put_switch(place, true);
             }
-            self.agenda.put(self.now + interval * AT_EXIT_HUNDREDTHS / 100, Event::PageGone);
+            self.schedule.put(self.now + interval * AT_EXIT_HUNDREDTHS / 100, Event::PageGone);
         }
     }
 

@@ -44,7 +44,7 @@ impl World {
             self.out.push(target);
             self.slot(target, true);
             let swap = Swap { target, fresh, out: self.now, cover };
-            self.agenda.put(self.now + TAKES, Event::PutIn(swap));
+            self.schedule.put(self.now + TAKES, Event::PutIn(swap));
         }
         // As at the start: what the chips hold was written long ago.
         let moment = self.moment();
@@ -58,7 +58,7 @@ impl World {
         let Some(switch) = self.lines.switches().get(place) else { return };
         let (name, meaning) = (switch.name.clone(), switch.meaning);
         if active != (meaning == SwitchMeaning::WastePresent) {
-            self.diary.begin(&name, What::Switch(meaning), self.now);
+            self.history.begin(&name, What::Switch(meaning), self.now);
         }
         self.note(Happened::Switch { name, meaning, active });
     }

@@ -43,8 +43,8 @@ impl World {
         self.note(Happened::Out { target: name.clone(), fresh, cover: opened });
         self.out.push(target);
         self.slot(target, true);
-        self.diary.begin(&name, What::Out, self.now);
-        self.agenda.put(self.now + TAKES, Event::PutIn(Swap { target, fresh, out: self.now, cover }));
+        self.history.begin(&name, What::Out, self.now);
+        self.schedule.put(self.now + TAKES, Event::PutIn(Swap { target, fresh, out: self.now, cover }));
         let what = if fresh { "another one is put in" } else { "the same one is put in again" };
         Ok(format!("{name} is taken out, and {what} after {} s", TAKES.as_secs()))
     }
@@ -70,9 +70,9 @@ impl World {
             new_serial: new_serial.clone(),
             residue,
         });
-        self.diary.end(&name, What::Out, self.now);
+        self.history.end(&name, What::Out, self.now);
         let replacement = Replacement { target: name, out, back: self.now, old_serial, new_serial, residue };
-        self.diary.replaced(replacement);
+        self.history.replaced(replacement);
         self.show_waste();
         if let Some(cover) = cover {
             self.put_switch(cover, false);

@@ -29,9 +29,9 @@ impl World {
         let unusual = active != (meaning == SwitchMeaning::WastePresent);
         if meaning != SwitchMeaning::PageExit {
             if unusual {
-                self.diary.begin(&name, What::Switch(meaning), self.now);
+                self.history.begin(&name, What::Switch(meaning), self.now);
             } else {
-                self.diary.end(&name, What::Switch(meaning), self.now);
+                self.history.end(&name, What::Switch(meaning), self.now);
             }
             self.note(Happened::Switch { name, meaning, active });
         }
@@ -66,7 +66,7 @@ impl World {
         for (number, moment) in moments.into_iter().enumerate() {
             let at = self.now + self.clock.of_bus(Duration::from_micros(moment.into()));
             let active = if number % 2 == 0 { !active } else { active };
-            self.agenda.put(at, Event::Contact { place, active, turn });
+            self.schedule.put(at, Event::Contact { place, active, turn });
         }
     }
 

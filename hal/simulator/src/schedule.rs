@@ -9,18 +9,18 @@ const MAX_EVENTS: usize = 10_000;
 
 /// Events in the order of their time; those of one moment in the order in which they were put down.
 #[derive(Debug)]
-pub(crate) struct Agenda<E> {
+pub(crate) struct Schedule<E> {
     events: BTreeMap<(Duration, u64), E>,
     put: u64,
 }
 
-impl<E> Default for Agenda<E> {
+impl<E> Default for Schedule<E> {
     fn default() -> Self {
         Self { events: BTreeMap::new(), put: 0 }
     }
 }
 
-impl<E> Agenda<E> {
+impl<E> Schedule<E> {
     /// Puts an event down; one too many is dropped.
     pub(crate) fn put(&mut self, at: Duration, event: E) {
         if self.events.len() < MAX_EVENTS {
@@ -52,14 +52,14 @@ mod tests {
         fn events_come_in_the_order_of_their_time_and_then_of_their_putting(
             times in proptest::collection::vec(0..20_u64, 0..100)
         ) {
-            let mut agenda = Agenda::default();
+            let mut schedule = Schedule::default();
             for (number, seconds) in times.iter().enumerate() {
-                agenda.put(Duration::from_secs(*seconds), number);
+                schedule.put(Duration::from_secs(*seconds), number);
             }
             let mut wanted: Vec<_> = times.iter().copied().enumerate().map(|(n, t)| (t, n)).collect();
             wanted.sort_unstable();
             let mut taken = Vec::new();
-            while let Some((at, number)) = agenda.take(Duration::from_secs(100)) {
+            while let Some((at, number)) = schedule.take(Duration::from_secs(100)) {
                 taken.push((at.as_secs(), number));
             }
             prop_assert_eq!(taken, wanted);
@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn what_is_not_due_stays() {
-        let mut agenda = Agenda::default();
-        agenda.put(Duration::from_secs(5), ());
-        assert!(agenda.take(Duration::from_secs(4)).is_none());
-        assert_eq!(agenda.next(), Some(Duration::from_secs(5)));
+        let mut schedule = Schedule::default();
+        schedule.put(Duration::from_secs(5), ());
+        assert!(schedule.take(Duration::from_secs(4)).is_none());
+        assert_eq!(schedule.next(), Some(Duration::from_secs(5)));
     }
 }

@@ -8,9 +8,9 @@ const NAMES: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// One sequence. Each use has its own, so that what happens on a bus does not change what is printed.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(Pcg32);
+pub(crate) struct Random(Pcg32);
 
-impl Dice {
+impl Random {
     /// The sequence of a use, such as `pages`, under a seed.
     pub(crate) fn new(seed: u64, purpose: &str) -> Self {
         Self(Pcg32::new(seed, NAMES.checksum(purpose.as_bytes()).into()))
@@ -18,11 +18,11 @@ impl Dice {
 
     /// The one throw of a use at a moment: the same however often it is asked for.
     pub(crate) fn at(seed: u64, purpose: &str, moment: u64) -> Self {
-        let mut dice = Self::new(seed ^ moment.wrapping_mul(0x9e37_79b9_7f4a_7c15), purpose);
+        let mut random = Self::new(seed ^ moment.wrapping_mul(0x9e37_79b9_7f4a_7c15), purpose);
         // Neighbouring moments differ in few bits; the first numbers would too.
-        dice.0.next_u32();
-        dice.0.next_u32();
-        dice
+        random.0.next_u32();
+        random.0.next_u32();
+        random
     }
 
     /// A number below `limit`; 0 when that is 0.
@@ -42,7 +42,7 @@ impl Dice {
     }
 
     /// From -1 to 1.
-    pub(crate) fn sway(&mut self) -> f64 {
+    pub(crate) fn signed_unit(&mut self) -> f64 {
         f64::from(self.0.next_u32()) / f64::from(u32::MAX) * 2.0 - 1.0
     }
 }
@@ -54,8 +54,8 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_numbers_on_every_machine() {
-        let mut dice = Dice::new(7, "pages");
-        let numbers: Vec<_> = (0..4).map(|_| dice.below(1000)).collect();
+        let mut random = Random::new(7, "pages");
+        let numbers: Vec<_> = (0..4).map(|_| random.below(1000)).collect();
         // Computed apart from this program, by PCG32 as its paper has it (pcg-random.org, XSH RR 64/32).
         assert_eq!(numbers, [135, 385, 796, 34]);
     }
@@ -63,8 +63,8 @@ mod tests {
     #[test]
     fn each_use_has_a_sequence_of_its_own() {
         let numbers = |purpose| {
-            let mut dice = Dice::new(7, purpose);
-            (0..8).map(|_| dice.below(1000)).collect::<Vec<_>>()
+            let mut random = Random::new(7, purpose);
+            (0..8).map(|_| random.below(1000)).collect::<Vec<_>>()
         };
         assert_ne!(numbers("pages"), numbers("bounce"));
     }
@@ -72,11 +72,11 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_stay_within_their_bounds(seed: u64, least in 0..1000_u32, more in 0..1000_u32) {
-            let mut dice = Dice::new(seed, "bounds");
+            let mut random = Random::new(seed, "bounds");
             for _ in 0..50 {
-                let number = dice.between(least, least + more);
+                let number = random.between(least, least + more);
                 prop_assert!((least..=least + more).contains(&number));
-                prop_assert!((-1.0..=1.0).contains(&dice.sway()));
+                prop_assert!((-1.0..=1.0).contains(&random.signed_unit()));
             }
         }
     }
