@@ -30,7 +30,7 @@ pub enum BusFault {
     #[error("the kernel says: {0}")]
     Kernel(Errno),
     /// The bus did not come back from an earlier transfer.
-    #[error("the bus is still busy with an earlier transfer")]
+    #[error("the bus is busy with an earlier transfer")]
     Busy,
     /// The time for one reading of the bus was used up before this chip's turn.
     #[error("the time for one reading of the bus was used up")]

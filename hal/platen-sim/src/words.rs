@@ -103,7 +103,7 @@ const HOTTEST: f64 = 1_000.0;
 fn millidegrees(celsius: &str) -> Result<i32, String> {
     let celsius: f64 = celsius.parse().map_err(|error| format!("{error}"))?;
     if !(COLDEST..=HOTTEST).contains(&celsius) {
-        return Err(format!("it is out of bounds: {COLDEST} to {HOTTEST}"));
+        return Err(format!("must be between {COLDEST} and {HOTTEST} °C"));
     }
     #[allow(clippy::cast_possible_truncation, reason = "the bounds were checked just above")]
     Ok((celsius * 1000.0).round() as i32)
@@ -113,14 +113,14 @@ fn on_or_off(state: &str) -> Result<bool, String> {
     match state {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err("it is on or off".to_owned()),
+        _ => Err("must be on or off".to_owned()),
     }
 }
 
 fn fault(name: &str) -> Result<Fault, String> {
     let known = || Fault::ALL.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
     let found = Fault::ALL.iter().find(|(known, _)| *known == name);
-    found.map(|(_, fault)| *fault).ok_or_else(|| format!("there are: {}", known()))
+    found.map(|(_, fault)| *fault).ok_or_else(|| format!("must be one of: {}", known()))
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
     fn a_temperature_may_be_below_zero() {
         let heat = SimCommand::Heat { sensor: "ambient".into(), millidegrees_celsius: -250 };
         assert_eq!(read("heat ambient -0.25"), Ok(Line::Act(heat)));
-        assert!(read("heat ambient 5e9").unwrap_err().contains("out of bounds"));
+        assert!(read("heat ambient 5e9").unwrap_err().contains("must be between -273 and 1000 °C"));
     }
 
     #[test]

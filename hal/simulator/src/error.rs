@@ -16,7 +16,7 @@ pub enum SimError {
         known: String,
     },
     /// A percentage above 100.
-    #[error("{0} % is above 100 %")]
+    #[error("a percentage must be between 0 and 100, not {0}")]
     AboveHundred(u8),
     /// The target cannot have the fault.
     #[error("{target} cannot have the fault {}; it can have: {possible}", fault.name())]
@@ -29,7 +29,7 @@ pub enum SimError {
         possible: String,
     },
     /// More pages than one act prints.
-    #[error("one act prints 1 to {limit} pages, not {pages}")]
+    #[error("the number of pages must be between 1 and {limit}, not {pages}")]
     Pages {
         /// What was asked.
         pages: u32,
@@ -37,7 +37,7 @@ pub enum SimError {
         limit: u32,
     },
     /// A pace that no engine has.
-    #[error("a printer prints 1 to {limit} pages a minute, not {per_minute}")]
+    #[error("pages per minute must be between 1 and {limit}, not {per_minute}")]
     Pace {
         /// What was asked.
         per_minute: u32,
@@ -45,10 +45,10 @@ pub enum SimError {
         limit: u32,
     },
     /// Too many jobs wait.
-    #[error("{0} jobs wait to be printed: no more are taken until one is done")]
+    #[error("{0} jobs are waiting to be printed: try again when one is done")]
     Jobs(usize),
     /// A finger that stays too long, or not at all.
-    #[error("a button is pressed for 1 to {limit} milliseconds, not {milliseconds}")]
+    #[error("a press must last between 1 and {limit} milliseconds, not {milliseconds}")]
     Press {
         /// What was asked.
         milliseconds: u32,
@@ -56,7 +56,7 @@ pub enum SimError {
         limit: u32,
     },
     /// No sensor of a printer comes so far.
-    #[error("{0} thousandths of a degree Celsius are outside -273,150 to 1,000,000")]
+    #[error("a temperature must be between -273,150 and 1,000,000 thousandths of a degree Celsius, not {0}")]
     Temperature(i32),
     /// It is out of its slot already.
     #[error("{0} is being changed: wait until it is back in its place")]

@@ -149,10 +149,7 @@ impl BusThread {
 
     fn busy_words(&self) -> String {
         let since = self.busy_since.map_or(0, |since| KernelClock.now().saturating_sub(since).as_secs());
-        format!(
-            "the bus {} fails: it is still busy with an earlier transfer since {since} s: does a chip hold its clock down?",
-            self.name
-        )
+        format!("the bus {} fails: busy for {since} s; a chip may be holding SCL low", self.name)
     }
 
     fn busy_finding(&self, what: String) -> Finding {

@@ -1,10 +1,11 @@
-//! The Debian package: built as `make deb` builds it, and looked into.
+//! The Debian packages: built as `make deb` builds it, and looked into.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use platen_tests::rigs::debian::{build_agent_package, root};
 use platen_tests::rigs::process::run_ok;
+use tempfile::TempDir;
 
 fn dpkg(arguments: &[&str], package: &Path) -> String {
     run_ok(Command::new("dpkg-deb").args(arguments).arg(package), "")
@@ -40,8 +41,7 @@ fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
     ] {
         assert!(files.lines().any(|line| line.ends_with(path)), "{path} is missing in:\n{files}");
     }
-    let folder = tempfile::TempDir::new().unwrap();
-    run_ok(Command::new("dpkg-deb").arg("--raw-extract").arg(&package).arg(folder.path()), "");
+    let folder = extract(&package);
     let conffiles = std::fs::read_to_string(folder.path().join("DEBIAN/conffiles")).unwrap();
     let mut conffiles: Vec<_> = conffiles.lines().collect();
     conffiles.sort_unstable();
@@ -54,11 +54,57 @@ fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
     assert!(!found, "the binary names the folder that it was built in");
     println!("platen-agent: {} bytes, package: {} bytes", binary.len(), package.metadata().unwrap().len());
 
+    let sim = beside(&package, "platen-sim_");
+    let with = extract(&sim);
+    let sim_agent = with.path().join("usr/lib/platen/platen-agent-sim");
+    assert!(with.path().join("usr/bin/platen-sim").is_file() && sim_agent.is_file());
+    println!("platen-agent-sim: {} bytes", sim_agent.metadata().unwrap().len());
+    refuses_a_simulated_board(&folder.path().join("usr/sbin/platen-agent"));
+    reads_a_simulated_board(&sim_agent);
+
     let lintian = run_ok(
         Command::new("lintian")
             .args(["--allow-root", "--fail-on=error,warning", "--tag-display-limit=0"])
-            .arg(&package),
+            .args([&package, &sim]),
         "",
     );
     println!("{lintian}");
+}
+
+fn extract(package: &Path) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    run_ok(Command::new("dpkg-deb").arg("--raw-extract").arg(package).arg(folder.path()), "");
+    folder
+}
+
+/// Another package that was built with this one: the rest of their names is the same.
+fn beside(package: &Path, name: &str) -> PathBuf {
+    let of_agent = package.file_name().unwrap().to_str().unwrap();
+    package.with_file_name(of_agent.replace("platen-agent_", name))
+}
+
+/// `read` on a simulated board of one switch.
+fn read_simulated(agent: &Path) -> (Output, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let board = "backend = \"simulated\"\nmodel = \"m\"\n[[switch]]\nname = \"cover\"\nmeaning = \"cover\"\nline = 0\n";
+    std::fs::write(at("board.toml"), board).unwrap();
+    let config =
+        format!("device = \"desk\"\nboard = {:?}\nstate_directory = {:?}\n", at("board.toml"), at("state"));
+    std::fs::write(at("agent.toml"), config).unwrap();
+    let output = Command::new(agent).arg("--config").arg(at("agent.toml")).args(["read", "--json"]).output();
+    (output.unwrap(), folder)
+}
+
+fn refuses_a_simulated_board(agent: &Path) {
+    let (output, _folder) = read_simulated(agent);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("platen-sim") && said.contains("backend = \"linux\""), "{said}");
+}
+
+fn reads_a_simulated_board(agent: &Path) {
+    let (output, _folder) = read_simulated(agent);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("\"simulated\": true"), "{output:?}");
 }
