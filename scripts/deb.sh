@@ -1,66 +1,77 @@
 #!/usr/bin/env bash
-# Builds the Debian packages into dist/, from a copy of the tree: dpkg wants debian/ at its root, and
-# the checkout stays clean.
+# Builds the Debian packages, from a copy of the tree: dpkg wants debian/ at its root, and the checkout stays clean.
 #
-#   deb.sh [ARCHITECTURE]
+#   deb.sh [ARCHITECTURE]               into dist/, as they are shipped
+#   deb.sh --for-tests [ARCHITECTURE]   into target/packages/, compiled quicker; prints the folder. Does nothing when the
+#                                       tree is as it was; a second caller waits, and takes what the first has built
 #
-# For another architecture than this machine's it cross-builds, as root, in a Debian of its own
-# (scripts/cross-root.sh): this machine's Rust has no standard library for that architecture.
+# For another architecture than this machine's it cross-builds, with a Rust of its own (scripts/cross-rust.sh).
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
+for_tests=
+if [ "${1:-}" = --for-tests ]; then
+    for_tests=yes
+    shift
+fi
 native=$(dpkg --print-architecture)
 architecture=${1:-$native}
+# What dpkg says is for people; standard output is for who wants to know where the packages are.
+exec 7>&1 >&2
 
-# The tree as git would commit it, in FOLDER, with debian/ where dpkg looks for it. Its files are as new as the
-# copy: cargo goes by their times, and would take what an older tree left for up to date.
-stage() {
-    rm -rf "$(dirname "$1")"
-    mkdir -p "$1"
-    git ls-files -z --cached --others --exclude-standard |
-        tar --create --null --files-from=- --ignore-failed-read | tar --extract --touch --directory="$1"
-    cp -r "$1/packaging/debian" "$1/debian"
-}
+need_packages build-essential debhelper device-tree-compiler dpkg-dev fakeroot
+work=$TARGET/packages/$architecture
+mkdir -p "$work"
+exec 8>"$work/lock"
+flock 8
 
-# The package's own target folder is kept, so that a second build compiles only what changed. The
-# toolchain comes from the PATH (rustup), which dpkg's check of build dependencies does not know of.
-build_here() {
-    built=$TARGET/deb
-    need_packages build-essential debhelper device-tree-compiler dpkg-dev fakeroot
-    stage "$built/platen"
-    (cd "$built/platen" && CARGO_TARGET_DIR=$TARGET/package dpkg-buildpackage --build=binary --unsigned-changes --unsigned-buildinfo)
-}
+# The files as git would commit them.
+tree() { git ls-files -z --cached --others --exclude-standard; }
 
-# Cross-built in its root below /build: the tree, the crates as cargo vendors them here, and what cargo made last time.
-build_across() {
-    local cross=$TARGET/cross-$architecture lock
-    local root=$cross/root
-    scripts/cross-root.sh "$architecture" "$cross"
-    exec 8>"$cross/lock"
-    flock 8
-    built=$root/build/deb
-    mkdir -p "$root/build/cargo"
-    lock=$(sha256sum <Cargo.lock)
-    if [ "$(cat "$root/build/vendor.stamp" 2>/dev/null)" != "$lock" ]; then
-        rm -rf "$root/build/vendor"
-        cargo vendor --quiet --locked --versioned-dirs "$root/build/vendor" >/dev/null
-        echo "$lock" >"$root/build/vendor.stamp"
+if [ -n "$for_tests" ]; then
+    dist=$work/dist
+    export PLATEN_DEB_PROFILE=package-test
+    # What is deleted and not committed yet is not there, and is no error.
+    wanted=$( (tree | xargs -0 sha256sum 2>/dev/null || true) | sha256sum)
+    if [ "$(cat "$dist/stamp" 2>/dev/null)" = "$wanted" ]; then
+        echo "$dist" >&7
+        exit 0
     fi
-    printf '[source.crates-io]\nreplace-with = "vendor"\n[source.vendor]\ndirectory = "/build/vendor"\n' >"$root/build/cargo/config.toml"
-    stage "$built/platen"
-    # Its own /proc, by which a compiler finds itself; gone with the build. Without a network: everything is there.
-    unshare --mount --net --pid --fork --kill-child --mount-proc="$root/proc" \
-        chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-        CARGO_HOME=/build/cargo CARGO_SOURCES=/build/vendor CARGO_TARGET_DIR=/build/target CARGO_TERM_COLOR="$CARGO_TERM_COLOR" \
-        sh -c "cd /build/deb/platen && exec dpkg-buildpackage --build=any --host-arch=$architecture --build-profiles=cross,nocheck --unsigned-changes --unsigned-buildinfo"
-}
-
-mkdir -p dist
-rm -f dist/*_"$architecture".*
-if [ "$architecture" = "$native" ]; then
-    build_here
 else
-    build_across
+    dist=dist
+    export PLATEN_DEB_PROFILE=device
 fi
-mv "$built"/*.deb "$built"/*.changes "$built"/*.buildinfo dist/
-ls -l dist/*_"$architecture".deb
+
+# A copy with debian/ where dpkg looks for it. Its files are as new as the copy: cargo goes by their times, and would take
+# what an older tree left for up to date. (What is deleted and not committed yet is not there.)
+staged=$work/stage/platen
+rm -rf "$work/stage"
+mkdir -p "$staged"
+tree | tar --create --null --files-from=- --ignore-failed-read | tar --extract --touch --directory="$staged"
+cp -r "$staged/packaging/debian" "$staged/debian"
+
+options=(--unsigned-changes --unsigned-buildinfo)
+if [ "$architecture" = "$native" ]; then
+    options+=(--build=binary)
+else
+    # The compiler's libraries of which this machine may have none, and the other architecture's C.
+    compiler=gcc-$(dpkg-architecture -a"$architecture" -qDEB_HOST_GNU_TYPE 2>/dev/null)
+    need_packages libedit2 libxml2 libz3-4 "$compiler" "libc6-dev-$architecture-cross"
+    rust=$(scripts/cross-rust.sh "$architecture" 8>&-)
+    export RUSTC=$rust/bin/rustc
+    # Debian's packages for cross compilers name their own libraries with an architecture; a dependency needs none.
+    sed 's/:'"$architecture"' / /' "/var/lib/dpkg/info/libc6-$architecture-cross.shlibs" >"$staged/debian/shlibs.local"
+    # What is built for is not this machine, so nobody asks whether its build dependencies are here.
+    options+=(--build=any --host-arch="$architecture" --build-profiles=cross,nocheck --no-check-builddeps)
+fi
+# The package's own target folder is kept, so that a second build compiles only what changed. The toolchain comes from the
+# PATH (rustup), which dpkg's check of build dependencies does not know of.
+(cd "$staged" && CARGO_TARGET_DIR=$work/target dpkg-buildpackage "${options[@]}" 8>&-)
+
+mkdir -p "$dist"
+rm -f "$dist"/*_"$architecture".* "$dist/stamp"
+mv "$work"/stage/*.deb "$work"/stage/*.changes "$work"/stage/*.buildinfo "$dist/"
+rm -rf "$work/stage"
+[ -z "$for_tests" ] || echo "$wanted" >"$dist/stamp"
+ls -l "$dist"/*_"$architecture".deb
+echo "$dist" >&7

@@ -1,30 +1,18 @@
 #!/bin/sh
-# fetch.sh OUTDIR: what the overlays are tried on. Leaves there
+# Prints the folder of what the overlays are tried on, and fetches it first where that is to be done. In it are
 #   bookworm-backports/*.dtb  the Raspberry Pi device trees of the kernel that Debian 12's users get
 #   trixie-backports/*.dtb    those of a newer kernel: the first in which a Raspberry Pi 5 has its header
 #   schema.json               the newer kernel's bindings of what the overlays touch, for dt-validate
-#   venv/bin/dt-validate      dtschema, from PyPI
-# Does nothing when OUTDIR holds the work of this very script; remove OUTDIR to follow newer kernels.
-# Nothing is installed on this machine, and apt's state here is OUTDIR's own.
+#   venv                      dtschema, from PyPI: venv/bin/python venv/bin/dt-validate
+# The folder is scripts/cache.sh's. Nothing is installed on this machine, and apt's state here is the folder's own.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-[ $# -eq 1 ] || {
-    echo "usage: fetch.sh OUTDIR" >&2
-    exit 2
-}
-mkdir -p "$1"
-out=$(CDPATH='' cd -- "$1" && pwd)
-
-# Two tests at once must not fetch into the same folder.
-exec 9>"$out/lock"
-flock 9
-
-wanted=$(cat "$here"/* | sha256sum | cut -d' ' -f1)
-if [ "$(cat "$out/stamp" 2>/dev/null)" = "$wanted" ]; then
-    exit 0
+if [ "${1:-}" != --make ]; then
+    key=$(cat "$here"/* "$here/../guest/apt-sources" | sha256sum | cut -c1-16)
+    exec "$here/../../scripts/cache.sh" device-trees "$key" "$0" --make
 fi
+out=$2
 started=$(date +%s)
-rm -rf "$out/stamp" "$out/work" "$out/venv" "$out/schema.json" "$out"/*-backports
 work=$out/work
 mkdir "$work"
 
@@ -96,5 +84,4 @@ trees trixie-backports
 bindings
 cd "$out"
 rm -rf "$work"
-echo "$wanted" >"$out/stamp"
 echo "fetch.sh: $(($(date +%s) - started)) s"

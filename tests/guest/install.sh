@@ -7,11 +7,11 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 # The bed is proven with QEMU 10; Debian 12's own 7.2 is too old for it.
 qemu_at_least=1:10.0
-# qemu-user-static: the arm64 root's own programs run while it is made; arch-test is how mmdebstrap asks whether they can.
+# qemu-user-static: the arm64 root's own programs run while it is made; arch-test is how binfmt.sh asks whether they can.
 from_backports='qemu-system-x86 qemu-system-arm qemu-utils qemu-user-static'
 # gcc-12, make and libelf1: the kernel's module build. zstd and xz-utils: package and module compression.
 # device-tree-compiler: fdtoverlay puts the project's overlays on the Raspberry Pi's device tree.
-from_release='mmdebstrap debian-archive-keyring arch-test e2fsprogs cpio kmod gcc-12 make libelf1 xz-utils zstd
+from_release='debian-archive-keyring arch-test e2fsprogs cpio kmod gcc-12 make libelf1 xz-utils zstd
     device-tree-compiler'
 # Another installation on this machine may hold dpkg's lock for a while.
 lock_timeout_seconds=300

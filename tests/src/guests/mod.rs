@@ -69,28 +69,33 @@ pub struct GuestFiles {
 }
 
 impl GuestFiles {
-    /// Builds a PC's files in a folder, which takes minutes and needs root, or finds that they are there.
-    pub fn build(folder: &Path) -> Result<Self, GuestError> {
-        Self::build_machine(folder, "pc")
+    /// A PC's files, from the cache outside the tree; where they are not there yet they are built, which takes minutes
+    /// and needs root.
+    pub fn pc() -> Result<Self, GuestError> {
+        Ok(Self::in_folder(&built("pc")?))
     }
 
-    /// As [`Self::build`], for a machine of `tests/guest/machine/`.
-    fn build_machine(folder: &Path, machine: &str) -> Result<Self, GuestError> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/build.sh");
-        let status = Command::new(&script)
-            .arg(folder)
-            .arg(machine)
-            .status()
-            .map_err(|source| GuestError::System { what: "tests/guest/build.sh cannot be run", source })?;
-        if !status.success() {
-            return Err(GuestError::Build { status });
-        }
-        Ok(Self {
+    fn in_folder(folder: &Path) -> Self {
+        Self {
             kernel: folder.join("vmlinuz"),
             initrd: folder.join("initrd.img"),
             root: folder.join("root.ext4"),
-        })
+        }
     }
+}
+
+/// The folder with the files of a machine of `tests/guest/machine/`.
+fn built(machine: &str) -> Result<PathBuf, GuestError> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/build.sh");
+    let output = Command::new(&script)
+        .arg(machine)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| GuestError::System { what: "tests/guest/build.sh cannot be run", source })?;
+    if !output.status.success() {
+        return Err(GuestError::Build { status: output.status });
+    }
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end()))
 }
 
 /// What may differ between PCs.

@@ -23,7 +23,7 @@ use serde_json::json;
 
 use super::command_line::{BARE, CommandLine, KERNEL_ARGUMENTS};
 use super::monitor::{Monitor, TestPort};
-use super::{Carrier, Guest, GuestError, GuestFiles, Machine, guest_folder};
+use super::{Carrier, Guest, GuestError, GuestFiles, Machine, built, guest_folder};
 
 /// From QEMU's start to a system that is up. An idle machine takes about 40 s; a busy one several times that.
 pub const BOOT_LIMIT: Duration = Duration::from_secs(480);
@@ -49,11 +49,10 @@ pub struct RaspberryPiFiles {
 }
 
 impl GuestFiles {
-    /// Builds a Raspberry Pi's files in a folder, which takes many minutes the first time and needs root, or finds
-    /// that they are there.
-    pub fn build_raspberry_pi(folder: &Path) -> Result<RaspberryPiFiles, GuestError> {
-        let common = Self::build_machine(folder, "raspberry-pi")?;
-        Ok(RaspberryPiFiles { common, device_tree: folder.join("board.dtb") })
+    /// As [`Self::pc`], for a Raspberry Pi.
+    pub fn raspberry_pi() -> Result<RaspberryPiFiles, GuestError> {
+        let folder = built("raspberry-pi")?;
+        Ok(RaspberryPiFiles { common: Self::in_folder(&folder), device_tree: folder.join("board.dtb") })
     }
 }
 

@@ -10,31 +10,21 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Builds the packages and returns the path of the agent's.
-pub fn build_agent_package() -> PathBuf {
-    build_agent_package_for(&native())
-}
-
-/// As [`build_agent_package`], for an architecture by Debian's name; another one than this machine's is
-/// cross-built, which needs root.
-pub fn build_agent_package_for(architecture: &str) -> PathBuf {
-    run_ok(Command::new(root().join("scripts/deb.sh")).arg(architecture), "");
-    agent_package_for(architecture).unwrap()
-}
-
-/// The agent's package, if it has been built.
-pub fn agent_package() -> Option<PathBuf> {
+/// The agent's package of this tree, for this machine; built where that has not been done yet.
+pub fn agent_package() -> PathBuf {
     agent_package_for(&native())
 }
 
-/// The agent's package for an architecture, if it has been built.
-pub fn agent_package_for(architecture: &str) -> Option<PathBuf> {
-    let files = std::fs::read_dir(root().join("dist")).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+/// As [`agent_package`], for an architecture by Debian's name; another one than this machine's is cross-built.
+pub fn agent_package_for(architecture: &str) -> PathBuf {
+    let script = root().join("scripts/deb.sh");
+    let folder = run_ok(Command::new(script).args(["--for-tests", architecture]), "");
+    let files = std::fs::read_dir(folder.trim_end()).unwrap().map(|entry| entry.unwrap().path());
     let is_agent = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.starts_with("platen-agent_") && name.ends_with(&format!("_{architecture}.deb"))
     };
-    files.into_iter().find(is_agent)
+    files.into_iter().find(is_agent).unwrap()
 }
 
 /// This machine's architecture, by Debian's name.

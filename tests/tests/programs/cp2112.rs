@@ -8,7 +8,6 @@ use platen_protocol::readings::Readings;
 use platen_simulator::SimCommand;
 use platen_tests::guests::{Guest, GuestFiles, GuestOptions};
 use platen_tests::hal_suite::{self, Kernel, Need, Rig, in_guest};
-use platen_tests::rigs::debian::root;
 use platen_tests::rigs::process::{program, until};
 
 /// How long the program in the guest listens for edges: it and the acts need a part of this on a busy machine.
@@ -49,7 +48,7 @@ struct Bench {
 
 impl Bench {
     fn boot() -> Self {
-        let files = GuestFiles::build(&root().join("target/guest")).unwrap();
+        let files = GuestFiles::pc().unwrap();
         let guest = Guest::boot(&files, &GuestOptions::default()).unwrap();
         for name in ["platen-sim", "platen-agent", "platen"] {
             guest.push_file(&program(name), &format!("/usr/bin/{name}")).unwrap();

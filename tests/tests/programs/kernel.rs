@@ -13,7 +13,7 @@ use platen_tests::guests::vhost::printer::PrinterDevices;
 use platen_tests::guests::{Guest, GuestFiles, HOST_ADDRESS};
 use platen_tests::hal_suite::{self, BUSES, Kernel, MULTIPLEXER, Need, Rig, in_guest};
 use platen_tests::rigs::browser::Browser;
-use platen_tests::rigs::debian::{agent_package, build_agent_package, root};
+use platen_tests::rigs::debian::agent_package;
 use platen_tests::rigs::manager::process::{Manager, OPERATOR, PASSWORD};
 use platen_tests::rigs::process::until;
 use serde_json::Value;
@@ -36,7 +36,7 @@ struct Bench {
 
 impl Bench {
     fn boot() -> Self {
-        let files = GuestFiles::build(&root().join("target/guest")).unwrap();
+        let files = GuestFiles::pc().unwrap();
         let simulated = config::parse(&hal_suite::board_file(None), Path::new("board.toml")).unwrap();
         let printer = SimPrinter::new(&simulated).unwrap();
         let sockets = tempfile::TempDir::new().unwrap();
@@ -95,7 +95,7 @@ impl Rig for Bench {
 /// Installs the package as an administrator would, and lays its configuration.
 fn install(bench: &Bench, manager: &Manager) {
     // The package's own test has just built it; alone, this one builds it itself.
-    let package = agent_package().unwrap_or_else(build_agent_package);
+    let package = agent_package();
     println!("{}", bench.guest.install(&package).unwrap());
     // It runs at once, without a board and not enrolled, and says so.
     bench.check("systemctl is-active platen-agent");

@@ -84,9 +84,8 @@ const LINES: [(usize, u8, &str, &str); 14] = [
 
 /// What tests/device-trees/fetch.sh fetches, once for all tests.
 fn fetched() -> PathBuf {
-    let folder = root().join("target/overlays");
-    print!("{}", run_ok(Command::new(root().join("tests/device-trees/fetch.sh")).arg(&folder), ""));
-    folder
+    let said = run_ok(&mut Command::new(root().join("tests/device-trees/fetch.sh")), "");
+    PathBuf::from(said.trim_end())
 }
 
 /// The overlays, built for this test.
@@ -263,7 +262,9 @@ fn validate(tree: &Path) -> BTreeSet<String> {
     fs::copy(tree, folder.path().join("tree.dtb")).unwrap();
     let tools = fetched();
     let output = run(
-        Command::new(tools.join("venv/bin/dt-validate"))
+        Command::new(tools.join("venv/bin/python"))
+            // Its first line names the folder in which it was installed, and the cache has moved it since.
+            .arg(tools.join("venv/bin/dt-validate"))
             .args(["--show-unmatched", "--schema"])
             .arg(tools.join("schema.json"))
             .arg("tree.dtb")

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use platen_tests::rigs::debian::{build_agent_package, root};
+use platen_tests::rigs::debian::{agent_package, root};
 use platen_tests::rigs::process::run_ok;
 use tempfile::TempDir;
 
@@ -13,7 +13,7 @@ fn dpkg(arguments: &[&str], package: &Path) -> String {
 
 #[test]
 fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
-    let package = build_agent_package();
+    let package = agent_package();
     let files = dpkg(&["--contents"], &package);
     for path in [
         "./usr/sbin/platen-agent",

@@ -21,7 +21,7 @@ use platen_tests::oracles::books::people::{Asked, Commanded, People, Pressed, To
 use platen_tests::oracles::books::physical::Physical;
 use platen_tests::oracles::check::{Allowed, Books, Clocks, check};
 use platen_tests::rigs::api::Operator;
-use platen_tests::rigs::debian::{agent_package, build_agent_package, root};
+use platen_tests::rigs::debian::agent_package;
 use platen_tests::rigs::fleet::JUDGE;
 use platen_tests::rigs::fleet::load::{close, open, switch};
 use platen_tests::rigs::manager::process::Manager;
@@ -69,7 +69,7 @@ struct Running {
 
 impl Bench {
     fn new(seed: u64) -> Self {
-        let files = GuestFiles::build(&root().join("target/guest")).unwrap();
+        let files = GuestFiles::pc().unwrap();
         let folder = TempDir::new().unwrap();
         let disk = Disk::new(&files, folder.path()).unwrap();
         let board = format!("{}\n[simulation]\nseed = {seed}\nlog = \"physical.jsonl\"\n", board_file(None));
@@ -98,7 +98,7 @@ impl Bench {
     /// The package, its configuration and its identity, all forced to the disk as an installer would wait for.
     fn install(&self, running: &Running) {
         let guest = &running.guest;
-        let package = agent_package().unwrap_or_else(build_agent_package);
+        let package = agent_package();
         guest.install(&package).unwrap();
         guest.check("systemctl stop platen-agent").unwrap();
         let agent = format!(

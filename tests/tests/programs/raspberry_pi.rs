@@ -15,7 +15,7 @@ use platen_simulator::SimCommand;
 use platen_tests::guests::raspberry_pi::{Chip, RaspberryPi, RaspberryPiOptions};
 use platen_tests::guests::{GuestFiles, HOST_ADDRESS};
 use platen_tests::hal_suite::{self, Need, Rig, in_guest};
-use platen_tests::rigs::debian::{agent_package_for, build_agent_package_for, root};
+use platen_tests::rigs::debian::{agent_package_for, root};
 use platen_tests::rigs::manager::process::Manager;
 use platen_tests::rigs::process::{run_ok, until};
 
@@ -82,7 +82,7 @@ fn cartridge(used: u32) -> Vec<u8> {
 }
 
 fn boot(folder: &Path) -> RaspberryPi {
-    let files = GuestFiles::build_raspberry_pi(&root().join("target/guest-arm64")).unwrap();
+    let files = GuestFiles::raspberry_pi().unwrap();
     run_ok(Command::new(root().join("scripts/overlays.sh")).arg(folder), "");
     let contents = folder.join("cyan.bin");
     fs::write(&contents, cartridge(USED)).unwrap();
@@ -219,7 +219,7 @@ fn a_raspberry_pi_reads_its_chips_and_reports() {
     let folder = tempfile::TempDir::new().unwrap();
     // First: a guest that waits takes a processor that the compiler needs.
     step("the package is built or found");
-    let package = agent_package_for(ARCHITECTURE).unwrap_or_else(|| build_agent_package_for(ARCHITECTURE));
+    let package = agent_package_for(ARCHITECTURE);
     step("the guest is built or found, and boots");
     let pi = boot(folder.path());
     step("the package is installed");
