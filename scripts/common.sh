@@ -37,8 +37,24 @@ need_squid() {
     return $result
 }
 
-# Tests, always of the whole workspace: a part of it alone has other features, and everything would be built again.
-tests() { cargo nextest run --locked --workspace "$@"; }
+# The tools of scripts/tools.txt before others of their names.
+use_tools() {
+    local tools
+    need_packages python3-venv && tools=$(scripts/tools.sh) && export PATH=$tools:$PATH
+}
+
+# The shipped programs, built as a user builds them, in a folder of their own: what cargo builds for the tests has the
+# tests' features, and takes the same names beside them. Every test uses these (rigs/process.rs).
+build_programs() {
+    cargo build --locked -p platen-manager -p platen-agent -p platen-sim || return
+    export PLATEN_PROGRAMS=$TARGET/programs
+    mkdir -p "$PLATEN_PROGRAMS"
+    cp --update "$TARGET"/debug/{platen,platen-agent,platen-manager,platen-sim} "$PLATEN_PROGRAMS/"
+}
+
+# Tests, always of the whole workspace with all features: a part of it has others, and everything would be built again.
+tests() { cargo nextest run --locked --workspace --features platen-tests/simulation "$@"; }
+list_tests() { cargo nextest list --locked --workspace --features platen-tests/simulation --message-format json "$@"; }
 
 # Some of the tests of the programs together, by the first words of their names (`network::faults` is one of `network`).
 across() {

@@ -10,7 +10,7 @@ shift
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(cartridge_record counter_store board_file trace_reader report_batch)
 
-cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
+use_tools
 toolchain=() sanitizer=none
 if rustup run nightly rustc --version >/dev/null 2>&1; then
     toolchain=(+nightly) sanitizer=address

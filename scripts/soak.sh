@@ -48,13 +48,13 @@ soak_fuzz() { scripts/fuzz.sh "$seconds"; }
 
 soak_properties() {
     say "property tests, $cases cases each"
-    PROPTEST_CASES=$cases cargo nextest run --locked --workspace --exclude platen-tests --lib
+    PROPTEST_CASES=$cases tests --lib -E 'not package(platen-tests)'
 }
 
 # Connections that break by a seed, with real agents and a real manager; then every customer's network once more.
 soak_network() {
     say "network: faults by $fault_seeds seeds, $fault_rounds rounds each"
-    cargo build --quiet --locked --workspace --bins
+    build_programs
     across network --no-run
     export -f across tests
     export PLATEN_FAULT_ROUNDS=$fault_rounds
@@ -70,7 +70,7 @@ crash_seed() { echo "${PLATEN_CRASH_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d
 # kill -9 of agents and manager under load.
 soak_kill() {
     say "kill: $kills kills"
-    cargo build --quiet --locked --workspace --bins
+    build_programs
     PLATEN_CRASH_KILLS=$kills PLATEN_CRASH_SEED=$(crash_seed) across crash --no-capture
 }
 
@@ -78,14 +78,13 @@ soak_kill() {
 soak_powercut() {
     say "powercut: $cuts power cuts"
     tests/guest/install.sh
-    scripts/deb.sh
-    cargo build --quiet --locked --workspace --bins
+    build_programs
     PLATEN_CRASH_CUTS=$cuts PLATEN_CRASH_SEED=$(crash_seed) across powercut --no-capture
 }
 
 # Full, read-only, failing and corrupt disks, each used for 15 s before, while and after.
 soak_disk() {
-    cargo build --quiet --locked --workspace --bins
+    build_programs
     local seed
     for seed in $(seq 1 "$disk_seeds"); do
         say "disk: seed $seed"
@@ -93,6 +92,7 @@ soak_disk() {
     done
 }
 
+use_tools
 for part in "${parts[@]}"; do
     case " ${all[*]} " in
     *" $part "*) "soak_$part" ;;

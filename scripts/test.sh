@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Every test, in stages, with the time of each. Installs what they need. A stage that cannot run on this
-# machine fails the run, unless PLATEN_SKIP names it (PLATEN_SKIP=browser,kernel).
+# Every test, with the time of each stage and of the slowest tests. Installs what they need. A test that does not run fails
+# the run, unless PLATEN_SKIP names its part (PLATEN_SKIP=browser,kernel). docs/testing.md says what the parts are.
+#
+# The shipped programs are built once, as a user builds them, and every test uses those; the tests are built once. Then one
+# run of nextest has all of them (.config/nextest.toml says how they share the processors). What is mostly waited for
+# (downloads, an emulated installation) is made beside what computes: each stage says what it has to wait for.
 set -uo pipefail
 source "$(dirname "$0")/common.sh"
 
@@ -8,98 +12,157 @@ source "$(dirname "$0")/common.sh"
 # whoever reads half an hour's output begins.
 LOGS=$TARGET/test-logs
 SHOWN_AGAIN=80
+rm -rf "$LOGS"
 mkdir -p "$LOGS"
 
 passed=0 failed=() skipped=0
 summary=()
 
+PLATEN_SKIP=${PLATEN_SKIP:-}
+# Parts of tests/tests/programs by the names of its modules. `unit` is everything else.
+PARTS=(package overlays e2e network crash disk browser openapi kernel powercut cp2112 raspberry-pi demo year simulation)
+
+skips() { [[ ",$PLATEN_SKIP," == *",$1,"* ]]; }
+
+# done_with NAME STATUS SECONDS
+done_with() {
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+        summary+=("$(printf '%-16s passed  %4d s' "$1" "$3")")
+    else
+        failed+=("$1")
+        summary+=("$(printf '%-16s FAILED  %4d s' "$1" "$3")")
+    fi
+}
+
 # stage NAME COMMAND...
 stage() {
-    local name=$1 begin=$SECONDS
+    local name=$1 begin=$SECONDS status=0
     shift
-    if [[ ",${PLATEN_SKIP:-}," == *",$name,"* ]]; then
+    if skips "$name"; then
         skipped=$((skipped + 1))
-        summary+=("$(printf '%-12s skipped, because PLATEN_SKIP names it' "$name")")
+        summary+=("$(printf '%-16s skipped, because PLATEN_SKIP names it' "$name")")
         return
     fi
     say "$name"
     # Not a pipe: that would end only with the last program that a stage has left behind.
-    if "$@" > >(tee "$LOGS/$name.log") 2>&1; then
-        passed=$((passed + 1))
-        summary+=("$(printf '%-12s passed  %4d s' "$name" $((SECONDS - begin)))")
-    else
-        failed+=("$name")
-        summary+=("$(printf '%-12s FAILED  %4d s' "$name" $((SECONDS - begin)))")
-    fi
+    "$@" > >(tee "$LOGS/$name.log") 2>&1 || status=$?
+    done_with "$name" "$status" $((SECONDS - begin))
 }
 
-install_needs() {
+# beside NAME COMMAND...: begins a stage that is not waited for yet, in a process group of its own.
+declare -A begun
+beside() {
+    local name=$1
+    shift
+    set -m
+    ( begin=$SECONDS status=0
+      "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
+      echo "$status $((SECONDS - begin))" >"$LOGS/$name.result" ) &
+    begun[$name]=$!
+    set +m
+}
+
+# finished NAME: waits for such a stage.
+finished() {
+    local status=1 seconds=0
+    wait "${begun[$1]}"
+    unset "begun[$1]"
+    read -r status seconds <"$LOGS/$1.result"
+    say "$1, meanwhile"
+    tail -n 5 "$LOGS/$1.log"
+    done_with "$1" "$status" "$seconds"
+}
+
+# Whoever ends this run ends what it has begun.
+trap 'for group in "${begun[@]}"; do kill -TERM -- "-$group" 2>/dev/null; done' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+machine_packages() {
     need_packages build-essential pkg-config openssl curl jq \
-        chromium chromium-driver lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
-        iproute2 libfaketime nftables procps util-linux &&
+        chromium chromium-driver libfaketime lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
+        iproute2 nftables procps util-linux libedit2 libxml2 libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
         need_squid &&
-        tests/guest/install.sh &&
-        scripts/openapi/install.sh >/dev/null &&
-        { cargo nextest --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-nextest; } &&
-        { cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny; } &&
-        { cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz; }
+        tests/guest/install.sh
+}
+
+# For the tests of each part, what takes minutes and is the same for every clone.
+cached_things() {
+    local status=0
+    skips openapi || scripts/openapi/install.sh || status=1
+    skips overlays || tests/device-trees/fetch.sh || status=1
+    skips raspberry-pi || { scripts/cross-rust.sh arm64 && tests/guest/build.sh raspberry-pi; } || status=1
+    { skips kernel && skips powercut && skips cp2112; } || tests/guest/build.sh pc || status=1
+    return $status
+}
+
+# The packages that the tests install; a test that needs one waits for it.
+packages() {
+    local status=0
+    { skips package && skips kernel && skips powercut; } || scripts/deb.sh --for-tests || status=1
+    skips raspberry-pi || scripts/deb.sh --for-tests arm64 || status=1
+    return $status
 }
 
 # The advisories want a database that not every machine reaches; `cargo deny check advisories` asks it.
 licences() { cargo deny --log-level error check licenses bans sources; }
 
-lints() {
-    cargo fmt --all -- --check &&
-        cargo clippy --workspace --all-targets --features platen-tests/simulation --locked -- -D warnings &&
-        scripts/tidy.sh
-}
-
-# The helpers of the tests are tested as well: their protocols are as good as any.
-unit() { tests -E 'not binary(programs)'; }
-build() { cargo build --locked --workspace --bins; }
-# As a new user: only these two are built, with only their features. Built before the test, whose patience is
-# for programs and not for compilers.
-demo() { cargo build --locked -p platen-manager -p platen-agent && across demo; }
-
-# Shares of what `make soak` runs at full size.
+# A share of what `make soak` runs.
 FUZZ_SECONDS=10
-SIMULATED_SEEDS=300
-simulation() {
-    local seeds=(--features simulation -p platen-tests)
-    cargo run --quiet --locked "${seeds[@]}" --bin simulate -- --seeds "$SIMULATED_SEEDS" &&
-        cargo nextest run --locked "${seeds[@]}" --test programs --success-output immediate -- simulation::
-}
-year() { cargo run --quiet --locked -p platen-tests --bin year -- --printers 4 --days 120; }
 
-stage install install_needs
-stage lints lints
+# Who names something that is not there would believe that it was left out.
+known=" lints licences unit fuzz ${PARTS[*]} "
+for name in ${PLATEN_SKIP//,/ }; do
+    [[ $known == *" $name "* ]] || { echo "PLATEN_SKIP: there is no $name; there are:$known" >&2; exit 2; }
+done
+
+# What nextest is to leave out, as an expression of its own.
+left_out='none()'
+for part in "${PARTS[@]}"; do
+    ! skips "$part" || left_out+=" | (binary(programs) & test(/^${part//-/_}::/))"
+done
+! skips unit || left_out+=' | not binary(programs)'
+
+build_tests() {
+    tests --no-run && list_tests -E "not ($left_out)" >"$LOGS/listed.json" && scripts/crates.sh keep
+}
+run_tests() { tests -E "not ($left_out)"; }
+
+beside install machine_packages
+# Without a C compiler or Python nothing else can begin.
+if ! command -v cc >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then
+    wait "${begun[install]}"
+fi
+stage tools use_tools
+stage crates scripts/crates.sh take
+stage lints scripts/check.sh lints
 stage licences licences
-stage build build
-stage unit unit
-stage package across package
-stage overlays across overlays --no-capture
-stage e2e across e2e
-stage network across network --success-output immediate
-stage crash across crash --no-capture
-stage disk across disk --no-capture
-stage browser across browser
-stage openapi across openapi
-stage kernel across kernel --no-capture
-stage powercut across powercut --no-capture
-stage cp2112 across cp2112 --no-capture
-stage raspberry-pi across raspberry_pi --no-capture
-stage demo demo
-stage year year
-stage simulation simulation
+finished install
+beside cache cached_things
+stage programs build_programs
+stage build build_tests
+finished cache
+# Not before: more compilers than processors help nobody. A test that needs a package waits for it.
+beside packages packages
+report=$TARGET/nextest/default/junit.xml
+rm -f "$report"
+stage tests run_tests
 stage fuzz scripts/fuzz.sh "$FUZZ_SECONDS"
+finished packages
 
 for name in "${failed[@]}"; do
     say "the end of $name, which failed"
     tail -n "$SHOWN_AGAIN" "$LOGS/$name.log"
 done
+say "tests"
+# In the closing line each stage counts as one, and each test as well.
+read -r tests_passed tests_failed tests_skipped < <(scripts/tests-summary.py "$LOGS/listed.json" "$report" 3>&1 >&2)
 say "stages"
 printf '%s\n' "${summary[@]}"
 echo "in all $SECONDS s"
-[ $skipped -eq 0 ] || echo "SKIPPED stages are not tested: ${PLATEN_SKIP}"
-echo "$passed passed, ${#failed[@]} failed, $skipped skipped"
-[ ${#failed[@]} -eq 0 ]
+[ -z "$PLATEN_SKIP" ] || echo "SKIPPED, because PLATEN_SKIP names it: $PLATEN_SKIP"
+passed=$((passed + ${tests_passed:-0}))
+failures=$((${#failed[@]} + ${tests_failed:-1}))
+echo "$passed passed, $failures failed, $((skipped + ${tests_skipped:-0})) skipped"
+[ $failures -eq 0 ]

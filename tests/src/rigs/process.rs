@@ -16,11 +16,12 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How often at the least.
 const SELDOM: Duration = Duration::from_millis(500);
 
-/// Where cargo put a program of the workspace: in the folder that `PLATEN_PROGRAMS` names, or else beside
-/// the test that asks.
+/// A program of the workspace: from the folder that `PLATEN_PROGRAMS` names, which `make test` fills with the programs as
+/// they are shipped, or else where cargo put it beside the test that asks.
 pub fn program(name: &str) -> PathBuf {
-    if let Some(folder) = std::env::var_os("PLATEN_PROGRAMS") {
-        return PathBuf::from(folder).join(name);
+    let shipped = std::env::var_os("PLATEN_PROGRAMS").map(|folder| PathBuf::from(folder).join(name));
+    if let Some(shipped) = shipped.filter(|shipped| shipped.is_file()) {
+        return shipped;
     }
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().find(|folder| folder.join(name).is_file());
