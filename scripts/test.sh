@@ -20,7 +20,7 @@ summary=()
 
 PLATEN_SKIP=${PLATEN_SKIP:-}
 # Parts of tests/tests/programs by the names of its modules. `unit` is everything else.
-PARTS=(package overlays e2e network crash disk browser openapi kernel powercut cp2112 raspberry-pi demo year simulation)
+PARTS=(package overlays e2e network crash disk browser openapi kernel powercut cp2112 raspberry-pi demo year simulation fuzz scripts)
 
 skips() { [[ ",$PLATEN_SKIP," == *",$1,"* ]]; }
 
@@ -108,11 +108,8 @@ packages() {
 # The advisories want a database that not every machine reaches; `cargo deny check advisories` asks it.
 licences() { cargo deny --log-level error check licenses bans sources; }
 
-# A share of what `make soak` runs.
-FUZZ_SECONDS=10
-
 # Who names something that is not there would believe that it was left out.
-known=" lints licences unit fuzz ${PARTS[*]} "
+known=" lints licences unit ${PARTS[*]} "
 for name in ${PLATEN_SKIP//,/ }; do
     [[ $known == *" $name "* ]] || { echo "PLATEN_SKIP: there is no $name; there are:$known" >&2; exit 2; }
 done
@@ -148,7 +145,6 @@ beside packages packages
 report=$TARGET/nextest/default/junit.xml
 rm -f "$report"
 stage tests run_tests
-stage fuzz scripts/fuzz.sh "$FUZZ_SECONDS"
 finished packages
 
 for name in "${failed[@]}"; do

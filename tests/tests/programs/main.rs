@@ -16,6 +16,7 @@ mod crash;
 mod demo;
 mod disk;
 mod e2e;
+mod fuzz;
 mod kernel;
 mod network;
 mod openapi;
@@ -23,6 +24,7 @@ mod overlays;
 mod package;
 mod powercut;
 mod raspberry_pi;
+mod scripts;
 #[cfg(feature = "simulation")]
 mod simulation;
 mod year;
