@@ -232,7 +232,10 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
     for (action, said) in [
         (json!({"kind": "set", "settings": {}}), "at least one setting"),
         (json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}), "must be between 0 and 100"),
-        (json!({"kind": "set", "settings": {"colour": 1}}), "is not a setting; the settings are sample.interval-seconds"),
+        (
+            json!({"kind": "set", "settings": {"colour": 1}}),
+            "is not a setting; the settings are sample.interval-seconds",
+        ),
         (json!({"kind": "reset", "settings": ["supply.Black.set-days"]}), "is not a setting"),
     ] {
         let refused = house.ask_api("POST", commands, Some(&json!({"action": action}))).await;

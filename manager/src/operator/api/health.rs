@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::super::Shared;
 use super::super::who::Operator;
-use crate::counters::TurnedAway;
 use super::refused::Always;
+use crate::counters::TurnedAway;
 use crate::store::TroubleCause;
 
 /// Whether the manager does its work.
