@@ -215,7 +215,7 @@ async fn end(
     stopping.cancel();
     let all = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
-        tracing::warn!("not everything ended within {} s", STOP_LIMIT.as_secs());
+        tracing::warn!("not everything stopped within {} s", STOP_LIMIT.as_secs());
     }
     if board.stop().is_ok() {
         // The thread may be in the middle of a bus transfer; the bus has its own time limits.

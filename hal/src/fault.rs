@@ -36,7 +36,7 @@ pub enum BusFault {
     #[error("the time for one reading of the bus was used up")]
     Deadline,
     /// A chip holds the data line down.
-    #[error("the data line of the bus is held down ({0})")]
+    #[error("SDA of the bus is held low ({0})")]
     Stuck(Errno),
 }
 
@@ -114,10 +114,9 @@ impl ReadFault {
     /// For the report: the reason, and words with the place (such as `0x50 on the bus main`).
     pub fn cause(&self, place: &str) -> UnknownCause {
         let (reason, detail) = match self {
-            Self::Bus(fault @ (BusFault::NoAnswer(_) | BusFault::TimedOut(_))) => (
-                UnknownReason::NoAnswer,
-                format!("{fault} from {place}: is it in its place, and has it power?"),
-            ),
+            Self::Bus(fault @ (BusFault::NoAnswer(_) | BusFault::TimedOut(_))) => {
+                (UnknownReason::NoAnswer, format!("{fault} from {place}: is it in place and powered?"))
+            }
             Self::Bus(fault) => (UnknownReason::BusFailing, format!("reading {place} failed: {fault}")),
             Self::Constant(_) | Self::Damaged(_) => (UnknownReason::Damaged, format!("{place}: {self}")),
             Self::Implausible(_) => (UnknownReason::Implausible, format!("{place}: {self}")),

@@ -90,7 +90,7 @@ pub struct InvalidToken;
 impl fmt::Display for InvalidToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "this is no enrolment token: copy the whole line that `platen-manager token create` printed, beginning with platen1-",
+            "this is not an enrolment token: copy the whole line that `platen-manager token create` printed, beginning with platen1-",
         )
     }
 }

@@ -49,7 +49,7 @@ use crate::uplink::{UplinkConfig, UplinkError};
 pub enum EnrollError {
     /// Nobody who holds the CA of the token answered.
     #[error(
-        "whoever answers at {address} is not the manager that made the token: check the address; if the manager was set up anew, ask for a new token"
+        "the server at {address} is not the manager that made the token: check the address; if the manager was set up again, ask for a new token"
     )]
     OtherManager {
         /// Where.

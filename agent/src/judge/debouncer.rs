@@ -133,7 +133,7 @@ impl Pending {
         if self.held {
             let minutes = FLAP_QUIET.as_secs() / 60;
             wording.description = format!(
-                "{}; it came and went {limit} times within an hour, and is held until it has been quiet for {minutes} min",
+                "{}; raised {limit} times within an hour, so it stays until it has been quiet for {minutes} min",
                 wording.description
             );
             let (observed, expected) = (limit as u64, None);

@@ -16,7 +16,7 @@ pub(super) fn finding(scene: Scene<'_, '_>) -> Finding<'static> {
                 DiskFault::ReadOnly | DiskFault::Failing => AlertCode::SubunitRecoverableFailure,
             };
             let text = format!(
-                "the controller's disk {}: reports are kept in memory, and are lost if it stops before they are handed in",
+                "the controller's disk {}: reports are kept in memory, and are lost if it stops before they are sent",
                 fault.words()
             );
             let ranks = (Severity::Warning, Training::FieldService);

@@ -100,7 +100,7 @@ fn holds(switch: &SwitchReading, switches: &[SwitchReading]) -> Option<(Aspect, 
         ),
         SwitchMeaning::Jam => (
             Aspect::Jam,
-            Wording::occurred(STOPS, AlertGroup::MediaPath, Code::Jam, format!("paper is stuck at {name}")),
+            Wording::occurred(STOPS, AlertGroup::MediaPath, Code::Jam, format!("paper is jammed at {name}")),
         ),
         SwitchMeaning::PaperLow => (
             Aspect::Paper(Standing::Low),
@@ -129,7 +129,7 @@ fn holds(switch: &SwitchReading, switches: &[SwitchReading]) -> Option<(Aspect, 
 fn ended(meaning: SwitchMeaning) -> &'static str {
     match meaning {
         SwitchMeaning::Cover | SwitchMeaning::Interlock => "is closed",
-        SwitchMeaning::Jam => "finds no paper any more",
+        SwitchMeaning::Jam => "no longer detects paper",
         SwitchMeaning::PaperLow => "no longer tells of little paper",
         _ => "finds paper again",
     }

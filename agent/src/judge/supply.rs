@@ -153,9 +153,9 @@ fn part_wording(part: &PartReading, over: bool, percent: u8) -> Wording {
     };
     let name = &part.name;
     let what = if over {
-        format!("the life of {name} is over: it is to be replaced")
+        format!("the life of {name} is over: replace it")
     } else {
-        format!("{name} has {percent} % of its life left: it is to be replaced soon")
+        format!("{name} has {percent} % of its life left: replace it soon")
     };
     let count = match (&part.used, part.rated_life) {
         (Reading::Known { value: used }, Capacity::Known { amount: rated }) => {

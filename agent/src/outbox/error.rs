@@ -22,7 +22,7 @@ pub enum OutboxError {
     Identifier(#[from] platen_protocol::identity::InvalidId),
     /// The file comes from a later version.
     #[error(
-        "the outbox was written by a later version of this program (format {found}, this one knows {known}): install that version again, or move the file away"
+        "the outbox was written by a newer version of this program (format {found}, this one knows {known}): install that version again, or move the file away"
     )]
     Newer {
         /// The format of the file.
@@ -136,13 +136,13 @@ impl DiskTrouble {
         let at = self.directory.display();
         match self.fault {
             DiskFault::Full => format!(
-                "free some space on the file system of {at} (`df {at}`); the agent finds out by itself within a minute"
+                "free some space on the file system of {at} (`df {at}`); the agent notices within a minute"
             ),
             DiskFault::ReadOnly => format!(
-                "find out why the file system of {at} is read-only (`dmesg`): often the SD card is at its end and has to be replaced; once it can be written to, the agent finds out by itself within a minute"
+                "find out why the file system of {at} is read-only (`dmesg`): often the SD card is worn out and has to be replaced; the agent notices within a minute once it is writable"
             ),
             DiskFault::Failing => format!(
-                "look after {at}, its rights and its disk (`dmesg`), and replace the SD card if it fails; the agent tries again every minute"
+                "check {at}, its permissions and its disk (`dmesg`), and replace the SD card if it fails; the agent tries again every minute"
             ),
         }
     }

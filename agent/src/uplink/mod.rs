@@ -1,4 +1,4 @@
-//! The way to the manager: connect, say hello, send what waits, keep one request parked, and after a
+//! Connection to the manager: connect, say hello, send what waits, keep one request parked, and after a
 //! failure wait and begin again.
 //!
 //! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`]: straight, or through a proxy;

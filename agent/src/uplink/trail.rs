@@ -45,7 +45,7 @@ impl Step {
             Self::Tcp => "nothing answers on that port",
             Self::Proxy => "the proxy is silent",
             Self::Tls => "the port is open, and what listens there does not speak TLS with us",
-            Self::Http => "TLS stands, and HTTP does not begin",
+            Self::Http => "TLS is up, but HTTP did not start",
         }
     }
 }

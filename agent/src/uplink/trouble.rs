@@ -70,7 +70,7 @@ pub enum UplinkError {
         status: u16,
     },
     /// An answer is not as the manager signed it.
-    #[error("an answer was altered on the way, where «{by}» opens the connection: {why}")]
+    #[error("an answer was altered in transit, where «{by}» opens the connection: {why}")]
     Altered {
         /// Whose proxy.
         by: String,
@@ -100,13 +100,13 @@ pub enum UplinkError {
         retry_after: Option<Duration>,
     },
     /// The answer is not what was agreed.
-    #[error("the answer cannot be understood: {0}")]
+    #[error("the answer could not be understood: {0}")]
     Answer(String),
     /// The identity cannot be read.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// No failure: a renewed certificate is there, and is tried on a new connection.
-    #[error("a renewed certificate is tried")]
+    #[error("trying a renewed certificate")]
     NewIdentity,
     /// The outbox failed.
     #[error(transparent)]
@@ -288,27 +288,27 @@ impl UplinkError {
                 Some(TlsError::AlertReceived(alert)) if refuses_certificate(*alert) => {
                     format!("the manager does not accept this device's certificate: {enrol}")
                 }
-                _ => "nothing, if the manager is being restarted".to_owned(),
+                _ => "nothing if the manager is restarting; if it persists, tell the service centre".to_owned(),
             },
             Self::Stranger { address, stranger } => stranger.remedy(address),
             Self::Unsigned { .. } => {
-                "ask the network administrator why the proxy does not let these requests through, or takes the fields Signature and Signature-Input away; a manager that is older than this agent does not sign".to_owned()
+                "ask the network administrator why the proxy does not let these requests through, or strips the headers Signature and Signature-Input; a manager older than this agent does not sign".to_owned()
             }
             Self::Altered { .. } => {
-                "nothing of it was believed; ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
+                "the answer was discarded; ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
             }
             Self::InspectingCa(_) => {
-                "put the right file there, or take `inspecting_ca` out of agent.toml".to_owned()
+                "put the right file there, or remove `inspecting_ca` from agent.toml".to_owned()
             }
             Self::Problem { problem: Some(problem), .. } => match problem.kind {
                 ProblemKind::UnknownDevice | ProblemKind::NoCertificate | ProblemKind::OtherDevice => {
                     enrol.to_owned()
                 }
                 ProblemKind::SignatureInvalid => {
-                    "something on the way alters what this device sends, and the manager took nothing of it: ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
+                    "something in between alters what this device sends, and the manager rejected it: ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
                 }
                 ProblemKind::CertificateExpired => {
-                    "ask the service centre to readmit this device (on its page, or `platen-manager device readmit`); it then renews its certificate and comes back by itself, within a quarter of an hour".to_owned()
+                    "ask the service centre to readmit this device (on its page, or `platen-manager device readmit`); it then renews its certificate and reconnects automatically within 15 minutes".to_owned()
                 }
                 ProblemKind::DeviceRevoked => format!(
                     "the service centre has shut this device out, and it asks only every few hours; if that is a mistake, {enrol}"
@@ -321,9 +321,9 @@ impl UplinkError {
                 }
                 _ => "tell the service centre".to_owned(),
             },
-            Self::Identity(IdentityError::Busy) => "nothing: it is tried again".to_owned(),
+            Self::Identity(IdentityError::Busy) => "nothing; it will be tried again".to_owned(),
             Self::Credentials(_) | Self::Identity(_) => enrol.to_owned(),
-            _ => "if it stays so, tell the service centre".to_owned(),
+            _ => "if it persists, tell the service centre".to_owned(),
         }
     }
 }
@@ -331,16 +331,16 @@ impl UplinkError {
 fn certificate_remedy(cause: &CertificateError) -> &'static str {
     match cause {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the certificate begins later than this device's clock: check `date`, and that time is synchronised"
+            "by this device's clock the certificate is not valid yet: check `date`, and that the time is synchronised"
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the manager's certificate has ended, or this device's clock is wrong: check `date`, then ask the service centre"
+            "the manager's certificate has expired, or this device's clock is wrong: check `date`, then ask the service centre"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "the manager is known by another name: correct `manager` in agent.toml, or have the name added at the service centre"
+            "the manager's certificate is for another name: correct `manager` in agent.toml, or have the name added at the service centre"
         }
         _ => {
-            "whoever answers is not the manager that this device was enrolled with: check the address and what stands between; if the manager is a new one, enrol the device again"
+            "the server that answered is not the manager this device was enrolled with: check the address and what is in between; if the manager is new, enrol the device again"
         }
     }
 }

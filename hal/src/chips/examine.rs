@@ -115,7 +115,7 @@ fn summary(name: &str, place: &str, results: &[(&Job, Result<Value, ReadFault>)]
         },
         what: format!("{good} of {} readings are right", results.len()),
         check: (good == 0 && !results.is_empty()).then(|| {
-            "nothing on it can be read: is it the right bus, has it pull-up resistors (about 2 to 10 kilohms to the supply on data and clock), have its chips power?"
+            "nothing on it can be read: is it the right bus, does it have pull-up resistors (about 2 to 10 kilohms to the supply, on SDA and SCL), and are its chips powered?"
                 .to_owned()
         }),
     }
@@ -178,7 +178,7 @@ fn words(job: &Job, fault: &ReadFault, strangers: &[(u8, &'static str)]) -> (Str
                 format!("; {same} answers and is in no entry: is this its address?")
             };
             let check = format!(
-                "is it in its place, has it power, do its address pins give {:#04x}, and is it on this bus?{pins}",
+                "is it in place and powered, do its address pins give {:#04x}, and is it on this bus?{pins}",
                 job.address
             );
             (text, check)
@@ -235,7 +235,7 @@ fn stranger(bus: &str, address: u8, kind: &str) -> Finding {
         verdict: Verdict::Doubtful,
         what: format!("something answers, by its address {kind}, and no entry of the board file names it"),
         check: Some(
-            "if it belongs to this printer, give it an entry; if it is a chip that does not answer elsewhere, its address pins are set otherwise"
+            "if it belongs to this printer, give it an entry; if it is a chip that does not answer where it should, its address pins are set differently"
                 .to_owned(),
         ),
     }

@@ -94,7 +94,7 @@ fn a_bus_that_stays_stuck_says_that_freeing_it_was_tried() {
     let stuck = Err(BusFault::Stuck(Errno::EBUSY));
     let (mut reader, _) = thermometers(2, vec![stuck; 4], Some(Pulled::default()));
     let failing = reader.read().failing.unwrap();
-    assert!(failing.contains("the data line of the bus is held down"), "{failing}");
+    assert!(failing.contains("SDA of the bus is held low"), "{failing}");
     assert!(failing.contains("freeing it was tried: nine pulses"), "{failing}");
     assert!(failing.starts_with("the bus main (scripted) fails"), "{failing}");
 }

@@ -73,7 +73,7 @@ fn check_names(config: &BoardConfig) -> Check {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if text.is_empty() || text.len() > MAX_NAME_CHARS || !text.chars().all(plain) {
             let what = format!(
-                "{text:?} is no name: use 1 to {MAX_NAME_CHARS} of a-z, 0-9 and '-', such as \"black\""
+                "{text:?} is not a valid name: use 1 to {MAX_NAME_CHARS} of a-z, 0-9 and '-', such as \"black\""
             );
             return Err((at, what));
         }

@@ -134,7 +134,7 @@ async fn a_manager_whose_certificate_has_ended_ends_the_walk_at_tls() {
     let walk = walk(&device).await;
     let (steps, failed) = taken(&walk);
     assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
-    assert!(failed.contains("certificate has ended"), "{failed}");
+    assert!(failed.contains("certificate has expired"), "{failed}");
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         .parse()
         .map_err(|cause| format!("{cause}; write a number with its unit, such as 30s or 5min"))?;
     let future = std::time::Duration::try_from(parsed);
-    future.map_err(|_negative| "a time that is past cannot be waited for".to_owned())
+    future.map_err(|_negative| "the time must not be negative".to_owned())
 }
 
 #[cfg(test)]

@@ -26,15 +26,13 @@ pub(crate) enum ClientError {
     Usage(String),
     #[error("{0}")]
     Refused(String),
-    #[error("the agent ended the conversation: it is being stopped")]
+    #[error("the agent closed the connection: it is stopping")]
     Ended,
-    #[error(
-        "the agent answered something else than was asked: use the platen of the same package, or restart the agent"
-    )]
+    #[error("the agent gave an unexpected answer: use the platen of the same package, or restart the agent")]
     Unexpected,
-    #[error("the conversation with the agent failed: {0}")]
+    #[error("the connection to the agent failed: {0}")]
     Codec(#[from] CodecError),
-    #[error("{failed} of what was looked at failed")]
+    #[error("{failed} checks failed")]
     Found { failed: usize },
     #[error(transparent)]
     Board(#[from] platen_hal::config::ConfigError),

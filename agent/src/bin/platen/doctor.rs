@@ -49,7 +49,7 @@ pub(crate) async fn doctor(
         },
         Err(ClientError::NoAgent(socket)) => {
             warn(&format!(
-                "no agent answers on {}; the board is opened by {}, and the way to the manager walked by {} instead",
+                "no agent answers on {}; opening the board by {} and checking the connection to the manager by {} instead",
                 socket.display(),
                 board.display(),
                 config.display()

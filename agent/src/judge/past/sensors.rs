@@ -156,7 +156,7 @@ impl SensorPast {
         let (measure, learnt, text) = match what {
             Strangeness::Drift => {
                 let (late, mean) = (Celsius(self.working.late), Celsius(self.working.mean));
-                let text = format!("{name} works at {late} °C, and used to work at {mean} °C");
+                let text = format!("{name} runs at {late} °C, and used to run at {mean} °C");
                 ("operating temperature", self.working, text)
             }
             Strangeness::Noise => {

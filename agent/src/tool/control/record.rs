@@ -29,7 +29,7 @@ impl Desk {
         output: &mut OwnedWriteHalf,
     ) -> Result<(), CodecError> {
         let Ok(_turn) = self.recording.clone().try_acquire_owned() else {
-            let reason = "another recording is being made: end that one first".to_owned();
+            let reason = "another recording is running: stop it first".to_owned();
             return refuse(output, reason).await;
         };
         let (sink, recorded) = sync_channel(MAX_ENTRIES);

@@ -92,7 +92,8 @@ async fn attend(stream: UnixStream, desk: Desk, room: bool) {
     let question = tokio::time::timeout(CLIENT_LIMIT, read::<Question>(&mut input, MAX_REQUEST_BYTES)).await;
     let answered = match question {
         Ok(Ok(Some(_))) if !room => {
-            refuse(&mut output, format!("{MAX_CLIENTS} others are being served: try again in a moment")).await
+            refuse(&mut output, format!("{MAX_CLIENTS} clients are connected already: try again in a moment"))
+                .await
         }
         Ok(Ok(Some(question))) if question.version != VERSION => {
             let reason = format!(

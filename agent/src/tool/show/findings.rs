@@ -36,7 +36,7 @@ pub fn findings(findings: &[Finding]) -> String {
     let count = |wanted| findings.iter().filter(|finding| finding.verdict == wanted).count();
     let _ = writeln!(
         out,
-        "{} looked at: {} fine, {} doubtful, {} failed",
+        "{} checked: {} fine, {} doubtful, {} failed",
         findings.len(),
         count(Verdict::Fine),
         count(Verdict::Doubtful),
@@ -55,9 +55,9 @@ pub fn way(walk: &Walk) -> String {
         finding
     };
     let steps: Vec<Finding> = walk.steps.iter().map(timed).collect();
-    let mut out = format!("\nThe way to the manager:\n{}", findings(&steps));
+    let mut out = format!("\nConnection to the manager:\n{}", findings(&steps));
     if steps.iter().any(|step| step.verdict == Verdict::Failed) && !walk.tell.is_empty() {
-        out.push_str("\nFor the administrator of this network:\n");
+        out.push_str("\nFor the network administrator:\n");
         for sentence in &walk.tell {
             let _ = writeln!(out, "* {sentence}");
         }
@@ -80,6 +80,6 @@ mod tests {
         }]);
         assert!(shown.contains("FAILED    black  0x50 on cartridges (/dev/i2c-1)  no answer"), "{shown}");
         assert!(shown.contains("check: is the cartridge"), "{shown}");
-        assert!(shown.contains("1 looked at: 0 fine, 0 doubtful, 1 failed"), "{shown}");
+        assert!(shown.contains("1 checked: 0 fine, 0 doubtful, 1 failed"), "{shown}");
     }
 }

@@ -96,7 +96,7 @@ fn backlog(status: &StatusReport) -> String {
         (false, false) => {}
     }
     if outbox.given_up > 0 {
-        let _ = write!(line, "; {} were given up since the start", outbox.given_up);
+        let _ = write!(line, "; {} discarded since the agent started", outbox.given_up);
     }
     line
 }
@@ -106,7 +106,7 @@ fn backlog(status: &StatusReport) -> String {
 fn certificate(status: &StatusReport) -> Option<String> {
     let mut line = format!("certificate valid until {}", moment(status.certificate_ends?));
     if let Some(from) = status.certificate_renewal {
-        let _ = write!(line, ", renewed by itself from {} on", moment(from));
+        let _ = write!(line, ", renews automatically from {}", moment(from));
     }
     Some(line)
 }
@@ -124,7 +124,7 @@ pub fn contact(state: ContactState) -> &'static str {
 }
 
 fn contact_line(report: &ContactReport) -> String {
-    let mut line = format!("{} since {}", contact(report.state), age(report.since_seconds));
+    let mut line = format!("{} for {}", contact(report.state), age(report.since_seconds));
     if let Some(protocol) = &report.protocol {
         let _ = write!(line, " ({protocol})");
     }
@@ -212,7 +212,7 @@ mod tests {
         assert!(!show(&known).contains("identity"), "it is not enrolled");
         known.certificate_ends = at("2027-11-25T10:00:00Z");
         known.certificate_renewal = at("2027-07-26T20:24:00.5Z");
-        let line = "\nidentity  certificate valid until 2027-11-25T10:00:00Z, renewed by itself from 2027-07-26T20:24:01Z on\n";
+        let line = "\nidentity  certificate valid until 2027-11-25T10:00:00Z, renews automatically from 2027-07-26T20:24:01Z\n";
         assert!(show(&known).contains(line), "{}", show(&known));
         // An agent that is older than this tool does not say when.
         known.certificate_renewal = None;

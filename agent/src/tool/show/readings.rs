@@ -23,7 +23,7 @@ pub fn readings(readings: &Readings) -> String {
     table(&mut out, "SWITCHES", &readings.switches, |switch| (&switch.name, self::switch(switch)));
     let failing: Vec<_> =
         readings.buses.iter().filter_map(|bus| Some((&bus.name, bus.failing.as_ref()?))).collect();
-    table(&mut out, "BUSES THAT FAIL", &failing, |(name, cause)| (name, cause.to_string()));
+    table(&mut out, "FAILING BUSES", &failing, |(name, cause)| (name, cause.to_string()));
     out
 }
 
@@ -206,7 +206,7 @@ mod tests {
         let shown = readings(&Readings { buses: vec![bus(None)], ..Readings::default() });
         assert_eq!(shown, "");
         let shown = readings(&Readings { buses: vec![bus(Some(cause()))], ..Readings::default() });
-        assert!(shown.contains("BUSES THAT FAIL") && shown.contains("no answer"), "{shown}");
+        assert!(shown.contains("FAILING BUSES") && shown.contains("no answer"), "{shown}");
     }
 
     #[test]

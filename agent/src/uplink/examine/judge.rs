@@ -99,19 +99,13 @@ pub(super) fn clock(times: Times) -> Stepped {
             &says,
             Doubtful,
             format!(
-                "it is wrong: it is at least {} UTC, as the manager has said; certificates are judged by that",
+                "wrong: it is at least {} UTC according to the manager; certificates are checked against that",
                 known.strftime("%Y-%m-%d %H:%M")
             ),
             Some("let this device reach a time server (NTP, UDP 123), or set its clock".into()),
         ),
         (None, ClockQuality::Synchronised) => finding("clock", &says, Fine, "synchronised".into(), None),
-        (None, _) => finding(
-            "clock",
-            &says,
-            Fine,
-            "nothing vouches for it, and nothing speaks against it".into(),
-            None,
-        ),
+        (None, _) => finding("clock", &says, Fine, "not synchronised, but plausible".into(), None),
     }
 }
 
@@ -127,13 +121,14 @@ fn lifetime(device: &str, facts: &Facts, now: Timestamp) -> Stepped {
     };
     if now > facts.ends {
         let check = "enrol the device again: `platen-manager token create` at the service centre, then `platen-agent enroll` here";
-        return step(Failed, format!("it ended on {}", day(facts.ends)), Some(check));
+        return step(Failed, format!("expired on {}", day(facts.ends)), Some(check));
     }
     let days = facts.ends.duration_since(now).as_hours() / 24;
-    let left = format!("it holds until {} ({days} days)", day(facts.ends));
+    let left = format!("valid until {} ({days} days left)", day(facts.ends));
     let life = facts.ends.duration_since(facts.begins);
     if now + CLOCK_SLACK < facts.begins {
-        let what = format!("it begins on {}, later than now by what this device knows", day(facts.begins));
+        let what =
+            format!("not valid before {}, which this device takes to be in the future", day(facts.begins));
         return step(Doubtful, what, Some("check the clock"));
     }
     // It is renewed at two thirds of its life; one that is much older was not.
@@ -164,13 +159,7 @@ pub(super) fn manager(
     let place = address.authority();
     let step = match answer {
         Some(cause) if !expected(cause) => failed("manager", &place, cause),
-        _ => finding(
-            "manager",
-            &place,
-            Fine,
-            format!("it answers over {protocol} and knows this device"),
-            None,
-        ),
+        _ => finding("manager", &place, Fine, format!("answers over {protocol} and knows this device"), None),
     };
     Stepped { took_ms: Some(milliseconds(took)), ..step }
 }
@@ -212,9 +201,9 @@ mod tests {
         assert_eq!(of(begins, ends, "2026-03-01T00:00:00Z").0, Fine);
         assert_eq!(
             of(begins, ends, "2026-12-01T00:00:00Z"),
-            (Doubtful, "it holds until 2027-01-01 (31 days)".into())
+            (Doubtful, "valid until 2027-01-01 (31 days left)".into())
         );
-        assert_eq!(of(begins, ends, "2027-02-01T00:00:00Z"), (Failed, "it ended on 2027-01-01".into()));
+        assert_eq!(of(begins, ends, "2027-02-01T00:00:00Z"), (Failed, "expired on 2027-01-01".into()));
         assert_eq!(of(begins, ends, "2025-12-01T00:00:00Z").0, Doubtful);
     }
 

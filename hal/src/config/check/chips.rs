@@ -53,7 +53,7 @@ fn check_chip<'a>(
     let shared = |other: &ChipPlace<'_>| [other.kind, chip.kind] == [ChipKind::Converter; 2];
     if let Some(other) = other.filter(|other| !shared(other)).map(|other| other.name) {
         let what = format!(
-            "{name} and {other} both have the address {address:#04x} on the bus {bus}: set the address pins of one of them otherwise, or use another bus"
+            "{name} and {other} both have the address {address:#04x} on the bus {bus}: change the address pins of one of them, or use another bus"
         );
         return Err((chip.address.span().start, what));
     }
@@ -64,7 +64,7 @@ fn check_chip<'a>(
             |other: &&ChipPlace<'_>| other.bus.get_ref() == above && *other.address.get_ref() == address;
         if let Some(other) = config.chips().iter().find(same).map(|other| other.name) {
             let what = format!(
-                "{name} and {other} both have the address {address:#04x}, and the multiplexer connects the bus {bus} with the bus {above}: set the address pins of one of them otherwise"
+                "{name} and {other} both have the address {address:#04x}, and the multiplexer connects the bus {bus} with the bus {above}: change the address pins of one of them"
             );
             return Err((chip.address.span().start, what));
         }

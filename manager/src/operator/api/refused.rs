@@ -20,7 +20,7 @@ pub(super) struct Always;
 impl IntoResponses for Always {
     fn responses() -> Responses {
         [
-            problem(401, "The request names no operator: send a bearer token, or sign in."),
+            problem(401, "Not signed in: send a bearer token, or sign in."),
             problem(403, "The request rides on a session and comes from a page of another site."),
             problem(500, "The manager failed; its log says why."),
             problem(503, "The manager cannot do this now."),
