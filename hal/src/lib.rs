@@ -31,7 +31,6 @@ mod pages;
 pub mod record;
 mod recorder;
 pub mod sim_command;
-
 pub mod thermometer;
 pub mod trace;
 
