@@ -59,8 +59,6 @@ else
     need_packages libedit2 libxml2 libz3-4 "$compiler" "libc6-dev-$architecture-cross"
     rust=$(scripts/cross-rust.sh "$architecture" 8>&-)
     export RUSTC=$rust/bin/rustc
-    # Debian's packages for cross compilers name their own libraries with an architecture; a dependency needs none.
-    sed 's/:'"$architecture"' / /' "/var/lib/dpkg/info/libc6-$architecture-cross.shlibs" >"$staged/debian/shlibs.local"
     # What is built for is not this machine, so nobody asks whether its build dependencies are here.
     options+=(--build=any --host-arch="$architecture" --build-profiles=cross,nocheck --no-check-builddeps)
 fi
