@@ -69,6 +69,7 @@ problem_kinds! {
     NotFound 404 "urn:platen:problem:not-found" "Not found",
     MethodNotAllowed 405 "urn:platen:problem:method-not-allowed" "The method is not allowed here",
     SequenceConflict 409 "urn:platen:problem:sequence-conflict" "The sequence is already used by another report",
+    StateConflict 409 "urn:platen:problem:state-conflict" "This cannot be done in the present state",
     BodyTooLarge 413 "urn:platen:problem:body-too-large" "The body is too large",
     UnsupportedMediaType 415 "urn:platen:problem:unsupported-media-type" "The body is of another media type",
     TooMany 429 "urn:platen:problem:too-many" "Too many requests",

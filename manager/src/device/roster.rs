@@ -399,6 +399,7 @@ mod tests {
             activity: None,
             last_contact: Some(last.parse().unwrap()),
             remote: None,
+            damaged: None,
         };
         let start: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
         let (gone, there): (DeviceId, DeviceId) = ("gone".parse().unwrap(), "there".parse().unwrap());

@@ -45,14 +45,14 @@ pub(super) async fn change(
     let standing = standing.ok_or_else(|| Refusal::not_found("device"))?;
     if deed == Deed::Readmit && standing.revoked.is_some() {
         let why = "the device is shut out, and only a token lets it in again: `platen-manager token create --device`, then enrol it";
-        return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+        return Err(Refusal::new(ProblemKind::StateConflict, why));
     }
     if deed == Deed::Readmit && now < standing.certificate.expires {
         let why = format!(
             "the certificate of {device} is valid until {}, and the device renews it automatically: there is nothing to readmit",
             standing.certificate.expires.strftime("%Y-%m-%d %H:%M UTC")
         );
-        return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+        return Err(Refusal::new(ProblemKind::StateConflict, why));
     }
     tracing::warn!(%device, ?deed, operator, "an operator changed how a device stands");
     apply(&operators.roster, &operators.mailbox, &operators.informer, &device, standing);

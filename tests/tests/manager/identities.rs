@@ -94,7 +94,7 @@ async fn of_renewals_that_are_asked_for_at_once_one_is_issued() {
 async fn who_needs_no_readmission_or_is_shut_out_already_is_told_so_and_nothing_is_written() {
     let house = House::start().await;
     house.enrol("lobby").await;
-    let refused = post(&house, "/api/v1/devices/lobby/readmit").await.problem(ProblemKind::InvalidRequest);
+    let refused = post(&house, "/api/v1/devices/lobby/readmit").await.problem(ProblemKind::StateConflict);
     assert!(refused.contains("nothing to readmit"), "{refused}");
     assert_eq!(changes(&house).await, ["enrolled"]);
     for _ in 0..2 {
@@ -170,7 +170,7 @@ async fn a_device_that_is_shut_out_hears_it_at_once_also_while_its_request_is_he
     report(&house, &device, 2).await.problem(ProblemKind::DeviceRevoked);
     ask_renewal(&house, &device, &csr("lobby").1).await.problem(ProblemKind::DeviceRevoked);
     let readmitted = post(&house, "/api/v1/devices/lobby/readmit").await;
-    assert!(readmitted.problem(ProblemKind::InvalidRequest).contains("token"));
+    assert!(readmitted.problem(ProblemKind::StateConflict).contains("token"));
     let again = house.enrol("lobby").await;
     assert_eq!(report(&house, &again, 2).await.acknowledged(), 2);
     report(&house, &device, 3).await.problem(ProblemKind::UnknownDevice);

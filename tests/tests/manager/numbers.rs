@@ -1,6 +1,7 @@
 //! Whatever numbers one device sends, and whatever of one device cannot be read any more: everybody's pages go on.
 
 #[path = "../../../fuzz/src/report_batch.rs"]
+#[allow(unreachable_pub, reason = "there it is a module of a crate")]
 mod report_batch;
 
 use std::sync::Arc;

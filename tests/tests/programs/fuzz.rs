@@ -80,3 +80,13 @@ fn a_board_file_may_say_anything() {
 fn a_trace_may_hold_anything() {
     feed(targets::trace_reader, &seeds("trace_reader", &["tests/traces"]));
 }
+
+#[test]
+fn a_device_may_send_anything_as_a_batch_of_reports() {
+    feed(
+        |bytes| {
+            targets::report_batch::take(bytes);
+        },
+        &seeds("report_batch", &["protocol/frozen/v1"]),
+    );
+}

@@ -89,8 +89,11 @@ fn read_simulated(agent: &Path) -> (Output, TempDir) {
     let at = |name: &str| folder.path().join(name);
     let board = "backend = \"simulated\"\nmodel = \"m\"\n[[switch]]\nname = \"cover\"\nmeaning = \"cover\"\nline = 0\n";
     std::fs::write(at("board.toml"), board).unwrap();
-    let config =
-        format!("device = \"desk\"\nboard = {:?}\nstate_directory = {:?}\n", at("board.toml"), at("state"));
+    let config = format!(
+        "device = \"desk\"\nboard = '{}'\nstate_directory = '{}'\n",
+        at("board.toml").display(),
+        at("state").display()
+    );
     std::fs::write(at("agent.toml"), config).unwrap();
     let output = Command::new(agent).arg("--config").arg(at("agent.toml")).args(["read", "--json"]).output();
     (output.unwrap(), folder)

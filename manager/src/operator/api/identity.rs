@@ -10,7 +10,7 @@ use super::super::identity::{Deed, change};
 use super::super::problem::Refusal;
 use super::super::view::IdentityView;
 use super::super::who::Operator;
-use super::refused::{Always, Missing, ShutOut};
+use super::refused::{Always, Missing, NotReadmitted};
 use crate::clock;
 
 /// Shuts a device out, at once. Only a new enrolment lets it in again.
@@ -37,7 +37,7 @@ pub(super) async fn revoke(
     operation_id = "readmitDevice",
     tag = "Identities",
     params(("id" = DeviceId, Path, description = "The device.")),
-    responses((status = 200, description = "How the device stands now.", body = IdentityView), ShutOut, Missing, Always),
+    responses((status = 200, description = "How the device stands now.", body = IdentityView), NotReadmitted, Missing, Always),
 )]
 pub(super) async fn readmit(
     shared: Shared,

@@ -74,11 +74,15 @@ impl IntoResponses for TooManyWait {
     }
 }
 
-/// A device that only a new enrolment lets in again.
-pub(super) struct ShutOut;
+/// A device that need not or cannot be readmitted.
+pub(super) struct NotReadmitted;
 
-impl IntoResponses for ShutOut {
+impl IntoResponses for NotReadmitted {
     fn responses() -> Responses {
-        [problem(400, "The device is shut out: only a new token lets it in again.")].into()
+        [problem(
+            409,
+            "The device is shut out, or its certificate has not ended: there is nothing to readmit.",
+        )]
+        .into()
     }
 }
