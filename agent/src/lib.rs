@@ -9,7 +9,7 @@
 //! and answered ([`execute`]). What a manager may change is in [`settings`].
 //!
 //! Beside the flow: the device's key and certificates ([`identity`]), which a first conversation with the
-//! manager yields and which are renewed by themselves; what a person at the device asks for, and sees and hears
+//! manager yields ([`enroll`]) and which are renewed by themselves; what a person at the device asks for, and sees and hears
 //! of it ([`request`]); what the agent knows of itself ([`status`]), and what the technician's `platen` hears of
 //! that ([`tool`]); the service manager
 //! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
@@ -21,6 +21,7 @@ pub mod causes;
 pub mod clock;
 pub mod compose;
 pub mod config;
+pub mod enroll;
 pub mod execute;
 pub mod identity;
 pub mod judge;

@@ -1,6 +1,6 @@
-//! The device's key and certificates, on disk: one file in the state directory. [`enroll`] is the first
-//! conversation, which yields them, and [`renew`] renews them; [`certificate`] reads what a certificate says,
-//! [`address`] is the manager's.
+//! The device's key and certificates, on disk: one file in the state directory. The first conversation with a
+//! manager yields them ([`crate::enroll`]), and [`renew`] renews them; [`certificate`] reads what a certificate
+//! says, [`address`] is the manager's.
 //!
 //! One file, so that a power cut never leaves a key beside another key's certificate: it is replaced in
 //! one step. It is for its owner alone.
@@ -14,7 +14,6 @@
 
 pub mod address;
 pub mod certificate;
-pub mod enroll;
 pub mod renew;
 
 use std::fs::{self, File, OpenOptions, TryLockError};

@@ -13,6 +13,7 @@ use super::dial::proxy::SetupError;
 use super::dial::refusal::PROXY_REMEDY;
 use super::trail::Step;
 use super::trust::inspecting_ca::InspectingCaError;
+use super::trust::sign::SigningError;
 use super::trust::stranger::Stranger;
 use super::wait::Cut;
 use crate::causes::causes;
@@ -59,24 +60,9 @@ pub enum UplinkError {
         /// Who, as far as the certificate says.
         stranger: Stranger,
     },
-    /// A proxy that opens the connection answered itself.
-    #[error(
-        "«{by}», which opens the connection on the way, answered {status} itself: the answer is not the manager's"
-    )]
-    Unsigned {
-        /// Whose proxy.
-        by: String,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// An answer is not as the manager signed it.
-    #[error("an answer was altered in transit, where «{by}» opens the connection: {why}")]
-    Altered {
-        /// Whose proxy.
-        by: String,
-        /// What does not fit.
-        why: String,
-    },
+    /// A message could not be signed, or its answer was not signed as it must be.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The CA of the proxy cannot be read.
     #[error(transparent)]
     InspectingCa(#[from] InspectingCaError),
@@ -189,7 +175,7 @@ impl UplinkError {
     /// What helps.
     pub fn sort(&self) -> Sort {
         match self {
-            Self::Stranger { .. } | Self::Altered { .. } => Sort::Untrusted,
+            Self::Stranger { .. } | Self::Signing(SigningError::Altered { .. }) => Sort::Untrusted,
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => Sort::Untrusted,
                 Some(TlsError::AlertReceived(alert)) if refuses_certificate(*alert) => Sort::Refused,
@@ -201,9 +187,11 @@ impl UplinkError {
                 Sort::Refused
             }
             Self::Identity(IdentityError::Busy) => Sort::Later,
-            Self::Credentials(_) | Self::Identity(_) | Self::ProxySetup(_) | Self::InspectingCa(_) => {
-                Sort::Refused
-            }
+            Self::Credentials(_)
+            | Self::Signing(SigningError::Credentials(_))
+            | Self::Identity(_)
+            | Self::ProxySetup(_)
+            | Self::InspectingCa(_) => Sort::Refused,
             Self::Dial(DialError::Proxy(cause)) => cause.sort(),
             _ => Sort::Later,
         }
@@ -291,10 +279,10 @@ impl UplinkError {
                 _ => "nothing if the manager is restarting; if it persists, tell the service centre".to_owned(),
             },
             Self::Stranger { address, stranger } => stranger.remedy(address),
-            Self::Unsigned { .. } => {
+            Self::Signing(SigningError::Unsigned { .. }) => {
                 "ask the network administrator why the proxy does not let these requests through, or strips the headers Signature and Signature-Input; a manager older than this agent does not sign".to_owned()
             }
-            Self::Altered { .. } => {
+            Self::Signing(SigningError::Altered { .. }) => {
                 "the answer was discarded; ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
             }
             Self::InspectingCa(_) => {
@@ -322,7 +310,9 @@ impl UplinkError {
                 _ => "tell the service centre".to_owned(),
             },
             Self::Identity(IdentityError::Busy) => "nothing; it will be tried again".to_owned(),
-            Self::Credentials(_) | Self::Identity(_) => enrol.to_owned(),
+            Self::Credentials(_) | Self::Signing(SigningError::Credentials(_)) | Self::Identity(_) => {
+                enrol.to_owned()
+            }
             _ => "if it persists, tell the service centre".to_owned(),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use platen_agent::enroll::EnrollError;
 use platen_agent::identity;
-use platen_agent::identity::enroll::EnrollError;
 use platen_agent::run::RunError;
 use platen_agent::status::{ContactState, Sort};
 use platen_agent::tool::control::message::{Answer, Request};

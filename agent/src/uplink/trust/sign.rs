@@ -16,11 +16,36 @@ use rustls::Error as TlsError;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::super::UplinkError;
 use super::{Trust, Way};
 use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::random::{self, hex};
+
+/// Why a message cannot be signed, or an answer not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// The key and the certificates cannot sign.
+    #[error("the identity of this device cannot be used: {0}")]
+    Credentials(#[source] TlsError),
+    /// A proxy that opens the connection answered itself.
+    #[error(
+        "«{by}», which opens the connection on the way, answered {status} itself: the answer is not the manager's"
+    )]
+    Unsigned {
+        /// Whose proxy.
+        by: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// An answer is not as the manager signed it.
+    #[error("an answer was altered in transit, where «{by}» opens the connection: {why}")]
+    Altered {
+        /// Whose proxy.
+        by: String,
+        /// What does not fit.
+        why: String,
+    },
+}
 
 /// The device's key for messages, and whom to believe answers.
 #[derive(Debug)]
@@ -49,8 +74,8 @@ impl Signing {
         trust: &Arc<Trust>,
         clock: &Arc<Clock>,
         host: &str,
-    ) -> Result<Self, UplinkError> {
-        let unusable = |what: String| UplinkError::Credentials(TlsError::General(what));
+    ) -> Result<Self, SigningError> {
+        let unusable = |what: String| SigningError::Credentials(TlsError::General(what));
         let (PrivateKeyDer::Pkcs8(key), Some(certificate)) = (&identity.key, identity.chain.first()) else {
             return Err(unusable("the key is not in PKCS#8".to_owned()));
         };
@@ -106,8 +131,8 @@ impl Inspected {
         content_type: &str,
         prefer: Option<&str>,
         body: &[u8],
-    ) -> Result<Signed, UplinkError> {
-        let unusable = |what: String| UplinkError::Credentials(TlsError::General(what));
+    ) -> Result<Signed, SigningError> {
+        let unusable = |what: String| SigningError::Credentials(TlsError::General(what));
         let nonce = random::bytes::<NONCE_BYTES>().map_err(|cause| unusable(cause.to_string()))?;
         let created = self.signing.now();
         let expires = Some(created.saturating_add(i64::try_from(WINDOW.as_secs()).unwrap_or(0)));
@@ -123,16 +148,16 @@ impl Inspected {
         fields: &HeaderMap,
         body: &[u8],
         to: &Bond,
-    ) -> Result<(), UplinkError> {
+    ) -> Result<(), SigningError> {
         let field = |name| {
             let mut all = fields.get_all(name).iter();
             let only = all.next().filter(|_| all.next().is_none())?;
             only.to_str().ok()
         };
         if field(INPUT_FIELD).is_none() && field(SIGNATURE_FIELD).is_none() {
-            return Err(UplinkError::Unsigned { by: self.by.clone(), status });
+            return Err(SigningError::Unsigned { by: self.by.clone(), status });
         }
-        let altered = |why| UplinkError::Altered { by: self.by.clone(), why };
+        let altered = |why| SigningError::Altered { by: self.by.clone(), why };
         let refused = |refusal: Refusal| altered(refusal.to_string());
         let presented = Presented::read(field).map_err(refused)?;
         let key = self.signing.key_of_manager(presented.certificate()).map_err(altered)?;
@@ -207,7 +232,7 @@ mod tests {
         fields
     }
 
-    fn answered(world: &World, by: &SigningKey, created: i64) -> Result<(), UplinkError> {
+    fn answered(world: &World, by: &SigningKey, created: i64) -> Result<(), SigningError> {
         let asked = world.inspected.sign("/v1/reports", JSON, None, b"{}").unwrap();
         let answer = Answer { status: 200, content_type: JSON, retry_after: None, to: &asked.bond };
         let signed = sign_answer(by, &answer, b"{}", created).unwrap();
@@ -245,7 +270,7 @@ mod tests {
         others.push(SigningKey::new(&key.serialize_der(), own.der()).unwrap());
         for other in others {
             let refused = answered(&world, &other, 1_780_000_000).unwrap_err();
-            assert!(matches!(refused, UplinkError::Altered { .. }), "{refused}");
+            assert!(matches!(refused, SigningError::Altered { .. }), "{refused}");
         }
         assert_eq!(created(&world), 0);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use platen_agent::board::Opened;
 use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
-use platen_agent::identity::enroll::{EnrollError, enroll};
+use platen_agent::enroll::{EnrollError, enroll};
 use platen_agent::run::{RunError, run};
 use platen_agent::status::StatusReport;
 use platen_agent::tool::control::codec::{self, MAX_ANSWER_BYTES};

@@ -32,10 +32,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
-use super::address::Address;
-use super::renew::request_for;
-use super::{IdentityError, IdentityFile, Lock};
 use crate::clock::Clock;
+use crate::identity::address::Address;
+use crate::identity::renew::request_for;
+use crate::identity::{self, IdentityError, IdentityFile, Lock};
 use crate::random::hex;
 use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
 use crate::uplink::dial;
@@ -186,7 +186,7 @@ fn check(reply: &EnrollReply, token: &Token) -> Result<(), EnrollError> {
 
 /// An answer that does not fit the key is refused before it replaces an identity that works.
 fn store_if_usable(lock: &Lock, kept: &IdentityFile, clock: &Arc<Clock>) -> Result<(), EnrollError> {
-    let identity = super::parse(kept).map_err(|cause| EnrollError::Answer(cause.to_string()))?;
+    let identity = identity::parse(kept).map_err(|cause| EnrollError::Answer(cause.to_string()))?;
     let unusable = |cause: UplinkError| EnrollError::Answer(cause.to_string());
     let trust =
         Trust::new(&identity.manager_ca, &[]).map_err(|cause| unusable(UplinkError::Credentials(cause)))?;
