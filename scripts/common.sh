@@ -18,7 +18,8 @@ need_packages() {
     fi
     # A third-party source of the machine that is out of reach must not stop us; what we need must be there.
     apt-get update -qq || echo "apt-get update: not every source of this machine answered" >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 \
+        "${missing[@]}" >/dev/null
 }
 
 # Installs Debian's squid for tests that start it themselves. Its package would run a proxy on this machine from
@@ -40,7 +41,8 @@ need_squid() {
 # The tools of scripts/tools.txt before others of their names.
 use_tools() {
     local tools
-    need_packages python3-venv && tools=$(scripts/tools.sh) && export PATH=$tools:$PATH
+    # A Python that can make environments is enough: another installation may be under way.
+    { python3 -c 'import ensurepip' 2>/dev/null || need_packages python3-venv; } && tools=$(scripts/tools.sh) && export PATH=$tools:$PATH
 }
 
 # The shipped programs, built as a user builds them, in a folder of their own: what cargo builds for the tests has the
