@@ -34,6 +34,9 @@ macro_rules! problem_kinds {
         }
 
         impl ProblemKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// The HTTP status of this kind.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$variant => $status,)* }
@@ -81,5 +84,20 @@ impl Problem {
     /// A problem of a kind, with what was wrong this time.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self { kind, status: kind.status(), title: kind.title().to_owned(), detail: detail.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole text, so that a changed word is seen in review.
+    #[test]
+    fn every_kind_of_problem_reads_as_it_was_reviewed() {
+        let line = |kind: &ProblemKind| {
+            let name = serde_json::to_string(kind).unwrap();
+            format!("{} {}\n    {}\n", kind.status(), name.trim_matches('"'), kind.title())
+        };
+        insta::assert_snapshot!(ProblemKind::ALL.iter().map(line).collect::<String>());
     }
 }

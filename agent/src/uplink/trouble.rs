@@ -344,6 +344,41 @@ mod tests {
         UplinkError::Handshake { address: "https://manager.example".to_owned(), source }.trouble()
     }
 
+    /// The whole text, so that a changed word is seen in review.
+    #[test]
+    fn every_trouble_and_its_remedy_read_as_they_were_reviewed() {
+        let timeout = |proxy: Option<&str>, during| UplinkError::ConnectTimeout {
+            address: "manager.example:8443".to_owned(),
+            proxy: proxy.map(str::to_owned),
+            limit: Duration::from_secs(10),
+            during,
+        };
+        let problem = |kind: &ProblemKind| UplinkError::Problem {
+            status: kind.status(),
+            problem: Some(Problem::new(*kind, "what was wrong this time")),
+            retry_after: None,
+        };
+        let handshake = |alert| UplinkError::Handshake {
+            address: "https://manager.example:8443".to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidData, TlsError::AlertReceived(alert)),
+        };
+        let steps = [Step::Name, Step::Tcp, Step::Proxy, Step::Tls, Step::Http];
+        let troubles = steps
+            .iter()
+            .flat_map(|&step| [timeout(None, step), timeout(Some("http://proxy.example:3128"), step)])
+            .chain([handshake(AlertDescription::UnknownCA), handshake(AlertDescription::DecodeError)])
+            .chain([UplinkError::Deadline(Duration::from_secs(30))])
+            .chain([UplinkError::Answer("it is not JSON".to_owned()), UplinkError::NewIdentity])
+            .chain([UplinkError::Identity(IdentityError::Busy)])
+            .chain([UplinkError::Problem { status: 502, problem: None, retry_after: None }])
+            .chain(ProblemKind::ALL.iter().map(problem));
+        let mut told = String::new();
+        for trouble in troubles.map(|trouble| trouble.trouble()) {
+            told += &format!("{}\n    {}\n", trouble.what, trouble.remedy);
+        }
+        insta::assert_snapshot!(told);
+    }
+
     #[test]
     fn only_a_manager_that_refuses_the_certificate_sends_a_person_to_enrol_again() {
         for refused in [AlertDescription::UnknownCA, AlertDescription::CertificateRequired] {

@@ -95,8 +95,8 @@ const ALTERATIONS: &[(&str, &str)] = &[
     ("an order is missing for operators", "DELETE FROM orders WHERE key = (SELECT min(key) FROM orders)"),
     (
         "an order is there twice for operators",
-        "INSERT INTO orders (device, id, report, received, simulated, supply, body, quantity, note, entered_by, state)
-         SELECT device, 'again', (SELECT max(key) FROM reports), received, simulated, supply, body, quantity, note,
+        "INSERT INTO orders (device, id, report, received, simulated, body, quantity, note, entered_by, state)
+         SELECT device, 'again', (SELECT max(key) FROM reports), received, simulated, body, quantity, note,
          entered_by, state FROM orders LIMIT 1",
     ),
     ("a call's message is altered", "UPDATE service_calls SET message = 'other words' WHERE message IS NOT NULL"),

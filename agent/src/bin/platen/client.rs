@@ -32,7 +32,7 @@ pub(crate) enum ClientError {
     Unexpected,
     #[error("the connection to the agent failed: {0}")]
     Codec(#[from] CodecError),
-    #[error("{failed} checks failed")]
+    #[error("{}", if *failed == 1 { "1 check failed".to_owned() } else { format!("{failed} checks failed") })]
     Found { failed: usize },
     #[error(transparent)]
     Board(#[from] platen_hal::config::ConfigError),

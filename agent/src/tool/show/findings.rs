@@ -69,6 +69,19 @@ pub fn way(walk: &Walk) -> String {
 mod tests {
     use super::*;
 
+    #[derive(serde::Deserialize)]
+    struct Answered {
+        findings: Vec<Finding>,
+        way: Walk,
+    }
+
+    /// The whole text, so that a changed word is seen in review.
+    #[test]
+    fn the_whole_of_what_doctor_finds_reads_as_it_was_reviewed() {
+        let answered: Answered = serde_json::from_str(include_str!("samples/doctor.json")).unwrap();
+        insta::assert_snapshot!("doctor", findings(&answered.findings) + &way(&answered.way));
+    }
+
     #[test]
     fn a_chip_that_fails_is_shown_with_its_place_and_what_to_check() {
         let shown = findings(&[Finding {

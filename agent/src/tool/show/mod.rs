@@ -177,6 +177,18 @@ mod tests {
     use crate::status::Status;
     use platen_protocol::alert::{AlertCode, AlertGroup, Evidence, Severity, Training};
 
+    /// The whole text, so that a changed word is seen in review. The samples are what an agent answered; the second was
+    /// given what one printer seldom has all at once.
+    #[test]
+    fn the_whole_status_reads_as_it_was_reviewed() {
+        let shown = |sample: &str| status(&serde_json::from_str::<StatusReport>(sample).unwrap());
+        insta::assert_snapshot!("status_on_a_bad_day", shown(include_str!("samples/status-bad-day.json")));
+        insta::assert_snapshot!(
+            "status_without_contact",
+            shown(include_str!("samples/status-no-contact.json"))
+        );
+    }
+
     #[test]
     fn what_has_not_happened_yet_is_marked_and_says_what_speaks_for_it() {
         let jams = Evidence {
