@@ -51,7 +51,7 @@ build_programs() {
     cargo build --locked -p platen-manager -p platen-agent -p platen-sim || return
     export PLATEN_PROGRAMS=$TARGET/programs
     mkdir -p "$PLATEN_PROGRAMS"
-    cp --update "$TARGET"/debug/{platen,platen-agent,platen-manager,platen-sim} "$PLATEN_PROGRAMS/"
+    cp --update --remove-destination "$TARGET"/debug/{platen,platen-agent,platen-manager,platen-sim} "$PLATEN_PROGRAMS/"
 }
 
 # Tests, always of the whole workspace with all features: a part of it has others, and everything would be built again.
