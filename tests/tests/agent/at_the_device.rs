@@ -205,7 +205,7 @@ async fn settings_of_which_one_cannot_be_are_all_refused_with_the_reason() {
     let agent = device.start();
     for (id, name, value, words) in [
         ("a", "supply.blak.set-percent", 5, "black, cyan"),
-        ("b", "judge.hysteresis-percent", 99, "0 to 50"),
+        ("b", "judge.hysteresis-percent", 99, "between 0 and 50"),
         ("c", "judge.colour", 1, "judge.part-percent"),
     ] {
         let wanted = set(&[("supply.black.set-percent", 50), (name, value)]);

@@ -44,8 +44,8 @@ async fn a_refusal_reaches_curl_while_it_still_sends_the_body() {
             &["-H", &signed_in, "-H", json, "--data-binary", &large, &commands],
         ),
         of(
-            "no JSON",
-            "400",
+            "of another media type",
+            "415",
             &["-H", &signed_in, "-H", "content-type: text/plain", "--data-binary", &large, &commands],
         ),
         of("not signed in", "401", &["-H", json, "--data-binary", &large, &commands]),

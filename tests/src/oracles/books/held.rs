@@ -139,7 +139,8 @@ impl Held {
     }
 }
 
-const ORDERS: &str = "SELECT o.body ->> 'name', o.quantity, o.note, o.entered_by, r.sequence, e.epoch FROM orders o
+const ORDERS: &str =
+    "SELECT o.body ->> 'name', o.quantity, o.note, o.entered_by, r.sequence, e.epoch FROM orders o
     JOIN reports r ON r.key = o.report JOIN epochs e ON e.key = r.epoch WHERE o.device = ?1 ORDER BY o.key";
 const CALLS: &str = "SELECT c.message, c.entered_by, r.sequence, e.epoch FROM service_calls c
     JOIN reports r ON r.key = c.report JOIN epochs e ON e.key = r.epoch WHERE c.device = ?1 ORDER BY c.key";
