@@ -372,10 +372,11 @@ mod tests {
             .chain([UplinkError::Identity(IdentityError::Busy)])
             .chain([UplinkError::Problem { status: 502, problem: None, retry_after: None }])
             .chain(ProblemKind::ALL.iter().map(problem));
-        let mut told = String::new();
-        for trouble in troubles.map(|trouble| trouble.trouble()) {
-            told += &format!("{}\n    {}\n", trouble.what, trouble.remedy);
-        }
+        let line = |cause: UplinkError| {
+            let trouble = cause.trouble();
+            format!("{}\n    {}\n", trouble.what, trouble.remedy)
+        };
+        let told: String = troubles.map(line).collect();
         insta::assert_snapshot!(told);
     }
 
