@@ -45,10 +45,13 @@ use_tools() {
     { python3 -c 'import ensurepip' 2>/dev/null || need_packages python3-venv; } && tools=$(scripts/tools.sh) && export PATH=$tools:$PATH
 }
 
+# What is shipped, always named together: any other choice has other features, and would be built anew.
+PROGRAMS=(-p platen-manager -p platen-agent -p platen-sim)
+
 # The shipped programs, built as a user builds them, in a folder of their own: what cargo builds for the tests has the
 # tests' features, and takes the same names beside them. Every test uses these (rigs/process.rs).
 build_programs() {
-    cargo build --locked -p platen-manager -p platen-agent -p platen-sim || return
+    cargo build --locked "${PROGRAMS[@]}" || return
     export PLATEN_PROGRAMS=$TARGET/programs
     mkdir -p "$PLATEN_PROGRAMS"
     cp --update --remove-destination "$TARGET"/debug/{platen,platen-agent,platen-manager,platen-sim} "$PLATEN_PROGRAMS/"

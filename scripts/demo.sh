@@ -12,7 +12,7 @@ devices=(lobby studio warehouse)
 ready_limit=60
 
 say "building"
-cargo build --locked --quiet -p platen-manager -p platen-agent
+cargo build --locked --quiet "${PROGRAMS[@]}"
 manager() { "$TARGET/debug/platen-manager" --config demo/manager.toml "$@"; }
 platen() { "$TARGET/debug/platen" --socket "demo/$1/control.sock" "${@:2}"; }
 

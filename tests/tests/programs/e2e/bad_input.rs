@@ -59,7 +59,7 @@ fn a_token_that_is_wrong_used_or_expired_is_named_as_such() {
     let token = manager.token(&["--device", "lobby"]);
 
     let cut = &token[..token.len() - 3];
-    assert!(device.enroll_refused(cut).contains("no enrolment token"));
+    assert!(device.enroll_refused(cut).contains("not an enrolment token"));
     let mut pieces: Vec<String> = token.split('-').map(str::to_owned).collect();
     pieces[1] = "00".repeat(16);
     let words = device.enroll_refused(&pieces.join("-"));
