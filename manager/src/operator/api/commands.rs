@@ -6,7 +6,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::cursor::Cursor;
@@ -47,7 +49,30 @@ pub(super) async fn list(
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCommand {
     /// What is asked.
+    #[serde(deserialize_with = "with_whole_numbers")]
     action: Action,
+}
+
+/// JSON knows one kind of number, and JSON Schema (draft 2020-12, Validation, 6.1.1) takes 5.0 for an integer: so do we.
+fn with_whole_numbers<'de, D: Deserializer<'de>, T: DeserializeOwned>(body: D) -> Result<T, D::Error> {
+    let mut value = Value::deserialize(body)?;
+    make_whole(&mut value);
+    serde_json::from_value(value).map_err(D::Error::custom)
+}
+
+fn make_whole(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            // What has a fraction, a sign or too many digits is not read as a whole number, and stays. (-0.0 is 0.)
+            let digits = number.as_f64().map(|number| (number + 0.0).to_string());
+            if let Some(whole) = digits.and_then(|digits| digits.parse::<u64>().ok()) {
+                *number = whole.into();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(make_whole),
+        Value::Object(fields) => fields.values_mut().for_each(make_whole),
+        _ => {}
+    }
 }
 
 /// Gives a command to a device.
@@ -81,4 +106,24 @@ pub(super) async fn issue(
         reason: None,
     };
     Ok((StatusCode::ACCEPTED, Json(view)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point_and_a_fraction_is_refused() {
+        let read = |percent: &str| {
+            let settings = format!("{{\"supply.black.set-percent\": {percent}}}");
+            let body = format!("{{\"action\": {{\"kind\": \"set\", \"settings\": {settings}}}}}");
+            serde_json::from_str::<NewCommand>(&body).map(|new| new.action)
+        };
+        assert_eq!(read("33.0").unwrap(), read("33").unwrap());
+        assert_eq!(read("-0.0").unwrap(), read("0").unwrap());
+        assert_eq!(read("3.3e1").unwrap(), read("33").unwrap());
+        for refused in ["33.5", "-1.0", "1e300", "\"33\""] {
+            assert!(read(refused).is_err(), "{refused}");
+        }
+    }
 }
