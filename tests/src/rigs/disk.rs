@@ -82,9 +82,9 @@ impl Volume {
         assert!(refused, "it can still be written to: {answer:?}");
     }
 
-    /// It is checked and mounted again, as after the card was looked after. What was open stays dead.
+    /// It is checked and mounted again, as after the card was looked after. What was open stays dead. The new one is
+    /// mounted upon the old one: an agent that tried its disk between two mounts would find the folder below them.
     pub fn mend(&self) {
-        run_ok(Command::new("umount").arg("--lazy").arg(&self.at), "");
         // Another image: as long as a program has a file of the old one open, the kernel would mount that again.
         let mended = self.image.with_extension("mended");
         fs::copy(&self.image, &mended).unwrap();
@@ -97,7 +97,13 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        drop(Command::new("umount").arg("--lazy").arg(&self.at).status());
+        // The one that was mended too, where there is one.
+        while Command::new("umount")
+            .arg("--lazy")
+            .arg(&self.at)
+            .output()
+            .is_ok_and(|done| done.status.success())
+        {}
     }
 }
 
