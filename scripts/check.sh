@@ -16,7 +16,7 @@ scripts/tidy.sh
 say lints
 cargo clippy --workspace --all-targets --features platen-tests/simulation --locked -- -D warnings
 say documentation
-RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --features platen-tests/simulation --locked --quiet
+RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items --features platen-tests/simulation --locked --quiet
 [ "${1:-}" != lints ] || exit 0
 say unit tests
 tests --lib --bins

@@ -1,6 +1,6 @@
 //! A board made of chips on buses and of lines, on whatever backend.
 //!
-//! Each bus is read by a [`reader`](self::reader) of its own. On a real board that is done by a thread for
+//! Each bus is read by a [`reader`] of its own. On a real board that is done by a thread for
 //! each bus, which the board waits for no longer than the bus's deadline; a board in simulated time asks
 //! its buses one after the other.
 

@@ -1,6 +1,6 @@
 //! The board of a printer controller: from chips and lines to named readings with units.
 //!
-//! A board file ([`config`]) says which chips and lines there are and what they mean. [`open`] builds the board on
+//! A board file ([`config`]) says which chips and lines there are and what they mean. [`open()`] builds the board on
 //! the kernel's buses and lines ([`linux`]); the crate `platen-simulator` builds it on a simulated printer. Both give
 //! their adapters, lines and clock to one [`assemble::Assembly`], and run the same chip drivers ([`memory`],
 //! [`thermometer`], `converter`) over the traits of embedded-hal; above them stands one small interface,

@@ -13,7 +13,7 @@
 //!
 //! [`watch`] finds what nobody reports: a device that is away, readings that are late, a frozen sensor.
 //!
-//! [`device_backend`] composes what serves devices, and [`run`] puts it and the operators' side on sockets, from a
+//! [`device_backend`] composes what serves devices, and [`mod@run`] puts it and the operators' side on sockets, from a
 //! configuration and until a stop signal; [`ca`] makes the
 //! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
 //! the program's other subcommands.

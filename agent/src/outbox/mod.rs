@@ -3,7 +3,7 @@
 //! One SQLite file (WAL, `synchronous=FULL`). A report is known for ever by its epoch (the life of this
 //! file) and its sequence. Reports, the alerts that stand, what the judge learnt, the settings of the
 //! manager ([`remembered`]), what was asked for of late ([`requests`]) and the journal of commands change in one
-//! transaction, so that a power cut leaves all of them or none ([`write`]).
+//! transaction, so that a power cut leaves all of them or none ([`mod@write`]).
 //!
 //! What may wait is bounded in number and bytes ([`evict`]). A report that had to be given up is counted
 //! under its reason ([`losses`]) until the manager knows of it: a batch carries the reports and tells what

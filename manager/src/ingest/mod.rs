@@ -1,5 +1,5 @@
 //! What becomes of a batch of reports, decided without clock, disk or network: whether its values can
-//! be true ([`validate`]), when they were taken ([`date`]), whether two
+//! be true ([`mod@validate`]), when they were taken ([`date`]), whether two
 //! machines send with one identity ([`clone`]), which of its reports are new and which are lost
 //! ([`plan()`], in words [`loss`]), and what an alert or a replacement tells about the state of the device
 //! ([`merge`]).

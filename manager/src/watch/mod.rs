@@ -1,5 +1,5 @@
 //! Three dead-man watches. Each finds what nobody reports, because what should report it is what is
-//! broken: a device that is not there ([`contact`]), one that is there and does not read its printer
+//! broken: a device that is not there ([`crate::contact`]), one that is there and does not read its printer
 //! ([`freshness`]), and a sensor that says the same whatever the printer does ([`frozen`]).
 //!
 //! The rules are pure. [`Watches`] remembers what they need of each device, in memory; it compares what

@@ -1,7 +1,7 @@
 //! A Debian guest with a real Linux kernel, in QEMU without acceleration.
 //!
 //! `tests/guest/build.sh` makes its files. This starts it, runs commands in it and brings files into it.
-//! The PC's I2C bus and GPIO lines are devices of [`crate::vhost`], which run in this process; the
+//! The PC's I2C bus and GPIO lines are devices of [`crate::guests::vhost`], which run in this process; the
 //! [Raspberry Pi](raspberry_pi) has its own.
 //!
 //! ```text

@@ -2,7 +2,7 @@
 //!
 //! A Unix socket, mode 0660: whoever is in its group may ask. One request a connection, as one line of
 //! JSON; then answers, one a line, until the agent closes ([`message`]). Both directions have limits
-//! ([`codec`]). Connections are taken in [`serve`], questions answered in [`desk`], recordings handed over
+//! ([`codec`]). Connections are taken in [`mod@serve`], questions answered in [`desk`], recordings handed over
 //! in [`record`].
 
 pub mod codec;

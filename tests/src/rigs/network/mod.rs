@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`bed`] lays the three and takes them away again; [`namespace`] is one of them; [`firewall`] is what the
-//! gate lets through, and what passed. [`fault_proxy`] breaks connections by a plan ([`fault_plan`]), in a
+//! gate lets through, and what passed. [`crate::rigs::proxy`] breaks connections by a plan, in a
 //! namespace or on 127.0.0.1. [`squid`] is a customer's proxy.
 
 pub(crate) mod background;
