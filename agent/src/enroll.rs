@@ -37,10 +37,10 @@ use crate::identity::address::Address;
 use crate::identity::renew::request_for;
 use crate::identity::{self, IdentityError, IdentityFile, Lock};
 use crate::random::hex;
-use crate::uplink::connect::{Connector, Cover, enrolment_tls, mutual_tls};
+use crate::uplink::connect::{Connector, TlsMode, enrolment_tls, mutual_tls};
 use crate::uplink::dial;
 use crate::uplink::send::post;
-use crate::uplink::trust::stranger::{Kind, Stranger};
+use crate::uplink::trust::peer_diagnosis::{Kind, PeerDiagnosis};
 use crate::uplink::trust::{Trust, begins, verifier};
 use crate::uplink::{UplinkConfig, UplinkError};
 
@@ -57,13 +57,13 @@ pub enum EnrollError {
     },
     /// A proxy opens the connection, and would read the token's secret.
     #[error(
-        "{} A device cannot be enrolled through TLS inspection, for whoever opens the connection would read the token and could use it first. Enrol it at the service centre before it is brought here, or over another connection (a mobile phone's), or have {address} exempted from inspection; once it is enrolled, it can work through inspection with `inspecting_ca` in agent.toml.", stranger.what(address)
+        "{} A device cannot be enrolled through TLS inspection, for whoever opens the connection would read the token and could use it first. Enrol it at the service centre before it is brought here, or over another connection (a mobile phone's), or have {address} exempted from inspection; once it is enrolled, it can work through inspection with `inspecting_ca` in agent.toml.", diagnosis.what(address)
     )]
     Inspected {
         /// Where, as `host:port`.
         address: String,
         /// Whose proxy.
-        stranger: Stranger,
+        diagnosis: PeerDiagnosis,
     },
     /// The exchange failed.
     #[error("{what}: {remedy}")]
@@ -101,11 +101,11 @@ impl From<IdentityError> for EnrollError {
 impl EnrollError {
     fn from_exchange(address: &Address, source: UplinkError) -> Self {
         match source {
-            UplinkError::Stranger { stranger, .. } if stranger.kind == Kind::OtherManager => {
+            UplinkError::WrongPeer { diagnosis, .. } if diagnosis.kind == Kind::OtherManager => {
                 return Self::OtherManager { address: address.clone() };
             }
-            UplinkError::Stranger { address, stranger } if stranger.kind == Kind::Inspected => {
-                return Self::Inspected { address, stranger };
+            UplinkError::WrongPeer { address, diagnosis } if diagnosis.kind == Kind::Inspected => {
+                return Self::Inspected { address, diagnosis };
             }
             _ => {}
         }
@@ -139,13 +139,13 @@ pub async fn enroll(
     let connector = Connector {
         address: address.clone(),
         dial: dial::route(&config.proxy(), address).map_err(|cause| failed(cause.into()))?,
-        cover: Cover::Tls(tls),
+        tls: TlsMode::Tls(tls),
         timeout: config.connect_timeout,
         ping: config.ping,
     };
-    let mut lane = connector.connect().await.map_err(failed)?;
+    let mut connection = connector.connect().await.map_err(failed)?;
     let reply: EnrollReply =
-        post(&mut lane, address, path::ENROLL, &request, Duration::ZERO, config.reply_timeout)
+        post(&mut connection, address, path::ENROLL, &request, Duration::ZERO, config.reply_timeout)
             .await
             .map_err(failed)?;
     check(&reply, token)?;
@@ -229,7 +229,7 @@ impl ServerCertVerifier for PinnedCa {
             .ok_or_else(|| {
                 let chain: Vec<_> = std::iter::once(end_entity).chain(intermediates).cloned().collect();
                 let unknown = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
-                Stranger::new(&chain, server_name, &[]).into_error(&unknown)
+                PeerDiagnosis::new(&chain, server_name, &[]).into_error(&unknown)
             })?;
         let chain = std::iter::once(end_entity).chain(intermediates);
         let now = chain.filter_map(begins).max().map_or(now, |begins| now.max(begins));

@@ -7,17 +7,17 @@ use platen_protocol::limits::{DEFAULT_WAIT, MAX_WAIT};
 use serde::Deserialize;
 
 use super::dial::proxy::{self, ProxyConfig, ProxySetting, Variables};
-use super::wait::Bounds;
+use super::long_poll::Bounds;
 use crate::identity::address::Address;
 use crate::units;
 
-/// The way to the manager.
+/// The connection to the manager.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UplinkConfig {
     /// The manager's device listener; without it, the address of the enrolment.
     pub manager: Option<Address>,
-    /// The proxy on the way; without it, the one that the environment names.
+    /// The proxy to go through; without it, the one that the environment names.
     pub proxy: Option<ProxySetting>,
     /// Who we are to the proxy, by Basic authentication.
     #[serde(deserialize_with = "proxy::user")]

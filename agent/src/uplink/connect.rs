@@ -1,4 +1,4 @@
-//! From an address to a lane on which requests go out: a stream, TLS, HTTP.
+//! From an address to a connection on which requests go out: a stream, TLS, HTTP.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::UplinkError;
+use super::connect_trace::{ConnectTrace, Step};
+use super::connection::Connection;
 use super::dial::{Dial, Stream};
-use super::lane::Lane;
-use super::trail::{Step, Trail};
 use super::trust::sign::{Inspected, Signing};
 use super::trust::{Trust, inspecting_ca};
 use crate::clock::Clock;
@@ -36,24 +36,24 @@ pub struct Connector {
     pub address: Address,
     /// How the stream is made.
     pub dial: Arc<dyn Dial>,
-    /// What lies on the stream.
-    pub cover: Cover,
+    /// Whether there is TLS on the stream, and which.
+    pub tls: TlsMode,
     /// For everything together: name, TCP, proxy and TLS.
     pub timeout: Duration,
     /// Between pings on HTTP/2.
     pub ping: Duration,
 }
 
-/// What lies between the stream and HTTP.
+/// What is between the stream and HTTP.
 #[derive(Debug, Clone)]
-pub enum Cover {
+pub enum TlsMode {
     /// TLS, with an identity and with whom to trust. Nothing that a configuration can say leads to
     /// anything else.
     Tls(Arc<ClientConfig>),
     /// TLS that a proxy of the site may open, as the configuration says: then messages are signed.
     Inspectable(Arc<ClientConfig>, Arc<Signing>),
-    /// Nothing, and HTTP at once: for a simulated network, in which nobody listens.
-    Bare {
+    /// HTTP without TLS: for a simulated network, in which nobody listens.
+    Plain {
         /// Which HTTP.
         http_2: bool,
     },
@@ -61,73 +61,75 @@ pub enum Cover {
 
 impl Connector {
     /// Connects.
-    pub async fn connect(&self) -> Result<Lane, UplinkError> {
-        self.connect_along(&Trail::default()).await
+    pub async fn connect(&self) -> Result<Connection, UplinkError> {
+        self.connect_traced(&ConnectTrace::default()).await
     }
 
-    /// Connects, and notes in `trail` how far it has come.
-    pub async fn connect_along(&self, trail: &Trail) -> Result<Lane, UplinkError> {
+    /// Connects, and records its steps in `trace`.
+    pub async fn connect_traced(&self, trace: &ConnectTrace) -> Result<Connection, UplinkError> {
         // Boxed, for it is large and lives short.
-        self.limited(trail, Box::pin(self.all(trail))).await
+        self.limited(trace, Box::pin(self.all(trace))).await
     }
 
-    /// Makes only the stream, and notes in `trail` how far it has come.
-    pub async fn reach_along(&self, trail: &Trail) -> Result<Box<dyn Stream>, UplinkError> {
-        let stream = async { Ok(self.dial.dial(&self.address, trail).await?) };
-        self.limited(trail, stream).await
+    /// Makes only the stream, and records its steps in `trace`.
+    pub async fn reach_traced(&self, trace: &ConnectTrace) -> Result<Box<dyn Stream>, UplinkError> {
+        let stream = async { Ok(self.dial.dial(&self.address, trace).await?) };
+        self.limited(trace, stream).await
     }
 
     async fn limited<T>(
         &self,
-        trail: &Trail,
+        trace: &ConnectTrace,
         task: impl Future<Output = Result<T, UplinkError>>,
     ) -> Result<T, UplinkError> {
         let slow = || {
-            let during = trail.last().unwrap_or(Step::Name);
+            let during = trace.last().unwrap_or(Step::Name);
             let (address, proxy) = (self.address.authority(), self.dial.through());
             UplinkError::ConnectTimeout { address, proxy, limit: self.timeout, during }
         };
         tokio::time::timeout(self.timeout, task).await.unwrap_or_else(|_| Err(slow()))
     }
 
-    async fn all(&self, trail: &Trail) -> Result<Lane, UplinkError> {
-        let stream = self.dial.dial(&self.address, trail).await?;
-        let (config, signing) = match &self.cover {
-            Cover::Tls(config) => (config, None),
-            Cover::Inspectable(config, signing) => (config, Some(signing)),
-            Cover::Bare { http_2: true } => return Lane::http_2(stream, self.ping, PING_TIMEOUT).await,
-            Cover::Bare { http_2: false } => return Lane::http_1(stream).await,
+    async fn all(&self, trace: &ConnectTrace) -> Result<Connection, UplinkError> {
+        let stream = self.dial.dial(&self.address, trace).await?;
+        let (config, signing) = match &self.tls {
+            TlsMode::Tls(config) => (config, None),
+            TlsMode::Inspectable(config, signing) => (config, Some(signing)),
+            TlsMode::Plain { http_2: true } => {
+                return Connection::http_2(stream, self.ping, PING_TIMEOUT).await;
+            }
+            TlsMode::Plain { http_2: false } => return Connection::http_1(stream).await,
         };
-        trail.enter(Step::Tls, self.address.authority());
+        trace.enter(Step::Tls, self.address.authority());
         let tls = self.secure(config, stream).await?;
-        let inspected = self.look(signing, &tls)?;
-        trail.found(match &inspected {
+        let inspected = self.inspection(signing, &tls)?;
+        trace.found(match &inspected {
             None => "the manager's certificate holds".to_owned(),
             Some(inspected) => format!("opened on the way by «{}»: messages are signed", inspected.by),
         });
-        trail.enter(Step::Http, self.address.authority());
-        let mut lane = if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
-            Lane::http_2(tls, self.ping, PING_TIMEOUT).await?
+        trace.enter(Step::Http, self.address.authority());
+        let mut connection = if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+            Connection::http_2(tls, self.ping, PING_TIMEOUT).await?
         } else {
-            Lane::http_1(tls).await?
+            Connection::http_1(tls).await?
         };
-        trail.found(lane.protocol());
-        lane.inspected = inspected;
-        Ok(lane)
+        trace.found(connection.protocol());
+        connection.inspected = inspected;
+        Ok(connection)
     }
 
-    /// Whether the connection that stands is opened on the way.
-    fn look(
+    /// Whether a proxy inspects the connection that was made.
+    fn inspection(
         &self,
         signing: Option<&Arc<Signing>>,
         tls: &TlsStream<Box<dyn Stream>>,
     ) -> Result<Option<Arc<Inspected>>, UplinkError> {
         let Some(signing) = signing else { return Ok(None) };
         let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
-        let looked = signing.look(chain);
-        let looked =
-            looked.map_err(|cause| UplinkError::handshake(&self.address, std::io::Error::other(cause)))?;
-        Ok(looked.map(Arc::new))
+        let inspected = signing
+            .inspection(chain)
+            .map_err(|cause| UplinkError::handshake(&self.address, std::io::Error::other(cause)))?;
+        Ok(inspected.map(Arc::new))
     }
 
     async fn secure(
@@ -142,24 +144,24 @@ impl Connector {
     }
 }
 
-/// What is to lie on the stream by the configuration: TLS with the manager, or also with a proxy that inspects
-/// TLS, whose CA is named there.
+/// The mode that the configuration asks for: TLS with the manager only, or also with a proxy that inspects TLS and
+/// whose CA is named there.
 ///
 /// # Errors
 /// When the identity or the CA of the proxy cannot be used.
-pub fn cover(
+pub fn tls_mode(
     identity: &Identity,
     inspecting_ca: Option<&Path>,
     address: &Address,
     clock: &Arc<Clock>,
-) -> Result<Cover, UplinkError> {
+) -> Result<TlsMode, UplinkError> {
     let inspecting = inspecting_ca.map(inspecting_ca::load).transpose()?.unwrap_or_default();
     let trust = Arc::new(Trust::new(&identity.manager_ca, &inspecting).map_err(UplinkError::Credentials)?);
     let tls = mutual_tls(identity, &trust, clock)?;
     if inspecting.is_empty() {
-        return Ok(Cover::Tls(tls));
+        return Ok(TlsMode::Tls(tls));
     }
-    Ok(Cover::Inspectable(tls, Arc::new(Signing::new(identity, &trust, clock, &address.host)?)))
+    Ok(TlsMode::Inspectable(tls, Arc::new(Signing::new(identity, &trust, clock, &address.host)?)))
 }
 
 #[derive(Debug)]

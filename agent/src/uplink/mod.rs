@@ -1,28 +1,29 @@
 //! Connection to the manager: connect, say hello, send what waits, keep one request parked, and after a
 //! failure wait and begin again.
 //!
-//! [`connect`] makes lanes ([`lane`]) over streams that are dialled ([`dial`]: straight, or through a proxy;
-//! [`trail`] notes the steps). [`trust`] says whom the device trusts, who else answered, and signs every
-//! message where a proxy opens TLS and is to. [`send`] is one exchange, [`session`] runs a connection. [`pace`] with [`backoff`] says how long to pause, [`wait`] how long to park, [`portion`] how much to
-//! send at once, all pure.
-//! [`trouble`] puts failures into words, [`examine`] walks the way for `platen doctor`.
+//! [`connect`] makes a [`connection`] over a stream that [`dial`] opens, directly or through a proxy;
+//! [`connect_trace`] records the steps. [`trust`] says whom the device trusts, diagnoses who else answered, and
+//! signs every message where a proxy inspects TLS with consent. [`send`] is one exchange, [`session`] runs a
+//! connection. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
+//! request may be parked, [`batch_size`] how many reports to send at once. [`trouble`] puts failures into words,
+//! [`examine`] checks the connection step by step for `platen doctor`.
 
 pub mod backoff;
+pub mod batch_size;
 mod config;
 pub mod connect;
+pub mod connect_trace;
+pub mod connection;
 pub mod dial;
 pub mod examine;
-pub mod lane;
-pub mod pace;
-pub mod portion;
+pub mod long_poll;
+pub mod poll_pacing;
 mod renewing;
 mod retry_after;
 pub mod send;
 mod session;
-pub mod trail;
 mod trouble;
 pub mod trust;
-pub mod wait;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -43,12 +44,12 @@ use crate::random;
 use crate::recorder::Recorder;
 use crate::status::{ContactState, Status, Trouble};
 use backoff::Backoff;
-use connect::{Connector, Cover};
-use pace::{Pace, Pause};
+use batch_size::BatchSize;
+use connect::{Connector, TlsMode};
+use long_poll::LongPollTimeout;
 use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
-use portion::Portion;
+use poll_pacing::{Pause, PollPacing};
 use tokio::sync::watch;
-use wait::Wait;
 
 /// So often a device that waits for its enrolment looks for it.
 const LOOK_FOR_IDENTITY: Duration = Duration::from_secs(2);
@@ -69,10 +70,10 @@ pub struct Context {
 /// The uplink.
 pub struct Uplink {
     config: UplinkConfig,
-    way: Way,
+    source: ConnectorSource,
     context: Context,
     progress: Arc<Progress>,
-    cover: Option<(Files, Cover)>,
+    tls: Option<(Files, TlsMode)>,
     /// What was last logged: the same trouble is not logged at every try, for the log lives on a card.
     logged: Option<Trouble>,
 }
@@ -80,28 +81,32 @@ pub struct Uplink {
 /// What manager and site have taught, from one connection to the next.
 #[derive(Debug)]
 struct Habits {
-    pace: Pace,
-    wait: Wait,
-    portion: Portion,
+    pacing: PollPacing,
+    long_poll: LongPollTimeout,
+    batch_size: BatchSize,
 }
 
 impl Habits {
     fn new(config: &UplinkConfig) -> Self {
         let backoff = Backoff::new(config.backoff_first, config.backoff_limit);
-        let portion = Portion::new(MAX_REPORTS_PER_BATCH);
-        Self { pace: Pace::new(backoff), wait: Wait::new(config.bounds()), portion }
+        let batch_size = BatchSize::new(MAX_REPORTS_PER_BATCH);
+        Self {
+            pacing: PollPacing::new(backoff),
+            long_poll: LongPollTimeout::new(config.bounds()),
+            batch_size,
+        }
     }
 }
 
-/// Where the way to the manager is known from.
-enum Way {
+/// Where the [`Connector`] comes from.
+enum ConnectorSource {
     /// The identity in this directory, and the configuration.
     Identity(Renewal),
     /// A simulation.
     Given(Box<Connector>),
 }
 
-impl Way {
+impl ConnectorSource {
     /// Changes when another identity is stored.
     fn fingerprint(&self) -> Option<Fingerprint> {
         match self {
@@ -159,22 +164,22 @@ impl Uplink {
         context: Context,
         progress: Arc<Progress>,
     ) -> Self {
-        Self::by(Way::Identity(Renewal::new(state_directory)), config, context, progress)
+        Self::by(ConnectorSource::Identity(Renewal::new(state_directory)), config, context, progress)
     }
 
-    /// An uplink over a network of the caller's, for simulations: no identity is read, and what lies on
-    /// the stream is what the connector says.
+    /// An uplink over a network of the caller's, for simulations: no identity is read, and whether
+    /// there is TLS is what the connector says.
     pub fn over(
         connector: Connector,
         config: UplinkConfig,
         context: Context,
         progress: Arc<Progress>,
     ) -> Self {
-        Self::by(Way::Given(Box::new(connector)), config, context, progress)
+        Self::by(ConnectorSource::Given(Box::new(connector)), config, context, progress)
     }
 
-    fn by(way: Way, config: UplinkConfig, context: Context, progress: Arc<Progress>) -> Self {
-        Self { config, way, context, progress, cover: None, logged: None }
+    fn by(source: ConnectorSource, config: UplinkConfig, context: Context, progress: Arc<Progress>) -> Self {
+        Self { config, source, context, progress, tls: None, logged: None }
     }
 
     /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.
@@ -183,9 +188,9 @@ impl Uplink {
         loop {
             let cause = match self.connector() {
                 Ok(connector) => {
-                    let way = connector.clone();
+                    let used = connector.clone();
                     let Some(ended) = self.session(connector, &mut habits, &stop).await else { return };
-                    let Some(cause) = self.after(&way, ended).await else { continue };
+                    let Some(cause) = self.after(&used, ended).await else { continue };
                     cause
                 }
                 Err(Unready::Unusable(cause)) => cause,
@@ -210,15 +215,15 @@ impl Uplink {
 
     fn failed(&mut self, cause: &UplinkError, habits: &mut Habits) -> Pause {
         let trouble = cause.trouble();
-        if habits.pace.is_fresh() {
+        if habits.pacing.is_fresh() {
             self.logged = None;
         }
-        if habits.wait.is_suspicious() {
+        if habits.long_poll.is_suspicious() {
             // What a site does with idle requests is no trouble that a log has to tell of.
             self.logged = Some(trouble.clone());
         }
-        let pause = habits.pace.failed(random::number(), cause.retry_after(), self.now());
-        let slow = renew::pace(cause.problem_kind(), random::number());
+        let pause = habits.pacing.failed(random::number(), cause.retry_after(), self.now());
+        let slow = renew::pause_after_refusal(cause.problem_kind(), random::number());
         let pause = Pause { least: pause.least.max(slow), idle: pause.idle.max(slow) };
         self.wait_for_better(trouble, pause.least);
         pause
@@ -272,23 +277,23 @@ impl Uplink {
 
     /// Waits, or less when another identity appears, for that may be what was missing.
     async fn pause(&self, pause: Duration) {
-        let before = self.way.fingerprint();
+        let before = self.source.fingerprint();
         let mut left = pause;
         while !left.is_zero() {
             let step = left.min(LOOK_FOR_IDENTITY);
             self.progress.until(self.now() + step);
             tokio::time::sleep(step).await;
             left -= step;
-            if self.way.fingerprint() != before {
+            if self.source.fingerprint() != before {
                 return;
             }
         }
     }
 
     fn connector(&mut self) -> Result<Connector, Unready> {
-        let renewal = match &self.way {
-            Way::Identity(renewal) => renewal,
-            Way::Given(connector) => return Ok(connector.as_ref().clone()),
+        let renewal = match &self.source {
+            ConnectorSource::Identity(renewal) => renewal,
+            ConnectorSource::Given(connector) => return Ok(connector.as_ref().clone()),
         };
         let identity = match renewal.identity() {
             Err(IdentityError::NotEnrolled) => return Err(Unready::NotEnrolled),
@@ -304,26 +309,26 @@ impl Uplink {
             status.certificate_renewal = Some(renew::due(&identity.facts));
         });
         let dial = dial.map_err(|cause| Unready::Unusable(cause.into()))?;
-        let cover = self.cover(&identity, &address).map_err(Unready::Unusable)?;
+        let tls = self.tls_mode(&identity, &address).map_err(Unready::Unusable)?;
         let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
-        Ok(Connector { address, dial, cover, timeout, ping })
+        Ok(Connector { address, dial, tls, timeout, ping })
     }
 
     /// Kept from one connection to the next, for the sessions that can be resumed.
-    fn cover(&mut self, identity: &Identity, address: &Address) -> Result<Cover, UplinkError> {
+    fn tls_mode(&mut self, identity: &Identity, address: &Address) -> Result<TlsMode, UplinkError> {
         let inspecting_ca = self.config.inspecting_ca.as_deref();
         // A certificate that is only tried is not kept.
-        let trying = self.way.renewal().is_some_and(Renewal::is_trying);
-        let now = (self.way.fingerprint().filter(|_| !trying), inspecting_ca.and_then(fingerprint_of));
-        if let Some((kept, cover)) = &self.cover
+        let trying = self.source.renewal().is_some_and(Renewal::is_trying);
+        let now = (self.source.fingerprint().filter(|_| !trying), inspecting_ca.and_then(fingerprint_of));
+        if let Some((kept, tls)) = &self.tls
             && now.0.is_some()
             && *kept == now
         {
-            return Ok(cover.clone());
+            return Ok(tls.clone());
         }
-        let cover = connect::cover(identity, inspecting_ca, address, &self.context.clock)?;
-        self.cover = Some((now, cover.clone()));
-        Ok(cover)
+        let tls = connect::tls_mode(identity, inspecting_ca, address, &self.context.clock)?;
+        self.tls = Some((now, tls.clone()));
+        Ok(tls)
     }
 }
 

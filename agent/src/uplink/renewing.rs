@@ -20,7 +20,7 @@ enum Failed {
     /// On this device.
     #[error(transparent)]
     Here(#[from] RenewError),
-    /// On the way, or at the manager.
+    /// On the connection, or at the manager.
     #[error(transparent)]
     Exchange(Box<UplinkError>),
 }
@@ -40,7 +40,7 @@ impl Uplink {
     /// As long as a session lasts: when a renewal is due, the manager is asked on a connection of its own.
     /// That a new certificate is there is told by [`Renewal::ready`].
     pub(super) async fn renew_when_due(&self, connector: &Connector) -> Infallible {
-        let Some(renewal) = self.way.renewal() else { return std::future::pending().await };
+        let Some(renewal) = self.source.renewal() else { return std::future::pending().await };
         loop {
             // An identity that cannot be read is told of when the next connection is made.
             let Ok(present) = identity::load(renewal.directory()) else {
@@ -72,7 +72,7 @@ impl Uplink {
 
     /// Until a new certificate is there to be tried.
     pub(super) async fn new_certificate(&self) {
-        match self.way.renewal() {
+        match self.source.renewal() {
             Some(renewal) => renewal.ready.notified().await,
             None => std::future::pending().await,
         }
@@ -80,7 +80,7 @@ impl Uplink {
 
     /// The manager has answered by the identity in use, and told its time.
     pub(super) fn proven(&self) -> Result<(), UplinkError> {
-        let Some(renewal) = self.way.renewal() else { return Ok(()) };
+        let Some(renewal) = self.source.renewal() else { return Ok(()) };
         renewal.answered()?;
         renewal.moved.notify_one();
         Ok(())
@@ -92,9 +92,9 @@ impl Uplink {
         let asking = renew::ask(&present.device)?;
         let limit = self.config.reply_timeout;
         let exchange = async {
-            let mut lane = connector.connect().await?;
+            let mut connection = connector.connect().await?;
             let address = &connector.address;
-            post(&mut lane, address, path::RENEW, &asking.body, Duration::ZERO, limit).await
+            post(&mut connection, address, path::RENEW, &asking.body, Duration::ZERO, limit).await
         };
         let reply: RenewReply = exchange.await.map_err(|cause| Failed::Exchange(Box::new(cause)))?;
         self.context.clock.learn(reply.manager_time);
@@ -105,7 +105,7 @@ impl Uplink {
     /// operator may have readmitted the device. Returns what is the trouble now, or nothing when there is
     /// something new to be tried at once.
     pub(super) async fn after(&self, connector: &Connector, ended: UplinkError) -> Option<UplinkError> {
-        let Some(renewal) = self.way.renewal() else { return Some(ended) };
+        let Some(renewal) = self.source.renewal() else { return Some(ended) };
         if matches!(ended, UplinkError::NewIdentity) {
             return None;
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::UplinkError;
-use super::lane::{Lane, Sender};
+use super::connection::{Connection, Sender};
 use super::retry_after::retry_after;
 use crate::identity::address::Address;
 use crate::outbox::Batch;
@@ -24,19 +24,19 @@ use crate::outbox::Batch;
 const JSON: &str = "application/json";
 
 /// Sends a batch and returns the reply. The manager may hold it for `wait`; `margin` is the time for
-/// the way there and back.
+/// the round trip.
 pub async fn send(
-    lane: &mut Lane,
+    connection: &mut Connection,
     address: &Address,
     batch: &Batch,
     wait: Duration,
     margin: Duration,
 ) -> Result<Reply, UplinkError> {
-    let reply: Reply = match &lane.inspected {
-        None => post(lane, address, path::REPORTS, &batch.body, wait, margin).await?,
+    let reply: Reply = match &connection.inspected {
+        None => post(connection, address, path::REPORTS, &batch.body, wait, margin).await?,
         Some(inspected) => {
             let body = ReportBatch { inspected_by: Some(inspected.by.clone()), ..batch.body.clone() };
-            post(lane, address, path::REPORTS, &body, wait, margin).await?
+            post(connection, address, path::REPORTS, &body, wait, margin).await?
         }
     };
     if reply.version == VERSION {
@@ -51,7 +51,7 @@ pub async fn send(
 
 /// Posts JSON and reads JSON.
 pub async fn post<T: DeserializeOwned>(
-    lane: &mut Lane,
+    connection: &mut Connection,
     address: &Address,
     path: &str,
     body: &impl Serialize,
@@ -61,20 +61,21 @@ pub async fn post<T: DeserializeOwned>(
     let limit = wait + margin;
     let bytes = serde_json::to_vec(body).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
     let bytes = Bytes::from(bytes);
-    let first = exchange(lane, address, path, bytes.clone(), wait, limit).await;
+    let first = exchange(connection, address, path, bytes.clone(), wait, limit).await;
     match first {
         // The manager has told its time, and by that it is signed again, once.
         Err(stale)
-            if lane.inspected.is_some() && stale.problem_kind() == Some(ProblemKind::SignatureStale) =>
+            if connection.inspected.is_some()
+                && stale.problem_kind() == Some(ProblemKind::SignatureStale) =>
         {
-            exchange(lane, address, path, bytes, wait, limit).await
+            exchange(connection, address, path, bytes, wait, limit).await
         }
         first => first,
     }
 }
 
 async fn exchange<T: DeserializeOwned>(
-    lane: &mut Lane,
+    connection: &mut Connection,
     address: &Address,
     path: &str,
     body: Bytes,
@@ -82,18 +83,18 @@ async fn exchange<T: DeserializeOwned>(
     limit: Duration,
 ) -> Result<T, UplinkError> {
     let prefer = (!wait.is_zero()).then(|| prefer::wait(wait));
-    let inspected = lane.inspected.clone();
+    let inspected = connection.inspected.clone();
     let signed = match &inspected {
         Some(inspected) => Some(inspected.sign(path, JSON, prefer.as_deref(), &body)?),
         None => None,
     };
-    let mut request = build(lane, address, path, body, prefer)?;
+    let mut request = build(connection, address, path, body, prefer)?;
     for (name, value) in signed.iter().flat_map(|signed| &signed.fields) {
         let value = HeaderValue::from_str(value).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
         request.headers_mut().insert(*name, value);
     }
     let exchange = async {
-        let response = match &mut lane.sender {
+        let response = match &mut connection.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;
                 sender.send_request(request).await?
@@ -113,14 +114,14 @@ async fn exchange<T: DeserializeOwned>(
 }
 
 fn build(
-    lane: &Lane,
+    connection: &Connection,
     address: &Address,
     path: &str,
     body: Bytes,
     prefer: Option<String>,
 ) -> Result<Request<Full<Bytes>>, UplinkError> {
     let mut request = Request::builder().method(Method::POST).header(CONTENT_TYPE, JSON);
-    request = match lane.sender {
+    request = match connection.sender {
         Sender::Http1(_) => request.uri(path).header(HOST, address.authority()),
         Sender::Http2(_) => {
             let uri =

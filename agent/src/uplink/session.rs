@@ -1,6 +1,6 @@
 //! One connection, from hello to its end.
 //!
-//! At any time at most one batch is on its way and at most one request is parked. On HTTP/2 they share
+//! At any time at most one batch is in flight and at most one request is parked. On HTTP/2 they share
 //! the connection; on HTTP/1.1 a second one is made when a report has to go out beside the parked
 //! request.
 
@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::Connector;
-use super::lane::Lane;
+use super::connection::Connection;
+use super::long_poll::LongPollTimeout;
 use super::send::send;
-use super::wait::Wait;
 use super::{Habits, Uplink, UplinkError};
 use crate::outbox::Batch;
 use crate::random;
@@ -27,17 +27,17 @@ use crate::status::ContactState;
 
 /// At a stop, what waits is tried once more for so long.
 const LAST_SEND: Duration = Duration::from_secs(3);
-/// Idle lanes that are kept on HTTP/1.1: one to park on, one to send on.
-const MAX_IDLE_LANES: usize = 2;
+/// Idle connections that are kept on HTTP/1.1: one to park on, one to send on.
+const MAX_IDLE_CONNECTIONS: usize = 2;
 
 /// So many reports are given up on one connection; a manager that refuses more is itself at fault.
 const MAX_DISCARDED: u32 = 3;
 
-/// A request on its way, with its lane and what came of it.
-type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
+/// A request in flight; it yields its connection and what came of it.
+type InFlight = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
-struct Landed {
-    lane: Option<Lane>,
+struct Finished {
+    connection: Option<Connection>,
     batch: Batch,
     result: Result<Reply, UplinkError>,
     /// How long the manager was allowed to hold it.
@@ -50,9 +50,9 @@ struct Session<'a> {
     recorder: Arc<Recorder>,
     uplink: &'a Uplink,
     habits: &'a mut Habits,
-    idle: Vec<Lane>,
-    sending: Option<Flight>,
-    parked: Option<Flight>,
+    idle: Vec<Connection>,
+    sending: Option<InFlight>,
+    parked: Option<InFlight>,
     parked_since: Instant,
     park_after: Instant,
     /// Whether the manager has answered on this connection.
@@ -63,15 +63,15 @@ struct Session<'a> {
     renumbered: bool,
     /// Reports that were given up because the manager refused them.
     discarded: u32,
-    /// Reports in a batch: as many as the way lets pass, or one at a time to find the one that the manager refuses.
+    /// Reports in a batch: as many as the connection lets pass, or one at a time to find the one that the manager refuses.
     most: usize,
-    /// How many reports are on their way.
-    on_their_way: usize,
+    /// How many reports are in flight.
+    in_flight: usize,
 }
 
-async fn rest(flight: &mut Option<Flight>) -> Landed {
-    match flight {
-        Some(flight) => flight.await,
+async fn completed(request: &mut Option<InFlight>) -> Finished {
+    match request {
+        Some(request) => request.await,
         None => std::future::pending().await,
     }
 }
@@ -86,25 +86,25 @@ impl Uplink {
     ) -> Option<UplinkError> {
         self.enter(ContactState::Connecting);
         self.progress.until(self.now() + self.config.connect_timeout);
-        let lane = tokio::select! {
+        let connection = tokio::select! {
             biased;
-            lane = connector.connect() => match lane {
-                Ok(lane) => lane,
+            connection = connector.connect() => match connection {
+                Ok(connection) => connection,
                 Err(cause) => {
-                    habits.wait.dismiss();
+                    habits.long_poll.dismiss();
                     return Some(cause);
                 }
             },
             () = stop.cancelled() => return None,
         };
-        let inspected_by = lane.inspected.as_ref().map(|inspected| inspected.by.clone());
+        let inspected_by = connection.inspected.as_ref().map(|inspected| inspected.by.clone());
         if let Some(by) = &inspected_by {
             tracing::warn!(
                 "the connection is opened on the way by «{by}», as configured: messages are signed"
             );
         }
         self.context.status.send_modify(|status| {
-            status.protocol = Some(lane.protocol());
+            status.protocol = Some(connection.protocol());
             status.inspected_by = inspected_by;
         });
         let mut session = Session {
@@ -112,7 +112,7 @@ impl Uplink {
             recorder: Arc::clone(&self.context.recorder),
             uplink: self,
             habits,
-            idle: vec![lane],
+            idle: vec![connection],
             sending: None,
             parked: None,
             parked_since: Instant::now(),
@@ -122,7 +122,7 @@ impl Uplink {
             renumbered: false,
             discarded: 0,
             most: MAX_REPORTS_PER_BATCH,
-            on_their_way: 0,
+            in_flight: 0,
         };
         let connector = session.connector.clone();
         let ended = tokio::select! {
@@ -132,10 +132,10 @@ impl Uplink {
             never = self.renew_when_due(&connector) => match never {},
         };
         if !session.greeted {
-            session.habits.wait.dismiss();
+            session.habits.long_poll.dismiss();
         }
-        if session.on_their_way > 0 && ended.as_ref().is_some_and(UplinkError::may_lie_in_the_size) {
-            session.habits.portion.came_to_nothing(session.on_their_way);
+        if session.in_flight > 0 && ended.as_ref().is_some_and(UplinkError::may_depend_on_size) {
+            session.habits.batch_size.failed(session.in_flight);
         }
         ended
     }
@@ -144,53 +144,53 @@ impl Uplink {
 impl Session<'_> {
     async fn run(&mut self, stop: &CancellationToken) -> Option<UplinkError> {
         self.uplink.enter(ContactState::Sending);
-        let hello = match self.recorder.outbox().next_batch(self.portion()) {
+        let hello = match self.recorder.outbox().next_batch(self.batch_size()) {
             Ok(batch) => batch,
             Err(cause) => return Some(cause.into()),
         };
         let hello = hello.unwrap_or_else(|| self.recorder.outbox().empty_batch());
-        self.sending = Some(self.launch(hello, Duration::ZERO));
+        self.sending = Some(self.start(hello, Duration::ZERO));
         loop {
-            if let Err(cause) = self.launch_what_is_due() {
+            if let Err(cause) = self.start_what_is_due() {
                 return Some(cause);
             }
             let recorder = Arc::clone(&self.recorder);
-            let landed = tokio::select! {
+            let finished = tokio::select! {
                 // In order, so that a simulation runs the same each time.
                 biased;
-                landed = rest(&mut self.sending) => { self.sending = None; self.sent(landed) }
-                landed = rest(&mut self.parked) => { self.parked = None; self.unparked(landed) }
+                finished = completed(&mut self.sending) => { self.sending = None; self.sent(finished) }
+                finished = completed(&mut self.parked) => { self.parked = None; self.unparked(finished) }
                 () = recorder.news() => Ok(()),
                 () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
                 () = self.uplink.new_certificate() => Err(UplinkError::NewIdentity),
                 () = stop.cancelled() => { self.last_send().await; return None }
             };
-            if let Err(cause) = landed {
+            if let Err(cause) = finished {
                 return Some(cause);
             }
         }
     }
 
-    fn portion(&self) -> usize {
-        self.most.min(self.habits.portion.reports())
+    fn batch_size(&self) -> usize {
+        self.most.min(self.habits.batch_size.reports())
     }
 
     fn may_park_later(&self) -> bool {
         self.parked.is_none() && self.sending.is_none()
     }
 
-    /// Sends what waits; with nothing to send and nothing on its way, parks.
-    fn launch_what_is_due(&mut self) -> Result<(), UplinkError> {
+    /// Sends what waits; with nothing to send and nothing in flight, parks.
+    fn start_what_is_due(&mut self) -> Result<(), UplinkError> {
         if self.sending.is_some() {
             return Ok(());
         }
-        let batch = self.recorder.outbox().next_batch(self.portion())?;
+        let batch = self.recorder.outbox().next_batch(self.batch_size())?;
         if let Some(batch) = batch {
-            self.sending = Some(self.launch(batch, Duration::ZERO));
+            self.sending = Some(self.start(batch, Duration::ZERO));
         } else if self.parked.is_none() && Instant::now() >= self.park_after {
             let empty = self.recorder.outbox().empty_batch();
             self.parked_since = Instant::now();
-            self.parked = Some(self.launch(empty, self.habits.wait.current()));
+            self.parked = Some(self.start(empty, self.habits.long_poll.current()));
         }
         if self.parked.is_some() {
             self.uplink.enter(ContactState::Parked);
@@ -198,80 +198,81 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn launch(&mut self, mut batch: Batch, asked: Duration) -> Flight {
+    fn start(&mut self, mut batch: Batch, asked: Duration) -> InFlight {
         self.recorder.seal(&mut batch);
-        self.on_their_way += batch.body.reports.len();
+        self.in_flight += batch.body.reports.len();
         let reply_timeout = self.uplink.config.reply_timeout;
-        let margin = if asked.is_zero() { reply_timeout } else { Wait::margin(asked, reply_timeout) };
+        let margin =
+            if asked.is_zero() { reply_timeout } else { LongPollTimeout::margin(asked, reply_timeout) };
         // A request that is parked beside this one has its own time.
-        let longest = asked.max(self.habits.wait.current());
+        let longest = asked.max(self.habits.long_poll.current());
         self.uplink.progress.until(self.uplink.now() + longest + reply_timeout * 2);
-        let lane = self.lane();
+        let connection = self.free_connection();
         let connector = self.connector.clone();
         Box::pin(async move {
             let began = Instant::now();
-            let (lane, result) = fly(lane, &connector, &batch, asked, margin).await;
-            Landed { lane, batch, result, asked, took: began.elapsed() }
+            let (connection, result) = exchange(connection, &connector, &batch, asked, margin).await;
+            Finished { connection, batch, result, asked, took: began.elapsed() }
         })
     }
 
-    /// A lane that is free: beside the others on HTTP/2, an idle connection on HTTP/1.1.
-    fn lane(&mut self) -> Option<Lane> {
-        self.idle.retain(|lane| !lane.is_closed());
-        match self.idle.last().and_then(Lane::beside) {
-            Some(beside) => Some(beside),
+    /// A connection that is free: shared with the others on HTTP/2, an idle one on HTTP/1.1.
+    fn free_connection(&mut self) -> Option<Connection> {
+        self.idle.retain(|connection| !connection.is_closed());
+        match self.idle.last().and_then(Connection::try_clone) {
+            Some(shared) => Some(shared),
             None => self.idle.pop(),
         }
     }
 
-    fn give_back(&mut self, lane: Option<Lane>) {
-        let Some(lane) = lane else { return };
-        let shared = self.idle.iter().any(|idle| idle.beside().is_some());
-        if !shared && !lane.is_closed() && self.idle.len() < MAX_IDLE_LANES {
-            self.idle.push(lane);
+    fn give_back(&mut self, connection: Option<Connection>) {
+        let Some(connection) = connection else { return };
+        let shared = self.idle.iter().any(|idle| idle.try_clone().is_some());
+        if !shared && !connection.is_closed() && self.idle.len() < MAX_IDLE_CONNECTIONS {
+            self.idle.push(connection);
         }
     }
 
-    fn sent(&mut self, landed: Landed) -> Result<(), UplinkError> {
-        self.give_back(landed.lane);
-        let reply = match landed.result {
+    fn sent(&mut self, finished: Finished) -> Result<(), UplinkError> {
+        self.give_back(finished.connection);
+        let reply = match finished.result {
             Ok(reply) => reply,
-            Err(cause) => return self.refused(cause, &landed.batch),
+            Err(cause) => return self.refused(cause, &finished.batch),
         };
         self.most = MAX_REPORTS_PER_BATCH;
-        self.habits.portion.taken(std::mem::take(&mut self.on_their_way));
-        if landed.batch.span().is_some() {
-            self.habits.pace.taken();
+        self.habits.batch_size.taken(std::mem::take(&mut self.in_flight));
+        if finished.batch.span().is_some() {
+            self.habits.pacing.taken();
         }
-        self.received(&landed.batch, &reply)?;
-        let quiet = self.habits.pace.park_in(self.uplink.now());
+        self.received(&finished.batch, &reply)?;
+        let quiet = self.habits.pacing.park_in(self.uplink.now());
         self.park_after = self.park_after.max(Instant::now() + quiet);
         Ok(())
     }
 
-    fn unparked(&mut self, landed: Landed) -> Result<(), UplinkError> {
-        self.give_back(landed.lane);
-        let reply = match landed.result {
+    fn unparked(&mut self, finished: Finished) -> Result<(), UplinkError> {
+        self.give_back(finished.connection);
+        let reply = match finished.result {
             Ok(reply) => reply,
             Err(cause) => {
-                self.habits.pace.broke(landed.took);
-                if let Some(cut) = cause.cut(landed.took) {
-                    self.habits.wait.suspect(landed.asked, cut);
+                self.habits.pacing.broke(finished.took);
+                if let Some(cut) = cause.cut(finished.took) {
+                    self.habits.long_poll.suspect(finished.asked, cut);
                 }
                 return Err(cause);
             }
         };
-        self.habits.wait.answered(landed.asked, landed.took, self.uplink.now());
-        let news = self.received(&landed.batch, &reply)?;
-        self.habits.pace.answered(landed.took, news);
+        self.habits.long_poll.answered(finished.asked, finished.took, self.uplink.now());
+        let news = self.received(&finished.batch, &reply)?;
+        self.habits.pacing.answered(finished.took, news);
         self.show_wait();
-        self.park_after = Instant::now() + self.habits.pace.park_in(self.uplink.now());
+        self.park_after = Instant::now() + self.habits.pacing.park_in(self.uplink.now());
         Ok(())
     }
 
     /// What was learnt of the site, for `platen status`.
     fn show_wait(&self) {
-        let known = Some((self.habits.wait.current(), self.habits.wait.cut_at()));
+        let known = Some((self.habits.long_poll.current(), self.habits.long_poll.cut_at()));
         self.uplink
             .context
             .status
@@ -286,7 +287,7 @@ impl Session<'_> {
             self.greet(now);
         }
         if let Some(seconds) = reply.pause_seconds {
-            self.habits.pace.drain(Duration::from_secs(seconds.into()), random::number(), now);
+            self.habits.pacing.drain(Duration::from_secs(seconds.into()), random::number(), now);
         }
         self.uplink.context.status.send_modify(|status| status.last_reply = Some(now));
         let first = !std::mem::replace(&mut self.proven, true);
@@ -299,9 +300,9 @@ impl Session<'_> {
 
     /// The first answer on this connection. If the one before it was cut in its idleness, it was the site.
     fn greet(&mut self, now: Duration) {
-        let before = self.habits.wait.current();
-        if self.habits.wait.confirm(now) {
-            let (wait, cut) = (self.habits.wait.current(), self.habits.wait.cut_at());
+        let before = self.habits.long_poll.current();
+        if self.habits.long_poll.confirm(now) {
+            let (wait, cut) = (self.habits.long_poll.current(), self.habits.long_poll.cut_at());
             if wait == before {
                 tracing::debug!(?cut, "this site cut an idle request again");
             } else {
@@ -317,12 +318,12 @@ impl Session<'_> {
         self.show_wait();
     }
 
-    /// The manager did not take a batch: what can be mended is mended, the rest ends the session. So
-    /// does mending again and again, for then it is the manager that needs it.
+    /// The manager did not take a batch: what can be corrected is corrected, the rest ends the session. So
+    /// does correcting again and again, for then it is the manager that is at fault.
     fn refused(&mut self, cause: UplinkError, batch: &Batch) -> Result<(), UplinkError> {
         if cause.problem_kind().is_some() {
             // It arrived.
-            self.on_their_way = 0;
+            self.in_flight = 0;
         }
         let Some((first, last)) = batch.span() else { return Err(cause) };
         match cause.problem_kind() {
@@ -359,17 +360,18 @@ impl Session<'_> {
         self.parked = None;
         let last = async {
             if self.sending.is_some() {
-                let landed = rest(&mut self.sending).await;
+                let finished = completed(&mut self.sending).await;
                 self.sending = None;
-                self.give_back(landed.lane);
-                let reply = landed.result?;
+                self.give_back(finished.connection);
+                let reply = finished.result?;
                 receive::acknowledge(&self.recorder, &reply)?;
             }
-            let batch = self.recorder.outbox().next_batch(self.portion())?;
-            if let (Some(mut batch), Some(lane)) = (batch, self.lane()) {
+            let batch = self.recorder.outbox().next_batch(self.batch_size())?;
+            if let (Some(mut batch), Some(connection)) = (batch, self.free_connection()) {
                 self.recorder.seal(&mut batch);
                 let margin = self.uplink.config.reply_timeout;
-                let (_, result) = fly(Some(lane), &self.connector, &batch, Duration::ZERO, margin).await;
+                let (_, result) =
+                    exchange(Some(connection), &self.connector, &batch, Duration::ZERO, margin).await;
                 receive::acknowledge(&self.recorder, &result?)?;
             }
             Ok::<(), UplinkError>(())
@@ -385,24 +387,24 @@ impl Session<'_> {
 }
 
 /// One exchange; a connection that was idle and is found dead is replaced once.
-async fn fly(
-    lane: Option<Lane>,
+async fn exchange(
+    connection: Option<Connection>,
     connector: &Connector,
     batch: &Batch,
     wait: Duration,
     margin: Duration,
-) -> (Option<Lane>, Result<Reply, UplinkError>) {
-    if let Some(mut lane) = lane {
-        let multiplexed = lane.beside().is_some();
-        match send(&mut lane, &connector.address, batch, wait, margin).await {
+) -> (Option<Connection>, Result<Reply, UplinkError>) {
+    if let Some(mut connection) = connection {
+        let multiplexed = connection.try_clone().is_some();
+        match send(&mut connection, &connector.address, batch, wait, margin).await {
             Err(cause) if cause.is_stale_connection() && !multiplexed && wait.is_zero() => {}
-            result => return (Some(lane), result),
+            result => return (Some(connection), result),
         }
     }
     match connector.connect().await {
-        Ok(mut lane) => {
-            let result = send(&mut lane, &connector.address, batch, wait, margin).await;
-            (Some(lane), result)
+        Ok(mut connection) => {
+            let result = send(&mut connection, &connector.address, batch, wait, margin).await;
+            (Some(connection), result)
         }
         Err(cause) => (None, Err(cause)),
     }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
+use super::connect_trace::Step;
 use super::dial::DialError;
 use super::dial::direct::ReachError;
 use super::dial::proxy::SetupError;
 use super::dial::refusal::PROXY_REMEDY;
-use super::trail::Step;
+use super::long_poll::Cut;
 use super::trust::inspecting_ca::InspectingCaError;
+use super::trust::peer_diagnosis::PeerDiagnosis;
 use super::trust::sign::SigningError;
-use super::trust::stranger::Stranger;
-use super::wait::Cut;
 use crate::causes::causes;
 use crate::identity::IdentityError;
 use crate::identity::address::Address;
@@ -34,7 +34,7 @@ pub enum UplinkError {
     ConnectTimeout {
         /// Where, as `host:port`.
         address: String,
-        /// The proxy on the way, if there is one.
+        /// The proxy in between, if there is one.
         proxy: Option<String>,
         /// How long it was given.
         limit: Duration,
@@ -52,13 +52,13 @@ pub enum UplinkError {
         /// Why.
         source: io::Error,
     },
-    /// Somebody else answered than the manager.
-    #[error("{}", stranger.what(address))]
-    Stranger {
+    /// Somebody else answered instead of the manager.
+    #[error("{}", diagnosis.what(address))]
+    WrongPeer {
         /// Where, as `host:port`.
         address: String,
         /// Who, as far as the certificate says.
-        stranger: Stranger,
+        diagnosis: PeerDiagnosis,
     },
     /// A message could not be signed, or its answer was not signed as it must be.
     #[error(transparent)]
@@ -148,7 +148,7 @@ fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
 }
 
 /// Whether the other end says that it does not take our certificate (RFC 8446, section 6.2). Other alerts tell of
-/// a message that was damaged on the way, or of a version or cipher that it does not have.
+/// a message that was damaged in transit, or of a version or cipher that it does not have.
 fn refuses_certificate(alert: AlertDescription) -> bool {
     matches!(
         alert,
@@ -166,8 +166,8 @@ fn refuses_certificate(alert: AlertDescription) -> bool {
 impl UplinkError {
     /// A handshake that failed: with somebody else, or for another reason.
     pub(super) fn handshake(address: &Address, source: io::Error) -> Self {
-        match tls_error(&source).and_then(Stranger::in_error) {
-            Some(stranger) => Self::Stranger { address: address.authority(), stranger: stranger.clone() },
+        match tls_error(&source).and_then(PeerDiagnosis::in_error) {
+            Some(diagnosis) => Self::WrongPeer { address: address.authority(), diagnosis: diagnosis.clone() },
             None => Self::Handshake { address: address.to_string(), source },
         }
     }
@@ -175,7 +175,7 @@ impl UplinkError {
     /// What helps.
     pub fn sort(&self) -> Sort {
         match self {
-            Self::Stranger { .. } | Self::Signing(SigningError::Altered { .. }) => Sort::Untrusted,
+            Self::WrongPeer { .. } | Self::Signing(SigningError::Altered { .. }) => Sort::Untrusted,
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => Sort::Untrusted,
                 Some(TlsError::AlertReceived(alert)) if refuses_certificate(*alert) => Sort::Refused,
@@ -234,9 +234,9 @@ impl UplinkError {
         }
     }
 
-    /// Whether a smaller batch might have come through: the connection broke or fell silent, or somebody on the way
+    /// Whether a smaller batch might have got through: the connection broke or fell silent, or something in between
     /// would not carry it.
-    pub fn may_lie_in_the_size(&self) -> bool {
+    pub fn may_depend_on_size(&self) -> bool {
         match self {
             Self::Broken(_) | Self::Deadline(_) => true,
             Self::Problem { status, problem: None, .. } => matches!(status, 400 | 408 | 413 | 500..=504),
@@ -278,7 +278,7 @@ impl UplinkError {
                 }
                 _ => "nothing if the manager is restarting; if it persists, tell the service centre".to_owned(),
             },
-            Self::Stranger { address, stranger } => stranger.remedy(address),
+            Self::WrongPeer { address, diagnosis } => diagnosis.remedy(address),
             Self::Signing(SigningError::Unsigned { .. }) => {
                 "ask the network administrator why the proxy does not let these requests through, or strips the headers Signature and Signature-Input; a manager older than this agent does not sign".to_owned()
             }

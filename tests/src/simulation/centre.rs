@@ -26,8 +26,8 @@ use turmoil::net::{TcpListener, TcpStream};
 use super::book::Given;
 use super::judge;
 use super::prepared::Prepared;
+use super::route::Hello;
 use super::shared::{MANAGER, Mortal, PORT, Shared};
-use super::way::Hello;
 
 /// As for a TLS handshake.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);

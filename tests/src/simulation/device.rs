@@ -17,7 +17,7 @@ use platen_agent::sample::{self, BoardHandle, RequestQueue, Sample};
 use platen_agent::settings::{Current, Files, Settings};
 use platen_agent::status::Status;
 use platen_agent::uplink::Uplink;
-use platen_agent::uplink::connect::{Connector, Cover};
+use platen_agent::uplink::connect::{Connector, TlsMode};
 use platen_hal::Tallies;
 use platen_hal::config::{self, BoardConfig};
 use platen_protocol::device_to_manager::ReportBody;
@@ -25,8 +25,8 @@ use tokio::sync::watch;
 
 use super::bodies;
 use super::plan::Happening;
+use super::route::SimulatedRoute;
 use super::shared::{Life, MANAGER, Mortal, PORT, Shared};
-use super::way::Way;
 
 /// The board file: only its names count.
 const BOARD: &str = include_str!("../../../scripts/demo/lobby.toml");
@@ -89,8 +89,8 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
     };
     let connector = Connector {
         address: format!("https://{MANAGER}:{PORT}").parse()?,
-        dial: Arc::new(Way { shared: Arc::clone(shared), device, http_2: plan.http_2 }),
-        cover: Cover::Bare { http_2: plan.http_2 },
+        dial: Arc::new(SimulatedRoute { shared: Arc::clone(shared), device, http_2: plan.http_2 }),
+        tls: TlsMode::Plain { http_2: plan.http_2 },
         timeout: plan.uplink.connect_timeout,
         ping: plan.uplink.ping,
     };

@@ -24,8 +24,8 @@ mod plan;
 mod prepared;
 mod proxy;
 mod recovery;
+mod route;
 mod shared;
-mod way;
 mod world;
 
 pub use figures::Figures;

@@ -19,7 +19,7 @@ use platen_agent::recorder::{self, Learnt};
 use platen_agent::sample::{self, RequestQueue};
 use platen_agent::settings::Settings;
 use platen_agent::status::Status;
-use platen_agent::uplink::connect::{Connector, Cover};
+use platen_agent::uplink::connect::{Connector, TlsMode};
 use platen_agent::uplink::{Uplink, UplinkConfig};
 use platen_manager::{clock, database_path};
 use platen_protocol::device_to_manager::ReportBody;
@@ -30,8 +30,8 @@ use super::device::begin;
 use super::judge::Ledger;
 use super::plan::{DevicePlan, Plan, beginning};
 use super::prepared::{Prepared, name};
+use super::route::SimulatedRoute;
 use super::shared::{Life, MANAGER, PORT, Shared};
-use super::way::Way;
 use super::world::{folder, load_spread, place};
 use super::{centre, checker};
 use crate::rigs::random::Random;
@@ -339,8 +339,8 @@ async fn run_fleet(shared: Arc<Shared>, lives: Vec<Arc<Life>>) -> turmoil::Resul
         .map(|(device, life)| {
             let connector = Connector {
                 address: format!("https://{MANAGER}:{PORT}").parse().unwrap(),
-                dial: Arc::new(Way { shared: Arc::clone(&shared), device, http_2: true }),
-                cover: Cover::Bare { http_2: true },
+                dial: Arc::new(SimulatedRoute { shared: Arc::clone(&shared), device, http_2: true }),
+                tls: TlsMode::Plain { http_2: true },
                 timeout: config.connect_timeout,
                 ping: config.ping,
             };

@@ -9,9 +9,9 @@
 )]
 
 mod at_the_device;
+mod connection_check;
 mod renewal;
 mod through_a_proxy;
 mod tool;
-mod way_to_the_manager;
 mod with_a_manager;
 mod written;

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use platen_agent::uplink::connect_trace::{ConnectTrace, Step};
 use platen_agent::uplink::dial;
-use platen_agent::uplink::trail::{Step, Trail};
 use platen_agent::uplink::{UplinkConfig, UplinkError};
 use platen_tests::rigs::agent::task::Device;
 use platen_tests::rigs::manager::scripted::Manager;
 use platen_tests::rigs::proxy::faults::FaultProxy;
-use platen_tests::rigs::proxy::plan::{Fault, Way};
+use platen_tests::rigs::proxy::plan::{Direction, Fault};
 
 fn behind(proxy: &FaultProxy) -> Device {
     let mut device = Device::with("allow_simulated = true");
@@ -27,11 +27,11 @@ async fn told(answer: &str) -> (String, String, Option<Step>) {
     let proxy = FaultProxy::saying(answer);
     let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
     let address = "https://[2001:db8::1]:8443".parse().unwrap();
-    let trail = Trail::default();
-    let failed = dial::route(&config.proxy(), &address).unwrap().dial(&address, &trail).await.err().unwrap();
+    let trace = ConnectTrace::default();
+    let failed = dial::route(&config.proxy(), &address).unwrap().dial(&address, &trace).await.err().unwrap();
     assert!(proxy.heads()[0].starts_with("CONNECT [2001:db8::1]:8443 HTTP/1.1\r\n"));
     let trouble = UplinkError::from(failed).trouble();
-    (trouble.what, trouble.remedy, trail.last())
+    (trouble.what, trouble.remedy, trace.last())
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_proxy_of_the_old_version_of_http_is_good_enough() {
     let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
     let address = "https://manager.invalid".parse().unwrap();
     let route = dial::route(&config.proxy(), &address).unwrap();
-    route.dial(&address, &Trail::default()).await.unwrap();
+    route.dial(&address, &ConnectTrace::default()).await.unwrap();
     assert!(proxy.heads()[0].starts_with("CONNECT manager.invalid:443 "));
 }
 
@@ -87,7 +87,7 @@ async fn a_connection_that_something_forgot_without_a_word_is_found_and_replaced
         (uplink.wait, uplink.wait_least, uplink.wait_most) = (second, second, second);
         let agent = device.start();
         parked_again(&manager).await;
-        proxy.strike(Way::Up, Fault::HalfOpen);
+        proxy.strike(Direction::Up, Fault::HalfOpen);
         parked_again(&manager).await;
         agent.stop().await.unwrap();
     }

@@ -1,5 +1,5 @@
-//! `platen doctor`: the agent compares the board file with the board and walks the way to the manager;
-//! without an agent, we do.
+//! `platen doctor`: the agent compares the board file with the board and checks the connection to the
+//! manager; without an agent, this tool does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use platen_agent::config;
 use platen_agent::tool::control::message::{Answer, Request};
 use platen_agent::tool::show;
 use platen_agent::uplink::dial::proxy::Variables;
-use platen_agent::uplink::examine::{Examiner, Stepped, Walk};
+use platen_agent::uplink::examine::{CheckedStep, ConnectionCheck, Examiner};
 use platen_hal::{Finding, Verdict};
 use serde::Serialize;
 
@@ -24,12 +24,13 @@ struct Report {
     asked: String,
     simulated: bool,
     findings: Vec<Finding>,
-    way: Walk,
+    #[serde(rename = "way")]
+    connection: ConnectionCheck,
 }
 
 impl Report {
     fn failed(&self) -> usize {
-        let all = self.findings.iter().chain(self.way.steps.iter().map(|step| &step.finding));
+        let all = self.findings.iter().chain(self.connection.steps.iter().map(|step| &step.finding));
         all.filter(|finding| finding.verdict == Verdict::Failed).count()
     }
 }
@@ -42,8 +43,8 @@ pub(crate) async fn doctor(
 ) -> Result<(), ClientError> {
     let report = match Client::ask(socket, Request::Doctor).await {
         Ok(mut client) => match client.answer().await? {
-            Answer::Findings { simulated, findings, way } => {
-                Report { asked: "agent".to_owned(), simulated, findings, way }
+            Answer::Findings { simulated, findings, connection } => {
+                Report { asked: "agent".to_owned(), simulated, findings, connection }
             }
             _ => return Err(ClientError::Unexpected),
         },
@@ -63,7 +64,7 @@ pub(crate) async fn doctor(
     } else {
         let mark = if report.simulated { "SIMULATED\n" } else { "" };
         print(&format!("{mark}{}", show::findings(&report.findings)))?;
-        print(&show::way(&report.way))?;
+        print(&show::connection(&report.connection))?;
     }
     match report.failed() {
         0 => Ok(()),
@@ -86,17 +87,22 @@ async fn directly(file: &Path, agent: &Path) -> Result<Report, ClientError> {
             check: None,
         }],
     };
-    Ok(Report { asked: file.display().to_string(), simulated, findings, way: walk(agent).await })
+    Ok(Report {
+        asked: file.display().to_string(),
+        simulated,
+        findings,
+        connection: check_connection(agent).await,
+    })
 }
 
 /// Without the agent's file there is nowhere to go, which is no failure of the network.
-async fn walk(file: &Path) -> Walk {
+async fn check_connection(file: &Path) -> ConnectionCheck {
     match config::load(file) {
         Ok(config) => {
             let mut uplink = config.uplink;
             // Of this shell: the agent's own may come from a drop-in of its unit.
             uplink.variables = Variables::of_this_process();
-            Examiner::new(uplink, config.state_directory, Arc::new(Clock::new())).walk().await
+            Examiner::new(uplink, config.state_directory, Arc::new(Clock::new())).check().await
         }
         Err(cause) => {
             let finding = Finding {
@@ -106,7 +112,7 @@ async fn walk(file: &Path) -> Walk {
                 what: cause.to_string(),
                 check: None,
             };
-            Walk { steps: vec![Stepped { finding, took_ms: None }], tell: Vec::new() }
+            ConnectionCheck { steps: vec![CheckedStep { finding, took_ms: None }], tell: Vec::new() }
         }
     }
 }

@@ -89,9 +89,9 @@ fn retry_after(facts: &Facts, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(MAX_DOUBLINGS)).min(RETRY_MOST)
 }
 
-/// How long to wait at least after the manager has said no to the device itself: about the pace, and up to
+/// How long to wait at least after the manager has said no to the device itself: about the usual period, and up to
 /// a quarter more by chance, so that devices that ended together do not ask together.
-pub fn pace(kind: Option<ProblemKind>, chance: u64) -> Duration {
+pub fn pause_after_refusal(kind: Option<ProblemKind>, chance: u64) -> Duration {
     let every = match kind {
         Some(ProblemKind::CertificateExpired) => ASK_EXPIRED_EVERY,
         Some(ProblemKind::DeviceRevoked) => ASK_REVOKED_EVERY,

@@ -189,11 +189,11 @@ fn a_renewal_is_due_when_two_thirds_of_the_life_are_over_by_the_known_good_time(
 #[test]
 fn a_device_that_was_refused_for_good_asks_rarely() {
     for chance in [0, 7, u64::MAX] {
-        let ended = pace(Some(ProblemKind::CertificateExpired), chance);
+        let ended = pause_after_refusal(Some(ProblemKind::CertificateExpired), chance);
         assert!(ended >= ASK_EXPIRED_EVERY && ended <= ASK_EXPIRED_EVERY * 5 / 4);
-        let out = pace(Some(ProblemKind::DeviceRevoked), chance);
+        let out = pause_after_refusal(Some(ProblemKind::DeviceRevoked), chance);
         assert!(out >= ASK_REVOKED_EVERY && out <= ASK_REVOKED_EVERY * 5 / 4);
-        assert_eq!(pace(Some(ProblemKind::UnknownDevice), chance), Duration::ZERO);
+        assert_eq!(pause_after_refusal(Some(ProblemKind::UnknownDevice), chance), Duration::ZERO);
     }
 }
 

@@ -6,7 +6,7 @@ use platen_hal::trace::TraceEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::status::StatusReport;
-use crate::uplink::examine::Walk;
+use crate::uplink::examine::ConnectionCheck;
 
 /// The version of these messages. `platen` and the agent come in one package and agree, unless one was
 /// updated while the other runs on.
@@ -47,7 +47,7 @@ pub enum Request {
     },
     /// Reads everything now and reports it; answered like a service call.
     Report,
-    /// Compares the board file with the board, and walks the way to the manager: [`Answer::Findings`].
+    /// Compares the board file with the board, and checks the connection to the manager: [`Answer::Findings`].
     Doctor,
     /// Hands over what the buses and lines say: [`Answer::Trace`] again and again, until the asker closes
     /// its side of the connection; then the entries that were under way, and [`Answer::Done`].
@@ -75,9 +75,9 @@ pub enum Answer {
         simulated: bool,
         /// Chip by chip and line by line.
         findings: Vec<Finding>,
-        /// The way to the manager, step by step.
-        #[serde(default)]
-        way: Walk,
+        /// The connection to the manager, step by step.
+        #[serde(default, rename = "way")]
+        connection: ConnectionCheck,
     },
     /// One entry of a recording; the first is [`TraceEntry::Begin`].
     Trace {

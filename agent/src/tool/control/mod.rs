@@ -2,18 +2,18 @@
 //!
 //! A Unix socket, mode 0660: whoever is in its group may ask. One request a connection, as one line of
 //! JSON; then answers, one a line, until the agent closes ([`message`]). Both directions have limits
-//! ([`codec`]). Connections are taken in [`mod@serve`], questions answered in [`desk`], recordings handed over
+//! ([`codec`]). Connections are taken in [`mod@serve`], questions answered in [`handler`], recordings handed over
 //! in [`record`].
 
 pub mod codec;
-mod desk;
+mod handler;
 pub mod message;
 mod record;
 mod serve;
 
 use std::path::PathBuf;
 
-pub use desk::Context;
+pub use handler::Context;
 pub use serve::{BindError, bind, serve};
 
 /// Where the socket is unless said otherwise.

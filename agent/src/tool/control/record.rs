@@ -11,7 +11,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc;
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read};
-use super::desk::{Desk, Input, refuse, tell};
+use super::handler::{ControlHandler, Input, refuse, tell};
 use super::message::{Answer, Question};
 
 /// Entries that were recorded and not yet handed over: a burst of a whole sample of a large board.
@@ -21,7 +21,7 @@ const MAX_ON_THEIR_WAY: usize = 64;
 /// After the end of a recording, the board's thread lets go of it within this: the longest sample.
 const END_LIMIT: Duration = Duration::from_secs(20);
 
-impl Desk {
+impl ControlHandler {
     /// Records until the asker closes its side, goes away, or the agent is stopped.
     pub(super) async fn record(
         mut self,

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::codec::{CodecError, MAX_REQUEST_BYTES, read};
-use super::desk::{CLIENT_LIMIT, Context, Desk, refuse};
+use super::handler::{CLIENT_LIMIT, Context, ControlHandler, refuse};
 use super::message::{Question, VERSION};
 use crate::uplink::examine::Examiner;
 
@@ -64,7 +64,7 @@ pub async fn serve(
     examiner: Examiner,
     stop: CancellationToken,
 ) {
-    let desk = Desk::new(context, simulator, examiner, stop.clone());
+    let handler = ControlHandler::new(context, simulator, examiner, stop.clone());
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
@@ -72,7 +72,7 @@ pub async fn serve(
                 Ok((stream, _)) => {
                     while clients.try_join_next().is_some() {}
                     let room = clients.len() < MAX_CLIENTS;
-                    clients.spawn(attend(stream, desk.clone(), room));
+                    clients.spawn(attend(stream, handler.clone(), room));
                 }
                 Err(cause) => {
                     tracing::warn!("the control socket: {cause}");
@@ -86,7 +86,7 @@ pub async fn serve(
     while clients.join_next().await.is_some() {}
 }
 
-async fn attend(stream: UnixStream, desk: Desk, room: bool) {
+async fn attend(stream: UnixStream, handler: ControlHandler, room: bool) {
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
     let question = tokio::time::timeout(CLIENT_LIMIT, read::<Question>(&mut input, MAX_REQUEST_BYTES)).await;
@@ -102,7 +102,7 @@ async fn attend(stream: UnixStream, desk: Desk, room: bool) {
             );
             refuse(&mut output, reason).await
         }
-        Ok(Ok(Some(question))) => desk.answer(question.request, &mut input, &mut output).await,
+        Ok(Ok(Some(question))) => handler.answer(question.request, &mut input, &mut output).await,
         Ok(Err(cause @ (CodecError::TooLong { .. } | CodecError::Malformed(_)))) => {
             refuse(&mut output, cause.to_string()).await
         }

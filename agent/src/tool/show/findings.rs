@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use platen_hal::{Finding, Verdict};
 
-use crate::uplink::examine::Walk;
+use crate::uplink::examine::ConnectionCheck;
 
 /// A verdict in one word.
 pub fn verdict(verdict: Verdict) -> &'static str {
@@ -45,20 +45,20 @@ pub fn findings(findings: &[Finding]) -> String {
     out
 }
 
-/// The way to the manager; where it fails, with what to tell the administrator of the network.
-pub fn way(walk: &Walk) -> String {
-    let timed = |step: &crate::uplink::examine::Stepped| {
+/// The connection to the manager; where it fails, with what to tell the administrator of the network.
+pub fn connection(check: &ConnectionCheck) -> String {
+    let timed = |step: &crate::uplink::examine::CheckedStep| {
         let mut finding = step.finding.clone();
         if let Some(took) = step.took_ms {
             let _ = write!(finding.what, " ({took} ms)");
         }
         finding
     };
-    let steps: Vec<Finding> = walk.steps.iter().map(timed).collect();
+    let steps: Vec<Finding> = check.steps.iter().map(timed).collect();
     let mut out = format!("\nConnection to the manager:\n{}", findings(&steps));
-    if steps.iter().any(|step| step.verdict == Verdict::Failed) && !walk.tell.is_empty() {
+    if steps.iter().any(|step| step.verdict == Verdict::Failed) && !check.tell.is_empty() {
         out.push_str("\nFor the network administrator:\n");
-        for sentence in &walk.tell {
+        for sentence in &check.tell {
             let _ = writeln!(out, "* {sentence}");
         }
     }
@@ -72,14 +72,15 @@ mod tests {
     #[derive(serde::Deserialize)]
     struct Answered {
         findings: Vec<Finding>,
-        way: Walk,
+        #[serde(rename = "way")]
+        connection: ConnectionCheck,
     }
 
     /// The whole text, so that a changed word is seen in review.
     #[test]
     fn the_whole_of_what_doctor_finds_reads_as_it_was_reviewed() {
         let answered: Answered = serde_json::from_str(include_str!("samples/doctor.json")).unwrap();
-        insta::assert_snapshot!("doctor", findings(&answered.findings) + &way(&answered.way));
+        insta::assert_snapshot!("doctor", findings(&answered.findings) + &connection(&answered.connection));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use platen_protocol::alert::Alert;
 
 use crate::status::{ContactReport, ContactState, StatusReport};
 
-pub use findings::{findings, verdict, way};
+pub use findings::{connection, findings, verdict};
 pub use readings::readings;
 
 /// The whole status.

@@ -1,7 +1,7 @@
-//! Straight to the manager: name and TCP.
+//! Directly to the manager: name and TCP.
 //!
-//! A name may have several numbers, and some of them may be dead: an IPv6 address in a network that does
-//! not carry IPv6 swallows every packet. So the next number is tried soon beside the one before it, and
+//! A name may have several addresses, and some of them may be dead: an IPv6 address in a network that does
+//! not route IPv6 drops every packet. So the next address is tried soon beside the one before it, and
 //! the first that answers is taken (RFC 8305, "Happy Eyeballs").
 
 use std::collections::VecDeque;
@@ -12,19 +12,19 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 
-use super::super::trail::{Step, Trail};
+use super::super::connect_trace::{ConnectTrace, Step};
 use super::{Dial, Dialing, Stream};
 use crate::identity::address::Address;
 
-/// The next number is tried after this (RFC 8305, section 5).
+/// The next address is tried after this (RFC 8305, section 5).
 const NEXT_AFTER: Duration = Duration::from_millis(250);
-/// More numbers of one name are not tried.
-const MOST_NUMBERS: usize = 8;
+/// More addresses of one name are not tried.
+const MAX_ADDRESSES: usize = 8;
 
 /// Why there is no TCP connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ReachError {
-    /// The name has no number.
+    /// The name has no address.
     #[error("the name {host} is not known here: {source}")]
     Name {
         /// The name.
@@ -32,7 +32,7 @@ pub enum ReachError {
         /// What the resolver said.
         source: io::Error,
     },
-    /// No number answers.
+    /// No address answers.
     #[error("{address} cannot be reached: {source}")]
     Unreachable {
         /// Where, as `host:port`.
@@ -47,17 +47,17 @@ pub enum ReachError {
 pub struct Direct;
 
 impl Dial for Direct {
-    fn dial<'a>(&'a self, address: &'a Address, trail: &'a Trail) -> Dialing<'a> {
+    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a> {
         Box::pin(async move {
-            let tcp = reach(&address.host, address.port, trail).await?;
+            let tcp = reach(&address.host, address.port, trace).await?;
             Ok(Box::new(tcp) as Box<dyn Stream>)
         })
     }
 }
 
-/// Makes a TCP connection to a name or a number.
-pub(super) async fn reach(host: &str, port: u16, trail: &Trail) -> Result<TcpStream, ReachError> {
-    trail.enter(Step::Name, host);
+/// Makes a TCP connection to a name or an address.
+pub(super) async fn reach(host: &str, port: u16, trace: &ConnectTrace) -> Result<TcpStream, ReachError> {
+    trace.enter(Step::Name, host);
     let found = lookup_host((host, port)).await;
     let found: Vec<SocketAddr> =
         found.map_err(|source| ReachError::Name { host: host.to_owned(), source })?.collect();
@@ -66,13 +66,13 @@ pub(super) async fn reach(host: &str, port: u16, trail: &Trail) -> Result<TcpStr
         let source = io::Error::other("it has no address");
         return Err(ReachError::Name { host: host.to_owned(), source });
     }
-    trail.found(list(&numbers));
-    trail.enter(Step::Tcp, list(&numbers));
+    trace.found(list(&numbers));
+    trace.enter(Step::Tcp, list(&numbers));
     let unreachable = |source| ReachError::Unreachable { address: Address::authority_of(host, port), source };
     let tcp = first(numbers).await.map_err(unreachable)?;
     // Reports are small and wanted at once.
     tcp.set_nodelay(true).map_err(unreachable)?;
-    trail.found(ends(&tcp).map_err(unreachable)?);
+    trace.found(ends(&tcp).map_err(unreachable)?);
     Ok(tcp)
 }
 
@@ -90,7 +90,7 @@ fn in_turns(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let (mut one, mut other): (VecDeque<_>, VecDeque<_>) =
         found.into_iter().partition(|number| number.is_ipv6() == first_is_v6);
     let mut numbers = Vec::new();
-    while numbers.len() < MOST_NUMBERS && !(one.is_empty() && other.is_empty()) {
+    while numbers.len() < MAX_ADDRESSES && !(one.is_empty() && other.is_empty()) {
         for number in [one.pop_front(), other.pop_front()].into_iter().flatten() {
             if !numbers.contains(&number) {
                 numbers.push(number);
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(in_turns(found), ["[::1]:1", "10.0.0.1:1", "[::2]:1"].map(number));
         assert!(in_turns(Vec::new()).is_empty());
         let many = (1..=200).map(|last| number(&format!("10.0.0.{last}:1"))).collect();
-        assert!(in_turns(many).len() <= MOST_NUMBERS + 1);
+        assert!(in_turns(many).len() <= MAX_ADDRESSES + 1);
     }
 
     #[tokio::test]
@@ -171,9 +171,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_nobody_knows_is_told_as_such() {
-        let trail = Trail::default();
-        let failed = reach("no-such-host.invalid", 1, &trail).await.unwrap_err();
+        let trace = ConnectTrace::default();
+        let failed = reach("no-such-host.invalid", 1, &trace).await.unwrap_err();
         assert!(matches!(failed, ReachError::Name { .. }), "{failed}");
-        assert_eq!(trail.last(), Some(Step::Name));
+        assert_eq!(trace.last(), Some(Step::Name));
     }
 }

@@ -1,7 +1,7 @@
-//! How a stream of bytes to the manager is made. TLS, or what a simulation has in its place, lies on top
+//! How a stream of bytes to the manager is made. TLS goes on top of it
 //! ([`super::connect`]).
 //!
-//! [`direct`] goes straight to the manager, [`tunnel`] through the [`proxy`] that the configuration or the
+//! [`direct`] connects to the manager itself, [`tunnel`] through the [`proxy`] that the configuration or the
 //! environment names; [`refusal`] puts into words what such a proxy refuses.
 
 pub mod direct;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::trail::Trail;
+use super::connect_trace::ConnectTrace;
 use crate::identity::address::Address;
 use direct::{Direct, ReachError};
 use proxy::{ProxyConfig, SetupError};
@@ -30,11 +30,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// A stream in the making.
 pub type Dialing<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, DialError>> + Send + 'a>>;
 
-/// A way to make streams: straight, through a proxy, or through a simulated network.
+/// Makes streams: directly, through a proxy, or through a simulated network.
 pub trait Dial: fmt::Debug + Send + Sync {
-    /// Makes a stream to `address`, and notes in `trail` how far it has come. It is dropped when it takes
+    /// Makes a stream to `address`, and records its steps in `trace`. It is dropped when it takes
     /// too long: it has no limit of its own.
-    fn dial<'a>(&'a self, address: &'a Address, trail: &'a Trail) -> Dialing<'a>;
+    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a>;
 
     /// The proxy that it goes through, as people know it.
     fn through(&self) -> Option<String> {
@@ -53,7 +53,7 @@ pub enum DialError {
     Proxy(#[from] ProxyError),
 }
 
-/// The way that the configuration and the environment say.
+/// The route that the configuration and the environment give: direct, or through a proxy.
 ///
 /// # Errors
 /// When the proxy that they name cannot be used.

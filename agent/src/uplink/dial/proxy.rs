@@ -1,4 +1,4 @@
-//! Which proxy lies on the way, by agent.toml or by the environment.
+//! Which proxy to go through, by agent.toml or by the environment.
 //!
 //! The rules for the variables, `NO_PROXY` among them, are those of curl, by hyper-util's matcher. What
 //! agent.toml says goes before them. A password never stands in agent.toml, which everyone on the

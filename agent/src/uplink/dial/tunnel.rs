@@ -9,8 +9,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::super::connect_trace::{ConnectTrace, Step};
 use super::super::retry_after::retry_after;
-use super::super::trail::{Step, Trail};
 use super::direct::reach;
 use super::proxy::Proxy;
 use super::refusal::{Fault, ProxyError, schemes};
@@ -23,7 +23,7 @@ const MAX_FIELDS: usize = 64;
 /// Some proxies let pass by name.
 const AGENT: &str = concat!("platen-agent/", env!("CARGO_PKG_VERSION"));
 
-/// The way through a proxy.
+/// Through a proxy.
 #[derive(Debug, Clone)]
 pub struct Tunnel {
     /// Which.
@@ -31,7 +31,7 @@ pub struct Tunnel {
 }
 
 impl Dial for Tunnel {
-    fn dial<'a>(&'a self, address: &'a Address, trail: &'a Trail) -> Dialing<'a> {
+    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a> {
         Box::pin(async move {
             let failed = |fault| {
                 let sent = self.proxy.authorization.is_some();
@@ -39,10 +39,10 @@ impl Dial for Tunnel {
                 DialError::Proxy(ProxyError { proxy, target, sent, fault })
             };
             let away = |cause| failed(Fault::Away(cause));
-            let tcp = reach(&self.proxy.host, self.proxy.port, trail).await.map_err(away)?;
-            trail.enter(Step::Proxy, format!("CONNECT {} at {}", address.authority(), self.proxy));
+            let tcp = reach(&self.proxy.host, self.proxy.port, trace).await.map_err(away)?;
+            trace.enter(Step::Proxy, format!("CONNECT {} at {}", address.authority(), self.proxy));
             let stream = self.open(tcp, &address.authority()).await.map_err(failed)?;
-            trail.found("the tunnel stands");
+            trace.found("the tunnel stands");
             Ok(stream)
         })
     }

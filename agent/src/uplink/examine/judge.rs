@@ -1,4 +1,4 @@
-//! What was seen on the way, as findings.
+//! What the check saw, as findings.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use platen_protocol::problem::ProblemKind;
 use platen_protocol::stamp::ClockQuality;
 
 use super::super::UplinkError;
-use super::super::trail::Taken;
-use super::{Stepped, Walk, finding, milliseconds};
+use super::super::connect_trace::Taken;
+use super::{CheckedStep, ConnectionCheck, finding, milliseconds};
 use crate::identity::Identity;
 use crate::identity::address::Address;
 use crate::identity::certificate::Facts;
@@ -39,13 +39,13 @@ impl Times {
     }
 }
 
-/// A walk that ended before it began.
-pub(super) fn alone(step: Stepped) -> Walk {
-    Walk { steps: vec![step], tell: Vec::new() }
+/// A check that ended before it began.
+pub(super) fn alone(step: CheckedStep) -> ConnectionCheck {
+    ConnectionCheck { steps: vec![step], tell: Vec::new() }
 }
 
-/// There is nobody to go to.
-pub(super) fn no_manager() -> Stepped {
+/// There is no manager to connect to.
+pub(super) fn no_manager() -> CheckedStep {
     let check = "set `manager` under [uplink] in agent.toml, then run `platen-agent enroll`";
     finding(
         "manager",
@@ -57,21 +57,25 @@ pub(super) fn no_manager() -> Stepped {
 }
 
 /// There is no certificate yet.
-pub(super) fn not_enrolled() -> Stepped {
+pub(super) fn not_enrolled() -> CheckedStep {
     let check = "get a token at the service centre (`platen-manager token create`), then run `platen-agent enroll` here";
     let what = "this device is not enrolled: TLS was not tried".into();
     finding("certificate", "", Doubtful, what, Some(check.into()))
 }
 
 /// A step that failed.
-pub(super) fn failed(subject: &str, place: &str, cause: &UplinkError) -> Stepped {
+pub(super) fn failed(subject: &str, place: &str, cause: &UplinkError) -> CheckedStep {
     let trouble = cause.trouble();
     finding(subject, place, Failed, trouble.what, Some(trouble.remedy))
 }
 
 /// The steps of a connection; `cause` belongs to the last of them.
-pub(super) fn walked(taken: &[Taken], address: &Address, cause: Option<&UplinkError>) -> Vec<Stepped> {
-    let mut steps: Vec<Stepped> = Vec::new();
+pub(super) fn checked_steps(
+    taken: &[Taken],
+    address: &Address,
+    cause: Option<&UplinkError>,
+) -> Vec<CheckedStep> {
+    let mut steps: Vec<CheckedStep> = Vec::new();
     for one in taken {
         let name = one.step.name();
         let step = match (&one.found, cause) {
@@ -79,7 +83,7 @@ pub(super) fn walked(taken: &[Taken], address: &Address, cause: Option<&UplinkEr
             (None, Some(cause)) => failed(name, &one.tried, cause),
             (None, None) => continue,
         };
-        steps.push(Stepped { took_ms: Some(milliseconds(one.took)), ..step });
+        steps.push(CheckedStep { took_ms: Some(milliseconds(one.took)), ..step });
     }
     let told = steps.iter().any(|step| step.finding.verdict == Failed);
     if let (false, Some(cause)) = (told, cause) {
@@ -89,7 +93,7 @@ pub(super) fn walked(taken: &[Taken], address: &Address, cause: Option<&UplinkEr
 }
 
 /// The clock.
-pub(super) fn clock(times: Times) -> Stepped {
+pub(super) fn clock(times: Times) -> CheckedStep {
     let Times { wall, quality, known } = times;
     let says = format!("{} UTC", wall.strftime("%Y-%m-%d %H:%M:%S"));
     let behind = known.filter(|known| known.duration_since(wall) > CLOCK_SLACK);
@@ -110,11 +114,11 @@ pub(super) fn clock(times: Times) -> Stepped {
 }
 
 /// The device's certificate.
-pub(super) fn certificate(identity: &Identity, times: Times) -> Stepped {
+pub(super) fn certificate(identity: &Identity, times: Times) -> CheckedStep {
     lifetime(identity.device.as_str(), &identity.facts, times.best())
 }
 
-fn lifetime(device: &str, facts: &Facts, now: Timestamp) -> Stepped {
+fn lifetime(device: &str, facts: &Facts, now: Timestamp) -> CheckedStep {
     let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
     let step = |verdict, what, check: Option<&str>| {
         finding("certificate", device, verdict, what, check.map(Into::into))
@@ -144,7 +148,7 @@ pub(super) fn manager(
     protocol: &str,
     answer: Option<&UplinkError>,
     took: Duration,
-) -> Stepped {
+) -> CheckedStep {
     let expected = |cause: &UplinkError| {
         matches!(
             cause.problem_kind(),
@@ -161,7 +165,7 @@ pub(super) fn manager(
         Some(cause) if !expected(cause) => failed("manager", &place, cause),
         _ => finding("manager", &place, Fine, format!("answers over {protocol} and knows this device"), None),
     };
-    Stepped { took_ms: Some(milliseconds(took)), ..step }
+    CheckedStep { took_ms: Some(milliseconds(took)), ..step }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `platen doctor` on the way to the manager: it is walked step by step, with the very code that the
+//! `platen doctor` checks the connection to the manager step by step, with the very code that the
 //! session uses, on a connection of its own, up to the first step that fails.
 //!
 //! [`judge`] makes findings of what was seen, [`tell`] says what the network's administrator has to know;
@@ -16,29 +16,29 @@ use platen_protocol::path;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::connect::{self, Connector, Cover};
+use super::connect::{self, Connector, TlsMode};
+use super::connect_trace::ConnectTrace;
 use super::dial;
 use super::send::post;
-use super::trail::Trail;
 use super::{UplinkConfig, UplinkError};
 use crate::clock::Clock;
 use crate::identity::address::Address;
 use crate::identity::{self, Identity, IdentityError};
 use judge::Times;
 
-/// What the walk found.
+/// What the check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Walk {
-    /// Step by step: name, TCP, proxy, TLS, clock, certificate, manager. What lies behind the first
-    /// network step that failed is not there.
-    pub steps: Vec<Stepped>,
+pub struct ConnectionCheck {
+    /// Step by step: name, TCP, proxy, TLS, clock, certificate, manager. What comes after the first
+    /// network step that failed is missing.
+    pub steps: Vec<CheckedStep>,
     /// What to tell the administrator of the customer's network.
     pub tell: Vec<String>,
 }
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stepped {
+pub struct CheckedStep {
     /// What was looked at, where, and how it stands.
     #[serde(flatten)]
     pub finding: Finding,
@@ -46,7 +46,7 @@ pub struct Stepped {
     pub took_ms: Option<u64>,
 }
 
-/// Walks the way to the manager.
+/// Checks the connection to the manager.
 #[derive(Debug, Clone)]
 pub struct Examiner {
     config: UplinkConfig,
@@ -58,7 +58,7 @@ pub struct Examiner {
 /// command is handed out, and the session that runs beside it is not disturbed. That the manager knows
 /// this device it must find out before it refuses the body.
 #[derive(Serialize)]
-struct Knock {}
+struct Probe {}
 
 impl Examiner {
     /// With what the session has too.
@@ -66,8 +66,8 @@ impl Examiner {
         Self { config, state_directory, clock }
     }
 
-    /// Walks; it ends within the limits of `[uplink]`.
-    pub async fn walk(&self) -> Walk {
+    /// Checks the connection; it ends within the limits of `[uplink]`.
+    pub async fn check(&self) -> ConnectionCheck {
         let identity = match identity::load(&self.state_directory) {
             Ok(identity) => Some(identity),
             Err(IdentityError::NotEnrolled) => None,
@@ -75,40 +75,42 @@ impl Examiner {
         };
         let address = self.config.manager.clone().or(identity.as_ref().map(|known| known.manager.clone()));
         let Some(address) = address else { return judge::alone(judge::no_manager()) };
-        let trail = Trail::default();
+        let trace = ConnectTrace::default();
         let connector = match self.connector(&address, identity.as_ref()) {
             Ok(connector) => connector,
             Err(cause) => return judge::alone(judge::failed("settings", &address.authority(), &cause)),
         };
         let through = connector.dial.through();
         let reached = match &identity {
-            Some(_) => connector.connect_along(&trail).await.map(Some),
-            None => connector.reach_along(&trail).await.map(|_stream| None),
+            Some(_) => connector.connect_traced(&trace).await.map(Some),
+            None => connector.reach_traced(&trace).await.map(|_stream| None),
         };
-        let mut steps = judge::walked(&trail.steps(), &address, reached.as_ref().err());
+        let mut steps = judge::checked_steps(&trace.steps(), &address, reached.as_ref().err());
         steps.push(judge::clock(self.times()));
         steps.push(match &identity {
             Some(identity) => judge::certificate(identity, self.times()),
             None => judge::not_enrolled(),
         });
-        let lane = reached.as_ref().ok().and_then(Option::as_ref);
-        let opened_by = lane.and_then(|lane| lane.inspected.as_ref()).map(|inspected| inspected.by.as_str());
+        let connection = reached.as_ref().ok().and_then(Option::as_ref);
+        let opened_by = connection
+            .and_then(|connection| connection.inspected.as_ref())
+            .map(|inspected| inspected.by.as_str());
         let tell = tell::tell(&address, through.as_deref(), reached.as_ref().err(), opened_by);
-        if let Ok(Some(mut lane)) = reached {
+        if let Ok(Some(mut connection)) = reached {
             let began = Instant::now();
             let answer: Result<serde::de::IgnoredAny, _> = post(
-                &mut lane,
+                &mut connection,
                 &address,
                 path::REPORTS,
-                &Knock {},
+                &Probe {},
                 Duration::ZERO,
                 self.config.reply_timeout,
             )
             .await;
-            let (took, protocol) = (began.elapsed(), lane.protocol());
+            let (took, protocol) = (began.elapsed(), connection.protocol());
             steps.push(judge::manager(&address, protocol, answer.err().as_ref(), took));
         }
-        Walk { steps, tell }
+        ConnectionCheck { steps, tell }
     }
 
     fn times(&self) -> Times {
@@ -118,25 +120,25 @@ impl Examiner {
     /// Of its own, so that it shares nothing with the session; without an identity only its stream is
     /// of use.
     fn connector(&self, address: &Address, identity: Option<&Identity>) -> Result<Connector, UplinkError> {
-        let cover = match identity {
+        let tls = match identity {
             Some(identity) => {
-                connect::cover(identity, self.config.inspecting_ca.as_deref(), address, &self.clock)?
+                connect::tls_mode(identity, self.config.inspecting_ca.as_deref(), address, &self.clock)?
             }
-            None => Cover::Bare { http_2: false },
+            None => TlsMode::Plain { http_2: false },
         };
         Ok(Connector {
             dial: dial::route(&self.config.proxy(), address)?,
             address: address.clone(),
-            cover,
+            tls,
             timeout: self.config.connect_timeout,
             ping: self.config.ping,
         })
     }
 }
 
-fn finding(subject: &str, place: &str, verdict: Verdict, what: String, check: Option<String>) -> Stepped {
+fn finding(subject: &str, place: &str, verdict: Verdict, what: String, check: Option<String>) -> CheckedStep {
     let (subject, place) = (subject.to_owned(), place.to_owned());
-    Stepped { finding: Finding { subject, place, verdict, what, check }, took_ms: None }
+    CheckedStep { finding: Finding { subject, place, verdict, what, check }, took_ms: None }
 }
 
 fn milliseconds(time: Duration) -> u64 {

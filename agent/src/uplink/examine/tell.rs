@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::UplinkError;
-use super::super::trust::stranger::Kind;
+use super::super::trust::peer_diagnosis::Kind;
 use crate::identity::address::Address;
 
 /// In plain words; `cause` is what failed, if anything did, `opened_by` who opens TLS as agreed.
@@ -46,12 +46,12 @@ pub(super) fn tell(
         return tell;
     }
     tell.push(match cause {
-        Some(UplinkError::Stranger { stranger, .. })
-            if matches!(stranger.kind, Kind::Inspected | Kind::KnownProxy(_)) =>
+        Some(UplinkError::WrongPeer { diagnosis, .. })
+            if matches!(diagnosis.kind, Kind::Inspected | Kind::KnownProxy(_)) =>
         {
             format!(
                 "«{}» opens the TLS of this printer and shows a certificate of its own, which the printer does not trust. Please exempt {} from TLS inspection.",
-                stranger.issuer,
+                diagnosis.issuer,
                 address.authority()
             )
         }

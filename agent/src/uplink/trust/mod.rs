@@ -5,14 +5,14 @@
 //! reached its beginning, so a device that was away for a year does not lock itself out of a manager
 //! whose certificate is newer than everything that it knows. All the rest is left to webpki.
 //!
-//! A chain of somebody else is refused, and the error says whose it is ([`Stranger`]): most often that of
+//! A chain of somebody else is refused, and the error says whose it is ([`PeerDiagnosis`]): most often that of
 //! a proxy that inspects TLS. With the customer's consent the proxy's CA can be named in the
 //! configuration (`inspecting_ca`). Then such a chain carries bytes and vouches for nothing: every
 //! message on it is signed ([`sign`]).
 
 pub mod inspecting_ca;
+pub mod peer_diagnosis;
 pub mod sign;
-pub mod stranger;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +24,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 
 use crate::identity::certificate::facts;
-use stranger::Stranger;
+use peer_diagnosis::PeerDiagnosis;
 
-/// How a connection that is trusted reaches the manager.
+/// Who is at the other end of a trusted connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
+pub enum Route {
     /// The manager is at the other end.
-    Straight,
+    Direct,
     /// A proxy is at the other end, and opens what passes; whose it is.
     Inspected(String),
 }
@@ -55,28 +55,28 @@ impl Trust {
         Ok(Self { manager: manager.to_vec(), ours, inspecting })
     }
 
-    /// Whether another CA is trusted for transport, so that [`Self::way`] has to be asked.
+    /// Whether another CA is trusted for transport, so that [`Self::route`] has to be asked.
     pub fn may_be_inspected(&self) -> bool {
         self.inspecting.is_some()
     }
 
     /// Judges a chain, the end entity's certificate first. `known` is the known good time.
-    pub fn way(
+    pub fn route(
         &self,
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         known: UnixTime,
-    ) -> Result<Way, TlsError> {
+    ) -> Result<Route, TlsError> {
         let [end_entity, rest @ ..] = chain else { return Err(TlsError::NoCertificatesPresented) };
         let Some(refused) = judge(&self.ours, end_entity, rest, name, known)? else {
-            return Ok(Way::Straight);
+            return Ok(Route::Direct);
         };
-        let stranger = Stranger::new(chain, name, &self.manager);
-        let Some(inspecting) = &self.inspecting else { return Err(stranger.into_error(&refused)) };
+        let diagnosis = PeerDiagnosis::new(chain, name, &self.manager);
+        let Some(inspecting) = &self.inspecting else { return Err(diagnosis.into_error(&refused)) };
         match judge(inspecting, end_entity, rest, name, known) {
-            Ok(None) => Ok(Way::Inspected(stranger.issuer)),
-            Ok(Some(refused)) => Err(stranger.into_error(&refused)),
-            Err(cause) => Err(stranger.of_known_proxy(&cause).into_error(&cause)),
+            Ok(None) => Ok(Route::Inspected(diagnosis.issuer)),
+            Ok(Some(refused)) => Err(diagnosis.into_error(&refused)),
+            Err(cause) => Err(diagnosis.of_known_proxy(&cause).into_error(&cause)),
         }
     }
 
@@ -153,7 +153,7 @@ impl ServerCertVerifier for Trust {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         let chain: Vec<_> = std::iter::once(end_entity).chain(intermediates).cloned().collect();
-        self.way(&chain, server_name, now).map(|_way| ServerCertVerified::assertion())
+        self.route(&chain, server_name, now).map(|_route| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -181,7 +181,7 @@ impl ServerCertVerifier for Trust {
 
 #[cfg(test)]
 mod tests {
-    use super::stranger::{Kind, Stranger};
+    use super::peer_diagnosis::{Kind, PeerDiagnosis};
     use super::*;
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
@@ -231,9 +231,9 @@ mod tests {
         UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * 31_557_600 + 86_400))
     }
 
-    fn stranger(refused: Result<Way, TlsError>) -> Stranger {
+    fn diagnosis(refused: Result<Route, TlsError>) -> PeerDiagnosis {
         let cause = refused.unwrap_err();
-        Stranger::in_error(&cause).unwrap_or_else(|| panic!("{cause:?}")).clone()
+        PeerDiagnosis::in_error(&cause).unwrap_or_else(|| panic!("{cause:?}")).clone()
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
         let trust = Trust::new(std::slice::from_ref(&ours.certificate), &[]).unwrap();
         let chain = [ours.leaf(2026, 2027), ours.certificate.clone()];
         for known in [1970, 2020, 2026] {
-            assert_eq!(trust.way(&chain, &name(), year(known)).unwrap(), Way::Straight, "{known}");
+            assert_eq!(trust.route(&chain, &name(), year(known)).unwrap(), Route::Direct, "{known}");
         }
     }
 
@@ -250,13 +250,13 @@ mod tests {
     fn a_certificate_of_ours_that_has_ended_or_is_for_another_name_is_refused_for_that() {
         let ours = authority(None, "Platen device CA");
         let trust = Trust::new(std::slice::from_ref(&ours.certificate), &[]).unwrap();
-        let ended = trust.way(&[ours.leaf(2026, 2027)], &name(), year(2028)).unwrap_err();
+        let ended = trust.route(&[ours.leaf(2026, 2027)], &name(), year(2028)).unwrap_err();
         assert!(
             matches!(ended, TlsError::InvalidCertificate(CertificateError::ExpiredContext { .. })),
             "{ended:?}"
         );
         let other =
-            trust.way(&[ours.leaf_for("other.example", 2026, 2027)], &name(), year(2026)).unwrap_err();
+            trust.route(&[ours.leaf_for("other.example", 2026, 2027)], &name(), year(2026)).unwrap_err();
         let refused = CertificateError::NotValidForNameContext {
             expected: name(),
             presented: vec!["DnsName(\"other.example\")".to_owned()],
@@ -269,7 +269,7 @@ mod tests {
         let (ours, proxy) = (authority(None, "Platen device CA"), authority(None, "Proxy CA"));
         let trust = Trust::new(std::slice::from_ref(&ours.certificate), &[]).unwrap();
         for known in [1970, 2026, 2050] {
-            let refused = stranger(trust.way(&[proxy.leaf(2026, 2027)], &name(), year(known)));
+            let refused = diagnosis(trust.route(&[proxy.leaf(2026, 2027)], &name(), year(known)));
             assert_eq!(refused.kind, Kind::Inspected, "in {known} as well");
         }
     }
@@ -288,12 +288,12 @@ mod tests {
             let proxy = authority(organisation, common);
             let leaf = proxy.leaf(2026, 2027);
             for chain in [vec![leaf.clone()], vec![leaf, proxy.certificate.clone()]] {
-                let refused = stranger(trust.way(&chain, &name(), year(2026)));
+                let refused = diagnosis(trust.route(&chain, &name(), year(2026)));
                 assert_eq!((refused.kind, refused.issuer.as_str()), (Kind::Inspected, told));
             }
         }
         let long = authority(None, &"x".repeat(5000));
-        let refused = stranger(trust.way(&[long.leaf(2026, 2027)], &name(), year(2026)));
+        let refused = diagnosis(trust.route(&[long.leaf(2026, 2027)], &name(), year(2026)));
         assert!(refused.issuer.chars().count() <= 100, "{}", refused.issuer.len());
     }
 
@@ -302,19 +302,19 @@ mod tests {
         let ours = authority(None, "Platen device CA");
         let trust = Trust::new(std::slice::from_ref(&ours.certificate), &[]).unwrap();
         let other = authority(None, "Platen device CA");
-        let refused = stranger(trust.way(&[other.leaf(2026, 2027)], &name(), year(2026)));
+        let refused = diagnosis(trust.route(&[other.leaf(2026, 2027)], &name(), year(2026)));
         assert_eq!(refused.kind, Kind::OtherManager);
         let chain = [other.leaf(2026, 2027), other.certificate.clone()];
-        assert_eq!(stranger(trust.way(&chain, &name(), year(2026))).kind, Kind::OtherManager);
+        assert_eq!(diagnosis(trust.route(&chain, &name(), year(2026))).kind, Kind::OtherManager);
 
         let mut alone = named(None, "Router");
         alone.subject_alt_names =
             CertificateParams::new(vec!["manager.example".to_owned()]).unwrap().subject_alt_names;
         let alone = alone.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone();
-        assert_eq!(stranger(trust.way(&[alone], &name(), year(2026))).kind, Kind::SelfSigned);
+        assert_eq!(diagnosis(trust.route(&[alone], &name(), year(2026))).kind, Kind::SelfSigned);
 
         let elsewhere = authority(None, "Public CA").leaf_for("login.example", 2026, 2027);
-        assert_eq!(stranger(trust.way(&[elsewhere], &name(), year(2026))).kind, Kind::OtherServer);
+        assert_eq!(diagnosis(trust.route(&[elsewhere], &name(), year(2026))).kind, Kind::OtherServer);
     }
 
     #[test]
@@ -324,16 +324,19 @@ mod tests {
         let trust = Trust::new(roots, std::slice::from_ref(&proxy.certificate)).unwrap();
         let inspected = proxy.leaf(2026, 2027);
         for known in [1970, 2026] {
-            let way = trust.way(std::slice::from_ref(&inspected), &name(), year(known)).unwrap();
-            assert_eq!(way, Way::Inspected("Proxy CA".to_owned()));
+            let route = trust.route(std::slice::from_ref(&inspected), &name(), year(known)).unwrap();
+            assert_eq!(route, Route::Inspected("Proxy CA".to_owned()));
         }
-        assert_eq!(trust.way(&[ours.leaf(2026, 2027)], &name(), year(2026)).unwrap(), Way::Straight);
+        assert_eq!(trust.route(&[ours.leaf(2026, 2027)], &name(), year(2026)).unwrap(), Route::Direct);
         assert!(trust.is_the_managers(&inspected, &name(), year(2026)).is_err(), "it signs no answers");
         assert!(trust.is_the_managers(&ours.leaf(2026, 2027), &name(), year(2026)).is_ok());
-        let ended = stranger(trust.way(&[inspected], &name(), year(2028)));
+        let ended = diagnosis(trust.route(&[inspected], &name(), year(2028)));
         assert!(matches!(ended.kind, Kind::KnownProxy(_)), "{ended:?}");
         let third = authority(None, "Third CA");
-        assert_eq!(stranger(trust.way(&[third.leaf(2026, 2027)], &name(), year(2026))).kind, Kind::Inspected);
+        assert_eq!(
+            diagnosis(trust.route(&[third.leaf(2026, 2027)], &name(), year(2026))).kind,
+            Kind::Inspected
+        );
     }
 
     #[test]

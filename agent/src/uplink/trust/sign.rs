@@ -1,8 +1,8 @@
-//! Signs what goes out and checks what comes back, on a connection that a proxy opens.
+//! Signs what goes out and checks what comes back, on a connection that a proxy inspects.
 //!
 //! On such a connection nothing is the manager's but what it has signed. An answer without a signature is
 //! the proxy's own (a page that says why it lets nothing through, for example), and one with a signature
-//! that does not fit was altered on the way; neither has any effect.
+//! that does not fit was altered in transit; neither has any effect.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use rustls::Error as TlsError;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{Trust, Way};
+use super::{Route, Trust};
 use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::random::{self, hex};
@@ -59,7 +59,7 @@ pub struct Signing {
     told: Mutex<Option<(i64, Duration)>>,
 }
 
-/// That a connection is opened on the way.
+/// A connection that a proxy inspects.
 #[derive(Debug)]
 pub struct Inspected {
     /// By whom, as far as the proxy's certificate says.
@@ -85,11 +85,11 @@ impl Signing {
         Ok(Self { key, trust: Arc::clone(trust), clock: Arc::clone(clock), name, told: Mutex::new(None) })
     }
 
-    /// Looks at the chain of a connection that stands: whether it has to be signed on.
-    pub fn look(self: &Arc<Self>, chain: &[CertificateDer<'_>]) -> Result<Option<Inspected>, TlsError> {
-        Ok(match self.trust.way(chain, &self.name, self.clock.certificate_time())? {
-            Way::Straight => None,
-            Way::Inspected(by) => Some(Inspected { by, signing: Arc::clone(self) }),
+    /// Whether the chain of a connection is that of an inspecting proxy, so that messages have to be signed.
+    pub fn inspection(self: &Arc<Self>, chain: &[CertificateDer<'_>]) -> Result<Option<Inspected>, TlsError> {
+        Ok(match self.trust.route(chain, &self.name, self.clock.certificate_time())? {
+            Route::Direct => None,
+            Route::Inspected(by) => Some(Inspected { by, signing: Arc::clone(self) }),
         })
     }
 

@@ -12,7 +12,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 
 use super::connect::{Entrance, enter};
-use super::plan::{Breaker, Fault, Plan, Then, Way, draw};
+use super::plan::{Breaker, Direction, Fault, Plan, Then, draw};
 use crate::rigs::manager::process::Manager;
 use crate::rigs::network::background::Background;
 use crate::rigs::network::namespace::Namespace;
@@ -69,7 +69,7 @@ struct Shared {
     mode: Mutex<Mode>,
     figures: Mutex<Figures>,
     /// The last fault that was asked for; its number tells it from the one before.
-    strikes: watch::Sender<(u64, Option<(Way, Fault)>)>,
+    strikes: watch::Sender<(u64, Option<(Direction, Fault)>)>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -146,10 +146,10 @@ impl FaultProxy {
     }
 
     /// Strikes every connection that is there, and none that comes.
-    pub fn strike(&self, way: Way, fault: Fault) {
+    pub fn strike(&self, direction: Direction, fault: Fault) {
         self.shared.strikes.send_modify(|(number, strike)| {
             *number += 1;
-            *strike = Some((way, fault));
+            *strike = Some((direction, fault));
         });
     }
 
@@ -171,7 +171,7 @@ fn take(stream: TcpStream, shared: &Arc<Shared>) -> Option<impl Future<Output = 
     };
     let plans = match mode {
         Mode::Seeded(seed) => draw(seed, number),
-        Mode::Short(after) => vec![Plan { way: Way::Up, after, fault: Fault::Reset }],
+        Mode::Short(after) => vec![Plan { direction: Direction::Up, after, fault: Fault::Reset }],
         Mode::EverySecondClosed(first) if number >= first && (number - first).is_multiple_of(2) => {
             return None;
         }
@@ -195,8 +195,9 @@ async fn connection(mut near: TcpStream, plans: Vec<Plan>, shared: Arc<Shared>) 
     let then = {
         let (near_read, near_write) = near.split();
         let (far_read, far_write) = far.split();
-        let up = pump(near_read, far_write, Breaker::new(&plans, Way::Up), Way::Up, &shared);
-        let down = pump(far_read, near_write, Breaker::new(&plans, Way::Down), Way::Down, &shared);
+        let up = pump(near_read, far_write, Breaker::new(&plans, Direction::Up), Direction::Up, &shared);
+        let down =
+            pump(far_read, near_write, Breaker::new(&plans, Direction::Down), Direction::Down, &shared);
         let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
         // The end of one way is passed on, and the other goes on; a fault ends both.
         tokio::select! {
@@ -219,7 +220,7 @@ async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut breaker: Breaker,
-    way: Way,
+    direction: Direction,
     shared: &Shared,
 ) -> Then {
     let mut strikes = shared.strikes.subscribe();
@@ -228,7 +229,7 @@ async fn pump(
         let read = tokio::select! {
             Ok(()) = strikes.changed() => {
                 let (_, strike) = *strikes.borrow_and_update();
-                if let Some((_, fault)) = strike.filter(|(asked, _)| *asked == way) {
+                if let Some((_, fault)) = strike.filter(|(asked, _)| *asked == direction) {
                     breaker.strike(fault);
                 }
                 0
@@ -243,7 +244,7 @@ async fn pump(
             },
         };
         let pass = breaker.pass(piece.get(..read).unwrap_or_default());
-        note(shared, way, read, pass.struck);
+        note(shared, direction, read, pass.struck);
         if !pass.pause.is_zero() {
             tokio::time::sleep(pass.pause).await;
         }
@@ -256,12 +257,12 @@ async fn pump(
     }
 }
 
-fn note(shared: &Shared, way: Way, read: usize, struck: Option<Fault>) {
+fn note(shared: &Shared, direction: Direction, read: usize, struck: Option<Fault>) {
     let read = u64::try_from(read).unwrap_or(u64::MAX);
     let mut figures = lock(&shared.figures);
-    match way {
-        Way::Up => figures.up += read,
-        Way::Down => figures.down += read,
+    match direction {
+        Direction::Up => figures.up += read,
+        Direction::Down => figures.down += read,
     }
     if let Some(fault) = struck {
         *figures.struck.entry(fault.word()).or_default() += 1;

@@ -16,7 +16,7 @@ const LONGEST_PAUSE_MS: u32 = 3_000;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the device.
     Up,
     /// To the device.
@@ -72,7 +72,7 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// Which way it strikes.
-    pub way: Way,
+    pub direction: Direction,
     /// After so many bytes that way.
     pub after: u64,
     /// What.
@@ -85,7 +85,7 @@ pub fn draw(seed: u64, connection: u64) -> Vec<Plan> {
     let mut below = |limit: u32| random.next_u32() % limit;
     let mut begin = 0;
     let mut next = || {
-        let way = if below(2) == 0 { Way::Up } else { Way::Down };
+        let direction = if below(2) == 0 { Direction::Up } else { Direction::Down };
         // Near ones are as likely as far ones: a handshake breaks as often as a long conversation.
         let ceiling = FURTHEST >> below(10);
         begin += u64::from(below(ceiling));
@@ -99,7 +99,7 @@ pub fn draw(seed: u64, connection: u64) -> Vec<Plan> {
             5 => Fault::Stall(pause),
             _ => Fault::HalfOpen,
         };
-        Plan { way, after: begin, fault }
+        Plan { direction, after: begin, fault }
     };
     std::iter::repeat_with(&mut next).take(FAULTS).collect()
 }
@@ -141,8 +141,8 @@ pub struct Breaker {
 
 impl Breaker {
     /// With what a connection's plans have for this way.
-    pub fn new(plans: &[Plan], way: Way) -> Self {
-        let ours = plans.iter().filter(|plan| plan.way == way);
+    pub fn new(plans: &[Plan], direction: Direction) -> Self {
+        let ours = plans.iter().filter(|plan| plan.direction == direction);
         Self { planned: ours.map(|plan| (plan.after, plan.fault)).collect(), ..Self::default() }
     }
 
@@ -202,7 +202,7 @@ mod tests {
 
     /// All that passed, how it ended, and how often something struck.
     fn through(plans: &[Plan], pieces: &[Vec<u8>]) -> (Vec<u8>, Then, usize) {
-        let mut breaker = Breaker::new(plans, Way::Up);
+        let mut breaker = Breaker::new(plans, Direction::Up);
         let (mut out, mut struck) = (Vec::new(), 0);
         for piece in pieces {
             let pass = breaker.pass(piece);
@@ -241,7 +241,7 @@ mod tests {
         ) {
             let whole = pieces.concat();
             let fault = Fault::ALL[which];
-            let (out, then, struck) = through(&[Plan { way: Way::Up, after, fault }], &pieces);
+            let (out, then, struck) = through(&[Plan { direction: Direction::Up, after, fault }], &pieces);
             let at = usize::try_from(after).unwrap();
             prop_assert!(struck <= 1);
             if struck == 0 {
@@ -272,7 +272,7 @@ mod tests {
             seed: u64,
         ) {
             let plans: Vec<Plan> =
-                draw(seed, 1).into_iter().map(|plan| Plan { way: Way::Down, ..plan }).collect();
+                draw(seed, 1).into_iter().map(|plan| Plan { direction: Direction::Down, ..plan }).collect();
             let (out, then, struck) = through(&plans, &pieces);
             prop_assert_eq!((out, then, struck), (pieces.concat(), Then::GoOn, 0));
         }
@@ -299,10 +299,10 @@ mod tests {
 
     #[test]
     fn a_connection_that_survives_a_fault_meets_the_next() {
-        let plan = |after, fault| Plan { way: Way::Up, after, fault };
+        let plan = |after, fault| Plan { direction: Direction::Up, after, fault };
         let mut breaker = Breaker::new(
             &[plan(1, Fault::Corrupt(1)), plan(2, Fault::Corrupt(2)), plan(9, Fault::Reset)],
-            Way::Up,
+            Direction::Up,
         );
         assert_eq!(breaker.pass(b"\0\0\0").bytes, b"\0\x01\0");
         assert_eq!(breaker.pass(b"\0\0\0").bytes, b"\x02\0\0", "late, because the piece was over");

@@ -7,7 +7,7 @@ use platen_tests::rigs::manager::process::Manager;
 use platen_tests::rigs::network::traffic::{command_passes, nothing_lost_and_nothing_twice, reports};
 use platen_tests::rigs::process::until;
 use platen_tests::rigs::proxy::faults::{FaultProxy, Mode};
-use platen_tests::rigs::proxy::plan::{Fault, Way};
+use platen_tests::rigs::proxy::plan::{Direction, Fault};
 use serde_json::{Value, json};
 
 /// Short, so that a fault is found and survived in seconds; the proportions are the ordinary ones.
@@ -44,11 +44,11 @@ fn the_agent_recovers_after_each_fault_and_loses_nothing() {
     let proxy = FaultProxy::before(&manager);
     let device = enrolled("lobby", &manager, &proxy);
     let mut sent = Vec::new();
-    for way in [Way::Up, Way::Down] {
+    for direction in [Direction::Up, Direction::Down] {
         for fault in Fault::ALL {
             device.until_parked();
-            proxy.strike(way, fault);
-            let message = format!("{} {way:?}", fault.word());
+            proxy.strike(direction, fault);
+            let message = format!("{} {direction:?}", fault.word());
             let begin = Instant::now();
             device.call_service(&message);
             until("the call is there in spite of the fault", || {
@@ -81,7 +81,7 @@ fn nothing_is_lost_and_nothing_comes_twice_while_connections_break_by_a_seed() {
     println!("seed {seed}, {rounds} rounds");
     proxy.set(Mode::Seeded(seed.into()));
     // What is there was made before: new ones have their faults.
-    proxy.strike(Way::Up, Fault::Reset);
+    proxy.strike(Direction::Up, Fault::Reset);
     let begin = Instant::now();
     let mut commands = DEVICES.map(|_| 0);
     for round in 0..rounds {
@@ -102,7 +102,7 @@ fn nothing_is_lost_and_nothing_comes_twice_while_connections_break_by_a_seed() {
     let broken = begin.elapsed();
     proxy.set(Mode::Sound);
     // Connections that live on have faults ahead of them; these are over after the next reset.
-    proxy.strike(Way::Down, Fault::Reset);
+    proxy.strike(Direction::Down, Fault::Reset);
     let begin = Instant::now();
     for device in &devices {
         until("every call and every outcome is there", || {
@@ -140,7 +140,7 @@ fn a_backlog_gets_through_a_line_on_which_little_passes_at_once() {
     let proxy = FaultProxy::before(&manager);
     let device = enrolled("lobby", &manager, &proxy);
     proxy.set(Mode::Closed);
-    proxy.strike(Way::Up, Fault::Reset);
+    proxy.strike(Direction::Up, Fault::Reset);
     let sent: Vec<String> = (0..CALLS).map(|call| format!("call {call} {}", "x".repeat(450))).collect();
     for message in &sent {
         device.call_service(message);
@@ -148,7 +148,7 @@ fn a_backlog_gets_through_a_line_on_which_little_passes_at_once() {
     proxy.set(Mode::Short(PASSES));
     until("all calls are there", || (calls(&reports(&operator, "lobby")).len() >= CALLS).then_some(()));
     proxy.set(Mode::Sound);
-    proxy.strike(Way::Up, Fault::Reset);
+    proxy.strike(Direction::Up, Fault::Reset);
     device.until_parked();
     assert_eq!(calls(&reports(&operator, "lobby")), sent, "each once, in order");
     nothing_lost_and_nothing_twice(&operator, "lobby");
@@ -175,7 +175,7 @@ fn a_device_enrols_and_reports_through_connections_that_break_from_the_first_byt
     }
     until("five calls are there", || (calls(&reports(&operator, "lobby")).len() >= 5).then_some(()));
     proxy.set(Mode::Sound);
-    proxy.strike(Way::Up, Fault::Reset);
+    proxy.strike(Direction::Up, Fault::Reset);
     device.until_parked();
     assert_eq!(calls(&reports(&operator, "lobby")).len(), 5, "each once");
     nothing_lost_and_nothing_twice(&operator, "lobby");

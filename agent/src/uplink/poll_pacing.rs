@@ -1,4 +1,4 @@
-//! How long to wait before the next request: everything that decides it, pure.
+//! How long to wait before the next request (poll): everything that decides it, pure.
 //!
 //! A manager that answers parked requests at once, again and again, and says nothing new, is not asked in
 //! a busy loop. One that fails is asked less and less ([`Backoff`]), and never sooner than it would have
@@ -12,7 +12,7 @@ use super::backoff::Backoff;
 /// A request that was held so long was parked.
 const HELD: Duration = Duration::from_secs(1);
 /// A connection on which a request was parked for so long was contact, however it ended.
-const STOOD: Duration = Duration::from_secs(5);
+const CONTACT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A manager cannot spread the return of its devices over more.
@@ -20,7 +20,7 @@ pub const MAX_DRAIN: Duration = Duration::from_secs(10 * 60);
 
 /// How the manager has answered of late.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct PollPacing {
     backoff: Backoff,
     /// Parked requests in a row that were answered at once, with nothing new.
     idle_answers: u32,
@@ -47,7 +47,7 @@ fn idle_pause(answers: u32) -> Duration {
     }
 }
 
-impl Pace {
+impl PollPacing {
     /// Begins with what a failure costs at first, and at most.
     pub fn new(backoff: Backoff) -> Self {
         Self { backoff, idle_answers: 0, quiet_until: Duration::ZERO }
@@ -64,9 +64,9 @@ impl Pace {
         self.idle_answers = if news || held >= HELD { 0 } else { self.idle_answers.saturating_add(1) };
     }
 
-    /// A parked request came to nothing after `held`.
+    /// A parked request failed after `held`.
     pub fn broke(&mut self, held: Duration) {
-        if held >= STOOD {
+        if held >= CONTACT {
             self.backoff.reset();
         }
     }
@@ -103,16 +103,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn pace() -> Pace {
-        Pace::new(Backoff::new(Duration::from_secs(1), Duration::from_secs(300)))
+    fn pacing() -> PollPacing {
+        PollPacing::new(Backoff::new(Duration::from_secs(1), Duration::from_secs(300)))
     }
 
     #[test]
     fn a_manager_that_never_holds_a_request_is_asked_less_and_less_often() {
-        let mut pace = pace();
+        let mut pacing = pacing();
         let mut ask = |held, news| {
-            pace.answered(held, news);
-            pace.park_in(Duration::ZERO)
+            pacing.answered(held, news);
+            pacing.park_in(Duration::ZERO)
         };
         let pauses: Vec<_> = (0..40).map(|_| ask(Duration::ZERO, false)).collect();
         assert!(pauses.is_sorted());
@@ -124,12 +124,12 @@ mod tests {
 
     #[test]
     fn a_manager_that_greets_and_then_fails_is_asked_less_and_less_often() {
-        let mut pace = pace();
+        let mut pacing = pacing();
         let pauses: Vec<_> = (0..12)
             .map(|_| {
                 // The hello was answered; the parked request failed at once.
-                pace.broke(Duration::from_millis(3));
-                pace.failed(u64::MAX, None, Duration::ZERO).least
+                pacing.broke(Duration::from_millis(3));
+                pacing.failed(u64::MAX, None, Duration::ZERO).least
             })
             .collect();
         assert!(pauses.is_sorted() && pauses.last() == Some(&Duration::from_secs(300)), "{pauses:?}");
@@ -140,11 +140,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut tenths = [0_u32; 10];
         for device in 0..1_000_u64 {
-            let mut pace = pace();
-            pace.drain(second * 60, u64::MAX / 1_000 * device, second);
-            let back = pace.park_in(second);
+            let mut pacing = pacing();
+            pacing.drain(second * 60, u64::MAX / 1_000 * device, second);
+            let back = pacing.park_in(second);
             tenths[usize::try_from(back.as_secs() / 6).unwrap()] += 1;
-            let pause = pace.failed(0, None, second);
+            let pause = pacing.failed(0, None, second);
             assert!(pause.least <= second && pause.idle >= back);
         }
         assert!(tenths.iter().all(|devices| (90..=110).contains(devices)), "{tenths:?}");
@@ -177,26 +177,26 @@ mod tests {
             events in prop::collection::vec(any_event(), 0..80),
             held in 0_u64..2_000, random in any::<u64>(), wish in prop::option::of(0_u64..7_200),
         ) {
-            let mut pace = pace();
+            let mut pacing = pacing();
             let mut now = Duration::ZERO;
             let wish = wish.map(Duration::from_secs);
             for event in events {
                 match event {
-                    Event::Taken => pace.taken(),
-                    Event::Answered(held, news) => pace.answered(Duration::from_millis(held), news),
-                    Event::Broke(held) => pace.broke(Duration::from_millis(held)),
-                    Event::Drain(pause, random) => pace.drain(Duration::from_millis(pause), random, now),
+                    Event::Taken => pacing.taken(),
+                    Event::Answered(held, news) => pacing.answered(Duration::from_millis(held), news),
+                    Event::Broke(held) => pacing.broke(Duration::from_millis(held)),
+                    Event::Drain(pause, random) => pacing.drain(Duration::from_millis(pause), random, now),
                     Event::Failed(random, after) => {
-                        pace.failed(random, after.map(Duration::from_secs), now);
+                        pacing.failed(random, after.map(Duration::from_secs), now);
                     }
                     Event::Time(passed) => now += Duration::from_millis(passed),
                 }
-                prop_assert!(pace.park_in(now) <= MAX_DRAIN.max(LONGEST_PAUSE));
+                prop_assert!(pacing.park_in(now) <= MAX_DRAIN.max(LONGEST_PAUSE));
             }
             let held = Duration::from_millis(held);
-            let mut good = pace.clone();
+            let mut good = pacing.clone();
             good.answered(held, false);
-            let mut bad = pace;
+            let mut bad = pacing;
             bad.broke(held);
             let pause = bad.failed(random, wish, now);
             prop_assert!(pause.idle >= good.park_in(now));

@@ -1,15 +1,15 @@
-//! How far a connection in the making has come, and what each step found: for the words of a failure,
-//! and for `platen doctor`.
+//! Which steps an attempt to connect has taken, and what each one found: for the text of a failure, and for
+//! `platen doctor`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A step on the way to the manager, in the order in which they are taken.
+/// A step of connecting to the manager, in the order in which they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Numbers are asked for a name.
+    /// The name is resolved to addresses.
     Name,
     /// A TCP connection is made, to the manager or to the proxy.
     Tcp,
@@ -17,12 +17,12 @@ pub enum Step {
     Proxy,
     /// TLS, with the certificates of both sides.
     Tls,
-    /// The first words of HTTP.
+    /// HTTP is started: for HTTP/2, its connection preface and settings.
     Http,
 }
 
 impl Step {
-    /// For people.
+    /// What it is called in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -66,9 +66,9 @@ pub struct Taken {
 
 /// The steps of one attempt.
 #[derive(Debug, Default)]
-pub struct Trail(Mutex<Vec<Taken>>);
+pub struct ConnectTrace(Mutex<Vec<Taken>>);
 
-impl Trail {
+impl ConnectTrace {
     fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn a_step_that_failed_is_the_last_one_and_found_nothing() {
-        let trail = Trail::default();
-        assert_eq!(trail.last(), None);
-        trail.enter(Step::Name, "manager");
-        trail.found("192.0.2.1");
-        trail.enter(Step::Tcp, "192.0.2.1:8443");
-        assert_eq!(trail.last(), Some(Step::Tcp));
-        let found: Vec<_> = trail.steps().into_iter().map(|taken| taken.found).collect();
+        let trace = ConnectTrace::default();
+        assert_eq!(trace.last(), None);
+        trace.enter(Step::Name, "manager");
+        trace.found("192.0.2.1");
+        trace.enter(Step::Tcp, "192.0.2.1:8443");
+        assert_eq!(trace.last(), Some(Step::Tcp));
+        let found: Vec<_> = trace.steps().into_iter().map(|taken| taken.found).collect();
         assert_eq!(found, [Some("192.0.2.1".to_owned()), None]);
     }
 }

@@ -1,4 +1,4 @@
-//! The simulated way to the manager, in the place of TCP and TLS. The first words on a connection say which
+//! The simulated route to the manager, in the place of TCP and TLS. The first bytes on a connection say which
 //! device it is, as its certificate would, and which HTTP follows, as ALPN would.
 
 use std::pin::Pin;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use platen_agent::identity::address::Address;
+use platen_agent::uplink::connect_trace::{ConnectTrace, Step};
 use platen_agent::uplink::dial::direct::ReachError;
 use platen_agent::uplink::dial::{Dial, Dialing, Stream};
-use platen_agent::uplink::trail::{Step, Trail};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use turmoil::net::TcpStream;
 
 use super::shared::{MANAGER, PORT, PROXY, Shared};
 
-/// The first words of a connection.
+/// The first bytes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hello {
     /// Which device, by number.
@@ -42,9 +42,9 @@ impl Hello {
     }
 }
 
-/// The way of one device.
+/// The route of one device.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct SimulatedRoute {
     /// The simulation.
     pub(super) shared: Arc<Shared>,
     /// Whose, by number.
@@ -53,12 +53,12 @@ pub(super) struct Way {
     pub http_2: bool,
 }
 
-impl Dial for Way {
-    fn dial<'a>(&'a self, address: &'a Address, trail: &'a Trail) -> Dialing<'a> {
+impl Dial for SimulatedRoute {
+    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a> {
         Box::pin(async move {
             let shared = &self.shared;
             let host = if shared.plan.proxied { PROXY } else { MANAGER };
-            trail.enter(Step::Tcp, host);
+            trace.enter(Step::Tcp, host);
             let name = shared.places[self.device].name.clone();
             shared.history.note(&name, "dials");
             shared.book().dialled(self.device, shared.elapsed());

@@ -1,4 +1,4 @@
-//! Answers questions.
+//! The control handler: carries out what the technician's tool asks for, and answers.
 
 use std::io;
 use std::sync::Arc;
@@ -49,10 +49,10 @@ pub struct Context {
 
 /// What the clients' tasks share.
 #[derive(Clone)]
-pub(super) struct Desk {
+pub(super) struct ControlHandler {
     pub(super) context: Context,
     simulator: Option<Arc<dyn Simulator>>,
-    /// Shared, for it is walked with by one asker at a time.
+    /// Shared, so that one client at a time checks the connection.
     examiner: Arc<Mutex<Examiner>>,
     /// One recording at a time.
     pub(super) recording: Arc<Semaphore>,
@@ -68,7 +68,7 @@ pub(super) async fn refuse(output: &mut OwnedWriteHalf, reason: String) -> Resul
     tell(output, &Answer::Refused { reason }).await
 }
 
-impl Desk {
+impl ControlHandler {
     pub(super) fn new(
         context: Context,
         simulator: Option<Arc<dyn Simulator>>,
@@ -185,11 +185,11 @@ impl Desk {
     async fn diagnose(&self) -> Answer {
         let refused = |reason| Answer::Refused { reason };
         let board = tokio::time::timeout(BOARD_LIMIT, self.context.board.diagnose());
-        let way = async { self.examiner.lock().await.walk().await };
-        let (board, way) = tokio::join!(board, way);
+        let connection = async { self.examiner.lock().await.check().await };
+        let (board, connection) = tokio::join!(board, connection);
         match board {
             Ok(Ok(findings)) => {
-                Answer::Findings { simulated: self.context.status.borrow().simulated, findings, way }
+                Answer::Findings { simulated: self.context.status.borrow().simulated, findings, connection }
             }
             Ok(Err(cause)) => refused(cause.to_string()),
             Err(_) => refused(too_slow()),

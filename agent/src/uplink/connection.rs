@@ -1,4 +1,4 @@
-//! One connection with HTTP on it: where requests go out.
+//! One HTTP connection, on which requests go out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use super::trust::sign::Inspected;
 const HTTP_1_BUFFER: usize = 16 * 1024;
 
 /// One connection; requests go out on it, and it ends when this is dropped.
-pub struct Lane {
+pub struct Connection {
     /// For requests.
     pub sender: Sender,
-    /// That a proxy opens the connection, if one does: every message is signed then.
+    /// The proxy that inspects the connection, if one does: every message is signed then.
     pub inspected: Option<Arc<Inspected>>,
     driver: Arc<JoinSet<()>>,
 }
@@ -33,7 +33,7 @@ pub enum Sender {
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
-impl Lane {
+impl Connection {
     /// Begins HTTP/1.1 on a stream.
     pub(super) async fn http_1(stream: impl Stream + 'static) -> Result<Self, UplinkError> {
         let (sender, connection) =
@@ -57,8 +57,8 @@ impl Lane {
         Ok(Self { sender: Sender::Http2(sender), inspected: None, driver: drive(connection) })
     }
 
-    /// A second lane on the same connection, where the protocol allows it.
-    pub fn beside(&self) -> Option<Self> {
+    /// A second handle to the same connection, where the protocol can carry several requests at once.
+    pub fn try_clone(&self) -> Option<Self> {
         match &self.sender {
             Sender::Http1(_) => None,
             Sender::Http2(sender) => Some(Self {
@@ -86,7 +86,7 @@ impl Lane {
     }
 }
 
-/// Runs a connection for as long as a lane holds on to it. Its error also reaches the request that it
+/// Runs a connection for as long as a handle to it is held. Its error also reaches the request that it
 /// broke, where it is handled.
 fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Arc<JoinSet<()>> {
     let mut driver = JoinSet::new();

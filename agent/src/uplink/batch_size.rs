@@ -1,17 +1,17 @@
 //! How many reports go out in one batch: learnt, pure.
 //!
-//! Some ways let little pass at once: a line that breaks every few kilobytes, a path that swallows large packets, a
-//! proxy that takes no large bodies. A batch that is always as large as may be would then never arrive. So one that
-//! came to nothing is followed by half of it, and one that was taken by half as much more.
+//! Some networks let little pass at once: a line that breaks every few kilobytes, a path that drops large packets, a
+//! proxy that refuses large bodies. A batch that is always as large as allowed would then never arrive. So one that
+//! failed is followed by one of half its size, and one that was taken by one half as large again.
 
 /// The size of the next batch.
 #[derive(Debug, Clone)]
-pub struct Portion {
+pub struct BatchSize {
     now: usize,
     most: usize,
 }
 
-impl Portion {
+impl BatchSize {
     /// Begins with the most that is allowed; at least 1.
     pub fn new(most: usize) -> Self {
         let most = most.max(1);
@@ -31,8 +31,8 @@ impl Portion {
         }
     }
 
-    /// A batch of so many did not come through.
-    pub fn came_to_nothing(&mut self, reports: usize) {
+    /// A batch of so many did not get through.
+    pub fn failed(&mut self, reports: usize) {
         self.now = (reports.min(self.now) / 2).max(1);
     }
 }
@@ -47,16 +47,16 @@ mod tests {
         fn a_backlog_gets_through_whatever_passes_at_once(
             most in 1_usize..200, passes in 1_usize..300, backlog in 1_usize..2_000,
         ) {
-            let mut portion = Portion::new(most);
+            let mut batch_size = BatchSize::new(most);
             let (mut left, mut tries) = (backlog, 0);
             while left > 0 {
-                let batch = portion.reports().min(left);
+                let batch = batch_size.reports().min(left);
                 prop_assert!((1..=most).contains(&batch));
                 if batch <= passes {
-                    portion.taken(batch);
+                    batch_size.taken(batch);
                     left -= batch;
                 } else {
-                    portion.came_to_nothing(batch);
+                    batch_size.failed(batch);
                 }
                 tries += 1;
             }
@@ -67,18 +67,18 @@ mod tests {
         }
 
         #[test]
-        fn after_any_history_a_good_way_is_soon_used_in_full(
+        fn after_any_history_a_good_connection_is_soon_used_in_full(
             most in 1_usize..200, history in prop::collection::vec((any::<bool>(), 0_usize..300), 0..50),
         ) {
-            let mut portion = Portion::new(most);
+            let mut batch_size = BatchSize::new(most);
             for (taken, reports) in history {
-                if taken { portion.taken(reports) } else { portion.came_to_nothing(reports) }
-                prop_assert!((1..=most).contains(&portion.reports()));
+                if taken { batch_size.taken(reports) } else { batch_size.failed(reports) }
+                prop_assert!((1..=most).contains(&batch_size.reports()));
             }
             for _ in 0..16 {
-                portion.taken(portion.reports());
+                batch_size.taken(batch_size.reports());
             }
-            prop_assert_eq!(portion.reports(), most);
+            prop_assert_eq!(batch_size.reports(), most);
         }
     }
 }

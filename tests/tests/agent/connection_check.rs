@@ -1,11 +1,11 @@
-//! `platen doctor` on the way to the manager: each step, failing for real.
+//! `platen doctor` checks the connection to the manager: each step, failing for real.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use platen_agent::clock::Clock;
 use platen_agent::tool::control::message::{Answer, Request};
-use platen_agent::uplink::examine::{Examiner, Walk};
+use platen_agent::uplink::examine::{ConnectionCheck, Examiner};
 use platen_hal::Verdict;
 use platen_protocol::problem::ProblemKind;
 use platen_tests::rigs::agent::task::Device;
@@ -13,16 +13,16 @@ use platen_tests::rigs::manager::scripted::Manager;
 use platen_tests::rigs::proxy::faults::FaultProxy;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-async fn walk(device: &Device) -> Walk {
+async fn check_connection(device: &Device) -> ConnectionCheck {
     let clock = Arc::new(Clock::new());
     clock.learn("2026-11-25T00:00:00Z".parse().unwrap());
-    Examiner::new(device.config.uplink.clone(), device.state().to_owned(), clock).walk().await
+    Examiner::new(device.config.uplink.clone(), device.state().to_owned(), clock).check().await
 }
 
 /// The steps that were taken, and the words of the one that failed.
-fn taken(walk: &Walk) -> (Vec<&str>, String) {
-    let steps = walk.steps.iter().map(|step| step.finding.subject.as_str()).collect();
-    let failed = walk.steps.iter().filter(|step| step.finding.verdict == Verdict::Failed);
+fn taken(check: &ConnectionCheck) -> (Vec<&str>, String) {
+    let steps = check.steps.iter().map(|step| step.finding.subject.as_str()).collect();
+    let failed = check.steps.iter().filter(|step| step.finding.verdict == Verdict::Failed);
     let words = failed
         .map(|step| format!("{}: {}; {:?}", step.finding.subject, step.finding.what, step.finding.check));
     (steps, words.collect::<Vec<_>>().join("\n"))
@@ -44,11 +44,15 @@ async fn where_everything_is_well_each_step_says_what_it_found_and_the_session_i
         let agent = device.start();
         manager.until("it is parked", |state| (state.parked > 0).then_some(())).await;
         let (before, epochs) = (manager.state.borrow().ever_parked, manager.state.borrow().epochs.clone());
-        let Answer::Findings { way, .. } = agent.ask(Request::Doctor).await else { panic!() };
-        let (steps, failed) = taken(&way);
-        assert_eq!(steps, ["name", "TCP", "TLS", "HTTP", "clock", "certificate", "manager"], "{way:?}");
+        let Answer::Findings { connection, .. } = agent.ask(Request::Doctor).await else { panic!() };
+        let (steps, failed) = taken(&connection);
+        assert_eq!(
+            steps,
+            ["name", "TCP", "TLS", "HTTP", "clock", "certificate", "manager"],
+            "{connection:?}"
+        );
         assert_eq!(failed, "");
-        assert!(way.steps.iter().any(|step| step.took_ms.is_some()));
+        assert!(connection.steps.iter().any(|step| step.took_ms.is_some()));
         assert_eq!((manager.state.borrow().ever_parked, &manager.state.borrow().epochs), (before, &epochs));
         agent.stop().await.unwrap();
     }
@@ -57,11 +61,11 @@ async fn where_everything_is_well_each_step_says_what_it_found_and_the_session_i
 #[tokio::test]
 async fn a_name_that_does_not_resolve_ends_the_walk_at_the_name() {
     let (device, _manager) = at("https://no-such-host.invalid:8443").await;
-    let walk = walk(&device).await;
-    let (steps, failed) = taken(&walk);
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "clock", "certificate"]);
     assert!(failed.contains("no-such-host.invalid") && failed.contains("name server"), "{failed}");
-    assert!(walk.tell.iter().any(|line| line.contains("no-such-host.invalid, port 8443")), "{walk:?}");
+    assert!(check.tell.iter().any(|line| line.contains("no-such-host.invalid, port 8443")), "{check:?}");
 }
 
 /// The administrator of the customer's network is told in the remedy itself.
@@ -83,8 +87,8 @@ async fn a_closed_port_ends_the_walk_at_tcp() {
     let socket = port_of_our_own();
     let closed = socket.local_addr().unwrap();
     let (device, _manager) = at(&format!("https://{closed}")).await;
-    let walk = walk(&device).await;
-    let (steps, failed) = taken(&walk);
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "TCP", "clock", "certificate"]);
     assert!(failed.contains("refused"), "{failed}");
     what_the_firewall_must_allow(&failed, &closed.to_string());
@@ -95,8 +99,8 @@ async fn a_port_that_swallows_ends_the_walk_at_tcp_within_the_limit() {
     let full = port_of_our_own().listen(0).unwrap();
     let _queued = TcpStream::connect(full.local_addr().unwrap()).await.unwrap();
     let (device, _manager) = at(&format!("https://{}", full.local_addr().unwrap())).await;
-    let walk = walk(&device).await;
-    let (steps, failed) = taken(&walk);
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "TCP", "clock", "certificate"]);
     assert!(failed.contains("nothing answers on that port"), "{failed}");
     what_the_firewall_must_allow(&failed, &full.local_addr().unwrap().to_string());
@@ -106,8 +110,8 @@ async fn a_port_that_swallows_ends_the_walk_at_tcp_within_the_limit() {
 async fn a_port_that_takes_connections_and_says_nothing_ends_the_walk_at_tls() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (device, _manager) = at(&format!("https://{}", silent.local_addr().unwrap())).await;
-    let walk = walk(&device).await;
-    let (steps, failed) = taken(&walk);
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
     assert!(failed.contains("does not speak TLS"), "{failed}");
 }
@@ -116,8 +120,8 @@ async fn a_port_that_takes_connections_and_says_nothing_ends_the_walk_at_tls() {
 async fn a_stranger_ends_the_walk_at_tls_and_is_named() {
     let other = Manager::start().await;
     let (device, _manager) = at(&other.url()).await;
-    let walk = walk(&device).await;
-    let (steps, failed) = taken(&walk);
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
     assert!(
         failed.starts_with("TLS: ") && failed.contains("not the one that this device was enrolled with"),
@@ -131,8 +135,8 @@ async fn a_manager_whose_certificate_has_ended_ends_the_walk_at_tls() {
     let mut device = Device::enrolled(&manager).await;
     let ended = manager.twin(2001, 2002).await;
     device.config.uplink.manager = Some(ended.url().parse().unwrap());
-    let walk = walk(&device).await;
-    let (steps, failed) = taken(&walk);
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
     assert!(failed.contains("certificate has expired"), "{failed}");
 }
@@ -142,20 +146,20 @@ async fn a_proxy_that_refuses_ends_the_walk_at_the_proxy_and_one_that_is_silent_
     let proxy = FaultProxy::saying("HTTP/1.1 403 Forbidden\r\n\r\n");
     let (mut device, manager) = at("https://manager.invalid:8443").await;
     device.config.uplink.proxy = Some(proxy.http_url().parse().unwrap());
-    let found = walk(&device).await;
+    let found = check_connection(&device).await;
     let (steps, failed) = taken(&found);
     assert_eq!(steps, ["name", "TCP", "proxy", "clock", "certificate"]);
     assert!(failed.contains("403") && failed.contains("allow CONNECT to manager.invalid:8443"), "{failed}");
     assert!(found.tell.iter().any(|line| line.contains("CONNECT to manager.invalid:8443")), "{found:?}");
     proxy.says(Some(""));
-    let found = walk(&device).await;
+    let found = check_connection(&device).await;
     let (_, failed) = taken(&found);
     assert!(failed.contains("the proxy is silent") && failed.contains(&proxy.http_url()), "{failed}");
     assert!(failed.contains("check `proxy` in agent.toml"), "{failed}");
     // And one that lets pass is a step like the others.
     proxy.says(None);
     device.config.uplink.manager = Some(manager.url().parse().unwrap());
-    let found = walk(&device).await;
+    let found = check_connection(&device).await;
     let (steps, failed) = taken(&found);
     assert_eq!(steps, ["name", "TCP", "proxy", "TLS", "HTTP", "clock", "certificate", "manager"]);
     assert_eq!(failed, "");
@@ -168,8 +172,8 @@ async fn a_manager_that_says_no_ends_the_walk_at_the_manager_with_its_reason() {
     for (kind, words) in [(ProblemKind::UnknownDevice, "enrol"), (ProblemKind::Unavailable, "service centre")]
     {
         manager.state.send_modify(|state| state.refuses = Some(kind));
-        let walk = walk(&device).await;
-        let (steps, failed) = taken(&walk);
+        let check = check_connection(&device).await;
+        let (steps, failed) = taken(&check);
         assert_eq!(steps.last(), Some(&"manager"));
         assert!(failed.starts_with("manager: ") && failed.contains(words), "{failed}");
         assert!(failed.contains(&kind.status().to_string()), "{failed}");
@@ -180,9 +184,12 @@ async fn a_manager_that_says_no_ends_the_walk_at_the_manager_with_its_reason() {
 async fn a_device_that_is_not_enrolled_can_walk_as_far_as_the_port() {
     let manager = Manager::start().await;
     let mut device = Device::new();
-    assert_eq!(taken(&walk(&device).await), (vec!["manager"], String::new()));
+    assert_eq!(taken(&check_connection(&device).await), (vec!["manager"], String::new()));
     device.config.uplink.manager = Some(manager.url().parse().unwrap());
-    assert_eq!(taken(&walk(&device).await), (vec!["name", "TCP", "clock", "certificate"], String::new()));
+    assert_eq!(
+        taken(&check_connection(&device).await),
+        (vec!["name", "TCP", "clock", "certificate"], String::new())
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Whoever answered with a certificate that is not of the manager's CA: who that is, as far as a
-//! certificate says, and what to do, in words for a technician and the customer's network administrator.
+//! Diagnoses a peer whose certificate is not from the manager's CA: who it is, as far as the certificate tells,
+//! and what to do, in words for a technician and the customer's network administrator.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -17,7 +17,7 @@ const MAX_NAME_CHARS: usize = 100;
 
 /// Who answered instead of the manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stranger {
+pub struct PeerDiagnosis {
     /// Who issued the certificate: cleaned for the screen and short.
     pub issuer: String,
     /// What that tells.
@@ -41,7 +41,7 @@ pub enum Kind {
     KnownProxy(String),
 }
 
-impl Stranger {
+impl PeerDiagnosis {
     /// Of a chain that does not hold under the manager's CA.
     pub(crate) fn new(
         chain: &[CertificateDer<'_>],
@@ -86,7 +86,7 @@ impl Stranger {
         TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(told))))
     }
 
-    /// The stranger in an error of TLS, if that is what it is about.
+    /// The diagnosis in a TLS error, if that is what it is about.
     pub fn in_error(error: &TlsError) -> Option<&Self> {
         match error {
             TlsError::InvalidCertificate(CertificateError::Other(OtherError(cause))) => {
@@ -139,13 +139,13 @@ impl Stranger {
     }
 }
 
-impl fmt::Display for Stranger {
+impl fmt::Display for PeerDiagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the certificate is of «{}» ({})", self.issuer, self.cause)
     }
 }
 
-impl StdError for Stranger {}
+impl StdError for PeerDiagnosis {}
 
 fn common_name<'a>(name: &'a X509Name<'_>) -> Option<&'a str> {
     name.iter_common_name().next()?.as_str().ok()
@@ -200,18 +200,21 @@ mod tests {
         #[test]
         fn any_bytes_instead_of_a_chain_are_somebody(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let name = ServerName::try_from("manager.example").unwrap();
-            let stranger = Stranger::new(&[CertificateDer::from(bytes)], &name, &[]);
-            prop_assert!(!stranger.issuer.is_empty());
+            let diagnosis = PeerDiagnosis::new(&[CertificateDer::from(bytes)], &name, &[]);
+            prop_assert!(!diagnosis.issuer.is_empty());
         }
     }
 
     #[test]
     fn an_administrator_is_told_who_opens_the_connection_and_what_to_exempt() {
-        let stranger =
-            Stranger { issuer: "Example Corp Proxy CA".into(), kind: Kind::Inspected, cause: String::new() };
-        let what = stranger.what("manager.example:8443");
+        let diagnosis = PeerDiagnosis {
+            issuer: "Example Corp Proxy CA".into(),
+            kind: Kind::Inspected,
+            cause: String::new(),
+        };
+        let what = diagnosis.what("manager.example:8443");
         assert!(what.contains("opened on the way by «Example Corp Proxy CA»"), "{what}");
-        let remedy = stranger.remedy("manager.example:8443");
+        let remedy = diagnosis.remedy("manager.example:8443");
         assert!(remedy.contains("exempt manager.example:8443 from TLS inspection"), "{remedy}");
         assert!(remedy.contains("inspecting_ca"), "{remedy}");
     }

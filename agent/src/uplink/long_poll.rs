@@ -2,7 +2,7 @@
 //!
 //! While parked requests are held to their end, the wait grows by half, up to `most`. A request that is
 //! cut before its end is a suspicion; only when a new connection works at once was it the site that cut
-//! and not an outage ([`Wait::confirm`], [`Wait::dismiss`]). The wait then falls below the cut, and the cut
+//! and not an outage ([`LongPollTimeout::confirm`], [`LongPollTimeout::dismiss`]). The wait then falls below the cut, and the cut
 //! is remembered: the wait grows no further than below it, and probes above it again only after a long
 //! time, which becomes longer each time the same cut is found. So a manager that was restarted, which looks
 //! like a cut, costs an hour of shorter waits, and a proxy that really cuts is tried less and less.
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// No proxy takes a request for idle sooner: what breaks sooner is something else.
 const SHORTEST_CUT: Duration = Duration::from_secs(5);
-/// The way there and back is given at least this; it matters below a wait of 10 s, which no site needs.
+/// The round trip is given at least this; it matters below a wait of 10 s, which no site needs.
 const LEAST_MARGIN: Duration = Duration::from_secs(5);
 /// A cut is remembered for this at first; then for four times as long each time that it is found again.
 const FIRST_MEMORY: Duration = Duration::from_secs(60 * 60);
@@ -19,7 +19,7 @@ const FIRST_MEMORY: Duration = Duration::from_secs(60 * 60);
 const LONGEST_MEMORY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Two cuts that differ by less than a quarter are the same one.
 const SAME: u32 = 4;
-/// The manager answers when the wait is over; the rest of it is the way there and back. A request that
+/// The manager answers when the wait is over; the rest of it is the round trip. A request that
 /// was held for so much of its wait was held in full.
 const FULL_PERCENT: u32 = 95;
 
@@ -43,9 +43,9 @@ pub enum Cut {
     Silent,
 }
 
-/// What the site lets pass.
+/// How long the site lets a request be parked.
 #[derive(Debug, Clone)]
-pub struct Wait {
+pub struct LongPollTimeout {
     bounds: Bounds,
     now: Duration,
     ceiling: Option<Ceiling>,
@@ -78,7 +78,7 @@ fn whole_seconds(wait: Duration) -> Duration {
     Duration::from_secs(wait.as_secs().max(1))
 }
 
-impl Wait {
+impl LongPollTimeout {
     /// Begins with the first wait; bounds that contradict it give way.
     pub fn new(bounds: Bounds) -> Self {
         let start = whole_seconds(bounds.start);
@@ -169,12 +169,12 @@ mod tests {
         Duration::from_secs(number)
     }
 
-    fn usual() -> Wait {
-        Wait::new(Bounds { start: seconds(50), least: seconds(25), most: seconds(240) })
+    fn usual() -> LongPollTimeout {
+        LongPollTimeout::new(Bounds { start: seconds(50), least: seconds(25), most: seconds(240) })
     }
 
     /// A site that cuts after `limit`; returns how often it cut, and the time that has passed.
-    fn live(wait: &mut Wait, limit: Duration, from: Duration, time: Duration) -> u32 {
+    fn live(wait: &mut LongPollTimeout, limit: Duration, from: Duration, time: Duration) -> u32 {
         let (mut now, mut cuts) = (from, 0);
         while now < from + time {
             let asked = wait.current();
@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn three_times_the_same_value_holds_the_wait_fixed() {
-        let mut wait = Wait::new(Bounds { start: seconds(60), least: seconds(60), most: seconds(60) });
+        let mut wait =
+            LongPollTimeout::new(Bounds { start: seconds(60), least: seconds(60), most: seconds(60) });
         live(&mut wait, seconds(30), Duration::ZERO, HOUR);
         live(&mut wait, HOUR, HOUR, HOUR);
         assert_eq!(wait.current(), seconds(60));
@@ -283,7 +284,7 @@ mod tests {
             events in prop::collection::vec(any_event(), 0..200),
             start in 1_u64..300, least in 1_u64..300, most in 1_u64..300,
         ) {
-            let mut wait = Wait::new(Bounds { start: seconds(start), least: seconds(least), most: seconds(most) });
+            let mut wait = LongPollTimeout::new(Bounds { start: seconds(start), least: seconds(least), most: seconds(most) });
             let (least, most) = (seconds(least.min(start)), seconds(most.max(start)));
             let mut now = Duration::ZERO;
             for event in events {
