@@ -8,28 +8,23 @@
 //! Down: the reply to a report is taken in ([`receive`]); commands enter the journal, are carried out
 //! and answered ([`execute`]). What a manager may change is in [`settings`].
 //!
-//! Beside the flow: the device's key and certificates ([`identity`]), which a first conversation with the
-//! manager yields ([`enroll`]) and which are renewed by themselves; what a person at the device asks for, and sees and hears
-//! of it ([`request`]); what the agent knows of itself ([`status`]), and what the technician's `platen` hears of
-//! that ([`tool`]); the service manager
-//! ([`watchdog`]). [`run`] starts and ends it all: one process, one thread for the runtime and one for the
-//! board. [`board`] opens the board; [`causes`] puts errors into words; [`clock`] alone reads clocks; [`config`]
-//! composes what each stage wants to know.
+//! Beside the flow: the device's key and certificates ([`identity`]), which the enrolment yields
+//! ([`uplink::enroll`]) and which are renewed automatically; what a person at the device asks for, and sees and
+//! hears of it ([`request`]); what the agent knows of itself ([`status`]), and what the technician's `platen` is
+//! told of that ([`tool`]); the service manager ([`monitor::watchdog`]). [`run`] starts and ends it all: one
+//! process, one thread for the runtime and one for the board. [`board`] opens the board; [`clock`] alone reads
+//! clocks; [`config`] composes the configuration of all stages.
 
 pub mod board;
-pub mod causes;
 pub mod clock;
 pub mod compose;
 pub mod config;
-pub mod enroll;
 pub mod execute;
 pub mod identity;
 pub mod judge;
-pub mod log;
 pub mod monitor;
 pub mod outbox;
 pub mod random;
-pub mod read;
 pub mod receive;
 pub mod recorder;
 pub mod request;
@@ -41,4 +36,3 @@ pub mod tool;
 mod units;
 pub mod uplink;
 pub mod utilise;
-pub mod watchdog;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::str::FromStr;
 
+use platen_protocol::hex;
 use platen_protocol::identity::InvalidId;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -60,21 +61,12 @@ const NAME_BYTES: usize = 8;
 /// # Errors
 /// When the kernel has no random numbers, or the prefix makes no identifier.
 pub fn name<T: FromStr<Err = InvalidId>>(prefix: &str) -> Result<T, CannotName> {
-    Ok(format!("{prefix}-{}", hex(&bytes::<NAME_BYTES>()?)).parse()?)
+    Ok(format!("{prefix}-{}", hex::encode(&bytes::<NAME_BYTES>()?)).parse()?)
 }
 
 /// A random number; 0 should the kernel have none, which costs jitter and nothing else.
 pub fn number() -> u64 {
     bytes().map_or(0, u64::from_le_bytes)
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::config::{Config, ConfigError};
 use crate::execute::{self, Executor};
 use crate::identity;
 use crate::judge::Judge;
-use crate::monitor::{Monitor, MonitorError, Setup};
+use crate::monitor::{Monitor, MonitorError, Setup, watchdog};
 use crate::outbox::OutboxError;
 use crate::recorder::{self, Recorder, Remembered};
 use crate::request::Lamp;
@@ -25,7 +25,6 @@ use crate::tool::control;
 use crate::uplink::examine::Examiner;
 use crate::uplink::{self, Progress, Uplink};
 use crate::utilise;
-use crate::watchdog;
 
 /// Everything must have ended this long after the stop.
 const STOP_LIMIT: Duration = Duration::from_secs(8);

@@ -21,6 +21,7 @@ pub mod device_to_manager;
 pub mod enroll;
 pub mod facts;
 mod flat_body;
+pub mod hex;
 pub mod identity;
 pub mod limits;
 pub mod manager_to_device;

@@ -1,10 +1,9 @@
 //! What a certificate says of itself: from when to when it is valid, and its number.
 
 use jiff::Timestamp;
+use platen_protocol::hex;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
-
-use crate::random::hex;
 
 /// What is read from a certificate. Whether it can be believed depends on who signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub fn facts(certificate: &CertificateDer<'_>) -> Option<Facts> {
     Some(Facts {
         begins: moment(certificate.validity().not_before)?,
         ends: moment(certificate.validity().not_after)?,
-        serial: hex(certificate.raw_serial()),
+        serial: hex::encode(certificate.raw_serial()),
         name: certificate
             .subject()
             .iter_common_name()

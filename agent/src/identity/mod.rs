@@ -1,5 +1,5 @@
 //! The device's key and certificates, on disk: one file in the state directory. The first conversation with a
-//! manager yields them ([`crate::enroll`]), and [`renew`] renews them; [`certificate`] reads what a certificate
+//! manager yields them ([`crate::uplink::enroll`]), and [`renew`] renews them; [`certificate`] reads what a certificate
 //! says, [`address`] is the manager's.
 //!
 //! One file, so that a power cut never leaves a key beside another key's certificate: it is replaced in

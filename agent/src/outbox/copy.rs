@@ -76,45 +76,6 @@ pub(super) fn rest(change: &Transaction<'_>, state: &State, kept: &Blobs) -> Res
     state.write(change)
 }
 
-/// A line of the journal, as it is kept.
-pub(super) type Line = (i64, String, String, Option<String>, Option<i64>);
-
-/// As much of the journal as can be read.
-pub(super) fn read_journal(db: &Connection) -> Vec<Line> {
-    let read = || -> rusqlite::Result<Vec<Line>> {
-        let mut query = db.prepare(
-            "SELECT number, command_id, command, outcome, outcome_place FROM journal ORDER BY number",
-        )?;
-        let rows = query
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
-        Ok(rows.map_while(Result::ok).collect())
-    };
-    read().unwrap_or_default()
-}
-
-/// Writes a journal in the place of what is there.
-pub(super) fn write_journal(change: &Transaction<'_>, journal: &[Line]) -> Result<(), OutboxError> {
-    change.execute("DELETE FROM journal", [])?;
-    let mut insert = change.prepare_cached(
-        "INSERT INTO journal (number, command_id, command, outcome, outcome_place) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
-    for line in journal {
-        insert.execute((line.0, &line.1, &line.2, &line.3, line.4))?;
-    }
-    Ok(())
-}
-
-/// Writes a journal beside what is there.
-pub(super) fn add_journal(change: &Transaction<'_>, journal: &[Line]) -> Result<(), OutboxError> {
-    let mut insert = change.prepare_cached(
-        "INSERT OR REPLACE INTO journal (command_id, command, outcome, outcome_place) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for (_, id, command, outcome, place) in journal {
-        insert.execute((id, command, outcome, place))?;
-    }
-    Ok(())
-}
-
 impl Outbox {
     /// The disk was out of reach from the beginning and is there now, with a file of an earlier run on it: puts
     /// what the file holds before what memory holds. Alerts that stood then have been told anew under

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use super::evict::{MAX_REPORT_BYTES, MAX_WAITING_ASKED};
+use super::limits::{MAX_REPORT_BYTES, MAX_WAITING_ASKED};
 use crate::judge::DiskFault;
 
 /// Why the outbox did not take or give something.

@@ -12,12 +12,11 @@ use std::path::Path;
 use platen_protocol::device_to_manager::{LostReason, OutboxReplaced, Report, ReportBody};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::config::RETRY_DISK;
 use super::error::DiskTrouble;
-use super::evict::Held;
+use super::limits::{Held, RETRY_DISK};
 use super::remembered::{self, Blobs, Readers};
 use super::state::State;
-use super::{FILE_NAME, Outbox, OutboxConfig, OutboxError, copy, file, from_db, schema, to_db};
+use super::{FILE_NAME, Outbox, OutboxConfig, OutboxError, copy, file, from_db, journal, schema, to_db};
 use crate::judge::DiskFault;
 
 /// What may wait in memory; below what agent.toml allows on the disk, for a controller has little of it.
@@ -103,7 +102,7 @@ impl Outbox {
         state.begin_chapter(true)?;
         let change = memory.transaction()?;
         copy::rest(&change, &state, &self.remembered)?;
-        copy::write_journal(&change, &copy::read_journal(&self.db))?;
+        journal::write_all(&change, &journal::read_all(&self.db))?;
         let asked: Vec<u64> =
             state.held.iter().filter(|(_, held)| held.rank.is_asked()).map(|(place, _)| *place).collect();
         for place in asked {
@@ -261,11 +260,11 @@ impl Outbox {
             chapter.in_memory = false;
         }
         copy::rest(&change, &state, &self.remembered)?;
-        let journal = copy::read_journal(&self.db);
+        let entries = journal::read_all(&self.db);
         if unseen {
-            copy::add_journal(&change, &journal)?;
+            journal::add_all(&change, &entries)?;
         } else {
-            copy::write_journal(&change, &journal)?;
+            journal::write_all(&change, &entries)?;
         }
         change.commit()?;
         Ok(state)
@@ -277,7 +276,7 @@ pub(super) struct Salvage {
     pub(super) state: Option<State>,
     pub(super) remembered: Option<Blobs>,
     bodies: BTreeMap<u64, String>,
-    journal: Vec<copy::Line>,
+    journal: Vec<journal::Line>,
 }
 
 impl Salvage {
@@ -296,7 +295,7 @@ impl Salvage {
                 }
             }
         }
-        Self { state, remembered, bodies, journal: copy::read_journal(db) }
+        Self { state, remembered, bodies, journal: journal::read_all(db) }
     }
 
     /// Out of a file that is corrupt, as far as SQLite still reads it.
@@ -345,7 +344,7 @@ impl Salvage {
             previous_epoch,
         }));
         copy::rest(&change, &state, &remembered)?;
-        copy::write_journal(&change, &self.journal)?;
+        journal::write_all(&change, &self.journal)?;
         change.commit()?;
         tracing::error!(
             kept_as = %evidence.display(), saved, waited,

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use platen_protocol::device_to_manager::Outcome;
 use platen_protocol::identity::CommandId;
 use platen_protocol::manager_to_device::Command;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use super::{Outbox, OutboxError, from_db, to_db};
 
@@ -120,6 +120,45 @@ fn prune(db: &Connection, repeated: &[Command]) -> Result<(), OutboxError> {
         query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     for (number, _) in ended.iter().filter(|(_, id)| !keep.contains(id.as_str())).take(too_many) {
         db.execute("DELETE FROM journal WHERE number = ?1", [number])?;
+    }
+    Ok(())
+}
+
+/// A line of the journal, as it is kept.
+pub(super) type Line = (i64, String, String, Option<String>, Option<i64>);
+
+/// As much of the journal as can be read.
+pub(super) fn read_all(db: &Connection) -> Vec<Line> {
+    let read = || -> rusqlite::Result<Vec<Line>> {
+        let mut query = db.prepare(
+            "SELECT number, command_id, command, outcome, outcome_place FROM journal ORDER BY number",
+        )?;
+        let rows = query
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
+        Ok(rows.map_while(Result::ok).collect())
+    };
+    read().unwrap_or_default()
+}
+
+/// Writes a journal in the place of what is there.
+pub(super) fn write_all(change: &Transaction<'_>, journal: &[Line]) -> Result<(), OutboxError> {
+    change.execute("DELETE FROM journal", [])?;
+    let mut insert = change.prepare_cached(
+        "INSERT INTO journal (number, command_id, command, outcome, outcome_place) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for line in journal {
+        insert.execute((line.0, &line.1, &line.2, &line.3, line.4))?;
+    }
+    Ok(())
+}
+
+/// Writes a journal beside what is there.
+pub(super) fn add_all(change: &Transaction<'_>, journal: &[Line]) -> Result<(), OutboxError> {
+    let mut insert = change.prepare_cached(
+        "INSERT OR REPLACE INTO journal (command_id, command, outcome, outcome_place) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (_, id, command, outcome, place) in journal {
+        insert.execute((id, command, outcome, place))?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use platen_protocol::device_to_manager::{Lost, LostReason};
 
+use super::limits::UNKNOWN_KIND;
+
 /// Runs of sequences, none overlapping another. Between two runs lies a report that is held, or they
 /// differ in their reason, or one of them has been told already: so their number is bounded by that of the
 /// reports.
@@ -78,6 +80,13 @@ impl Losses {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Lost> {
         self.runs.values()
     }
+}
+
+/// Whether reports that told which alerts stand are among these. Those that the manager refused are told
+/// once, for it would refuse them again.
+pub(super) fn tells_of_alerts(lost: &Lost) -> bool {
+    let kinds = ["alert_raised", "alert_cleared", "alerts_standing", UNKNOWN_KIND];
+    lost.reason != LostReason::Refused && kinds.iter().any(|kind| lost.kinds.contains_key(*kind))
 }
 
 /// Two neighbours as one.

@@ -2,10 +2,10 @@
 //!
 //! One SQLite file (WAL, `synchronous=FULL`). A report is known for ever by its epoch (the life of this
 //! file) and its sequence. Reports, the alerts that stand, what the judge learnt, the settings of the
-//! manager ([`remembered`]), what was asked for of late ([`requests`]) and the journal of commands change in one
+//! manager, the recent requests ([`remembered`]) and the journal ([`journal`]) of commands change in one
 //! transaction, so that a power cut leaves all of them or none ([`mod@write`]).
 //!
-//! What may wait is bounded in number and bytes ([`evict`]). A report that had to be given up is counted
+//! What may wait is bounded in number and bytes ([`limits`]). A report that had to be given up is counted
 //! under its reason ([`losses`]) until the manager knows of it: a batch carries the reports and tells what
 //! is lost between them, so that nothing is missing ([`send`]).
 //!
@@ -13,24 +13,21 @@
 //! that halves what is written to an SD card. After a power cut the last reports are sent again, which
 //! their sequence makes harmless.
 //!
-//! What the outbox itself has to tell goes before the next report ([`notices`]): that it was replaced, and which
+//! What the outbox itself has to report goes before the next report ([`mod@write`]): that it was replaced, and which
 //! alerts stand, after reports of alerts were lost.
 //!
 //! A corrupt file is set aside with its evidence, and a new epoch begins with what could be read of it
 //! ([`fallback`]). While the disk takes nothing, the work goes on in memory, in an epoch of its own; so the file
 //! may hold several epochs, its chapters ([`state`]).
 
-mod config;
 mod copy;
 mod error;
-mod evict;
 mod fallback;
 mod file;
 mod journal;
+mod limits;
 mod losses;
-mod notices;
 mod remembered;
-mod requests;
 mod schema;
 mod send;
 mod state;
@@ -48,13 +45,11 @@ use rusqlite::Connection;
 
 use crate::request::Asked;
 
-pub use config::OutboxConfig;
 pub use error::{DiskTrouble, OutboxError};
-pub use evict::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, give_up};
 pub use fallback::{MEMORY_LIMITS, open};
 pub use journal::{MAX_JOURNAL, MAX_UNFINISHED, Received};
-pub use remembered::{Blob, Blobs, Readers, StoredSetting};
-pub use requests::MAX_ASKED;
+pub use limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, OutboxConfig, Rank, give_up};
+pub use remembered::{Blob, Blobs, MAX_ASKED, Readers, StoredSetting};
 pub use send::{Acknowledged, Acknowledgement, Batch};
 
 /// The file's name in the state directory.

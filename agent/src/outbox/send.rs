@@ -10,9 +10,8 @@ use platen_protocol::device_to_manager::{Lost, LostReason, Report, ReportBatch};
 use platen_protocol::identity::Epoch;
 use platen_protocol::limits::{MAX_BODY_BYTES, MAX_LOST_PER_BATCH, MAX_REPORTS_PER_BATCH};
 
-use super::evict::Held;
-use super::losses::{Grown, Losses};
-use super::notices::tells_of_alerts;
+use super::limits::Held;
+use super::losses::{Grown, Losses, tells_of_alerts};
 use super::state::{Chapter, State, new_epoch, write_lost};
 use super::{Outbox, OutboxError, to_db};
 

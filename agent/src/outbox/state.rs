@@ -1,20 +1,21 @@
 //! What is known of the file without reading it: chapters, what waits, what is acknowledged.
 //!
 //! Two ways to name a report. On the wire it is (epoch, sequence). In here it is its *place*: a number
-//! that rises over all chapters and never changes, so that journal and list of wishes need not follow
+//! that rises over all chapters and never changes, so that the journal and the list of requests need not follow
 //! when an epoch is numbered anew.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{Lost, LostReason, ReportBody};
+use platen_protocol::hex;
 use platen_protocol::identity::Epoch;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde::{Deserialize, Serialize};
 
-use super::evict::{Held, Rank, UNKNOWN_KIND, known_kind};
+use super::limits::{Held, Rank, UNKNOWN_KIND, known_kind};
 use super::losses::{Grown, Losses};
-use super::requests::RequestList;
+use super::remembered::RequestList;
 use super::{OutboxError, from_db, to_db};
 use crate::random;
 
@@ -51,7 +52,7 @@ impl Chapter {
 }
 
 pub(super) fn new_epoch() -> Result<Epoch, OutboxError> {
-    Ok(random::hex(&random::bytes::<EPOCH_BYTES>()?).parse()?)
+    Ok(hex::encode(&random::bytes::<EPOCH_BYTES>()?).parse()?)
 }
 
 /// What the outbox itself has to tell, kept with the reports until it is one.

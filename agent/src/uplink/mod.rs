@@ -3,18 +3,20 @@
 //!
 //! [`connect`] makes a [`connection`] over a stream that [`dial`] opens, directly or through a proxy;
 //! [`connect_trace`] records the steps. [`trust`] says whom the device trusts, diagnoses who else answered, and
-//! signs every message where a proxy inspects TLS with consent. [`send`] is one exchange, [`session`] runs a
+//! signs every message where a proxy inspects TLS with consent. [`enroll`] is the first conversation, in which the device gets its certificate. [`send`] is one exchange, [`session`] runs a
 //! connection. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
 //! request may be parked, [`batch_size`] how many reports to send at once. [`trouble`] puts failures into words,
 //! [`examine`] checks the connection step by step for `platen doctor`.
 
 pub mod backoff;
 pub mod batch_size;
+pub mod causes;
 mod config;
 pub mod connect;
 pub mod connect_trace;
 pub mod connection;
 pub mod dial;
+pub mod enroll;
 pub mod examine;
 pub mod long_poll;
 pub mod poll_pacing;

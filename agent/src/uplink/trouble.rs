@@ -7,6 +7,7 @@ use std::time::Duration;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
+use super::causes::causes;
 use super::connect_trace::Step;
 use super::dial::DialError;
 use super::dial::direct::ReachError;
@@ -16,7 +17,6 @@ use super::long_poll::Cut;
 use super::trust::inspecting_ca::InspectingCaError;
 use super::trust::peer_diagnosis::PeerDiagnosis;
 use super::trust::sign::SigningError;
-use crate::causes::causes;
 use crate::identity::IdentityError;
 use crate::identity::address::Address;
 use crate::outbox::OutboxError;

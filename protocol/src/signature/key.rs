@@ -10,6 +10,7 @@ use ring::signature::{
 use sfv::{BareItem, FieldType as _, Item};
 
 use super::Refusal;
+use crate::hex;
 
 /// A key that signs, and the certificate that says whose it is.
 pub struct SigningKey {
@@ -84,11 +85,7 @@ impl PublicKey {
 /// How signatures name a key: SHA-256 of its certificate, in hexadecimal digits. No two managers have
 /// given the same certificate, so this also says for whom a request is.
 pub(super) fn key_id(certificate: &[u8]) -> String {
-    use fmt::Write as _;
-    digest(&SHA256, certificate).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(digest(&SHA256, certificate).as_ref())
 }
 
 /// A byte sequence as a structured field has it (RFC 9651, section 3.3.5).

@@ -2,11 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use platen_agent::enroll::EnrollError;
 use platen_agent::identity;
 use platen_agent::run::RunError;
 use platen_agent::status::{ContactState, Sort};
 use platen_agent::tool::control::message::{Answer, Request};
+use platen_agent::uplink::enroll::EnrollError;
 use platen_protocol::device_to_manager::{OutcomeResult, ReadingsCause, Report, ReportBody};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::problem::ProblemKind;

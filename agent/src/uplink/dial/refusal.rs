@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use super::super::causes::causes;
 use super::direct::ReachError;
-use crate::causes::causes;
 use crate::status::Sort;
 
 /// So many schemes are told, each with so many letters.

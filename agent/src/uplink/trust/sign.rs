@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use platen_protocol::hex;
 use platen_protocol::signature::{
     Answer, Bond, INPUT_FIELD, NONCE_BYTES, Presented, PublicKey, Refusal, Request, SIGNATURE_FIELD, Signed,
     SigningKey, WINDOW, When, sign_request,
@@ -19,7 +20,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::{Route, Trust};
 use crate::clock::Clock;
 use crate::identity::Identity;
-use crate::random::{self, hex};
+use crate::random;
 
 /// Why a message cannot be signed, or an answer not believed.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +138,7 @@ impl Inspected {
         let created = self.signing.now();
         let expires = Some(created.saturating_add(i64::try_from(WINDOW.as_secs()).unwrap_or(0)));
         let request = Request { method: "POST", path, content_type, prefer };
-        let when = When { created, expires, nonce: Some(&hex(&nonce)) };
+        let when = When { created, expires, nonce: Some(&hex::encode(&nonce)) };
         sign_request(&self.signing.key, &request, body, &when).map_err(|cause| unusable(cause.to_string()))
     }
 

@@ -10,7 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use platen_agent::enroll::fingerprint;
+use platen_agent::uplink::enroll::fingerprint;
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{Lost, Report, ReportBatch, ReportBody};
 use platen_protocol::enroll::{

@@ -1,4 +1,5 @@
-//! The first conversation: a token that a person carried here against a certificate.
+//! Enrolment, the first conversation with the manager: a token that a person carried here is exchanged for a
+//! certificate.
 //!
 //! The key is made here and never leaves. Whom to trust, before there is any certificate, says the
 //! token: it holds the fingerprint of the manager's CA. The manager must present that very certificate
@@ -12,7 +13,7 @@
 //!
 //! So a proxy that inspects TLS is refused here, also where the configuration names its CA: the token's
 //! secret would pass in the clear through it, and whoever reads it first can use it. A person with a
-//! token stands beside, and can go another way for this one conversation; the machinery that would keep
+//! token stands beside, and can use another connection for this one conversation; the machinery that would keep
 //! the secret from the proxy would stay for ever.
 
 use std::fs::DirBuilder;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use platen_protocol::enroll::{CA_FINGERPRINT_BYTES, EnrollReply, EnrollRequest, Token};
 use platen_protocol::identity::DeviceId;
-use platen_protocol::{VERSION, path};
+use platen_protocol::{VERSION, hex, path};
 use rcgen::KeyPair;
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -32,17 +33,16 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
+use super::connect::{Connector, TlsMode, enrolment_tls, mutual_tls};
+use super::dial;
+use super::send::post;
+use super::trust::peer_diagnosis::{Kind, PeerDiagnosis};
+use super::trust::{Trust, begins, verifier};
+use super::{UplinkConfig, UplinkError};
 use crate::clock::Clock;
 use crate::identity::address::Address;
 use crate::identity::renew::request_for;
 use crate::identity::{self, IdentityError, IdentityFile, Lock};
-use crate::random::hex;
-use crate::uplink::connect::{Connector, TlsMode, enrolment_tls, mutual_tls};
-use crate::uplink::dial;
-use crate::uplink::send::post;
-use crate::uplink::trust::peer_diagnosis::{Kind, PeerDiagnosis};
-use crate::uplink::trust::{Trust, begins, verifier};
-use crate::uplink::{UplinkConfig, UplinkError};
 
 /// Why a device was not enrolled.
 #[derive(Debug, thiserror::Error)]
@@ -196,7 +196,7 @@ fn store_if_usable(lock: &Lock, kept: &IdentityFile, clock: &Arc<Clock>) -> Resu
 
 /// SHA-256 of a certificate in DER, as in a token.
 pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    hex(digest(&SHA256, certificate).as_ref())
+    hex::encode(digest(&SHA256, certificate).as_ref())
 }
 
 /// Trusts a chain that contains the CA with one fingerprint, and holds under it.

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use platen_agent::tool::show;
 use platen_hal::{Board, BoardError, Edge};
 use platen_protocol::readings::Readings;
 use serde::Serialize;
-
-use crate::tool::show;
 
 /// What `platen-agent read --json` prints.
 #[derive(Debug, Serialize)]
@@ -37,7 +36,7 @@ struct PageLine {
 
 /// Why the board was not read, or not printed.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// The board.
     #[error(transparent)]
     Board(#[from] BoardError),
@@ -50,7 +49,7 @@ pub enum ReadError {
 }
 
 /// Reads everything once and prints it.
-pub fn once(board: &mut dyn Board, json: bool, output: &mut dyn Write) -> Result<(), ReadError> {
+pub(crate) fn once(board: &mut dyn Board, json: bool, output: &mut dyn Write) -> Result<(), ReadError> {
     let readings = board.sample();
     let (model, simulated) = (board.model(), board.simulated());
     if json {
@@ -65,7 +64,7 @@ pub fn once(board: &mut dyn Board, json: bool, output: &mut dyn Write) -> Result
 }
 
 /// Prints edges as they come, for a time.
-pub fn edges(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> Result<(), ReadError> {
+pub(crate) fn edges(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> Result<(), ReadError> {
     listen(board, time, |edge| {
         let line = EdgeLine {
             switch: &edge.switch,
@@ -80,7 +79,7 @@ pub fn edges(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> R
 }
 
 /// Counts the pages that pass the exit during a time, and prints their number and for how long they came.
-pub fn pages(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> Result<(), ReadError> {
+pub(crate) fn pages(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> Result<(), ReadError> {
     listen(board, time, |_| Ok(()))?;
     let pages = board.tallies().pages;
     let line = PageLine {

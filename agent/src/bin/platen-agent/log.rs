@@ -7,12 +7,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The variable that sets the level: `error`, `warn`, `info` (the default), `debug` or `trace`.
-pub const LEVEL_VARIABLE: &str = "PLATEN_LOG";
+pub(crate) const LEVEL_VARIABLE: &str = "PLATEN_LOG";
 /// Set by systemd when stderr is connected to the journal.
 const JOURNAL_VARIABLE: &str = "JOURNAL_STREAM";
 
 /// Begins to log. A level that is not known counts as the default, and is told.
-pub fn begin() {
+pub(crate) fn begin() {
     let asked = std::env::var(LEVEL_VARIABLE).ok();
     let level = asked.as_deref().map_or(Ok(LevelFilter::INFO), str::parse);
     let filter = *level.as_ref().unwrap_or(&LevelFilter::INFO);

@@ -1,4 +1,7 @@
-//! Judges what the board thread sees, and keeps what follows from it.
+//! Judges what the board thread sees, keeps what follows from it, and tells the service manager that there is
+//! progress ([`watchdog`]).
+
+pub mod watchdog;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +24,6 @@ use crate::settings::{Applied, Current, Settings};
 use crate::status::Status;
 use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
-use crate::watchdog;
 
 /// Why monitoring ended.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,9 @@
 // `println!` and its like panic when nobody reads any more.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod log;
+mod read;
+
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,13 +14,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use platen_agent::causes::causes;
 use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
-use platen_agent::enroll;
 use platen_agent::identity::address::Address;
+use platen_agent::uplink::causes::causes;
 use platen_agent::uplink::dial::proxy::Variables;
-use platen_agent::{board, log, read, run};
+use platen_agent::uplink::enroll;
+use platen_agent::{board, run};
 use platen_protocol::enroll::Token;
 use platen_protocol::identity::DeviceId;
 use tokio::signal::unix::{SignalKind, signal};
