@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use platen_hal::config::BoardConfig;
 use platen_hal::sim_command::Simulator;
-use platen_hal::{Board, BoardError};
+use platen_hal::{Board, BoardError, Finding};
 
 /// Whether this program can simulate a printer.
 pub const HAS_SIMULATOR: bool = cfg!(feature = "simulator");
@@ -29,4 +29,16 @@ pub fn open(config: &BoardConfig) -> Result<Opened, BoardError> {
         return Ok(Opened { board, simulator: Some(Arc::new(printer)) });
     }
     Ok(Opened { board: platen_hal::open(config)?, simulator: None })
+}
+
+/// Compares a board file with what is there, bus by bus and line by line, also where nothing of it can be opened.
+///
+/// # Errors
+/// The board is a simulated one and this agent has no simulator.
+pub fn diagnose(config: &BoardConfig) -> Result<Vec<Finding>, BoardError> {
+    #[cfg(feature = "simulator")]
+    if config.backend == platen_hal::config::Backend::Simulated {
+        return Ok(platen_simulator::open(config)?.board.diagnose());
+    }
+    platen_hal::diagnose_file(config)
 }

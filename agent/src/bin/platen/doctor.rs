@@ -72,12 +72,12 @@ pub(crate) async fn doctor(
     }
 }
 
-/// A board that cannot even be opened is a finding like any other.
+/// A board that cannot be compared at all is a finding like any other.
 async fn directly(file: &Path, agent: &Path) -> Result<Report, ClientError> {
     let config = platen_hal::config::load(file)?;
     let simulated = config.backend == platen_hal::config::Backend::Simulated;
-    let findings = match board::open(&config) {
-        Ok(mut opened) => opened.board.diagnose(),
+    let findings = match board::diagnose(&config) {
+        Ok(findings) => findings,
         Err(cause) => vec![Finding {
             subject: "board".to_owned(),
             place: file.display().to_string(),
