@@ -105,7 +105,7 @@ pub enum ConfigError {
         what: String,
     },
     /// The host name cannot serve as the device's name.
-    #[error("{}: `device` is not set, and the host name cannot stand in for it: {source}", file.display())]
+    #[error("{}: `device` is not set, and the host name cannot be used instead: {source}", file.display())]
     NoDevice {
         /// The file.
         file: PathBuf,

@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 /// The kernel gave no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the kernel gives no random numbers")]
+#[error("the kernel provides no random numbers")]
 pub struct NoRandomness;
 
 /// What a person asked for could not be named.

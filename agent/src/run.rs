@@ -78,7 +78,7 @@ pub async fn run(
     if let Err(cause) = identity::clear_unfinished(&config.state_directory)
         && config.state_directory.exists()
     {
-        tracing::warn!("what an enrolment that was cut left behind stays there: {cause}");
+        tracing::warn!("what an interrupted enrolment left behind cannot be removed: {cause}");
     }
     let (outbox, remembered) = recorder::open(&config.state_directory, config.outbox)?;
     let Remembered { alerts, past, settings } = remembered;
@@ -97,7 +97,7 @@ pub async fn run(
     status.settings = settings.report();
     tracing::info!(
         %device, model = board.model(), simulated = board.simulated(), epoch = %outbox.epoch(),
-        waiting = outbox.backlog(), "platen-agent {} begins", env!("CARGO_PKG_VERSION")
+        waiting = outbox.backlog(), "platen-agent {} starts", env!("CARGO_PKG_VERSION")
     );
     let rhythm = Rhythm {
         interval: applied.sample_interval,
@@ -209,7 +209,7 @@ async fn end(
     board: &BoardHandle,
     thread: std::thread::JoinHandle<()>,
 ) {
-    tracing::info!("the agent is being stopped");
+    tracing::info!("the agent is stopping");
     watchdog::stopping();
     stopping.cancel();
     let all = async { while tasks.join_next().await.is_some() {} };

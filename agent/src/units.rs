@@ -13,14 +13,14 @@ pub(crate) fn period<'de, D: Deserializer<'de>, const MIN_MS: u64, const MAX_MS:
     let text = String::deserialize(input)?;
     let parsed: SignedDuration = text.parse().map_err(|cause| {
         D::Error::custom(format!(
-            "{text:?} is no period ({cause}): write a number with its unit, such as \"50ms\", \"5s\" or \"15min\""
+            "{text:?} is not a duration ({cause}): write a number with its unit, such as \"50ms\", \"5s\" or \"15min\""
         ))
     })?;
     let (min, max) = (Duration::from_millis(MIN_MS), Duration::from_millis(MAX_MS));
     match Duration::try_from(parsed) {
         Ok(period) if (min..=max).contains(&period) => Ok(period),
         _ => Err(D::Error::custom(format!(
-            "{text:?} is out of bounds: give a period from {} to {}",
+            "{text:?} is out of bounds: give a duration from {} to {}",
             show(min),
             show(max)
         ))),

@@ -21,7 +21,9 @@ pub struct Address {
 
 /// A text that is no address of a manager.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no address of a manager: write https://HOST:PORT, such as https://manager.example:8443")]
+#[error(
+    "{text:?} is not the address of a manager: write https://HOST:PORT, such as https://manager.example:8443"
+)]
 pub struct InvalidAddress {
     /// The text.
     pub text: String,

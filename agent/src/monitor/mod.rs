@@ -268,7 +268,7 @@ impl Monitor {
             }
             Err(cause) => {
                 if !self.troubled {
-                    tracing::error!("an event could not be kept, and is tried again: {cause}");
+                    tracing::error!("an event could not be stored and will be retried: {cause}");
                 }
                 self.troubled = true;
                 Ok(false)
@@ -294,7 +294,7 @@ fn log(event: &Event) {
             tracing::info!("the order button was pressed: {}", names.join(", "));
         }
         Event::Replacement(replacement) => {
-            tracing::info!(subject = replacement.subject, change = ?replacement.change, "a change of supply or part");
+            tracing::info!(subject = replacement.subject, change = ?replacement.change, "a supply or part was changed");
         }
         Event::Changed => tracing::debug!("the readings changed"),
     }

@@ -2,11 +2,13 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
 use super::limits::{MAX_REPORT_BYTES, MAX_WAITING_ASKED};
 use crate::judge::DiskFault;
+use crate::units::show;
 
 /// Why the outbox did not take or give something.
 #[derive(Debug, thiserror::Error)]
@@ -15,10 +17,10 @@ pub enum OutboxError {
     #[error("the outbox cannot be used: {0}; is the disk full, or read-only?")]
     Sqlite(#[from] rusqlite::Error),
     /// What is stored is not what was stored.
-    #[error("the outbox holds something unreadable: {0}")]
+    #[error("the outbox contains unreadable data: {0}")]
     Unreadable(#[from] serde_json::Error),
     /// A stored identifier is none.
-    #[error("the outbox holds something unreadable: {0}")]
+    #[error("the outbox contains unreadable data: {0}")]
     Identifier(#[from] platen_protocol::identity::InvalidId),
     /// The file comes from a later version.
     #[error(
@@ -32,7 +34,7 @@ pub enum OutboxError {
     },
     /// The file has another format, and can only be read.
     #[error(
-        "the outbox has format {found} and can only be read: it is brought to format {known} once its disk can be written to"
+        "the outbox has format {found} and can only be read: it is converted to format {known} once its disk is writable"
     )]
     OtherFormat {
         /// The format of the file.
@@ -47,7 +49,7 @@ pub enum OutboxError {
     #[error("the corrupt outbox could not be set aside: {0}")]
     Aside(#[source] std::io::Error),
     /// The state directory or the file cannot be made.
-    #[error("{}: the outbox cannot be made: {source}", at.display())]
+    #[error("{}: the outbox cannot be created: {source}", at.display())]
     Create {
         /// The directory or the file.
         at: std::path::PathBuf,
@@ -65,7 +67,7 @@ pub enum OutboxError {
     },
     /// Too much that persons asked for waits.
     #[error(
-        "{MAX_WAITING_ASKED} service calls and orders already wait to be sent: the next one is taken when the manager has some of them"
+        "{MAX_WAITING_ASKED} service calls and orders are already waiting to be sent: try again once the manager has received some of them"
     )]
     TooManyAsked,
 }
@@ -114,18 +116,20 @@ pub struct DiskTrouble {
     pub cause: String,
     /// The directory that cannot be used.
     pub directory: PathBuf,
+    /// How often the disk is tried again.
+    pub retry: Duration,
 }
 
 impl DiskTrouble {
-    pub(super) fn new(file: &Path, fault: DiskFault, cause: &OutboxError) -> Self {
+    pub(super) fn new(file: &Path, fault: DiskFault, cause: &OutboxError, retry: Duration) -> Self {
         let directory = file.parent().unwrap_or(file).to_owned();
-        Self { fault, cause: cause.to_string(), directory }
+        Self { fault, cause: cause.to_string(), directory, retry }
     }
 
     /// What is wrong, and what follows from it.
     pub fn what(&self) -> String {
         format!(
-            "the disk {}: what is to be reported is kept in memory, and is lost if the agent stops before the manager has it ({})",
+            "the disk {}: reports are kept in memory, and are lost if the agent stops before the manager has them ({})",
             self.fault.words(),
             self.cause
         )
@@ -133,16 +137,16 @@ impl DiskTrouble {
 
     /// What a technician can do about it.
     pub fn remedy(&self) -> String {
-        let at = self.directory.display();
+        let (at, retry) = (self.directory.display(), show(self.retry));
         match self.fault {
             DiskFault::Full => format!(
-                "free some space on the file system of {at} (`df {at}`); the agent notices within a minute"
+                "free some space on the file system of {at} (`df {at}`); the agent tries again every {retry}"
             ),
             DiskFault::ReadOnly => format!(
-                "find out why the file system of {at} is read-only (`dmesg`): often the SD card is worn out and has to be replaced; the agent notices within a minute once it is writable"
+                "find out why the file system of {at} is read-only (`dmesg`): often the SD card is worn out and has to be replaced; the agent tries again every {retry}"
             ),
             DiskFault::Failing => format!(
-                "check {at}, its permissions and its disk (`dmesg`), and replace the SD card if it fails; the agent tries again every minute"
+                "check {at}, its permissions and its disk (`dmesg`), and replace the SD card if it is failing; the agent tries again every {retry}"
             ),
         }
     }

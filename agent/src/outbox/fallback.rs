@@ -52,7 +52,12 @@ pub fn open(directory: &Path, limits: OutboxConfig, readers: Readers) -> Result<
     match opened {
         Err(cause) => {
             let Some(fault) = cause.fault() else { return Err(cause) };
-            Outbox::begin_in_memory(&file, limits, readers, DiskTrouble::new(&file, fault, &cause))
+            Outbox::begin_in_memory(
+                &file,
+                limits,
+                readers,
+                DiskTrouble::new(&file, fault, &cause, limits.retry_disk),
+            )
         }
         Ok(outbox) => Ok(outbox),
     }
@@ -92,7 +97,7 @@ impl Outbox {
             None => cause,
         };
         let fault = cause.fault().unwrap_or(DiskFault::Failing);
-        self.go_to_memory(DiskTrouble::new(&self.file, fault, &cause))?;
+        self.go_to_memory(DiskTrouble::new(&self.file, fault, &cause, self.limits.retry_disk))?;
         act(self)
     }
 
@@ -111,7 +116,7 @@ impl Outbox {
             }
         }
         change.commit()?;
-        tracing::error!(epoch = %state.open.epoch, "the disk {} ({}): on in memory", trouble.fault.words(), trouble.cause);
+        tracing::error!(epoch = %state.open.epoch, "the disk {} ({}): continuing in memory", trouble.fault.words(), trouble.cause);
         let disk = Some(std::mem::replace(&mut self.db, memory));
         self.memory = Some(InMemory { trouble, disk, unseen: false });
         self.past_written = None;
@@ -164,7 +169,7 @@ impl Outbox {
             }
             Err(unreadable) => {
                 tracing::error!(
-                    "the disk {} ({}), and nothing can be read from it ({unreadable}): on in memory",
+                    "the disk {} ({}), and nothing can be read from it ({unreadable}): continuing in memory",
                     trouble.fault.words(),
                     trouble.cause
                 );
@@ -216,7 +221,7 @@ impl Outbox {
         let Some(cause) = cause else { return Ok(true) };
         let Some(fault) = cause.fault() else { return Err(cause) };
         if let Some(memory) = &mut self.memory {
-            memory.trouble = DiskTrouble::new(&self.file, fault, &cause);
+            memory.trouble = DiskTrouble::new(&self.file, fault, &cause, self.limits.retry_disk);
             if memory.disk.is_none() {
                 memory.disk = file::to_read(&self.file).ok();
             }

@@ -42,7 +42,7 @@ impl Outbox {
         for command in commands {
             match look_up(&change, &command.id)? {
                 None if received.fresh >= room => {
-                    tracing::warn!(command = %command.id, "{MAX_UNFINISHED} commands wait already: this one is taken later");
+                    tracing::warn!(command = %command.id, "{MAX_UNFINISHED} commands are waiting already: this one will be accepted later");
                 }
                 None => {
                     change.execute(

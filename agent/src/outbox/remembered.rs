@@ -111,7 +111,7 @@ fn past(db: &Connection, readers: Readers) -> Result<Option<String>, OutboxError
     let Some(text) = text else { return Ok(None) };
     let Err(cause) = (readers.past)(&text) else { return Ok(Some(text)) };
     tracing::warn!(
-        "what was learnt about this printer cannot be read ({cause}): it is set aside, and learnt anew"
+        "what was learnt about this printer cannot be read ({cause}): it is set aside, and learning starts again"
     );
     db.execute("INSERT OR REPLACE INTO past (name, state) VALUES ('unreadable', ?1)", [text])?;
     db.execute("DELETE FROM past WHERE name = 'present'", [])?;

@@ -81,7 +81,7 @@ impl Outbox {
         self.settled(state);
         if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
             self.given_up += gone.len() as u64;
-            tracing::warn!(reports = gone.len(), first, last, "the outbox is full: reports were given up");
+            tracing::warn!(reports = gone.len(), first, last, "the outbox is full: reports were discarded");
         }
         Ok(kept)
     }
@@ -218,7 +218,7 @@ impl State {
 fn standing(alerts: &[Alert], room: u64) -> Option<ReportBody> {
     if alerts.len() > MAX_STANDING_ALERTS {
         tracing::error!(
-            "more alerts stand than can be told at once ({MAX_STANDING_ALERTS}): old ones may stay open at the manager"
+            "more alerts are open than one report can list ({MAX_STANDING_ALERTS}): old ones may stay open at the manager"
         );
         return None;
     }

@@ -116,7 +116,7 @@ impl Recorder {
         let mut request = bodies.iter().any(is_request);
         match self.record(taken, bodies.clone(), learnt) {
             Err(cause @ OutboxError::TooManyAsked) => {
-                tracing::warn!("a press of a button was not taken: {cause}");
+                tracing::warn!("a button press was not accepted: {cause}");
                 request = false;
                 bodies.retain(|body| !is_request(body));
                 self.record(taken, bodies, learnt)?
@@ -212,7 +212,7 @@ impl Recorder {
         if meant == Acknowledgement::Ahead {
             tracing::warn!(
                 sequence,
-                "the manager has more reports of this epoch than this outbox ever gave (an old copy of the disk?)"
+                "the manager has more reports of this epoch than this outbox ever sent (an old copy of the disk?)"
             );
             self.begin_epoch()?;
         }
@@ -272,7 +272,7 @@ impl Recorder {
                 // The file may hold commands that nobody has seen yet.
                 self.commands.notify_one();
             }
-            Err(cause) => tracing::error!("what is kept in memory cannot be brought to the disk: {cause}"),
+            Err(cause) => tracing::error!("what is kept in memory cannot be written to the disk: {cause}"),
         }
         self.show();
     }

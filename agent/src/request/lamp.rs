@@ -42,7 +42,7 @@ impl Lamp {
 
     fn signal(&self, signal: Signal) {
         if let Err(cause) = self.board.signal(signal) {
-            tracing::warn!("lamp and buzzer did not tell: {cause}");
+            tracing::warn!("lamp and buzzer could not confirm a request: {cause}");
         }
     }
 }

@@ -104,8 +104,8 @@ impl Connector {
         let tls = self.secure(config, stream).await?;
         let inspected = self.inspection(signing, &tls)?;
         trace.found(match &inspected {
-            None => "the manager's certificate holds".to_owned(),
-            Some(inspected) => format!("opened on the way by «{}»: messages are signed", inspected.by),
+            None => "the manager's certificate is valid".to_owned(),
+            Some(inspected) => format!("inspected by «{}»: messages are signed", inspected.by),
         });
         trace.enter(Step::Http, self.address.authority());
         let mut connection = if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {

@@ -41,10 +41,10 @@ impl Step {
     /// What has not come when this step takes too long.
     pub fn waited_for(self) -> &'static str {
         match self {
-            Self::Name => "the name server is silent",
+            Self::Name => "the name server does not answer",
             Self::Tcp => "nothing answers on that port",
-            Self::Proxy => "the proxy is silent",
-            Self::Tls => "the port is open, and what listens there does not speak TLS with us",
+            Self::Proxy => "the proxy does not answer",
+            Self::Tls => "the port is open, but what listens there does not speak TLS",
             Self::Http => "TLS is up, but HTTP did not start",
         }
     }

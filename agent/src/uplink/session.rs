@@ -99,9 +99,7 @@ impl Uplink {
         };
         let inspected_by = connection.inspected.as_ref().map(|inspected| inspected.by.clone());
         if let Some(by) = &inspected_by {
-            tracing::warn!(
-                "the connection is opened on the way by «{by}», as configured: messages are signed"
-            );
+            tracing::warn!("the connection is inspected by «{by}», as configured: messages are signed");
         }
         self.context.status.send_modify(|status| {
             status.protocol = Some(connection.protocol());
@@ -309,7 +307,7 @@ impl Session<'_> {
                 tracing::info!(
                     ?cut,
                     ?wait,
-                    "something at this site cuts idle requests: they wait less from now on"
+                    "something at this site cuts idle requests: they are parked for a shorter time from now on"
                 );
             }
         } else {
@@ -344,7 +342,7 @@ impl Session<'_> {
                 tracing::error!(
                     sequence = first,
                     kind,
-                    "a report is given up, for the manager will not take it: {cause}"
+                    "a report is discarded, because the manager does not accept it: {cause}"
                 );
                 self.discarded += 1;
                 self.recorder.discard(first)?;
@@ -378,9 +376,11 @@ impl Session<'_> {
         };
         match tokio::time::timeout(LAST_SEND, last).await {
             Ok(Ok(())) => {}
-            Ok(Err(cause)) => tracing::info!("what waits is kept for the next start: {cause}"),
+            Ok(Err(cause)) => tracing::info!("unsent reports are kept for the next start: {cause}"),
             Err(_) => {
-                tracing::info!("what waits is kept for the next start: the manager did not answer in time");
+                tracing::info!(
+                    "unsent reports are kept for the next start: the manager did not answer in time"
+                );
             }
         }
     }

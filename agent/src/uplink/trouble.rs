@@ -258,25 +258,25 @@ impl UplinkError {
             }
             Self::Dial(DialError::Reach(ReachError::Name { .. }))
             | Self::ConnectTimeout { proxy: None, during: Step::Name, .. } => {
-                "check the address in agent.toml and the name server of this network (`getent hosts NAME`); where only a proxy knows names of outside, set `proxy` in agent.toml"
+                "check the address in agent.toml and the name server of this network (`getent hosts NAME`); where only a proxy can resolve outside names, set `proxy` in agent.toml"
                     .to_owned()
             }
             Self::ConnectTimeout { proxy: Some(_), during, .. } if during.is_before_tunnel() => {
                 PROXY_REMEDY.to_owned()
             }
             Self::ConnectTimeout { address, proxy: Some(_), .. } => format!(
-                "check that the manager runs, and ask the network's administrator whether the proxy carries TLS to {address} without inspection"
+                "check that the manager is running, and ask the network administrator whether the proxy passes TLS to {address} without inspection"
             ),
             Self::Dial(DialError::Reach(ReachError::Unreachable { address, .. }))
             | Self::ConnectTimeout { address, .. } => format!(
-                "check the address and the cable, and that the manager runs; ask the network's administrator whether the firewall allows this device TCP outbound to {address}, without TLS inspection"
+                "check the address and the cable, and that the manager is running; ask the network administrator whether the firewall allows this device TCP outbound to {address}, without TLS inspection"
             ),
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(cause)) => certificate_remedy(cause).to_owned(),
                 Some(TlsError::AlertReceived(alert)) if refuses_certificate(*alert) => {
                     format!("the manager does not accept this device's certificate: {enrol}")
                 }
-                _ => "nothing if the manager is restarting; if it persists, tell the service centre".to_owned(),
+                _ => "wait, if the manager is restarting; if it persists, tell the service centre".to_owned(),
             },
             Self::WrongPeer { address, diagnosis } => diagnosis.remedy(address),
             Self::Signing(SigningError::Unsigned { .. }) => {
@@ -309,7 +309,7 @@ impl UplinkError {
                 }
                 _ => "tell the service centre".to_owned(),
             },
-            Self::Identity(IdentityError::Busy) => "nothing; it will be tried again".to_owned(),
+            Self::Identity(IdentityError::Busy) => "nothing to do: it will be tried again".to_owned(),
             Self::Credentials(_) | Self::Signing(SigningError::Credentials(_)) | Self::Identity(_) => {
                 enrol.to_owned()
             }
@@ -330,7 +330,7 @@ fn certificate_remedy(cause: &CertificateError) -> &'static str {
             "the manager's certificate is for another name: correct `manager` in agent.toml, or have the name added at the service centre"
         }
         _ => {
-            "the server that answered is not the manager this device was enrolled with: check the address and what is in between; if the manager is new, enrol the device again"
+            "the server that answered is not the manager this device was enrolled with: check the address and the network in between; if the manager is new, enrol the device again"
         }
     }
 }

@@ -154,7 +154,7 @@ async fn a_proxy_that_refuses_ends_the_walk_at_the_proxy_and_one_that_is_silent_
     proxy.says(Some(""));
     let found = check_connection(&device).await;
     let (_, failed) = taken(&found);
-    assert!(failed.contains("the proxy is silent") && failed.contains(&proxy.http_url()), "{failed}");
+    assert!(failed.contains("the proxy does not answer") && failed.contains(&proxy.http_url()), "{failed}");
     assert!(failed.contains("check `proxy` in agent.toml"), "{failed}");
     // And one that lets pass is a step like the others.
     proxy.says(None);

@@ -46,14 +46,14 @@ async fn what_a_proxy_refuses_is_told_in_words_that_its_administrator_understand
         ),
         (
             "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a\"\r\n\r\n",
-            "wants a user name",
+            "requires a user name",
             "proxy_user",
         ),
         ("HTTP/1.1 403 Forbidden\r\n\r\n", "not the manager's", "allow CONNECT to [2001:db8::1]:8443"),
         ("HTTP/1.1 405 Not Allowed\r\n\r\n", "405", "allow CONNECT"),
-        ("HTTP/1.0 503 Busy\r\nRetry-After: 60\r\n\r\n", "does not get through", "reach [2001:db8::1]:8443"),
-        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not speak like an HTTP proxy", "not SOCKS"),
-        ("HTTP/1.1 20", "broke off", "works"),
+        ("HTTP/1.0 503 Busy\r\nRetry-After: 60\r\n\r\n", "cannot reach", "reach [2001:db8::1]:8443"),
+        ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "is not an HTTP proxy", "not SOCKS"),
+        ("HTTP/1.1 20", "closed the connection", "works"),
     ] {
         let (what, remedy, step) = told(answer).await;
         assert!(what.contains(what_holds), "{answer}: {what}");
@@ -62,7 +62,7 @@ async fn what_a_proxy_refuses_is_told_in_words_that_its_administrator_understand
     }
     let endless = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(100_000));
     let (what, ..) = told(&endless).await;
-    assert!(what.contains("does not speak like an HTTP proxy"), "{what}");
+    assert!(what.contains("is not an HTTP proxy"), "{what}");
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn the_simulator_is_played_with_the_commands_that_are_promised() {
     let status: StatusReport = serde_json::from_slice(&status.stdout).unwrap();
     assert!(!status.settings.is_empty());
     let shown = text(&platen(&agent.socket, &["status"]).await.stdout);
-    for title in ["SIMULATED", "SUPPLIES", "SWITCHES", "SETTINGS", "ASKED FOR", "[TN-210K]"] {
+    for title in ["SIMULATED", "SUPPLIES", "SWITCHES", "SETTINGS", "REQUESTS", "[TN-210K]"] {
         assert!(shown.contains(title), "{title}: {shown}");
     }
     agent.stop().await.unwrap();
@@ -124,7 +124,7 @@ async fn an_order_without_a_manager_is_kept_and_says_so() {
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     assert!(text(&done.stdout).contains("The order is kept and will be sent"), "{done:?}");
     let shown = text(&platen(&agent.socket, &["status"]).await.stdout);
-    assert!(shown.contains("2 x black [TN-210K] (\"by Friday\"): kept, waits"), "{shown}");
+    assert!(shown.contains("2 x black [TN-210K] (\"by Friday\"): stored, waiting"), "{shown}");
     let refused = platen(&agent.socket, &["order", "blak"]).await;
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(text(&refused.stderr).contains("black, cyan"), "{refused:?}");

@@ -28,6 +28,6 @@ pub(crate) fn begin() {
         tracing_subscriber::registry().with(filter).with(stderr).try_init()
     };
     if begun.is_ok() && level.is_err() {
-        tracing::warn!("{LEVEL_VARIABLE} is none of error, warn, info, debug, trace: info is used");
+        tracing::warn!("{LEVEL_VARIABLE} must be error, warn, info, debug or trace: info is used");
     }
 }

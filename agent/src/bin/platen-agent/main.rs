@@ -44,7 +44,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Watch the printer and report (what happens without a subcommand).
+    /// Watch the printer and report (the default).
     Run,
     /// Exchange a one-time token for this device's certificate.
     Enroll {
@@ -63,10 +63,10 @@ enum Task {
         /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// Print the edges of the switches for so many seconds instead, as lines of JSON.
+        /// Instead, print the edges of the switches for this many seconds, one line of JSON each.
         #[arg(long, value_name = "SECONDS")]
         edges: Option<u64>,
-        /// Count the pages at the exit for so many seconds instead.
+        /// Instead, count the pages at the exit for this many seconds.
         #[arg(long, value_name = "SECONDS", conflicts_with = "edges")]
         pages: Option<u64>,
     },
@@ -147,7 +147,7 @@ fn enroll_device(
     let device = config.device()?;
     let address = manager.or(config.uplink.manager.clone()).with_context(|| {
         format!(
-            "where is the manager? Give --manager https://HOST:PORT, or set `manager` under [uplink] in {}",
+            "no manager is configured: give --manager https://HOST:PORT, or set `manager` under [uplink] in {}",
             file.display()
         )
     })?;
@@ -164,8 +164,8 @@ fn enroll_device(
     let told = writeln!(
         io::stdout(),
         "{name} is enrolled with {address}.\n\
-         A running agent connects by itself within seconds: see `platen status`.\n\
-         If none runs: systemctl start platen-agent"
+         A running agent connects automatically within seconds: see `platen status`.\n\
+         If none is running: systemctl start platen-agent"
     );
     // The device is enrolled, whether or not anybody could be told.
     if let Err(cause) = told

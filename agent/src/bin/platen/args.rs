@@ -12,7 +12,7 @@ use crate::sim::Act;
 /// The board file that `doctor` opens when no agent answers.
 const DEFAULT_BOARD: &str = "/etc/platen/board.toml";
 
-/// Shows how this printer stands, calls for service, orders supplies, and finds out what is wrong.
+/// Shows the state of this printer, calls for service, orders supplies, and diagnoses faults.
 #[derive(Parser)]
 #[command(
     name = "platen",
@@ -29,36 +29,36 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Task {
-    /// Show supplies, parts, counters, switches, alerts, settings, what was asked for, and how it stands
-    /// with the manager.
+    /// Show supplies, parts, counters, switches, alerts, settings, recent requests, and the contact with the
+    /// manager.
     Status {
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show the same and keep it up to date, until Ctrl-C.
+    /// Show the same, updated continuously until Ctrl-C.
     Watch,
     /// Call for service, with a message if you like.
     CallService {
-        /// What is the matter; at most 500 characters.
+        /// A description of the problem; at most 500 characters.
         message: Vec<String>,
     },
     /// Order a supply from the service centre, such as `order black --quantity 2`.
     Order {
         /// Its name on the board, as `platen status` shows it.
         supply: String,
-        /// How many: 1 to 99.
+        /// The quantity: 1 to 99.
         #[arg(long, default_value_t = 1, value_name = "N")]
         quantity: u16,
-        /// What the service centre should know; at most 500 characters.
+        /// A note for the service centre; at most 500 characters.
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
-    /// Read everything now and report it.
+    /// Read everything now and send a report.
     Report,
     /// Compare the board file with what is wired: which chip or line does not answer, where, and what to
-    /// check. Then walk the way to the manager, and say what to tell the network's administrator where it
-    /// fails. Exit code 1 if anything failed.
+    /// check. Then check the connection to the manager step by step; if a step fails, say what to tell the
+    /// network administrator. Exit code 1 if anything failed.
     Doctor {
         /// Print JSON.
         #[arg(long)]
@@ -66,19 +66,19 @@ pub(crate) enum Task {
         /// The board file to open when no agent answers.
         #[arg(long, default_value = DEFAULT_BOARD, value_name = "FILE")]
         board: PathBuf,
-        /// The agent's file to go by when no agent answers.
+        /// The agent's configuration to use when no agent answers.
         #[arg(long, default_value = DEFAULT_CONFIG, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Write down everything that the buses and lines say, for the maker or the simulator, until Ctrl-C.
+    /// Record all traffic on the buses and lines, for the manufacturer or the simulator, until Ctrl-C.
     Record {
-        /// The new file to write.
+        /// The file to create.
         file: PathBuf,
-        /// End by itself after so long, such as 30s or 5min.
+        /// Stop after this time, such as 30s or 5min.
         #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
         time: Option<std::time::Duration>,
     },
-    /// Play the printer, on a simulated board.
+    /// Operate the simulated printer.
     Sim {
         #[command(subcommand)]
         act: Act,

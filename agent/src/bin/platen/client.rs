@@ -40,7 +40,7 @@ pub(crate) enum ClientError {
     File { file: PathBuf, source: io::Error },
     #[error("{0}")]
     Json(#[from] serde_json::Error),
-    #[error("the output failed: {0}")]
+    #[error("the output cannot be written: {0}")]
     Output(#[source] io::Error),
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn record(socket: &Path, file: &Path, time: Option<Duration>) -
     let failed = |source| ClientError::File { file: file.to_owned(), source };
     let (mut answers, mut questions) = Client::ask(socket, Request::Record).await?.split();
     let mut output = BufWriter::new(File::create_new(file).map_err(failed)?);
-    warn(&format!("recording to {}; Ctrl-C ends it", file.display()));
+    warn(&format!("recording to {}; press Ctrl-C to stop", file.display()));
     let stop = async {
         let time = async {
             match time {
@@ -87,9 +87,9 @@ async fn take(
 fn words(written: &Written, file: &Path) -> String {
     let lost = match written.lost {
         0 => "none was lost".to_owned(),
-        lost => format!("{lost} WERE LOST, because they could not be written down in time"),
+        lost => format!("{lost} WERE LOST, because they could not be written in time"),
     };
-    let full = if written.full { " The file is full: record on into another one." } else { "" };
+    let full = if written.full { " The file is full: continue the recording in another one." } else { "" };
     format!("{} entries are in {}; {lost}.{full}", written.entries, file.display())
 }
 

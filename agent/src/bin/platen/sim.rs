@@ -8,22 +8,22 @@ use crate::client::ClientError;
 
 #[derive(Subcommand)]
 pub(crate) enum Act {
-    /// Bring a supply to a percentage, such as `set black 4`.
+    /// Set a supply to a percentage, such as `set black 4`.
     Set {
         /// Its name on the board.
         supply: String,
         /// 0 to 100.
         percent: u8,
     },
-    /// Print pages: toner goes down, parts age, and each page passes the exit.
+    /// Print pages: toner is used, parts wear, and each page passes the exit.
     Print {
-        /// How many.
+        /// Number of pages.
         pages: u32,
-        /// How many a minute; all at once without it.
+        /// Pages per minute; without it, all at once.
         #[arg(long, value_name = "N")]
         per_minute: Option<u32>,
     },
-    /// Cover the pages from now on so much with each colorant.
+    /// Set the coverage of each colorant for the pages from now on.
     Coverage {
         /// Percent of the page: 0 to 100.
         percent: u8,
@@ -38,19 +38,19 @@ pub(crate) enum Act {
         /// Its name on the board, such as `cover`.
         name: String,
     },
-    /// Press a button and let it go.
+    /// Press a button and release it.
     Press {
         /// `service`, `order`, or its name on the board.
         button: String,
-        /// How long.
+        /// How long to hold it.
         #[arg(long, value_name = "N")]
         milliseconds: Option<u32>,
     },
-    /// Bring any other switch to a state: a jam, paper, the waste box, sleep.
+    /// Set any other switch: a jam, paper, the waste box, sleep.
     Switch {
         /// Its name on the board.
         name: String,
-        /// Whether it is active, as the board file means it.
+        /// Whether it is active, as the board file defines that.
         state: OnOff,
     },
     /// Take a cartridge or part out and put a new one in.
@@ -63,7 +63,7 @@ pub(crate) enum Act {
         /// The supply's or part's name on the board.
         name: String,
     },
-    /// Bring a sensor to a temperature, such as `heat ambient 41.5`.
+    /// Set a sensor to a temperature, such as `heat ambient 41.5`.
     Heat {
         /// Its name on the board.
         sensor: String,
@@ -71,12 +71,12 @@ pub(crate) enum Act {
         #[arg(allow_negative_numbers = true)]
         celsius: f64,
     },
-    /// Break a chip, a bus or a line, or mend it with `none`.
+    /// Cause a fault in a chip, a bus or a line; the fault `none` clears it.
     Fault {
         /// The name on the board of the supply, part, sensor, switch or bus; `engine` for the counter
         /// store, `gpio` for all lines.
         target: String,
-        /// What breaks.
+        /// Which fault.
         #[arg(value_parser = fault_parser())]
         fault: Fault,
     },

@@ -29,7 +29,7 @@ async fn page(mut client: Client) -> Result<(), ClientError> {
         let next = client.status();
         tokio::pin!(next);
         let next = loop {
-            print(&format!("{REDRAW}{}\nCtrl-C ends this.\n", show::status(&grown(&status, aged))))?;
+            print(&format!("{REDRAW}{}\nPress Ctrl-C to stop.\n", show::status(&grown(&status, aged))))?;
             tokio::select! {
                 next = &mut next => break next?,
                 () = tokio::time::sleep(TICK) => aged += TICK.as_secs(),

@@ -49,7 +49,7 @@ pub const ASK_REVOKED_EVERY: Duration = Duration::from_secs(6 * 3600);
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
     /// The key or the request could not be made.
-    #[error("no key could be made: {0}")]
+    #[error("no key could be generated: {0}")]
     Key(#[from] rcgen::Error),
     /// What the manager answered cannot be used.
     #[error("the manager's answer cannot be used: {0}")]
@@ -188,7 +188,7 @@ impl Renewal {
             }
             Ok(None) => Ok(present),
             Err(cause) => {
-                tracing::warn!("a renewed certificate is given up: {cause}");
+                tracing::warn!("a renewed certificate is discarded: {cause}");
                 identity::discard_next(&self.directory)?;
                 Ok(present)
             }
@@ -206,7 +206,7 @@ impl Renewal {
         if state.trying {
             identity::promote(&self.directory)?;
             *state = State { try_next: true, ..State::default() };
-            tracing::info!("the renewed certificate works and takes the place of the old one");
+            tracing::info!("the renewed certificate works and replaces the old one");
         }
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Renewal {
         state.try_next = false;
         state.put_off(facts, now);
         if verdict == Verdict::Refused || state.trials >= MAX_TRIALS {
-            tracing::warn!(?verdict, "the renewed certificate does not work, and the old one goes on");
+            tracing::warn!(?verdict, "the renewed certificate does not work: the old one stays in use");
             identity::discard_next(&self.directory)?;
             state.trials = 0;
         }

@@ -21,7 +21,7 @@ pub enum CodecError {
         limit: u64,
     },
     /// Not the JSON that was expected.
-    #[error("the line is no message: {0}")]
+    #[error("the line is not a message: {0}")]
     Malformed(#[from] serde_json::Error),
     /// The socket failed.
     #[error(transparent)]

@@ -79,7 +79,7 @@ impl ControlHandler {
     ) -> Result<(), CodecError> {
         if let Err(cause) = self.context.board.record(None) {
             // Nothing is lost by it: the sink is refused once its other end is gone.
-            tracing::warn!("the recording ends by itself at the next entry: {cause}");
+            tracing::warn!("the recording stops at the next entry: {cause}");
         }
         let mut told = told?;
         let rest = async {

@@ -32,7 +32,7 @@ pub enum BindError {
     #[error("another platen-agent answers on {}: stop it first, or give this one another control_socket", .0.display())]
     Taken(PathBuf),
     /// It cannot be made.
-    #[error("the control socket {} cannot be made: {source}", socket.display())]
+    #[error("the control socket {} cannot be created: {source}", socket.display())]
     Io {
         /// Where.
         socket: PathBuf,

@@ -29,7 +29,7 @@ pub fn status(status: &StatusReport) -> String {
     }
     if let Some(by) = &status.contact.inspected_by {
         let _ =
-            writeln!(out, "          this site inspects TLS: «{by}» reads what passes, and cannot alter it");
+            writeln!(out, "          this site inspects TLS: «{by}» reads the traffic, but cannot alter it");
     }
     if let Some(trouble) = &status.contact.trouble {
         let _ = writeln!(out, "          why: {}", trouble.what);
@@ -149,8 +149,8 @@ fn contact_line(report: &ContactReport) -> String {
 fn wait_line(report: &ContactReport) -> Option<String> {
     let wait = report.wait_seconds?;
     Some(match report.cut_seconds {
-        Some(cut) => format!("waits {wait} s; the site cuts at {cut} s"),
-        None => format!("waits {wait} s"),
+        Some(cut) => format!("a request is held for {wait} s; this site cuts idle ones after {cut} s"),
+        None => format!("a request is held for {wait} s"),
     })
 }
 

@@ -63,10 +63,10 @@ fn source(set_by: &SetBy) -> String {
 
 pub(super) fn asked(out: &mut String, asked: &[Asked]) {
     if !asked.is_empty() {
-        out.push_str("\nASKED FOR\n");
+        out.push_str("\nREQUESTS\n");
     }
     for one in asked.iter().rev() {
-        let doubt = if one.clock == ClockQuality::Synchronised { "" } else { " (by an unset clock)" };
+        let doubt = if one.clock == ClockQuality::Synchronised { "" } else { " (clock not set)" };
         let by = match one.entered_by {
             EnteredBy::Button => " by button",
             EnteredBy::Command => "",
@@ -94,9 +94,9 @@ fn wish(wish: &Wish) -> String {
 
 fn fate(fate: &Fate) -> String {
     match fate {
-        Fate::Waiting => "kept, waits for the service centre".to_owned(),
-        Fate::Acknowledged { at } => format!("the service centre has it since {}", moment(*at)),
-        Fate::NotTaken => "THE SERVICE CENTRE DOES NOT TAKE IT: tell it by telephone".to_owned(),
+        Fate::Waiting => "stored, waiting to be sent to the service centre".to_owned(),
+        Fate::Acknowledged { at } => format!("received by the service centre at {}", moment(*at)),
+        Fate::NotTaken => "REFUSED BY THE SERVICE CENTRE: phone them".to_owned(),
     }
 }
 
@@ -131,9 +131,12 @@ mod tests {
             out
         };
         let shown = show(&one);
-        assert!(shown.contains("2026-05-31T10:20:30Z  2 x black [TN-210K] (\"by Friday\"): kept"), "{shown}");
+        assert!(
+            shown.contains("2026-05-31T10:20:30Z  2 x black [TN-210K] (\"by Friday\"): stored"),
+            "{shown}"
+        );
         one.fate = Fate::Acknowledged { at: time() };
-        assert!(show(&one).contains("has it since 2026-05-31T10:20:30Z"));
+        assert!(show(&one).contains("received by the service centre at 2026-05-31T10:20:30Z"));
     }
 
     #[test]

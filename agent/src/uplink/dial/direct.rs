@@ -25,7 +25,7 @@ const MAX_ADDRESSES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum ReachError {
     /// The name has no address.
-    #[error("the name {host} is not known here: {source}")]
+    #[error("the name {host} cannot be resolved: {source}")]
     Name {
         /// The name.
         host: String,

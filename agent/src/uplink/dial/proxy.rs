@@ -43,11 +43,11 @@ pub enum ProxySetting {
 pub enum InvalidProxy {
     /// With a user or a password. It is not repeated.
     #[error(
-        "a user name or password does not stand in the proxy's address, for everyone on this machine can read this file: write it as `proxy_user`, and `proxy_password_file` for a file that only the agent can read"
+        "the proxy's address must not contain a user name or password, because everyone on this machine can read this file: set `proxy_user`, and `proxy_password_file` to a file that only the agent can read"
     )]
     Password,
     /// Of another kind.
-    #[error("{0:?} is no proxy that this agent can use: write http://HOST:PORT, or \"none\"")]
+    #[error("{0:?} is not a proxy that this agent can use: write http://HOST:PORT, or \"none\"")]
     Other(String),
 }
 
@@ -161,7 +161,7 @@ pub enum SetupError {
         source: std::io::Error,
     },
     /// Everyone can read the password.
-    #[error("everyone on this machine can use {}, which holds the proxy's password: take that right away (`chmod o= FILE`)", .0.display())]
+    #[error("everyone on this machine has access to {}, which contains the proxy's password: restrict it (`chmod o= FILE`)", .0.display())]
     Open(PathBuf),
     /// Something else than a password.
     #[error("{} does not hold a password: one line of at most {MAX_PASSWORD_BYTES} bytes is expected", .0.display())]

@@ -15,7 +15,7 @@ const MAX_SCHEME_CHARS: usize = 20;
 const BASIC: &str = "Basic";
 
 /// What helps when the proxy is not there.
-pub(in super::super) const PROXY_REMEDY: &str = "check `proxy` in agent.toml, or HTTPS_PROXY, against what the network's administrator says, and that this device may reach the proxy";
+pub(in super::super) const PROXY_REMEDY: &str = "check `proxy` in agent.toml, or HTTPS_PROXY, with the network administrator, and that this device may reach the proxy";
 
 /// A proxy does not let us through.
 #[derive(Debug)]
@@ -67,26 +67,26 @@ impl std::fmt::Display for ProxyError {
             Fault::Away(cause) => write!(f, "the proxy {proxy} cannot be used: {cause}"),
             Fault::Authentication(schemes) if !can_do(schemes) => write!(
                 f,
-                "the proxy {proxy} wants authentication by {}, and this agent can do only {BASIC}",
+                "the proxy {proxy} requires authentication by {}, and this agent supports only {BASIC}",
                 list(schemes)
             ),
             Fault::Authentication(_) if *sent => {
                 write!(f, "the proxy {proxy} does not accept the user name and password that were given")
             }
-            Fault::Authentication(_) => write!(f, "the proxy {proxy} wants a user name and a password"),
+            Fault::Authentication(_) => write!(f, "the proxy {proxy} requires a user name and a password"),
             Fault::Refused { status, .. } if is_beyond(*status) => write!(
                 f,
-                "the proxy {proxy} answered {status}: it does not get through to {target} (this is the proxy's word, not the manager's)"
+                "the proxy {proxy} answered {status}: it cannot reach {target} (this answer is the proxy's, not the manager's)"
             ),
             Fault::Refused { status, .. } => write!(
                 f,
-                "the proxy {proxy} answered {status}: it does not allow CONNECT to {target} (this is the proxy's word, not the manager's)"
+                "the proxy {proxy} answered {status}: it does not allow CONNECT to {target} (this answer is the proxy's, not the manager's)"
             ),
             Fault::Words(cause) if cause.is_parse() => {
-                write!(f, "what listens at {proxy} does not speak like an HTTP proxy: {}", causes(cause))
+                write!(f, "what listens at {proxy} is not an HTTP proxy: {}", causes(cause))
             }
             Fault::Words(cause) => {
-                write!(f, "the proxy {proxy} broke off instead of answering: {}", causes(cause))
+                write!(f, "the proxy {proxy} closed the connection instead of answering: {}", causes(cause))
             }
             Fault::Target(cause) => write!(f, "the proxy cannot be asked for {target}: {cause}"),
         }
@@ -130,16 +130,16 @@ impl ProxyError {
         match &self.fault {
             Fault::Away(_) | Fault::Target(_) => PROXY_REMEDY.to_owned(),
             Fault::Authentication(schemes) if !can_do(schemes) => format!(
-                "ask the network's administrator to let this device CONNECT to {target} without authentication (by its address), or to offer {BASIC} for it"
+                "ask the network administrator to let this device CONNECT to {target} without authentication (by its address), or to offer {BASIC} for it"
             ),
             Fault::Authentication(_) => {
-                "ask the network's administrator for a user name and password for this device, and set `proxy_user` and `proxy_password_file` in agent.toml".to_owned()
+                "ask the network administrator for a user name and password for this device, and set `proxy_user` and `proxy_password_file` in agent.toml".to_owned()
             }
             Fault::Refused { status, .. } if is_beyond(*status) => format!(
-                "ask the network's administrator whether the proxy can resolve the name and reach {target} by TCP"
+                "ask the network administrator whether the proxy can resolve the name and reach {target} by TCP"
             ),
             Fault::Refused { .. } => {
-                format!("ask the network's administrator to allow CONNECT to {target} at the proxy, for this device")
+                format!("ask the network administrator to allow CONNECT to {target} at the proxy, for this device")
             }
             Fault::Words(_) => {
                 "check that `proxy` in agent.toml, or HTTPS_PROXY, is the address of an HTTP proxy (not SOCKS, not HTTPS), and that the proxy works".to_owned()
@@ -222,7 +222,7 @@ mod tests {
         assert!(told(true, basic()).0.contains("does not accept"));
         let (what, remedy) = told(false, basic());
         assert!(
-            what.contains("wants a user name") && remedy.contains("proxy_password_file"),
+            what.contains("requires a user name") && remedy.contains("proxy_password_file"),
             "{what} {remedy}"
         );
     }

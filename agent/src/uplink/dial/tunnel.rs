@@ -42,7 +42,7 @@ impl Dial for Tunnel {
             let tcp = reach(&self.proxy.host, self.proxy.port, trace).await.map_err(away)?;
             trace.enter(Step::Proxy, format!("CONNECT {} at {}", address.authority(), self.proxy));
             let stream = self.open(tcp, &address.authority()).await.map_err(failed)?;
-            trace.found("the tunnel stands");
+            trace.found("the tunnel is open");
             Ok(stream)
         })
     }

@@ -51,7 +51,7 @@ pub(super) fn no_manager() -> CheckedStep {
         "manager",
         "",
         Doubtful,
-        "no manager is named, and this device is not enrolled".into(),
+        "no manager is configured, and this device is not enrolled".into(),
         Some(check.into()),
     )
 }
@@ -132,7 +132,7 @@ fn lifetime(device: &str, facts: &Facts, now: Timestamp) -> CheckedStep {
     let life = facts.ends.duration_since(facts.begins);
     if now + CLOCK_SLACK < facts.begins {
         let what =
-            format!("not valid before {}, which this device takes to be in the future", day(facts.begins));
+            format!("not valid before {}, which is in the future by this device's clock", day(facts.begins));
         return step(Doubtful, what, Some("check the clock"));
     }
     // It is renewed at two thirds of its life; one that is much older was not.

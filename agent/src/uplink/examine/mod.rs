@@ -1,7 +1,7 @@
 //! `platen doctor` checks the connection to the manager step by step, with the very code that the
 //! session uses, on a connection of its own, up to the first step that fails.
 //!
-//! [`judge`] makes findings of what was seen, [`tell`] says what the network's administrator has to know;
+//! [`judge`] makes findings of what was seen, [`tell`] says what the network administrator has to know;
 //! both are pure.
 
 mod judge;

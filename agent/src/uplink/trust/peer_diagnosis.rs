@@ -50,8 +50,7 @@ impl PeerDiagnosis {
     ) -> Self {
         let (first, last) = (chain.first(), chain.last());
         let top = last.and_then(|last| parsed(last));
-        let issuer =
-            top.as_ref().map_or_else(|| "nobody in particular".to_owned(), |top| shown(top.issuer()));
+        let issuer = top.as_ref().map_or_else(|| "an unknown issuer".to_owned(), |top| shown(top.issuer()));
         let ours = |top: &X509Certificate<'_>| {
             let same = |ca: &CertificateDer<'static>| {
                 parsed(ca).is_some_and(|ca| ca.subject().as_raw() == top.issuer().as_raw())
@@ -101,20 +100,20 @@ impl PeerDiagnosis {
     pub fn what(&self, address: &str) -> String {
         let issuer = &self.issuer;
         match &self.kind {
-            Kind::Inspected => format!("the connection to {address} is opened on the way by «{issuer}»"),
+            Kind::Inspected => format!("the TLS connection to {address} is intercepted by «{issuer}»"),
             Kind::OtherManager => {
                 format!(
-                    "a manager answers at {address}, and it is not the one that this device was enrolled with"
+                    "a manager answers at {address}, but it is not the one that this device was enrolled with"
                 )
             }
             Kind::SelfSigned => format!(
-                "whoever answers at {address} shows a certificate that «{issuer}» made for itself, as routers and login pages do"
+                "the server at {address} presents a self-signed certificate of «{issuer}», as routers and login pages do"
             ),
             Kind::OtherServer => format!(
-                "whoever answers at {address} is another server, with a certificate for other names, of «{issuer}»"
+                "the server at {address} is not the manager: its certificate is for other names and was issued by «{issuer}»"
             ),
             Kind::KnownProxy(cause) => format!(
-                "the connection to {address} is opened on the way by «{issuer}», as agreed, but its certificate cannot be used: {cause}"
+                "the TLS connection to {address} is intercepted by «{issuer}», as agreed, but its certificate cannot be used: {cause}"
             ),
         }
     }
@@ -130,10 +129,10 @@ impl PeerDiagnosis {
                 "it is not the manager of this device: check the address; if the manager was set up anew, enrol the device again".to_owned()
             }
             Kind::SelfSigned | Kind::OtherServer => {
-                "it is not the manager: check the address in agent.toml, and ask the network administrator whether this network wants a login first, or leads this address elsewhere".to_owned()
+                "it is not the manager: check the address in agent.toml, and ask the network administrator whether this network requires a login first, or redirects this address".to_owned()
             }
             Kind::KnownProxy(_) => {
-                "ask the network administrator to renew what the proxy shows, or to exempt the address from TLS inspection".to_owned()
+                "ask the network administrator to renew the proxy's certificate, or to exempt the address from TLS inspection".to_owned()
             }
         }
     }
@@ -141,7 +140,7 @@ impl PeerDiagnosis {
 
 impl fmt::Display for PeerDiagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the certificate is of «{}» ({})", self.issuer, self.cause)
+        write!(f, "the certificate was issued by «{}» ({})", self.issuer, self.cause)
     }
 }
 
@@ -213,7 +212,7 @@ mod tests {
             cause: String::new(),
         };
         let what = diagnosis.what("manager.example:8443");
-        assert!(what.contains("opened on the way by «Example Corp Proxy CA»"), "{what}");
+        assert!(what.contains("intercepted by «Example Corp Proxy CA»"), "{what}");
         let remedy = diagnosis.remedy("manager.example:8443");
         assert!(remedy.contains("exempt manager.example:8443 from TLS inspection"), "{remedy}");
         assert!(remedy.contains("inspecting_ca"), "{remedy}");

@@ -30,7 +30,7 @@ pub enum SigningError {
     Credentials(#[source] TlsError),
     /// A proxy that opens the connection answered itself.
     #[error(
-        "«{by}», which opens the connection on the way, answered {status} itself: the answer is not the manager's"
+        "«{by}», which inspects the connection, answered {status} itself: the answer is not the manager's"
     )]
     Unsigned {
         /// Whose proxy.
@@ -39,7 +39,7 @@ pub enum SigningError {
         status: u16,
     },
     /// An answer is not as the manager signed it.
-    #[error("an answer was altered in transit, where «{by}» opens the connection: {why}")]
+    #[error("an answer was altered in transit, where «{by}» inspects the connection: {why}")]
     Altered {
         /// Whose proxy.
         by: String,

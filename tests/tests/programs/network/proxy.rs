@@ -124,7 +124,7 @@ fn what_the_proxy_wants_is_told_in_plain_words_and_once_it_has_it_the_device_goe
     let nobody = bed.device("office", &manager, &Setup { uplink: &nobody, ..Setup::default() });
     let words = nobody.enroll_refused(&manager.token(&["--device", "office"]));
     println!("no password: {}", words.trim());
-    assert!(words.contains("wants a user name and a password") && words.contains("proxy_user"), "{words}");
+    assert!(words.contains("requires a user name and a password") && words.contains("proxy_user"), "{words}");
 
     let uplink = as_user(&proxy, &folder, PASSWORD);
     let mut device = bed.device("lobby", &manager, &Setup { uplink: &uplink, ..Setup::default() });
