@@ -17,7 +17,15 @@ pub trait Board: Send {
     /// The printer's model, from the board file.
     fn model(&self) -> &str;
 
-    /// Reads every chip and every line once. What cannot be read is unknown, with its cause.
+    /// Asks all buses for a sample, without waiting. [`Self::sample`] does it where it was not done.
+    fn begin_sample(&mut self);
+
+    /// Waits until every bus has answered or is beyond its deadline, but no longer than `limit`. Whether
+    /// [`Self::sample`] would return now without waiting.
+    fn sample_is_ready(&mut self, limit: Duration) -> bool;
+
+    /// Reads every chip and every line once, the lines last: no edge that was taken before is later than
+    /// what it says of them. What cannot be read is unknown, with its cause.
     fn sample(&mut self) -> Readings;
 
     /// Descriptors to poll for reading; one becomes readable when an edge waits.

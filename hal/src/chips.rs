@@ -15,6 +15,7 @@ mod tests;
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use platen_protocol::readings::{BusReading, Reading, Readings, SwitchMeaning, SwitchReading};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
@@ -23,7 +24,7 @@ use crate::board::{Board, BoardError, BusTally, Edge, Finding, Output, Tallies, 
 use crate::chips::bus_worker::{BusWorker, Reply, kept_by};
 use crate::chips::compose::Given;
 use crate::chips::job::{Job, Value};
-use crate::clock::Clock;
+use crate::clock::{Clock, KernelClock};
 use crate::config::{BoardConfig, ENGINE};
 use crate::fault::{BusFault, ReadFault};
 use crate::lines::BoardLines;
@@ -49,6 +50,8 @@ pub(crate) struct ChipBoard {
     pages: PageCounter,
     tallies: Vec<BusTally>,
     failed_lines: u64,
+    /// Whether the buses have been asked for a sample that nobody has taken yet.
+    begun: bool,
 }
 
 /// What the chips gave, by the name of the entry that wants it.
@@ -65,12 +68,14 @@ impl ChipBoard {
             pages: PageCounter::default(),
             tallies: config.buses.iter().map(tally).collect(),
             failed_lines: 0,
+            begun: false,
         }
     }
 
-    /// Reads all buses, each within its deadline and, where they have threads, at the same time.
+    /// What all buses say, each within its deadline and, where they have threads, at the same time.
     fn read_buses(&mut self) -> (Values<'_>, Vec<BusReading>) {
-        self.pieces.workers.iter_mut().for_each(BusWorker::post);
+        self.begin_sample();
+        self.begun = false;
         let (mut values, mut buses) = (HashMap::new(), Vec::new());
         for ((worker, bus), tally) in
             self.pieces.workers.iter_mut().zip(&self.config.buses).zip(&mut self.tallies)
@@ -141,8 +146,22 @@ impl Board for ChipBoard {
         &self.config.model
     }
 
+    fn begin_sample(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.pieces.workers.iter_mut().for_each(BusWorker::post);
+        }
+    }
+
+    fn sample_is_ready(&mut self, limit: Duration) -> bool {
+        let by = KernelClock.now().saturating_add(limit);
+        // Each is waited for in turn; those behind it go on meanwhile.
+        self.pieces.workers.iter_mut().all(|worker| worker.is_ready(by.saturating_sub(KernelClock.now())))
+    }
+
     fn sample(&mut self) -> Readings {
         let config = Arc::clone(&self.config);
+        self.begin_sample();
+        self.sample_is_ready(Duration::MAX);
         let switches = self.read_switches();
         let exits = self.page_exits(&switches);
         let (values, buses) = self.read_buses();
@@ -204,6 +223,10 @@ impl Board for ChipBoard {
     }
 
     fn diagnose(&mut self) -> Vec<Finding> {
+        if self.begun {
+            // A bus answers one question at a time.
+            self.read_buses();
+        }
         let mut findings: Vec<_> = self.pieces.workers.iter_mut().flat_map(BusWorker::examine).collect();
         self.pieces.lines.begin();
         findings.extend(self.pieces.lines.examine());

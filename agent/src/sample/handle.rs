@@ -75,7 +75,7 @@ impl RequestQueue {
 }
 
 impl BoardHandle {
-    fn ask(&self, request: Request) -> Result<(), BoardBusy> {
+    pub(super) fn ask(&self, request: Request) -> Result<(), BoardBusy> {
         self.requests.try_send(request).map_err(|refused| match refused {
             TrySendError::Full(_) => BoardBusy::Full,
             TrySendError::Disconnected(_) => BoardBusy::Closed,

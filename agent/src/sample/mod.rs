@@ -1,9 +1,9 @@
 //! The thread that owns the board.
 //!
 //! It sleeps in one `poll` on the edges' descriptors, on an eventfd that tells of requests, and until
-//! the next sample or the next step of a signal is due ([`thread`]). What it sees goes out through a
-//! bounded channel; a full one makes it wait. A sample like the one before is not handed on again and
-//! again: when the same readings have been seen often enough for every judgement, the runtime is left to
+//! the next sample or the next step of a signal is due ([`thread`]). For a sample it asks all buses, and
+//! looks after edges and signals until they have answered. What it sees goes out through a bounded
+//! channel; a full one makes it wait. A sample like the one before is not handed on again and again: when the same readings have been seen often enough for every judgement, the runtime is left to
 //! sleep ([`repeats`]). Lamp and buzzer are signals of a few steps ([`signal`]).
 
 mod handle;
@@ -50,7 +50,7 @@ impl Default for SampleConfig {
 pub struct Sample {
     /// As the board gave them.
     pub readings: Readings,
-    /// When reading began, on the monotonic clock.
+    /// When the buses had answered or were beyond their deadline and the lines were read, on the monotonic clock.
     pub at: Duration,
     /// What was counted since the board was opened.
     pub tallies: Tallies,

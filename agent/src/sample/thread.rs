@@ -20,6 +20,9 @@ use crate::clock::Clock;
 
 /// What the thread saw and the runtime has not yet taken.
 const MAX_SEEN: usize = 64;
+/// While buses are read, edges, requests and signals are looked after so often: soon enough for a person at a
+/// button, and an ordinary sample is over by then.
+const SLICE: Duration = Duration::from_millis(20);
 /// After the edges could not be read they are left alone for so long.
 const EDGE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -42,6 +45,8 @@ pub fn start(
         seen,
         repeats: Repeats::new(rhythm.repeats),
         next_sample: Instant::now(),
+        under_way: None,
+        deferred: None,
         edges_paused_until: None,
         signals: Signals::default(),
         shown: Shown::default(),
@@ -60,9 +65,18 @@ struct BoardThread {
     seen: mpsc::Sender<Seen>,
     repeats: Repeats,
     next_sample: Instant,
+    under_way: Option<UnderWay>,
+    /// A request that waits for the sample under way; those behind it wait too.
+    deferred: Option<Request>,
     edges_paused_until: Option<Instant>,
     signals: Signals,
     shown: Shown,
+}
+
+/// A sample that the buses have been asked for.
+struct UnderWay {
+    began: Instant,
+    asker: Option<oneshot::Sender<Sample>>,
 }
 
 /// What the outputs were last brought to.
@@ -85,13 +99,20 @@ impl BoardThread {
     fn turn(&mut self) -> Result<(), End> {
         self.edges()?;
         self.requests()?;
-        if Instant::now() >= self.next_sample {
-            self.sample(None)?;
+        if self.under_way.is_none() && Instant::now() >= self.next_sample {
+            self.begin_sample(None);
+        }
+        if self.under_way.is_some() && self.board.sample_is_ready(SLICE) {
+            // Before the lines are read, so that edges and sample are handed on in the order of their times.
+            self.edges()?;
+            self.finish_sample()?;
             self.edges()?;
         }
         let outputs = self.signals.outputs(Instant::now());
         self.switch(outputs);
-        self.sleep(outputs.until);
+        if self.under_way.is_none() && self.deferred.is_none() {
+            self.sleep(outputs.until);
+        }
         Ok(())
     }
 
@@ -163,14 +184,18 @@ impl BoardThread {
 
     fn requests(&mut self) -> Result<(), End> {
         loop {
-            match self.asked.try_recv() {
-                Ok(Request::Sample(asker)) => self.sample(Some(asker))?,
+            let request = self.deferred.take().map_or_else(|| self.asked.try_recv(), Ok);
+            match request {
+                Ok(request @ (Request::Sample(_) | Request::Diagnose(_))) if self.under_way.is_some() => {
+                    self.deferred = Some(request);
+                    return Ok(());
+                }
+                Ok(Request::Sample(asker)) => self.begin_sample(Some(asker)),
                 Ok(Request::SampleWithin(time)) => {
                     self.repeats.disturb();
                     self.bring_forward(time);
                 }
                 Ok(Request::Signal(signal)) => {
-                    // At once: a sample may take longer than a beep.
                     let now = Instant::now();
                     self.signals.give(signal, now);
                     self.switch(self.signals.outputs(now));
@@ -193,11 +218,17 @@ impl BoardThread {
         self.next_sample = self.next_sample.min(Instant::now() + time);
     }
 
-    fn sample(&mut self, asker: Option<oneshot::Sender<Sample>>) -> Result<(), End> {
+    fn begin_sample(&mut self, asker: Option<oneshot::Sender<Sample>>) {
         let began = Instant::now();
+        self.board.begin_sample();
+        self.next_sample = began + self.rhythm.interval;
+        self.under_way = Some(UnderWay { began, asker });
+    }
+
+    fn finish_sample(&mut self) -> Result<(), End> {
+        let Some(UnderWay { began, asker }) = self.under_way.take() else { return Ok(()) };
         let at = self.clock.monotonic();
         let readings = self.board.sample();
-        self.next_sample = began + self.rhythm.interval;
         if self.repeats.is_worth_handing_on(&readings, began, asker.is_some()) {
             let sample = Box::new(Sample { readings, at, tallies: self.board.tallies() });
             self.seen.blocking_send(Seen::Sample { sample, asker }).or(Err(End))?;
@@ -214,10 +245,15 @@ mod tests {
     use platen_hal::{BoardError, Edge, Finding, Tallies};
     use platen_protocol::readings::Readings;
     use std::os::fd::BorrowedFd;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{SyncSender, sync_channel};
 
-    /// A board without anything but a lamp and a buzzer.
-    struct Outlets(SyncSender<(Output, bool)>);
+    /// A board without anything but a lamp, a buzzer, and a bus that answers when it is told to.
+    struct Outlets {
+        switched: SyncSender<(Output, bool)>,
+        begun: SyncSender<()>,
+        answers: Arc<AtomicBool>,
+    }
 
     impl Board for Outlets {
         fn simulated(&self) -> bool {
@@ -225,6 +261,17 @@ mod tests {
         }
         fn model(&self) -> &'static str {
             "Outlets"
+        }
+        fn begin_sample(&mut self) {
+            // Who does not wait for it has dropped the other end.
+            let _ = self.begun.send(());
+        }
+        fn sample_is_ready(&mut self, limit: Duration) -> bool {
+            let answered = self.answers.load(Ordering::Relaxed);
+            if !answered {
+                std::thread::sleep(limit);
+            }
+            answered
         }
         fn sample(&mut self) -> Readings {
             Readings::default()
@@ -236,7 +283,7 @@ mod tests {
             Ok(Vec::new())
         }
         fn set_output(&mut self, output: Output, on: bool) -> Result<(), BoardError> {
-            self.0.send((output, on)).unwrap();
+            self.switched.send((output, on)).unwrap();
             Ok(())
         }
         fn tallies(&self) -> Tallies {
@@ -253,7 +300,9 @@ mod tests {
         let (told, switched) = sync_channel(64);
         let minute = Duration::from_secs(60);
         let rhythm = Rhythm { interval: minute, switch_debounce: minute, repeats: 1 };
-        let (board, _seen, thread) = start(Box::new(Outlets(told)), rhythm, Arc::new(Clock::new())).unwrap();
+        let outlets =
+            Outlets { switched: told, begun: sync_channel(1).0, answers: Arc::new(AtomicBool::new(true)) };
+        let (board, _seen, thread) = start(Box::new(outlets), rhythm, Arc::new(Clock::new())).unwrap();
         let mut state = (false, false);
         let mut until = |wanted: (bool, bool)| {
             while state != wanted {
@@ -271,6 +320,32 @@ mod tests {
         until((true, false));
         board.signal(Signal::Waiting(false)).unwrap();
         until((false, false));
+        board.stop().unwrap();
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn while_a_bus_does_not_answer_signals_are_given_and_who_asks_for_a_sample_gets_the_next_one() {
+        let (told, switched) = sync_channel(64);
+        let (begun, begins) = sync_channel(4);
+        let minute = Duration::from_secs(60);
+        let rhythm = Rhythm { interval: minute, switch_debounce: minute, repeats: 1 };
+        let answers = Arc::new(AtomicBool::new(false));
+        let outlets = Outlets { switched: told, begun, answers: Arc::clone(&answers) };
+        let (board, mut seen, thread) = start(Box::new(outlets), rhythm, Arc::new(Clock::new())).unwrap();
+        begins.recv_timeout(minute / 2).unwrap();
+        board.signal(Signal::Taken).unwrap();
+        assert_eq!(switched.recv_timeout(minute / 2).unwrap(), (Output::Buzzer, true));
+        let (answer, _answered) = oneshot::channel();
+        board.ask(Request::Sample(answer)).unwrap();
+        assert_eq!(switched.recv_timeout(minute / 2).unwrap(), (Output::Buzzer, false));
+        assert!(seen.try_recv().is_err(), "no bus has answered yet");
+        answers.store(true, Ordering::Relaxed);
+        let mut asked = || match seen.blocking_recv().unwrap() {
+            Seen::Sample { asker, .. } => asker.is_some(),
+            Seen::Edges(edges) => panic!("{edges:?}"),
+        };
+        assert_eq!([asked(), asked()], [false, true]);
         board.stop().unwrap();
         thread.join().unwrap();
     }

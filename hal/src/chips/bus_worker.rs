@@ -35,8 +35,25 @@ pub(crate) struct BusThread {
     answers: Receiver<Answer>,
     /// Since when it has owed an answer beyond its deadline.
     busy_since: Option<Duration>,
-    /// Until when its answer to the question of now is waited for.
-    wanted_by: Option<Duration>,
+    /// The question of now, if its thread took it and nobody has collected the answer.
+    asked: Option<Asked>,
+}
+
+/// A question that was taken.
+struct Asked {
+    at: Duration,
+    /// Until when its answer is waited for.
+    wanted_by: Duration,
+    /// What was seen of it before it was collected.
+    seen: Option<Seen>,
+}
+
+/// How the wait for an answer ended.
+enum Seen {
+    Answered(Answer),
+    Late,
+    /// The thread is gone.
+    Ended,
 }
 
 enum Question {
@@ -82,7 +99,7 @@ impl BusWorker {
             questions,
             answers,
             busy_since: None,
-            wanted_by: None,
+            asked: None,
         }))
     }
 
@@ -90,6 +107,15 @@ impl BusWorker {
     pub(crate) fn post(&mut self) {
         if let Self::Threaded(thread) = self {
             thread.post(Question::Read, thread.deadline);
+        }
+    }
+
+    /// Waits for the reading that [`Self::post`] asked for, within the bus's deadline and no longer than
+    /// `limit`; whether [`Self::collect`] would return without waiting.
+    pub(crate) fn is_ready(&mut self, limit: Duration) -> bool {
+        match self {
+            Self::Inline(_) => true,
+            Self::Threaded(thread) => thread.is_ready(limit),
         }
     }
 
@@ -130,20 +156,35 @@ impl BusThread {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
         }
-        self.wanted_by =
-            self.questions.try_send(question).ok().map(|()| KernelClock.now().saturating_add(patience));
+        let at = KernelClock.now();
+        let asked = Asked { at, wanted_by: at.saturating_add(patience), seen: None };
+        self.asked = self.questions.try_send(question).ok().map(|()| asked);
+    }
+
+    fn is_ready(&mut self, limit: Duration) -> bool {
+        let Some(asked) = &mut self.asked else { return true };
+        if asked.seen.is_some() {
+            return true;
+        }
+        let left = asked.wanted_by.saturating_sub(KernelClock.now());
+        asked.seen = match self.answers.recv_timeout(left.min(limit)) {
+            Ok(answer) => Some(Seen::Answered(answer)),
+            Err(RecvTimeoutError::Timeout) if left > limit => None,
+            Err(RecvTimeoutError::Timeout) => {
+                self.busy_since = Some(asked.at);
+                Some(Seen::Late)
+            }
+            Err(RecvTimeoutError::Disconnected) => Some(Seen::Ended),
+        };
+        asked.seen.is_some()
     }
 
     fn collect(&mut self) -> Result<Answer, String> {
-        let Some(wanted_by) = self.wanted_by.take() else { return Err(self.busy_words()) };
-        let now = KernelClock.now();
-        match self.answers.recv_timeout(wanted_by.saturating_sub(now)) {
-            Ok(answer) => Ok(answer),
-            Err(RecvTimeoutError::Timeout) => {
-                self.busy_since = Some(now);
-                Err(self.busy_words())
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(format!("the thread of the bus {} ended", self.name)),
+        self.is_ready(Duration::MAX);
+        match self.asked.take().and_then(|asked| asked.seen) {
+            Some(Seen::Answered(answer)) => Ok(answer),
+            Some(Seen::Late) | None => Err(self.busy_words()),
+            Some(Seen::Ended) => Err(format!("the thread of the bus {} ended", self.name)),
         }
     }
 

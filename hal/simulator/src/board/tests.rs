@@ -249,6 +249,24 @@ fn a_bus_that_hangs_holds_up_neither_the_board_nor_its_other_buses() {
 }
 
 #[test]
+fn edges_that_come_while_a_bus_hangs_are_taken_before_the_sample_which_is_no_older_than_they_are() {
+    let config = load("colour-mfp.toml");
+    let printer = SimPrinter::new(&config).unwrap();
+    let mut board = board(&config, &printer, Kind::Simulated).unwrap();
+    printer.apply(&SimCommand::Fault { target: "cartridges".into(), fault: Fault::Hangs }).unwrap();
+    board.begin_sample();
+    // The deadline is far longer than what is left of this test's work, and ends it in any case.
+    assert!(!board.sample_is_ready(Duration::ZERO));
+    printer.apply(&SimCommand::Open { switch: "cover".into() }).unwrap();
+    let edges = board.take_edges().unwrap();
+    assert!(edges.iter().any(|edge| edge.switch == "cover" && edge.active), "{edges:?}");
+    let readings = board.sample();
+    assert!(readings.buses[0].failing.is_some());
+    let cover = readings.switches.iter().find(|switch| switch.name == "cover").unwrap();
+    assert_eq!(cover.active.known(), Some(&true));
+}
+
+#[test]
 fn no_page_is_lost_at_twenty_a_second_for_a_minute() {
     let (mut board, printer) = inline("mono-desktop.toml");
     printer.apply(&SimCommand::Print { pages: 1_200, per_minute: Some(1_200) }).unwrap();

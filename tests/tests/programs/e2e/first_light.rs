@@ -134,7 +134,7 @@ fn read_now_is_carried_out_and_answered_by_an_outcome() {
 }
 
 #[test]
-fn a_service_call_that_is_entered_while_a_command_runs_arrives_before_the_command_ends() {
+fn calls_and_alerts_while_a_command_runs_arrive_before_the_command_ends() {
     let manager = Manager::start();
     let operator = manager.operator();
     let slow = "name = \"cartridges\"\ndeadline-ms = 10000";
@@ -155,7 +155,13 @@ fn a_service_call_that_is_entered_while_a_command_runs_arrives_before_the_comman
         let calls = operator.json("/api/v1/service-calls");
         (!calls["items"].as_array()?.is_empty()).then_some(())
     });
-    assert_eq!(state().unwrap(), "delivered", "the command ended first, or the call waited for it");
+    device.platen(&["sim", "open", "cover"]);
+    until("the alert is at the manager", || open_alert(&operator, "lobby", "coverOpen"));
+    assert_eq!(
+        state().unwrap(),
+        "delivered",
+        "the command ended first, or what came meanwhile waited for it"
+    );
     device.platen(&["sim", "fault", "cartridges", "none"]);
     until("the command is done", || (state()? == "done").then_some(()));
 }
