@@ -13,7 +13,7 @@ use platen_protocol::stamp::ClockQuality;
 
 use crate::clock::Clock;
 use crate::compose;
-use crate::outbox::OutboxError;
+use crate::outbox::{DamagedCommand, OutboxError};
 use crate::recorder::Recorder;
 use crate::sample::BoardHandle;
 use crate::settings::{CannotSet, Current, Origin, Settings};
@@ -56,7 +56,8 @@ async fn work_off(executor: &Executor) {
     loop {
         let next = recorder.outbox().next_unfinished();
         let done = match next {
-            Ok(Some(command)) => execute(executor, &command).await,
+            Ok(Some(Ok(command))) => execute(executor, &command).await,
+            Ok(Some(Err(damaged))) => refuse(executor, &damaged),
             Ok(None) => {
                 recorder.commands().await;
                 continue;
@@ -89,6 +90,17 @@ async fn execute(executor: &Executor, command: &Command) -> Result<(), OutboxErr
         let result = OutcomeResult::Failed { reason: cause.to_string() };
         executor.recorder.finish(&taken, &Outcome { result, ..outcome }, Vec::new(), None)
     })
+}
+
+/// Ends a command that nobody can read any more.
+fn refuse(executor: &Executor, damaged: &DamagedCommand) -> Result<(), OutboxError> {
+    let DamagedCommand { id, cause } = damaged;
+    tracing::error!(command = %id, "the command cannot be read in the journal: {cause}");
+    let taken = executor.clock.stamp();
+    let reason = format!("the device could not read it back from its journal ({cause}); send it again");
+    let result = OutcomeResult::Failed { reason };
+    let outcome = Outcome { command_id: id.clone(), finished: taken.wall, result };
+    executor.recorder.finish(&taken, &outcome, Vec::new(), None)
 }
 
 /// A command ends, by itself or by its limit.

@@ -25,6 +25,16 @@ pub struct Received {
     pub lost: Vec<Outcome>,
 }
 
+/// A command whose entry in the journal cannot be read: by a fault of the card, or because a newer version of the
+/// agent wrote it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DamagedCommand {
+    /// The id under which the manager waits for its outcome.
+    pub id: CommandId,
+    /// What is wrong with its text.
+    pub cause: String,
+}
+
 impl Outbox {
     /// Writes commands down and says which are to be acted on. `asked_at` is [`Outbox::mark`] when the
     /// request went out that brought them: an outcome that was delivered only after that is not lost,
@@ -67,15 +77,30 @@ impl Outbox {
         Ok(received)
     }
 
-    /// The command that is to be carried out next: the oldest that was written down and has not ended.
-    pub fn next_unfinished(&mut self) -> Result<Option<Command>, OutboxError> {
+    /// The command that is to be carried out next: the oldest that was written down and has not ended. One that
+    /// cannot be read holds up none behind it: it is named, so that an outcome ends it.
+    pub fn next_unfinished(&mut self) -> Result<Option<Result<Command, DamagedCommand>>, OutboxError> {
         self.durably(|outbox| {
-            let text: Option<String> = outbox
-                .db
-                .prepare_cached("SELECT command FROM journal WHERE outcome IS NULL ORDER BY number LIMIT 1")?
-                .query_row([], |row| row.get(0))
-                .optional()?;
-            text.map(|text| Ok(serde_json::from_str(&text)?)).transpose()
+            loop {
+                let found: Option<(i64, String, String)> = outbox
+                    .db
+                    .prepare_cached(
+                        "SELECT number, command_id, command FROM journal WHERE outcome IS NULL ORDER BY number LIMIT 1",
+                    )?
+                    .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                    .optional()?;
+                let Some((number, id, text)) = found else { return Ok(None) };
+                match (serde_json::from_str(&text), CommandId::try_from(id)) {
+                    (Ok(command), _) => return Ok(Some(Ok(command))),
+                    (Err(cause), Ok(id)) => return Ok(Some(Err(DamagedCommand { id, cause: cause.to_string() }))),
+                    (Err(cause), Err(_)) => {
+                        tracing::error!(
+                            "entry {number} of the journal of commands is damaged ({cause}) and is removed; the manager sends its command again"
+                        );
+                        outbox.db.execute("DELETE FROM journal WHERE number = ?1", [number])?;
+                    }
+                }
+            }
         })
     }
 
@@ -96,7 +121,12 @@ fn look_up(db: &Connection, id: &CommandId) -> Result<Option<Ended>, OutboxError
         .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((outcome, place)) = found else { return Ok(None) };
-    let outcome = outcome.map(|text| serde_json::from_str(&text)).transpose()?;
+    let outcome = outcome.and_then(|text| {
+        // It ended, and is not carried out again; how it ended nobody can tell, and other commands go on.
+        let damaged =
+            |cause| tracing::error!(command = %id, "its outcome cannot be read in the journal: {cause}");
+        serde_json::from_str(&text).map_err(damaged).ok()
+    });
     Ok(Some(outcome.map(|outcome| (outcome, place.map_or(0, from_db)))))
 }
 

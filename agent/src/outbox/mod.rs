@@ -47,7 +47,7 @@ use crate::request::Asked;
 
 pub use error::{DiskTrouble, OutboxError};
 pub use fallback::{MEMORY_LIMITS, open};
-pub use journal::{MAX_JOURNAL, MAX_UNFINISHED, Received};
+pub use journal::{DamagedCommand, MAX_JOURNAL, MAX_UNFINISHED, Received};
 pub use limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, OutboxConfig, Rank, give_up};
 pub use remembered::{Blob, Blobs, MAX_ASKED, Readers, StoredSetting};
 pub use send::{Acknowledged, Acknowledgement, Batch};

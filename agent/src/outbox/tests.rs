@@ -449,12 +449,33 @@ fn commands_are_acted_on_in_the_order_in_which_they_came_and_no_more_wait_than_m
     }
     assert_eq!(outbox.unfinished().unwrap(), all[..MAX_UNFINISHED]);
     for expected in &all[..5] {
-        assert_eq!(outbox.next_unfinished().unwrap().as_ref(), Some(expected));
+        assert_eq!(outbox.next_unfinished().unwrap(), Some(Ok(expected.clone())));
         end(&mut outbox, expected.id.as_str());
     }
     // The manager repeats what has no outcome: now there is room.
     assert_eq!(outbox.receive(&all[MAX_UNFINISHED..], 0).unwrap().fresh, 5);
     assert_eq!(outbox.unfinished().unwrap(), all[5..]);
+}
+
+#[test]
+fn a_command_that_cannot_be_read_back_is_named_and_holds_up_none_behind_it() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    outbox.receive(&["a", "b", "c", "d"].map(command), 0).unwrap();
+    end(&mut outbox, "d");
+    for damage in [
+        "UPDATE journal SET command = '{' WHERE command_id = 'a'",
+        "UPDATE journal SET command = '{', command_id = '' WHERE command_id = 'b'",
+        "UPDATE journal SET outcome = '{' WHERE command_id = 'd'",
+    ] {
+        assert_eq!(outbox.db.execute(damage, []).unwrap(), 1, "{damage}");
+    }
+    let Some(Err(damaged)) = outbox.next_unfinished().unwrap() else { panic!("a is damaged") };
+    assert_eq!(damaged.id.as_str(), "a");
+    end(&mut outbox, "a");
+    assert_eq!(outbox.next_unfinished().unwrap(), Some(Ok(command("c"))));
+    let again = outbox.receive(&["b", "d", "e"].map(command), 9).unwrap();
+    assert_eq!((again.fresh, again.lost), (2, Vec::new()), "b comes again, d has ended");
 }
 
 #[test]

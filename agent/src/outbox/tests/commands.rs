@@ -78,6 +78,7 @@ impl Play {
 
     fn work(&mut self) {
         let Some(command) = self.outbox.next_unfinished().unwrap() else { return };
+        let command = command.unwrap();
         let id = command.id.to_string();
         let number: u32 = id.trim_start_matches("c-").parse().unwrap();
         let origin = Origin { operator: None, command: command.id.clone(), at: time() };
