@@ -10,13 +10,14 @@
 //! * where a proxy opens TLS, requests and answers are signed ([`signature`]).
 //!
 //! What is true of a reading (low, wrong, beyond a limit, in words) is decided in [`facts`], and what people
-//! may type in [`text`].
+//! may type in [`text`]; what programs wrote is brought to its limits in [`composed`].
 //!
 //! The printer words ([`supply`], [`alert`]) are those of the Printer MIB (RFC 3805 and its IANA
 //! registry); the numbers of that MIB stand beside each name. Every size has its name in [`limits`].
 //! Types that a released version sends are frozen by the example messages in `protocol/frozen/`.
 
 pub mod alert;
+pub mod composed;
 pub mod device_to_manager;
 pub mod enroll;
 pub mod facts;

@@ -1,6 +1,8 @@
 //! What people type: messages, notes, names. One rule for the device, which refuses what cannot be sent
-//! while the person is still there, and for the manager, which would refuse it later.
+//! while the person is still there, and for the manager, which would refuse it later. What a program composed is
+//! fitted instead, for nobody is there to write it again.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest name of an operator, in characters.
@@ -68,6 +70,21 @@ pub fn written(text: Option<String>, most: usize) -> Result<Option<String>, Inva
     Ok(text)
 }
 
+/// A text that a program composed of what others said (a kernel, a chip, a path), as it can be sent: what is for
+/// machines becomes a blank, and what is too long ends with an ellipsis.
+pub fn fitted(text: &str, most: usize) -> Cow<'_, str> {
+    if check(text, most).is_ok() {
+        return Cow::Borrowed(text);
+    }
+    let plain = text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c });
+    let mut fitted: String = plain.take(most).collect();
+    if text.chars().nth(most).is_some() {
+        fitted.pop();
+        fitted.push('…');
+    }
+    Cow::Owned(fitted)
+}
+
 /// Whether a name can be an operator's: 1 to [`MAX_OPERATOR_CHARS`] letters, digits, `.`, `-`, `_` and `@`.
 /// It is shown on devices, in logs and in addresses.
 pub fn is_operator_name(name: &str) -> bool {
@@ -128,6 +145,13 @@ mod tests {
                 prop_assert_eq!(check(&sent, MOST), Ok(()));
                 prop_assert_eq!(written(Some(sent.clone()), MOST), Ok(Some(sent.clone())));
             }
+        }
+
+        #[test]
+        fn what_is_fitted_can_be_sent_and_what_could_be_sent_stays(text in "(?s).{0,50}", most in 1_usize..30) {
+            let sent = fitted(&text, most);
+            prop_assert_eq!(check(&sent, most), Ok(()));
+            prop_assert!(check(&text, most).is_err() || sent == text);
         }
 
         #[test]

@@ -479,6 +479,18 @@ fn a_command_that_cannot_be_read_back_is_named_and_holds_up_none_behind_it() {
 }
 
 #[test]
+fn what_a_program_wrote_is_kept_as_a_manager_takes_it() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let ReportBody::AlertRaised { mut alert } = alert() else { unreachable!() };
+    alert.description = "\u{1b}[31m /dev/i2c-1".repeat(100);
+    keep(&mut outbox, ReportBody::AlertRaised { alert });
+    let ReportBody::AlertRaised { alert } = &send(&mut outbox).reports[0].body else { unreachable!() };
+    assert_eq!(platen_protocol::text::check(&alert.description, 500), Ok(()));
+    assert!(alert.description.starts_with(" [31m /dev/i2c-1") && alert.description.ends_with('…'));
+}
+
+#[test]
 fn the_journal_forgets_the_oldest_commands_that_ended() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use platen_protocol::alert::Alert;
+use platen_protocol::composed;
 use platen_protocol::device_to_manager::{LostReason, Report, ReportBody};
 use platen_protocol::limits::MAX_STANDING_ALERTS;
 use platen_protocol::stamp::Stamp;
@@ -153,12 +154,10 @@ impl State {
     fn insert(&mut self, change: &Transaction<'_>, report: &NewReport) -> Result<u64, OutboxError> {
         let (place, sequence) = (self.next_place, self.open.next);
         let rank = Rank::of(&report.body);
-        let body = serde_json::to_string(&Report {
-            sequence,
-            taken: report.taken.clone(),
-            simulated: report.simulated,
-            body: report.body.clone(),
-        })?;
+        let mut body = report.body.clone();
+        composed::fit(&mut body);
+        let taken = report.taken.clone();
+        let body = serde_json::to_string(&Report { sequence, taken, simulated: report.simulated, body })?;
         if body.len() > MAX_REPORT_BYTES {
             return Err(OutboxError::TooLarge { bytes: body.len() });
         }
