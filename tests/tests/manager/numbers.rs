@@ -12,11 +12,12 @@ use platen_manager::limits::Limits;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use platen_tests::rigs::manager::client::Client;
 use platen_tests::rigs::manager::messages::{
     active, batch, forecast, full_readings, order, replaced, service_call, started, toner_low, utilisation,
 };
 use platen_tests::rigs::manager::pages::{browser, get, sign_in};
-use platen_tests::rigs::manager::task::{Client, House};
+use platen_tests::rigs::manager::task::TestManager;
 
 /// Batches that are accepted between two looks at the pages.
 const LOOK_AFTER: u32 = 60;
@@ -81,14 +82,15 @@ fn all_places() -> Vec<String> {
     found
 }
 
-async fn generous() -> House {
+async fn generous() -> TestManager {
     let limits = Limits { requests_per_minute: 1_000_000, requests_burst: 100_000, ..Limits::default() };
-    House::start_configured(Arc::new(tempfile::tempdir().unwrap()), |config| config.limits = limits).await
+    TestManager::start_configured(Arc::new(tempfile::tempdir().unwrap()), |config| config.limits = limits)
+        .await
 }
 
 /// Everything that operators look at.
-async fn look_at_everything(house: &House, because: &str) {
-    let mut browser = browser(house).await;
+async fn look_at_everything(manager: &TestManager, because: &str) {
+    let mut browser = browser(manager).await;
     let cookie = sign_in(&mut browser).await;
     for path in ["/", "/devices/odd", "/devices/even"] {
         let page = get(&mut browser, path, &cookie).await;
@@ -108,19 +110,19 @@ async fn look_at_everything(house: &House, because: &str) {
         "replacements",
         "health",
     ] {
-        house.api(&format!("/api/v1/{path}")).await;
+        manager.api(&format!("/api/v1/{path}")).await;
     }
 }
 
-async fn send(house: &House, odd: &Client, batch: &Value) -> StatusCode {
-    odd.report(house, batch).await.status
+async fn send(manager: &TestManager, odd: &Client, batch: &Value) -> StatusCode {
+    odd.report(manager.device, batch).await.status
 }
 
 #[tokio::test]
 async fn losses_of_the_largest_size_in_two_epochs_break_nobodys_view() {
-    let house = generous().await;
-    let (odd, even) = (house.enrol("odd").await, house.enrol("even").await);
-    even.report(&house, &batch(1, &[utilisation(50)])).await.acknowledged();
+    let manager = generous().await;
+    let (odd, even) = (manager.enrol("odd").await, manager.enrol("even").await);
+    even.report(manager.device, &batch(1, &[utilisation(50)])).await.acknowledged();
     let largest = (1_u64 << 53) - 1;
     for epoch in ["one", "two"] {
         let lost = |last: u64| {
@@ -130,28 +132,30 @@ async fn losses_of_the_largest_size_in_two_epochs_break_nobodys_view() {
                 }]
             })
         };
-        assert_eq!(send(&house, &odd, &lost(i64::MAX.unsigned_abs())).await, StatusCode::BAD_REQUEST);
-        assert_eq!(send(&house, &odd, &lost(largest)).await, StatusCode::OK);
+        assert_eq!(send(&manager, &odd, &lost(i64::MAX.unsigned_abs())).await, StatusCode::BAD_REQUEST);
+        assert_eq!(send(&manager, &odd, &lost(largest)).await, StatusCode::OK);
     }
-    look_at_everything(&house, "the losses").await;
-    assert_eq!(house.api("/api/v1/devices/odd").await["lost_lately"], json!(2 * largest));
-    assert_eq!(house.api("/api/v1/devices/even").await["lost_lately"], json!(0));
+    look_at_everything(&manager, "the losses").await;
+    assert_eq!(manager.api("/api/v1/devices/odd").await["lost_lately"], json!(2 * largest));
+    assert_eq!(manager.api("/api/v1/devices/even").await["lost_lately"], json!(0));
 
     // A manager of before stored what it was told.
-    let stored = rusqlite::Connection::open(database_path(house.directory.path())).unwrap();
+    let stored = rusqlite::Connection::open(database_path(manager.directory.path())).unwrap();
     let counts = json!({"readings": i64::MAX, "utilisation": u64::MAX}).to_string();
     stored.execute("UPDATE gaps SET last = ?1, kinds = ?2", rusqlite::params![i64::MAX, counts]).unwrap();
-    look_at_everything(&house, "losses of before").await;
+    look_at_everything(&manager, "losses of before").await;
 }
 
 #[tokio::test]
 async fn every_number_at_every_edge_is_refused_or_shown_and_breaks_nobodys_view() {
-    let house = generous().await;
-    let (odd, even) = (house.enrol("odd").await, house.enrol("even").await);
-    even.report(&house, &batch(1, &[utilisation(50), service_call("it squeaks")])).await.acknowledged();
-    assert_eq!(send(&house, &odd, &everything()).await, StatusCode::OK);
+    let manager = generous().await;
+    let (odd, even) = (manager.enrol("odd").await, manager.enrol("even").await);
+    even.report(manager.device, &batch(1, &[utilisation(50), service_call("it squeaks")]))
+        .await
+        .acknowledged();
+    assert_eq!(send(&manager, &odd, &everything()).await, StatusCode::OK);
     let (mut epochs, mut accepted) = (0, 0);
-    let mut connection = odd.connect(house.device).await.unwrap();
+    let mut connection = odd.connect(manager.device).await.unwrap();
     for place in all_places() {
         for edge in edges() {
             let mut batch = everything();
@@ -167,11 +171,11 @@ async fn every_number_at_every_edge_is_refused_or_shown_and_breaks_nobodys_view(
         }
         // Not after each: it is the sum of all that must not break a view.
         if accepted >= LOOK_AFTER {
-            look_at_everything(&house, &place).await;
+            look_at_everything(&manager, &place).await;
             accepted = 0;
         }
     }
-    look_at_everything(&house, "the last").await;
+    look_at_everything(&manager, "the last").await;
 }
 
 proptest! {
@@ -208,8 +212,8 @@ fn the_seeds_of_the_fuzzer_hold() {
 
 #[tokio::test]
 async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_as_damaged() {
-    let house = generous().await;
-    let (odd, even) = (house.enrol("odd").await, house.enrol("even").await);
+    let manager = generous().await;
+    let (odd, even) = (manager.enrol("odd").await, manager.enrol("even").await);
     let bodies = [
         started("Demo C450"),
         toner_low("a1"),
@@ -220,10 +224,10 @@ async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_
         toner_low("a3"),
     ];
     for device in [&odd, &even] {
-        device.report(&house, &batch(1, &bodies)).await.acknowledged();
+        device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
     }
-    let command = house.read_now("odd").await;
-    let stored = rusqlite::Connection::open(database_path(house.directory.path())).unwrap();
+    let command = manager.read_now("odd").await;
+    let stored = rusqlite::Connection::open(database_path(manager.directory.path())).unwrap();
     let of_odd = "device = (SELECT key FROM devices WHERE id = 'odd')";
     for change in [
         "reports SET body = '{' WHERE sequence > 2 AND",
@@ -236,7 +240,7 @@ async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_
     ] {
         assert!(stored.execute(&format!("UPDATE {change} {of_odd}"), []).unwrap() > 0, "{change}");
     }
-    look_at_everything(&house, "the damage").await;
+    look_at_everything(&manager, "the damage").await;
     let of = |list: &Value| -> Vec<String> {
         list["items"]
             .as_array()
@@ -246,30 +250,30 @@ async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_
             .collect()
     };
     for list in ["service-calls", "orders", "replacements"] {
-        assert_eq!(of(&house.api(&format!("/api/v1/{list}")).await), ["even"], "{list}");
+        assert_eq!(of(&manager.api(&format!("/api/v1/{list}")).await), ["even"], "{list}");
     }
     // Pages that are cut short by what cannot be read do not end the list.
     let mut at = "/api/v1/reports?limit=2".to_owned();
     let mut seen = 0;
     loop {
-        let page = house.api(&at).await;
+        let page = manager.api(&at).await;
         seen += page["items"].as_array().unwrap().len();
         let Some(next) = page["next_cursor"].as_str() else { break };
         at = format!("/api/v1/reports?limit=2&cursor={next}");
     }
     assert_eq!(seen, bodies.len() + 2);
-    assert!(house.api("/api/v1/devices/odd").await["damaged"].is_string());
-    assert!(house.api("/api/v1/devices/even").await["damaged"].is_null());
-    let mut browser = browser(&house).await;
+    assert!(manager.api("/api/v1/devices/odd").await["damaged"].is_string());
+    assert!(manager.api("/api/v1/devices/even").await["damaged"].is_null());
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let page = get(&mut browser, "/", &cookie).await.text();
     assert_eq!(page.matches("data-damaged").count(), 1);
 
     // It goes on to report, and a manager that starts anew starts.
     let more = json!({"kind": "alert_cleared", "alert_id": "a3", "description": "a new cartridge"});
-    odd.report(&house, &batch(8, &[more, utilisation(40)])).await.acknowledged();
-    let house = house.restart().await;
-    look_at_everything(&house, "the restart").await;
-    assert_eq!(house.api("/api/v1/devices/odd").await["supplies"][0]["percent"], json!(40));
+    odd.report(manager.device, &batch(8, &[more, utilisation(40)])).await.acknowledged();
+    let manager = manager.restart().await;
+    look_at_everything(&manager, "the restart").await;
+    assert_eq!(manager.api("/api/v1/devices/odd").await["supplies"][0]["percent"], json!(40));
     drop(command);
 }
