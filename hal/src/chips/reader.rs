@@ -51,7 +51,7 @@ pub(crate) struct ChipReader<A> {
 }
 
 /// What a bus needs beside its adapter.
-pub(crate) struct Fittings {
+pub(crate) struct ReaderSetup {
     pub(crate) deadline: Duration,
     /// For the reader, and for the recording.
     pub(crate) clocks: [Box<dyn Clock>; 2],
@@ -61,9 +61,9 @@ pub(crate) struct Fittings {
 }
 
 impl<A: Adapter> ChipReader<A> {
-    pub(crate) fn new(name: &str, adapter: A, jobs: Vec<(usize, Job)>, fittings: Fittings) -> Self {
-        let Fittings { deadline, clocks: [clock, for_recorder], clock_line, recorder, surroundings } =
-            fittings;
+    pub(crate) fn new(name: &str, adapter: A, jobs: Vec<(usize, Job)>, setup: ReaderSetup) -> Self {
+        let ReaderSetup { deadline, clocks: [clock, for_recorder], clock_line, recorder, surroundings } =
+            setup;
         let tally = BusTally { name: name.to_owned(), ..BusTally::default() };
         let bus = RecordedBus::new(name, adapter, for_recorder, recorder);
         Self { bus, jobs, clock, deadline, clock_line, served: 0, tally, surroundings }

@@ -13,7 +13,7 @@ use crate::board::Verdict;
 use crate::bus::tests::{Pulled, Scripted, Stopped};
 use crate::chips::examine::Examination;
 use crate::chips::job::{Chip, Job, Value};
-use crate::chips::reader::{BusReader, ChipReader, Fittings, conclude};
+use crate::chips::reader::{BusReader, ChipReader, ReaderSetup, conclude};
 use crate::config;
 use crate::fault::{BusFault, ReadFault};
 use crate::recorder::TraceRecorder;
@@ -35,7 +35,7 @@ fn thermometers(
         address: 0x48 + n,
         chip: Chip::Thermometer(Thermometer { chip: ThermometerChip::Lm75, address: 0x48 + n }),
     };
-    let fittings = Fittings {
+    let setup = ReaderSetup {
         deadline: DEADLINE,
         clocks: [Box::new(clock.clone()), Box::new(clock.clone())],
         clock_line: line.map(|line| -> Box<dyn crate::bus::ClockLine> { Box::new(line) }),
@@ -43,7 +43,7 @@ fn thermometers(
         surroundings: Examination::default(),
     };
     let jobs = (0..count).map(|n| (usize::from(n), job(n))).collect();
-    (ChipReader::new("main", Scripted::new(answers), jobs, fittings), clock)
+    (ChipReader::new("main", Scripted::new(answers), jobs, setup), clock)
 }
 
 /// What a thermometer at 25 degrees answers: two readings, and its limit.
