@@ -80,6 +80,8 @@ impl Client {
 
     /// The same on a connection that is there.
     pub async fn shake_hands_on(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        // A head and its body are two writes: by Nagle the second would wait for the delayed acknowledgement of the first.
+        stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();
         tokio_rustls::TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await
     }
