@@ -107,6 +107,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         () = execute::run(executor, stop.clone()) => return Err("the commands ended by themselves".into()),
     }
     stop.cancel();
+    // An uplink that is in the middle of something is cut off, as by a service manager.
     let _ = tokio::time::timeout(STOP_LIMIT, uplink).await;
     life.recorder.outbox().settle(None)?;
     shared.history.note(&place.name, "has stopped");

@@ -158,6 +158,7 @@ impl Connection {
         rest: oneshot::Receiver<Bytes>,
     ) -> hyper::Result<Answer> {
         let first = futures_util::stream::once(async {
+            // Nobody has to wait for that.
             let _ = begun.send(());
             Ok(Frame::data(first))
         });

@@ -70,11 +70,11 @@ impl TestManager {
             (listeners.device.local_addr().unwrap(), listeners.operator.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(run(config, listeners, async {
+            // One that is dropped is to stop as well.
             let _ = stopped.await;
         }));
         // The sockets are open before `run` is; whoever connects early waits in the kernel's queue.
-        let ca = until(|| async { std::fs::read_to_string(directory.path().join("server.pem")).ok() }).await;
-        drop(ca);
+        until(|| async { directory.path().join("server.pem").exists().then_some(()) }).await;
         let ca = std::fs::read_to_string(directory.path().join("ca.pem")).unwrap();
         let store = Store::open(&database_path(directory.path()), Grouping::Group).unwrap();
         let bearer = platen_manager::secret::random_hex::<32>().unwrap();
@@ -91,6 +91,7 @@ impl TestManager {
 
     /// Asks it to stop; [`Self::stopped`] waits for the end.
     pub fn ask_to_stop(&mut self) {
+        // Should it have ended by itself, `stopped` says how.
         let _ = self.stop.take().unwrap().send(());
     }
 
