@@ -113,8 +113,7 @@ impl Onlooker {
         }
         let lists =
             ["devices", "alerts", "watches", "reports", "service-calls", "orders", "replacements", "health"];
-        let of_each =
-            ["devices/ID", "devices/ID/commands", "reports?device=ID"].map(|path| of_devices(path)).concat();
+        let of_each = ["devices/ID", "devices/ID/commands", "reports?device=ID"].map(of_devices).concat();
         for path in lists.iter().map(|list| (*list).to_owned()).chain(of_each) {
             let mut request = request("GET", &format!("/api/v1/{path}"), "");
             request.headers_mut().insert("authorization", self.bearer.parse().unwrap());
