@@ -9,7 +9,7 @@ use crate::chips::bus_worker::BusWorker;
 use crate::chips::examine::Examination;
 use crate::chips::job::Job;
 use crate::chips::reader::{ChipReader, ReaderSetup};
-use crate::chips::{ChipBoard, Pieces};
+use crate::chips::{ChipBoard, Components};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Bus};
 use crate::lines::BoardLines;
@@ -72,13 +72,13 @@ impl<'a> Assembly<'a> {
 
     /// The board, once all buses of the file were added.
     pub fn finish(self, lines: Box<dyn BoardLines>) -> Box<dyn Board> {
-        let pieces = Pieces {
+        let components = Components {
             workers: self.workers,
             lines,
             clock: (self.clock)(),
             recorder: self.recorder,
             simulated: self.kind != Kind::Real,
         };
-        Box::new(ChipBoard::new(self.config, pieces))
+        Box::new(ChipBoard::new(self.config, components))
     }
 }

@@ -18,7 +18,7 @@ use platen_agent::settings::{Current, Files, Settings};
 use platen_agent::status::Status;
 use platen_agent::uplink::Uplink;
 use platen_agent::uplink::connect::{Connector, Cover};
-use platen_hal::Tallies;
+use platen_hal::BoardCounts;
 use platen_hal::config::{self, BoardConfig};
 use platen_protocol::device_to_manager::ReportBody;
 use tokio::sync::watch;
@@ -135,7 +135,7 @@ async fn play_board(shared: &Shared, device: usize, life: &Life, requests: &Requ
             let at = life.clock.monotonic();
             // Whoever asked may have given up.
             let _ =
-                asker.send(Sample { readings: bodies::readings(number), at, tallies: Tallies::default() });
+                asker.send(Sample { readings: bodies::readings(number), at, counts: BoardCounts::default() });
         }
     }
 }
