@@ -54,6 +54,7 @@ soak_properties() {
 # Connections that break by a seed, with real agents and a real manager; then every customer's network once more.
 soak_network() {
     say "network: faults by $fault_seeds seeds, $fault_rounds rounds each"
+    need_packages iproute2 nftables openssl && need_squid
     build_programs
     across network --no-run
     export -f across tests

@@ -8,8 +8,8 @@ use crate::bus::{Adapter, ClockLine};
 use crate::chips::bus_worker::BusWorker;
 use crate::chips::examine::Examination;
 use crate::chips::job::Job;
-use crate::chips::reader::{ChipReader, Fittings};
-use crate::chips::{ChipBoard, Pieces};
+use crate::chips::reader::{ChipReader, ReaderSetup};
+use crate::chips::{ChipBoard, Components};
 use crate::clock::Clock;
 use crate::config::{BoardConfig, Bus};
 use crate::lines::BoardLines;
@@ -55,14 +55,14 @@ impl<'a> Assembly<'a> {
         let name = bus.name.get_ref();
         let jobs: Vec<_> =
             Job::all(self.config).into_iter().enumerate().filter(|(_, job)| job.bus == *name).collect();
-        let fittings = Fittings {
+        let setup = ReaderSetup {
             deadline: bus.deadline(),
             clocks: [(self.clock)(), (self.clock)()],
             clock_line,
             recorder: Arc::clone(&self.recorder),
             surroundings: Examination::of(self.config, name),
         };
-        let reader = Box::new(ChipReader::new(name, adapter, jobs, fittings));
+        let reader = Box::new(ChipReader::new(name, adapter, jobs, setup));
         self.workers.push(match self.kind {
             Kind::Real | Kind::Simulated => BusWorker::threaded(name, bus.deadline(), reader)?,
             Kind::SimulatedInline => BusWorker::Inline(reader),
@@ -72,13 +72,13 @@ impl<'a> Assembly<'a> {
 
     /// The board, once all buses of the file were added.
     pub fn finish(self, lines: Box<dyn BoardLines>) -> Box<dyn Board> {
-        let pieces = Pieces {
+        let components = Components {
             workers: self.workers,
             lines,
             clock: (self.clock)(),
             recorder: self.recorder,
             simulated: self.kind != Kind::Real,
         };
-        Box::new(ChipBoard::new(self.config, pieces))
+        Box::new(ChipBoard::new(self.config, components))
     }
 }

@@ -32,14 +32,14 @@ pub trait Board: Send {
     fn edge_fds(&self) -> Vec<BorrowedFd<'_>>;
 
     /// Takes the edges that wait, in the order in which they happened. Does not block. Pages at the exit
-    /// are counted ([`Tallies::pages`]) and are not among them.
+    /// are counted ([`BoardCounts::pages`]) and are not among them.
     fn take_edges(&mut self) -> Result<Vec<Edge>, BoardError>;
 
     /// Turns an output on or off; a board without it ignores that.
     fn set_output(&mut self, output: Output, on: bool) -> Result<(), BoardError>;
 
     /// What was counted since the board was opened.
-    fn tallies(&self) -> Tallies;
+    fn counts(&self) -> BoardCounts;
 
     /// Compares the board file with what is there, chip by chip and line by line. Takes as long as a few
     /// samples.
@@ -60,18 +60,18 @@ pub enum Output {
 
 /// What was counted since a board was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tallies {
+pub struct BoardCounts {
     /// Reads of chips and lines that failed.
     pub failed_reads: u64,
     /// Buses, in the order of the board file.
-    pub buses: Vec<BusTally>,
+    pub buses: Vec<BusCounts>,
     /// Pages at the exit, and for how long they came.
-    pub pages: PageTally,
+    pub pages: PageCounts,
 }
 
 /// What was counted on one bus.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BusTally {
+pub struct BusCounts {
     /// Its name on the board.
     pub name: String,
     /// Transfers that failed, among them those that were tried again with success.
@@ -84,7 +84,7 @@ pub struct BusTally {
 
 /// What the page exit sensor told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PageTally {
+pub struct PageCounts {
     /// Pages that passed, those whose edges the kernel had to drop included, for it numbers them.
     pub pages: u64,
     /// How long the printer was printing: the time between pages that followed each other within

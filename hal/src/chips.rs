@@ -20,7 +20,7 @@ use std::time::Duration;
 use platen_protocol::readings::{BusReading, Reading, Readings, SwitchMeaning, SwitchReading};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
-use crate::board::{Board, BoardError, BusTally, Edge, Finding, Output, Tallies, TraceSink};
+use crate::board::{Board, BoardCounts, BoardError, BusCounts, Edge, Finding, Output, TraceSink};
 use crate::chips::bus_worker::{BusWorker, Reply, kept_by};
 use crate::chips::compose::Given;
 use crate::chips::job::{Job, Value};
@@ -32,7 +32,7 @@ use crate::pages::PageCounter;
 use crate::recorder::TraceRecorder;
 
 /// What a board is built of.
-pub(crate) struct Pieces {
+pub(crate) struct Components {
     /// In the order of the board file.
     pub(crate) workers: Vec<BusWorker>,
     pub(crate) lines: Box<dyn BoardLines>,
@@ -46,9 +46,9 @@ pub(crate) struct Pieces {
 pub(crate) struct ChipBoard {
     config: Arc<BoardConfig>,
     jobs: Vec<Job>,
-    pieces: Pieces,
+    components: Components,
     pages: PageCounter,
-    tallies: Vec<BusTally>,
+    counts: Vec<BusCounts>,
     failed_lines: u64,
     /// Whether the buses have been asked for a sample that nobody has taken yet.
     begun: bool,
@@ -58,15 +58,15 @@ pub(crate) struct ChipBoard {
 type Values<'a> = HashMap<&'a str, Result<Value, UnknownCause>>;
 
 impl ChipBoard {
-    pub(crate) fn new(config: &BoardConfig, pieces: Pieces) -> Self {
-        let tally =
-            |bus: &crate::config::Bus| BusTally { name: bus.name.get_ref().clone(), ..BusTally::default() };
+    pub(crate) fn new(config: &BoardConfig, components: Components) -> Self {
+        let counts =
+            |bus: &crate::config::Bus| BusCounts { name: bus.name.get_ref().clone(), ..BusCounts::default() };
         Self {
             config: Arc::new(config.clone()),
             jobs: Job::all(config),
-            pieces,
+            components,
             pages: PageCounter::default(),
-            tallies: config.buses.iter().map(tally).collect(),
+            counts: config.buses.iter().map(counts).collect(),
             failed_lines: 0,
             begun: false,
         }
@@ -77,18 +77,18 @@ impl ChipBoard {
         self.begin_sample();
         self.begun = false;
         let (mut values, mut buses) = (HashMap::new(), Vec::new());
-        for ((worker, bus), tally) in
-            self.pieces.workers.iter_mut().zip(&self.config.buses).zip(&mut self.tallies)
+        for ((worker, bus), counts) in
+            self.components.workers.iter_mut().zip(&self.config.buses).zip(&mut self.counts)
         {
             let name = bus.name.get_ref();
             let (mut results, failing) = match worker.collect() {
                 Reply::Answered(answer) => {
-                    *tally = answer.tally;
+                    *counts = answer.counts;
                     (answer.results.into_iter().collect(), answer.failing)
                 }
                 Reply::Busy(words) => {
                     let owed = self.jobs.iter().filter(|job| job.bus == *name).count();
-                    tally.failed_reads += u64::try_from(owed).unwrap_or(0);
+                    counts.failed_reads += u64::try_from(owed).unwrap_or(0);
                     (HashMap::new(), Some(words))
                 }
             };
@@ -106,10 +106,10 @@ impl ChipBoard {
     }
 
     fn read_switches(&mut self) -> Vec<SwitchReading> {
-        self.pieces.lines.begin();
+        self.components.lines.begin();
         let mut readings = Vec::with_capacity(self.config.switches.len());
         for (place, entry) in self.config.switches.iter().enumerate() {
-            let active = match self.pieces.lines.active(place) {
+            let active = match self.components.lines.active(place) {
                 Ok(value) => Reading::Known { value },
                 Err(detail) => {
                     self.failed_lines += 1;
@@ -131,7 +131,7 @@ impl ChipBoard {
     fn page_exits(&self, switches: &[SwitchReading]) -> Option<Reading<u64>> {
         let sensor = switches.iter().find(|switch| switch.meaning == SwitchMeaning::PageExit)?;
         Some(match &sensor.active {
-            Reading::Known { .. } => Reading::Known { value: self.pages.tally().pages },
+            Reading::Known { .. } => Reading::Known { value: self.pages.counts().pages },
             Reading::Unknown { cause } => Reading::Unknown { cause: cause.clone() },
         })
     }
@@ -139,7 +139,7 @@ impl ChipBoard {
 
 impl Board for ChipBoard {
     fn simulated(&self) -> bool {
-        self.pieces.simulated
+        self.components.simulated
     }
 
     fn model(&self) -> &str {
@@ -148,14 +148,14 @@ impl Board for ChipBoard {
 
     fn begin_sample(&mut self) {
         if !std::mem::replace(&mut self.begun, true) {
-            self.pieces.workers.iter_mut().for_each(BusWorker::post);
+            self.components.workers.iter_mut().for_each(BusWorker::post);
         }
     }
 
     fn sample_is_ready(&mut self, limit: Duration) -> bool {
         let by = KernelClock.now().saturating_add(limit);
         // Each is waited for in turn; those behind it go on meanwhile.
-        self.pieces.workers.iter_mut().all(|worker| worker.is_ready(by.saturating_sub(KernelClock.now())))
+        self.components.workers.iter_mut().all(|worker| worker.is_ready(by.saturating_sub(KernelClock.now())))
     }
 
     fn sample(&mut self) -> Readings {
@@ -190,14 +190,14 @@ impl Board for ChipBoard {
     }
 
     fn edge_fds(&self) -> Vec<BorrowedFd<'_>> {
-        self.pieces.lines.fds()
+        self.components.lines.fds()
     }
 
     fn take_edges(&mut self) -> Result<Vec<Edge>, BoardError> {
         let mut named = Vec::new();
-        for edge in self.pieces.lines.take_edges()? {
+        for edge in self.components.lines.take_edges()? {
             let Some(entry) = self.config.switches.get(edge.switch) else { continue };
-            self.pieces.recorder.switch(edge.at, entry.name.get_ref(), edge.active);
+            self.components.recorder.switch(edge.at, entry.name.get_ref(), edge.active);
             if entry.meaning == SwitchMeaning::PageExit {
                 self.pages.take(edge.active, edge.sequence, edge.at);
                 continue;
@@ -213,13 +213,13 @@ impl Board for ChipBoard {
     }
 
     fn set_output(&mut self, output: Output, on: bool) -> Result<(), BoardError> {
-        self.pieces.lines.set_output(output, on)
+        self.components.lines.set_output(output, on)
     }
 
-    fn tallies(&self) -> Tallies {
-        let buses = self.tallies.clone();
+    fn counts(&self) -> BoardCounts {
+        let buses = self.counts.clone();
         let failed_reads = buses.iter().map(|bus| bus.failed_reads).sum::<u64>() + self.failed_lines;
-        Tallies { failed_reads, buses, pages: self.pages.tally() }
+        BoardCounts { failed_reads, buses, pages: self.pages.counts() }
     }
 
     fn diagnose(&mut self) -> Vec<Finding> {
@@ -227,22 +227,22 @@ impl Board for ChipBoard {
             // A bus answers one question at a time.
             self.read_buses();
         }
-        let mut findings: Vec<_> = self.pieces.workers.iter_mut().flat_map(BusWorker::examine).collect();
-        self.pieces.lines.begin();
-        findings.extend(self.pieces.lines.examine());
+        let mut findings: Vec<_> = self.components.workers.iter_mut().flat_map(BusWorker::examine).collect();
+        self.components.lines.begin();
+        findings.extend(self.components.lines.examine());
         findings
     }
 
     fn record(&mut self, sink: Option<TraceSink>) {
         let begins = sink.is_some();
-        self.pieces.recorder.switch_to(sink, self.pieces.clock.now(), &self.config.text);
+        self.components.recorder.switch_to(sink, self.components.clock.now(), &self.config.text);
         if !begins {
             return;
         }
-        self.pieces.lines.begin();
+        self.components.lines.begin();
         for (place, entry) in self.config.switches.iter().enumerate() {
-            if let Ok(active) = self.pieces.lines.active(place) {
-                self.pieces.recorder.switch(self.pieces.clock.now(), entry.name.get_ref(), active);
+            if let Ok(active) = self.components.lines.active(place) {
+                self.components.recorder.switch(self.components.clock.now(), entry.name.get_ref(), active);
             }
         }
     }

@@ -34,5 +34,5 @@ pub mod sim_command;
 pub mod thermometer;
 pub mod trace;
 
-pub use board::{Board, BoardError, Edge, Finding, Output, Tallies, Verdict};
+pub use board::{Board, BoardCounts, BoardError, Edge, Finding, Output, Verdict};
 pub use open::{diagnose_file, open};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::board::{PRINTING_GAP, PageTally};
+use crate::board::{PRINTING_GAP, PageCounts};
 
 /// The count, and what is needed to go on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PageCounter {
-    tally: PageTally,
+    counts: PageCounts,
     sequence: u64,
     last_page: Option<Duration>,
 }
@@ -25,16 +25,16 @@ impl PageCounter {
         if pages == 0 {
             return;
         }
-        self.tally.pages += pages;
+        self.counts.pages += pages;
         let since = self.last_page.map(|last| at.saturating_sub(last));
         if let Some(gap) = since.filter(|gap| *gap <= PRINTING_GAP) {
-            self.tally.printing += gap;
+            self.counts.printing += gap;
         }
         self.last_page = Some(at);
     }
 
-    pub(crate) fn tally(&self) -> PageTally {
-        self.tally
+    pub(crate) fn counts(&self) -> PageCounts {
+        self.counts
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
         for (active, sequence, at) in edges(1_200) {
             counter.take(active, sequence, at);
         }
-        assert_eq!(counter.tally(), PageTally { pages: 1_200, printing: Duration::from_millis(59_950) });
+        assert_eq!(counter.counts(), PageCounts { pages: 1_200, printing: Duration::from_millis(59_950) });
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
         counter.take(true, 3, Duration::from_secs(12));
         counter.take(false, 4, Duration::from_secs(13));
         counter.take(true, 5, Duration::from_secs(60));
-        assert_eq!(counter.tally(), PageTally { pages: 3, printing: Duration::from_secs(2) });
+        assert_eq!(counter.counts(), PageCounts { pages: 3, printing: Duration::from_secs(2) });
     }
 
     #[test]
@@ -73,7 +73,7 @@ mod tests {
         let mut counter = PageCounter::default();
         counter.take(true, 1, Duration::ZERO);
         counter.take(true, 1, Duration::ZERO);
-        assert_eq!(counter.tally().pages, 1);
+        assert_eq!(counter.counts().pages, 1);
     }
 
     proptest! {
@@ -90,7 +90,7 @@ mod tests {
                     counter.take(active, sequence, at);
                 }
             }
-            prop_assert_eq!(counter.tally().pages, pages);
+            prop_assert_eq!(counter.counts().pages, pages);
         }
     }
 }

@@ -182,7 +182,7 @@ impl Monitor {
         judge.note_disk(self.recorder.disk_fault());
         let events = judge.sample(&mut sample.readings, Moment { at: sample.at, wall })?;
         let critical = judge.alerts().any_critical();
-        self.meter.observe(&sample.readings, &sample.tallies, critical, sample.at);
+        self.meter.observe(&sample.readings, &sample.counts, critical, sample.at);
         self.show(&sample);
         let mut bodies = Vec::new();
         if !self.started {
@@ -207,7 +207,7 @@ impl Monitor {
         self.status.send_if_modified(|status| {
             let changed = status.readings.as_ref() != Some(&sample.readings);
             status.readings = Some(sample.readings.clone());
-            status.failed_reads = sample.tallies.failed_reads;
+            status.failed_reads = sample.counts.failed_reads;
             changed
         });
     }
@@ -224,7 +224,7 @@ impl Monitor {
 
     fn utilisation(&mut self) -> Result<(), MonitorError> {
         self.next_utilisation += self.utilisation;
-        let Some(Sample { readings, tallies, .. }) = self.last.clone() else { return Ok(()) };
+        let Some(Sample { readings, counts, .. }) = self.last.clone() else { return Ok(()) };
         let now = self.clock.monotonic();
         let running = now.saturating_sub(self.status.borrow().began).as_secs();
         let mut judge = self.judge.clone();
@@ -232,7 +232,7 @@ impl Monitor {
         let mut meter = self.meter.clone();
         let mut activity = meter.take(now);
         activity.pages_per_day = judge.past().pages_per_day();
-        let body = compose::utilisation(running, tallies.failed_reads, &readings, activity.clone());
+        let body = compose::utilisation(running, counts.failed_reads, &readings, activity.clone());
         // Kept or not: what was not kept is told with the next one.
         if self.store(judge, &[], vec![body], &self.clock.stamp())? {
             self.meter = meter;

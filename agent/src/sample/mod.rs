@@ -13,7 +13,7 @@ mod thread;
 
 use std::time::Duration;
 
-use platen_hal::{Edge, Tallies};
+use platen_hal::{BoardCounts, Edge};
 use platen_protocol::readings::Readings;
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -53,7 +53,7 @@ pub struct Sample {
     /// When the buses had answered or were beyond their deadline and the lines were read, on the monotonic clock.
     pub at: Duration,
     /// What was counted since the board was opened.
-    pub tallies: Tallies,
+    pub counts: BoardCounts,
 }
 
 /// What the thread saw.

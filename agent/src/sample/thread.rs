@@ -230,7 +230,7 @@ impl BoardThread {
         let at = self.clock.monotonic();
         let readings = self.board.sample();
         if self.repeats.is_worth_handing_on(&readings, began, asker.is_some()) {
-            let sample = Box::new(Sample { readings, at, tallies: self.board.tallies() });
+            let sample = Box::new(Sample { readings, at, counts: self.board.counts() });
             self.seen.blocking_send(Seen::Sample { sample, asker }).or(Err(End))?;
         }
         Ok(())
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
     use crate::sample::Signal;
     use platen_hal::board::TraceSink;
-    use platen_hal::{BoardError, Edge, Finding, Tallies};
+    use platen_hal::{BoardCounts, BoardError, Edge, Finding};
     use platen_protocol::readings::Readings;
     use std::os::fd::BorrowedFd;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -286,8 +286,8 @@ mod tests {
             self.switched.send((output, on)).unwrap();
             Ok(())
         }
-        fn tallies(&self) -> Tallies {
-            Tallies::default()
+        fn counts(&self) -> BoardCounts {
+            BoardCounts::default()
         }
         fn diagnose(&mut self) -> Vec<Finding> {
             Vec::new()

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use platen_hal::Tallies;
-use platen_hal::board::BusTally;
+use platen_hal::BoardCounts;
+use platen_hal::board::BusCounts;
 use platen_protocol::device_to_manager::{Activity, BusErrors, TemperatureRange};
 use platen_protocol::readings::{CounterKind, Readings, SwitchMeaning};
 
@@ -26,8 +26,8 @@ pub struct ActivityMeter {
     late: Duration,
     pages: Option<u64>,
     temperatures: BTreeMap<String, (i32, i32)>,
-    buses_before: Vec<BusTally>,
-    buses: Vec<BusTally>,
+    buses_before: Vec<BusCounts>,
+    buses: Vec<BusCounts>,
 }
 
 /// What the last observation found.
@@ -59,12 +59,12 @@ struct Spent {
 impl ActivityMeter {
     /// Takes in a sample, and whether a critical alert stands. `at` is on the monotonic clock; what is
     /// older than the observation before it takes no time.
-    pub fn observe(&mut self, readings: &Readings, tallies: &Tallies, critical: bool, at: Duration) {
+    pub fn observe(&mut self, readings: &Readings, counts: &BoardCounts, critical: bool, at: Duration) {
         let now = Observed {
             at,
             rest: rest(readings, critical),
-            printing: tallies.pages.printing,
-            passed: tallies.pages.pages,
+            printing: counts.pages.printing,
+            passed: counts.pages.pages,
             impressions: impressions(readings),
         };
         let exit = has_page_exit(readings);
@@ -90,10 +90,10 @@ impl ActivityMeter {
             if counted || exit {
                 self.pages = Some(0);
             }
-            self.buses_before.clone_from(&tallies.buses);
+            self.buses_before.clone_from(&counts.buses);
             self.last = Some(now);
         }
-        self.buses.clone_from(&tallies.buses);
+        self.buses.clone_from(&counts.buses);
         self.feel(readings);
     }
 
@@ -195,7 +195,7 @@ fn rise(before: Option<(u64, u32)>, now: Option<(u64, u32)>) -> u64 {
     }
 }
 
-fn errors(now: &BusTally, before: &[BusTally]) -> BusErrors {
+fn errors(now: &BusCounts, before: &[BusCounts]) -> BusErrors {
     let before = before.iter().find(|bus| bus.name == now.name).cloned().unwrap_or_default();
     BusErrors {
         name: now.name.clone(),

@@ -15,10 +15,10 @@ use platen_hal::sim_command::{SimCommand, Simulator};
 
 use crate::clock::SimClock;
 use crate::error::SimError;
+use crate::event_log::EventLog;
 use crate::lines::{LineWatch, Role, SimLine};
 use crate::live::{self, Shared};
 use crate::lock::lock;
-use crate::logbook::Logbook;
 use crate::replay::Replay;
 use crate::resolve::Act;
 use crate::scenario::{self, Step};
@@ -64,7 +64,7 @@ impl SimPrinter {
             world.play(steps.map_err(|e| std::io::Error::new(ErrorKind::InvalidData, e))?);
         }
         if let Some(file) = simulation.and_then(|simulation| simulation.log.as_ref()) {
-            let (log, before) = Logbook::open(&config.folder.join(file))?;
+            let (log, before) = EventLog::open(&config.folder.join(file))?;
             world.go_on(log, before);
         }
         let (world, done) = (Mutex::new(world), Condvar::new());

@@ -14,9 +14,9 @@ use platen_protocol::readings::SwitchMeaning;
 
 use crate::clock::SimClock;
 use crate::error::SimError;
+use crate::event_log::{EventLog, Happened, Told};
 use crate::faults::{Faults, LINES};
 use crate::lines::{Lines, Role};
-use crate::logbook::{Happened, Logbook, Told};
 use crate::physics::{Moment, Physics};
 use crate::random::Random;
 use crate::replay::Replay;
@@ -77,7 +77,7 @@ pub(crate) struct World {
     bounce: Random,
     scenario: Vec<Step>,
     trace: Option<Replay>,
-    log: Option<Logbook>,
+    log: Option<EventLog>,
 }
 
 impl World {

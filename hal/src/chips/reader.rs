@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::board::{BusTally, Finding};
+use crate::board::{BusCounts, Finding};
 use crate::bus::{Adapter, ClockLine, pulse};
 use crate::chips::examine::{self, Examination};
 use crate::chips::job::{Job, Value};
@@ -33,7 +33,7 @@ pub(crate) struct BusAnswer {
     /// Why nothing on the bus can be read, if that is so.
     pub(crate) failing: Option<String>,
     /// What was counted since the board was opened.
-    pub(crate) tally: BusTally,
+    pub(crate) counts: BusCounts,
 }
 
 /// Reads the chips of a bus of some backend.
@@ -46,12 +46,12 @@ pub(crate) struct ChipReader<A> {
     /// How many chips had their turn before the deadline of the last reading: the next one begins after
     /// them, so that a slow chip does not keep the others from theirs for ever.
     served: usize,
-    tally: BusTally,
+    counts: BusCounts,
     surroundings: Examination,
 }
 
 /// What a bus needs beside its adapter.
-pub(crate) struct Fittings {
+pub(crate) struct ReaderSetup {
     pub(crate) deadline: Duration,
     /// For the reader, and for the recording.
     pub(crate) clocks: [Box<dyn Clock>; 2],
@@ -61,12 +61,12 @@ pub(crate) struct Fittings {
 }
 
 impl<A: Adapter> ChipReader<A> {
-    pub(crate) fn new(name: &str, adapter: A, jobs: Vec<(usize, Job)>, fittings: Fittings) -> Self {
-        let Fittings { deadline, clocks: [clock, for_recorder], clock_line, recorder, surroundings } =
-            fittings;
-        let tally = BusTally { name: name.to_owned(), ..BusTally::default() };
+    pub(crate) fn new(name: &str, adapter: A, jobs: Vec<(usize, Job)>, setup: ReaderSetup) -> Self {
+        let ReaderSetup { deadline, clocks: [clock, for_recorder], clock_line, recorder, surroundings } =
+            setup;
+        let counts = BusCounts { name: name.to_owned(), ..BusCounts::default() };
         let bus = RecordedBus::new(name, adapter, for_recorder, recorder);
-        Self { bus, jobs, clock, deadline, clock_line, served: 0, tally, surroundings }
+        Self { bus, jobs, clock, deadline, clock_line, served: 0, counts, surroundings }
     }
 
     /// Reads every chip until the time is up.
@@ -99,7 +99,7 @@ impl<A: Adapter> ChipReader<A> {
         let Some(line) = self.clock_line.as_mut() else {
             return (Some(fault), None, String::new());
         };
-        self.tally.recoveries += 1;
+        self.counts.recoveries += 1;
         let words = match pulse(line.as_mut(), self.clock.as_mut()) {
             Ok(()) => "; freeing it was tried: nine pulses on its clock".to_owned(),
             Err(what) => format!("; freeing it was tried: its clock line failed: {what}"),
@@ -116,7 +116,7 @@ impl<A: Adapter> ChipReader<A> {
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.tally.name
+        &self.counts.name
     }
 }
 
@@ -148,17 +148,17 @@ impl<A: Adapter> BusReader for ChipReader<A> {
             self.bus.adapter.give_up();
         }
         let failed = results.iter().filter(|(_, result)| result.is_err()).count();
-        self.tally.failed_reads += u64::try_from(failed).unwrap_or(0);
-        self.tally.failed_transfers = self.bus.failed_transfers;
+        self.counts.failed_reads += u64::try_from(failed).unwrap_or(0);
+        self.counts.failed_transfers = self.bus.failed_transfers;
         let device = self.bus.adapter.device();
         let failing =
             conclusion.map(|fault| format!("the bus {} ({device}) fails: {fault}{words}", self.name()));
-        BusAnswer { results, failing, tally: self.tally.clone() }
+        BusAnswer { results, failing, counts: self.counts.clone() }
     }
 
     fn examine(&mut self) -> Vec<Finding> {
-        let Self { bus, clock, jobs, tally, surroundings, .. } = self;
-        examine::examine(&tally.name, surroundings, bus, clock.as_mut(), jobs)
+        let Self { bus, clock, jobs, counts, surroundings, .. } = self;
+        examine::examine(&counts.name, surroundings, bus, clock.as_mut(), jobs)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::board::Verdict;
 use crate::bus::tests::{Pulled, Scripted, Stopped};
 use crate::chips::examine::Examination;
 use crate::chips::job::{Chip, Job, Value};
-use crate::chips::reader::{BusReader, ChipReader, Fittings, conclude};
+use crate::chips::reader::{BusReader, ChipReader, ReaderSetup, conclude};
 use crate::config;
 use crate::fault::{BusFault, ReadFault};
 use crate::recorder::TraceRecorder;
@@ -35,7 +35,7 @@ fn thermometers(
         address: 0x48 + n,
         chip: Chip::Thermometer(Thermometer { chip: ThermometerChip::Lm75, address: 0x48 + n }),
     };
-    let fittings = Fittings {
+    let setup = ReaderSetup {
         deadline: DEADLINE,
         clocks: [Box::new(clock.clone()), Box::new(clock.clone())],
         clock_line: line.map(|line| -> Box<dyn crate::bus::ClockLine> { Box::new(line) }),
@@ -43,7 +43,7 @@ fn thermometers(
         surroundings: Examination::default(),
     };
     let jobs = (0..count).map(|n| (usize::from(n), job(n))).collect();
-    (ChipReader::new("main", Scripted::new(answers), jobs, fittings), clock)
+    (ChipReader::new("main", Scripted::new(answers), jobs, setup), clock)
 }
 
 /// What a thermometer at 25 degrees answers: two readings, and its limit.
@@ -57,7 +57,7 @@ fn a_bus_is_read_chip_by_chip() {
     let answer = reader.read();
     assert_eq!(answer.failing, None);
     assert_eq!(answer.results, [(0, Ok(Value::Millidegrees(25_000))), (1, Ok(Value::Millidegrees(25_000)))]);
-    assert_eq!(answer.tally.failed_transfers, 0);
+    assert_eq!(answer.counts.failed_transfers, 0);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn one_missing_chip_is_no_failing_bus() {
     let answer = reader.read();
     assert_eq!(answer.failing, None);
     assert_eq!(answer.results[0].1, Err(ReadFault::Bus(BusFault::ABSENT)));
-    assert_eq!((answer.tally.failed_transfers, answer.tally.failed_reads), (3, 1));
+    assert_eq!((answer.counts.failed_transfers, answer.counts.failed_reads), (3, 1));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_stuck_bus_is_freed_and_read_again() {
     let (mut reader, _) = thermometers(2, [vec![stuck; 2], warm(), warm()].concat(), Some(line.clone()));
     let answer = reader.read();
     assert_eq!(answer.failing, None);
-    assert_eq!(answer.tally.recoveries, 1);
+    assert_eq!(answer.counts.recoveries, 1);
     assert!(answer.results.iter().all(|(_, result)| result.is_ok()));
     assert_eq!(*line.0.lock().unwrap(), [true, false].repeat(9));
 }
@@ -103,7 +103,7 @@ fn a_bus_that_stays_stuck_says_that_freeing_it_was_tried() {
 fn a_bus_without_a_recover_line_only_fails() {
     let (mut reader, _) = thermometers(2, vec![Err(TIMED_OUT); 2], None);
     let answer = reader.read();
-    assert_eq!(answer.tally.recoveries, 0);
+    assert_eq!(answer.counts.recoveries, 0);
     assert!(answer.failing.unwrap().contains("no answer in time"));
 }
 

@@ -65,7 +65,7 @@ impl Life {
         let at = self.printer.clock();
         let wall = Some(self.stamp().wall);
         events.extend(judge.sample(&mut readings, Moment { at, wall }).unwrap());
-        self.meter.observe(&readings, &self.board.tallies(), judge.alerts().any_critical(), at);
+        self.meter.observe(&readings, &self.board.counts(), judge.alerts().any_critical(), at);
         self.last = readings;
         let mut bodies = compose::events(&events, Some(&self.last)).unwrap();
         self.store(judge, std::mem::take(&mut bodies));

@@ -141,6 +141,7 @@ pub fn board_file(kernel: Option<Kernel<'_>>) -> String {
     let key = |name: &str, value: Option<&str>| {
         let mut line = String::new();
         if let Some(value) = value {
+            // Writing to a string does not fail.
             let _ = write!(line, "{name} = {value:?}");
         }
         line

@@ -6,7 +6,7 @@
 //! books are kept while a test does its harm, and compared when all has come to rest:
 //!
 //! ```text
-//! physical   what happened to the printer: the simulator's log, written as it happens   platen_simulator::logbook
+//! physical   what happened to the printer: the simulator's log, written as it happens   platen_simulator::event_log
 //! people     what persons and operators asked for, and what they were told              people
 //! device     the agent's outbox: its epoch, the journal of commands, the settings       books::device
 //! held       what the manager holds: its store, read only                               books::held

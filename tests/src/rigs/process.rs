@@ -2,11 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 /// What a condition gets before the test gives up on it: far more than it needs on a busy machine.
@@ -94,6 +95,8 @@ pub fn run_ok(command: &mut Command, input: &str) -> String {
 pub struct Running {
     child: Child,
     log: PathBuf,
+    /// Whether what it has started ends with it.
+    leads_a_group: bool,
 }
 
 impl Running {
@@ -106,7 +109,15 @@ impl Running {
             .stderr(file)
             .spawn()
             .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-        Self { child, log: log.to_owned() }
+        Self { child, log: log.to_owned(), leads_a_group: false }
+    }
+
+    /// As [`Self::start`], in a process group of its own, which ends as a whole when this is dropped: for a script that
+    /// starts programs itself.
+    pub fn start_group(command: &mut Command, log: &Path) -> Self {
+        let mut running = Self::start(command.process_group(0), log);
+        running.leads_a_group = true;
+        running
     }
 
     /// What it has printed.
@@ -138,18 +149,47 @@ impl Running {
 
     fn signal(&mut self, signal: Signal) {
         if self.is_running() {
-            kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+            kill(self.pid(), signal).unwrap();
         }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if self.leads_a_group {
+            // It has no members any more after a clean end.
+            let _ = killpg(self.pid(), Signal::SIGKILL);
+        }
         if self.is_running() {
             self.kill();
         }
         if std::thread::panicking() {
             eprintln!("--- {}\n{}", self.log.display(), self.log());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_group_has_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "sleep 600 & echo $!; wait"]);
+        let running = Running::start_group(&mut shell, &folder.path().join("log"));
+        let sleeper = until("it has started a program", || running.log().trim().parse::<i32>().ok());
+        drop(running);
+        let has_ended = || {
+            let stat = fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap_or_default();
+            // Nobody may have taken note of its end.
+            (stat.is_empty() || stat.contains(") Z ")).then_some(())
+        };
+        until("that has ended", has_ended);
     }
 }

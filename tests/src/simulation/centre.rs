@@ -80,6 +80,7 @@ async fn work(shared: &Arc<Shared>, prepared: &Arc<Prepared>) -> turmoil::Result
             while connections.next().await.is_some() {}
             while tasks.join_next().await.is_some() {}
         };
+        // Who has not ended by then is cut off.
         let _ = tokio::time::timeout(DRAIN_LIMIT, all).await;
     }
     store.close().await;

@@ -18,7 +18,7 @@ use platen_agent::settings::{Current, Files, Settings};
 use platen_agent::status::Status;
 use platen_agent::uplink::Uplink;
 use platen_agent::uplink::connect::{Connector, TlsMode};
-use platen_hal::Tallies;
+use platen_hal::BoardCounts;
 use platen_hal::config::{self, BoardConfig};
 use platen_protocol::device_to_manager::ReportBody;
 use tokio::sync::watch;
@@ -107,6 +107,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         () = execute::run(executor, stop.clone()) => return Err("the commands ended by themselves".into()),
     }
     stop.cancel();
+    // An uplink that is in the middle of something is cut off, as by a service manager.
     let _ = tokio::time::timeout(STOP_LIMIT, uplink).await;
     life.recorder.outbox().settle(None)?;
     shared.history.note(&place.name, "has stopped");
@@ -134,7 +135,7 @@ async fn play_board(shared: &Shared, device: usize, life: &Life, requests: &Requ
             let at = life.clock.monotonic();
             // Whoever asked may have given up.
             let _ =
-                asker.send(Sample { readings: bodies::readings(number), at, tallies: Tallies::default() });
+                asker.send(Sample { readings: bodies::readings(number), at, counts: BoardCounts::default() });
         }
     }
 }

@@ -86,6 +86,7 @@ async fn pump(
     loop {
         let Ok(count) = from.read(&mut piece).await else { return true };
         if count == 0 {
+            // The other side may be gone.
             let _ = to.shutdown().await;
             return true;
         }
@@ -119,5 +120,6 @@ async fn say_again(bytes: Vec<u8>) {
         let mut piece = vec![0; PIECE];
         while stream.read(&mut piece).await.is_ok_and(|count| count > 0) {}
     };
+    // What comes back is of no interest, nor that nothing does.
     let _ = tokio::time::timeout(REPETITION, listen).await;
 }

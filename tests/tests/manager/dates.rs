@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use platen_tests::rigs::manager::messages::{batch, service_call, toner_low, utilisation};
-use platen_tests::rigs::manager::task::{House, now};
+use platen_tests::rigs::manager::task::{TestManager, now};
 
 /// A stamp in 1970, so many seconds after a boot.
 fn stamp(boot: &str, seconds: u64) -> Value {
@@ -28,16 +28,16 @@ fn minutes_ago(dated: &Value) -> i64 {
 
 #[tokio::test]
 async fn what_a_device_in_1970_reports_is_dated_shown_and_marked_where_it_is_an_estimate() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
     // The first boot is known from its own batch; then it goes on offline for a while.
     let first = stamped(batch(1, &[utilisation(50)]), &[("one", 5)], ("one", 10));
-    assert_eq!(device.report(&house, &first).await.acknowledged(), 1);
+    assert_eq!(device.report(manager.device, &first).await.acknowledged(), 1);
     // A backlog: of the first boot, of one that nobody heard of, and of the present one.
     let reports = [toner_low("a1"), service_call("help"), utilisation(4)];
     let backlog = stamped(batch(2, &reports), &[("one", 10), ("two", 100), ("three", 400)], ("three", 1000));
-    assert_eq!(device.report(&house, &backlog).await.acknowledged(), 4);
-    let list = house.api("/api/v1/reports?device=lobby").await;
+    assert_eq!(device.report(manager.device, &backlog).await.acknowledged(), 4);
+    let list = manager.api("/api/v1/reports?device=lobby").await;
     let dated: Vec<(i64, Value)> = list["items"]
         .as_array()
         .unwrap()
@@ -49,8 +49,8 @@ async fn what_a_device_in_1970_reports_is_dated_shown_and_marked_where_it_is_an_
     assert_eq!(dated[1], (0, json!("anchor")));
     assert_eq!(dated[3], (10, json!("boot")));
     assert_eq!(dated[2].1, json!("estimate"));
-    let alert = &house.api("/api/v1/alerts").await["items"][0];
+    let alert = &manager.api("/api/v1/alerts").await["items"][0];
     assert_eq!((minutes_ago(&alert["raised_dated"]), &alert["raised_dated"]["by"]), (0, &json!("anchor")));
-    let call = &house.api("/api/v1/service-calls").await["items"][0];
+    let call = &manager.api("/api/v1/service-calls").await["items"][0];
     assert_eq!(call["dated"]["by"], "estimate");
 }

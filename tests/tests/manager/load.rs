@@ -19,23 +19,24 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::client::TlsStream;
 
+use platen_tests::rigs::manager::client::{Answer, Client, Connection, LIMIT};
 use platen_tests::rigs::manager::messages::{batch, utilisation};
-use platen_tests::rigs::manager::task::{Answer, Client, Connection, House, LIMIT, until};
+use platen_tests::rigs::manager::task::{TestManager, until};
 
 /// Devices that are parked while the manager stops.
 const PARKED: usize = 200;
 
-async fn limited(limits: Limits) -> House {
+async fn limited(limits: Limits) -> TestManager {
     configured(|config| config.limits = limits).await
 }
 
-async fn configured(change: impl FnOnce(&mut Config)) -> House {
-    House::start_configured(Arc::new(tempfile::tempdir().unwrap()), change).await
+async fn configured(change: impl FnOnce(&mut Config)) -> TestManager {
+    TestManager::start_configured(Arc::new(tempfile::tempdir().unwrap()), change).await
 }
 
-async fn until_parked(house: &House, count: usize) {
+async fn until_parked(manager: &TestManager, count: usize) {
     until(|| async {
-        let devices = house.api("/api/v1/devices?limit=200").await;
+        let devices = manager.api("/api/v1/devices?limit=200").await;
         let parked = |device: &&Value| device["contact"]["state"] == "parked";
         (devices["items"].as_array().unwrap().iter().filter(parked).count() == count).then_some(())
     })
@@ -49,8 +50,11 @@ fn halves() -> (Bytes, Bytes) {
 }
 
 /// A report over HTTP/2 of which the manager has the first half: it has answered what was asked after it.
-async fn half_over_http2(client: &Client, house: &House) -> (oneshot::Sender<Bytes>, JoinHandle<Answer>) {
-    let mut connection = client.speaking(b"h2").connect(house.device).await.unwrap();
+async fn half_over_http2(
+    client: &Client,
+    manager: &TestManager,
+) -> (oneshot::Sender<Bytes>, JoinHandle<Answer>) {
+    let mut connection = client.speaking(b"h2").connect(manager.device).await.unwrap();
     let Connection::H2(sender) = &connection else { panic!("not HTTP/2") };
     let mut beside = Connection::H2(sender.clone());
     let ((begin, has_begun), (go, gone)) = (oneshot::channel(), oneshot::channel());
@@ -63,8 +67,8 @@ async fn half_over_http2(client: &Client, house: &House) -> (oneshot::Sender<Byt
 }
 
 /// A report over HTTP/1.1 of which the manager has the first half: it has asked for the rest.
-async fn half_over_http1(client: &Client, house: &House) -> TlsStream<TcpStream> {
-    let mut stream = client.speaking(b"http/1.1").shake_hands(house.device).await.unwrap();
+async fn half_over_http1(client: &Client, manager: &TestManager) -> TlsStream<TcpStream> {
+    let mut stream = client.speaking(b"http/1.1").shake_hands(manager.device).await.unwrap();
     let (first, rest) = halves();
     let length = first.len() + rest.len();
     let head = format!(
@@ -82,24 +86,24 @@ async fn half_over_http1(client: &Client, house: &House) -> TlsStream<TcpStream>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manager_that_stops_answers_every_parked_device_with_a_pause_and_finishes_what_is_under_way() {
-    let mut house = House::start().await;
+    let mut manager = TestManager::start().await;
     let mut clients = Vec::new();
     for number in 0..PARKED {
         let protocol: &[u8] = if number % 2 == 0 { b"h2" } else { b"http/1.1" };
-        clients.push(house.enrol_speaking(&format!("device-{number}"), &[protocol]).await);
+        clients.push(manager.enrol_speaking(&format!("device-{number}"), &[protocol]).await);
     }
     let mut answers = JoinSet::new();
     for client in clients {
-        let address = house.device;
+        let address = manager.device;
         answers.spawn(async move {
             let mut connection = client.connect(address).await.unwrap();
             connection.park(&batch(1, &[]), 240).await.unwrap()
         });
     }
-    let (go, over_http2) = half_over_http2(&house.enrol("half-h2").await, &house).await;
-    let mut over_http1 = half_over_http1(&house.enrol("half-h1").await, &house).await;
-    until_parked(&house, PARKED).await;
-    house.ask_to_stop();
+    let (go, over_http2) = half_over_http2(&manager.enrol("half-h2").await, &manager).await;
+    let mut over_http1 = half_over_http1(&manager.enrol("half-h1").await, &manager).await;
+    until_parked(&manager, PARKED).await;
+    manager.ask_to_stop();
 
     let (mut answered, mut told_to_close) = (0, 0);
     while let Some(answer) = tokio::time::timeout(LIMIT, answers.join_next()).await.unwrap() {
@@ -115,7 +119,7 @@ async fn a_manager_that_stops_answers_every_parked_device_with_a_pause_and_finis
         "each of them, and over HTTP/1.1 with the end"
     );
     println!("{answered} of {PARKED} parked devices answered with a pause of {PAUSE_SECONDS} s");
-    let refused = until(|| async { TcpStream::connect(house.device).await.err() }).await;
+    let refused = until(|| async { TcpStream::connect(manager.device).await.err() }).await;
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     go.send(halves().1).unwrap();
     let answer = tokio::time::timeout(LIMIT, over_http2).await.unwrap().unwrap();
@@ -124,10 +128,10 @@ async fn a_manager_that_stops_answers_every_parked_device_with_a_pause_and_finis
     let mut answer = String::new();
     tokio::time::timeout(LIMIT, over_http1.read_to_string(&mut answer)).await.unwrap().unwrap();
     assert!(answer.contains("connection: close") && answer.contains("\"sequence\":1"), "{answer}");
-    house.stopped().await;
-    let house = house.start_again().await;
+    manager.stopped().await;
+    let manager = manager.start_again().await;
     for device in ["half-h2", "half-h1"] {
-        let reports = house.api(&format!("/api/v1/reports?device={device}")).await;
+        let reports = manager.api(&format!("/api/v1/reports?device={device}")).await;
         assert_eq!(reports["items"].as_array().unwrap().len(), 1, "what was acknowledged is there");
     }
 }
@@ -136,9 +140,9 @@ async fn a_manager_that_stops_answers_every_parked_device_with_a_pause_and_finis
 async fn a_device_that_asks_too_often_is_told_when_to_come_again_and_the_others_are_served() {
     let limits =
         Limits { requests_per_minute: 1, requests_burst: 3, retry_after_seconds: 7, ..Limits::default() };
-    let house = limited(limits).await;
-    let (eager, calm) = (house.enrol("eager").await, house.enrol("calm").await);
-    let mut connection = eager.connect(house.device).await.unwrap();
+    let manager = limited(limits).await;
+    let (eager, calm) = (manager.enrol("eager").await, manager.enrol("calm").await);
+    let mut connection = eager.connect(manager.device).await.unwrap();
     for sequence in 1..=3 {
         assert_eq!(
             connection.post("/v1/reports", &batch(sequence, &[utilisation(50)])).await.acknowledged(),
@@ -151,44 +155,44 @@ async fn a_device_that_asks_too_often_is_told_when_to_come_again_and_the_others_
         assert!((7..=21).contains(&answer.retry_after()), "{}", answer.retry_after());
     }
     // Another connection does not help.
-    eager.report(&house, &batch(4, &[utilisation(50)])).await.problem(ProblemKind::TooMany);
-    assert_eq!(calm.report(&house, &batch(1, &[utilisation(50)])).await.acknowledged(), 1);
-    let health = house.api("/api/v1/health").await;
+    eager.report(manager.device, &batch(4, &[utilisation(50)])).await.problem(ProblemKind::TooMany);
+    assert_eq!(calm.report(manager.device, &batch(1, &[utilisation(50)])).await.acknowledged(), 1);
+    let health = manager.api("/api/v1/health").await;
     assert_eq!(health["turned_away"]["requests_per_minute"], 6);
 }
 
 #[tokio::test]
 async fn a_device_has_so_many_connections_and_its_oldest_makes_room_for_one_more() {
-    let house = limited(Limits { connections_per_device: 2, ..Limits::default() }).await;
-    let (greedy, other) = (house.enrol("greedy").await, house.enrol("other").await);
+    let manager = limited(Limits { connections_per_device: 2, ..Limits::default() }).await;
+    let (greedy, other) = (manager.enrol("greedy").await, manager.enrol("other").await);
     let mut held = Vec::new();
     for sequence in 1..=2 {
-        let mut connection = greedy.connect(house.device).await.unwrap();
+        let mut connection = greedy.connect(manager.device).await.unwrap();
         let answer = connection.post("/v1/reports", &batch(sequence, &[utilisation(50)])).await;
         assert_eq!(answer.acknowledged(), sequence);
         held.push(connection);
     }
-    let mut other = other.connect(house.device).await.unwrap();
+    let mut other = other.connect(manager.device).await.unwrap();
     assert_eq!(other.post("/v1/reports", &batch(1, &[utilisation(50)])).await.acknowledged(), 1);
-    let mut third = greedy.connect(house.device).await.unwrap();
+    let mut third = greedy.connect(manager.device).await.unwrap();
     let answer = third.post("/v1/reports", &batch(3, &[utilisation(50)])).await;
     assert_eq!(answer.acknowledged(), 3, "who comes is not kept out by what a network may have swallowed");
     until(|| async { held[0].is_closed().then_some(()) }).await;
     assert!(!held[1].is_closed());
     assert_eq!(held[1].post("/v1/reports", &batch(4, &[utilisation(50)])).await.acknowledged(), 4);
     assert_eq!(other.post("/v1/reports", &batch(2, &[utilisation(50)])).await.acknowledged(), 2);
-    let health = house.api("/api/v1/health").await;
+    let health = manager.api("/api/v1/health").await;
     assert_eq!(health["turned_away"]["connections_per_device"], 1);
 }
 
 #[tokio::test]
 async fn who_finds_no_room_is_told_so_over_tls_on_both_versions_of_http_and_is_served_later() {
-    let house = limited(Limits { connections: 2, ..Limits::default() }).await;
-    let client = house.enrol("late").await;
-    let held = [client.connect(house.device).await.unwrap(), client.connect(house.device).await.unwrap()];
+    let manager = limited(Limits { connections: 2, ..Limits::default() }).await;
+    let client = manager.enrol("late").await;
+    let held = [client.connect(manager.device).await.unwrap(), client.connect(manager.device).await.unwrap()];
     for protocol in [&b"h2"[..], b"http/1.1"] {
         let late = client.speaking(protocol);
-        let mut connection = late.connect(house.device).await.unwrap();
+        let mut connection = late.connect(manager.device).await.unwrap();
         let answer = connection.post("/v1/reports", &batch(1, &[utilisation(50)])).await;
         assert!(answer.problem(ProblemKind::Unavailable).contains("as many connections as it takes"));
         assert!((20..=60).contains(&answer.retry_after()));
@@ -197,7 +201,7 @@ async fn who_finds_no_room_is_told_so_over_tls_on_both_versions_of_http_and_is_s
     }
     drop(held);
     until(|| async {
-        let answer = client.report(&house, &batch(1, &[utilisation(50)])).await;
+        let answer = client.report(manager.device, &batch(1, &[utilisation(50)])).await;
         (answer.status == StatusCode::OK).then_some(())
     })
     .await;
@@ -205,32 +209,32 @@ async fn who_finds_no_room_is_told_so_over_tls_on_both_versions_of_http_and_is_s
 
 #[tokio::test]
 async fn one_site_with_too_many_connections_does_not_keep_another_out() {
-    let house = limited(Limits { connections_per_address: 1, ..Limits::default() }).await;
-    let client = house.enrol("lobby").await;
+    let manager = limited(Limits { connections_per_address: 1, ..Limits::default() }).await;
+    let client = manager.enrol("lobby").await;
     // The connection of the enrolment may take a moment to be gone.
     let held = until(|| async {
-        let mut connection = client.connect(house.device).await.unwrap();
+        let mut connection = client.connect(manager.device).await.unwrap();
         let answer = connection.post("/v1/reports", &batch(1, &[utilisation(50)])).await;
         (answer.status == StatusCode::OK).then_some(connection)
     })
     .await;
-    let answer = client.report(&house, &batch(2, &[])).await;
+    let answer = client.report(manager.device, &batch(2, &[])).await;
     assert!(answer.problem(ProblemKind::Unavailable).contains("connections_per_address"));
     let elsewhere = "127.0.0.2:0".parse().unwrap();
-    let mut other = client.connect_from(elsewhere, house.device).await.unwrap();
+    let mut other = client.connect_from(elsewhere, manager.device).await.unwrap();
     assert_eq!(other.post("/v1/reports", &batch(2, &[])).await.status, StatusCode::OK);
     drop(held);
 }
 
 #[tokio::test]
 async fn bodies_that_come_in_at_once_share_a_memory_with_an_end() {
-    let house = limited(Limits { body_memory_mib: 1, ..Limits::default() }).await;
+    let manager = limited(Limits { body_memory_mib: 1, ..Limits::default() }).await;
     let large = Bytes::from(vec![b' '; 250 * 1024]);
     let (mut ends, mut answers) = (Vec::new(), Vec::new());
     for number in 0..4 {
-        let client = house.enrol(&format!("slow-{number}")).await;
+        let client = manager.enrol(&format!("slow-{number}")).await;
         let (go, gone) = oneshot::channel();
-        let (large, address) = (large.clone(), house.device);
+        let (large, address) = (large.clone(), manager.device);
         answers.push(tokio::spawn(async move {
             let mut connection = client.connect(address).await.unwrap();
             let (begin, _begun) = oneshot::channel();
@@ -238,7 +242,7 @@ async fn bodies_that_come_in_at_once_share_a_memory_with_an_end() {
         }));
         ends.push(go);
     }
-    let client = house.enrol("quick").await;
+    let client = manager.enrol("quick").await;
     let text = batch(1, &[utilisation(50)]).to_string();
     let padded = || {
         let mut body = vec![b' '; 200 * 1024];
@@ -246,9 +250,9 @@ async fn bodies_that_come_in_at_once_share_a_memory_with_an_end() {
         body
     };
     let answer = until(|| async {
-        let mut connection = client.connect(house.device).await.unwrap();
+        let mut connection = client.connect(manager.device).await.unwrap();
         let answer = connection
-            .send(platen_tests::rigs::manager::task::request("POST", "/v1/reports", padded()))
+            .send(platen_tests::rigs::manager::client::request("POST", "/v1/reports", padded()))
             .await
             .unwrap();
         (answer.status != StatusCode::OK).then_some(answer)
@@ -262,9 +266,9 @@ async fn bodies_that_come_in_at_once_share_a_memory_with_an_end() {
     for answer in answers {
         assert_eq!(tokio::time::timeout(LIMIT, answer).await.unwrap().unwrap().acknowledged(), 1);
     }
-    let mut connection = client.connect(house.device).await.unwrap();
+    let mut connection = client.connect(manager.device).await.unwrap();
     let answer = connection
-        .send(platen_tests::rigs::manager::task::request("POST", "/v1/reports", padded()))
+        .send(platen_tests::rigs::manager::client::request("POST", "/v1/reports", padded()))
         .await
         .unwrap();
     assert_eq!(answer.acknowledged(), 1, "the memory came back");
@@ -283,25 +287,25 @@ async fn until_ended(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
 async fn who_connects_and_says_nothing_is_let_go_at_every_stage() {
     // TCP and no TLS.
     let patience = Patience { handshake: SHORT, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
-    until_ended(&mut TcpStream::connect(house.device).await.unwrap()).await;
+    let manager = configured(|config| config.patience = patience).await;
+    until_ended(&mut TcpStream::connect(manager.device).await.unwrap()).await;
     // TLS and no request, by either version; a header that never ends.
     let patience = Patience { idle: SHORT, close: SHORT, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
+    let manager = configured(|config| config.patience = patience).await;
     let told: BTreeMap<&[u8], &[u8]> =
         [(&b"h2"[..], &b""[..]), (b"http/1.1", b"POST /v1/reports HTTP/1.1\r\nhost: localhost\r\nx-slow: ")]
             .into();
     for (protocol, begun) in told {
         for said in [&b""[..], begun] {
-            let client = Client::with_protocols(&house.ca, None, &[protocol]);
-            let mut stream = client.shake_hands(house.device).await.unwrap();
+            let client = Client::with_protocols(&manager.ca, None, &[protocol]);
+            let mut stream = client.shake_hands(manager.device).await.unwrap();
             stream.write_all(said).await.unwrap();
             until_ended(&mut stream).await;
         }
     }
     // The preface of HTTP/2 and its settings, and then no request.
-    let client = Client::with_protocols(&house.ca, None, &[b"h2"]);
-    let mut stream = client.shake_hands(house.device).await.unwrap();
+    let client = Client::with_protocols(&manager.ca, None, &[b"h2"]);
+    let mut stream = client.shake_hands(manager.device).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
     until_ended(&mut stream).await;
 }
@@ -313,16 +317,16 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 async fn an_http2_peer_that_answers_no_ping_is_found_though_tcp_holds() {
     let ping_every = Duration::from_millis(200);
     let patience = Patience { ping_every, pong: ping_every, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
-    let client = Client::with_protocols(&house.ca, None, &[b"h2"]);
-    let mut stream = client.shake_hands(house.device).await.unwrap();
+    let manager = configured(|config| config.patience = patience).await;
+    let client = Client::with_protocols(&manager.ca, None, &[b"h2"]);
+    let mut stream = client.shake_hands(manager.device).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
     until_ended(&mut stream).await;
     // And one that does answer stays: it is parked over many pings.
     let patience = Patience { ping_every, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
-    let device = house.enrol("lobby").await;
-    let mut connection = device.connect(house.device).await.unwrap();
+    let manager = configured(|config| config.patience = patience).await;
+    let device = manager.enrol("lobby").await;
+    let mut connection = device.connect(manager.device).await.unwrap();
     let answer = connection.park(&batch(1, &[]), 2).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
 }
@@ -330,17 +334,22 @@ async fn an_http2_peer_that_answers_no_ping_is_found_though_tcp_holds() {
 #[tokio::test]
 async fn who_asks_and_never_reads_the_answers_is_let_go() {
     let patience = Patience { unread: Duration::from_secs(1), ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
-    let client = Client::with_protocols(&house.ca, None, &[b"http/1.1"]);
+    let manager = configured(|config| config.patience = patience).await;
+    let client = Client::with_protocols(&manager.ca, None, &[b"http/1.1"]);
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let stream = socket.connect(house.device).await.unwrap();
+    let stream = socket.connect(manager.device).await.unwrap();
     let mut stream = client.shake_hands_on(stream).await.unwrap();
     let requests = b"POST /nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n".repeat(100);
     let asked = async { while stream.write_all(&requests).await.is_ok() {} };
     tokio::time::timeout(LIMIT, asked).await.expect("it was served without end");
     assert_eq!(
-        house.enrol("lobby").await.report(&house, &batch(1, &[utilisation(50)])).await.acknowledged(),
+        manager
+            .enrol("lobby")
+            .await
+            .report(manager.device, &batch(1, &[utilisation(50)]))
+            .await
+            .acknowledged(),
         1
     );
 }

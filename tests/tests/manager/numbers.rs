@@ -12,14 +12,17 @@ use platen_manager::limits::Limits;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use platen_tests::rigs::manager::client::{Client, Connection, request};
 use platen_tests::rigs::manager::messages::{
     active, batch, forecast, full_readings, order, replaced, service_call, started, toner_low, utilisation,
 };
 use platen_tests::rigs::manager::pages::{browser, get, sign_in};
-use platen_tests::rigs::manager::task::{Client, House};
+use platen_tests::rigs::manager::task::TestManager;
 
 /// Batches that are accepted between two looks at the pages.
 const LOOK_AFTER: u32 = 60;
+/// They send at once, so that none waits for the disk alone: what several have sent is stored together.
+const ODD: [&str; 4] = ["odd-1", "odd-2", "odd-3", "odd-4"];
 
 /// The edges of every type of number that a program may use, and of what JSON carries exactly.
 fn edges() -> Vec<Value> {
@@ -81,46 +84,58 @@ fn all_places() -> Vec<String> {
     found
 }
 
-async fn generous() -> House {
+async fn generous() -> TestManager {
     let limits = Limits { requests_per_minute: 1_000_000, requests_burst: 100_000, ..Limits::default() };
-    House::start_configured(Arc::new(tempfile::tempdir().unwrap()), |config| config.limits = limits).await
+    TestManager::start_configured(Arc::new(tempfile::tempdir().unwrap()), |config| config.limits = limits)
+        .await
 }
 
-/// Everything that operators look at.
-async fn look_at_everything(house: &House, because: &str) {
-    let mut browser = browser(house).await;
-    let cookie = sign_in(&mut browser).await;
-    for path in ["/", "/devices/odd", "/devices/even"] {
-        let page = get(&mut browser, path, &cookie).await;
-        assert_eq!(page.status, StatusCode::OK, "{path} after {because}: {}", page.text());
+/// An operator who looks at everything: signed in once, on one connection.
+struct Onlooker {
+    connection: Connection,
+    cookie: String,
+    bearer: String,
+}
+
+impl Onlooker {
+    async fn of(manager: &TestManager) -> Self {
+        let mut connection = browser(manager).await;
+        let cookie = sign_in(&mut connection).await;
+        Self { connection, cookie, bearer: format!("Bearer {}", manager.bearer) }
     }
-    for path in [
-        "devices",
-        "devices/odd",
-        "devices/even",
-        "devices/odd/commands",
-        "alerts",
-        "watches",
-        "reports",
-        "reports?device=odd",
-        "service-calls",
-        "orders",
-        "replacements",
-        "health",
-    ] {
-        house.api(&format!("/api/v1/{path}")).await;
+
+    async fn look(&mut self, devices: &[&str], because: &str) {
+        let of_devices =
+            |path: &str| devices.iter().map(|device| path.replace("ID", device)).collect::<Vec<_>>();
+        for path in [vec!["/".to_owned()], of_devices("/devices/ID")].concat() {
+            let page = get(&mut self.connection, &path, &self.cookie).await;
+            assert_eq!(page.status, StatusCode::OK, "{path} after {because}: {}", page.text());
+        }
+        let lists =
+            ["devices", "alerts", "watches", "reports", "service-calls", "orders", "replacements", "health"];
+        let of_each = ["devices/ID", "devices/ID/commands", "reports?device=ID"].map(of_devices).concat();
+        for path in lists.iter().map(|list| (*list).to_owned()).chain(of_each) {
+            let mut request = request("GET", &format!("/api/v1/{path}"), "");
+            request.headers_mut().insert("authorization", self.bearer.parse().unwrap());
+            let answer = self.connection.send(request).await.unwrap();
+            assert_eq!(answer.status, StatusCode::OK, "{path} after {because}: {}", answer.text());
+        }
     }
 }
 
-async fn send(house: &House, odd: &Client, batch: &Value) -> StatusCode {
-    odd.report(house, batch).await.status
+async fn look_at_everything(manager: &TestManager, because: &str) {
+    Onlooker::of(manager).await.look(&["odd", "even"], because).await;
+}
+
+async fn send(manager: &TestManager, odd: &Client, batch: &Value) -> StatusCode {
+    odd.report(manager.device, batch).await.status
 }
 
 #[tokio::test]
 async fn losses_of_the_largest_size_in_two_epochs_break_nobodys_view() {
-    let house = generous().await;
-    let (odd, even) = (house.enrol("odd").await, house.enrol("even").await);
-    even.report(&house, &batch(1, &[utilisation(50)])).await.acknowledged();
+    let manager = generous().await;
+    let (odd, even) = (manager.enrol("odd").await, manager.enrol("even").await);
+    even.report(manager.device, &batch(1, &[utilisation(50)])).await.acknowledged();
     let largest = (1_u64 << 53) - 1;
     for epoch in ["one", "two"] {
         let lost = |last: u64| {
@@ -130,48 +145,66 @@ async fn losses_of_the_largest_size_in_two_epochs_break_nobodys_view() {
                 }]
             })
         };
-        assert_eq!(send(&house, &odd, &lost(i64::MAX.unsigned_abs())).await, StatusCode::BAD_REQUEST);
-        assert_eq!(send(&house, &odd, &lost(largest)).await, StatusCode::OK);
+        assert_eq!(send(&manager, &odd, &lost(i64::MAX.unsigned_abs())).await, StatusCode::BAD_REQUEST);
+        assert_eq!(send(&manager, &odd, &lost(largest)).await, StatusCode::OK);
     }
-    look_at_everything(&house, "the losses").await;
-    assert_eq!(house.api("/api/v1/devices/odd").await["lost_lately"], json!(2 * largest));
-    assert_eq!(house.api("/api/v1/devices/even").await["lost_lately"], json!(0));
+    look_at_everything(&manager, "the losses").await;
+    assert_eq!(manager.api("/api/v1/devices/odd").await["lost_lately"], json!(2 * largest));
+    assert_eq!(manager.api("/api/v1/devices/even").await["lost_lately"], json!(0));
 
     // A manager of before stored what it was told.
-    let stored = rusqlite::Connection::open(database_path(house.directory.path())).unwrap();
+    let stored = rusqlite::Connection::open(database_path(manager.directory.path())).unwrap();
     let counts = json!({"readings": i64::MAX, "utilisation": u64::MAX}).to_string();
     stored.execute("UPDATE gaps SET last = ?1, kinds = ?2", rusqlite::params![i64::MAX, counts]).unwrap();
-    look_at_everything(&house, "losses of before").await;
+    look_at_everything(&manager, "losses of before").await;
 }
 
-#[tokio::test]
+/// Sends every edge at one place; how many were accepted.
+async fn send_edges(whole: &Value, place: &str, connection: &mut Connection) -> u32 {
+    let mut accepted = 0;
+    for (number, edge) in edges().into_iter().enumerate() {
+        let mut batch = whole.clone();
+        *batch.pointer_mut(place).unwrap() = edge.clone();
+        batch["epoch"] = json!(format!("{place}-{number}").replace('/', "-"));
+        let taken = report_batch::take(batch.to_string().as_bytes());
+        let status = connection.post("/v1/reports", &batch).await.status;
+        assert_eq!(status == StatusCode::OK, taken, "{place} = {edge}: {status}");
+        assert!(taken || status.is_client_error(), "{place} = {edge}: {status}");
+        accepted += u32::from(taken);
+    }
+    accepted
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_number_at_every_edge_is_refused_or_shown_and_breaks_nobodys_view() {
-    let house = generous().await;
-    let (odd, even) = (house.enrol("odd").await, house.enrol("even").await);
-    even.report(&house, &batch(1, &[utilisation(50), service_call("it squeaks")])).await.acknowledged();
-    assert_eq!(send(&house, &odd, &everything()).await, StatusCode::OK);
-    let (mut epochs, mut accepted) = (0, 0);
-    let mut connection = odd.connect(house.device).await.unwrap();
-    for place in all_places() {
-        for edge in edges() {
-            let mut batch = everything();
-            *batch.pointer_mut(&place).unwrap() = edge.clone();
-            epochs += 1;
-            batch["epoch"] = json!(format!("e{epochs}"));
-            let bytes = batch.to_string();
-            let taken = report_batch::take(bytes.as_bytes());
-            let status = connection.post("/v1/reports", &batch).await.status;
-            assert_eq!(status == StatusCode::OK, taken, "{place} = {edge}: {status}");
-            assert!(taken || status.is_client_error(), "{place} = {edge}: {status}");
-            accepted += u32::from(taken);
-        }
+    let manager = generous().await;
+    let even = manager.enrol("even").await;
+    even.report(manager.device, &batch(1, &[utilisation(50), service_call("it squeaks")]))
+        .await
+        .acknowledged();
+    let whole = everything();
+    let mut connections = Vec::new();
+    for device in ODD {
+        let odd = manager.enrol(device).await;
+        assert_eq!(send(&manager, &odd, &whole).await, StatusCode::OK);
+        connections.push(odd.connect(manager.device).await.unwrap());
+    }
+    let mut onlooker = Onlooker::of(&manager).await;
+    let everybody = [&ODD[..], &["even"]].concat();
+    let mut accepted = 0;
+    for places in all_places().chunks(ODD.len()) {
+        let sent = places
+            .iter()
+            .zip(&mut connections)
+            .map(|(place, connection)| send_edges(&whole, place, connection));
+        accepted += futures_util::future::join_all(sent).await.into_iter().sum::<u32>();
         // Not after each: it is the sum of all that must not break a view.
         if accepted >= LOOK_AFTER {
-            look_at_everything(&house, &place).await;
+            onlooker.look(&everybody, &places.join(", ")).await;
             accepted = 0;
         }
     }
-    look_at_everything(&house, "the last").await;
+    onlooker.look(&everybody, "the last").await;
 }
 
 proptest! {
@@ -208,8 +241,8 @@ fn the_seeds_of_the_fuzzer_hold() {
 
 #[tokio::test]
 async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_as_damaged() {
-    let house = generous().await;
-    let (odd, even) = (house.enrol("odd").await, house.enrol("even").await);
+    let manager = generous().await;
+    let (odd, even) = (manager.enrol("odd").await, manager.enrol("even").await);
     let bodies = [
         started("Demo C450"),
         toner_low("a1"),
@@ -220,10 +253,10 @@ async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_
         toner_low("a3"),
     ];
     for device in [&odd, &even] {
-        device.report(&house, &batch(1, &bodies)).await.acknowledged();
+        device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
     }
-    let command = house.read_now("odd").await;
-    let stored = rusqlite::Connection::open(database_path(house.directory.path())).unwrap();
+    let command = manager.read_now("odd").await;
+    let stored = rusqlite::Connection::open(database_path(manager.directory.path())).unwrap();
     let of_odd = "device = (SELECT key FROM devices WHERE id = 'odd')";
     for change in [
         "reports SET body = '{' WHERE sequence > 2 AND",
@@ -236,7 +269,7 @@ async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_
     ] {
         assert!(stored.execute(&format!("UPDATE {change} {of_odd}"), []).unwrap() > 0, "{change}");
     }
-    look_at_everything(&house, "the damage").await;
+    look_at_everything(&manager, "the damage").await;
     let of = |list: &Value| -> Vec<String> {
         list["items"]
             .as_array()
@@ -246,30 +279,30 @@ async fn what_cannot_be_read_of_one_device_is_left_out_and_that_device_is_shown_
             .collect()
     };
     for list in ["service-calls", "orders", "replacements"] {
-        assert_eq!(of(&house.api(&format!("/api/v1/{list}")).await), ["even"], "{list}");
+        assert_eq!(of(&manager.api(&format!("/api/v1/{list}")).await), ["even"], "{list}");
     }
     // Pages that are cut short by what cannot be read do not end the list.
     let mut at = "/api/v1/reports?limit=2".to_owned();
     let mut seen = 0;
     loop {
-        let page = house.api(&at).await;
+        let page = manager.api(&at).await;
         seen += page["items"].as_array().unwrap().len();
         let Some(next) = page["next_cursor"].as_str() else { break };
         at = format!("/api/v1/reports?limit=2&cursor={next}");
     }
     assert_eq!(seen, bodies.len() + 2);
-    assert!(house.api("/api/v1/devices/odd").await["damaged"].is_string());
-    assert!(house.api("/api/v1/devices/even").await["damaged"].is_null());
-    let mut browser = browser(&house).await;
+    assert!(manager.api("/api/v1/devices/odd").await["damaged"].is_string());
+    assert!(manager.api("/api/v1/devices/even").await["damaged"].is_null());
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let page = get(&mut browser, "/", &cookie).await.text();
     assert_eq!(page.matches("data-damaged").count(), 1);
 
     // It goes on to report, and a manager that starts anew starts.
     let more = json!({"kind": "alert_cleared", "alert_id": "a3", "description": "a new cartridge"});
-    odd.report(&house, &batch(8, &[more, utilisation(40)])).await.acknowledged();
-    let house = house.restart().await;
-    look_at_everything(&house, "the restart").await;
-    assert_eq!(house.api("/api/v1/devices/odd").await["supplies"][0]["percent"], json!(40));
+    odd.report(manager.device, &batch(8, &[more, utilisation(40)])).await.acknowledged();
+    let manager = manager.restart().await;
+    look_at_everything(&manager, "the restart").await;
+    assert_eq!(manager.api("/api/v1/devices/odd").await["supplies"][0]["percent"], json!(40));
     drop(command);
 }

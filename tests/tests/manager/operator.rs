@@ -6,18 +6,19 @@ use hyper::body::{Bytes, Incoming};
 use platen_protocol::problem::ProblemKind;
 use serde_json::{Value, json};
 
+use platen_tests::rigs::manager::client::{LIMIT, request};
 use platen_tests::rigs::manager::messages::{
     active, batch, forecast, order, replaced, report, service_call, started, toner_low, utilisation,
 };
 use platen_tests::rigs::manager::pages::{OWN, browser, get, post_form, sign_in};
-use platen_tests::rigs::manager::task::{House, LIMIT, OPERATOR, PASSWORD, request};
+use platen_tests::rigs::manager::task::{OPERATOR, PASSWORD, TestManager};
 
 #[tokio::test]
 async fn an_operator_signs_in_sees_the_fleet_and_signs_out() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
-    device.report(&house, &batch(1, &[started("Demo C450"), toner_low("a1")])).await.acknowledged();
-    let mut browser = browser(&house).await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    device.report(manager.device, &batch(1, &[started("Demo C450"), toner_low("a1")])).await.acknowledged();
+    let mut browser = browser(&manager).await;
     let asked = get(&mut browser, "/", "").await;
     assert_eq!(
         (asked.status, &asked.headers["location"]),
@@ -46,8 +47,8 @@ async fn an_operator_signs_in_sees_the_fleet_and_signs_out() {
 
 #[tokio::test]
 async fn a_wrong_password_an_unknown_name_and_a_made_up_session_get_nothing() {
-    let house = House::start().await;
-    let mut browser = browser(&house).await;
+    let manager = TestManager::start().await;
+    let mut browser = browser(&manager).await;
     for form in ["name=anna&password=wrong", "name=nobody&password=wrong", "name=%3Cb%3E&password=x"] {
         let answer = post_form(&mut browser, "/sign-in", form, Some(OWN), "").await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
@@ -61,8 +62,8 @@ async fn a_wrong_password_an_unknown_name_and_a_made_up_session_get_nothing() {
 
 #[tokio::test]
 async fn passwords_that_are_guessed_at_once_are_counted_before_they_are_checked() {
-    let house = House::start().await;
-    let browsers = futures_util::future::join_all((0..60).map(|_| browser(&house))).await;
+    let manager = TestManager::start().await;
+    let browsers = futures_util::future::join_all((0..60).map(|_| browser(&manager))).await;
     let guesses = browsers.into_iter().map(|mut browser| async move {
         post_form(&mut browser, "/sign-in", "name=anna&password=wrong", Some(OWN), "").await
     });
@@ -75,8 +76,8 @@ async fn passwords_that_are_guessed_at_once_are_counted_before_they_are_checked(
 
 #[tokio::test]
 async fn who_guesses_passwords_must_wait() {
-    let house = House::start().await;
-    let mut browser = browser(&house).await;
+    let manager = TestManager::start().await;
+    let mut browser = browser(&manager).await;
     let form = "name=anna&password=wrong";
     let mut last = StatusCode::OK;
     for _ in 0..12 {
@@ -90,9 +91,9 @@ async fn who_guesses_passwords_must_wait() {
 
 #[tokio::test]
 async fn another_site_cannot_act_in_an_operators_name() {
-    let house = House::start().await;
-    house.enrol("lobby").await;
-    let mut browser = browser(&house).await;
+    let manager = TestManager::start().await;
+    manager.enrol("lobby").await;
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     for origin in [Some("https://evil.example"), Some("null"), None] {
         for (path, form) in [
@@ -112,17 +113,17 @@ async fn another_site_cannot_act_in_an_operators_name() {
         }
         browser.send(asked).await.unwrap().problem(ProblemKind::OtherOrigin);
     }
-    let commands = house.api("/api/v1/devices/lobby/commands").await;
+    let commands = manager.api("/api/v1/devices/lobby/commands").await;
     assert!(commands["items"].as_array().unwrap().is_empty());
     let own = post_form(&mut browser, "/devices/lobby/read-now", "", Some(OWN), &cookie).await;
     assert_eq!(own.headers["location"], "/devices/lobby#commands");
-    assert_eq!(house.api("/api/v1/devices/lobby/commands").await["items"][0]["issued_by"], OPERATOR);
+    assert_eq!(manager.api("/api/v1/devices/lobby/commands").await["items"][0]["issued_by"], OPERATOR);
 }
 
 #[tokio::test]
 async fn what_devices_write_is_text_on_every_page() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
     let evil = "<script>alert(1)</script>\"'";
     let mut alert = toner_low("a1");
     alert["alert"]["description"] = json!(evil);
@@ -143,8 +144,8 @@ async fn what_devices_write_is_text_on_every_page() {
     active["readings"]["buses"][1]["failing"]["detail"] = json!(evil);
     active["readings"]["counters"][1]["value"]["cause"]["detail"] = json!(evil);
     let bodies = [active, started(evil), readings, alert, service_call(evil), order, replaced, forecast];
-    device.report(&house, &batch(1, &bodies)).await.acknowledged();
-    let mut browser = browser(&house).await;
+    device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     for path in ["/", "/devices/lobby"] {
         let page = get(&mut browser, path, &cookie).await.text();
@@ -156,8 +157,8 @@ async fn what_devices_write_is_text_on_every_page() {
 
 #[tokio::test]
 async fn every_answer_has_its_security_headers_and_assets_may_be_kept() {
-    let house = House::start().await;
-    let mut browser = browser(&house).await;
+    let manager = TestManager::start().await;
+    let mut browser = browser(&manager).await;
     for path in ["/sign-in", "/nowhere", "/api/v1/devices", "/api/v1/openapi.json"] {
         let answer = get(&mut browser, path, "").await;
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
@@ -177,8 +178,8 @@ async fn every_answer_has_its_security_headers_and_assets_may_be_kept() {
 
 #[tokio::test]
 async fn a_page_that_is_not_there_is_a_page_and_in_the_api_a_problem() {
-    let house = House::start().await;
-    let mut browser = browser(&house).await;
+    let manager = TestManager::start().await;
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     for path in ["/nowhere", "/devices/none", "/devices/..%2Fx"] {
         let answer = get(&mut browser, path, &cookie).await;
@@ -186,9 +187,9 @@ async fn a_page_that_is_not_there_is_a_page_and_in_the_api_a_problem() {
         assert!(answer.text().starts_with("<!doctype html>"), "{path}");
     }
     for path in ["/api/v1/nowhere", "/api/v1/devices/none", "/api/v1/devices/none/commands"] {
-        house.ask_api("GET", path, None).await.problem(ProblemKind::NotFound);
+        manager.ask_api("GET", path, None).await.problem(ProblemKind::NotFound);
     }
-    house.ask_api("DELETE", "/api/v1/devices", None).await.problem(ProblemKind::MethodNotAllowed);
+    manager.ask_api("DELETE", "/api/v1/devices", None).await.problem(ProblemKind::MethodNotAllowed);
     assert_eq!(
         get(&mut browser, "/devices/lobby/read-now", &cookie).await.status,
         StatusCode::METHOD_NOT_ALLOWED
@@ -197,8 +198,8 @@ async fn a_page_that_is_not_there_is_a_page_and_in_the_api_a_problem() {
 
 #[tokio::test]
 async fn a_program_without_a_good_token_is_refused() {
-    let house = House::start().await;
-    let mut program = browser(&house).await;
+    let manager = TestManager::start().await;
+    let mut program = browser(&manager).await;
     let answer = program.send(request("GET", "/api/v1/devices", "")).await.unwrap();
     answer.problem(ProblemKind::NotSignedIn);
     assert_eq!(answer.headers["www-authenticate"], "Bearer");
@@ -209,8 +210,8 @@ async fn a_program_without_a_good_token_is_refused() {
 
 #[tokio::test]
 async fn wrong_requests_to_the_api_say_what_is_wrong() {
-    let house = House::start().await;
-    house.enrol("lobby").await;
+    let manager = TestManager::start().await;
+    manager.enrol("lobby").await;
     for (path, said) in [
         ("/api/v1/devices?cursor=nonsense", "does not belong to this list"),
         ("/api/v1/reports?cursor=dlobby", "does not belong to this list"),
@@ -223,12 +224,12 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
         ("/api/v1/alerts?colour=red", "colour"),
         ("/api/v1/alerts?device=..%2Fetc", "identifier"),
     ] {
-        let detail = house.ask_api("GET", path, None).await.problem(ProblemKind::InvalidRequest);
+        let detail = manager.ask_api("GET", path, None).await.problem(ProblemKind::InvalidRequest);
         assert!(detail.contains(said), "{path}: {detail}");
     }
     let commands = "/api/v1/devices/lobby/commands";
     let unknown = json!({"action": {"kind": "self_destruct"}});
-    house.ask_api("POST", commands, Some(&unknown)).await.problem(ProblemKind::InvalidRequest);
+    manager.ask_api("POST", commands, Some(&unknown)).await.problem(ProblemKind::InvalidRequest);
     for (action, said) in [
         (json!({"kind": "set", "settings": {}}), "at least one setting"),
         (json!({"kind": "set", "settings": {"supply.black.set-percent": 101}}), "must be between 0 and 100"),
@@ -238,27 +239,27 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
         ),
         (json!({"kind": "reset", "settings": ["supply.Black.set-days"]}), "is not a setting"),
     ] {
-        let refused = house.ask_api("POST", commands, Some(&json!({"action": action}))).await;
+        let refused = manager.ask_api("POST", commands, Some(&json!({"action": action}))).await;
         let detail = refused.problem(ProblemKind::InvalidRequest);
         assert!(detail.contains(said), "{detail}");
     }
     let text = json!({"action": {"kind": "set", "settings": {"supply.black.set-percent": "20"}}});
-    house.ask_api("POST", commands, Some(&text)).await.problem(ProblemKind::NotJson);
-    assert!(house.api(commands).await["items"].as_array().unwrap().is_empty(), "nothing was kept");
-    house.ask_api("POST", commands, Some(&json!({"act": 1}))).await.problem(ProblemKind::NotJson);
+    manager.ask_api("POST", commands, Some(&text)).await.problem(ProblemKind::NotJson);
+    assert!(manager.api(commands).await["items"].as_array().unwrap().is_empty(), "nothing was kept");
+    manager.ask_api("POST", commands, Some(&json!({"act": 1}))).await.problem(ProblemKind::NotJson);
     let large = json!({"action": "x".repeat(100_000)});
-    house.ask_api("POST", commands, Some(&large)).await.problem(ProblemKind::BodyTooLarge);
+    manager.ask_api("POST", commands, Some(&large)).await.problem(ProblemKind::BodyTooLarge);
 }
 
 #[tokio::test]
 async fn lists_are_paged_to_their_end_without_a_repeat() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
     let bodies: Vec<Value> = (0..7).map(|number| service_call(&number.to_string())).collect();
-    device.report(&house, &batch(1, &bodies)).await.acknowledged();
+    device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
     let (mut cursor, mut seen) = (String::new(), Vec::new());
     loop {
-        let page = house.api(&format!("/api/v1/reports?limit=3{cursor}")).await;
+        let page = manager.api(&format!("/api/v1/reports?limit=3{cursor}")).await;
         seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["sequence"].as_u64().unwrap()));
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -270,22 +271,22 @@ async fn lists_are_paged_to_their_end_without_a_repeat() {
 
 #[tokio::test]
 async fn a_service_call_is_seen_and_handled() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
-    device.report(&house, &batch(1, &[service_call("jams")])).await.acknowledged();
-    assert_eq!(house.api("/api/v1/devices/lobby").await["worst"], "service_call");
-    let id = house.api("/api/v1/service-calls?open=true").await["items"][0]["id"].clone();
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    device.report(manager.device, &batch(1, &[service_call("jams")])).await.acknowledged();
+    assert_eq!(manager.api("/api/v1/devices/lobby").await["worst"], "service_call");
+    let id = manager.api("/api/v1/service-calls?open=true").await["items"][0]["id"].clone();
     let path = format!("/api/v1/service-calls/{id}");
-    let answer = house.ask_api("POST", &path, Some(&json!({"state": "seen"}))).await;
+    let answer = manager.ask_api("POST", &path, Some(&json!({"state": "seen"}))).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    let mut browser = browser(&house).await;
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let form = "state=handled&device=lobby";
     let answer = post_form(&mut browser, &format!("/service-calls/{id}"), form, Some(OWN), &cookie).await;
     assert_eq!(answer.headers["location"], "/devices/lobby#service-calls");
-    assert_eq!(house.api("/api/v1/devices/lobby").await["worst"], "fine");
-    assert_eq!(house.api("/api/v1/service-calls").await["items"][0]["changed_by"], OPERATOR);
-    house
+    assert_eq!(manager.api("/api/v1/devices/lobby").await["worst"], "fine");
+    assert_eq!(manager.api("/api/v1/service-calls").await["items"][0]["changed_by"], OPERATOR);
+    manager
         .ask_api("POST", "/api/v1/service-calls/999", Some(&json!({"state": "seen"})))
         .await
         .problem(ProblemKind::NotFound);
@@ -298,10 +299,10 @@ struct Listener {
 }
 
 impl Listener {
-    async fn open(house: &House, last: Option<&str>) -> Self {
-        let mut connection = browser(house).await;
+    async fn open(manager: &TestManager, last: Option<&str>) -> Self {
+        let mut connection = browser(manager).await;
         let mut asked = request("GET", "/api/v1/events", Bytes::new());
-        asked.headers_mut().insert("authorization", format!("Bearer {}", house.bearer).parse().unwrap());
+        asked.headers_mut().insert("authorization", format!("Bearer {}", manager.bearer).parse().unwrap());
         if let Some(last) = last {
             asked.headers_mut().insert("last-event-id", last.parse().unwrap());
         }
@@ -338,10 +339,10 @@ impl Listener {
 
 #[tokio::test]
 async fn events_tell_everything_and_a_listener_that_comes_back_misses_nothing() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
-    let mut listener = Listener::open(&house, None).await;
-    device.report(&house, &batch(1, &[started("Demo"), toner_low("a1")])).await.acknowledged();
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    let mut listener = Listener::open(&manager, None).await;
+    device.report(manager.device, &batch(1, &[started("Demo"), toner_low("a1")])).await.acknowledged();
     let mut ids = Vec::new();
     for (kind, sequence) in [("contact", Value::Null), ("started", json!(1)), ("alert_raised", json!(2))] {
         let (_, event) = listener.next().await.unwrap();
@@ -356,22 +357,22 @@ async fn events_tell_everything_and_a_listener_that_comes_back_misses_nothing() 
         }
     }
     drop(listener);
-    device.report(&house, &batch(3, &[service_call("help")])).await.acknowledged();
-    let mut again = Listener::open(&house, Some(&ids[1])).await;
+    device.report(manager.device, &batch(3, &[service_call("help")])).await.acknowledged();
+    let mut again = Listener::open(&manager, Some(&ids[1])).await;
     assert_eq!(again.next().await.unwrap().1["kind"], "alert_raised");
     let (_, call) = again.next().await.unwrap();
     assert_eq!((&call["kind"], &call["service_call"]["message"]), (&json!("service_call"), &json!("help")));
 
-    let mut lost = Listener::open(&house, Some("another-run-5")).await;
+    let mut lost = Listener::open(&manager, Some("another-run-5")).await;
     assert_eq!(lost.next().await.unwrap().0, "resync");
 }
 
 #[tokio::test]
 async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
-    device.report(&house, &batch(1, &[])).await.acknowledged();
-    let mut listener = Listener::open(&house, None).await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    device.report(manager.device, &batch(1, &[])).await.acknowledged();
+    let mut listener = Listener::open(&manager, None).await;
     let mut told = batch(1, &[utilisation(50), utilisation(40)]);
     told["reports"][1]["sequence"] = json!(14);
     told["lost"] = json!([
@@ -379,9 +380,9 @@ async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
         {"first": 15, "last": 15, "kinds": {"order": 1}, "reason": "refused"},
     ]);
     for _ in 0..2 {
-        assert_eq!(device.report(&house, &told).await.acknowledged(), 15);
+        assert_eq!(device.report(manager.device, &told).await.acknowledged(), 15);
     }
-    let gaps = house.api("/api/v1/devices/lobby").await["gaps"].clone();
+    let gaps = manager.api("/api/v1/devices/lobby").await["gaps"].clone();
     let words: Vec<_> = gaps.as_array().unwrap().iter().map(|gap| gap["words"].as_str().unwrap()).collect();
     let full = "12 utilisation reports were given up because the outbox was full";
     let refused = "1 order was given up because this manager refused it";
@@ -390,31 +391,31 @@ async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
     let (_, event) = listener.next().await.unwrap();
     assert_eq!((&event["kind"], &event["gap"]), (&json!("gap"), &json!([2, 15])));
     assert_eq!(event["words"], json!(format!("{full}; {refused}")));
-    let mut browser = browser(&house).await;
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert!(page.contains(full) && page.contains("data-gap=\"2-13\""), "{page}");
     let mut wrong = batch(16, &[utilisation(30)]);
     wrong["lost"] = json!([{"first": 16, "last": 17, "kinds": {"order": 2}, "reason": "refused"}]);
-    let detail = device.report(&house, &wrong).await.problem(ProblemKind::InvalidRequest);
+    let detail = device.report(manager.device, &wrong).await.problem(ProblemKind::InvalidRequest);
     assert!(detail.contains("sequence 16 is in the batch and in the lost run 16 to 17"), "{detail}");
 }
 
 #[tokio::test]
 async fn events_follow_a_command_through_its_states() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
-    device.report(&house, &batch(1, &[])).await.acknowledged();
-    let mut listener = Listener::open(&house, None).await;
-    let command = house.read_now("lobby").await;
-    let mut connection = device.connect(house.device).await.unwrap();
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    device.report(manager.device, &batch(1, &[])).await.acknowledged();
+    let mut listener = Listener::open(&manager, None).await;
+    let command = manager.read_now("lobby").await;
+    let mut connection = device.connect(manager.device).await.unwrap();
     connection.park(&batch(1, &[]), 60).await.unwrap().commands();
     for state in ["waiting", "delivered"] {
         let (_, event) = listener.next().await.unwrap();
         assert_eq!((&event["command"], &event["command_state"]), (&json!(command), &json!(state)));
     }
     device
-        .report(&house, &batch(1, &[platen_tests::rigs::manager::messages::done(&command)]))
+        .report(manager.device, &batch(1, &[platen_tests::rigs::manager::messages::done(&command)]))
         .await
         .acknowledged();
     assert_eq!(listener.next().await.unwrap().1["command_state"], "done");
@@ -423,27 +424,27 @@ async fn events_follow_a_command_through_its_states() {
 
 #[tokio::test]
 async fn a_clean_stop_ends_the_stream_of_events() {
-    let mut house = House::start().await;
-    let mut listener = Listener::open(&house, None).await;
-    house.ask_to_stop();
+    let mut manager = TestManager::start().await;
+    let mut listener = Listener::open(&manager, None).await;
+    manager.ask_to_stop();
     assert!(listener.next().await.is_none());
-    house.stopped().await;
+    manager.stopped().await;
 }
 
 #[tokio::test]
 async fn the_openapi_document_can_be_read_by_anyone() {
-    let house = House::start().await;
-    let answer = browser(&house).await.send(request("GET", "/api/v1/openapi.json", "")).await.unwrap();
+    let manager = TestManager::start().await;
+    let answer = browser(&manager).await.send(request("GET", "/api/v1/openapi.json", "")).await.unwrap();
     assert!(answer.json()["paths"]["/api/v1/devices/{id}/commands"]["post"].is_object());
 }
 
 #[tokio::test]
 async fn a_report_in_the_api_is_what_the_device_sent() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
     let sent = batch(1, &[toner_low("a1")]);
-    device.report(&house, &sent).await.acknowledged();
-    let item = house.api("/api/v1/reports").await["items"][0].clone();
+    device.report(manager.device, &sent).await.acknowledged();
+    let item = manager.api("/api/v1/reports").await["items"][0].clone();
     let whole = report(1, &toner_low("a1"));
     for key in ["sequence", "taken", "simulated", "body"] {
         assert_eq!(item[key], whole[key], "{key}");

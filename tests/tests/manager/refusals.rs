@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use platen_tests::rigs::manager::task::House;
+use platen_tests::rigs::manager::task::TestManager;
 
 /// Requests of each kind. Of a refusal that is lost in half the cases, not one of 40 may be.
 const TRIES: usize = 40;
@@ -26,11 +26,11 @@ fn file(directory: &Path, bytes: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_reaches_curl_while_it_still_sends_the_body() {
-    let house = House::start().await;
+    let manager = TestManager::start().await;
     let directory = tempfile::tempdir().unwrap();
     let (large, larger) = (file(directory.path(), 900 * 1024), file(directory.path(), 3 * 1024 * 1024));
-    let (devices, operators) = (house.device.port(), house.operator.port());
-    let signed_in = format!("authorization: Bearer {}", house.bearer);
+    let (devices, operators) = (manager.device.port(), manager.operator.port());
+    let signed_in = format!("authorization: Bearer {}", manager.bearer);
     let commands = format!("https://localhost:{operators}/api/v1/devices/lobby/commands");
     let enroll = format!("https://localhost:{devices}/v1/enroll");
     let json = "content-type: application/json";

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 
-use platen_tests::rigs::manager::task::{Client, House, OPERATOR, PASSWORD, csr, request};
+use platen_tests::rigs::manager::client::{Client, csr, request};
+use platen_tests::rigs::manager::task::{OPERATOR, PASSWORD, TestManager};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -30,14 +31,14 @@ async fn no_secret_is_logged_or_stored_as_it_is() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .init();
-    let house = House::start().await;
-    let token = house.token(Some("lobby"), SignedDuration::from_hours(1)).await;
+    let manager = TestManager::start().await;
+    let token = manager.token(Some("lobby"), SignedDuration::from_hours(1)).await;
     let wrong = "ab".repeat(16);
     let (_, request_of_device) = csr("lobby");
-    house.try_enrol(&wrong, &request_of_device).await;
-    house.try_enrol(&token, &request_of_device).await;
+    manager.try_enrol(&wrong, &request_of_device).await;
+    manager.try_enrol(&token, &request_of_device).await;
 
-    let mut browser = Client::new(&house.ca, None).connect(house.operator).await.unwrap();
+    let mut browser = Client::new(&manager.ca, None).connect(manager.operator).await.unwrap();
     let mut cookies = Vec::new();
     for password in ["wrong-password", PASSWORD] {
         let form = format!("name={OPERATOR}&password={password}");
@@ -49,8 +50,8 @@ async fn no_secret_is_logged_or_stored_as_it_is() {
     }
     let cookie = cookies[0].to_str().unwrap();
     let session = cookie.split(['=', ';']).nth(1).unwrap();
-    house.api("/api/v1/devices").await;
-    let key = std::fs::read_to_string(house.directory.path().join("ca.key")).unwrap();
+    manager.api("/api/v1/devices").await;
+    let key = std::fs::read_to_string(manager.directory.path().join("ca.key")).unwrap();
     let key_line = key.lines().nth(1).unwrap();
 
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
@@ -60,11 +61,12 @@ async fn no_secret_is_logged_or_stored_as_it_is() {
     let ours: String = logged.lines().filter(|line| line.contains("platen_manager")).collect();
     let mut stored = Vec::new();
     for ending in ["", "-wal"] {
-        stored
-            .extend(std::fs::read(house.directory.path().join(format!("manager.sqlite3{ending}"))).unwrap());
+        stored.extend(
+            std::fs::read(manager.directory.path().join(format!("manager.sqlite3{ending}"))).unwrap(),
+        );
     }
     let stored = String::from_utf8_lossy(&stored);
-    for secret in [&token, &wrong, PASSWORD, "wrong-password", session, &house.bearer, key_line] {
+    for secret in [&token, &wrong, PASSWORD, "wrong-password", session, &manager.bearer, key_line] {
         assert!(!ours.contains(secret), "a secret is in the log");
         assert!(!stored.contains(secret), "a secret is in the database");
     }

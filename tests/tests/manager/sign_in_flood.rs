@@ -9,8 +9,9 @@ use futures_util::StreamExt as _;
 use hyper::StatusCode;
 
 use crate::program_rig::Site;
+use platen_tests::rigs::manager::client::{Answer, Client};
 use platen_tests::rigs::manager::pages::{OWN, post_form};
-use platen_tests::rigs::manager::task::{Answer, Client, PASSWORD};
+use platen_tests::rigs::manager::task::PASSWORD;
 
 /// Wrong sign-ins, unless `PLATEN_SIGN_IN_FLOOD` says how many: 5,000 take a while.
 const ATTEMPTS: usize = 1_500;

@@ -10,8 +10,9 @@ use platen_protocol::signature::{
     self, Bond, CERTIFICATE_FIELD, DIGEST_FIELD, INPUT_FIELD, MAX_CERTIFICATE_BYTES, MAX_INPUT_BYTES,
     Presented, PublicKey, SIGNATURE_FIELD, Signed, SigningKey, When, sign_request,
 };
+use platen_tests::rigs::manager::client::{Answer, Client, csr, request};
 use platen_tests::rigs::manager::messages;
-use platen_tests::rigs::manager::task::{Answer, Client, House, csr, request};
+use platen_tests::rigs::manager::task::TestManager;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
@@ -26,10 +27,10 @@ struct Signer {
 }
 
 impl Signer {
-    async fn enrolled(house: &House, name: &str) -> Self {
-        let secret = house.token(Some(name), SignedDuration::from_hours(1)).await;
+    async fn enrolled(manager: &TestManager, name: &str) -> Self {
+        let secret = manager.token(Some(name), SignedDuration::from_hours(1)).await;
         let (key, csr) = csr(name);
-        let (status, reply) = house.try_enrol(&secret, &csr).await;
+        let (status, reply) = manager.try_enrol(&secret, &csr).await;
         assert_eq!(status, StatusCode::OK, "{reply}");
         Self::new(&key, reply["certificate_chain"].as_str().unwrap())
     }
@@ -67,8 +68,8 @@ fn now() -> i64 {
 }
 
 /// Sends without a certificate, as a proxy does.
-async fn send(house: &House, request: Request<Bytes>) -> Answer {
-    let mut connection = Client::new(&house.ca, None).connect(house.device).await.unwrap();
+async fn send(manager: &TestManager, request: Request<Bytes>) -> Answer {
+    let mut connection = Client::new(&manager.ca, None).connect(manager.device).await.unwrap();
     connection.send(request).await.unwrap()
 }
 
@@ -81,9 +82,9 @@ fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The manager has signed this answer, for that request.
-fn assert_signed(house: &House, answer: &Answer, to: &Bond) -> i64 {
+fn assert_signed(manager: &TestManager, answer: &Answer, to: &Bond) -> i64 {
     let presented = Presented::read(|name| field(&answer.headers, name)).unwrap();
-    let server = std::fs::read_to_string(house.directory.path().join("server.pem")).unwrap();
+    let server = std::fs::read_to_string(manager.directory.path().join("server.pem")).unwrap();
     let server = CertificateDer::from_pem_slice(server.as_bytes()).unwrap();
     assert_eq!(presented.certificate(), server.as_ref(), "with its own certificate");
     let (_, parsed) = X509Certificate::from_der(&server).unwrap();
@@ -99,58 +100,58 @@ fn assert_signed(house: &House, answer: &Answer, to: &Bond) -> i64 {
     presented.created()
 }
 
-async fn device_page(house: &House) -> String {
-    let mut browser = platen_tests::rigs::manager::pages::browser(house).await;
+async fn device_page(manager: &TestManager) -> String {
+    let mut browser = platen_tests::rigs::manager::pages::browser(manager).await;
     let cookie = platen_tests::rigs::manager::pages::sign_in(&mut browser).await;
     platen_tests::rigs::manager::pages::get(&mut browser, "/devices/lobby", &cookie).await.text()
 }
 
-async fn calls(house: &House) -> usize {
-    house.api("/api/v1/service-calls").await["items"].as_array().unwrap().len()
+async fn calls(manager: &TestManager) -> usize {
+    manager.api("/api/v1/service-calls").await["items"].as_array().unwrap().len()
 }
 
 #[tokio::test]
 async fn a_signed_request_is_served_as_one_with_a_certificate_and_answered_with_a_signature() {
-    let house = House::start().await;
-    let device = Signer::enrolled(&house, "lobby").await;
+    let manager = TestManager::start().await;
+    let device = Signer::enrolled(&manager, "lobby").await;
     let (request, bond) = device.sign(&batch("e1"));
-    let answer = send(&house, request).await;
+    let answer = send(&manager, request).await;
     assert_eq!(answer.acknowledged(), 1);
-    assert_signed(&house, &answer, &bond);
-    assert_eq!(calls(&house).await, 1);
+    assert_signed(&manager, &answer, &bond);
+    assert_eq!(calls(&manager).await, 1);
 }
 
 #[tokio::test]
 async fn without_a_signature_a_request_without_a_certificate_is_nobodys_and_its_answer_is_not_signed() {
-    let house = House::start().await;
-    let answer = send(&house, request("POST", REPORTS, batch("e1").to_string())).await;
+    let manager = TestManager::start().await;
+    let answer = send(&manager, request("POST", REPORTS, batch("e1").to_string())).await;
     answer.problem(ProblemKind::NoCertificate);
     assert!(field(&answer.headers, SIGNATURE_FIELD).is_none());
 }
 
 #[tokio::test]
 async fn what_was_signed_long_ago_or_by_a_clock_that_is_ahead_is_stale_and_the_answer_tells_the_time() {
-    let house = House::start().await;
-    let device = Signer::enrolled(&house, "lobby").await;
+    let manager = TestManager::start().await;
+    let device = Signer::enrolled(&manager, "lobby").await;
     for created in [0, now() - 3600, now() + 3600] {
         let (request, bond) = device.sign_at(&batch("e1"), created);
-        let answer = send(&house, request).await;
+        let answer = send(&manager, request).await;
         answer.problem(ProblemKind::SignatureStale);
-        let told = assert_signed(&house, &answer, &bond);
+        let told = assert_signed(&manager, &answer, &bond);
         assert!((now() - told).abs() < 60, "the manager's time is in the signature");
         let (request, _) = device.sign_at(&batch("e1"), told);
-        assert_eq!(send(&house, request).await.acknowledged(), 1, "by that time it is taken");
+        assert_eq!(send(&manager, request).await.acknowledged(), 1, "by that time it is taken");
     }
 }
 
 #[tokio::test]
 async fn what_was_signed_before_a_restart_is_not_taken_after_it() {
-    let house = House::start().await;
-    let device = Signer::enrolled(&house, "lobby").await;
+    let manager = TestManager::start().await;
+    let device = Signer::enrolled(&manager, "lobby").await;
     let (request, _) = device.sign_at(&batch("e1"), now() - 1);
-    let house = house.restart().await;
-    send(&house, request).await.problem(ProblemKind::SignatureStale);
-    assert_eq!(calls(&house).await, 0);
+    let manager = manager.restart().await;
+    send(&manager, request).await.problem(ProblemKind::SignatureStale);
+    assert_eq!(calls(&manager).await, 0);
 }
 
 /// What a proxy does to a request.
@@ -158,9 +159,9 @@ type Alteration<'a> = &'a dyn Fn(&mut Request<Bytes>);
 
 #[tokio::test]
 async fn whatever_is_altered_on_the_way_is_refused_and_has_no_effect() {
-    let house = House::start().await;
-    let device = Signer::enrolled(&house, "lobby").await;
-    let other = Signer::enrolled(&house, "attic").await;
+    let manager = TestManager::start().await;
+    let device = Signer::enrolled(&manager, "lobby").await;
+    let other = Signer::enrolled(&manager, "attic").await;
     let field_of = |signed: &Request<Bytes>, name| signed.headers()[name].clone();
     let alterations: [(&str, Alteration<'_>); 9] = [
         ("the body", &|request| *request.body_mut() = batch("e2").to_string().into()),
@@ -197,77 +198,77 @@ async fn whatever_is_altered_on_the_way_is_refused_and_has_no_effect() {
     for (what, alter) in alterations {
         let (mut request, bond) = device.sign(&batch("e1"));
         alter(&mut request);
-        let answer = send(&house, request).await;
+        let answer = send(&manager, request).await;
         answer.problem(ProblemKind::SignatureInvalid);
         // The answer is for the request that was signed, as long as that can be read.
         if ["the body", "the content type", "a wish to wait", "a query"].contains(&what) {
-            assert_signed(&house, &answer, &bond);
+            assert_signed(&manager, &answer, &bond);
         }
-        assert_eq!(calls(&house).await, 0, "{what}");
+        assert_eq!(calls(&manager).await, 0, "{what}");
     }
 
     // With the certificate, or with the key, of another device.
     let (mut stolen, _) = device.sign(&batch("e1"));
     let (attic, _) = other.sign(&batch("e1"));
     stolen.headers_mut().insert(CERTIFICATE_FIELD, field_of(&attic, CERTIFICATE_FIELD));
-    send(&house, stolen).await.problem(ProblemKind::SignatureInvalid);
+    send(&manager, stolen).await.problem(ProblemKind::SignatureInvalid);
     let (mut stolen, _) = device.sign(&batch("e1"));
     stolen.headers_mut().insert(SIGNATURE_FIELD, field_of(&attic, SIGNATURE_FIELD));
-    send(&house, stolen).await.problem(ProblemKind::SignatureInvalid);
-    assert_eq!(calls(&house).await, 0);
+    send(&manager, stolen).await.problem(ProblemKind::SignatureInvalid);
+    assert_eq!(calls(&manager).await, 0);
 }
 
 #[tokio::test]
 async fn a_certificate_of_another_ca_or_of_the_manager_itself_signs_nothing() {
-    let house = House::start().await;
-    let other = House::start().await;
+    let manager = TestManager::start().await;
+    let other = TestManager::start().await;
     let stranger = Signer::enrolled(&other, "lobby").await;
-    let _known = Signer::enrolled(&house, "lobby").await;
+    let _known = Signer::enrolled(&manager, "lobby").await;
     let (request, bond) = stranger.sign(&batch("e1"));
-    let answer = send(&house, request).await;
+    let answer = send(&manager, request).await;
     let told = answer.problem(ProblemKind::SignatureInvalid);
     assert!(told.contains("not one of a device here"), "{told}");
-    assert_signed(&house, &answer, &bond);
+    assert_signed(&manager, &answer, &bond);
 
-    let at = |name: &str| std::fs::read_to_string(house.directory.path().join(name)).unwrap();
-    let manager = Signer::new(&at("server.key"), &at("server.pem"));
-    let (request, _) = manager.sign(&batch("e1"));
-    send(&house, request).await.problem(ProblemKind::SignatureInvalid);
-    assert_eq!(calls(&house).await, 0);
+    let at = |name: &str| std::fs::read_to_string(manager.directory.path().join(name)).unwrap();
+    let impostor = Signer::new(&at("server.key"), &at("server.pem"));
+    let (request, _) = impostor.sign(&batch("e1"));
+    send(&manager, request).await.problem(ProblemKind::SignatureInvalid);
+    assert_eq!(calls(&manager).await, 0);
 }
 
 #[tokio::test]
 async fn a_device_that_was_given_another_certificate_is_refused_by_the_same_rules_as_in_tls() {
-    let house = House::start().await;
-    let old = Signer::enrolled(&house, "lobby").await;
-    let new = Signer::enrolled(&house, "lobby").await;
+    let manager = TestManager::start().await;
+    let old = Signer::enrolled(&manager, "lobby").await;
+    let new = Signer::enrolled(&manager, "lobby").await;
     let (request, bond) = old.sign(&batch("e1"));
-    let answer = send(&house, request).await;
+    let answer = send(&manager, request).await;
     answer.problem(ProblemKind::UnknownDevice);
-    assert_signed(&house, &answer, &bond);
+    assert_signed(&manager, &answer, &bond);
     let (request, _) = new.sign(&batch("e1"));
-    assert_eq!(send(&house, request).await.acknowledged(), 1);
+    assert_eq!(send(&manager, request).await.acknowledged(), 1);
 }
 
 #[tokio::test]
 async fn operators_are_told_that_a_site_inspects_tls_and_who() {
-    let house = House::start().await;
-    let device = Signer::enrolled(&house, "lobby").await;
+    let manager = TestManager::start().await;
+    let device = Signer::enrolled(&manager, "lobby").await;
     let mut told = batch("e1");
     told["inspected_by"] = "Example Corp <Proxy> CA".into();
     let (request, _) = device.sign(&told);
-    assert_eq!(send(&house, request).await.acknowledged(), 1);
-    let view = house.api("/api/v1/devices/lobby").await;
+    assert_eq!(send(&manager, request).await.acknowledged(), 1);
+    let view = manager.api("/api/v1/devices/lobby").await;
     assert_eq!(view["contact"]["inspected_by"], "Example Corp <Proxy> CA");
-    let page = device_page(&house).await;
+    let page = device_page(&manager).await;
     assert!(page.contains("This site inspects TLS"), "{page}");
     assert!(page.contains("Example Corp") && !page.contains("<Proxy>"), "what a certificate says is escaped");
 
     let (request, _) =
         device.sign(&json!({"version": 1, "epoch": "e1", "oldest_sequence": 2, "reports": []}));
-    send(&house, request).await.acknowledged();
-    assert_eq!(house.api("/api/v1/devices/lobby").await["contact"]["inspected_by"], Value::Null);
+    send(&manager, request).await.acknowledged();
+    assert_eq!(manager.api("/api/v1/devices/lobby").await["contact"]["inspected_by"], Value::Null);
     told["inspected_by"] = "x".repeat(101).into();
     let (request, _) = device.sign(&told);
-    send(&house, request).await.problem(ProblemKind::InvalidRequest);
+    send(&manager, request).await.problem(ProblemKind::InvalidRequest);
 }

@@ -4,19 +4,20 @@ use hyper::StatusCode;
 use platen_protocol::problem::ProblemKind;
 use serde_json::{Value, json};
 
+use platen_tests::rigs::manager::client::Client;
 use platen_tests::rigs::manager::messages::{
     active, batch, condition, done, forecast, order, replaced, service_call, started, toner_low,
 };
 use platen_tests::rigs::manager::pages::{OWN, browser, get, post_form, sign_in};
-use platen_tests::rigs::manager::task::{Client, House, OPERATOR};
+use platen_tests::rigs::manager::task::{OPERATOR, TestManager};
 
-/// A house with one printer that has told everything there is to tell.
-async fn furnished() -> (House, Client) {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
+/// A manager with one printer that has told everything there is to tell.
+async fn furnished() -> (TestManager, Client) {
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
     let bodies = [started("Colour MFP"), active(50), forecast("a1"), order("o1", 2), replaced()];
-    device.report(&house, &batch(1, &bodies)).await.acknowledged();
-    (house, device)
+    device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
+    (manager, device)
 }
 
 fn assert_holds(page: &str, pieces: &[&str]) {
@@ -27,8 +28,8 @@ fn assert_holds(page: &str, pieces: &[&str]) {
 
 #[tokio::test]
 async fn the_api_tells_all_that_the_device_told() {
-    let (house, _device) = furnished().await;
-    let view = house.api("/api/v1/devices/lobby").await;
+    let (manager, _device) = furnished().await;
+    let view = manager.api("/api/v1/devices/lobby").await;
     let readings = platen_tests::rigs::manager::messages::full_readings(50);
     for list in ["counters", "buses"] {
         assert_eq!(view[list], readings[list], "{list}");
@@ -55,15 +56,15 @@ async fn the_api_tells_all_that_the_device_told() {
     let alert = &view["alerts"][0];
     assert_eq!((&alert["forecast"], &alert["evidence"][0]["observed"]), (&json!(true), &json!(9)));
     assert_eq!(view["orders"][0]["order"], "o1");
-    let replacement = house.api("/api/v1/replacements?device=lobby").await["items"][0].clone();
+    let replacement = manager.api("/api/v1/replacements?device=lobby").await["items"][0].clone();
     assert_eq!((&replacement["residue_percent"], &replacement["change"]), (&json!(3), &json!("replaced")));
 }
 
 #[tokio::test]
 async fn an_order_goes_from_the_device_to_its_delivery() {
-    let (house, device) = furnished().await;
-    assert_eq!(house.api("/api/v1/devices/lobby").await["worst"], "order");
-    let list = house.api("/api/v1/orders?open=true&device=lobby").await;
+    let (manager, device) = furnished().await;
+    assert_eq!(manager.api("/api/v1/devices/lobby").await["worst"], "order");
+    let list = manager.api("/api/v1/orders?open=true&device=lobby").await;
     let item = &list["items"][0];
     for (key, value) in [
         ("order", json!("o1")),
@@ -82,39 +83,39 @@ async fn an_order_goes_from_the_device_to_its_delivery() {
     // Entered once, told twice: also when the outbox was lost between.
     let mut again = batch(1, &[order("o1", 2)]);
     again["epoch"] = json!("e2");
-    device.report(&house, &again).await.acknowledged();
-    assert_eq!(house.api("/api/v1/orders").await["items"].as_array().unwrap().len(), 1);
+    device.report(manager.device, &again).await.acknowledged();
+    assert_eq!(manager.api("/api/v1/orders").await["items"].as_array().unwrap().len(), 1);
 
     let path = format!("/api/v1/orders/{}", item["id"]);
-    let answer = house.ask_api("POST", &path, Some(&json!({"state": "ordered"}))).await;
+    let answer = manager.ask_api("POST", &path, Some(&json!({"state": "ordered"}))).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    assert_eq!(house.api("/api/v1/devices/lobby").await["orders"][0]["state"], "ordered");
-    let mut browser = browser(&house).await;
+    assert_eq!(manager.api("/api/v1/devices/lobby").await["orders"][0]["state"], "ordered");
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let form = "state=delivered&device=lobby";
     let answer = post_form(&mut browser, &format!("/orders/{}", item["id"]), form, Some(OWN), &cookie).await;
     assert_eq!(answer.headers["location"], "/devices/lobby#orders");
-    assert!(house.api("/api/v1/orders?open=true").await["items"].as_array().unwrap().is_empty());
-    let closed = house.api("/api/v1/orders?open=false").await["items"][0].clone();
+    assert!(manager.api("/api/v1/orders?open=true").await["items"].as_array().unwrap().is_empty());
+    let closed = manager.api("/api/v1/orders?open=false").await["items"][0].clone();
     assert_eq!((&closed["state"], &closed["changed_by"]), (&json!("delivered"), &json!(OPERATOR)));
-    assert_eq!(house.api("/api/v1/devices/lobby").await["worst"], "forecast");
+    assert_eq!(manager.api("/api/v1/devices/lobby").await["worst"], "forecast");
 
-    house
+    manager
         .ask_api("POST", "/api/v1/orders/999", Some(&json!({"state": "ordered"})))
         .await
         .problem(ProblemKind::NotFound);
-    house.ask_api("POST", &path, Some(&json!({"state": "eaten"}))).await.problem(ProblemKind::NotJson);
+    manager.ask_api("POST", &path, Some(&json!({"state": "eaten"}))).await.problem(ProblemKind::NotJson);
 }
 
 #[tokio::test]
 async fn orders_are_paged_to_their_end() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
     let bodies: Vec<Value> = (1..=5).map(|number| order(&format!("o{number}"), number)).collect();
-    device.report(&house, &batch(1, &bodies)).await.acknowledged();
-    let first = house.api("/api/v1/orders?limit=3").await;
+    device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
+    let first = manager.api("/api/v1/orders?limit=3").await;
     let next = first["next_cursor"].as_str().unwrap();
-    let second = house.api(&format!("/api/v1/orders?limit=3&cursor={next}")).await;
+    let second = manager.api(&format!("/api/v1/orders?limit=3&cursor={next}")).await;
     let quantities: Vec<u64> = [&first, &second]
         .into_iter()
         .flat_map(|page| page["items"].as_array().unwrap())
@@ -126,8 +127,8 @@ async fn orders_are_paged_to_their_end() {
 
 #[tokio::test]
 async fn the_page_of_a_device_shows_everything_by_its_marks() {
-    let (house, _device) = furnished().await;
-    let mut browser = browser(&house).await;
+    let (manager, _device) = furnished().await;
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(
@@ -184,8 +185,8 @@ async fn the_page_of_a_device_shows_everything_by_its_marks() {
 
 #[tokio::test]
 async fn what_a_chip_cannot_tell_stays_a_word_on_every_page() {
-    let house = House::start().await;
-    let device = house.enrol("lobby").await;
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
     let mut body = active(50);
     let mut other = platen_tests::rigs::manager::messages::full_supply(50);
     other["name"] = json!("waste");
@@ -196,8 +197,8 @@ async fn what_a_chip_cannot_tell_stays_a_word_on_every_page() {
     body["readings"]["supplies"][0]["colorant"] = json!("cyan");
     let mut ordered = order("o1", 1);
     ordered["supply"]["level"] = json!({"state": "some_remains"});
-    device.report(&house, &batch(1, &[body, ordered])).await.acknowledged();
-    let mut browser = browser(&house).await;
+    device.report(manager.device, &batch(1, &[body, ordered])).await.acknowledged();
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(
@@ -215,10 +216,10 @@ async fn what_a_chip_cannot_tell_stays_a_word_on_every_page() {
 
 #[tokio::test]
 async fn a_jam_is_on_the_page_until_it_is_cleared() {
-    let (house, device) = furnished().await;
+    let (manager, device) = furnished().await;
     let jam = condition("a2", "jam", "mediaPath", "path");
-    device.report(&house, &batch(6, &[jam])).await.acknowledged();
-    let mut browser = browser(&house).await;
+    device.report(manager.device, &batch(6, &[jam])).await.acknowledged();
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(
@@ -231,7 +232,7 @@ async fn a_jam_is_on_the_page_until_it_is_cleared() {
         ],
     );
     device
-        .report(&house, &batch(7, &[platen_tests::rigs::manager::messages::cleared("a2")]))
+        .report(manager.device, &batch(7, &[platen_tests::rigs::manager::messages::cleared("a2")]))
         .await
         .acknowledged();
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
@@ -240,8 +241,8 @@ async fn a_jam_is_on_the_page_until_it_is_cleared() {
 
 #[tokio::test]
 async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
-    let (house, device) = furnished().await;
-    let mut browser = browser(&house).await;
+    let (manager, device) = furnished().await;
+    let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let path = "/devices/lobby/settings";
     for form in [
@@ -257,9 +258,9 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
         &page,
         &["Set supply.black.set-percent to 20", "Reset supply.black.set-percent", "Reset all settings"],
     );
-    let list = house.api("/api/v1/devices/lobby/commands").await;
+    let list = manager.api("/api/v1/devices/lobby/commands").await;
     let first = list["items"][2]["id"].as_str().unwrap();
-    device.report(&house, &batch(6, &[done(first)])).await.acknowledged();
+    device.report(manager.device, &batch(6, &[done(first)])).await.acknowledged();
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(&page, &[&format!("data-command=\"{first}\" data-state=\"done\"")]);
     for (form, said) in [
@@ -276,12 +277,12 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
 
 #[tokio::test]
 async fn what_an_operator_must_hear_is_kept_as_a_notice_once() {
-    let (house, device) = furnished().await;
+    let (manager, device) = furnished().await;
     device
-        .report(&house, &batch(6, &[order("o1", 2), service_call("x"), toner_low("a9")]))
+        .report(manager.device, &batch(6, &[order("o1", 2), service_call("x"), toner_low("a9")]))
         .await
         .acknowledged();
-    let path = platen_manager::database_path(house.directory.path());
+    let path = platen_manager::database_path(manager.directory.path());
     let kinds: Vec<String> = {
         let database = rusqlite::Connection::open(path).unwrap();
         let mut statement = database.prepare("SELECT kind FROM notices ORDER BY key").unwrap();

@@ -4,10 +4,14 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use platen_tests::rigs::agent::process::tool;
 use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::process::{Running, run_ok, until};
+
+/// How long a demo is there that nobody has ended: it outlives the test by no more, whatever becomes of both.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// Two ports in a row that are free now. The demo's ports are fixed when it starts, so they cannot be 0.
 fn two_free_ports() -> u16 {
@@ -23,8 +27,12 @@ fn the_demo_shows_three_printers_follows_one_and_ends_cleanly() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = tempfile::TempDir::new().unwrap();
     let port = two_free_ports();
-    let mut make = Command::new("make");
-    make.arg("demo").current_dir(root).env("PLATEN_DEMO_PORT", port.to_string());
+    // Should this test be killed, `make` is told to end, and so is the demo (setpriv becomes `make`).
+    let mut make = Command::new("setpriv");
+    make.args(["--pdeathsig", "TERM", "make", "demo"])
+        .current_dir(root)
+        .env("PLATEN_DEMO_PORT", port.to_string());
+    make.env("PLATEN_DEMO_SECONDS", LONGEST.as_secs().to_string());
     // As in a person's shell: what cargo tells a test of its own crate would have others built anew, by cargo's account of
     // what their build scripts read (ring's reads CARGO_MANIFEST_DIR).
     let of_this_crate =
@@ -32,7 +40,7 @@ fn the_demo_shows_three_printers_follows_one_and_ends_cleanly() {
     for (name, _) in std::env::vars().filter(|(name, _)| of_this_crate(name)) {
         make.env_remove(name);
     }
-    let mut demo = Running::start(&mut make, &folder.path().join("demo.log"));
+    let mut demo = Running::start_group(&mut make, &folder.path().join("demo.log"));
     let at = |file: &str| root.join("demo").join(file);
     until("the demo is ready, or has ended", || (at("ready").exists() || !demo.is_running()).then_some(()));
     assert!(demo.is_running(), "{}", demo.log());

@@ -81,7 +81,7 @@ pub(crate) fn edges(board: &mut dyn Board, time: Duration, output: &mut dyn Writ
 /// Counts the pages that pass the exit during a time, and prints their number and for how long they came.
 pub(crate) fn pages(board: &mut dyn Board, time: Duration, output: &mut dyn Write) -> Result<(), ReadError> {
     listen(board, time, |_| Ok(()))?;
-    let pages = board.tallies().pages;
+    let pages = board.counts().pages;
     let line = PageLine {
         pages: pages.pages,
         printing_ms: u64::try_from(pages.printing.as_millis()).unwrap_or(u64::MAX),

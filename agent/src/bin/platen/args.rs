@@ -6,8 +6,7 @@ use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use platen_agent::config::DEFAULT_PATH as DEFAULT_CONFIG;
 use platen_agent::tool::control::DEFAULT_SOCKET;
-
-use crate::sim::Act;
+use platen_agent::tool::sim::Act;
 
 /// The board file that `doctor` opens when no agent answers.
 const DEFAULT_BOARD: &str = "/etc/platen/board.toml";

@@ -23,8 +23,6 @@ pub(crate) enum ClientError {
     #[error("the {what} {cause}")]
     Text { what: &'static str, cause: InvalidText },
     #[error("{0}")]
-    Usage(String),
-    #[error("{0}")]
     Refused(String),
     #[error("the agent closed the connection: it is stopping")]
     Ended,
@@ -47,7 +45,7 @@ pub(crate) enum ClientError {
 impl ClientError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Text { .. } | Self::Usage(_) => 2,
+            Self::Text { .. } => 2,
             Self::NoAgent(_) => 3,
             Self::NoPermission(_) => 4,
             _ => 1,

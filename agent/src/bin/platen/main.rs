@@ -10,7 +10,6 @@ mod args;
 mod client;
 mod doctor;
 mod record;
-mod sim;
 mod watch;
 
 use std::io::Write as _;
@@ -84,7 +83,7 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
             kept(client, "The report", "The service centre has the report.").await
         }
         Task::Sim { act } => {
-            let mut client = Client::ask(socket, Request::Sim { command: act.into_command()? }).await?;
+            let mut client = Client::ask(socket, Request::Sim { command: act.into() }).await?;
             match client.answer().await? {
                 Answer::Done { what } => print(&format!("{what}\n")),
                 _ => Err(ClientError::Unexpected),

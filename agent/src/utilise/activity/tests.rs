@@ -1,6 +1,6 @@
 //! The four states make up the time, whatever is told.
 
-use platen_hal::board::PageTally;
+use platen_hal::board::PageCounts;
 use platen_protocol::readings::{CounterReading, Reading, SwitchReading, TemperatureReading};
 use platen_protocol::supply::SupplyUnit;
 use proptest::prelude::*;
@@ -31,8 +31,8 @@ fn counted(impressions: u64) -> Readings {
     Readings { counters: vec![counter], ..Readings::default() }
 }
 
-fn exits(pages: u64, printing: Duration) -> Tallies {
-    Tallies { pages: PageTally { pages, printing }, ..Tallies::default() }
+fn exits(pages: u64, printing: Duration) -> BoardCounts {
+    BoardCounts { pages: PageCounts { pages, printing }, ..BoardCounts::default() }
 }
 
 fn states(activity: &Activity) -> (u64, u64, u64, u64) {
@@ -64,10 +64,10 @@ fn printing_that_is_told_late_is_not_lost() {
 #[test]
 fn without_an_exit_sensor_printing_is_estimated_by_the_impressions_and_bounded_by_the_time() {
     let mut meter = ActivityMeter::default();
-    meter.observe(&counted(1_000), &Tallies::default(), false, secs(0));
-    meter.observe(&counted(1_002), &Tallies::default(), false, secs(60));
-    meter.observe(&counted(9_999), &Tallies::default(), false, secs(70));
-    meter.observe(&counted(9_999), &Tallies::default(), false, secs(80));
+    meter.observe(&counted(1_000), &BoardCounts::default(), false, secs(0));
+    meter.observe(&counted(1_002), &BoardCounts::default(), false, secs(60));
+    meter.observe(&counted(9_999), &BoardCounts::default(), false, secs(70));
+    meter.observe(&counted(9_999), &BoardCounts::default(), false, secs(80));
     let activity = meter.take(secs(80));
     assert_eq!((activity.pages, states(&activity)), (Some(8_999), (58, 22, 0, 0)));
 }
@@ -76,9 +76,9 @@ fn without_an_exit_sensor_printing_is_estimated_by_the_impressions_and_bounded_b
 fn asleep_counts_by_the_sleep_switch_and_an_error_before_anything_but_printing() {
     let asleep = Readings { switches: vec![switch(SwitchMeaning::Sleep, true)], ..Readings::default() };
     let mut meter = ActivityMeter::default();
-    meter.observe(&asleep, &Tallies::default(), false, secs(0));
-    meter.observe(&asleep, &Tallies::default(), true, secs(10));
-    meter.observe(&Readings::default(), &Tallies::default(), false, secs(30));
+    meter.observe(&asleep, &BoardCounts::default(), false, secs(0));
+    meter.observe(&asleep, &BoardCounts::default(), true, secs(10));
+    meter.observe(&Readings::default(), &BoardCounts::default(), false, secs(30));
     let activity = meter.take(secs(35));
     assert_eq!((activity.seconds, states(&activity)), (35, (5, 0, 10, 20)));
     assert_eq!(activity.pages, None, "this printer counts none");
@@ -98,7 +98,7 @@ fn a_counter_of_another_epoch_or_one_that_was_unreadable_invents_no_pages() {
     let mut again = counted(50);
     again.counters[0].epoch = 1;
     for (at, readings) in [(0, &counted(100)), (10, &unreadable), (20, &counted(104)), (30, &again)] {
-        meter.observe(readings, &Tallies::default(), false, secs(at));
+        meter.observe(readings, &BoardCounts::default(), false, secs(at));
     }
     assert_eq!(meter.take(secs(30)).pages, Some(4));
 }
@@ -115,9 +115,9 @@ fn ranges_and_bus_errors_are_those_of_the_stretch() {
         }],
         ..Readings::default()
     };
-    let errors = |failed_transfers| Tallies {
-        buses: vec![BusTally { name: "main".into(), failed_transfers, ..BusTally::default() }],
-        ..Tallies::default()
+    let errors = |failed_transfers| BoardCounts {
+        buses: vec![BusCounts { name: "main".into(), failed_transfers, ..BusCounts::default() }],
+        ..BoardCounts::default()
     };
     let mut meter = ActivityMeter::default();
     meter.observe(&warm(20_000), &errors(5), false, secs(0));

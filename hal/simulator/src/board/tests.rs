@@ -48,7 +48,7 @@ fn a_whole_colour_printer_is_read() {
     );
     assert_eq!(count(CounterKind::PageExits), 0);
     assert!(readings.buses.iter().all(|bus| bus.failing.is_none()));
-    assert_eq!(board.tallies().failed_reads, 0);
+    assert_eq!(board.counts().failed_reads, 0);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn pages_at_the_exit_are_counted_and_are_no_edges() {
     printer.advance(Duration::from_secs(10));
     let edges = board.take_edges().unwrap();
     assert!(edges.iter().all(|edge| edge.switch != "page-exit"), "{edges:?}");
-    let pages = board.tallies().pages;
+    let pages = board.counts().pages;
     assert_eq!(pages.pages, 100);
     assert!(pages.printing > Duration::ZERO && pages.printing < Duration::from_secs(10), "{pages:?}");
     let readings = board.sample();
@@ -101,7 +101,7 @@ fn a_bus_that_fails_takes_its_chips_and_no_others() {
     assert!(
         readings.temperatures.iter().all(|temperature| temperature.millidegrees_celsius.known().is_some())
     );
-    assert!(board.tallies().buses[0].failed_transfers > 0);
+    assert!(board.counts().buses[0].failed_transfers > 0);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn no_page_is_lost_at_twenty_a_second_for_a_minute() {
     }
     printer.advance(Duration::from_secs(60));
     board.take_edges().unwrap();
-    let pages = board.tallies().pages;
+    let pages = board.counts().pages;
     println!("{} pages, printing for {:?}", pages.pages, pages.printing);
     assert_eq!(pages.pages, 1_200);
 }

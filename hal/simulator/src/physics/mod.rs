@@ -7,8 +7,8 @@ mod supplies;
 use std::time::Duration;
 
 use crate::analog;
+use crate::event_log::Stock;
 use crate::faults::{Faults, Gauge, Kind};
-use crate::logbook::Stock;
 use crate::physics::heat::{Body, rounded};
 use crate::physics::parts::Store;
 use crate::random::Random;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use platen_protocol::supply::{SupplyType, SupplyUnit};
 
 use super::supplies::{serial, spoilt, write_copy};
-use crate::logbook::PartStock;
+use crate::event_log::PartStock;
 use crate::truth::{Counters, PartTruth};
 use crate::wiring::Wiring;
 use platen_hal::config::{BoardConfig, Part};

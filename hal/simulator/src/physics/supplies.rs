@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use platen_protocol::supply::{SupplyClass, SupplyType, SupplyUnit};
 
-use crate::logbook::SupplyStock;
+use crate::event_log::SupplyStock;
 use crate::truth::SupplyTruth;
 use crate::wiring::Wiring;
 use platen_hal::config::{Curve, Supply};

@@ -5,14 +5,14 @@ use platen_protocol::readings::SwitchMeaning;
 use super::swap::{Swap, TAKES};
 use super::{Event, World};
 use crate::error::SimError;
+use crate::event_log::{Before, EventLog, Happened};
 use crate::faults::LINES;
-use crate::logbook::{Before, Happened, Logbook};
 use crate::truth::What;
 use platen_hal::sim_command::Fault;
 
 impl World {
     /// From now on everything is written down; and the printer is as it was when the file ended.
-    pub(crate) fn go_on(&mut self, log: Logbook, before: Before) {
+    pub(crate) fn go_on(&mut self, log: EventLog, before: Before) {
         if let Some(stock) = &before.stock {
             self.physics.restock(stock);
         }
@@ -80,7 +80,7 @@ impl World {
 
     /// Whether everything that happened could be written down.
     pub(crate) fn is_written(&self) -> Result<(), SimError> {
-        let failed = self.log.as_ref().and_then(Logbook::failed);
+        let failed = self.log.as_ref().and_then(EventLog::failed);
         failed.map_or(Ok(()), |why| Err(SimError::Log(why.to_owned())))
     }
 }

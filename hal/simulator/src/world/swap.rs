@@ -6,8 +6,8 @@ use platen_protocol::readings::SwitchMeaning;
 
 use super::{Event, World};
 use crate::error::SimError;
+use crate::event_log::Happened;
 use crate::faults::{Gauge, Kind};
-use crate::logbook::Happened;
 use crate::truth::{Replacement, What};
 use platen_hal::sim_command::Fault;
 

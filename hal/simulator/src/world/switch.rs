@@ -5,7 +5,7 @@ use std::time::Duration;
 use platen_protocol::readings::SwitchMeaning;
 
 use super::{Event, World};
-use crate::logbook::Happened;
+use crate::event_log::Happened;
 use crate::truth::What;
 use platen_hal::sim_command::Fault;
 

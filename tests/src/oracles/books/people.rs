@@ -83,7 +83,7 @@ pub struct People {
     pub commanded: Vec<Commanded>,
 }
 
-/// Now, by the clock of [`platen_simulator::logbook`]: `CLOCK_MONOTONIC`.
+/// Now, by the clock of [`platen_simulator::event_log`]: `CLOCK_MONOTONIC`.
 pub fn now() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap().into()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use platen_protocol::readings::SwitchMeaning;
 use platen_simulator::Fault;
-use platen_simulator::logbook::{self, Entry, Happened, Stock, Told};
+use platen_simulator::event_log::{self, Entry, Happened, Stock, Told};
 
 /// A press of a button that was let go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub struct Physical {
 impl Physical {
     /// Reads a log.
     pub fn read(path: &Path) -> Self {
-        Self::of(&logbook::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+        Self::of(&event_log::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
     }
 
     /// Makes sense of lines.

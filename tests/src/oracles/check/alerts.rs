@@ -147,7 +147,7 @@ fn was_low_within(books: &Books, subject: &str, at: Duration, late: Duration) ->
     stocks.filter(|(when, _)| *when >= from && *when <= at).any(|(_, stock)| is_low(stock, subject))
 }
 
-fn is_low(stock: &platen_simulator::logbook::Stock, subject: &str) -> bool {
+fn is_low(stock: &platen_simulator::event_log::Stock, subject: &str) -> bool {
     stock.supplies.iter().any(|supply| supply.name == subject && supply.left <= LOW)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use platen_protocol::readings::{CounterKind, Readings};
 use platen_protocol::supply::{Capacity, Level};
-use platen_simulator::logbook::Stock;
+use platen_simulator::event_log::Stock;
 
 use super::{Books, Verdict};
 

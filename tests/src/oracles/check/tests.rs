@@ -9,7 +9,7 @@ use platen_protocol::manager_to_device::Action;
 use platen_protocol::readings::{CounterKind, CounterReading, Reading, Readings, SwitchMeaning};
 use platen_protocol::stamp::ClockQuality;
 use platen_protocol::supply::SupplyUnit;
-use platen_simulator::logbook::{Entry, Happened, Stock, Told as Signal};
+use platen_simulator::event_log::{Entry, Happened, Stock, Told as Signal};
 use proptest::prelude::*;
 
 use super::*;

@@ -140,6 +140,7 @@ impl Device {
         let (stop, stopped) = oneshot::channel();
         let config = self.config.clone();
         let stop_asked = async move {
+            // An agent that is dropped is to stop as well.
             let _ = stopped.await;
         };
         let task = tokio::spawn(async move { run(config, &board, opened, stop_asked).await });
@@ -155,6 +156,7 @@ impl Agent {
 
     /// Stops it; how it ended.
     pub async fn stop(self) -> Result<(), RunError> {
+        // Should it have ended by itself, the task says how.
         let _ = self.stop.send(());
         self.task.await.unwrap()
     }
@@ -162,6 +164,7 @@ impl Agent {
     /// Ends it without any farewell, as a power cut does.
     pub async fn kill(self) {
         self.task.abort();
+        // It says that it was aborted.
         let _ = self.task.await;
     }
 

@@ -11,7 +11,7 @@ use platen_agent::request::Fate;
 use platen_agent::status::StatusReport;
 use platen_agent::tool::control::message::{Answer, Question, Request, VERSION};
 use platen_protocol::manager_to_device::Action;
-use platen_simulator::logbook::{Entry, Happened, Told as Signal};
+use platen_simulator::event_log::{Entry, Happened, Told as Signal};
 use platen_simulator::{Fault, SimCommand};
 use serde_json::json;
 

@@ -3,12 +3,13 @@
 //! | rig | is | for |
 //! |---|---|---|
 //! | [`process`] | the real program, as a process | end-to-end tests, crashes, disks, networks |
-//! | [`task`] | the real manager in the test's process, its store within reach | the device's API, the operator's API and pages, by a client that can also do what no agent does |
+//! | [`task`] | the real manager in the test's process, its store within reach | the device's API, the operator's API and pages, by the clients of [`client`], which can also do what no agent does |
 //! | [`scripted`] | the wire alone, with everything in memory | agents: it cuts, refuses, repeats and lies when a test asks, which no real manager does |
 //!
 //! The simulation has the real manager without sockets and in a time of its own (`crate::simulation`): neither a process
 //! nor a task of a real runtime could live there.
 
+pub mod client;
 pub mod messages;
 pub mod pages;
 pub mod process;

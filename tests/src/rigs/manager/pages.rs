@@ -2,14 +2,15 @@
 
 use hyper::StatusCode;
 
-use super::task::{Answer, Client, Connection, House, OPERATOR, PASSWORD, request};
+use super::client::{Answer, Client, Connection, request};
+use super::task::{OPERATOR, PASSWORD, TestManager};
 
 /// The origin of the manager's own pages.
 pub const OWN: &str = "https://localhost";
 
 /// A connection to the operator's listener.
-pub async fn browser(house: &House) -> Connection {
-    Client::new(&house.ca, None).connect(house.operator).await.unwrap()
+pub async fn browser(manager: &TestManager) -> Connection {
+    Client::new(&manager.ca, None).connect(manager.operator).await.unwrap()
 }
 
 /// Posts a form as a page of `origin` would.

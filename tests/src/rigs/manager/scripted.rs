@@ -258,6 +258,7 @@ async fn connection(
     });
     let io = TokioIo::new(tls);
     let http2 = protocol.as_deref() == Some(b"h2");
+    // A client may break off as it likes; whether the conversation was right is in the state.
     let served = async {
         if http2 {
             let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -426,6 +427,7 @@ async fn park(state: &watch::Sender<State>, wait: Duration) {
     }
     let mut changes = state.subscribe();
     let _parked = Parked::begin(state);
+    // Either way it is answered.
     let _ = tokio::time::timeout(wait, changes.wait_for(speaks)).await;
 }
 

@@ -31,6 +31,7 @@ pub(super) async fn enter(near: &mut TcpStream, entrance: &Mutex<Entrance>) -> O
         if says.is_empty() {
             std::future::pending::<()>().await;
         }
+        // Who asked may be gone.
         let _ = near.write_all(says.as_bytes()).await;
         return None;
     }

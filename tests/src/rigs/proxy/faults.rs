@@ -190,6 +190,7 @@ async fn connection(mut near: TcpStream, plans: Vec<Plan>, shared: Arc<Shared>) 
     };
     let Some(mut far) = far else { return };
     for stream in [&near, &far] {
+        // Only the speed would differ.
         drop(stream.set_nodelay(true));
     }
     let then = {
@@ -208,6 +209,7 @@ async fn connection(mut near: TcpStream, plans: Vec<Plan>, shared: Arc<Shared>) 
     match then {
         Then::GoOn | Then::Close => {}
         Then::Reset => {
+            // It fails on a socket that has ended already.
             drop(near.set_zero_linger());
             drop(far.set_zero_linger());
         }
@@ -236,6 +238,7 @@ async fn pump(
             }
             read = from.read(&mut piece) => match read {
                 Ok(0) => {
+                    // The other side may be gone.
                     drop(to.shutdown().await);
                     return Then::GoOn;
                 }

@@ -161,6 +161,7 @@ async fn serve(tcp: TcpStream, acceptor: TlsAcceptor, upstream: Arc<Upstream>, s
         async move { pass(&upstream, &state, request).await }
     });
     let io = TokioIo::new(tls);
+    // The client may break off as it likes.
     if http_2 {
         let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         let _ = builder.serve_connection(io, service).await;
@@ -238,6 +239,7 @@ impl Upstream {
             hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.map_err(Gone::other)?;
         let mut driver = tokio::task::JoinSet::new();
         driver.spawn(async move {
+            // Its error is also that of the request on it.
             let _ = connection.await;
         });
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());

@@ -207,7 +207,7 @@ fn an_ordinary_while_tells_of_the_supply_that_became_low_and_of_nothing_else() {
     assert_eq!(story.told, ["black markerTonerAlmostEmpty raised"]);
     assert_eq!(story.percents("black"), [12, 11, 10, 9].map(Some));
     assert_eq!(story.states("sleep"), [false, true, false]);
-    assert_eq!(replayed.board.tallies().pages.pages, 15);
+    assert_eq!(replayed.board.counts().pages.pages, 15);
 }
 
 #[test]

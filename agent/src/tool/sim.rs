@@ -1,13 +1,12 @@
-//! `platen sim`: what can be done to a simulated printer.
+//! What can be done to a simulated printer, as a person types it: after `platen sim`, and on a line of `platen-sim`.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Subcommand, ValueEnum};
 use platen_hal::sim_command::{Fault, SimCommand};
 
-use crate::client::ClientError;
-
-#[derive(Subcommand)]
-pub(crate) enum Act {
+/// One act.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Act {
     /// Set a supply to a percentage, such as `set black 4`.
     Set {
         /// Its name on the board.
@@ -68,8 +67,8 @@ pub(crate) enum Act {
         /// Its name on the board.
         sensor: String,
         /// In degrees Celsius.
-        #[arg(allow_negative_numbers = true)]
-        celsius: f64,
+        #[arg(value_name = "CELSIUS", allow_negative_numbers = true, value_parser = millidegrees)]
+        millidegrees_celsius: i32,
     },
     /// Cause a fault in a chip, a bus or a line; the fault `none` clears it.
     Fault {
@@ -84,32 +83,28 @@ pub(crate) enum Act {
 
 /// The state of a switch.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum OnOff {
+pub enum OnOff {
     /// Active.
     On,
     /// Not active.
     Off,
 }
 
-impl Act {
-    pub(crate) fn into_command(self) -> Result<SimCommand, ClientError> {
-        Ok(match self {
-            Self::Set { supply, percent } => SimCommand::Set { supply, percent },
-            Self::Print { pages, per_minute } => SimCommand::Print { pages, per_minute },
-            Self::Coverage { percent } => SimCommand::Coverage { percent },
-            Self::Open { name } => SimCommand::Open { switch: name },
-            Self::Close { name } => SimCommand::Close { switch: name },
-            Self::Press { button, milliseconds } => SimCommand::Press { button, milliseconds },
-            Self::Switch { name, state } => {
-                SimCommand::Switch { switch: name, active: matches!(state, OnOff::On) }
-            }
-            Self::Replace { name } => SimCommand::Replace { target: name },
-            Self::Reseat { name } => SimCommand::Reseat { target: name },
-            Self::Heat { sensor, celsius } => {
-                SimCommand::Heat { sensor, millidegrees_celsius: millidegrees(celsius)? }
-            }
-            Self::Fault { target, fault } => SimCommand::Fault { target, fault },
-        })
+impl From<Act> for SimCommand {
+    fn from(act: Act) -> Self {
+        match act {
+            Act::Set { supply, percent } => Self::Set { supply, percent },
+            Act::Print { pages, per_minute } => Self::Print { pages, per_minute },
+            Act::Coverage { percent } => Self::Coverage { percent },
+            Act::Open { name } => Self::Open { switch: name },
+            Act::Close { name } => Self::Close { switch: name },
+            Act::Press { button, milliseconds } => Self::Press { button, milliseconds },
+            Act::Switch { name, state } => Self::Switch { switch: name, active: matches!(state, OnOff::On) },
+            Act::Replace { name } => Self::Replace { target: name },
+            Act::Reseat { name } => Self::Reseat { target: name },
+            Act::Heat { sensor, millidegrees_celsius } => Self::Heat { sensor, millidegrees_celsius },
+            Act::Fault { target, fault } => Self::Fault { target, fault },
+        }
     }
 }
 
@@ -117,9 +112,10 @@ impl Act {
 const COLDEST: f64 = -273.0;
 const HOTTEST: f64 = 1_000.0;
 
-fn millidegrees(celsius: f64) -> Result<i32, ClientError> {
+fn millidegrees(celsius: &str) -> Result<i32, String> {
+    let celsius: f64 = celsius.parse().map_err(|error| format!("{error}"))?;
     if !(COLDEST..=HOTTEST).contains(&celsius) {
-        return Err(ClientError::Usage(format!("{celsius} °C is out of bounds: {COLDEST} to {HOTTEST}")));
+        return Err(format!("must be between {COLDEST} and {HOTTEST} °C"));
     }
     #[allow(clippy::cast_possible_truncation, reason = "the bounds were checked just above")]
     Ok((celsius * 1000.0).round() as i32)
@@ -136,14 +132,19 @@ fn fault_parser() -> impl TypedValueParser<Value = Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{Arguments, Task};
-    use clap::Parser as _;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    #[command(no_binary_name = true)]
+    struct Line {
+        #[command(subcommand)]
+        act: Act,
+    }
 
     fn parse(line: &str) -> Result<SimCommand, String> {
-        let words = ["platen", "sim"].into_iter().chain(line.split(' '));
-        let arguments = Arguments::try_parse_from(words).map_err(|refused| refused.to_string())?;
-        let Task::Sim { act } = arguments.task else { panic!("not a simulation") };
-        act.into_command().map_err(|refused| refused.to_string())
+        Line::try_parse_from(line.split(' '))
+            .map(|line| line.act.into())
+            .map_err(|refused| refused.to_string())
     }
 
     #[test]
@@ -177,9 +178,11 @@ mod tests {
 
     #[test]
     fn a_temperature_is_rounded_to_thousandths_and_kept_in_bounds() {
-        assert_eq!(millidegrees(41.5).unwrap(), 41_500);
-        assert!(millidegrees(f64::NAN).is_err());
-        assert!(millidegrees(5e9).is_err());
+        assert_eq!(millidegrees("41.5"), Ok(41_500));
+        for refused in ["NaN", "5e9", "warm"] {
+            assert!(millidegrees(refused).is_err(), "{refused}");
+        }
+        assert!(parse("heat ambient 5e9").unwrap_err().contains("must be between -273 and 1000 °C"));
     }
 
     #[test]

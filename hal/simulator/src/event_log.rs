@@ -179,14 +179,14 @@ impl Before {
 
 /// The file, open at its end.
 #[derive(Debug)]
-pub(crate) struct Logbook {
+pub(crate) struct EventLog {
     file: File,
     bytes: u64,
     /// Why it could not be written; then nothing more is done to the printer.
     failed: Option<String>,
 }
 
-impl Logbook {
+impl EventLog {
     /// Opens a file, or makes it; says how the printer was when it ended.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Before)> {
         let named = |cause: io::Error| io::Error::new(cause.kind(), format!("{}: {cause}", path.display()));
@@ -361,7 +361,7 @@ mod tests {
     fn nothing_is_done_to_a_printer_whose_file_is_full() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("physical.jsonl");
-        let (mut log, _) = Logbook::open(&path).unwrap();
+        let (mut log, _) = EventLog::open(&path).unwrap();
         log.bytes = MAX_LOG_BYTES;
         log.write(Duration::ZERO, Happened::Started { stock: Stock::default() });
         assert!(log.failed().unwrap().contains("bytes"));
