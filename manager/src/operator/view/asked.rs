@@ -7,7 +7,7 @@ use platen_protocol::manager_to_device::Action;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::SupplyView;
+use super::readings::SupplyView;
 use crate::ingest::date::Dated;
 use crate::store::{
     CommandRecord, CommandState, OrderRecord, OrderState, ServiceCallRecord, ServiceCallState,
