@@ -108,8 +108,8 @@ fn sentence(reason: LossReason, losses: &[&Loss]) -> String {
     let (were, it) = if total == 1 { ("was", "it") } else { ("were", "them") };
     let mut words = listed(&what);
     let _ = match reason {
-        LossReason::OutboxFull => write!(words, " {were} given up because the outbox was full"),
-        LossReason::Refused => write!(words, " {were} given up because this manager refused {it}"),
+        LossReason::OutboxFull => write!(words, " {were} discarded because the outbox was full"),
+        LossReason::Refused => write!(words, " {were} discarded because this manager refused {it}"),
         LossReason::Unreadable => write!(words, " {were} lost: the device could not read {it} any more"),
         LossReason::InMemory | LossReason::Other => write!(words, " {were} lost on the device"),
     };
@@ -165,12 +165,12 @@ mod tests {
     #[test]
     fn a_loss_is_told_with_its_numbers_and_its_reason() {
         let full = loss(LossReason::OutboxFull, &[("utilisation", 12)]);
-        assert_eq!(full.words(), "12 utilisation reports were given up because the outbox was full");
+        assert_eq!(full.words(), "12 utilisation reports were discarded because the outbox was full");
         let mixed = loss(LossReason::OutboxFull, &[("alert_raised", 1), ("readings", 2), ("utilisation", 3)]);
-        let expected = "1 alert, 2 reports of readings and 3 utilisation reports were given up because the outbox was full";
+        let expected = "1 alert, 2 reports of readings and 3 utilisation reports were discarded because the outbox was full";
         assert_eq!(mixed.words(), expected);
         let refused = loss(LossReason::Refused, &[("order", 1)]);
-        assert_eq!(refused.words(), "1 order was given up because this manager refused it");
+        assert_eq!(refused.words(), "1 order was discarded because this manager refused it");
         assert_eq!(Loss::untold(4, 10).words(), "7 reports were lost on the device");
         assert!(Loss::in_memory(7).words().starts_with("reports may be lost: the device's disk failed"));
     }
@@ -195,13 +195,13 @@ mod tests {
         ];
         assert_eq!(
             in_words(&runs),
-            "5 reports, 1 report of readings and 13 utilisation reports were given up because the outbox was full"
+            "5 reports, 1 report of readings and 13 utilisation reports were discarded because the outbox was full"
         );
         let two =
             [loss(LossReason::OutboxFull, &[("readings", 1)]), loss(LossReason::Refused, &[("order", 1)])];
         assert_eq!(
             in_words(&two),
-            "1 report of readings was given up because the outbox was full; 1 order was given up because this manager refused it"
+            "1 report of readings was discarded because the outbox was full; 1 order was discarded because this manager refused it"
         );
     }
 }

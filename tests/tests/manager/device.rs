@@ -233,7 +233,7 @@ async fn a_hole_is_waited_for_and_a_loss_is_recorded() {
     let gaps = house.store.gaps("lobby".parse().unwrap(), 10).await.unwrap();
     let spans: Vec<_> = gaps.iter().map(|gap| (gap.loss.first, gap.loss.last)).collect();
     assert_eq!(spans, [(2, Some(3))]);
-    // What was given up and comes after all changes nothing.
+    // What was discarded and comes after all changes nothing.
     assert_eq!(device.report(&house, &batch_of(3, 3, &[utilisation(1)])).await.acknowledged(), 4);
     assert_eq!(house.api("/api/v1/devices/lobby").await["supplies"][0]["percent"], 48);
 }

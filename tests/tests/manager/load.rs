@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use platen_manager::config::Config;
 use platen_manager::device::PAUSE_SECONDS;
 use platen_manager::limits::Limits;
-use platen_manager::listen::Patience;
+use platen_manager::listen::Timeouts;
 use platen_protocol::problem::ProblemKind;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -282,12 +282,12 @@ async fn until_ended(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
 #[tokio::test]
 async fn who_connects_and_says_nothing_is_let_go_at_every_stage() {
     // TCP and no TLS.
-    let patience = Patience { handshake: SHORT, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { handshake: SHORT, ..Timeouts::default() };
+    let house = configured(|config| config.timeouts = timeouts).await;
     until_ended(&mut TcpStream::connect(house.device).await.unwrap()).await;
     // TLS and no request, by either version; a header that never ends.
-    let patience = Patience { idle: SHORT, close: SHORT, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { idle: SHORT, close: SHORT, ..Timeouts::default() };
+    let house = configured(|config| config.timeouts = timeouts).await;
     let told: BTreeMap<&[u8], &[u8]> =
         [(&b"h2"[..], &b""[..]), (b"http/1.1", b"POST /v1/reports HTTP/1.1\r\nhost: localhost\r\nx-slow: ")]
             .into();
@@ -312,15 +312,15 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 #[tokio::test]
 async fn an_http2_peer_that_answers_no_ping_is_found_though_tcp_holds() {
     let ping_every = Duration::from_millis(200);
-    let patience = Patience { ping_every, pong: ping_every, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { ping_every, pong: ping_every, ..Timeouts::default() };
+    let house = configured(|config| config.timeouts = timeouts).await;
     let client = Client::with_protocols(&house.ca, None, &[b"h2"]);
     let mut stream = client.shake_hands(house.device).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
     until_ended(&mut stream).await;
     // And one that does answer stays: it is parked over many pings.
-    let patience = Patience { ping_every, ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { ping_every, ..Timeouts::default() };
+    let house = configured(|config| config.timeouts = timeouts).await;
     let device = house.enrol("lobby").await;
     let mut connection = device.connect(house.device).await.unwrap();
     let answer = connection.park(&batch(1, &[]), 2).await.unwrap();
@@ -329,8 +329,8 @@ async fn an_http2_peer_that_answers_no_ping_is_found_though_tcp_holds() {
 
 #[tokio::test]
 async fn who_asks_and_never_reads_the_answers_is_let_go() {
-    let patience = Patience { unread: Duration::from_secs(1), ..Patience::default() };
-    let house = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { unread: Duration::from_secs(1), ..Timeouts::default() };
+    let house = configured(|config| config.timeouts = timeouts).await;
     let client = Client::with_protocols(&house.ca, None, &[b"http/1.1"]);
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

@@ -367,7 +367,7 @@ async fn events_tell_everything_and_a_listener_that_comes_back_misses_nothing() 
 }
 
 #[tokio::test]
-async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
+async fn what_a_device_discarded_is_shown_with_its_counts_and_its_reason() {
     let house = House::start().await;
     let device = house.enrol("lobby").await;
     device.report(&house, &batch(1, &[])).await.acknowledged();
@@ -383,8 +383,8 @@ async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
     }
     let gaps = house.api("/api/v1/devices/lobby").await["gaps"].clone();
     let words: Vec<_> = gaps.as_array().unwrap().iter().map(|gap| gap["words"].as_str().unwrap()).collect();
-    let full = "12 utilisation reports were given up because the outbox was full";
-    let refused = "1 order was given up because this manager refused it";
+    let full = "12 utilisation reports were discarded because the outbox was full";
+    let refused = "1 order was discarded because this manager refused it";
     assert_eq!(words, [refused, full]);
     assert_eq!((&gaps[1]["kinds"], &gaps[1]["last"]), (&json!({"utilisation": 12}), &json!(13)));
     let (_, event) = listener.next().await.unwrap();

@@ -33,7 +33,7 @@ pub(super) struct DeviceDetail {
     identity_log: Vec<IdentityEntry>,
 }
 
-/// Reports that a device had to give up before they reached the manager.
+/// Reports that a device had to discard before they reached the manager.
 #[derive(Debug, Serialize, ToSchema)]
 struct GapView {
     /// Of which life of its outbox.

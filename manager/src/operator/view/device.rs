@@ -50,7 +50,7 @@ pub(in super::super) struct DeviceView {
     pub(in super::super) buses: Vec<BusReading>,
     /// What it did lately; `null` until it says so.
     pub(in super::super) activity: Option<ActivityView>,
-    /// Reports that it gave up within the last seven days, before they reached the manager.
+    /// Reports that it had to discard within the last seven days, before they reached the manager.
     pub(in super::super) lost_lately: u64,
     /// What the watches found, the oldest first.
     pub(in super::super) watches: Vec<WatchView>,
