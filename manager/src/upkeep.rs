@@ -18,7 +18,7 @@ use crate::device::roster::Roster;
 use crate::device::standing;
 use crate::inform::{Event, Informer};
 use crate::store::{CommandState, Store, StoreError};
-use crate::tls::Current;
+use crate::tls::ServerCertificate;
 use crate::watch::{Step, Watches};
 
 /// Contacts go to the store this often, and at the end.
@@ -45,7 +45,7 @@ pub(crate) struct Upkeep {
     pub(crate) watches: Arc<Watches>,
     pub(crate) informer: Arc<Informer>,
     pub(crate) ca: Arc<Ca>,
-    pub(crate) certificate: Arc<Current>,
+    pub(crate) certificate: Arc<ServerCertificate>,
     pub(crate) config: Config,
     /// The place in the log of identities up to which the roster knows them.
     pub(crate) identities: AtomicI64,

@@ -28,12 +28,12 @@ use super::answer::Answer;
 use super::nonces::{Nonces, Refused};
 use super::shown::Shown;
 use crate::ca::named_by;
-use crate::tls::{self, Current, TlsError};
+use crate::tls::{self, ServerCertificate, TlsError};
 
 /// What checks signed requests and signs answers.
 pub struct Signatures {
     verifier: Arc<dyn ClientCertVerifier>,
-    own: Arc<Current>,
+    own: Arc<ServerCertificate>,
     /// Held for a look-up, never across an await.
     nonces: Mutex<Nonces>,
 }
@@ -62,7 +62,7 @@ impl Signatures {
     /// For devices of this CA; answers are signed with the key of the certificate that TLS shows.
     pub(crate) fn new(
         ca: &CertificateDer<'static>,
-        own: Arc<Current>,
+        own: Arc<ServerCertificate>,
         now: Timestamp,
     ) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();

@@ -12,7 +12,7 @@ use crate::inform::Event;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum IdentityAction {
     /// The device is shut out.
     Revoke,
     /// It may renew.
@@ -25,29 +25,29 @@ pub(super) enum Deed {
 pub(super) async fn change(
     operators: &Operators,
     device: DeviceId,
-    deed: Deed,
+    deed: IdentityAction,
     operator: String,
 ) -> Result<(), Refusal> {
     let now = clock::now();
     let standing = match deed {
-        Deed::DismissClone => {
+        IdentityAction::DismissClone => {
             if !operators.store.dismiss_clone(device.clone(), operator, now).await? {
                 return Err(Refusal::not_found("open sign of a clone"));
             }
             operators.informer.publish(Event::new("identity", device, now));
             return Ok(());
         }
-        Deed::Revoke => operators.store.revoke(device.clone(), operator.clone(), now).await?,
-        Deed::Readmit => {
+        IdentityAction::Revoke => operators.store.revoke(device.clone(), operator.clone(), now).await?,
+        IdentityAction::Readmit => {
             operators.store.readmit(device.clone(), now + READMITTED_FOR, operator.clone(), now).await?
         }
     };
     let standing = standing.ok_or_else(|| Refusal::not_found("device"))?;
-    if deed == Deed::Readmit && standing.revoked.is_some() {
+    if deed == IdentityAction::Readmit && standing.revoked.is_some() {
         let why = "the device is shut out, and only a token lets it in again: `platen-manager token create --device`, then enrol it";
         return Err(Refusal::new(ProblemKind::StateConflict, why));
     }
-    if deed == Deed::Readmit && now < standing.certificate.expires {
+    if deed == IdentityAction::Readmit && now < standing.certificate.expires {
         let why = format!(
             "the certificate of {device} is valid until {}, and the device renews it automatically: there is nothing to readmit",
             standing.certificate.expires.strftime("%Y-%m-%d %H:%M UTC")

@@ -70,9 +70,9 @@ impl OptionalFromRequestParts<Arc<Operators>> for Operator {
 }
 
 /// An operator who looks at pages: who is not signed in is sent to sign in.
-pub(super) struct Visitor(pub(super) Operator);
+pub(super) struct PageOperator(pub(super) Operator);
 
-impl FromRequestParts<Arc<Operators>> for Visitor {
+impl FromRequestParts<Arc<Operators>> for PageOperator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, operators: &Arc<Operators>) -> Result<Self, Response> {

@@ -61,8 +61,8 @@ impl Store {
     /// Keeps a new token.
     pub async fn add_token(&self, token: NewToken) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
-                desk.connection.prepare_cached(statements::ADD_TOKEN)?.execute(params![
+            .write(move |context| {
+                context.connection.prepare_cached(statements::ADD_TOKEN)?.execute(params![
                     token.hash,
                     token.device.as_ref().map(DeviceId::as_str),
                     token.created.as_millisecond(),
@@ -86,24 +86,24 @@ impl Store {
     /// Uses the token and lets the device in, or neither.
     pub async fn enrol(&self, enrolment: Enrolment) -> Result<Result<(), TokenRefusal>, StoreError> {
         self.writer
-            .write(move |desk| {
+            .write(move |context| {
                 let Enrolment { token_hash, device, certificate_serial, certificate_expires, now } =
                     &enrolment;
-                if let Err(refusal) = check(desk.connection, token_hash, device, *now)? {
+                if let Err(refusal) = check(context.connection, token_hash, device, *now)? {
                     return Ok(Err(refusal));
                 }
-                desk.connection.prepare_cached(statements::USE_TOKEN)?.execute(params![
+                context.connection.prepare_cached(statements::USE_TOKEN)?.execute(params![
                     token_hash,
                     now.as_millisecond(),
                     device.as_str()
                 ])?;
-                desk.connection.prepare_cached(statements::ENROL)?.execute(params![
+                context.connection.prepare_cached(statements::ENROL)?.execute(params![
                     device.as_str(),
                     certificate_serial,
                     certificate_expires.as_millisecond(),
                     now.as_millisecond()
                 ])?;
-                log(desk.connection, device, IdentityChange::Enrolled, None, *now)?;
+                log(context.connection, device, IdentityChange::Enrolled, None, *now)?;
                 Ok(Ok(()))
             })
             .await

@@ -132,8 +132,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::SET_ORDER)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::SET_ORDER)?;
                 let now = now.as_millisecond();
                 let closed = (!state.is_open()).then_some(now);
                 let mut rows = statement.query(params![key, state.word(), now, operator, closed])?;

@@ -19,7 +19,7 @@ use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
-use frozen::{Frozen, Trail};
+use frozen::{Frozen, SensorHistory};
 use rules::{Seen, wanted};
 
 /// The `[watches]` of `manager.toml`.
@@ -160,7 +160,7 @@ pub struct Memory {
     pub within_seconds: Option<u32>,
     /// What its sensors said.
     #[serde(default)]
-    pub trail: Trail,
+    pub trail: SensorHistory,
 }
 
 type Key = (WatchKind, String);

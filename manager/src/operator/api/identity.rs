@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use platen_protocol::identity::DeviceId;
 
 use super::super::Shared;
-use super::super::identity::{Deed, change};
+use super::super::identity::{IdentityAction, change};
 use super::super::problem::Refusal;
 use super::super::view::IdentityView;
 use super::super::who::Operator;
@@ -27,7 +27,7 @@ pub(super) async fn revoke(
     operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Json<IdentityView>, Refusal> {
-    act(shared, operator, id, Deed::Revoke).await
+    act(shared, operator, id, IdentityAction::Revoke).await
 }
 
 /// Lets a device renew a certificate that has ended, for a week.
@@ -44,7 +44,7 @@ pub(super) async fn readmit(
     operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Json<IdentityView>, Refusal> {
-    act(shared, operator, id, Deed::Readmit).await
+    act(shared, operator, id, IdentityAction::Readmit).await
 }
 
 /// Dismisses the sign that two machines use the identity; what is found later is told again.
@@ -61,14 +61,14 @@ pub(super) async fn dismiss_clone(
     operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Json<IdentityView>, Refusal> {
-    act(shared, operator, id, Deed::DismissClone).await
+    act(shared, operator, id, IdentityAction::DismissClone).await
 }
 
 async fn act(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
-    deed: Deed,
+    deed: IdentityAction,
 ) -> Result<Json<IdentityView>, Refusal> {
     let Path(id) = id?;
     change(&operators, id.clone(), deed, operator.name).await?;

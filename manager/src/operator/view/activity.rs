@@ -16,7 +16,7 @@ pub(in super::super) struct ActivityView {
 }
 
 /// One of the states that a printer spends its time in.
-pub(in super::super) struct Share {
+pub(in super::super) struct StateShare {
     /// A word for the style sheet.
     pub(in super::super) state: &'static str,
     /// A word for people.
@@ -31,7 +31,7 @@ pub(in super::super) struct Share {
 
 impl ActivityView {
     /// The states with their pieces of the bar, which end where the next begin: rounding leaves no holes.
-    pub(in super::super) fn shares(&self) -> Vec<Share> {
+    pub(in super::super) fn shares(&self) -> Vec<StateShare> {
         let activity = &self.activity;
         let told = [
             ("printing", "Printing", activity.printing_seconds),
@@ -48,7 +48,7 @@ impl ActivityView {
             let begin = place(before);
             before = before.saturating_add(seconds);
             let width = place(before).saturating_sub(begin);
-            shares.push(Share { state, words, seconds, begin, width });
+            shares.push(StateShare { state, words, seconds, begin, width });
         }
         shares
     }
