@@ -28,38 +28,38 @@ const WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// Boots and epochs of one device that are remembered.
 const MAX_SIDES: usize = 4;
 
-/// By what it was found.
+/// How the manager noticed that two machines use one identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CloneSignal {
     /// Two boots report in turns.
     Boots,
-    /// Two epochs do.
+    /// Two epochs of an outbox report in turns.
     Epochs,
-    /// Sequences come with another content, again and again.
+    /// Sequences arrive with different content, again and again.
     Conflicts,
 }
 
 /// One of the machines, as it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CloneSide {
-    /// Its boot, if it says so.
+    /// Random identifier of its boot; `null` if it does not say.
     pub boot: Option<String>,
-    /// Its epoch.
+    /// The epoch of its outbox.
     pub epoch: Epoch,
-    /// From where.
+    /// The IP address that it connected from.
     #[schema(value_type = String)]
     pub remote: IpAddr,
-    /// When it was first heard so.
+    /// When it was first heard in this boot and epoch.
     pub first: Timestamp,
     /// When it was last heard.
     pub last: Timestamp,
 }
 
-/// A sign that two machines use one identity.
+/// A sign that two machines are using one identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CloneSign {
-    /// By what it was found.
+    /// How it was noticed.
     pub signal: CloneSignal,
     /// The machines; one alone when addresses and boots do not tell them apart.
     pub sides: Vec<CloneSide>,

@@ -39,7 +39,7 @@ const COUNTER_PAGES: u64 = 100;
 /// Sensors of one device that are followed: more than any printer has.
 const MAX_SENSORS: usize = 128;
 
-/// What kind of reading stands still.
+/// What kind of reading does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SensorKind {
@@ -140,19 +140,19 @@ struct SensorValue<'a> {
     allowance: Allowance,
 }
 
-/// A sensor that is frozen.
+/// A sensor that reads the same whatever the printer does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Frozen {
-    /// What kind of reading.
+    /// What kind of reading does not change.
     pub sensor: SensorKind,
     /// Its name on the board; of a counter, its kind.
     pub name: String,
-    /// What it says all the time: a level or a life in the sensor's unit, a temperature in thousandths of a
+    /// What it keeps reading: a level or a life in the sensor's unit, a temperature in thousandths of a
     /// degree Celsius, a count.
     pub value: i64,
-    /// How many pages the printer printed meanwhile.
+    /// Pages that were printed meanwhile.
     pub pages: u64,
-    /// Since when it says so.
+    /// Since when it has read that.
     pub since: Timestamp,
 }
 

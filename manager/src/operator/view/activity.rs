@@ -8,20 +8,20 @@ use utoipa::ToSchema;
 /// What a printer did in a stretch of time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ActivityView {
-    /// When that came in: about the end of the stretch.
+    /// When the manager received it: about the end of the stretch.
     pub(in super::super) received: Timestamp,
-    /// What it did.
+    /// Seconds in each state, pages, temperatures and bus errors of that stretch.
     #[serde(flatten)]
     pub(in super::super) activity: Activity,
 }
 
 /// One of the states that a printer spends its time in.
 pub(in super::super) struct StateShare {
-    /// A word for the style sheet.
+    /// Class in the style sheet.
     pub(in super::super) state: &'static str,
-    /// A word for people.
+    /// Label for people.
     pub(in super::super) words: &'static str,
-    /// How long.
+    /// Time in this state.
     pub(in super::super) seconds: u64,
     /// Where its piece of the bar begins, in hundredths of the bar.
     pub(in super::super) begin: u64,

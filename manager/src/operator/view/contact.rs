@@ -9,17 +9,18 @@ use crate::contact::ContactState;
 /// When and how a device was last there.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ContactView {
-    /// How it can be reached now.
+    /// Whether it can be reached now.
     pub(in super::super) state: ContactState,
-    /// When it was last there.
+    /// When the manager last heard from it; `null` if never.
     pub(in super::super) last_contact: Option<Timestamp>,
-    /// From which address.
+    /// The IP address of its last connection, which may be its site's firewall; `null` if never.
     #[schema(value_type = Option<String>)]
     pub(in super::super) remote: Option<std::net::IpAddr>,
-    /// Whether it is away for so long that somebody should look after it.
+    /// `true` when it has been away for so long that somebody should look after it (`overdue_after_hours` in
+    /// the manager's configuration).
     pub(in super::super) overdue: bool,
     /// Who inspects TLS at its site: its messages are then signed. `null` where nobody does, and after a
-    /// restart of the manager until the device was there.
+    /// restart of the manager until the device has been heard.
     pub(in super::super) inspected_by: Option<String>,
 }
 

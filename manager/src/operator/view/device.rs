@@ -19,52 +19,52 @@ use crate::contact::Contact;
 use crate::store::DeviceRecord;
 use crate::watch::WatchKind;
 
-/// One device.
+/// A device: a printer with its agent, and all that the manager knows of it now.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct DeviceView {
-    /// Its name.
+    /// The device's name, as it enrolled; used in its address.
     pub(in super::super) id: DeviceId,
-    /// What printer it is in.
+    /// Model of the printer, from its board file; `null` until the device has reported.
     pub(in super::super) model: Option<String>,
-    /// What agent it runs.
+    /// Version of the agent that it runs; `null` until the device has reported.
     pub(in super::super) agent_version: Option<String>,
-    /// Whether its readings come from a simulated board.
+    /// `true` when its readings come from a simulated board.
     pub(in super::super) simulated: bool,
-    /// The worst that is the matter.
+    /// The worst that is the matter; lists for people are ordered by it.
     pub(in super::super) worst: Worst,
-    /// When it was last there.
+    /// When and how it was last in contact.
     pub(in super::super) contact: ContactView,
-    /// How old the readings are; `null` before the first.
+    /// How old the readings below are; `null` before the first.
     pub(in super::super) freshness: Option<Freshness>,
-    /// The supplies.
+    /// Its supplies; empty before the first readings.
     pub(in super::super) supplies: Vec<SupplyView>,
-    /// The parts.
+    /// Its parts that wear; empty before the first readings, and where none are read.
     pub(in super::super) parts: Vec<PartView>,
-    /// The temperatures.
+    /// Its temperatures; empty before the first readings, and where none are read.
     pub(in super::super) temperatures: Vec<TemperatureView>,
-    /// The switches.
+    /// Its switches and contacts; empty before the first readings, and where none are read.
     pub(in super::super) switches: Vec<SwitchView>,
-    /// The counters that it has.
+    /// Its page counters, by which customers are billed; empty where none are read.
     pub(in super::super) counters: Vec<CounterReading>,
-    /// The buses.
+    /// Its I2C buses, and whether they work.
     pub(in super::super) buses: Vec<BusReading>,
-    /// What it did lately; `null` until it says so.
+    /// What it did in the last stretch that it reported; `null` until it has.
     pub(in super::super) activity: Option<ActivityView>,
-    /// Reports that it had to discard within the last seven days, before they reached the manager.
+    /// Number of reports that it had to discard within the last seven days before they reached the manager.
     pub(in super::super) lost_lately: u64,
-    /// What the watches found, the oldest first.
+    /// What the manager's watches found and is not over, the oldest first.
     pub(in super::super) watches: Vec<WatchView>,
-    /// The open alerts.
+    /// Its open alerts: what has happened before what may, the worse first, then the newer.
     pub(in super::super) alerts: Vec<AlertView>,
-    /// The service calls that are not handled.
+    /// Its service calls that are not handled.
     pub(in super::super) service_calls: Vec<ServiceCallView>,
-    /// The orders that are neither delivered nor cancelled.
+    /// Its orders that are neither delivered nor cancelled.
     pub(in super::super) orders: Vec<OrderView>,
-    /// When it was let in.
+    /// When it enrolled last.
     pub(in super::super) enrolled: Timestamp,
-    /// When its certificate ends.
+    /// When the certificate in use expires.
     pub(in super::super) certificate_expires: Timestamp,
-    /// How it stands.
+    /// Whether it is let in, and by which certificate; `null` where the manager knows of none.
     pub(in super::super) identity: Option<IdentityView>,
     /// What of it the manager cannot read any more, and therefore leaves out; `null` where all can be read.
     pub(in super::super) damaged: Option<String>,

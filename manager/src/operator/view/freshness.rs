@@ -5,18 +5,19 @@ use platen_protocol::stamp::{ClockQuality, Stamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How old the readings are.
+/// How old a device's readings are.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct Freshness {
-    /// Seconds since they were taken, as well as is known.
+    /// Seconds since they were taken; since they were received where the device's clock cannot be trusted.
     pub(in super::super) age_seconds: u64,
-    /// The device's stamp.
+    /// The device's own stamp of the moment.
     pub(in super::super) taken: Stamp,
-    /// When they came in.
+    /// When the manager received them, by the manager's clock.
     pub(in super::super) received: Timestamp,
-    /// When the next must have come, by what the device said; `null` when it said nothing.
+    /// When the next readings must have arrived, by what the device announced; `null` when it announced
+    /// nothing.
     pub(in super::super) due: Option<Timestamp>,
-    /// Whether they are late, though the device is there.
+    /// `true` when `due` has passed though the device is in contact.
     pub(in super::super) late: bool,
 }
 

@@ -15,7 +15,7 @@ use crate::watch::WatchKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in super::super) enum Worst {
-    /// A critical alert is open: it does not print.
+    /// A critical alert is open: the printer does not print.
     Critical,
     /// A person at the device waits for an answer.
     ServiceCall,
@@ -25,11 +25,11 @@ pub(in super::super) enum Worst {
     Overdue,
     /// A warning is open, or a watch found something.
     Warning,
-    /// Something will possibly happen.
+    /// Nothing has happened, but something is forecast.
     Forecast,
-    /// It has not been heard for long, or never.
+    /// It has not been in contact for long, or never.
     Silent,
-    /// Nothing.
+    /// Nothing is the matter.
     Fine,
 }
 

@@ -6,51 +6,51 @@ use platen_protocol::readings::{PartReading, SupplyReading, SwitchReading, Tempe
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// One supply.
+/// A supply, such as a toner cartridge or a waste toner box, as it was last read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct SupplyView {
-    /// As it was read.
+    /// The reading itself.
     #[serde(flatten)]
     pub(in super::super) reading: SupplyReading,
-    /// Percent that is left; `null` when that is not known.
+    /// Percent that is left, 0 to 100; for a receptacle the space left. `null` when that is not known.
     pub(in super::super) percent: Option<u8>,
-    /// Whether that is at or below the set value, or the outlook is at or below that in pages or days.
+    /// `true` when `percent`, or the outlook in pages or days, is at or below its set value.
     pub(in super::super) low: bool,
-    /// Whether something else is in its place than what belongs there.
+    /// `true` when the cartridge says of itself that it belongs elsewhere.
     pub(in super::super) wrong: bool,
 }
 
-/// One part.
+/// A part that wears, such as a fuser or a drum, as it was last read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct PartView {
-    /// As it was read.
+    /// The reading itself.
     #[serde(flatten)]
     pub(in super::super) reading: PartReading,
-    /// Percent of its life that is left; `null` when that is not known.
+    /// Percent of its rated life that is left, 0 to 100; `null` when that is not known.
     pub(in super::super) percent_left: Option<u8>,
-    /// Whether that is at or below the set value.
+    /// `true` when `percent_left` is at or below the set value.
     pub(in super::super) low: bool,
 }
 
-/// One temperature.
+/// A temperature, as it was last read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct TemperatureView {
-    /// As it was read.
+    /// The reading itself, in thousandths of a degree Celsius.
     #[serde(flatten)]
     pub(in super::super) reading: TemperatureReading,
-    /// The limit that it is beyond; `null` within them. A fuser is not too cold while nobody prints.
+    /// The limit that it is beyond; `null` within its limits. A fuser is not too cold while nobody prints.
     pub(in super::super) beyond: Option<TemperatureLimit>,
 }
 
-/// One switch.
+/// A switch or contact, such as a cover's, as it was last read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct SwitchView {
-    /// As it was read.
+    /// The reading itself.
     #[serde(flatten)]
     pub(in super::super) reading: SwitchReading,
     /// Its state in a word, such as `open` or `closed`; `unknown` when it could not be read.
     pub(in super::super) state: &'static str,
-    /// Whether a person at the printer should look at it.
+    /// `true` when a person at the printer should look at it.
     pub(in super::super) needs_attention: bool,
 }
 
