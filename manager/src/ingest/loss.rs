@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossReason {
-    /// More waited than the device's outbox may hold.
+    /// More reports waited than the device's outbox holds, so it discarded some.
     OutboxFull,
-    /// This manager refused them.
+    /// This manager refused them, so the device discarded them.
     Refused,
-    /// What was kept could not be read any more.
+    /// The device could not read them from its disk any more.
     Unreadable,
     /// They were kept in memory only, for the device's disk failed, and the device stopped.
     InMemory,
@@ -36,13 +36,13 @@ impl From<LostReason> for LossReason {
 /// A run of reports of one epoch that are lost for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Loss {
-    /// The first sequence.
+    /// The first sequence of the run.
     pub first: u64,
-    /// The last sequence; none where it is not known whether and how many were lost.
+    /// The last sequence of the run; `null` where it is not known whether and how many were lost.
     pub last: Option<u64>,
-    /// Why.
+    /// Why they are lost.
     pub reason: LossReason,
-    /// How many of each kind, as far as the device counted them.
+    /// Number of each kind of report, as far as the device counted them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kinds: BTreeMap<String, u64>,
 }
@@ -107,6 +107,7 @@ fn sentence(reason: LossReason, losses: &[&Loss]) -> String {
     let what: Vec<String> = kinds.into_iter().map(|(kind, count)| counted(kind, count)).collect();
     let (were, it) = if total == 1 { ("was", "it") } else { ("were", "them") };
     let mut words = listed(&what);
+    // Writing to a string cannot fail.
     let _ = match reason {
         LossReason::OutboxFull => write!(words, " {were} discarded because the outbox was full"),
         LossReason::Refused => write!(words, " {were} discarded because this manager refused {it}"),
@@ -140,7 +141,7 @@ fn counted(kind: &str, count: u64) -> String {
         "started" => ("start of the agent", "starts of the agent"),
         "alert_raised" => ("alert", "alerts"),
         "alert_cleared" => ("end of an alert", "ends of alerts"),
-        "alerts_standing" => ("list of the alerts that stand", "lists of the alerts that stand"),
+        "alerts_standing" => ("list of open alerts", "lists of open alerts"),
         "service_call" => ("service call", "service calls"),
         "order" => ("order", "orders"),
         "replacement" => ("replacement", "replacements"),

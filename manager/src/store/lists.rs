@@ -224,7 +224,7 @@ impl Store {
                 let mut device = None;
                 // To the end, for the change is made as the rows are taken.
                 while let Some(row) = rows.next()? {
-                    device = row.get::<_, String>(0)?.parse().ok();
+                    device = Some(id("device", row.get(0)?)?);
                 }
                 Ok(device)
             })

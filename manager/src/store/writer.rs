@@ -134,11 +134,13 @@ impl Writer {
         if let Grouping::Simulated { disk } = grouping {
             tokio::spawn(async move {
                 run_as_task(connection, work, disk, &health).await;
+                // Nobody need be waiting for the end.
                 let _ = end.send(());
             });
         } else {
             std::thread::spawn(move || {
                 run(connection, work, most, &health, &reopen);
+                // Nobody need be waiting for the end.
                 let _ = end.send(());
             });
         }
@@ -159,9 +161,11 @@ impl Writer {
     }
 
     pub(super) async fn close(&self) {
+        // A writer that takes nothing any more has ended already.
         let _ = self.queue.send(None).await;
         let mut ended = self.ended.lock().await;
         if !ended.is_terminated() {
+            // An error says that the writer is gone, which is what is waited for.
             let _ = (&mut *ended).await;
         }
     }
@@ -262,7 +266,7 @@ fn commit_group(
     }
     match attempt(connection, places, &mut group) {
         Err(error) if group.len() > 1 => {
-            tracing::debug!(pieces = group.len(), %error, "a group was undone; each piece is tried alone");
+            tracing::debug!(pieces = group.len(), %error, "a transaction was rolled back; each part is retried on its own");
             let alone = group.into_iter().map(|piece| {
                 let mut alone = vec![piece];
                 let result = attempt(connection, places, &mut alone);
