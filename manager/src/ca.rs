@@ -53,7 +53,7 @@ pub enum CaError {
     File(#[from] FileError),
     /// One of two files that belong together is missing.
     #[error(
-        "{} is missing beside {}. If no device was enrolled here yet (a first start was cut off), delete {} and start again; otherwise put {} back from the backup, or every device must be enrolled again",
+        "{} is missing beside {}. If no device has been enrolled here yet (the first start was interrupted), delete {} and start again; otherwise restore {} from the backup, or every device must be enrolled again",
         missing.display(), there.display(), there.display(), missing.display()
     )]
     Half {
@@ -195,7 +195,7 @@ impl Ca {
             match load(&files) {
                 Ok(found) if !self.fits(&found, names, now) => {}
                 Ok(found) if is_pair(&found) => return Ok(found),
-                Ok(_) => tracing::warn!("the key and the certificate of the listeners do not fit together"),
+                Ok(_) => tracing::warn!("the listeners' key and certificate do not match"),
                 Err(error) => tracing::warn!(%error, "the certificate of the listeners cannot be used"),
             }
         }

@@ -169,6 +169,6 @@ async fn finish(mut tasks: JoinSet<()>, upkeep: &Upkeep) -> Result<(), RunError>
 
 fn notify(state: sd_notify::NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the service manager could not be told");
+        tracing::warn!(%error, "the service manager (systemd) could not be notified");
     }
 }

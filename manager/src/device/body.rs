@@ -70,7 +70,7 @@ async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Prob
     let mut share = BodyMemory::default();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            Problem::new(ProblemKind::InvalidRequest, format!("the body broke off: {error}"))
+            Problem::new(ProblemKind::InvalidRequest, format!("the body ended early: {error}"))
         })?;
         let Some(data) = frame.data_ref() else { continue };
         let received = kept.len() + data.len();
@@ -79,7 +79,7 @@ async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Prob
         }
         share.grow(&devices.traffic, received).map_err(|NoMemory| {
             devices.counters.count(Turned::Memory);
-            Problem::new(ProblemKind::Unavailable, "too many reports come in at once; come again later")
+            Problem::new(ProblemKind::Unavailable, "too many reports are arriving at once; try again later")
         })?;
         kept.extend_from_slice(data);
     }
@@ -89,7 +89,7 @@ async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Prob
 fn too_large() -> Problem {
     Problem::new(
         ProblemKind::BodyTooLarge,
-        format!("a body may have {MAX_BODY_BYTES} bytes; send fewer reports at once"),
+        format!("a body may hold at most {MAX_BODY_BYTES} bytes; send fewer reports at once"),
     )
 }
 

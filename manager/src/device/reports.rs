@@ -145,18 +145,18 @@ async fn take_in(
     Ok(ParkedRequest { device, epoch: batch.epoch.clone(), acknowledged: ingested.acknowledged, wait })
 }
 
-/// Operators are told that two machines use one identity, once until they have dismissed it. That it
+/// Operators are told that two machines are using one identity, once until they have dismissed it. That it
 /// cannot be kept now is no reason to refuse a batch.
 async fn tell_clone(devices: &Devices, device: &DeviceId, sign: Option<CloneSign>, now: Timestamp) {
     let Some(sign) = sign else { return };
     match devices.store.clone_found(device.clone(), sign.clone(), now).await {
         Ok(true) => {
-            tracing::warn!(%device, ?sign, "two machines use one identity");
+            tracing::warn!(%device, ?sign, "two machines are using one identity");
             let event = Event::new("clone", device.clone(), now);
             devices.informer.publish(Event { clone: Some(sign), ..event });
         }
         Ok(false) => {}
-        Err(error) => tracing::error!(%device, %error, "a clone could not be noted"),
+        Err(error) => tracing::error!(%device, %error, "a sign of a cloned identity could not be recorded"),
     }
 }
 

@@ -178,7 +178,7 @@ impl Roster {
         if let Some(entry) = self.entries().get_mut(device)
             && entry.inspected_by.as_deref() != by
         {
-            let told = by.unwrap_or("nobody any more");
+            let told = by.unwrap_or("nobody any longer");
             tracing::warn!(%device, by = told, "TLS is inspected at the device's site");
             entry.inspected_by = by.map(ToOwned::to_owned);
         }

@@ -106,7 +106,7 @@ pub async fn serve<S, B>(
             Err(error) => {
                 // Once, and not five times a second for as long as it lasts.
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(listener = name, %error, "connections cannot be accepted; trying on");
+                    tracing::warn!(listener = name, %error, "connections cannot be accepted; retrying");
                 }
                 tokio::select! {
                     () = stop.cancelled() => break,

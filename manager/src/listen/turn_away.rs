@@ -22,9 +22,9 @@ pub(super) struct TurnAway {
 
 fn problem(reached: LimitReached) -> Problem {
     let detail = match reached {
-        LimitReached::Total => "the manager has as many connections as it takes; come again later",
+        LimitReached::Total => "the manager has no connections to spare; try again later",
         LimitReached::Address => {
-            "there are as many connections from your address as the manager takes from one; come again later, or have connections_per_address raised in its configuration"
+            "too many connections come from your address; try again later, or have connections_per_address raised in the manager's configuration"
         }
     };
     Problem::new(ProblemKind::Unavailable, detail)

@@ -1,4 +1,4 @@
-//! Signs that two machines use one identity, until an operator dismisses them.
+//! Signs that two machines are using one identity, until an operator dismisses them.
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ pub enum CommandRefusal {
     #[error("there is no such device")]
     UnknownDevice,
     /// Too many wait for that device.
-    #[error("too many commands wait for this device: wait for their outcomes")]
+    #[error("too many commands are waiting for this device: wait for their outcomes")]
     TooMany,
 }
 

@@ -39,20 +39,20 @@ pub struct Enrolment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     /// No such token was made.
-    #[error("the token is not known here: ask for a new one, made by this manager")]
+    #[error("this manager does not know the token: ask for a new one created here")]
     Wrong,
     /// It has let a device in before.
-    #[error("the token has let a device in already: ask for a new one")]
+    #[error("the token has already been used: ask for a new one")]
     Used,
     /// Its time is over.
-    #[error("the time of the token is over: ask for a new one")]
+    #[error("the token has expired: ask for a new one")]
     Expired,
     /// It is bound to another device.
-    #[error("the token is for another device than the certificate request names")]
+    #[error("the token is for a different device than the certificate request names")]
     BoundToOther,
     /// It is not bound, and the device is known.
     #[error(
-        "a device of that name is enrolled already: ask for a token that is bound to it, or give this device another name"
+        "a device of that name is already enrolled: ask for a token bound to it, or give this device another name"
     )]
     AlreadyEnrolled,
 }

@@ -42,15 +42,15 @@ pub struct Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityChange {
-    /// The device was let in by a token.
+    /// The device enrolled with a token.
     Enrolled,
-    /// It was given a new certificate.
+    /// A renewed certificate was issued to it.
     RenewalIssued,
-    /// It has used the new certificate; the old one is refused.
+    /// It has used the renewed certificate; the old one is refused from then on.
     Renewed,
     /// It was shut out.
     Revoked,
-    /// It may renew a certificate that has ended.
+    /// It was allowed to renew a certificate that has expired.
     Readmitted,
 }
 
@@ -67,14 +67,14 @@ impl IdentityChange {
     }
 }
 
-/// An entry of the log.
+/// An entry in the log of what was done to identities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct IdentityEntry {
     /// What was done.
     pub what: IdentityChange,
-    /// By whom; `null` when the device did it by itself.
+    /// The operator or administrator who did it; `null` when the device did it by itself.
     pub by: Option<String>,
-    /// When.
+    /// When it was done, by the manager's clock.
     pub at: Timestamp,
 }
 

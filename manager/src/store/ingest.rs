@@ -53,10 +53,10 @@ pub struct Ingested {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IngestRefusal {
     /// The device is not in the store.
-    #[error("the device is not known here: enrol it again")]
+    #[error("this manager does not know the device: enrol it again")]
     UnknownDevice,
     /// A sequence that is stored came again with another content.
-    #[error("sequence {sequence} of this epoch is stored with another content: begin a new epoch")]
+    #[error("sequence {sequence} of this epoch is stored with different content: begin a new epoch")]
     Conflict {
         /// Which sequence.
         sequence: u64,

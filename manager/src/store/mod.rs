@@ -90,7 +90,7 @@ pub enum StoreError {
     },
     /// The database was written by a newer manager.
     #[error(
-        "the database is of version {found} and this manager knows {known}: install the newer manager again, or restore the backup made before it"
+        "the database has version {found} and this manager knows only {known}: install the newer manager again, or restore the backup made before it"
     )]
     TooNew {
         /// The version in the file.

@@ -123,7 +123,7 @@ async fn a_device_that_the_manager_does_not_know_is_told_so() {
     }
     let house = House::start_in(directory).await;
     let answer = device.report(&house, &batch(1, &[utilisation(50)])).await;
-    assert!(answer.problem(ProblemKind::UnknownDevice).contains("not known"));
+    assert!(answer.problem(ProblemKind::UnknownDevice).contains("does not know the device"));
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ async fn who_finds_no_room_is_told_so_over_tls_on_both_versions_of_http_and_is_s
         let late = client.speaking(protocol);
         let mut connection = late.connect(house.device).await.unwrap();
         let answer = connection.post("/v1/reports", &batch(1, &[utilisation(50)])).await;
-        assert!(answer.problem(ProblemKind::Unavailable).contains("as many connections as it takes"));
+        assert!(answer.problem(ProblemKind::Unavailable).contains("no connections to spare"));
         assert!((20..=60).contains(&answer.retry_after()));
         // And that is the end of it.
         until(|| async { connection.is_closed().then_some(()) }).await;

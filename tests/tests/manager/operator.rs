@@ -52,7 +52,7 @@ async fn a_wrong_password_an_unknown_name_and_a_made_up_session_get_nothing() {
         let answer = post_form(&mut browser, "/sign-in", form, Some(OWN), "").await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert!(answer.headers.get("set-cookie").is_none());
-        assert!(answer.text().contains("do not fit together") && !answer.text().contains("<b>"));
+        assert!(answer.text().contains("name or password is wrong") && !answer.text().contains("<b>"));
     }
     let cookie = format!("__Host-platen={}", "ab".repeat(32));
     assert_eq!(get(&mut browser, "/", &cookie).await.status, StatusCode::SEE_OTHER);

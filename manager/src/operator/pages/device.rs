@@ -124,10 +124,10 @@ async fn stand(
     State(operators): Shared,
     PageOperator(operator): PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
-    deed: IdentityAction,
+    action: IdentityAction,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
-    identity::change(&operators, id.clone(), deed, operator.name).await?;
+    identity::change(&operators, id.clone(), action, operator.name).await?;
     Ok(Redirect::to(&format!("/devices/{id}#identity")))
 }
 

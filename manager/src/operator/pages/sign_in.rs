@@ -80,7 +80,7 @@ pub(super) async fn sign_in(
         form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
     let next = own_path(next);
     let attempt = operators.sign_in_failures.begin(remote, Instant::now()).map_err(|wait| {
-        Refusal::new(ProblemKind::TooMany, "Too many sign-ins failed. Wait a minute.").after(wait)
+        Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait)
     })?;
     let asker = Asker {
         known_address: operators.known_addresses.is_known(remote),
