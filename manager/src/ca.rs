@@ -16,9 +16,9 @@ use rustls::pki_types::pem::PemObject as _;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::certificate_files::{CertificateFiles, FileError, ServerFiles, load, read};
+use crate::file_set::{LockedDirectory, PRIVATE, PUBLIC};
 use crate::secret::{self, NoRandom};
 use crate::store::Certificate;
-use crate::whole::{Locked, PRIVATE, PUBLIC};
 
 /// As long as a fleet lives: replacing it means enrolling every device again.
 const CA_LIFE: SignedDuration = SignedDuration::from_hours(20 * 365 * 24);
@@ -53,7 +53,7 @@ pub enum CaError {
     File(#[from] FileError),
     /// One of two files that belong together is missing.
     #[error(
-        "{} is missing beside {}. If no device was enrolled here yet (a first start was cut off), delete {} and start again; otherwise put {} back from the backup, or every device must be enrolled again",
+        "{} is missing beside {}. If no device has been enrolled here yet (the first start was interrupted), delete {} and start again; otherwise restore {} from the backup, or every device must be enrolled again",
         missing.display(), there.display(), there.display(), missing.display()
     )]
     Half {
@@ -137,7 +137,7 @@ impl Ca {
     pub fn load_or_make(directory: &Path, now: Timestamp) -> Result<Self, CaError> {
         let (certificate_path, key_path) = (directory.join(CA_PEM), directory.join(CA_KEY));
         {
-            let locked = Locked::take(directory).map_err(FileError::io(directory))?;
+            let locked = LockedDirectory::take(directory).map_err(FileError::io(directory))?;
             match (certificate_path.exists(), key_path.exists()) {
                 (true, true) => {}
                 (false, false) => make_ca(&locked, directory, now)?,
@@ -190,12 +190,12 @@ impl Ca {
     pub fn server(&self, directory: &Path, names: &[String], now: Timestamp) -> Result<ServerFiles, CaError> {
         let files =
             CertificateFiles { certificate: directory.join(SERVER_PEM), key: directory.join(SERVER_KEY) };
-        let locked = Locked::take(directory).map_err(FileError::io(directory))?;
+        let locked = LockedDirectory::take(directory).map_err(FileError::io(directory))?;
         if files.certificate.exists() || files.key.exists() {
             match load(&files) {
                 Ok(found) if !self.fits(&found, names, now) => {}
                 Ok(found) if is_pair(&found) => return Ok(found),
-                Ok(_) => tracing::warn!("the key and the certificate of the listeners do not fit together"),
+                Ok(_) => tracing::warn!("the listeners' key and certificate do not match"),
                 Err(error) => tracing::warn!(%error, "the certificate of the listeners cannot be used"),
             }
         }
@@ -269,7 +269,7 @@ fn is_pair(files: &ServerFiles) -> bool {
     copy.certified(&rustls::crypto::ring::default_provider()).is_ok()
 }
 
-fn make_ca(locked: &Locked<'_>, directory: &Path, now: Timestamp) -> Result<(), CaError> {
+fn make_ca(locked: &LockedDirectory<'_>, directory: &Path, now: Timestamp) -> Result<(), CaError> {
     let (serial, _) = new_serial()?;
     let mut parameters = parameters(CA_COMMON_NAME, now - BACKDATE, now + CA_LIFE, serial);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

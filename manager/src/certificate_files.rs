@@ -29,7 +29,7 @@ pub enum FileError {
         source: std::io::Error,
     },
     /// It does not hold what it should.
-    #[error("{}: {reason}; put the right file back from the backup", path.display())]
+    #[error("{}: {reason}; restore the right file from the backup", path.display())]
     Contents {
         /// Which file.
         path: PathBuf,

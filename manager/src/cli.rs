@@ -33,11 +33,11 @@ const PASSWORD_BYTES: usize = 12;
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "PLATEN_LOG";
 
-/// The service centre's side of Platen.
+/// Platen's manager: receives the printers' reports and shows them to operators.
 #[derive(Debug, Parser)]
 #[command(name = "platen-manager", version)]
 pub struct Arguments {
-    /// The configuration file.
+    /// Configuration file.
     #[arg(long, global = true, default_value = config::DEFAULT_PATH)]
     config: PathBuf,
     #[command(subcommand)]
@@ -48,66 +48,66 @@ pub struct Arguments {
 enum Command {
     /// Serve devices and operators until told to stop.
     Serve,
-    /// Enrolment tokens: what a device needs to be let in.
+    /// Create tokens, with which devices enrol.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// People who look after printers.
+    /// Add operators, who look after the printers, and create tokens for their programs.
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// Devices that are let in.
+    /// List enrolled devices, and revoke or readmit one.
     #[command(subcommand)]
     Device(DeviceCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Print a new token, once. Without --device it lets in one device that is not known yet.
+    /// Create an enrolment token and print it, once. Without --device it enrols one new device.
     Create(TokenCreate),
 }
 
 #[derive(Debug, Args)]
 struct TokenCreate {
-    /// The only device that it is for; it may be one that is known and lost its certificate.
+    /// The only device that the token enrols; it may be a known device that has lost its certificate.
     #[arg(long)]
     device: Option<DeviceId>,
-    /// How long it can be used.
+    /// How long the token can be used, at most 31 days.
     #[arg(long, default_value = "24h")]
     valid: SignedDuration,
 }
 
 #[derive(Debug, Subcommand)]
 enum OperatorCommand {
-    /// Add an operator, or give one another password.
+    /// Add an operator, or change an operator's password.
     Add {
         /// The name to sign in with.
         name: String,
-        /// Take the password from the first line of standard input; otherwise it is asked for, and
-        /// made and printed when nothing is entered.
+        /// Read the password from the first line of standard input. Otherwise you are prompted for it; if you
+        /// enter nothing, one is generated and printed.
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Print a new bearer token for the API, once.
+    /// Create a bearer token for the API and print it, once.
     Token {
-        /// Whose name it acts in.
+        /// The operator on whose behalf programs act with the token.
         name: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 enum DeviceCommand {
-    /// Shut a device out, at once. Only a new token lets it in again.
+    /// Shut a device out at once. Only a new token lets it back in.
     Revoke {
-        /// Its name.
+        /// The device's name.
         device: DeviceId,
     },
-    /// Let a device renew a certificate that has ended while it was away.
+    /// Let a device renew a certificate that expired while it was out of contact.
     Readmit {
-        /// Its name.
+        /// The device's name.
         device: DeviceId,
     },
-    /// List the devices that are let in.
+    /// List the enrolled devices.
     List {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -183,7 +183,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
 
 async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()> {
     if create.valid <= SignedDuration::ZERO || create.valid > MAX_VALID {
-        bail!("--valid must be above 0 and at most {} days", MAX_VALID.as_hours() / 24);
+        bail!("--valid must be more than 0 and at most {} days", MAX_VALID.as_hours() / 24);
     }
     let store = open_store(config)?;
     let now = clock::now();
@@ -201,10 +201,10 @@ async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()
         })
         .await?;
     store.close().await;
-    show_once(&token, "the token was made and is valid; nobody knows it, so make another")?;
+    show_once(&token, "the token was created but could not be shown, so create another")?;
     let whom = bound.map_or_else(|| "one new device".to_owned(), |device| format!("the device {device}"));
     say(format_args!(
-        "It lets in {whom}, once, until {}. It is not shown again.",
+        "It enrols {whom}, once, until {}. It is not shown again.",
         expires.round(jiff::Unit::Second)?
     ));
     if let Some(url) = &config.device_url {
@@ -220,7 +220,7 @@ async fn add_operator(config: &Config, name: String, password_stdin: bool) -> an
     } else if std::io::stdin().is_terminal() {
         write!(
             io::stderr(),
-            "Password for {name} (leave empty to have one made; it is shown as you type): "
+            "Password for {name} (leave empty to have one generated; it is visible as you type): "
         )?;
         let typed = first_line()?;
         if typed.is_empty() { (secret::random_hex::<PASSWORD_BYTES>()?, true) } else { (typed, false) }
@@ -233,8 +233,8 @@ async fn add_operator(config: &Config, name: String, password_stdin: bool) -> an
     store.set_operator(name.clone(), hash, clock::now()).await?;
     store.close().await;
     if made {
-        show_once(&password, "the password was made and set; nobody knows it, so run this again")?;
-        say(format_args!("That is the password of {name}. It is not shown again."));
+        show_once(&password, "the password was set but could not be shown, so run this again")?;
+        say(format_args!("This is the password of {name}. It is not shown again."));
     } else {
         say(format_args!("{name} can sign in."));
     }
@@ -246,11 +246,12 @@ fn show_once(secret: &impl Display, else_what: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{secret}")
         .and_then(|()| out.flush())
-        .with_context(|| format!("standard output cannot be written to: {else_what}"))
+        .with_context(|| format!("cannot write to standard output: {else_what}"))
 }
 
 /// Tells the person at the command line. There may be nobody: what was done is done all the same.
 fn say(what: std::fmt::Arguments<'_>) {
+    // That there is nobody changes nothing.
     let _ = writeln!(io::stderr(), "{what}");
 }
 
@@ -258,13 +259,13 @@ fn say(what: std::fmt::Arguments<'_>) {
 fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("standard output cannot be written to"),
+        written => written.context("cannot write to standard output"),
     }
 }
 
 fn first_line() -> anyhow::Result<String> {
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("standard input cannot be read")?;
+    std::io::stdin().lock().read_line(&mut line).context("cannot read standard input")?;
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
@@ -276,9 +277,9 @@ async fn operator_token(config: &Config, name: String) -> anyhow::Result<()> {
     if !added {
         bail!("there is no operator {name:?}: add one with `platen-manager operator add {name}`");
     }
-    show_once(&token, "the token was made and is valid; nobody knows it, so make another")?;
+    show_once(&token, "the token was created but could not be shown, so create another")?;
     say(format_args!(
-        "Send it as `Authorization: Bearer ...`. It acts in the name of {name} and is not shown again."
+        "Send it as `Authorization: Bearer ...`. It acts on behalf of {name} and is not shown again."
     ));
     Ok(())
 }
@@ -295,11 +296,11 @@ async fn revoke(config: &Config, device: DeviceId) -> anyhow::Result<()> {
     let standing = store.revoke(device.clone(), account(), clock::now()).await?;
     store.close().await;
     if standing.is_none() {
-        bail!("there is no device {device}; `platen-manager device list` names them");
+        bail!("there is no device {device}; `platen-manager device list` lists them");
     }
-    say(format_args!("{device} is shut out: a manager that runs refuses it within seconds."));
+    say(format_args!("{device} is shut out: a running manager refuses it within seconds."));
     say(format_args!(
-        "To let it in again: `platen-manager token create --device {device}`, and enrol it there."
+        "To let it back in: `platen-manager token create --device {device}`, then enrol it with that token."
     ));
     Ok(())
 }
@@ -310,11 +311,11 @@ async fn readmit(config: &Config, device: DeviceId) -> anyhow::Result<()> {
     let standing = store.readmit(device.clone(), until, account(), now).await?;
     store.close().await;
     let Some(standing) = standing else {
-        bail!("there is no device {device}; `platen-manager device list` names them");
+        bail!("there is no device {device}; `platen-manager device list` lists them");
     };
     if standing.revoked.is_some() {
         bail!(
-            "{device} is shut out, and only a token lets it in again: `platen-manager token create --device {device}`"
+            "{device} is shut out, and only a new token lets it back in: `platen-manager token create --device {device}`"
         );
     }
     if standing.certificate.expires > now {

@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use jiff::Timestamp;
 
 /// Who tells the time on one thread.
-type Teller = Box<dyn Fn() -> Timestamp>;
+type TimeSource = Box<dyn Fn() -> Timestamp>;
 
 thread_local! {
-    static TELLER: RefCell<Option<Teller>> = const { RefCell::new(None) };
+    static TELLER: RefCell<Option<TimeSource>> = const { RefCell::new(None) };
 }
 
 /// From now on, who asks on this thread is told the time by `teller` and not by the machine: for a

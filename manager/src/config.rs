@@ -11,7 +11,7 @@ use toml::Spanned;
 use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::certificate_files::CertificateFiles;
 use crate::limits::Limits;
-use crate::listen::Patience;
+use crate::listen::Timeouts;
 use crate::watch;
 
 /// Where the file stands unless the command line says otherwise.
@@ -78,7 +78,7 @@ pub struct Config {
     /// When a device that is away is overdue.
     pub watches: watch::Settings,
     /// How long a peer may take; not in the file.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
 /// How reports are committed.
@@ -208,7 +208,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         ingest: file.ingest,
         limits: file.limits,
         watches: file.watches,
-        patience: Patience::default(),
+        timeouts: Timeouts::default(),
     })
 }
 

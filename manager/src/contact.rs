@@ -8,17 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 use platen_protocol::limits::MAX_WAIT;
 use serde::Serialize;
 
-/// How a device can be reached.
+/// Whether a device can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactState {
-    /// Its request is held: a command reaches it at once.
+    /// It waits at the manager: a command reaches it at once.
     Parked,
-    /// It was there a short while ago.
+    /// It was in contact a short while ago, and is about to be again.
     Recent,
-    /// It has not been there for long.
+    /// It has not been in contact for longer than it said it would wait.
     Silent,
-    /// It was enrolled and has not been there since.
+    /// It enrolled and has not been in contact since.
     Never,
 }
 

@@ -30,19 +30,19 @@ pub struct Counters([AtomicU64; 7]);
 /// How often devices were turned away since the manager began, by the limit of `manager.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TurnedAway {
-    /// There were too many connections in all.
+    /// Connections beyond the limit for all devices together.
     pub connections: u64,
-    /// There were too many from one address.
+    /// Connections beyond the limit for one address.
     pub connections_per_address: u64,
-    /// There were too many of one device: its oldest was ended, or a request was refused.
+    /// Connections beyond the limit for one device: its oldest was ended, or a request was refused.
     pub connections_per_device: u64,
-    /// A device asked too often.
+    /// Requests of a device that asked too often.
     pub requests_per_minute: u64,
-    /// There was no memory for a body.
+    /// Requests for whose body there was no memory.
     pub body_memory_mib: u64,
-    /// Too many waited for the store.
+    /// Requests that came while too many waited for the store.
     pub waiting_for_store: u64,
-    /// The store failed.
+    /// Requests that failed because the store did.
     pub store_failed: u64,
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn fit(limits: &mut Limits) {
             wanted = limits.connections,
             room,
             descriptors = raised,
-            "there are file descriptors for fewer connections than limits.connections: raise LimitNOFILE of the service"
+            "there are too few file descriptors for limits.connections: raise LimitNOFILE of the service"
         );
         limits.connections = room;
     }

@@ -20,7 +20,7 @@ use crate::inform::Informer;
 use crate::run_error::RunError;
 use crate::store::{DeviceRecord, Store, StoreError};
 use crate::throttle::Throttle;
-use crate::tls::{Current, TlsError};
+use crate::tls::{ServerCertificate, TlsError};
 use crate::upkeep::{self, Upkeep};
 use crate::watch::Watches;
 
@@ -37,7 +37,7 @@ const ENROL_WINDOW: Duration = Duration::from_secs(60);
 pub struct Certificates {
     /// Issues the devices' certificates.
     pub ca: Arc<Ca>,
-    pub(crate) own: Arc<Current>,
+    pub(crate) own: Arc<ServerCertificate>,
 }
 
 impl Certificates {
@@ -45,7 +45,7 @@ impl Certificates {
     pub fn load_or_make(config: &Config, now: Timestamp) -> Result<Self, RunError> {
         let ca = Arc::new(Ca::load_or_make(&config.state_directory, now)?);
         let files = ca.server(&config.state_directory, &config.names, now)?;
-        let own = Current::new(files).map_err(TlsError::from)?;
+        let own = ServerCertificate::new(files).map_err(TlsError::from)?;
         Ok(Self { ca, own })
     }
 }

@@ -30,10 +30,10 @@ const BEHIND: usize = 1024;
 /// Bytes of the word that tells one run of the manager from another.
 const RUN_BYTES: usize = 4;
 
-/// What happened.
+/// Something that happened, for pages and programs that listen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Event {
-    /// Names the event; hand it back as `Last-Event-ID`.
+    /// Identifies the event; hand it back as `Last-Event-ID`.
     pub id: String,
     /// `started`, `alert_raised`, `alert_cleared`, `alerts_standing`, `service_call`, `order`, `replacement`, `utilisation`,
     /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
@@ -42,9 +42,9 @@ pub struct Event {
     /// Which device it is about; all of them, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceId>,
-    /// When the manager learned it.
+    /// When the manager learned of it.
     pub time: Timestamp,
-    /// Of a report: which life of the outbox.
+    /// Of a report: the life of the device's outbox that numbered it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<Epoch>,
     /// Of a report: its sequence.
@@ -89,7 +89,7 @@ pub struct Event {
     /// How the device can be reached now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<ContactState>,
-    /// What tells that two machines use one identity.
+    /// What tells that two machines are using one identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clone: Option<CloneSign>,
     /// When the device's certificate ends.

@@ -28,6 +28,7 @@ pub mod counters;
 mod descriptors;
 pub mod device;
 pub mod device_backend;
+mod file_set;
 pub mod inform;
 pub mod ingest;
 pub mod jitter;
@@ -44,7 +45,6 @@ mod throttle;
 mod tls;
 mod upkeep;
 pub mod watch;
-mod whole;
 
 pub use run::{Listeners, database_path, open_store, run};
 pub use run_error::RunError;

@@ -14,11 +14,11 @@ use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
 use crate::device_backend::{Certificates, DeviceBackend};
-use crate::listen::{self, Door, Room};
+use crate::listen::{self, ConnectionLimits, Listener};
 use crate::operator::{self, Operators};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Store};
-use crate::tls::{self, Current, TlsError};
+use crate::tls::{self, ServerCertificate, TlsError};
 use crate::upkeep::Upkeep;
 
 /// How long what is under way may take once the manager is to stop.
@@ -27,7 +27,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// after which systemd kills a service that does not stop (90 s).
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// Connections of operators and their programs: a page has two, one of them for what happens.
-const OPERATORS_ROOM: Room = Room { connections: 2_000, per_address: 500 };
+const OPERATOR_CONNECTIONS: ConnectionLimits = ConnectionLimits { connections: 2_000, per_address: 500 };
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// The sockets that the manager serves on.
@@ -79,13 +79,13 @@ pub async fn run(
     let for_operators = match &config.operator_tls {
         Some(files) => {
             let files = certificate_files::load(files)?;
-            Current::new(files).map_err(TlsError::from)?
+            ServerCertificate::new(files).map_err(TlsError::from)?
         }
         None => Arc::clone(&own),
     };
     let device_tls = tls::for_devices(certificates.ca.certificate(), own)?;
     let operator_tls = tls::for_operators(for_operators)?;
-    let (limits, patience) = (config.limits, config.patience);
+    let (limits, timeouts) = (config.limits, config.timeouts);
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
     let (mailbox, counters) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.counters));
@@ -109,22 +109,23 @@ pub async fn run(
         operators = ?listeners.operator.local_addr().ok(),
         "listening"
     );
-    let door = |name, listener, tls, room| Door {
+    let listener = |name, socket, tls, connections| Listener {
         name,
-        listener,
+        socket,
         tls,
-        room,
-        patience,
+        limits: connections,
+        timeouts,
         retry_after_seconds: limits.retry_after_seconds,
         counters: Arc::clone(&counters),
     };
-    let room = Room { connections: limits.connections, per_address: limits.connections_per_address };
-    let door_for_devices = door("devices", listeners.device, device_tls, room);
-    let door_for_operators = door("operators", listeners.operator, operator_tls, OPERATORS_ROOM);
-    tasks.spawn(listen::serve(door_for_devices, stopped.clone(), move |peer| {
+    let device_connections =
+        ConnectionLimits { connections: limits.connections, per_address: limits.connections_per_address };
+    let device_listener = listener("devices", listeners.device, device_tls, device_connections);
+    let operator_listener = listener("operators", listeners.operator, operator_tls, OPERATOR_CONNECTIONS);
+    tasks.spawn(listen::serve(device_listener, stopped.clone(), move |peer| {
         DeviceService::new(Arc::clone(&devices), &peer)
     }));
-    tasks.spawn(listen::serve(door_for_operators, stopped.clone(), move |peer| {
+    tasks.spawn(listen::serve(operator_listener, stopped.clone(), move |peer| {
         operator::service(pages_and_api.clone(), &peer)
     }));
     backend.start_upkeep(&mut tasks, stopped);
@@ -168,6 +169,6 @@ async fn finish(mut tasks: JoinSet<()>, upkeep: &Upkeep) -> Result<(), RunError>
 
 fn notify(state: sd_notify::NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the service manager could not be told");
+        tracing::warn!(%error, "the service manager (systemd) could not be notified");
     }
 }

@@ -21,7 +21,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// The state directory cannot be made.
-    #[error("{}: {source}; make the directory, owned by the manager's user", path.display())]
+    #[error("{}: {source}; create the directory, owned by the manager's user", path.display())]
     State {
         /// Which directory.
         path: PathBuf,

@@ -42,9 +42,15 @@ pub(crate) fn counted(address: IpAddr) -> IpAddr {
 pub struct Attempt {
     throttle: Arc<Throttle>,
     address: IpAddr,
+    before: u32,
 }
 
 impl Attempt {
+    /// How many from the same address failed lately, or were under way when this one began.
+    pub fn before(&self) -> u32 {
+        self.before
+    }
+
     /// It did not fail, or not for a fault of who made it.
     pub fn forgive(self) {
         let mut failures = self.throttle.failures();
@@ -86,8 +92,9 @@ impl Throttle {
         if found.count >= self.most {
             return Err(self.window.saturating_sub(now.duration_since(found.since)));
         }
+        let before = found.count;
         found.count += 1;
-        Ok(Attempt { throttle: Arc::clone(self), address })
+        Ok(Attempt { throttle: Arc::clone(self), address, before })
     }
 }
 
@@ -119,6 +126,7 @@ mod tests {
         let (address, start) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
         let at_once: Vec<_> = (0..60).filter_map(|_| throttle.begin(address, start).ok()).collect();
         assert_eq!(at_once.len(), 10);
+        assert!(at_once.iter().map(Attempt::before).eq(0..10), "each knows of those before it");
         at_once.into_iter().for_each(Attempt::forgive);
         assert!(throttle.failures().is_empty(), "who did nothing wrong leaves nothing");
     }

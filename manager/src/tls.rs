@@ -23,7 +23,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 /// A server certificate that can be replaced while connections come in.
 #[derive(Debug)]
-pub(crate) struct Current(Mutex<Held>);
+pub(crate) struct ServerCertificate(Mutex<Held>);
 
 #[derive(Debug)]
 struct Held {
@@ -42,7 +42,7 @@ impl Held {
     }
 }
 
-impl Current {
+impl ServerCertificate {
     pub(crate) fn new(files: ServerFiles) -> Result<Arc<Self>, rustls::Error> {
         Ok(Arc::new(Self(Mutex::new(Held::new(files)?))))
     }
@@ -62,7 +62,7 @@ impl Current {
     }
 }
 
-impl ResolvesServerCert for Current {
+impl ResolvesServerCert for ServerCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.held().certificate))
     }
@@ -84,14 +84,14 @@ pub enum TlsError {
 /// decided for each request, by [`crate::device`]; that a certificate has ended is decided there too, by
 /// what the store knows of it, for a connection may outlive its certificate.
 #[derive(Debug)]
-struct EndedToo(Arc<dyn ClientCertVerifier>);
+struct AcceptExpired(Arc<dyn ClientCertVerifier>);
 
 /// A verifier that lets certificates in that have ended.
 pub(crate) fn ended_too(verifier: Arc<dyn ClientCertVerifier>) -> Arc<dyn ClientCertVerifier> {
-    Arc::new(EndedToo(verifier))
+    Arc::new(AcceptExpired(verifier))
 }
 
-impl ClientCertVerifier for EndedToo {
+impl ClientCertVerifier for AcceptExpired {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.0.root_hint_subjects()
     }
@@ -141,7 +141,7 @@ impl ClientCertVerifier for EndedToo {
 /// For devices: a client certificate is checked against the CA; there may be none, for enrolment.
 pub(crate) fn for_devices(
     ca: &CertificateDer<'static>,
-    certificate: Arc<Current>,
+    certificate: Arc<ServerCertificate>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add(ca.clone())?;
@@ -150,14 +150,14 @@ pub(crate) fn for_devices(
         .build()?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(Arc::new(EndedToo(verifier)))
+        .with_client_cert_verifier(Arc::new(AcceptExpired(verifier)))
         .with_cert_resolver(certificate);
     config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
     Ok(Arc::new(config))
 }
 
 /// For operators: browsers and programs, who prove themselves in the request.
-pub(crate) fn for_operators(certificate: Arc<Current>) -> Result<Arc<ServerConfig>, TlsError> {
+pub(crate) fn for_operators(certificate: Arc<ServerCertificate>) -> Result<Arc<ServerConfig>, TlsError> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()

@@ -18,7 +18,7 @@ use crate::device::roster::Roster;
 use crate::device::standing;
 use crate::inform::{Event, Informer};
 use crate::store::{CommandState, Store, StoreError};
-use crate::tls::Current;
+use crate::tls::ServerCertificate;
 use crate::watch::{Step, Watches};
 
 /// Contacts go to the store this often, and at the end.
@@ -45,7 +45,7 @@ pub(crate) struct Upkeep {
     pub(crate) watches: Arc<Watches>,
     pub(crate) informer: Arc<Informer>,
     pub(crate) ca: Arc<Ca>,
-    pub(crate) certificate: Arc<Current>,
+    pub(crate) certificate: Arc<ServerCertificate>,
     pub(crate) config: Config,
     /// The place in the log of identities up to which the roster knows them.
     pub(crate) identities: AtomicI64,
@@ -82,7 +82,7 @@ impl Upkeep {
             }
             if let Err(error) = self.store.keep_watches(changes.clone()).await {
                 // They are found again at the next sweep.
-                tracing::debug!(%error, "what the watches found could not be kept");
+                tracing::debug!(%error, "what the watches found could not be stored");
                 return;
             }
             self.watches.kept(&changes);
@@ -92,7 +92,7 @@ impl Upkeep {
                     Step::End(_) => "watch_over",
                 };
                 let device = &change.device;
-                tracing::info!(%device, finding = ?change.finding, step = ?change.step, "a watch");
+                tracing::info!(%device, finding = ?change.finding, step = ?change.step, "a watch changed");
                 let finding = Some(change.finding);
                 self.informer.publish(Event { finding, ..Event::new(kind, change.device, now) });
             }
@@ -130,7 +130,7 @@ impl Upkeep {
                     self.informer.publish(Event::of_command(device, id, CommandState::Expired, now));
                 }
             }
-            Err(error) => tracing::error!(%error, "commands could not be ended"),
+            Err(error) => tracing::error!(%error, "expired commands could not be closed"),
         }
     }
 
@@ -151,12 +151,14 @@ impl Upkeep {
         for (device, certificate) in self.roster.take_ending(now) {
             match self.store.certificate_ends(device.clone(), certificate.clone(), now).await {
                 Ok(true) => {
-                    tracing::warn!(%device, ends = %certificate.expires, "a certificate nears its end and was not renewed");
+                    tracing::warn!(%device, ends = %certificate.expires, "a certificate expires soon and has not been renewed");
                     let event = Event::new("certificate_ends", device, now);
                     self.informer.publish(Event { certificate_ends: Some(certificate.expires), ..event });
                 }
                 Ok(false) => {}
-                Err(error) => tracing::error!(%error, "the end of a certificate could not be told"),
+                Err(error) => {
+                    tracing::error!(%error, "operators could not be notified that a certificate expires")
+                }
             }
         }
     }
@@ -189,7 +191,7 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = flush.tick() => {
                 if let Err(error) = upkeep.flush().await {
-                    tracing::debug!(%error, "contacts could not be kept; they are tried again");
+                    tracing::debug!(%error, "contacts could not be stored; retrying");
                 }
             }
             _ = sweep.tick() => {
@@ -227,7 +229,7 @@ pub(crate) async fn note_deliveries(
                     upkeep.informer.publish(Event::of_command(device, id, CommandState::Delivered, now));
                 }
             }
-            Err(error) => tracing::error!(%error, "deliveries could not be noted"),
+            Err(error) => tracing::error!(%error, "deliveries could not be recorded"),
         }
         some.clear();
     }

@@ -39,7 +39,7 @@ pub struct ReportBatch {
     /// certificate that it shows, at most [`crate::limits::MAX_INSPECTOR_CHARS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inspected_by: Option<String>,
-    /// Sequences above what is acknowledged that were given up, in rising order; at most
+    /// Sequences above what is acknowledged that were discarded, in rising order; at most
     /// [`crate::limits::MAX_LOST_PER_BATCH`]. Reports and these together may leave no hole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
@@ -47,7 +47,7 @@ pub struct ReportBatch {
     pub reports: Vec<Report>,
 }
 
-/// A run of reports that the device gave up before they could be handed in.
+/// A run of reports that the device discarded before they could be handed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Lost {
@@ -61,7 +61,7 @@ pub struct Lost {
     pub reason: LostReason,
 }
 
-/// Why a report was given up.
+/// Why a report was discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

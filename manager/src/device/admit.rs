@@ -65,15 +65,15 @@ pub fn nears_its_end(standing: &Standing, now: Timestamp) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityState {
-    /// Nothing is the matter.
+    /// All is well.
     Good,
-    /// The certificate nears its end, and the device has not renewed it.
+    /// The certificate expires soon, and the device has not renewed it.
     EndsSoon,
-    /// It has ended: an operator must readmit the device.
+    /// The certificate has expired: an operator must readmit the device.
     Ended,
-    /// It has ended, and the device may renew it.
+    /// The certificate has expired, and the device may renew it.
     Readmitted,
-    /// The device is shut out.
+    /// An operator has shut the device out.
     ShutOut,
 }
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::Devices;
 use super::signed::SignedDigest;
-use super::traffic::{NoMemory, Share};
+use super::traffic::{BodyMemory, NoMemory};
 use crate::counters::Turned;
 use crate::ingest::validate::wrong_version;
 use crate::listen::RequestBody;
@@ -29,7 +29,7 @@ const FIRST_BYTES: usize = 4 * 1024;
 /// A body, with the memory that was given to it.
 pub(super) struct Taken {
     bytes: Vec<u8>,
-    share: Share,
+    share: BodyMemory,
 }
 
 impl std::ops::Deref for Taken {
@@ -42,7 +42,7 @@ impl std::ops::Deref for Taken {
 
 impl Taken {
     /// The bytes are done with; what was made of them still takes their share of memory.
-    pub(super) fn forget_bytes(self) -> Share {
+    pub(super) fn forget_bytes(self) -> BodyMemory {
         self.share
     }
 }
@@ -67,10 +67,10 @@ async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Prob
         return Err(too_large());
     }
     let mut kept = Vec::with_capacity(announced.min(FIRST_BYTES));
-    let mut share = Share::default();
+    let mut share = BodyMemory::default();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            Problem::new(ProblemKind::InvalidRequest, format!("the body broke off: {error}"))
+            Problem::new(ProblemKind::InvalidRequest, format!("the body ended early: {error}"))
         })?;
         let Some(data) = frame.data_ref() else { continue };
         let received = kept.len() + data.len();
@@ -79,7 +79,7 @@ async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Prob
         }
         share.grow(&devices.traffic, received).map_err(|NoMemory| {
             devices.counters.count(Turned::Memory);
-            Problem::new(ProblemKind::Unavailable, "too many reports come in at once; come again later")
+            Problem::new(ProblemKind::Unavailable, "too many reports are arriving at once; try again later")
         })?;
         kept.extend_from_slice(data);
     }
@@ -89,7 +89,7 @@ async fn collect(devices: &Devices, mut body: RequestBody) -> Result<Taken, Prob
 fn too_large() -> Problem {
     Problem::new(
         ProblemKind::BodyTooLarge,
-        format!("a body may have {MAX_BODY_BYTES} bytes; send fewer reports at once"),
+        format!("a body may hold at most {MAX_BODY_BYTES} bytes; send fewer reports at once"),
     )
 }
 

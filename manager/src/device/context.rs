@@ -120,6 +120,6 @@ impl Caller {
 pub(super) fn later(devices: &Devices, error: &StoreError) -> Problem {
     devices.counters.count(Turned::Store);
     tracing::debug!(%error, "the store could not serve a device");
-    let detail = "the manager cannot store anything now; keep the reports and come again later";
+    let detail = "the manager cannot store anything at the moment; keep the reports and try again later";
     Problem::new(ProblemKind::Unavailable, detail)
 }

@@ -37,7 +37,7 @@ pub(super) async fn enroll(
     let Ok(attempt) = devices.enrol_failures.begin(address, Instant::now()) else {
         return Err(Problem::new(
             ProblemKind::TooMany,
-            "too many enrolments from this address failed; wait a minute",
+            "too many enrolments from this address have failed; wait a minute",
         ));
     };
     let token_hash = fingerprint(request.secret.as_bytes());

@@ -53,7 +53,7 @@ async fn first_use(
     if let (Admission::Renewed, Shown::Device(device, serial)) = (admission, shown) {
         let known = devices.store.renewed(device.clone(), serial.clone(), now).await;
         if known.map_err(|error| later(devices, &error))? {
-            tracing::info!(%device, "a device uses its renewed certificate");
+            tracing::info!(%device, "a device has started using its renewed certificate");
         }
         devices.roster.renewed(device, serial);
     }
@@ -69,7 +69,7 @@ fn judge<'a>(
     match shown {
         Shown::Nothing => Err(Problem::new(
             ProblemKind::NoCertificate,
-            "connect with the certificate that enrolment gave, or enrol",
+            "connect with the certificate from enrolment, or enrol first",
         )),
         Shown::NoDevice => Err(unknown("the certificate names no device; enrol again".into())),
         Shown::Device(device, serial) => match roster.admission(device, serial, now) {
@@ -93,11 +93,11 @@ fn refuse_ended(device: &DeviceId, admission: Admission) -> Result<(), Problem> 
     let then = if readmitted {
         "it is readmitted and may renew it now"
     } else {
-        "ask the service centre to readmit it (`platen-manager device readmit` or its page); it then renews automatically"
+        "ask the service centre to readmit it (`platen-manager device readmit`, or the device's page); it then renews automatically"
     };
     let ended = ended.strftime("%Y-%m-%d %H:%M UTC");
     Err(Problem::new(
         ProblemKind::CertificateExpired,
-        format!("the certificate of {device} ended on {ended}; {then}"),
+        format!("the certificate of {device} expired on {ended}; {then}"),
     ))
 }

@@ -133,6 +133,7 @@ impl Mailbox {
         let queue = inner.queues.entry(device.clone()).or_default();
         queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
         if let Some((_, parked)) = queue.parked.take() {
+            // A request that is gone needs no waking; what waits is kept.
             let _ = parked.send(Woken::Mail);
         }
     }
@@ -141,6 +142,7 @@ impl Mailbox {
     pub fn wake(&self, device: &DeviceId) {
         let mut inner = self.inner();
         if let Some((_, parked)) = inner.queues.get_mut(device).and_then(|queue| queue.parked.take()) {
+            // A request that is gone needs no waking.
             let _ = parked.send(Woken::Mail);
             inner.tidy(device);
         }
@@ -214,6 +216,7 @@ impl Mailbox {
             live().filter_map(|waiting| waiting.handed).min().map(|handed| handed + REDELIVER_AFTER);
         let (wake, woken) = oneshot::channel();
         if let Some((_, older)) = queue.parked.replace((number, wake)) {
+            // The older request may be gone, which is the usual reason for this one.
             let _ = older.send(Woken::Superseded);
         }
         Some(Ticket { mailbox: Arc::clone(self), device: device.clone(), number, woken, redeliver })
@@ -230,6 +233,7 @@ impl Mailbox {
         inner.stopping = true;
         for queue in inner.queues.values_mut() {
             if let Some((_, parked)) = queue.parked.take() {
+                // A request that is gone waits for nothing.
                 let _ = parked.send(Woken::Stopping);
             }
         }

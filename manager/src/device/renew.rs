@@ -43,7 +43,7 @@ pub(super) async fn renew(
     }
     let now = clock::now();
     if !devices.roster.begin_renewal(&device, now, AT_MOST_EVERY) {
-        let detail = "a renewed certificate was issued just now; come again a little later";
+        let detail = "a renewed certificate has just been issued; try again a little later";
         return Err(Problem::new(ProblemKind::TooMany, detail));
     }
     let issued = devices.ca.issue(&csr, now, devices.certificate_life).map_err(|error| internal(&error))?;

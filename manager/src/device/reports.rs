@@ -34,7 +34,7 @@ const STORE_LIMIT: Duration = Duration::from_secs(20);
 pub const PAUSE_SECONDS: u32 = 30;
 
 /// What is left of a request once its batch is in: all that a parked one keeps.
-struct Visit {
+struct ParkedRequest {
     device: DeviceId,
     epoch: Epoch,
     acknowledged: u64,
@@ -48,31 +48,31 @@ pub(super) async fn reports(
     request: Request<RequestBody>,
 ) -> Result<Answer, Problem> {
     // Boxed, so that the body and the batch are gone while the request is held.
-    let visit = Box::pin(take_in(&devices, &caller, request)).await?;
-    if !visit.wait.is_zero() {
-        hold(&devices, &caller, &visit).await;
+    let parked = Box::pin(take_in(&devices, &caller, request)).await?;
+    if !parked.wait.is_zero() {
+        hold(&devices, &caller, &parked).await;
     }
     let now = clock::now();
-    if !visit.wait.is_zero() {
+    if !parked.wait.is_zero() {
         // It may have been shut out meanwhile, or its certificate have ended.
         identity::identify(&devices.roster, &caller.shown, now)?;
     }
     json(&Reply {
         version: VERSION,
         manager_time: now,
-        acknowledged: Acknowledged { epoch: visit.epoch, sequence: visit.acknowledged },
+        acknowledged: Acknowledged { epoch: parked.epoch, sequence: parked.acknowledged },
         pause_seconds: devices.mailbox.is_stopping().then_some(PAUSE_SECONDS),
-        commands: devices.mailbox.take(&visit.device, caller.connection, Instant::now(), now),
+        commands: devices.mailbox.take(&parked.device, caller.connection, Instant::now(), now),
     })
 }
 
-async fn hold(devices: &Arc<Devices>, caller: &Caller, visit: &Visit) {
+async fn hold(devices: &Arc<Devices>, caller: &Caller, parked: &ParkedRequest) {
     let (begun, clock) = (Instant::now(), clock::now());
-    if let Some(mut ticket) = devices.mailbox.park(&visit.device, caller.connection, begun, clock) {
-        let _parked = devices.roster.park(&visit.device);
-        ticket.wait(begun + visit.wait).await;
+    if let Some(mut ticket) = devices.mailbox.park(&parked.device, caller.connection, begun, clock) {
+        let _parked = devices.roster.park(&parked.device);
+        ticket.wait(begun + parked.wait).await;
         // It was there all the time, and its request still is.
-        devices.roster.seen(&visit.device, caller.address, clock::now());
+        devices.roster.seen(&parked.device, caller.address, clock::now());
     }
 }
 
@@ -80,7 +80,7 @@ async fn take_in(
     devices: &Devices,
     caller: &Caller,
     request: Request<RequestBody>,
-) -> Result<Visit, Problem> {
+) -> Result<ParkedRequest, Problem> {
     let device = identity::let_in(devices, &caller.shown, clock::now()).await?;
     caller.admit(devices, &device, Instant::now())?;
     let wait = request
@@ -111,7 +111,7 @@ async fn take_in(
         && batch.oldest_sequence <= acknowledged.saturating_add(1)
     {
         devices.watches.follow(&device, batch.next_within_seconds, &[], now);
-        return Ok(Visit { device, epoch: batch.epoch, acknowledged, wait });
+        return Ok(ParkedRequest { device, epoch: batch.epoch, acknowledged, wait });
     }
     let batch = Arc::new(batch);
     let ingest = Ingest { device: device.clone(), batch: Arc::clone(&batch), received: now };
@@ -142,21 +142,21 @@ async fn take_in(
     // Whoever hands something in wants to hear that it is safe.
     let tells = !batch.reports.is_empty() || !batch.lost.is_empty();
     let wait = if tells { Duration::ZERO } else { wait };
-    Ok(Visit { device, epoch: batch.epoch.clone(), acknowledged: ingested.acknowledged, wait })
+    Ok(ParkedRequest { device, epoch: batch.epoch.clone(), acknowledged: ingested.acknowledged, wait })
 }
 
-/// Operators are told that two machines use one identity, once until they have dismissed it. That it
+/// Operators are told that two machines are using one identity, once until they have dismissed it. That it
 /// cannot be kept now is no reason to refuse a batch.
 async fn tell_clone(devices: &Devices, device: &DeviceId, sign: Option<CloneSign>, now: Timestamp) {
     let Some(sign) = sign else { return };
     match devices.store.clone_found(device.clone(), sign.clone(), now).await {
         Ok(true) => {
-            tracing::warn!(%device, ?sign, "two machines use one identity");
+            tracing::warn!(%device, ?sign, "two machines are using one identity");
             let event = Event::new("clone", device.clone(), now);
             devices.informer.publish(Event { clone: Some(sign), ..event });
         }
         Ok(false) => {}
-        Err(error) => tracing::error!(%device, %error, "a clone could not be noted"),
+        Err(error) => tracing::error!(%device, %error, "a sign of a cloned identity could not be recorded"),
     }
 }
 
@@ -172,9 +172,9 @@ fn refuse(device: &DeviceId, refusal: IngestRefusal) -> Problem {
 /// After the commit: whoever listens hears it, and commands with an outcome wait no more.
 fn tell(devices: &Devices, device: &DeviceId, batch: &ReportBatch, ingested: &Ingested) {
     let now = clock::now();
-    let adrift = ingested.adrift.iter().map(|(epoch, loss)| (epoch, vec![loss.clone()]));
+    let in_memory = ingested.in_memory_epoch.iter().map(|(epoch, loss)| (epoch, vec![loss.clone()]));
     let lost = (!ingested.losses.is_empty()).then(|| (&batch.epoch, ingested.losses.clone()));
-    for (epoch, losses) in adrift.chain(lost) {
+    for (epoch, losses) in in_memory.chain(lost) {
         let event = Event::of_losses(device.clone(), epoch.clone(), losses, now);
         tracing::warn!(%device, %epoch, "{}", event.words.as_deref().unwrap_or_default());
         devices.informer.publish(event);

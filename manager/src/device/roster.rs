@@ -1,6 +1,9 @@
-//! Every device that is let in, in memory: its certificate's serial number, when it was last there,
-//! and how far its reports are acknowledged. So a parked device costs the database nothing; contacts
-//! are flushed in batches.
+//! Every device that is let in, in memory: its certificate ([`certified`]), when it was last there ([`presence`]),
+//! and how far its reports are acknowledged. So a parked device costs the database nothing; contacts are flushed
+//! in batches.
+
+mod certified;
+mod presence;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,54 +14,24 @@ use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::{DeviceId, Epoch};
 use platen_protocol::stamp::Stamp;
 
-use super::admit::{Admission, admit, nears_its_end};
-use crate::contact::{Contact, ContactState, silent_after};
-use crate::ingest::clone::{CloneSign, Trail};
+use super::admit::{Admission, admit};
+use crate::contact::{Contact, ContactState};
+use crate::ingest::clone::{BatchHistory, CloneSign};
 use crate::store::{Certificate, ContactRecord, DeviceRecord, Standing};
+use certified::Certified;
+use presence::Presence;
 
+/// What is known of one device.
 #[derive(Debug, Default)]
 struct Entry {
-    standing: Option<Standing>,
+    certified: Certified,
+    presence: Presence,
     /// The epoch that came last, how far it is acknowledged, and whether it is in memory only.
     acknowledged: Option<(Epoch, u64, bool)>,
-    last: Option<Timestamp>,
-    remote: Option<IpAddr>,
-    parked: u32,
-    /// How long it waits, as it said last.
-    wait: Option<Duration>,
-    /// When the manager began, for one that was there before: nobody is silent for that time.
-    excused: Option<Timestamp>,
-    /// It was silent when the manager began, and has not been there since.
-    was_silent: bool,
     /// Who opens its connections on the way, as it said last.
     inspected_by: Option<String>,
-    unflushed: bool,
-    /// Whether operators were last told that it is there.
-    told_there: bool,
     /// What tells two machines with one identity.
-    trail: Trail,
-    /// When it was let ask for a renewed certificate.
-    renewal_begun: Option<Timestamp>,
-    /// The serial number of the certificate whose end they were told of.
-    told_end: Option<String>,
-}
-
-impl Entry {
-    fn state(&self, now: Timestamp) -> ContactState {
-        match self.last {
-            _ if self.parked > 0 => ContactState::Parked,
-            None => ContactState::Never,
-            Some(_) if self.was_silent => ContactState::Silent,
-            Some(last) => {
-                let counted = self.excused.map_or(last, |excused| excused.max(last));
-                if now.duration_since(counted) < silent_after(self.wait) {
-                    ContactState::Recent
-                } else {
-                    ContactState::Silent
-                }
-            }
-        }
-    }
+    trail: BatchHistory,
 }
 
 /// The devices that are let in.
@@ -77,7 +50,7 @@ pub struct ParkedHere {
 impl Drop for ParkedHere {
     fn drop(&mut self) {
         if let Some(entry) = self.roster.entries().get_mut(&self.device) {
-            entry.parked = entry.parked.saturating_sub(1);
+            entry.presence.unpark();
         }
     }
 }
@@ -88,14 +61,9 @@ impl Roster {
         let entries = devices
             .into_iter()
             .map(|device| {
-                let mut entry = Entry {
-                    last: device.last_contact,
-                    remote: device.remote.and_then(|remote| remote.parse().ok()),
-                    excused: Some(now),
-                    ..Entry::default()
-                };
-                entry.told_there = entry.state(now).is_there();
-                (device.id, entry)
+                let remote = device.remote.and_then(|remote| remote.parse().ok());
+                let presence = Presence::before(device.last_contact, remote, now);
+                (device.id, Entry { presence, ..Entry::default() })
             })
             .collect();
         Self { entries: Mutex::new(entries) }
@@ -108,18 +76,18 @@ impl Roster {
     /// What a certificate of a device is good for; `None` when the device is not let in.
     pub fn admission(&self, device: &DeviceId, serial: &str, now: Timestamp) -> Option<Admission> {
         let entries = self.entries();
-        let standing = entries.get(device)?.standing.as_ref()?;
+        let standing = entries.get(device)?.certified.standing.as_ref()?;
         Some(admit(standing, serial, now))
     }
 
     /// How a device stands.
     pub fn standing(&self, device: &DeviceId) -> Option<Standing> {
-        self.entries().get(device)?.standing.clone()
+        self.entries().get(device)?.certified.standing.clone()
     }
 
     /// How a device stands from now on: it was let in, shut out, or readmitted.
     pub fn know(&self, device: &DeviceId, standing: Standing) {
-        self.entries().entry(device.clone()).or_default().standing = Some(standing);
+        self.entries().entry(device.clone()).or_default().certified.standing = Some(standing);
     }
 
     /// A device was let in with a certificate; whatever was with its identity before is over.
@@ -132,31 +100,20 @@ impl Roster {
     /// That it asks counts from now on: of many at once, one may.
     pub fn begin_renewal(&self, device: &DeviceId, now: Timestamp, least: SignedDuration) -> bool {
         let mut entries = self.entries();
-        let Some(entry) = entries.get_mut(device) else { return false };
-        let issued =
-            entry.standing.as_ref().and_then(|standing| standing.next.as_ref()).map(|next| next.issued);
-        let lately = |at: Timestamp| now.duration_since(at).abs() < least;
-        if issued.is_some_and(lately) || entry.renewal_begun.is_some_and(lately) {
-            return false;
-        }
-        entry.renewal_begun = Some(now);
-        true
+        entries.get_mut(device).is_some_and(|entry| entry.certified.begin_renewal(now, least))
     }
 
     /// A device was given a renewed certificate.
     pub fn renewal_issued(&self, device: &DeviceId, next: Certificate) {
-        if let Some(standing) = self.entries().get_mut(device).and_then(|entry| entry.standing.as_mut()) {
-            standing.next = Some(next);
+        if let Some(entry) = self.entries().get_mut(device) {
+            entry.certified.issued(next);
         }
     }
 
     /// A device has used its renewed certificate.
     pub fn renewed(&self, device: &DeviceId, serial: &str) {
-        if let Some(standing) = self.entries().get_mut(device).and_then(|entry| entry.standing.as_mut())
-            && let Some(next) = standing.next.take_if(|next| next.serial == serial)
-        {
-            standing.certificate = next;
-            standing.readmitted_until = None;
+        if let Some(entry) = self.entries().get_mut(device) {
+            entry.certified.renewed(serial);
         }
     }
 
@@ -179,17 +136,11 @@ impl Roster {
 
     /// Certificates that near their end, or have ended, and of which operators were not told by this run.
     pub fn take_ending(&self, now: Timestamp) -> Vec<(DeviceId, Certificate)> {
-        let mut ending = Vec::new();
-        for (device, entry) in self.entries().iter_mut() {
-            if let Some(standing) = &entry.standing
-                && nears_its_end(standing, now)
-                && entry.told_end.as_ref() != Some(&standing.certificate.serial)
-            {
-                entry.told_end = Some(standing.certificate.serial.clone());
-                ending.push((device.clone(), standing.certificate.clone()));
-            }
-        }
-        ending
+        let mut entries = self.entries();
+        let ending = entries.iter_mut().filter_map(|(device, entry)| {
+            entry.certified.take_ending(now).map(|certificate| (device.clone(), certificate))
+        });
+        ending.collect()
     }
 
     /// These were silent before the manager began: their silence goes on until they are there.
@@ -197,8 +148,7 @@ impl Roster {
         let mut entries = self.entries();
         for device in devices {
             if let Some(entry) = entries.get_mut(device) {
-                entry.was_silent = true;
-                entry.told_there = false;
+                entry.presence.still_silent();
             }
         }
     }
@@ -206,26 +156,21 @@ impl Roster {
     /// A device said how long it will wait for an answer.
     pub fn waits(&self, device: &DeviceId, wait: Duration) {
         if let Some(entry) = self.entries().get_mut(device) {
-            entry.wait = Some(wait);
+            entry.presence.waits(wait);
         }
     }
 
     /// How each device can be reached.
     pub fn each(&self, now: Timestamp, mut visit: impl FnMut(&DeviceId, Contact)) {
         for (device, entry) in self.entries().iter() {
-            visit(device, Contact { state: entry.state(now), last: entry.last, remote: entry.remote });
+            visit(device, entry.presence.contact(now));
         }
     }
 
     /// A device is there; says whether it was away before, so far as operators know.
     pub fn seen(&self, device: &DeviceId, remote: IpAddr, now: Timestamp) -> bool {
         let mut entries = self.entries();
-        let Some(entry) = entries.get_mut(device) else { return false };
-        entry.last = Some(now);
-        entry.remote = Some(remote);
-        entry.unflushed = true;
-        entry.was_silent = false;
-        !std::mem::replace(&mut entry.told_there, true)
+        entries.get_mut(device).is_some_and(|entry| entry.presence.seen(remote, now))
     }
 
     /// Notes who opens a device's connections on the way, as it says.
@@ -233,7 +178,7 @@ impl Roster {
         if let Some(entry) = self.entries().get_mut(device)
             && entry.inspected_by.as_deref() != by
         {
-            let told = by.unwrap_or("nobody any more");
+            let told = by.unwrap_or("nobody any longer");
             tracing::warn!(%device, by = told, "TLS is inspected at the device's site");
             entry.inspected_by = by.map(ToOwned::to_owned);
         }
@@ -247,17 +192,15 @@ impl Roster {
     /// Counts a device as parked for as long as the answer lives.
     pub fn park(self: &Arc<Self>, device: &DeviceId) -> ParkedHere {
         if let Some(entry) = self.entries().get_mut(device) {
-            entry.parked += 1;
+            entry.presence.park();
         }
         ParkedHere { roster: Arc::clone(self), device: device.clone() }
     }
 
     /// How a device can be reached.
     pub fn contact(&self, device: &DeviceId, now: Timestamp) -> Contact {
-        self.entries().get(device).map_or(
-            Contact { state: ContactState::Never, last: None, remote: None },
-            |entry| Contact { state: entry.state(now), last: entry.last, remote: entry.remote },
-        )
+        let never = Contact { state: ContactState::Never, last: None, remote: None };
+        self.entries().get(device).map_or(never, |entry| entry.presence.contact(now))
     }
 
     /// How far a device's reports of an epoch are acknowledged, if that is remembered and the epoch is
@@ -283,14 +226,11 @@ impl Roster {
 
     /// Devices that have fallen silent since the last sweep.
     pub fn sweep(&self, now: Timestamp) -> Vec<DeviceId> {
-        let mut silent = Vec::new();
-        for (device, entry) in self.entries().iter_mut() {
-            if entry.told_there && !entry.state(now).is_there() {
-                entry.told_there = false;
-                silent.push(device.clone());
-            }
-        }
-        silent
+        let mut entries = self.entries();
+        let silent = entries
+            .iter_mut()
+            .filter_map(|(device, entry)| entry.presence.has_fallen_silent(now).then(|| device.clone()));
+        silent.collect()
     }
 
     /// These could not be flushed after all.
@@ -298,33 +238,26 @@ impl Roster {
         let mut entries = self.entries();
         for contact in contacts {
             if let Some(entry) = entries.get_mut(&contact.device) {
-                entry.unflushed = true;
+                entry.presence.give_back();
             }
         }
     }
 
     /// Contacts that are not in the store yet; they count as flushed.
     pub fn take_unflushed(&self) -> Vec<ContactRecord> {
-        let mut contacts = Vec::new();
-        for (device, entry) in self.entries().iter_mut() {
-            if entry.unflushed
-                && let (Some(last_contact), Some(remote)) = (entry.last, entry.remote)
-            {
-                entry.unflushed = false;
-                contacts.push(ContactRecord {
-                    device: device.clone(),
-                    last_contact,
-                    remote: remote.to_string(),
-                });
-            }
-        }
-        contacts
+        let mut entries = self.entries();
+        let contacts = entries.iter_mut().filter_map(|(device, entry)| {
+            let (last_contact, remote) = entry.presence.take_unflushed()?;
+            Some(ContactRecord { device: device.clone(), last_contact, remote: remote.to_string() })
+        });
+        contacts.collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contact::silent_after;
 
     fn certificate(serial: &str) -> Certificate {
         let issued: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();

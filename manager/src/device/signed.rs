@@ -28,12 +28,12 @@ use super::answer::Answer;
 use super::nonces::{Nonces, Refused};
 use super::shown::Shown;
 use crate::ca::named_by;
-use crate::tls::{self, Current, TlsError};
+use crate::tls::{self, ServerCertificate, TlsError};
 
 /// What checks signed requests and signs answers.
 pub struct Signatures {
     verifier: Arc<dyn ClientCertVerifier>,
-    own: Arc<Current>,
+    own: Arc<ServerCertificate>,
     /// Held for a look-up, never across an await.
     nonces: Mutex<Nonces>,
 }
@@ -62,7 +62,7 @@ impl Signatures {
     /// For devices of this CA; answers are signed with the key of the certificate that TLS shows.
     pub(crate) fn new(
         ca: &CertificateDer<'static>,
-        own: Arc<Current>,
+        own: Arc<ServerCertificate>,
         now: Timestamp,
     ) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
@@ -113,7 +113,7 @@ impl Signatures {
         let refused = |cause: &dyn std::fmt::Display| {
             Problem::new(
                 ProblemKind::SignatureInvalid,
-                format!("the certificate that was signed with is not one of a device here: {cause}"),
+                format!("the signing certificate does not belong to a device of this manager: {cause}"),
             )
         };
         let seconds = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or(0));
@@ -143,7 +143,7 @@ impl Signatures {
                 }
             }
         } else {
-            tracing::error!("an answer could not be signed; the device will not believe it");
+            tracing::error!("an answer could not be signed; the device will reject it");
         }
         Response::from_parts(head, Full::new(body))
     }
@@ -154,12 +154,12 @@ fn not_taken(refused: Refused) -> Problem {
     let stale = |detail: String| Problem::new(ProblemKind::SignatureStale, detail);
     match refused {
         Refused::Stale(age) => stale(format!(
-            "the request was signed {age} s before now, by the manager's clock; it is taken within {window} s: sign it again, by the time in the signature of this answer"
+            "the request was signed {age} s ago by the manager's clock and is accepted only within {window} s: sign it again, using the time in the signature of this answer"
         )),
         Refused::BeforeStart => {
             stale("the request was signed before the manager began: sign it again".to_owned())
         }
-        Refused::Again => stale("the request has been taken before: sign each one anew".to_owned()),
+        Refused::Again => stale("the request has been accepted before: sign each one anew".to_owned()),
         Refused::TooMany => {
             Problem::new(ProblemKind::TooMany, "too many requests were signed by this device lately")
         }

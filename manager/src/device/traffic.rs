@@ -108,13 +108,13 @@ impl Drop for Connected {
 
 /// Memory for a body, as long as it lives.
 #[derive(Debug, Default)]
-pub struct Share(Option<OwnedSemaphorePermit>);
+pub struct BodyMemory(Option<OwnedSemaphorePermit>);
 
 /// All memory for bodies is given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoMemory;
 
-impl Share {
+impl BodyMemory {
     /// Grows to at least so many bytes.
     pub fn grow(&mut self, traffic: &Traffic, bytes: usize) -> Result<(), NoMemory> {
         let held = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn bodies_share_their_memory_and_give_it_back() {
         let (traffic, _) = traffic(Limits { body_memory_mib: 1, ..Limits::default() });
-        let (mut one, mut two) = (Share::default(), Share::default());
+        let (mut one, mut two) = (BodyMemory::default(), BodyMemory::default());
         one.grow(&traffic, 1).unwrap();
         one.grow(&traffic, 1000 * 1024).unwrap();
         two.grow(&traffic, 24 * 1024).unwrap();

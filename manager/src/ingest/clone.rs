@@ -28,38 +28,38 @@ const WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// Boots and epochs of one device that are remembered.
 const MAX_SIDES: usize = 4;
 
-/// By what it was found.
+/// How the manager noticed that two machines use one identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CloneSignal {
     /// Two boots report in turns.
     Boots,
-    /// Two epochs do.
+    /// Two epochs of an outbox report in turns.
     Epochs,
-    /// Sequences come with another content, again and again.
+    /// Sequences arrive with different content, again and again.
     Conflicts,
 }
 
 /// One of the machines, as it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CloneSide {
-    /// Its boot, if it says so.
+    /// Random identifier of its boot; `null` if it does not say.
     pub boot: Option<String>,
-    /// Its epoch.
+    /// The epoch of its outbox.
     pub epoch: Epoch,
-    /// From where.
+    /// The IP address that it connected from.
     #[schema(value_type = String)]
     pub remote: IpAddr,
-    /// When it was first heard so.
+    /// When it was first heard in this boot and epoch.
     pub first: Timestamp,
     /// When it was last heard.
     pub last: Timestamp,
 }
 
-/// A sign that two machines use one identity.
+/// A sign that two machines are using one identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CloneSign {
-    /// By what it was found.
+    /// How it was noticed.
     pub signal: CloneSignal,
     /// The machines; one alone when addresses and boots do not tell them apart.
     pub sides: Vec<CloneSide>,
@@ -67,7 +67,7 @@ pub struct CloneSign {
 
 /// What is remembered of the batches of one device.
 #[derive(Debug, Default)]
-pub struct Trail {
+pub struct BatchHistory {
     /// The one that was heard last is the last.
     sides: VecDeque<(CloneSide, Option<Timestamp>)>,
     boots: VecDeque<Timestamp>,
@@ -84,7 +84,7 @@ fn count(signs: &mut VecDeque<Timestamp>, now: Timestamp, enough: usize) -> bool
     signs.len() >= enough
 }
 
-impl Trail {
+impl BatchHistory {
     /// A batch came in.
     pub fn see(
         &mut self,
@@ -171,14 +171,14 @@ mod tests {
     }
 
     /// A boot that began at a second and sends at another.
-    fn see(trail: &mut Trail, boot: &str, began: i64, at: i64, from: u8) -> Option<CloneSign> {
+    fn see(trail: &mut BatchHistory, boot: &str, began: i64, at: i64, from: u8) -> Option<CloneSign> {
         let epoch = "e".parse().unwrap();
         trail.see(Some(&stamp(boot, at - began)), &epoch, address(from), second(at))
     }
 
     #[test]
     fn two_machines_that_report_in_turns_are_found_with_both_addresses_boots_and_times() {
-        let mut trail = Trail::default();
+        let mut trail = BatchHistory::default();
         assert_eq!(see(&mut trail, "x", 0, 100, 1), None);
         assert_eq!(see(&mut trail, "y", 150, 200, 2), None);
         assert_eq!(see(&mut trail, "x", 0, 300, 1), None, "one return is not enough");
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn requests_of_the_former_boot_that_come_late_are_no_clone() {
-        let mut trail = Trail::default();
+        let mut trail = BatchHistory::default();
         let epoch: Epoch = "e".parse().unwrap();
         see(&mut trail, "x", 0, 1000, 1);
         for at in 1020..1040 {
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn conflicts_again_and_again_are_a_sign_and_one_is_not() {
-        let mut trail = Trail::default();
+        let mut trail = BatchHistory::default();
         see(&mut trail, "x", 0, 100, 1);
         assert_eq!(trail.conflict(second(1)), None);
         assert_eq!(trail.conflict(second(200_000)), None);
@@ -220,7 +220,7 @@ mod tests {
             boots in prop::collection::vec((1_i64..5_000, 1_u8..200, 1_usize..5), 1..12), restored in 0_usize..12,
             late in prop::collection::vec(any::<bool>(), 12),
         ) {
-            let mut trail = Trail::default();
+            let mut trail = BatchHistory::default();
             let (mut at, mut before) = (0, None::<(String, i64)>);
             for (number, (length, address_of, batches)) in boots.iter().enumerate() {
                 let (boot, began) = (format!("b{number}"), at);
@@ -248,7 +248,7 @@ mod tests {
         fn whenever_two_machines_report_in_turns_they_are_found(
             began in 0_i64..5_000, every in 61_i64..300, first in 1_i64..100,
         ) {
-            let mut trail = Trail::default();
+            let mut trail = BatchHistory::default();
             let mut found = None;
             let start = began + 5_000;
             for turn in 0..6 {

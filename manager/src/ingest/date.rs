@@ -43,10 +43,10 @@ impl DatedBy {
     }
 }
 
-/// A moment, and how it is known.
+/// A moment at the device, and how the manager knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Dated {
-    /// The moment.
+    /// The moment, in UTC.
     pub at: Timestamp,
     /// How it is known; `null` for what was stored before dates were kept: then it is when it came in.
     pub by: Option<DatedBy>,

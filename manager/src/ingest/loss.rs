@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossReason {
-    /// More waited than the device's outbox may hold.
+    /// More reports waited than the device's outbox holds, so it discarded some.
     OutboxFull,
-    /// This manager refused them.
+    /// This manager refused them, so the device discarded them.
     Refused,
-    /// What was kept could not be read any more.
+    /// The device could not read them from its disk any more.
     Unreadable,
     /// They were kept in memory only, for the device's disk failed, and the device stopped.
     InMemory,
@@ -36,13 +36,13 @@ impl From<LostReason> for LossReason {
 /// A run of reports of one epoch that are lost for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Loss {
-    /// The first sequence.
+    /// The first sequence of the run.
     pub first: u64,
-    /// The last sequence; none where it is not known whether and how many were lost.
+    /// The last sequence of the run; `null` where it is not known whether and how many were lost.
     pub last: Option<u64>,
-    /// Why.
+    /// Why they are lost.
     pub reason: LossReason,
-    /// How many of each kind, as far as the device counted them.
+    /// Number of each kind of report, as far as the device counted them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kinds: BTreeMap<String, u64>,
 }
@@ -107,9 +107,10 @@ fn sentence(reason: LossReason, losses: &[&Loss]) -> String {
     let what: Vec<String> = kinds.into_iter().map(|(kind, count)| counted(kind, count)).collect();
     let (were, it) = if total == 1 { ("was", "it") } else { ("were", "them") };
     let mut words = listed(&what);
+    // Writing to a string cannot fail.
     let _ = match reason {
-        LossReason::OutboxFull => write!(words, " {were} given up because the outbox was full"),
-        LossReason::Refused => write!(words, " {were} given up because this manager refused {it}"),
+        LossReason::OutboxFull => write!(words, " {were} discarded because the outbox was full"),
+        LossReason::Refused => write!(words, " {were} discarded because this manager refused {it}"),
         LossReason::Unreadable => write!(words, " {were} lost: the device could not read {it} any more"),
         LossReason::InMemory | LossReason::Other => write!(words, " {were} lost on the device"),
     };
@@ -140,7 +141,7 @@ fn counted(kind: &str, count: u64) -> String {
         "started" => ("start of the agent", "starts of the agent"),
         "alert_raised" => ("alert", "alerts"),
         "alert_cleared" => ("end of an alert", "ends of alerts"),
-        "alerts_standing" => ("list of the alerts that stand", "lists of the alerts that stand"),
+        "alerts_standing" => ("list of open alerts", "lists of open alerts"),
         "service_call" => ("service call", "service calls"),
         "order" => ("order", "orders"),
         "replacement" => ("replacement", "replacements"),
@@ -165,12 +166,12 @@ mod tests {
     #[test]
     fn a_loss_is_told_with_its_numbers_and_its_reason() {
         let full = loss(LossReason::OutboxFull, &[("utilisation", 12)]);
-        assert_eq!(full.words(), "12 utilisation reports were given up because the outbox was full");
+        assert_eq!(full.words(), "12 utilisation reports were discarded because the outbox was full");
         let mixed = loss(LossReason::OutboxFull, &[("alert_raised", 1), ("readings", 2), ("utilisation", 3)]);
-        let expected = "1 alert, 2 reports of readings and 3 utilisation reports were given up because the outbox was full";
+        let expected = "1 alert, 2 reports of readings and 3 utilisation reports were discarded because the outbox was full";
         assert_eq!(mixed.words(), expected);
         let refused = loss(LossReason::Refused, &[("order", 1)]);
-        assert_eq!(refused.words(), "1 order was given up because this manager refused it");
+        assert_eq!(refused.words(), "1 order was discarded because this manager refused it");
         assert_eq!(Loss::untold(4, 10).words(), "7 reports were lost on the device");
         assert!(Loss::in_memory(7).words().starts_with("reports may be lost: the device's disk failed"));
     }
@@ -195,13 +196,13 @@ mod tests {
         ];
         assert_eq!(
             in_words(&runs),
-            "5 reports, 1 report of readings and 13 utilisation reports were given up because the outbox was full"
+            "5 reports, 1 report of readings and 13 utilisation reports were discarded because the outbox was full"
         );
         let two =
             [loss(LossReason::OutboxFull, &[("readings", 1)]), loss(LossReason::Refused, &[("order", 1)])];
         assert_eq!(
             in_words(&two),
-            "1 report of readings was given up because the outbox was full; 1 order was given up because this manager refused it"
+            "1 report of readings was discarded because the outbox was full; 1 order was discarded because this manager refused it"
         );
     }
 }

@@ -1,8 +1,8 @@
 //! Takes connections in: TCP, TLS 1.3, then HTTP/2 or HTTP/1.1 as the client chose by ALPN. Both
 //! listeners go through here; nothing here knows what is served.
 
-mod converse;
-mod gate;
+mod connection;
+mod connection_limit;
 mod request_body;
 mod turn_away;
 
@@ -21,12 +21,12 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::{Counters, Turned};
-use converse::{Until, converse_until};
-use gate::{Crowded, Entry, Gate};
+use connection::{Until, serve_connection_until};
+use connection_limit::{Arrival, ConnectionLimiter, LimitReached};
 use turn_away::TurnAway;
 
-pub use converse::{Patience, converse};
-pub use gate::{MAX_TURNED_AWAY, Room};
+pub use connection::{Timeouts, serve_connection};
+pub use connection_limit::{ConnectionLimits, MAX_TURNED_AWAY};
 pub use request_body::RequestBody;
 
 /// The pause after an accept that failed (such as for want of file descriptors), before the next.
@@ -55,18 +55,18 @@ pub struct Peer {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A socket, and under which conditions it is served.
-pub struct Door {
+pub struct Listener {
     /// For the log.
     pub name: &'static str,
     /// The socket.
-    pub listener: TcpListener,
+    pub socket: TcpListener,
     /// With which certificate, and whom it asks for one.
     pub tls: Arc<rustls::ServerConfig>,
     /// How many are served at once.
-    pub room: Room,
+    pub limits: ConnectionLimits,
     /// How long each may take.
-    pub patience: Patience,
-    /// The least of `Retry-After` for those who find no room.
+    pub timeouts: Timeouts,
+    /// The least of `Retry-After` for those who are turned away.
     pub retry_after_seconds: u32,
     /// Counts who was turned away.
     pub counters: Arc<Counters>,
@@ -75,7 +75,7 @@ pub struct Door {
 /// Serves until `stop`, then lets what is under way end. It never ends on an error of a connection or
 /// of accepting.
 pub async fn serve<S, B>(
-    door: Door,
+    listener: Listener,
     stop: CancellationToken,
     service: impl Fn(Peer) -> S + Clone + Send + 'static,
 ) where
@@ -86,9 +86,9 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    let Door { name, listener, tls, room, patience, retry_after_seconds, counters } = door;
+    let Listener { name, socket, tls, limits, timeouts, retry_after_seconds, counters } = listener;
     let acceptor = TlsAcceptor::from(tls);
-    let gate = Gate::new(room);
+    let limiter = ConnectionLimiter::new(limits);
     let mut connections = JoinSet::new();
     let mut count = 0_u64;
     let mut failing = false;
@@ -96,8 +96,8 @@ pub async fn serve<S, B>(
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = listener.accept() => accepted.and_then(|(stream, remote)| {
-                prepare(&stream, patience)?;
+            accepted = socket.accept() => accepted.and_then(|(stream, remote)| {
+                prepare(&stream, timeouts)?;
                 Ok((stream, remote))
             }),
         };
@@ -106,7 +106,7 @@ pub async fn serve<S, B>(
             Err(error) => {
                 // Once, and not five times a second for as long as it lasts.
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(listener = name, %error, "connections cannot be accepted; trying on");
+                    tracing::warn!(listener = name, %error, "connections cannot be accepted; retrying");
                 }
                 tokio::select! {
                     () = stop.cancelled() => break,
@@ -118,10 +118,10 @@ pub async fn serve<S, B>(
             tracing::info!(listener = name, "connections can be accepted again");
         }
         count += 1;
-        let (place, crowded) = match gate.enter(remote.ip()) {
-            Entry::Served(place) => (place, None),
-            Entry::TurnedAway(place, crowded) => (place, Some(crowded)),
-            Entry::Closed => {
+        let (permit, reached) = match limiter.enter(remote.ip()) {
+            Arrival::Served(permit) => (permit, None),
+            Arrival::TurnedAway(permit, reached) => (permit, Some(reached)),
+            Arrival::Closed => {
                 counters.count(Turned::Connection);
                 continue;
             }
@@ -133,17 +133,17 @@ pub async fn serve<S, B>(
             // Each phase is boxed, so that its memory goes with it.
             let shaken = tokio::select! {
                 () = stop.cancelled() => None,
-                shaken = Box::pin(handshake(name, acceptor, stream, remote, patience.handshake)) => shaken,
+                shaken = Box::pin(handshake(name, acceptor, stream, remote, timeouts.handshake)) => shaken,
             };
             let Some(stream) = shaken else { return };
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let ended = if let Some(crowded) = crowded {
-                counters.count(match crowded {
-                    Crowded::All => Turned::Connection,
-                    Crowded::Address => Turned::Address,
+            let ended = if let Some(reached) = reached {
+                counters.count(match reached {
+                    LimitReached::Total => Turned::Connection,
+                    LimitReached::Address => Turned::Address,
                 });
-                let turned = TurnAway { crowded, retry_after_seconds };
-                Box::pin(converse_until(stream, h2, turned, patience, Until::Answered)).await
+                let turned = TurnAway { reached, retry_after_seconds };
+                Box::pin(serve_connection_until(stream, h2, turned, timeouts, Until::Answered)).await
             } else {
                 let certificate = stream
                     .get_ref()
@@ -154,21 +154,21 @@ pub async fn serve<S, B>(
                 let leave = CancellationToken::new();
                 let until = Until::Word { stop, left: leave.clone() };
                 let peer = Peer { connection, remote, certificate, leave };
-                Box::pin(converse_until(stream, h2, service(peer), patience, until)).await
+                Box::pin(serve_connection_until(stream, h2, service(peer), timeouts, until)).await
             };
             if let Err(error) = ended {
                 tracing::debug!(listener = name, %remote, %error, "a connection ended early");
             }
-            drop(place);
+            drop(permit);
         });
     }
     // From now on a new connection is refused by the kernel.
-    drop(listener);
+    drop(socket);
     while connections.join_next().await.is_some() {}
 }
 
 /// What the kernel is to do for a connection.
-fn prepare(stream: &TcpStream, patience: Patience) -> std::io::Result<()> {
+fn prepare(stream: &TcpStream, timeouts: Timeouts) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(stream);
     let keepalive = socket2::TcpKeepalive::new()
@@ -176,7 +176,7 @@ fn prepare(stream: &TcpStream, patience: Patience) -> std::io::Result<()> {
         .with_interval(KEEPALIVE_EVERY)
         .with_retries(KEEPALIVE_TRIES);
     socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_tcp_user_timeout(Some(patience.unread))
+    socket.set_tcp_user_timeout(Some(timeouts.unread))
 }
 
 async fn handshake(

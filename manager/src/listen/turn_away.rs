@@ -9,22 +9,22 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Version};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
-use super::gate::Crowded;
+use super::connection_limit::LimitReached;
 use super::request_body::RequestBody;
 use crate::jitter;
 
 /// Answers every request with "not now".
 pub(super) struct TurnAway {
-    pub(super) crowded: Crowded,
+    pub(super) reached: LimitReached,
     /// The least of `Retry-After`.
     pub(super) retry_after_seconds: u32,
 }
 
-fn problem(crowded: Crowded) -> Problem {
-    let detail = match crowded {
-        Crowded::All => "the manager has as many connections as it takes; come again later",
-        Crowded::Address => {
-            "there are as many connections from your address as the manager takes from one; come again later, or have connections_per_address raised in its configuration"
+fn problem(reached: LimitReached) -> Problem {
+    let detail = match reached {
+        LimitReached::Total => "the manager has no connections to spare; try again later",
+        LimitReached::Address => {
+            "too many connections come from your address; try again later, or have connections_per_address raised in the manager's configuration"
         }
     };
     Problem::new(ProblemKind::Unavailable, detail)
@@ -36,7 +36,7 @@ impl hyper::service::Service<Request<RequestBody>> for TurnAway {
     type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let body = serde_json::to_vec(&problem(self.crowded)).unwrap_or_default();
+        let body = serde_json::to_vec(&problem(self.reached)).unwrap_or_default();
         let mut answer = Response::new(Full::new(Bytes::from(body)));
         *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         let headers = answer.headers_mut();

@@ -10,7 +10,7 @@ use platen_protocol::settings::{OutOfBounds, SettingKey, UnknownSetting};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ActionRefusal {
     /// The kind is none of ours.
-    #[error("action.kind is not known here: use read_now, set or reset")]
+    #[error("action.kind is unknown: use read_now, set or reset")]
     UnknownKind,
     /// Nothing is to be set.
     #[error("action.settings is empty: give at least one setting with its value")]

@@ -1,9 +1,8 @@
 //! Checks passwords on a fixed number of threads. Each hash takes 19 MiB for its time, so each thread has a
-//! buffer of its own that it uses again, and who finds the queue full is told to come again: whoever floods
-//! the sign-in costs neither memory without end nor the others their turn.
+//! buffer of its own that it uses again, and when too many wait somebody is told to come again
+//! ([`super::password_queue`] says who): whoever floods the sign-in costs neither memory without end nor the others
+//! their turn.
 
-use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,73 +10,46 @@ use argon2::Block;
 use tokio::sync::oneshot;
 
 use super::password::{self, PasswordError};
+use super::password_queue::{Asker, PasswordQueue};
 
 /// Passwords that are checked at once.
 const THREADS: usize = 2;
-/// Passwords that may wait, of each kind. Two threads work this off in a second or two.
-const QUEUE: usize = 64;
 /// After so long without work a thread gives its buffer back.
 const KEEP_BUFFER: Duration = Duration::from_secs(60);
-
-/// Who asks: an address from which somebody signed in lately does not wait behind those that are new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
-    /// Somebody signed in from there lately.
-    KnownAddress,
-    /// Anywhere else.
-    Anywhere,
-}
-
-/// Addresses from which somebody signed in that are remembered.
-const MAX_KNOWN: usize = 1_000;
-
-/// Addresses from which somebody signed in, the latest last.
-#[derive(Default)]
-pub(super) struct KnownAddresses(Mutex<VecDeque<IpAddr>>);
-
-impl KnownAddresses {
-    fn all(&self) -> MutexGuard<'_, VecDeque<IpAddr>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Somebody signed in.
-    pub(super) fn remember(&self, address: IpAddr) {
-        let mut all = self.all();
-        all.retain(|known| *known != address);
-        if all.len() >= MAX_KNOWN {
-            all.pop_front();
-        }
-        all.push_back(address);
-    }
-
-    /// What is known of who asks.
-    pub(super) fn who(&self, address: IpAddr) -> From {
-        if self.all().contains(&address) { From::KnownAddress } else { From::Anywhere }
-    }
-}
 
 /// As many passwords wait as may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Busy;
 
+type Checked = Result<Result<bool, PasswordError>, Busy>;
+
 struct Job {
     password: String,
     hash: Option<String>,
-    answer: oneshot::Sender<Result<bool, PasswordError>>,
+    answer: oneshot::Sender<Checked>,
 }
 
 #[derive(Default)]
 struct Waiting {
-    known: VecDeque<Job>,
-    anywhere: VecDeque<Job>,
+    jobs: PasswordQueue<Job>,
     ended: bool,
 }
 
 impl Waiting {
     /// The next whose asker still waits for it.
     fn next(&mut self) -> Option<Job> {
-        std::iter::from_fn(|| self.known.pop_front().or_else(|| self.anywhere.pop_front()))
-            .find(|job| !job.answer.is_closed())
+        std::iter::from_fn(|| self.jobs.pop()).find(|job| !job.answer.is_closed())
+    }
+
+    /// Puts one in; who is turned away for it, or instead of it, is told.
+    fn add(&mut self, asker: Asker, job: Job) {
+        if self.jobs.is_full() {
+            self.jobs.retain(|job| !job.answer.is_closed());
+        }
+        if let Some(turned_away) = self.jobs.push(asker, job) {
+            // Whoever asked may be gone.
+            let _ = turned_away.answer.send(Err(Busy));
+        }
     }
 }
 
@@ -101,7 +73,7 @@ impl Queue {
             if let Some(Job { password, hash, answer }) = waiting.next() {
                 drop(waiting);
                 // Whoever asked may be gone.
-                let _ = answer.send(password::check(&password, hash.as_deref(), &mut buffer));
+                let _ = answer.send(Ok(password::check(&password, hash.as_deref(), &mut buffer)));
                 waiting = self.waiting();
                 continue;
             }
@@ -144,26 +116,11 @@ impl Hasher {
 
     /// Whether the password is the one that was hashed; `None` stands for an operator who is not known, and
     /// takes as long.
-    pub(super) async fn verify(
-        &self,
-        from: From,
-        password: String,
-        hash: Option<String>,
-    ) -> Result<Result<bool, PasswordError>, Busy> {
+    pub(super) async fn verify(&self, asker: Asker, password: String, hash: Option<String>) -> Checked {
         let (answer, answered) = oneshot::channel();
-        {
-            let mut waiting = self.0.waiting();
-            let queue = match from {
-                From::KnownAddress => &mut waiting.known,
-                From::Anywhere => &mut waiting.anywhere,
-            };
-            if queue.len() >= QUEUE {
-                return Err(Busy);
-            }
-            queue.push_back(Job { password, hash, answer });
-        }
+        self.0.waiting().add(asker, Job { password, hash, answer });
         self.0.more.notify_one();
-        Ok(answered.await.unwrap_or(Err(PasswordError::Thread)))
+        answered.await.unwrap_or(Ok(Err(PasswordError::Thread)))
     }
 }
 
@@ -172,6 +129,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Waker};
 
+    use super::super::password_queue::MAX_WAITING;
     use super::*;
 
     fn is_pending(asked: Pin<&mut impl Future>) -> bool {
@@ -183,24 +141,26 @@ mod tests {
         Hasher(Arc::default())
     }
 
+    fn asker(name: &str) -> Asker {
+        Asker { known_address: false, failures: 0, name: name.to_owned() }
+    }
+
     #[tokio::test]
-    async fn more_passwords_than_may_wait_are_refused_and_a_known_address_has_places_of_its_own() {
+    async fn who_is_turned_away_is_told_and_who_is_gone_costs_nothing() {
         let hasher = idle();
-        let ask = |from| hasher.verify(from, "correct horse".to_owned(), None);
+        let ask = |name| hasher.verify(asker(name), "correct horse".to_owned(), None);
         let mut asked = Vec::new();
-        for _ in 0..QUEUE {
-            let mut one = Box::pin(ask(From::Anywhere));
+        for _ in 0..MAX_WAITING {
+            let mut one = Box::pin(ask("anna"));
             assert!(is_pending(one.as_mut()));
             asked.push(one);
         }
-        assert_eq!(ask(From::Anywhere).await.err(), Some(Busy));
-        let mut known = Box::pin(ask(From::KnownAddress));
-        assert!(is_pending(known.as_mut()));
-        let mut waiting = hasher.0.waiting();
-        assert_eq!((waiting.known.len(), waiting.anywhere.len()), (1, QUEUE));
-        assert!(waiting.next().is_some() && waiting.known.is_empty(), "it comes first");
-        drop(asked);
-        assert!(waiting.next().is_none(), "who is gone costs nothing");
+        assert_eq!(ask("anna").await.err(), Some(Busy));
+        let mut ben = Box::pin(ask("ben"));
+        assert!(is_pending(ben.as_mut()), "the flood makes room for somebody else");
+        assert_eq!(asked.pop().unwrap().await.err(), Some(Busy), "and the last of it is told");
+        drop((asked, ben));
+        assert!(hasher.0.waiting().next().is_none());
     }
 
     #[tokio::test]
@@ -208,7 +168,7 @@ mod tests {
         let stored = password::hash("correct horse".to_owned()).await.unwrap();
         let hasher = Hasher::start();
         for (typed, right) in [("correct horse", true), ("correct horsf", false), ("correct horse", true)] {
-            let found = hasher.verify(From::Anywhere, typed.to_owned(), Some(stored.clone())).await;
+            let found = hasher.verify(asker("anna"), typed.to_owned(), Some(stored.clone())).await;
             assert!(matches!(found, Ok(Ok(found)) if found == right), "{typed}");
         }
         let queue = Arc::downgrade(&hasher.0);

@@ -12,7 +12,7 @@ use crate::inform::Event;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum IdentityAction {
     /// The device is shut out.
     Revoke,
     /// It may renew.
@@ -25,36 +25,36 @@ pub(super) enum Deed {
 pub(super) async fn change(
     operators: &Operators,
     device: DeviceId,
-    deed: Deed,
+    action: IdentityAction,
     operator: String,
 ) -> Result<(), Refusal> {
     let now = clock::now();
-    let standing = match deed {
-        Deed::DismissClone => {
+    let standing = match action {
+        IdentityAction::DismissClone => {
             if !operators.store.dismiss_clone(device.clone(), operator, now).await? {
-                return Err(Refusal::not_found("open sign of a clone"));
+                return Err(Refusal::not_found("open sign of a cloned identity"));
             }
             operators.informer.publish(Event::new("identity", device, now));
             return Ok(());
         }
-        Deed::Revoke => operators.store.revoke(device.clone(), operator.clone(), now).await?,
-        Deed::Readmit => {
+        IdentityAction::Revoke => operators.store.revoke(device.clone(), operator.clone(), now).await?,
+        IdentityAction::Readmit => {
             operators.store.readmit(device.clone(), now + READMITTED_FOR, operator.clone(), now).await?
         }
     };
     let standing = standing.ok_or_else(|| Refusal::not_found("device"))?;
-    if deed == Deed::Readmit && standing.revoked.is_some() {
-        let why = "the device is shut out, and only a token lets it in again: `platen-manager token create --device`, then enrol it";
+    if action == IdentityAction::Readmit && standing.revoked.is_some() {
+        let why = "the device is shut out, and only a new token lets it back in: `platen-manager token create --device`, then enrol it";
         return Err(Refusal::new(ProblemKind::StateConflict, why));
     }
-    if deed == Deed::Readmit && now < standing.certificate.expires {
+    if action == IdentityAction::Readmit && now < standing.certificate.expires {
         let why = format!(
             "the certificate of {device} is valid until {}, and the device renews it automatically: there is nothing to readmit",
             standing.certificate.expires.strftime("%Y-%m-%d %H:%M UTC")
         );
         return Err(Refusal::new(ProblemKind::StateConflict, why));
     }
-    tracing::warn!(%device, ?deed, operator, "an operator changed how a device stands");
+    tracing::warn!(%device, ?action, operator, "an operator changed whether a device is let in");
     apply(&operators.roster, &operators.mailbox, &operators.informer, &device, standing);
     Ok(())
 }

@@ -8,9 +8,11 @@ mod cursor;
 mod gather;
 mod hasher;
 mod identity;
+mod known_addresses;
 mod order;
 mod pages;
 pub mod password;
+mod password_queue;
 mod problem;
 mod service_call;
 mod session;
@@ -39,7 +41,8 @@ use crate::listen::{Peer, RequestBody};
 use crate::store::Store;
 use crate::throttle::Throttle;
 use crate::watch::Watches;
-use hasher::{Hasher, KnownAddresses};
+use hasher::Hasher;
+use known_addresses::KnownAddresses;
 
 /// The largest body of an operator's request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;

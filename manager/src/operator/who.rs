@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<Operators>> for Operator {
             return found.map(|name| Self { name }).ok_or_else(|| {
                 Refusal::new(
                     ProblemKind::NotSignedIn,
-                    "the bearer token is not known; make one with `platen-manager operator token`",
+                    "the bearer token is unknown; create one with `platen-manager operator token`",
                 )
             });
         }
@@ -50,7 +50,7 @@ impl FromRequestParts<Arc<Operators>> for Operator {
         let found = operators.store.operator_of_session(hash, clock::now()).await?;
         found
             .map(|name| Self { name })
-            .ok_or_else(|| Refusal::new(ProblemKind::NotSignedIn, "the session is over; sign in again"))
+            .ok_or_else(|| Refusal::new(ProblemKind::NotSignedIn, "the session has ended; sign in again"))
     }
 }
 
@@ -70,9 +70,9 @@ impl OptionalFromRequestParts<Arc<Operators>> for Operator {
 }
 
 /// An operator who looks at pages: who is not signed in is sent to sign in.
-pub(super) struct Visitor(pub(super) Operator);
+pub(super) struct PageOperator(pub(super) Operator);
 
-impl FromRequestParts<Arc<Operators>> for Visitor {
+impl FromRequestParts<Arc<Operators>> for PageOperator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, operators: &Arc<Operators>) -> Result<Self, Response> {
@@ -113,7 +113,7 @@ pub(super) fn from_own_pages(headers: &HeaderMap, uri: &Uri) -> bool {
 pub(super) fn from_elsewhere() -> Refusal {
     Refusal::new(
         ProblemKind::OtherOrigin,
-        "this was asked by a page of another site, or by a program that should send a bearer token",
+        "this request came from a page of another site, or from a program that should send a bearer token",
     )
 }
 

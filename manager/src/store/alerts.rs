@@ -7,17 +7,17 @@ use platen_protocol::device_to_manager::Report;
 use platen_protocol::identity::AlertId;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::ingest::Taking;
+use super::ingest::BatchWrite;
 use super::records::id;
 use super::{StoreError, statements, to_json};
 
 /// Why an alert ended that no report ended.
 const STANDS_NO_MORE: &str = "stands no more on the device; the report of its end was lost";
 
-impl Taking<'_, '_> {
+impl BatchWrite<'_, '_> {
     pub(super) fn raise(&mut self, report: &Report, alert: &Alert) -> Result<(), StoreError> {
         let body = to_json("alert", alert)?;
-        let raised = self.desk.connection.prepare_cached(statements::RAISE_ALERT)?.execute(params![
+        let raised = self.context.connection.prepare_cached(statements::RAISE_ALERT)?.execute(params![
             self.device,
             alert.id.as_str(),
             self.received(),
@@ -40,7 +40,7 @@ impl Taking<'_, '_> {
         because: &str,
     ) -> Result<(), StoreError> {
         let cleared: Option<String> = self
-            .desk
+            .context
             .connection
             .prepare_cached(statements::CLEAR_ALERT)?
             .query_row(
@@ -65,7 +65,7 @@ impl Taking<'_, '_> {
     /// names, for the report that ended it was of an outbox that the device lost.
     pub(super) fn standing(&mut self, report: &Report, standing: &[AlertId]) -> Result<(), StoreError> {
         let open: Vec<String> = {
-            let mut query = self.desk.connection.prepare_cached(statements::ALERTS_STANDING)?;
+            let mut query = self.context.connection.prepare_cached(statements::ALERTS_STANDING)?;
             query.query_map(params![self.device], |row| row.get(0))?.collect::<Result<_, _>>()?
         };
         let named: HashSet<&str> = standing.iter().map(AlertId::as_str).collect();
@@ -74,7 +74,7 @@ impl Taking<'_, '_> {
         }
         for alert in standing {
             let reopened: Option<String> = self
-                .desk
+                .context
                 .connection
                 .prepare_cached(statements::REOPEN_ALERT)?
                 .query_row(params![self.device, alert.as_str()], |row| row.get(0))

@@ -1,4 +1,4 @@
-//! Signs that two machines use one identity, until an operator dismisses them.
+//! Signs that two machines are using one identity, until an operator dismisses them.
 
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.writer
-            .write(move |desk| {
-                let open: Option<i64> = desk
+            .write(move |context| {
+                let open: Option<i64> = context
                     .connection
                     .prepare_cached(statements::CLONE_OPEN)?
                     .query_row(params![device.as_str()], |row| row.get(0))
@@ -51,13 +51,13 @@ impl Store {
                     return Ok(false);
                 }
                 let (found, body) = (now.as_millisecond(), to_json("sign of a clone", &sign)?);
-                desk.connection.prepare_cached(statements::ADD_CLONE)?.execute(params![
+                context.connection.prepare_cached(statements::ADD_CLONE)?.execute(params![
                     device.as_str(),
                     found,
                     body
                 ])?;
                 let origin = format!("{device}/{found}/clone");
-                desk.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
+                context.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
                     origin,
                     device.as_str(),
                     "clone",
@@ -77,8 +77,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.writer
-            .write(move |desk| {
-                let dismissed = desk
+            .write(move |context| {
+                let dismissed = context
                     .connection
                     .prepare_cached(statements::DISMISS_CLONE)?
                     .execute(params![device.as_str(), now.as_millisecond(), by])?;

@@ -17,7 +17,7 @@ pub enum CommandRefusal {
     #[error("there is no such device")]
     UnknownDevice,
     /// Too many wait for that device.
-    #[error("too many commands wait for this device: wait for their outcomes")]
+    #[error("too many commands are waiting for this device: wait for their outcomes")]
     TooMany,
 }
 
@@ -33,8 +33,8 @@ impl Store {
         issued_by: String,
     ) -> Result<Result<(), CommandRefusal>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let key: Option<i64> = desk
+            .write(move |context| {
+                let key: Option<i64> = context
                     .connection
                     .prepare_cached(statements::DEVICE_KEY)?
                     .query_row(params![device.as_str()], |row| row.get(0))
@@ -42,14 +42,14 @@ impl Store {
                 let Some(key) = key else {
                     return Ok(Err(CommandRefusal::UnknownDevice));
                 };
-                let open: u32 = desk
+                let open: u32 = context
                     .connection
                     .prepare_cached(statements::OPEN_COMMANDS_OF)?
                     .query_row(params![key], |row| row.get(0))?;
                 if open >= MAX_OPEN_COMMANDS {
                     return Ok(Err(CommandRefusal::TooMany));
                 }
-                desk.connection.prepare_cached(statements::ADD_COMMAND)?.execute(params![
+                context.connection.prepare_cached(statements::ADD_COMMAND)?.execute(params![
                     command.id.as_str(),
                     key,
                     to_json("action", &command.action)?,
@@ -69,8 +69,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<CommandId>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::DELIVER_COMMAND)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::DELIVER_COMMAND)?;
                 let mut noted = Vec::new();
                 for id in &commands {
                     if statement.execute(params![id.as_str(), now.as_millisecond()])? == 1 {
@@ -85,8 +85,8 @@ impl Store {
     /// Ends commands whose time is over, and says which.
     pub async fn expire_commands(&self, now: Timestamp) -> Result<Vec<(CommandId, DeviceId)>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::EXPIRE_COMMANDS)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::EXPIRE_COMMANDS)?;
                 let rows = statement.query_map(params![now.as_millisecond()], |row| {
                     Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
                 })?;

@@ -31,7 +31,7 @@ impl Damage {
     pub(super) fn note(&self, device: &str, found: &str) {
         let mut of = self.of();
         if of.len() < MAX_DEVICES && !of.contains_key(device) {
-            tracing::error!(device, found, "a part of what is stored of a device is damaged and left out");
+            tracing::error!(device, found, "some of what is stored about a device is damaged and left out");
             of.insert(device.to_owned(), found.to_owned());
         }
     }

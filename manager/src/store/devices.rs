@@ -62,8 +62,8 @@ impl Store {
     /// Keeps the contacts of many devices at once.
     pub async fn keep_contacts(&self, contacts: Vec<ContactRecord>) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::SET_CONTACT)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::SET_CONTACT)?;
                 for contact in &contacts {
                     statement.execute(params![
                         contact.device.as_str(),

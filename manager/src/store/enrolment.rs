@@ -39,20 +39,20 @@ pub struct Enrolment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     /// No such token was made.
-    #[error("the token is not known here: ask for a new one, made by this manager")]
+    #[error("this manager does not know the token: ask for a new one created here")]
     Wrong,
     /// It has let a device in before.
-    #[error("the token has let a device in already: ask for a new one")]
+    #[error("the token has already been used: ask for a new one")]
     Used,
     /// Its time is over.
-    #[error("the time of the token is over: ask for a new one")]
+    #[error("the token has expired: ask for a new one")]
     Expired,
     /// It is bound to another device.
-    #[error("the token is for another device than the certificate request names")]
+    #[error("the token is for a different device than the certificate request names")]
     BoundToOther,
     /// It is not bound, and the device is known.
     #[error(
-        "a device of that name is enrolled already: ask for a token that is bound to it, or give this device another name"
+        "a device of that name is already enrolled: ask for a token bound to it, or give this device another name"
     )]
     AlreadyEnrolled,
 }
@@ -61,8 +61,8 @@ impl Store {
     /// Keeps a new token.
     pub async fn add_token(&self, token: NewToken) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
-                desk.connection.prepare_cached(statements::ADD_TOKEN)?.execute(params![
+            .write(move |context| {
+                context.connection.prepare_cached(statements::ADD_TOKEN)?.execute(params![
                     token.hash,
                     token.device.as_ref().map(DeviceId::as_str),
                     token.created.as_millisecond(),
@@ -86,24 +86,24 @@ impl Store {
     /// Uses the token and lets the device in, or neither.
     pub async fn enrol(&self, enrolment: Enrolment) -> Result<Result<(), TokenRefusal>, StoreError> {
         self.writer
-            .write(move |desk| {
+            .write(move |context| {
                 let Enrolment { token_hash, device, certificate_serial, certificate_expires, now } =
                     &enrolment;
-                if let Err(refusal) = check(desk.connection, token_hash, device, *now)? {
+                if let Err(refusal) = check(context.connection, token_hash, device, *now)? {
                     return Ok(Err(refusal));
                 }
-                desk.connection.prepare_cached(statements::USE_TOKEN)?.execute(params![
+                context.connection.prepare_cached(statements::USE_TOKEN)?.execute(params![
                     token_hash,
                     now.as_millisecond(),
                     device.as_str()
                 ])?;
-                desk.connection.prepare_cached(statements::ENROL)?.execute(params![
+                context.connection.prepare_cached(statements::ENROL)?.execute(params![
                     device.as_str(),
                     certificate_serial,
                     certificate_expires.as_millisecond(),
                     now.as_millisecond()
                 ])?;
-                log(desk.connection, device, IdentityChange::Enrolled, None, *now)?;
+                log(context.connection, device, IdentityChange::Enrolled, None, *now)?;
                 Ok(Ok(()))
             })
             .await

@@ -18,15 +18,15 @@ const SETTLE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TroubleCause {
-    /// There is no space left.
+    /// There is no space left on the disk.
     DiskFull,
     /// The disk, or the database's file, is read-only.
     ReadOnly,
     /// The disk failed to read or to write.
     DiskFailed,
-    /// The database is not what this manager wrote.
+    /// The database file is not what this manager wrote.
     Damaged,
-    /// Another program holds the database.
+    /// Another program has locked the database.
     Locked,
 }
 
@@ -34,15 +34,15 @@ impl TroubleCause {
     /// What a person should know, and do.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::DiskFull => "The disk is full: make space where the manager's state directory is.",
+            Self::DiskFull => "The disk is full: free space where the manager's state directory is.",
             Self::ReadOnly => {
-                "The disk is read-only: it may have failed. Look at the kernel's log, and mount it for writing again."
+                "The disk is read-only and may have failed. Check the kernel's log, and mount it for writing again."
             }
             Self::DiskFailed => {
-                "The disk fails to write or to read: look at the kernel's log, and change the disk."
+                "The disk cannot be read or written: check the kernel's log, and replace the disk."
             }
             Self::Damaged => "The database is damaged: restore the backup.",
-            Self::Locked => "Another program holds the database: end it.",
+            Self::Locked => "Another program has locked the database: stop that program.",
         }
     }
 
@@ -70,11 +70,11 @@ fn cause(error: &StoreError) -> Option<TroubleCause> {
 /// Nothing can be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// Since when.
+    /// When storing first failed.
     pub since: Timestamp,
-    /// Why.
+    /// What to tell people, and what they can do.
     pub cause: TroubleCause,
-    /// In the engine's words.
+    /// The engine's own message.
     pub detail: String,
 }
 

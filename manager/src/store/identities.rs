@@ -42,15 +42,15 @@ pub struct Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityChange {
-    /// The device was let in by a token.
+    /// The device enrolled with a token.
     Enrolled,
-    /// It was given a new certificate.
+    /// A renewed certificate was issued to it.
     RenewalIssued,
-    /// It has used the new certificate; the old one is refused.
+    /// It has used the renewed certificate; the old one is refused from then on.
     Renewed,
     /// It was shut out.
     Revoked,
-    /// It may renew a certificate that has ended.
+    /// It was allowed to renew a certificate that has expired.
     Readmitted,
 }
 
@@ -67,14 +67,14 @@ impl IdentityChange {
     }
 }
 
-/// An entry of the log.
+/// An entry in the log of what was done to identities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct IdentityEntry {
     /// What was done.
     pub what: IdentityChange,
-    /// By whom; `null` when the device did it by itself.
+    /// The operator or administrator who did it; `null` when the device did it by itself.
     pub by: Option<String>,
-    /// When.
+    /// When it was done, by the manager's clock.
     pub at: Timestamp,
 }
 
@@ -190,15 +190,15 @@ impl Store {
     /// Keeps a renewed certificate beside the one in use; says whether the device is known.
     pub async fn renewal_issued(&self, device: DeviceId, next: Certificate) -> Result<bool, StoreError> {
         self.writer
-            .write(move |desk| {
-                let changed = desk.connection.prepare_cached(statements::SET_NEXT)?.execute(params![
+            .write(move |context| {
+                let changed = context.connection.prepare_cached(statements::SET_NEXT)?.execute(params![
                     device.as_str(),
                     next.serial,
                     next.issued.as_millisecond(),
                     next.expires.as_millisecond()
                 ])?;
                 if changed == 1 {
-                    log(desk.connection, &device, IdentityChange::RenewalIssued, None, next.issued)?;
+                    log(context.connection, &device, IdentityChange::RenewalIssued, None, next.issued)?;
                 }
                 Ok(changed == 1)
             })
@@ -214,13 +214,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.writer
-            .write(move |desk| {
-                let changed = desk
+            .write(move |context| {
+                let changed = context
                     .connection
                     .prepare_cached(statements::PROMOTE_NEXT)?
                     .execute(params![device.as_str(), serial])?;
                 if changed == 1 {
-                    log(desk.connection, &device, IdentityChange::Renewed, None, now)?;
+                    log(context.connection, &device, IdentityChange::Renewed, None, now)?;
                 }
                 Ok(changed == 1)
             })
@@ -235,16 +235,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Standing>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let before = standing(desk.connection, &device)?;
+            .write(move |context| {
+                let before = standing(context.connection, &device)?;
                 if before.as_ref().is_none_or(|standing| standing.revoked.is_some()) {
                     return Ok(before);
                 }
-                desk.connection
+                context
+                    .connection
                     .prepare_cached(statements::REVOKE)?
                     .execute(params![device.as_str(), now.as_millisecond()])?;
-                log(desk.connection, &device, IdentityChange::Revoked, Some(&by), now)?;
-                standing(desk.connection, &device)
+                log(context.connection, &device, IdentityChange::Revoked, Some(&by), now)?;
+                standing(context.connection, &device)
             })
             .await
     }
@@ -260,18 +261,19 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Standing>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let before = standing(desk.connection, &device)?;
+            .write(move |context| {
+                let before = standing(context.connection, &device)?;
                 let may_not =
                     |standing: &Standing| standing.revoked.is_some() || now < standing.certificate.expires;
                 if before.as_ref().is_none_or(may_not) {
                     return Ok(before);
                 }
-                desk.connection
+                context
+                    .connection
                     .prepare_cached(statements::READMIT)?
                     .execute(params![device.as_str(), until.as_millisecond()])?;
-                log(desk.connection, &device, IdentityChange::Readmitted, Some(&by), now)?;
-                standing(desk.connection, &device)
+                log(context.connection, &device, IdentityChange::Readmitted, Some(&by), now)?;
+                standing(context.connection, &device)
             })
             .await
     }
@@ -284,16 +286,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.writer
-            .write(move |desk| {
+            .write(move |context| {
                 let origin = format!("{device}/{}/certificate_ends", certificate.serial);
                 let body = serde_json::json!({ "ends": certificate.expires }).to_string();
-                let added = desk.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
-                    origin,
-                    device.as_str(),
-                    "certificate_ends",
-                    now.as_millisecond(),
-                    body
-                ])?;
+                let added =
+                    context.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
+                        origin,
+                        device.as_str(),
+                        "certificate_ends",
+                        now.as_millisecond(),
+                        body
+                    ])?;
                 Ok(added == 1)
             })
             .await

@@ -15,7 +15,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::damage::Damage;
 use super::dates::{dates, learn};
 use super::records::{CommandState, id};
-use super::writer::{Adrift, Desk, EpochPlace, Place};
+use super::writer::{EpochPlace, InMemoryEpoch, Place, WriteContext};
 use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
 use crate::ingest::date::{Dated, DatedBy};
 use crate::ingest::loss::in_words;
@@ -46,17 +46,17 @@ pub struct Ingested {
     /// What was found to be lost.
     pub losses: Vec<Loss>,
     /// What may be lost of another epoch, which the device kept in memory only.
-    pub adrift: Option<(Epoch, Loss)>,
+    pub in_memory_epoch: Option<(Epoch, Loss)>,
 }
 
 /// Why nothing of a batch was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IngestRefusal {
     /// The device is not in the store.
-    #[error("the device is not known here: enrol it again")]
+    #[error("this manager does not know the device: enrol it again")]
     UnknownDevice,
     /// A sequence that is stored came again with another content.
-    #[error("sequence {sequence} of this epoch is stored with another content: begin a new epoch")]
+    #[error("sequence {sequence} of this epoch is stored with different content: begin a new epoch")]
     Conflict {
         /// Which sequence.
         sequence: u64,
@@ -67,17 +67,18 @@ impl Store {
     /// Commits a batch. What it returns is durable.
     pub async fn ingest(&self, ingest: Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
         let damage = Arc::clone(&self.damage);
-        self.writer.write(move |desk| take_in(desk, &ingest, &damage)).await
+        self.writer.write(move |context| take_in(context, &ingest, &damage)).await
     }
 }
 
 fn take_in(
-    desk: &mut Desk<'_>,
+    context: &mut WriteContext<'_>,
     ingest: &Ingest,
     damage: &Damage,
 ) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
     let batch = &*ingest.batch;
-    let Some(Place { device, epoch, adrift }) = find_place(desk, &ingest.device, &batch.epoch)? else {
+    let Some(Place { device, epoch, in_memory_epoch }) = find_place(context, &ingest.device, &batch.epoch)?
+    else {
         return Ok(Err(IngestRefusal::UnknownDevice));
     };
     let epoch = epoch.map(|(_, place)| place);
@@ -87,7 +88,7 @@ fn take_in(
     let repeats = batch.reports.get(plan.repeats.clone()).unwrap_or_default();
     let new = batch.reports.get(plan.new.clone()).unwrap_or_default();
     if let Some(epoch) = epoch
-        && let Some(sequence) = find_conflict(desk, damage, (&ingest.device, epoch), repeats)?
+        && let Some(sequence) = find_conflict(context, damage, (&ingest.device, epoch), repeats)?
     {
         return Ok(Err(IngestRefusal::Conflict { sequence }));
     }
@@ -106,26 +107,26 @@ fn take_in(
         let last = epoch.and_then(|epoch| epoch.last);
         let epoch = match epoch {
             Some(epoch) => epoch.key,
-            None => desk
+            None => context
                 .connection
                 .prepare_cached(statements::BEGIN_EPOCH)?
                 .query_row(params![device, batch.epoch.as_str()], |row| row.get(0))?,
         };
-        let taken = dates(desk.connection, device, (batch.sent.as_ref(), ingest.received), new, last)?;
+        let taken = dates(context.connection, device, (batch.sent.as_ref(), ingest.received), new, last)?;
         if let Some(sent) = &batch.sent {
-            learn(desk.connection, device, sent, ingest.received)?;
+            learn(context.connection, device, sent, ingest.received)?;
         }
         let dated = Dated { at: ingest.received, by: None };
-        let mut taking = Taking { desk, ingest, damage, device, epoch, last, dated };
-        if is_news && let Some(adrift) = &adrift {
-            ended = Some(taking.end_of(adrift)?);
+        let mut write = BatchWrite { context, ingest, damage, device, epoch, last, dated };
+        if is_news && let Some(in_memory_epoch) = &in_memory_epoch {
+            ended = Some(write.end_of(in_memory_epoch)?);
         }
-        taking.gaps(&losses)?;
+        write.gaps(&losses)?;
         let mut latest = None;
         let mut activity = None;
         for ((position, report), dated) in new.iter().enumerate().zip(taken) {
-            taking.dated = dated;
-            let key = taking.report(report)?;
+            write.dated = dated;
+            let key = write.report(report)?;
             if report.body.readings().is_some() {
                 latest = Some((position, key));
             }
@@ -133,9 +134,9 @@ fn take_in(
                 activity = Some(key);
             }
         }
-        taking.latest(new, latest, activity)?;
-        let last = taking.last;
-        desk.connection.prepare_cached(statements::ACKNOWLEDGE)?.execute(params![
+        write.latest(new, latest, activity)?;
+        let last = write.last;
+        context.connection.prepare_cached(statements::ACKNOWLEDGE)?.execute(params![
             epoch,
             to_integer(plan.acknowledged),
             last,
@@ -143,27 +144,31 @@ fn take_in(
         ])?;
         let in_memory = batch.in_memory;
         let place = EpochPlace { key: epoch, acknowledged: plan.acknowledged, last, in_memory };
-        let adrift = adrift.filter(|_| ended.is_none());
-        let place = Place { device, epoch: Some((batch.epoch.clone(), place)), adrift };
-        desk.places.insert(ingest.device.clone(), place);
+        let in_memory_epoch = in_memory_epoch.filter(|_| ended.is_none());
+        let place = Place { device, epoch: Some((batch.epoch.clone(), place)), in_memory_epoch };
+        context.places.insert(ingest.device.clone(), place);
     }
-    Ok(Ok(Ingested { acknowledged: plan.acknowledged, new: plan.new, losses, adrift: ended }))
+    Ok(Ok(Ingested { acknowledged: plan.acknowledged, new: plan.new, losses, in_memory_epoch: ended }))
 }
 
 /// Where a device is, with the epoch as far as it exists; `None` when nobody knows the device.
-fn find_place(desk: &mut Desk<'_>, device: &DeviceId, epoch: &Epoch) -> Result<Option<Place>, StoreError> {
-    if let Some(place @ Place { epoch: Some((known, _)), .. }) = desk.places.get(device)
+fn find_place(
+    context: &mut WriteContext<'_>,
+    device: &DeviceId,
+    epoch: &Epoch,
+) -> Result<Option<Place>, StoreError> {
+    if let Some(place @ Place { epoch: Some((known, _)), .. }) = context.places.get(device)
         && known == epoch
     {
         return Ok(Some(place.clone()));
     }
-    let key: Option<i64> = desk
+    let key: Option<i64> = context
         .connection
         .prepare_cached(statements::DEVICE_KEY)?
         .query_row(params![device.as_str()], |row| row.get(0))
         .optional()?;
     let Some(key) = key else { return Ok(None) };
-    let found = desk
+    let found = context
         .connection
         .prepare_cached(statements::EPOCH)?
         .query_row(params![key, epoch.as_str()], |row| {
@@ -174,29 +179,33 @@ fn find_place(desk: &mut Desk<'_>, device: &DeviceId, epoch: &Epoch) -> Result<O
     let place = Place {
         device: key,
         epoch: found.map(|place| (epoch.clone(), place)),
-        adrift: find_adrift(desk, key, epoch)?,
+        in_memory_epoch: find_in_memory_epoch(context, key, epoch)?,
     };
-    desk.places.insert(device.clone(), place.clone());
+    context.places.insert(device.clone(), place.clone());
     Ok(Some(place))
 }
 
-fn find_adrift(desk: &Desk<'_>, device: i64, epoch: &Epoch) -> Result<Option<Adrift>, StoreError> {
-    let row: Option<(i64, String, i64)> = desk
+fn find_in_memory_epoch(
+    context: &WriteContext<'_>,
+    device: i64,
+    epoch: &Epoch,
+) -> Result<Option<InMemoryEpoch>, StoreError> {
+    let row: Option<(i64, String, i64)> = context
         .connection
         .prepare_cached(statements::EPOCH_ADRIFT)?
         .query_row(params![device, epoch.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     row.map(|(key, epoch, acknowledged)| {
-        Ok(Adrift { key, epoch: id("epoch", epoch)?, acknowledged: from_integer(acknowledged) })
+        Ok(InMemoryEpoch { key, epoch: id("epoch", epoch)?, acknowledged: from_integer(acknowledged) })
     })
     .transpose()
 }
 
 /// The first repeat that is not what is stored: sought back along the epoch, for what comes again was
-/// handed in last. One that fell into a gap is stored nowhere and says nothing new: it was given up when
+/// handed in last. One that fell into a gap is stored nowhere and says nothing new: it was discarded when
 /// the gap was recorded. One from further back than [`MAX_LOOK_BACK`] is taken for what it repeats.
 fn find_conflict(
-    desk: &Desk<'_>,
+    context: &WriteContext<'_>,
     damage: &Damage,
     (device, epoch): (&DeviceId, EpochPlace),
     repeats: &[Report],
@@ -208,7 +217,7 @@ fn find_conflict(
         while let Some(key) = at
             && looked < MAX_LOOK_BACK
         {
-            let (sequence, previous, body): (i64, Option<i64>, String) = desk
+            let (sequence, previous, body): (i64, Option<i64>, String) = context
                 .connection
                 .prepare_cached(statements::REPORT)?
                 .query_row(params![key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -238,8 +247,8 @@ fn place_of_entry(by: EnteredBy) -> &'static str {
 }
 
 /// One batch on its way into the tables.
-pub(super) struct Taking<'a, 'b> {
-    pub(super) desk: &'a Desk<'b>,
+pub(super) struct BatchWrite<'a, 'b> {
+    pub(super) context: &'a WriteContext<'b>,
     pub(super) ingest: &'a Ingest,
     damage: &'a Damage,
     pub(super) device: i64,
@@ -250,7 +259,7 @@ pub(super) struct Taking<'a, 'b> {
     pub(super) dated: Dated,
 }
 
-impl Taking<'_, '_> {
+impl BatchWrite<'_, '_> {
     /// JSON that was stored; `None` when it cannot be read, which must not keep the device from reporting.
     pub(super) fn stored<T: serde::de::DeserializeOwned>(&self, what: &'static str, text: &str) -> Option<T> {
         from_json(what, text)
@@ -279,18 +288,21 @@ impl Taking<'_, '_> {
 
     /// Another epoch of the device comes, and this one was in memory only: what was not handed in of it is
     /// gone, if there was something.
-    fn end_of(&mut self, adrift: &Adrift) -> Result<(Epoch, Loss), StoreError> {
-        let loss = Loss::in_memory(adrift.acknowledged);
-        self.gap(adrift.key, &loss)?;
-        self.desk.connection.prepare_cached(statements::EPOCH_ENDED)?.execute(params![adrift.key])?;
+    fn end_of(&mut self, in_memory_epoch: &InMemoryEpoch) -> Result<(Epoch, Loss), StoreError> {
+        let loss = Loss::in_memory(in_memory_epoch.acknowledged);
+        self.gap(in_memory_epoch.key, &loss)?;
+        self.context
+            .connection
+            .prepare_cached(statements::EPOCH_ENDED)?
+            .execute(params![in_memory_epoch.key])?;
         let told = serde_json::json!({"first": loss.first, "last": null, "words": loss.words()}).to_string();
-        self.notice_of(&adrift.epoch, "gap", loss.first, &told)?;
-        Ok((adrift.epoch.clone(), loss))
+        self.notice_of(&in_memory_epoch.epoch, "gap", loss.first, &told)?;
+        Ok((in_memory_epoch.epoch.clone(), loss))
     }
 
     fn gap(&mut self, epoch: i64, loss: &Loss) -> Result<(), StoreError> {
         let reason = serde_json::to_value(loss.reason).unwrap_or_default();
-        self.desk.connection.prepare_cached(statements::ADD_GAP)?.execute(params![
+        self.context.connection.prepare_cached(statements::ADD_GAP)?.execute(params![
             self.device,
             epoch,
             to_integer(loss.first),
@@ -304,7 +316,7 @@ impl Taking<'_, '_> {
 
     /// Stores one report with its effects; the key of its row.
     fn report(&mut self, report: &Report) -> Result<i64, StoreError> {
-        self.desk.connection.prepare_cached(statements::ADD_REPORT)?.execute(params![
+        self.context.connection.prepare_cached(statements::ADD_REPORT)?.execute(params![
             self.device,
             self.epoch,
             to_integer(report.sequence),
@@ -315,11 +327,11 @@ impl Taking<'_, '_> {
             self.dated.at.as_millisecond(),
             self.dated_by()
         ])?;
-        let key = self.desk.connection.last_insert_rowid();
+        let key = self.context.connection.last_insert_rowid();
         self.last = Some(key);
         match &report.body {
             ReportBody::Started(started) => {
-                self.desk.connection.prepare_cached(statements::SET_STARTED)?.execute(params![
+                self.context.connection.prepare_cached(statements::SET_STARTED)?.execute(params![
                     self.device,
                     started.model,
                     started.agent_version
@@ -351,15 +363,16 @@ impl Taking<'_, '_> {
     }
 
     fn service_call(&mut self, report: &Report, key: i64, call: &ServiceCall) -> Result<(), StoreError> {
-        let added = self.desk.connection.prepare_cached(statements::ADD_SERVICE_CALL)?.execute(params![
-            self.device,
-            call.call_id.as_ref().map(ServiceCallId::as_str),
-            key,
-            self.received(),
-            report.simulated,
-            place_of_entry(call.entered_by),
-            call.message
-        ])?;
+        let added =
+            self.context.connection.prepare_cached(statements::ADD_SERVICE_CALL)?.execute(params![
+                self.device,
+                call.call_id.as_ref().map(ServiceCallId::as_str),
+                key,
+                self.received(),
+                report.simulated,
+                place_of_entry(call.entered_by),
+                call.message
+            ])?;
         if added == 1 {
             self.notice("service_call", report.sequence, &to_json("service call", call)?)
         } else {
@@ -368,7 +381,7 @@ impl Taking<'_, '_> {
     }
 
     fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {
-        let added = self.desk.connection.prepare_cached(statements::ADD_ORDER)?.execute(params![
+        let added = self.context.connection.prepare_cached(statements::ADD_ORDER)?.execute(params![
             self.device,
             order.id.as_str(),
             key,
@@ -390,7 +403,7 @@ impl Taking<'_, '_> {
     ) -> Result<(), StoreError> {
         let body = to_json("replacement", replacement)?;
         let Stamp { boot_id, monotonic_ms, .. } = &report.taken;
-        let added = self.desk.connection.prepare_cached(statements::ADD_REPLACEMENT)?.execute(params![
+        let added = self.context.connection.prepare_cached(statements::ADD_REPLACEMENT)?.execute(params![
             self.device,
             format!("{boot_id}/{monotonic_ms}/{}", replacement.subject),
             key,
@@ -406,7 +419,7 @@ impl Taking<'_, '_> {
             OutcomeResult::Failed { reason } | OutcomeResult::Refused { reason } => Some(reason),
             OutcomeResult::Done | OutcomeResult::Expired => None,
         };
-        self.desk.connection.prepare_cached(statements::FINISH_COMMAND)?.execute(params![
+        self.context.connection.prepare_cached(statements::FINISH_COMMAND)?.execute(params![
             self.device,
             outcome.command_id.as_str(),
             CommandState::of(&outcome.result).word(),
@@ -430,7 +443,7 @@ impl Taking<'_, '_> {
     }
 
     pub(super) fn write_notice(&self, origin: &str, kind: &str, body: &str) -> Result<(), StoreError> {
-        self.desk.connection.prepare_cached(statements::ADD_NOTICE)?.execute(params![
+        self.context.connection.prepare_cached(statements::ADD_NOTICE)?.execute(params![
             origin,
             self.device,
             kind,

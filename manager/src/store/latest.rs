@@ -5,7 +5,7 @@ use platen_protocol::device_to_manager::{Report, ReportBody};
 use platen_protocol::readings::Readings;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::ingest::Taking;
+use super::ingest::BatchWrite;
 use super::{StoreError, statements, to_json};
 use crate::ingest::{merge_alert, merge_end, merge_replacement};
 
@@ -17,7 +17,7 @@ fn adds_to_readings(body: &ReportBody) -> bool {
     )
 }
 
-impl Taking<'_, '_> {
+impl BatchWrite<'_, '_> {
     /// The state of the device after these reports: the latest readings (by the position and the key of
     /// their report), what later alerts and replacements add, and where the latest activity is.
     pub(super) fn latest(
@@ -45,10 +45,10 @@ impl Taking<'_, '_> {
             }
         }
         if let Some((_, key)) = latest {
-            let mut statement = self.desk.connection.prepare_cached(statements::SET_LATEST)?;
+            let mut statement = self.context.connection.prepare_cached(statements::SET_LATEST)?;
             statement.execute(params![self.device, key, merged, activity])?;
         } else if merged.is_some() {
-            let mut statement = self.desk.connection.prepare_cached(statements::MERGE_LATEST)?;
+            let mut statement = self.context.connection.prepare_cached(statements::MERGE_LATEST)?;
             statement.execute(params![self.device, merged])?;
         }
         Ok(())
@@ -56,7 +56,7 @@ impl Taking<'_, '_> {
 
     fn stored_readings(&self) -> Result<Option<Readings>, StoreError> {
         let stored: Option<(Option<String>, String)> = self
-            .desk
+            .context
             .connection
             .prepare_cached(statements::LATEST)?
             .query_row(params![self.device], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -73,7 +73,7 @@ impl Taking<'_, '_> {
             ReportBody::Replacement(replacement) => Ok(merge_replacement(readings, replacement)),
             ReportBody::AlertCleared { alert_id, .. } => {
                 let stored: Option<String> = self
-                    .desk
+                    .context
                     .connection
                     .prepare_cached(statements::ALERT_BODY)?
                     .query_row(params![self.device, alert_id.as_str()], |row| row.get(0))

@@ -218,13 +218,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::SET_SERVICE_CALL)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::SET_SERVICE_CALL)?;
                 let mut rows = statement.query(params![key, state.word(), now.as_millisecond(), operator])?;
                 let mut device = None;
                 // To the end, for the change is made as the rows are taken.
                 while let Some(row) = rows.next()? {
-                    device = row.get::<_, String>(0)?.parse().ok();
+                    device = Some(id("device", row.get(0)?)?);
                 }
                 Ok(device)
             })

@@ -50,7 +50,7 @@ pub use replacements::ReplacementRecord;
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
 
-use crate::whole::Locked;
+use crate::file_set::LockedDirectory;
 
 /// How long a connection waits for another process (such as `token create`) to commit.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -90,7 +90,7 @@ pub enum StoreError {
     },
     /// The database was written by a newer manager.
     #[error(
-        "the database is of version {found} and this manager knows {known}: install the newer manager again, or restore the backup made before it"
+        "the database has version {found} and this manager knows only {known}: install the newer manager again, or restore the backup made before it"
     )]
     TooNew {
         /// The version in the file.
@@ -130,7 +130,8 @@ impl Store {
     pub fn open(path: &Path, grouping: Grouping) -> Result<Self, StoreError> {
         // Of several programs that begin on an empty directory, one makes the database.
         let directory = path.parent().unwrap_or(Path::new("."));
-        let locked = Locked::take(directory).map_err(|error| StoreError::Directory(Arc::new(error)))?;
+        let locked =
+            LockedDirectory::take(directory).map_err(|error| StoreError::Directory(Arc::new(error)))?;
         create_private(path)?;
         let mut connection = connect(path)?;
         migrate::migrate(&mut connection)?;
@@ -151,8 +152,11 @@ impl Store {
     /// Stores next to nothing: whether that can be done.
     pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
-                desk.connection.prepare_cached(statements::PROBE)?.execute(params![now.as_millisecond()])?;
+            .write(move |context| {
+                context
+                    .connection
+                    .prepare_cached(statements::PROBE)?
+                    .execute(params![now.as_millisecond()])?;
                 Ok(())
             })
             .await

@@ -14,13 +14,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
-                desk.connection.prepare_cached(statements::ADD_OPERATOR)?.execute(params![
+            .write(move |context| {
+                context.connection.prepare_cached(statements::ADD_OPERATOR)?.execute(params![
                     name,
                     password_hash,
                     now.as_millisecond()
                 ])?;
-                desk.connection.prepare_cached(statements::END_SESSIONS_OF)?.execute(params![name])?;
+                context.connection.prepare_cached(statements::END_SESSIONS_OF)?.execute(params![name])?;
                 Ok(())
             })
             .await
@@ -39,8 +39,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::ADD_OPERATOR_TOKEN)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::ADD_OPERATOR_TOKEN)?;
                 Ok(statement.execute(params![hash, operator, now.as_millisecond()])? == 1)
             })
             .await
@@ -60,10 +60,10 @@ impl Store {
         expires: Timestamp,
     ) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
+            .write(move |context| {
                 let now = now.as_millisecond();
-                desk.connection.prepare_cached(statements::DROP_OLD_SESSIONS)?.execute(params![now])?;
-                desk.connection.prepare_cached(statements::ADD_SESSION)?.execute(params![
+                context.connection.prepare_cached(statements::DROP_OLD_SESSIONS)?.execute(params![now])?;
+                context.connection.prepare_cached(statements::ADD_SESSION)?.execute(params![
                     hash,
                     operator,
                     now,
@@ -86,8 +86,8 @@ impl Store {
     /// Ends a session.
     pub async fn end_session(&self, hash: String) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
-                desk.connection.prepare_cached(statements::END_SESSION)?.execute(params![hash])?;
+            .write(move |context| {
+                context.connection.prepare_cached(statements::END_SESSION)?.execute(params![hash])?;
                 Ok(())
             })
             .await

@@ -20,15 +20,16 @@ pub struct OrderFilter {
     pub open: Option<bool>,
 }
 
-/// What has become of an order. Every state can follow every other: operators correct mistakes.
+/// How far operators have dealt with an order. Every state can follow every other: operators correct
+/// mistakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
-    /// Nobody has seen to it.
+    /// No operator has dealt with it.
     New,
     /// It has been placed with the supplier, or is on its way.
     Ordered,
-    /// It is at the customer's.
+    /// It has arrived at the printer's site.
     Delivered,
     /// It will not be delivered.
     Cancelled,
@@ -60,25 +61,25 @@ pub struct OrderRecord {
     pub device: DeviceId,
     /// The name that the device gave it.
     pub id: OrderId,
-    /// When it came in.
+    /// When it arrived, by the manager's clock.
     pub received: Timestamp,
-    /// When that happened.
+    /// When the person entered it at the device.
     pub dated: Dated,
     /// Whether it came from a simulated board.
     pub simulated: bool,
     /// The supply, as it was read when it was ordered.
     pub supply: SupplyReading,
-    /// How many.
+    /// Number of pieces, 1 or more.
     pub quantity: u16,
-    /// What the person wrote.
+    /// What the person wrote; none by the button.
     pub note: Option<String>,
     /// Where the person entered it.
     pub entered_by: EnteredBy,
     /// What has become of it.
     pub state: OrderState,
-    /// When that changed.
+    /// When an operator last changed the state; none while it is new.
     pub changed: Option<Timestamp>,
-    /// Which operator changed it.
+    /// The operator who did.
     pub changed_by: Option<String>,
 }
 
@@ -132,15 +133,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::SET_ORDER)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::SET_ORDER)?;
                 let now = now.as_millisecond();
                 let closed = (!state.is_open()).then_some(now);
                 let mut rows = statement.query(params![key, state.word(), now, operator, closed])?;
                 let mut device = None;
                 // To the end, for the change is made as the rows are taken.
                 while let Some(row) = rows.next()? {
-                    device = row.get::<_, String>(0)?.parse().ok();
+                    device = Some(id("device", row.get(0)?)?);
                 }
                 Ok(device)
             })

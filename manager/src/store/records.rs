@@ -17,13 +17,13 @@ use crate::ingest::date::Dated;
 /// One device, as it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRecord {
-    /// Its name.
+    /// The name with which it enrolled.
     pub id: DeviceId,
     /// The serial number of the certificate that it was given last, in hexadecimal digits.
     pub certificate_serial: String,
-    /// When that certificate ends.
+    /// When the certificate in use expires.
     pub certificate_expires: Timestamp,
-    /// When it was given.
+    /// When it enrolled last.
     pub enrolled: Timestamp,
     /// What printer it is in, once it has said so.
     pub model: Option<String>,
@@ -31,17 +31,17 @@ pub struct DeviceRecord {
     pub agent_version: Option<String>,
     /// Whether its latest readings came from a simulated board.
     pub simulated: bool,
-    /// The latest readings.
+    /// The latest readings; none before the first report that carries them.
     pub readings: Option<Readings>,
     /// When they were taken, by the device's clock.
     pub readings_taken: Option<Stamp>,
-    /// When they came in.
+    /// When the latest readings arrived, by the manager's clock.
     pub readings_received: Option<Timestamp>,
     /// What the printer did lately, as it was last told.
     pub activity: Option<ActivityRecord>,
-    /// The last contact that has been flushed.
+    /// The last contact that has been flushed: up to a flush older than the truth.
     pub last_contact: Option<Timestamp>,
-    /// Where that came from.
+    /// The IP address of that contact.
     pub remote: Option<String>,
     /// What of it cannot be read, if that is so; it is then missing above or in a list.
     pub damaged: Option<String>,
@@ -59,35 +59,35 @@ pub struct ActivityRecord {
 /// A contact that is to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactRecord {
-    /// Whose.
+    /// Whose contact.
     pub device: DeviceId,
-    /// When.
+    /// By the manager's clock.
     pub last_contact: Timestamp,
-    /// From which address.
+    /// The IP address that it came from.
     pub remote: String,
 }
 
 /// One report, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportRecord {
-    /// Its place in the list.
+    /// Rises with arrival: its place in the list.
     pub key: i64,
     /// Whose it is.
     pub device: DeviceId,
     /// Of which life of the outbox.
     pub epoch: Epoch,
-    /// When it came in.
+    /// When it arrived, by the manager's clock.
     pub received: Timestamp,
-    /// When it was taken.
+    /// When it was taken at the device.
     pub dated: Dated,
-    /// What it says.
+    /// As the device sent it.
     pub report: Report,
 }
 
 /// One alert, open or cleared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertRecord {
-    /// Its place in the list.
+    /// Rises with arrival: its place in the list.
     pub key: i64,
     /// Whose it is.
     pub device: DeviceId,
@@ -95,11 +95,11 @@ pub struct AlertRecord {
     pub raised: Timestamp,
     /// When the report of its end came in.
     pub cleared: Option<Timestamp>,
-    /// When it arose.
+    /// When it arose at the device.
     pub raised_dated: Dated,
-    /// When it ended.
+    /// When it ended at the device; none while it is open.
     pub cleared_dated: Option<Dated>,
-    /// Why it is held to have ended.
+    /// Why it counts as cleared, for people; none while it is open.
     pub cleared_because: Option<String>,
     /// Whether it came from a simulated board.
     pub simulated: bool,
@@ -107,15 +107,15 @@ pub struct AlertRecord {
     pub alert: Alert,
 }
 
-/// What has become of a service call.
+/// How far operators have dealt with a service call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceCallState {
-    /// Nobody has looked at it.
+    /// No operator has looked at it.
     New,
-    /// An operator has seen it.
+    /// An operator has seen it and not finished with it.
     Seen,
-    /// It is done with.
+    /// It is finished.
     Handled,
 }
 
@@ -137,7 +137,7 @@ pub struct ServiceCallRecord {
     pub key: i64,
     /// Whose it is.
     pub device: DeviceId,
-    /// When it came in.
+    /// When it arrived, by the manager's clock.
     pub received: Timestamp,
     /// When it was entered.
     pub dated: Dated,
@@ -145,31 +145,31 @@ pub struct ServiceCallRecord {
     pub simulated: bool,
     /// Where the person entered it.
     pub entered_by: EnteredBy,
-    /// What the person wrote.
+    /// What the person wrote; none by the button.
     pub message: Option<String>,
     /// What has become of it.
     pub state: ServiceCallState,
-    /// When that changed.
+    /// When an operator last changed the state; none while it is new.
     pub changed: Option<Timestamp>,
-    /// Which operator changed it.
+    /// The operator who did.
     pub changed_by: Option<String>,
 }
 
-/// Where a command is.
+/// How far a command has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandState {
-    /// Not handed to the device yet.
+    /// It has not been handed to the device yet.
     Waiting,
-    /// Handed to the device; its outcome is not in.
+    /// It was handed to the device, whose outcome has not arrived.
     Delivered,
-    /// Carried out.
+    /// The device carried it out.
     Done,
-    /// Tried, and failed.
+    /// The device tried and failed; `reason` says why.
     Failed,
-    /// Not a thing that the device does.
+    /// The device does not do such a thing; `reason` says why.
     Refused,
-    /// Its time ended first.
+    /// It expired before the device carried it out.
     Expired,
 }
 
@@ -200,7 +200,7 @@ impl CommandState {
 /// One command, with what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandRecord {
-    /// Its place in the list.
+    /// Rises with the order in which they were given: its place in the list.
     pub key: i64,
     /// For which device.
     pub device: DeviceId,
@@ -208,13 +208,13 @@ pub struct CommandRecord {
     pub command: Command,
     /// Which operator asked.
     pub issued_by: String,
-    /// Where it is.
+    /// How far it has got.
     pub state: CommandState,
     /// When it was first handed to the device.
     pub delivered: Option<Timestamp>,
-    /// When its end came in.
+    /// When its outcome arrived, or it expired; none until then.
     pub finished: Option<Timestamp>,
-    /// Why it failed or was refused.
+    /// In the device's words; none unless it failed or was refused.
     pub reason: Option<String>,
 }
 
@@ -225,7 +225,7 @@ pub struct GapRecord {
     pub epoch: Epoch,
     /// What is lost, and why.
     pub loss: Loss,
-    /// When that was noticed.
+    /// When the manager noticed the gap.
     pub recorded: Timestamp,
 }
 

@@ -114,15 +114,15 @@ impl Store {
     /// Keeps what the watches found, with the notices of it.
     pub async fn keep_watches(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| changes.iter().try_for_each(|change| keep(desk.connection, change)))
+            .write(move |context| changes.iter().try_for_each(|change| keep(context.connection, change)))
             .await
     }
 
     /// Keeps what the watches remember.
     pub async fn keep_watch_memories(&self, memories: Vec<(DeviceId, Memory)>) -> Result<(), StoreError> {
         self.writer
-            .write(move |desk| {
-                let mut statement = desk.connection.prepare_cached(statements::SET_MEMORY)?;
+            .write(move |context| {
+                let mut statement = context.connection.prepare_cached(statements::SET_MEMORY)?;
                 for (device, memory) in &memories {
                     statement.execute(params![device.as_str(), to_json("memory of a watch", memory)?])?;
                 }

@@ -54,12 +54,12 @@ pub(super) struct Place {
     pub(super) device: i64,
     pub(super) epoch: Option<(Epoch, EpochPlace)>,
     /// Another epoch of the device, which it kept in memory only when it was last heard of.
-    pub(super) adrift: Option<Adrift>,
+    pub(super) in_memory_epoch: Option<InMemoryEpoch>,
 }
 
 /// An epoch that was in memory only.
 #[derive(Debug, Clone)]
-pub(super) struct Adrift {
+pub(super) struct InMemoryEpoch {
     pub(super) key: i64,
     pub(super) epoch: Epoch,
     pub(super) acknowledged: u64,
@@ -76,15 +76,15 @@ pub(super) struct EpochPlace {
     pub(super) in_memory: bool,
 }
 
-/// What the work works with.
-pub(super) struct Desk<'a> {
+/// What a piece of work writes with: the open transaction, and what the writer remembers of devices.
+pub(super) struct WriteContext<'a> {
     pub(super) connection: &'a Connection,
     /// Only this thread writes epochs, so what it remembers stays true until a group is undone.
     pub(super) places: &'a mut HashMap<DeviceId, Place>,
 }
 
 trait Work: Send {
-    fn attempt(&mut self, desk: &mut Desk<'_>) -> Result<(), StoreError>;
+    fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError>;
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
@@ -96,11 +96,11 @@ struct Piece<F, T> {
 
 impl<F, T> Work for Piece<F, T>
 where
-    F: FnMut(&mut Desk<'_>) -> Result<T, StoreError> + Send,
+    F: FnMut(&mut WriteContext<'_>) -> Result<T, StoreError> + Send,
     T: Send,
 {
-    fn attempt(&mut self, desk: &mut Desk<'_>) -> Result<(), StoreError> {
-        self.outcome = Some((self.act)(desk)?);
+    fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError> {
+        self.outcome = Some((self.act)(context)?);
         Ok(())
     }
 
@@ -134,11 +134,13 @@ impl Writer {
         if let Grouping::Simulated { disk } = grouping {
             tokio::spawn(async move {
                 run_as_task(connection, work, disk, &health).await;
+                // Nobody need be waiting for the end.
                 let _ = end.send(());
             });
         } else {
             std::thread::spawn(move || {
                 run(connection, work, most, &health, &reopen);
+                // Nobody need be waiting for the end.
                 let _ = end.send(());
             });
         }
@@ -147,7 +149,7 @@ impl Writer {
 
     pub(super) async fn write<F, T>(&self, act: F) -> Result<T, StoreError>
     where
-        F: FnMut(&mut Desk<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&mut WriteContext<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, outcome) = oneshot::channel();
@@ -159,9 +161,11 @@ impl Writer {
     }
 
     pub(super) async fn close(&self) {
+        // A writer that takes nothing any more has ended already.
         let _ = self.queue.send(None).await;
         let mut ended = self.ended.lock().await;
         if !ended.is_terminated() {
+            // An error says that the writer is gone, which is what is waited for.
             let _ = (&mut *ended).await;
         }
     }
@@ -262,7 +266,7 @@ fn commit_group(
     }
     match attempt(connection, places, &mut group) {
         Err(error) if group.len() > 1 => {
-            tracing::debug!(pieces = group.len(), %error, "a group was undone; each piece is tried alone");
+            tracing::debug!(pieces = group.len(), %error, "a transaction was rolled back; each part is retried on its own");
             let alone = group.into_iter().map(|piece| {
                 let mut alone = vec![piece];
                 let result = attempt(connection, places, &mut alone);
@@ -303,9 +307,9 @@ fn transact(
     group: &mut [Box<dyn Work>],
 ) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut desk = Desk { connection: &transaction, places };
+    let mut context = WriteContext { connection: &transaction, places };
     for piece in group.iter_mut() {
-        piece.attempt(&mut desk)?;
+        piece.attempt(&mut context)?;
     }
     transaction.commit()?;
     Ok(())

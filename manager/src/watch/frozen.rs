@@ -39,7 +39,7 @@ const COUNTER_PAGES: u64 = 100;
 /// Sensors of one device that are followed: more than any printer has.
 const MAX_SENSORS: usize = 128;
 
-/// What kind of reading stands still.
+/// What kind of reading does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SensorKind {
@@ -116,7 +116,7 @@ struct Allowance {
 
 /// A sensor, and since when it says the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Still {
+struct Unchanged {
     kind: SensorKind,
     name: String,
     serial: Option<String>,
@@ -130,7 +130,7 @@ struct Still {
 }
 
 /// What a reading says, of a sensor that can be judged.
-struct Said<'a> {
+struct SensorValue<'a> {
     kind: SensorKind,
     name: &'a str,
     serial: Option<&'a str>,
@@ -140,31 +140,31 @@ struct Said<'a> {
     allowance: Allowance,
 }
 
-/// A sensor that is frozen.
+/// A sensor that reads the same whatever the printer does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Frozen {
-    /// What kind of reading.
+    /// What kind of reading does not change.
     pub sensor: SensorKind,
     /// Its name on the board; of a counter, its kind.
     pub name: String,
-    /// What it says all the time: a level or a life in the sensor's unit, a temperature in thousandths of a
+    /// What it keeps reading: a level or a life in the sensor's unit, a temperature in thousandths of a
     /// degree Celsius, a count.
     pub value: i64,
-    /// How many pages the printer printed meanwhile.
+    /// Pages that were printed meanwhile.
     pub pages: u64,
-    /// Since when it says so.
+    /// Since when it has read that.
     pub since: Timestamp,
 }
 
 /// What a printer's sensors said lately. It is kept with the device, so that a restart forgets nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trail {
+pub struct SensorHistory {
     odometer: Odometer,
     counts: Vec<Count>,
-    stills: Vec<Still>,
+    stills: Vec<Unchanged>,
 }
 
-impl Trail {
+impl SensorHistory {
     /// Goes on with the next readings.
     pub fn follow(&mut self, readings: &Readings, activity: Option<&Activity>, now: Timestamp) {
         self.drive(readings);
@@ -182,7 +182,7 @@ impl Trail {
         }
     }
 
-    fn next(&self, still: Option<Still>, said: &Said<'_>, now: Timestamp) -> Still {
+    fn next(&self, still: Option<Unchanged>, said: &SensorValue<'_>, now: Timestamp) -> Unchanged {
         match still {
             Some(mut still)
                 if !said.moved && still.value == said.value && still.serial.as_deref() == said.serial =>
@@ -195,7 +195,7 @@ impl Trail {
                 still.allowance = said.allowance;
                 still
             }
-            _ => Still {
+            _ => Unchanged {
                 kind: said.kind,
                 name: said.name.to_owned(),
                 serial: said.serial.map(str::to_owned),
@@ -253,7 +253,7 @@ impl Trail {
         frozen
     }
 
-    fn judge(&self, still: &Still, now: Timestamp) -> Option<Frozen> {
+    fn judge(&self, still: &Unchanged, now: Timestamp) -> Option<Frozen> {
         let Allowance { measure, pages: allowed, seconds } = still.allowance;
         let pages = self.odometer.by(measure).saturating_sub(still.at.by(measure));
         let passed = u64::try_from(now.duration_since(still.since).as_secs()).unwrap_or(0);
@@ -284,11 +284,11 @@ fn supply_pages(supply: &SupplyReading, amount: u32) -> u64 {
 }
 
 /// A supply that is empty, or a box that is full, cannot move any further.
-fn said_by_supply(supply: &SupplyReading, colour_is_counted: bool) -> Option<Said<'_>> {
+fn said_by_supply(supply: &SupplyReading, colour_is_counted: bool) -> Option<SensorValue<'_>> {
     let Level::Known { amount: amount @ 1.. } = supply.level else { return None };
     let coloured = supply.colorant.as_ref().is_some_and(|colorant| !colorant.eq_ignore_ascii_case("black"));
     let measure = if coloured && colour_is_counted { Measure::Colour } else { Measure::Pages };
-    Some(Said {
+    Some(SensorValue {
         kind: SensorKind::Supply,
         name: &supply.name,
         serial: supply.serial.as_deref(),
@@ -299,7 +299,7 @@ fn said_by_supply(supply: &SupplyReading, colour_is_counted: bool) -> Option<Sai
 }
 
 /// Only a life that is counted in pages moves with them.
-fn said_by_part(part: &PartReading) -> Option<Said<'_>> {
+fn said_by_part(part: &PartReading) -> Option<SensorValue<'_>> {
     let Reading::Known { value: used } = part.used else { return None };
     if !matches!(part.unit, SupplyUnit::Impressions | SupplyUnit::Sheets) {
         return None;
@@ -309,7 +309,7 @@ fn said_by_part(part: &PartReading) -> Option<Said<'_>> {
         Capacity::Unrestricted | Capacity::Unknown => 0,
     };
     let allowance = Allowance { measure: Measure::Pages, pages: share.max(PART_PAGES), seconds: 0 };
-    Some(Said {
+    Some(SensorValue {
         kind: SensorKind::Part,
         name: &part.name,
         serial: part.serial.as_deref(),
@@ -319,11 +319,14 @@ fn said_by_part(part: &PartReading) -> Option<Said<'_>> {
     })
 }
 
-fn said_by_temperature<'a>(one: &'a TemperatureReading, activity: Option<&Activity>) -> Option<Said<'a>> {
+fn said_by_temperature<'a>(
+    one: &'a TemperatureReading,
+    activity: Option<&Activity>,
+) -> Option<SensorValue<'a>> {
     let value = *one.millidegrees_celsius.known()?;
     let (pages, seconds) = if one.role == Some(TemperatureRole::Fuser) { FUSER } else { OTHER_TEMPERATURE };
     let range = activity.and_then(|told| told.temperatures.iter().find(|range| range.name == one.name));
-    Some(Said {
+    Some(SensorValue {
         kind: SensorKind::Temperature,
         name: &one.name,
         serial: None,
@@ -334,14 +337,14 @@ fn said_by_temperature<'a>(one: &'a TemperatureReading, activity: Option<&Activi
 }
 
 /// The engine's count of impressions, and the sensor at the exit, watch each other.
-fn said_by_counters(readings: &Readings) -> impl Iterator<Item = Said<'_>> {
+fn said_by_counters(readings: &Readings) -> impl Iterator<Item = SensorValue<'_>> {
     let both = [
         (CounterKind::Impressions, "impressions", Measure::Exits),
         (CounterKind::PageExits, "page-exits", Measure::Impressions),
     ];
     both.into_iter().filter_map(|(kind, name, measure)| {
         let value = *readings.counter(kind)?.value.known()?;
-        Some(Said {
+        Some(SensorValue {
             kind: SensorKind::Counter,
             name,
             serial: None,

@@ -19,7 +19,7 @@ use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
-use frozen::{Frozen, Trail};
+use frozen::{Frozen, SensorHistory};
 use rules::{Seen, wanted};
 
 /// The `[watches]` of `manager.toml`.
@@ -43,15 +43,15 @@ impl Settings {
     }
 }
 
-/// Which watch.
+/// What the manager looks for by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WatchKind {
-    /// The device is not there.
+    /// Devices that are out of contact.
     Contact,
-    /// It is there, and its readings are late.
+    /// Devices in contact whose readings are late.
     Freshness,
-    /// A sensor says the same whatever the printer does.
+    /// Sensors that read the same whatever the printer does.
     Frozen,
 }
 
@@ -66,23 +66,23 @@ impl WatchKind {
     }
 }
 
-/// What a watch found.
+/// What a watch found, with the numbers that support it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "watch", rename_all = "snake_case")]
 pub enum Finding {
-    /// The device is not there.
+    /// The device is out of contact.
     Contact {
-        /// When it was last there.
+        /// When the manager last heard from it.
         last_contact: Timestamp,
     },
-    /// It is there, and its readings are late.
+    /// The device is in contact, and its readings are late.
     Freshness {
-        /// When the last readings came in.
+        /// When the last readings arrived.
         received: Timestamp,
         /// Within how many seconds the device said that there would be more.
         within_seconds: u32,
     },
-    /// A sensor says the same whatever the printer does.
+    /// A sensor reads the same whatever the printer does.
     Frozen(Frozen),
 }
 
@@ -160,7 +160,7 @@ pub struct Memory {
     pub within_seconds: Option<u32>,
     /// What its sensors said.
     #[serde(default)]
-    pub trail: Trail,
+    pub trail: SensorHistory,
 }
 
 type Key = (WatchKind, String);

@@ -141,7 +141,7 @@ async fn serve(
     let peer = Peer { connection, remote, certificate, leave };
     let inner = DeviceService::new(Arc::clone(devices), &peer);
     let service = Watched { inner, shared: Arc::clone(shared), device, connection };
-    if let Err(cause) = listen::converse(stream, hello.http_2, service, stopped, left).await {
+    if let Err(cause) = listen::serve_connection(stream, hello.http_2, service, stopped, left).await {
         let name = &shared.places[device].name;
         shared.history.note(MANAGER, format_args!("loses connection {connection} of {name}: {cause}"));
     }

@@ -124,7 +124,7 @@ async fn a_device_that_the_manager_does_not_know_is_told_so() {
     }
     let manager = TestManager::start_in(directory).await;
     let answer = device.report(manager.device, &batch(1, &[utilisation(50)])).await;
-    assert!(answer.problem(ProblemKind::UnknownDevice).contains("not known"));
+    assert!(answer.problem(ProblemKind::UnknownDevice).contains("does not know the device"));
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn a_hole_is_waited_for_and_a_loss_is_recorded() {
     let gaps = manager.store.gaps("lobby".parse().unwrap(), 10).await.unwrap();
     let spans: Vec<_> = gaps.iter().map(|gap| (gap.loss.first, gap.loss.last)).collect();
     assert_eq!(spans, [(2, Some(3))]);
-    // What was given up and comes after all changes nothing.
+    // What was discarded and comes after all changes nothing.
     assert_eq!(device.report(manager.device, &batch_of(3, 3, &[utilisation(1)])).await.acknowledged(), 4);
     assert_eq!(manager.api("/api/v1/devices/lobby").await["supplies"][0]["percent"], 48);
 }

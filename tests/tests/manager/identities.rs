@@ -217,7 +217,7 @@ async fn an_end_that_nears_without_renewal_is_told_to_operators() {
     })
     .await;
     let words = told["words"].as_str().unwrap();
-    assert!(words.starts_with("Certificate ends in"), "{words}");
+    assert!(words.starts_with("Certificate expires in"), "{words}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use platen_manager::config::Config;
 use platen_manager::device::PAUSE_SECONDS;
 use platen_manager::limits::Limits;
-use platen_manager::listen::Patience;
+use platen_manager::listen::Timeouts;
 use platen_protocol::problem::ProblemKind;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -194,7 +194,7 @@ async fn who_finds_no_room_is_told_so_over_tls_on_both_versions_of_http_and_is_s
         let late = client.speaking(protocol);
         let mut connection = late.connect(manager.device).await.unwrap();
         let answer = connection.post("/v1/reports", &batch(1, &[utilisation(50)])).await;
-        assert!(answer.problem(ProblemKind::Unavailable).contains("as many connections as it takes"));
+        assert!(answer.problem(ProblemKind::Unavailable).contains("no connections to spare"));
         assert!((20..=60).contains(&answer.retry_after()));
         // And that is the end of it.
         until(|| async { connection.is_closed().then_some(()) }).await;
@@ -286,12 +286,12 @@ async fn until_ended(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
 #[tokio::test]
 async fn who_connects_and_says_nothing_is_let_go_at_every_stage() {
     // TCP and no TLS.
-    let patience = Patience { handshake: SHORT, ..Patience::default() };
-    let manager = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { handshake: SHORT, ..Timeouts::default() };
+    let manager = configured(|config| config.timeouts = timeouts).await;
     until_ended(&mut TcpStream::connect(manager.device).await.unwrap()).await;
     // TLS and no request, by either version; a header that never ends.
-    let patience = Patience { idle: SHORT, close: SHORT, ..Patience::default() };
-    let manager = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { idle: SHORT, close: SHORT, ..Timeouts::default() };
+    let manager = configured(|config| config.timeouts = timeouts).await;
     let told: BTreeMap<&[u8], &[u8]> =
         [(&b"h2"[..], &b""[..]), (b"http/1.1", b"POST /v1/reports HTTP/1.1\r\nhost: localhost\r\nx-slow: ")]
             .into();
@@ -316,15 +316,15 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 #[tokio::test]
 async fn an_http2_peer_that_answers_no_ping_is_found_though_tcp_holds() {
     let ping_every = Duration::from_millis(200);
-    let patience = Patience { ping_every, pong: ping_every, ..Patience::default() };
-    let manager = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { ping_every, pong: ping_every, ..Timeouts::default() };
+    let manager = configured(|config| config.timeouts = timeouts).await;
     let client = Client::with_protocols(&manager.ca, None, &[b"h2"]);
     let mut stream = client.shake_hands(manager.device).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
     until_ended(&mut stream).await;
     // And one that does answer stays: it is parked over many pings.
-    let patience = Patience { ping_every, ..Patience::default() };
-    let manager = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { ping_every, ..Timeouts::default() };
+    let manager = configured(|config| config.timeouts = timeouts).await;
     let device = manager.enrol("lobby").await;
     let mut connection = device.connect(manager.device).await.unwrap();
     let answer = connection.park(&batch(1, &[]), 2).await.unwrap();
@@ -333,8 +333,8 @@ async fn an_http2_peer_that_answers_no_ping_is_found_though_tcp_holds() {
 
 #[tokio::test]
 async fn who_asks_and_never_reads_the_answers_is_let_go() {
-    let patience = Patience { unread: Duration::from_secs(1), ..Patience::default() };
-    let manager = configured(|config| config.patience = patience).await;
+    let timeouts = Timeouts { unread: Duration::from_secs(1), ..Timeouts::default() };
+    let manager = configured(|config| config.timeouts = timeouts).await;
     let client = Client::with_protocols(&manager.ca, None, &[b"http/1.1"]);
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

@@ -53,7 +53,7 @@ async fn a_wrong_password_an_unknown_name_and_a_made_up_session_get_nothing() {
         let answer = post_form(&mut browser, "/sign-in", form, Some(OWN), "").await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert!(answer.headers.get("set-cookie").is_none());
-        assert!(answer.text().contains("do not fit together") && !answer.text().contains("<b>"));
+        assert!(answer.text().contains("name or password is wrong") && !answer.text().contains("<b>"));
     }
     let cookie = format!("__Host-platen={}", "ab".repeat(32));
     assert_eq!(get(&mut browser, "/", &cookie).await.status, StatusCode::SEE_OTHER);
@@ -368,7 +368,7 @@ async fn events_tell_everything_and_a_listener_that_comes_back_misses_nothing() 
 }
 
 #[tokio::test]
-async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
+async fn what_a_device_discarded_is_shown_with_its_counts_and_its_reason() {
     let manager = TestManager::start().await;
     let device = manager.enrol("lobby").await;
     device.report(manager.device, &batch(1, &[])).await.acknowledged();
@@ -384,8 +384,8 @@ async fn what_a_device_gave_up_is_shown_with_its_counts_and_its_reason() {
     }
     let gaps = manager.api("/api/v1/devices/lobby").await["gaps"].clone();
     let words: Vec<_> = gaps.as_array().unwrap().iter().map(|gap| gap["words"].as_str().unwrap()).collect();
-    let full = "12 utilisation reports were given up because the outbox was full";
-    let refused = "1 order was given up because this manager refused it";
+    let full = "12 utilisation reports were discarded because the outbox was full";
+    let refused = "1 order was discarded because this manager refused it";
     assert_eq!(words, [refused, full]);
     assert_eq!((&gaps[1]["kinds"], &gaps[1]["last"]), (&json!({"utilisation": 12}), &json!(13)));
     let (_, event) = listener.next().await.unwrap();

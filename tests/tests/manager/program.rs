@@ -129,9 +129,9 @@ fn a_secret_that_cannot_be_printed_is_an_error_that_says_what_was_made() {
     let site = crate::program_rig::Site::new();
     assert!(site.run(&["operator", "add", "anna"], "").status.success());
     for (arguments, said) in [
-        (&["token", "create"][..], "the token was made"),
-        (&["operator", "token", "anna"], "the token was made"),
-        (&["operator", "add", "berta"], "the password was made and set"),
+        (&["token", "create"][..], "the token was created but could not be shown"),
+        (&["operator", "token", "anna"], "the token was created but could not be shown"),
+        (&["operator", "add", "berta"], "the password was set but could not be shown"),
     ] {
         let output = site.command(arguments).stdin(Stdio::null()).stdout(full()).output().unwrap();
         let words = text(&output.stderr);

@@ -227,7 +227,7 @@ async fn a_certificate_of_another_ca_or_of_the_manager_itself_signs_nothing() {
     let (request, bond) = stranger.sign(&batch("e1"));
     let answer = send(&manager, request).await;
     let told = answer.problem(ProblemKind::SignatureInvalid);
-    assert!(told.contains("not one of a device here"), "{told}");
+    assert!(told.contains("does not belong to a device of this manager"), "{told}");
     assert_signed(&manager, &answer, &bond);
 
     let at = |name: &str| std::fs::read_to_string(manager.directory.path().join(name)).unwrap();

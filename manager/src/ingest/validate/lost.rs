@@ -18,7 +18,7 @@ pub(super) fn check(batch: &ReportBatch) -> Result<(), Problem> {
     if batch.lost.len() > MAX_LOST_PER_BATCH {
         let count = batch.lost.len();
         return refuse(format!(
-            "the batch tells of {count} runs of lost reports; tell of at most {MAX_LOST_PER_BATCH}"
+            "the batch lists {count} runs of lost reports; list at most {MAX_LOST_PER_BATCH}"
         ));
     }
     let mut before = 0;

@@ -101,7 +101,9 @@ fn sequences(batch: &ReportBatch) -> Result<(), Problem> {
         {
             return Err(Problem::new(
                 ProblemKind::SequenceBackwards,
-                format!("sequence {sequence} follows {before}; the reports of a batch go by rising sequence"),
+                format!(
+                    "sequence {sequence} follows {before}; the reports of a batch must be in rising order"
+                ),
             ));
         }
         if *sequence == 0 || *sequence > MAX_SEQUENCE {

@@ -79,7 +79,7 @@ fn check_counters(place: &Place, counters: &[CounterReading]) -> Result<(), Prob
     for (position, counter) in counters.iter().enumerate() {
         let field = format!("counters[{position}]");
         if counters.iter().take(position).any(|before| before.kind == counter.kind) {
-            return Err(place.refuse(field, "is there twice"));
+            return Err(place.refuse(field, "appears twice"));
         }
         cause_of(place, &field, &counter.value)?;
         counter.value.known().map_or(Ok(()), |value| place.number(field, *value))?;
@@ -103,7 +103,7 @@ pub(super) fn check_supply(place: &Place, supply: &SupplyReading) -> Result<(), 
     let expected = supply.expected.as_ref().and_then(|expected| expected.colorant.as_ref());
     place.short(field("expected.colorant"), expected)?;
     if supply.index == 0 {
-        return Err(place.refuse(field("index"), "counts from 1"));
+        return Err(place.refuse(field("index"), "starts at 1"));
     }
     if u32::from(supply.set_percent) > ALL_OF_IT_PERCENT {
         return Err(place.refuse(field("set_percent"), format!("{} is above 100", supply.set_percent)));
@@ -141,7 +141,7 @@ pub(super) fn check_part(place: &Place, part: &PartReading) -> Result<(), Proble
     place.short(field("serial"), part.serial.as_ref())?;
     place.short(field("part_number"), part.part_number.as_ref())?;
     if part.index == 0 {
-        return Err(place.refuse(field("index"), "counts from 1"));
+        return Err(place.refuse(field("index"), "starts at 1"));
     }
     if let Some(percent) = part.set_percent
         && u32::from(percent) > ALL_OF_IT_PERCENT

@@ -175,7 +175,7 @@ fn an_activity_whose_states_do_not_fit_into_it_is_refused() {
     assert!(of(|activity| activity.idle_seconds = 900).contains("activity: its states are 1300 seconds"));
     assert!(of(|activity| activity.error_seconds = u64::MAX).contains("activity: its states"));
     assert!(of(|activity| activity.temperatures[0].lowest = 190_001).contains("is above the highest"));
-    assert!(of(|activity| activity.buses.push(activity.buses[0].clone())).contains("is there twice"));
+    assert!(of(|activity| activity.buses.push(activity.buses[0].clone())).contains("appears twice"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCommand {
-    /// What is asked.
+    /// What the device is to do.
     #[serde(deserialize_with = "with_whole_numbers")]
     action: Action,
 }
@@ -83,7 +83,7 @@ fn make_whole(value: &mut Value) {
     tag = "Commands",
     params(("id" = DeviceId, Path, description = "The device.")),
     request_body = NewCommand,
-    responses((status = 202, description = "The command is kept, and goes out with the next reply to the device.", body = CommandView), BadBody, Missing, Always, TooManyWait),
+    responses((status = 202, description = "The command is stored, and goes out with the next reply to the device.", body = CommandView), BadBody, Missing, Always, TooManyWait),
 )]
 pub(super) async fn issue(
     State(operators): Shared,

@@ -27,23 +27,23 @@ const MAX_GAPS: u32 = 50;
 pub(super) struct DeviceDetail {
     #[serde(flatten)]
     device: DeviceView,
-    /// The newest first.
+    /// Reports that it had to discard, the newest first.
     gaps: Vec<GapView>,
-    /// What was done to its identity; the newest first.
+    /// What was done to its identity (enrolled, renewed, shut out, readmitted), the newest first.
     identity_log: Vec<IdentityEntry>,
 }
 
-/// Reports that a device had to give up before they reached the manager.
+/// Reports that a device had to discard before they reached the manager.
 #[derive(Debug, Serialize, ToSchema)]
 struct GapView {
-    /// Of which life of its outbox.
+    /// The life of the device's outbox that numbered the reports.
     epoch: Epoch,
-    /// What is lost, and why.
+    /// The run of sequences that is lost, and why.
     #[serde(flatten)]
     loss: Loss,
     /// The same, for people.
     words: String,
-    /// When the manager noticed.
+    /// When the manager noticed the gap.
     recorded: Timestamp,
 }
 

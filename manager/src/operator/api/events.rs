@@ -36,8 +36,8 @@ struct Listening {
 
 /// Streams what happens, as it happens.
 ///
-/// Server-sent events: the data of each is one `Event`. The stream has no end of its own. Who comes back with
-/// `Last-Event-ID` gets what was missed, or an event named `resync` when that is no longer known.
+/// Server-sent events: the data of each is one `Event`. The stream has no end of its own. A client that
+/// comes back with `Last-Event-ID` gets what it missed, or an event named `resync` when that is no longer known.
 #[utoipa::path(
     get,
     path = "/api/v1/events",

@@ -14,10 +14,10 @@ use super::refused::Always;
 use crate::counters::TurnedAway;
 use crate::store::TroubleCause;
 
-/// Whether the manager does its work.
+/// Whether the manager can do its work.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct HealthView {
-    /// Whether anything can be stored.
+    /// `true` while reports can be stored.
     storing: bool,
     /// Why not; `null` while it can.
     trouble: Option<TroubleView>,
@@ -28,17 +28,17 @@ pub(super) struct HealthView {
 /// Why nothing can be stored.
 #[derive(Debug, Serialize, ToSchema)]
 struct TroubleView {
-    /// Since when.
+    /// When storing first failed.
     since: Timestamp,
-    /// Why.
+    /// The cause, as a keyword.
     cause: TroubleCause,
-    /// What to do.
+    /// What to do about it, for people.
     remedy: &'static str,
-    /// In the words of the database.
+    /// What the database said, for the log and for support.
     detail: String,
 }
 
-/// Tells whether the manager does its work.
+/// Tells whether the manager can do its work.
 ///
 /// For monitors that look at the status alone, it is 503 while nothing can be stored.
 #[utoipa::path(

@@ -13,10 +13,10 @@ use super::super::problem::Refusal;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DevicePage {
-    /// `next_cursor` of the page before; none for the first page.
+    /// `next_cursor` of the previous page; leave it out for the first page.
     #[param(required = false, nullable = false, pattern = "^d[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     cursor: Option<String>,
-    /// Items on the page.
+    /// The most items on the page.
     #[param(required = false, nullable = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
 }
@@ -34,10 +34,10 @@ impl DevicePage {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
-    /// `next_cursor` of the page before; none for the first page.
+    /// `next_cursor` of the previous page; leave it out for the first page.
     #[param(required = false, nullable = false, pattern = "^r[1-9][0-9]{0,17}$")]
     cursor: Option<String>,
-    /// Items on the page.
+    /// The most items on the page.
     #[param(required = false, nullable = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
 }
@@ -54,13 +54,13 @@ impl Page {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfDevice {
-    /// Only of this device.
+    /// Only those of this device.
     #[param(required = false, nullable = false, value_type = DeviceId)]
     pub(super) device: Option<DeviceId>,
-    /// `next_cursor` of the page before; none for the first page.
+    /// `next_cursor` of the previous page; leave it out for the first page.
     #[param(required = false, nullable = false, pattern = "^r[1-9][0-9]{0,17}$")]
     cursor: Option<String>,
-    /// Items on the page.
+    /// The most items on the page.
     #[param(required = false, nullable = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
 }
@@ -77,16 +77,16 @@ impl OfDevice {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
-    /// Only of this device.
+    /// Only those of this device.
     #[param(required = false, nullable = false, value_type = DeviceId)]
     pub(super) device: Option<DeviceId>,
-    /// Only open ones (`true`), or only those that are over (`false`).
+    /// Only open ones (`true`), or only those that are over (`false`); both when left out.
     #[param(required = false, nullable = false)]
     pub(super) open: Option<bool>,
-    /// `next_cursor` of the page before; none for the first page.
+    /// `next_cursor` of the previous page; leave it out for the first page.
     #[param(required = false, nullable = false, pattern = "^r[1-9][0-9]{0,17}$")]
     cursor: Option<String>,
-    /// Items on the page.
+    /// The most items on the page.
     #[param(required = false, nullable = false, minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
 }
@@ -124,9 +124,9 @@ fn bad_cursor(error: InvalidCursor) -> Refusal {
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct List<T> {
-    /// What is on the page.
+    /// The items on this page, in the order that the list promises.
     pub(super) items: Vec<T>,
-    /// Hand it back as `cursor` for the next page; `null` on the last.
+    /// Pass it back as `cursor` for the next page; `null` on the last.
     pub(super) next_cursor: Option<String>,
 }
 

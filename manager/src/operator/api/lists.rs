@@ -40,7 +40,7 @@ pub(super) async fn alerts(
     Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), AlertView::from)))
 }
 
-/// Lists what the watches found: devices that are away, readings that are late, sensors that are frozen.
+/// Lists what the manager's watches found: devices that are out of contact, readings that are late, sensors that are frozen.
 #[utoipa::path(
     get,
     path = "/api/v1/watches",
@@ -106,7 +106,7 @@ pub(super) async fn service_calls(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewState {
-    /// What has become of it.
+    /// The state that it has from now on.
     state: ServiceCallState,
 }
 
@@ -118,7 +118,7 @@ pub(super) struct NewState {
     tag = "Service calls and orders",
     params(("id" = i64, Path, description = "`id` of the service call.", minimum = 1)),
     request_body = NewState,
-    responses((status = 204, description = "It is kept."), BadBody, Missing, Always),
+    responses((status = 204, description = "The new state is stored."), BadBody, Missing, Always),
 )]
 pub(super) async fn set_service_call(
     State(operators): Shared,
@@ -156,7 +156,7 @@ pub(super) async fn orders(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewOrderState {
-    /// What has become of it.
+    /// The state that it has from now on.
     state: OrderState,
 }
 
@@ -168,7 +168,7 @@ pub(super) struct NewOrderState {
     tag = "Service calls and orders",
     params(("id" = i64, Path, description = "`id` of the order.", minimum = 1)),
     request_body = NewOrderState,
-    responses((status = 204, description = "It is kept."), BadBody, Missing, Always),
+    responses((status = 204, description = "The new state is stored."), BadBody, Missing, Always),
 )]
 pub(super) async fn set_order(
     State(operators): Shared,
@@ -181,7 +181,7 @@ pub(super) async fn set_order(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lists supplies and parts that were changed or put back.
+/// Lists supplies and parts that were replaced, or taken out and put back.
 #[utoipa::path(
     get,
     path = "/api/v1/replacements",

@@ -41,13 +41,13 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .fallback(|| async {
             Refusal::new(
                 ProblemKind::NotFound,
-                "the API has no such address; /api/v1/openapi.json lists them",
+                "the API has no such address; /api/v1/openapi.json lists all of them",
             )
         })
         .method_not_allowed_fallback(|| async {
             Refusal::new(
                 ProblemKind::MethodNotAllowed,
-                "this address does not take that method; the header Allow lists those that it takes",
+                "this address does not accept that method; the Allow header lists those that it does",
             )
         })
 }

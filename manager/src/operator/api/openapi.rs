@@ -17,7 +17,7 @@ use super::{commands, devices, events, health, identity, lists};
 #[openapi(
     info(
         title = "Platen manager",
-        description = "What operators' programs can ask of a Platen manager. Lists are paged: hand `next_cursor` back as `cursor`. What is refused is told by a problem document (RFC 9457).",
+        description = "The API of a Platen manager for operators' programs. Lists are paged: pass `next_cursor` back as `cursor`. A refusal is a problem document (RFC 9457).",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "The manager that serves this document.")),

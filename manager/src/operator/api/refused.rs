@@ -21,9 +21,9 @@ impl IntoResponses for Always {
     fn responses() -> Responses {
         [
             problem(401, "Not signed in: send a bearer token, or sign in."),
-            problem(403, "The request rides on a session and comes from a page of another site."),
+            problem(403, "The request uses a session cookie and comes from a page of another site."),
             problem(500, "The manager failed; its log says why."),
-            problem(503, "The manager cannot do this now."),
+            problem(503, "The manager cannot do this at the moment."),
         ]
         .into()
     }
@@ -47,7 +47,7 @@ pub(super) struct Missing;
 
 impl IntoResponses for Missing {
     fn responses() -> Responses {
-        [problem(404, "Nothing here has that name.")].into()
+        [problem(404, "There is nothing of that name here.")].into()
     }
 }
 
@@ -57,9 +57,9 @@ pub(super) struct BadBody;
 impl IntoResponses for BadBody {
     fn responses() -> Responses {
         [
-            problem(400, "The body is not the JSON that was expected, or asks for what cannot be."),
+            problem(400, "The body is not the JSON that was expected, or asks for something impossible."),
             problem(413, "The body is too large."),
-            problem(415, "The body is not said to be JSON."),
+            problem(415, "The body is not declared as JSON (`content-type`)."),
         ]
         .into()
     }
@@ -70,7 +70,7 @@ pub(super) struct TooManyWait;
 
 impl IntoResponses for TooManyWait {
     fn responses() -> Responses {
-        [problem(429, "Too many commands wait for the device.")].into()
+        [problem(429, "Too many commands are waiting for the device.")].into()
     }
 }
 
@@ -81,7 +81,7 @@ impl IntoResponses for NotReadmitted {
     fn responses() -> Responses {
         [problem(
             409,
-            "The device is shut out, or its certificate has not ended: there is nothing to readmit.",
+            "The device is shut out, or its certificate has not expired: there is nothing to readmit.",
         )]
         .into()
     }

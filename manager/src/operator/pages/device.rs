@@ -9,12 +9,12 @@ use platen_protocol::manager_to_device::Action;
 use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 
-use super::super::identity::{self, Deed};
+use super::super::identity::{self, IdentityAction};
 use super::super::problem::Refusal;
 use super::super::view::{
     AlertView, CommandView, DeviceView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView,
 };
-use super::super::who::Visitor;
+use super::super::who::PageOperator;
 use super::super::{Shared, command, gather, order, service_call};
 use super::gap::LostRuns;
 use super::{Frame, filters, render_at, words};
@@ -54,7 +54,7 @@ struct DevicePage {
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    Visitor(operator): Visitor,
+    PageOperator(operator): PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Path(id) = id?;
@@ -96,45 +96,45 @@ pub(super) async fn page(
 /// `POST /devices/{id}/revoke`.
 pub(super) async fn revoke(
     shared: Shared,
-    visitor: Visitor,
+    visitor: PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
-    stand(shared, visitor, id, Deed::Revoke).await
+    stand(shared, visitor, id, IdentityAction::Revoke).await
 }
 
 /// `POST /devices/{id}/readmit`.
 pub(super) async fn readmit(
     shared: Shared,
-    visitor: Visitor,
+    visitor: PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
-    stand(shared, visitor, id, Deed::Readmit).await
+    stand(shared, visitor, id, IdentityAction::Readmit).await
 }
 
 /// `POST /devices/{id}/dismiss-clone`.
 pub(super) async fn dismiss_clone(
     shared: Shared,
-    visitor: Visitor,
+    visitor: PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
-    stand(shared, visitor, id, Deed::DismissClone).await
+    stand(shared, visitor, id, IdentityAction::DismissClone).await
 }
 
 async fn stand(
     State(operators): Shared,
-    Visitor(operator): Visitor,
+    PageOperator(operator): PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
-    deed: Deed,
+    action: IdentityAction,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
-    identity::change(&operators, id.clone(), deed, operator.name).await?;
+    identity::change(&operators, id.clone(), action, operator.name).await?;
     Ok(Redirect::to(&format!("/devices/{id}#identity")))
 }
 
 /// `POST /devices/{id}/read-now`.
 pub(super) async fn read_now(
     State(operators): Shared,
-    Visitor(operator): Visitor,
+    PageOperator(operator): PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
@@ -179,7 +179,7 @@ impl NewSetting {
 /// `POST /devices/{id}/settings`: a command, whose outcome is among the commands.
 pub(super) async fn set_setting(
     State(operators): Shared,
-    Visitor(operator): Visitor,
+    PageOperator(operator): PageOperator,
     id: Result<Path<DeviceId>, PathRejection>,
     form: Result<Form<NewSetting>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -203,7 +203,7 @@ pub(super) struct NewState {
 /// `POST /service-calls/{id}`.
 pub(super) async fn set_service_call(
     State(operators): Shared,
-    Visitor(operator): Visitor,
+    PageOperator(operator): PageOperator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<NewState>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -223,7 +223,7 @@ pub(super) struct NewOrderState {
 /// `POST /orders/{id}`.
 pub(super) async fn set_order(
     State(operators): Shared,
-    Visitor(operator): Visitor,
+    PageOperator(operator): PageOperator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<NewOrderState>, FormRejection>,
 ) -> Result<Redirect, Refusal> {

@@ -6,7 +6,7 @@ use axum::response::Html;
 
 use super::super::problem::Refusal;
 use super::super::view::{DeviceView, SupplyView, Worst};
-use super::super::who::Visitor;
+use super::super::who::PageOperator;
 use super::super::{Shared, gather};
 use super::{Frame, filters, render_at, words};
 use crate::clock;
@@ -28,7 +28,7 @@ struct FleetPage {
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    Visitor(operator): Visitor,
+    PageOperator(operator): PageOperator,
 ) -> Result<Html<String>, Refusal> {
     let mut records = operators.store.devices(None, MAX_DEVICES + 1).await?;
     let most = usize::try_from(MAX_DEVICES).unwrap_or(usize::MAX);

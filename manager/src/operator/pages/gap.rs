@@ -79,10 +79,10 @@ mod tests {
             },
             recorded: at,
         };
-        let adrift = GapRecord { epoch: "m".parse().unwrap(), loss: Loss::in_memory(6), recorded: at };
-        let rows = LostRuns::all(vec![gap("e", 20, 20, 1), gap("e", 9, 10, 2), gap("e", 3, 5, 3), adrift]);
+        let in_memory = GapRecord { epoch: "m".parse().unwrap(), loss: Loss::in_memory(6), recorded: at };
+        let rows = LostRuns::all(vec![gap("e", 20, 20, 1), gap("e", 9, 10, 2), gap("e", 3, 5, 3), in_memory]);
         let [many, perhaps] = rows.as_slice() else { panic!("{}", rows.len()) };
-        assert_eq!(many.words, "6 utilisation reports were given up because the outbox was full");
+        assert_eq!(many.words, "6 utilisation reports were discarded because the outbox was full");
         assert_eq!((many.span.as_str(), many.place.as_str()), ("3-20", "in 3 runs between report 3 and 20"));
         assert_eq!((perhaps.span.as_str(), perhaps.place.as_str()), ("7-", "from report 7 on"));
         assert!(perhaps.words.starts_with("Reports may be lost"), "{}", perhaps.words);

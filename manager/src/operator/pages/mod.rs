@@ -42,7 +42,7 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/assets/{name}", get(assets::asset_page))
         .fallback(|| async { Refusal::new(ProblemKind::NotFound, "There is no such page here.") })
         .method_not_allowed_fallback(|| async {
-            Refusal::new(ProblemKind::MethodNotAllowed, "This address does not take that method.")
+            Refusal::new(ProblemKind::MethodNotAllowed, "This address does not accept that method.")
         })
 }
 

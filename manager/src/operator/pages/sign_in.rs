@@ -1,6 +1,5 @@
 //! Signing in and out.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::super::hasher::Busy;
+use super::super::password_queue::Asker;
 use super::super::problem::Refusal;
 use super::super::who::{Operator, Remote, from_elsewhere, from_own_pages};
 use super::super::{Operators, Shared, password, session};
@@ -80,9 +80,14 @@ pub(super) async fn sign_in(
         form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
     let next = own_path(next);
     let attempt = operators.sign_in_failures.begin(remote, Instant::now()).map_err(|wait| {
-        Refusal::new(ProblemKind::TooMany, "Too many sign-ins failed. Wait a minute.").after(wait)
+        Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait)
     })?;
-    let right = is_right(&operators, remote, &name, password).await;
+    let asker = Asker {
+        known_address: operators.known_addresses.is_known(remote),
+        failures: attempt.before(),
+        name: name.clone(),
+    };
+    let right = is_right(&operators, asker, password).await;
     if !matches!(right, Ok(false)) {
         attempt.forgive();
     }
@@ -98,20 +103,14 @@ pub(super) async fn sign_in(
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
 }
 
-async fn is_right(
-    operators: &Arc<Operators>,
-    remote: IpAddr,
-    name: &str,
-    password: String,
-) -> Result<bool, Refusal> {
-    if password.len() > password::MAX_BYTES || password::check_name(name).is_err() {
+async fn is_right(operators: &Arc<Operators>, asker: Asker, password: String) -> Result<bool, Refusal> {
+    if password.len() > password::MAX_BYTES || password::check_name(&asker.name).is_err() {
         return Ok(false);
     }
-    let hash = operators.store.password_hash(name.to_owned()).await?;
-    let from = operators.known_addresses.who(remote);
-    let checked = operators.hasher.verify(from, password, hash).await.map_err(|Busy| {
-        tracing::debug!(%remote, "a sign-in was turned away: too many at once");
-        Refusal::new(ProblemKind::Unavailable, "Many people sign in at once. Try again in a moment.")
+    let hash = operators.store.password_hash(asker.name.clone()).await?;
+    let checked = operators.hasher.verify(asker, password, hash).await.map_err(|Busy| {
+        tracing::debug!("a sign-in was turned away: too many at once");
+        Refusal::new(ProblemKind::Unavailable, "Many people are signing in right now. Try again in a moment.")
     })?;
     checked.map_err(|error| Refusal::internal(&error))
 }

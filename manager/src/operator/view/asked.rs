@@ -7,92 +7,92 @@ use platen_protocol::manager_to_device::Action;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::SupplyView;
+use super::readings::SupplyView;
 use crate::ingest::date::Dated;
 use crate::store::{
     CommandRecord, CommandState, OrderRecord, OrderState, ServiceCallRecord, ServiceCallState,
 };
 
-/// One service call.
+/// A service call: a person at the printer asks for service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ServiceCallView {
-    /// Its name.
+    /// Number of the service call at this manager, used in its address.
     pub(in super::super) id: i64,
-    /// Whose it is.
+    /// The device's name, as it enrolled.
     pub(in super::super) device: DeviceId,
-    /// When it came in.
+    /// When the manager received it, by the manager's clock.
     pub(in super::super) received: Timestamp,
-    /// When the person entered it.
+    /// When the person entered it, as well as the manager can tell.
     pub(in super::super) dated: Dated,
-    /// Whether it came from a simulated board.
+    /// `true` when it came from a simulated board, not from a real printer.
     pub(in super::super) simulated: bool,
-    /// Where the person entered it.
+    /// Where the person entered it: the button on the printer, or the command on its controller.
     pub(in super::super) entered_by: EnteredBy,
-    /// What the person wrote.
+    /// What the person wrote; `null` without a message, as by the button.
     pub(in super::super) message: Option<String>,
-    /// What has become of it.
+    /// How far operators have dealt with it.
     pub(in super::super) state: ServiceCallState,
-    /// When that changed.
+    /// When an operator last changed `state`; `null` while it is new.
     pub(in super::super) changed: Option<Timestamp>,
-    /// Which operator changed it.
+    /// The operator who last changed `state`; `null` while it is new.
     pub(in super::super) changed_by: Option<String>,
 }
 
-/// One order.
+/// An order: a person at the printer asks for a supply.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct OrderView {
-    /// Its name here.
+    /// Number of the order at this manager, used in its address.
     pub(in super::super) id: i64,
-    /// The name that the device gave it.
+    /// Random identifier that the device gave the order; unique for that device.
     pub(in super::super) order: OrderId,
-    /// Whose it is.
+    /// The device's name, as it enrolled.
     pub(in super::super) device: DeviceId,
-    /// When it came in.
+    /// When the manager received it, by the manager's clock.
     pub(in super::super) received: Timestamp,
-    /// When the person entered it.
+    /// When the person entered it, as well as the manager can tell.
     pub(in super::super) dated: Dated,
-    /// Whether it came from a simulated board.
+    /// `true` when it came from a simulated board, not from a real printer.
     pub(in super::super) simulated: bool,
     /// The supply, as it was read when it was ordered.
     pub(in super::super) supply: SupplyView,
-    /// How many.
+    /// Number of pieces ordered, 1 or more.
     pub(in super::super) quantity: u16,
-    /// What the person wrote.
+    /// What the person wrote; `null` without a note, as by the button.
     pub(in super::super) note: Option<String>,
-    /// Where the person entered it.
+    /// Where the person entered it: the button on the printer, or the command on its controller.
     pub(in super::super) entered_by: EnteredBy,
-    /// What has become of it.
+    /// How far operators have dealt with it.
     pub(in super::super) state: OrderState,
-    /// Whether somebody still has to do something.
+    /// `true` until it is delivered or cancelled.
     pub(in super::super) open: bool,
-    /// When its state changed.
+    /// When an operator last changed `state`; `null` while it is new.
     pub(in super::super) changed: Option<Timestamp>,
-    /// Which operator changed it.
+    /// The operator who last changed `state`; `null` while it is new.
     pub(in super::super) changed_by: Option<String>,
 }
 
-/// One command.
+/// A command from an operator to a device, and what became of it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct CommandView {
-    /// Its name.
+    /// Random identifier of the command, which the device's outcome repeats.
     pub(in super::super) id: CommandId,
-    /// For which device.
+    /// Name of the device that is to carry it out.
     pub(in super::super) device: DeviceId,
-    /// What was asked.
+    /// What the device is to do.
     pub(in super::super) action: Action,
-    /// Where it is.
+    /// How far it has got.
     pub(in super::super) state: CommandState,
-    /// When it was asked.
+    /// When the operator gave it, by the manager's clock.
     pub(in super::super) issued: Timestamp,
-    /// By which operator.
+    /// The operator who gave it.
     pub(in super::super) issued_by: String,
-    /// When it is not to be tried any more.
+    /// After this the device does not carry it out any more.
     pub(in super::super) expires: Timestamp,
-    /// When it was first handed to the device.
+    /// When it was first handed to the device; `null` while it waits.
     pub(in super::super) delivered: Option<Timestamp>,
-    /// When its end came in.
+    /// When its outcome arrived, or it expired; `null` until then.
     pub(in super::super) finished: Option<Timestamp>,
-    /// Why it failed or was refused.
+    /// Why it failed or was refused, in the device's words; otherwise `null`.
     pub(in super::super) reason: Option<String>,
 }
 

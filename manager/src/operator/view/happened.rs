@@ -11,42 +11,42 @@ use utoipa::ToSchema;
 use crate::ingest::date::Dated;
 use crate::store::{AlertRecord, ReplacementRecord, ReportRecord};
 
-/// One alert.
+/// An alert that a device raised, with the fields of the Printer MIB's alert table.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct AlertView {
-    /// Whose it is.
+    /// The device's name, as it enrolled.
     pub(in super::super) device: DeviceId,
-    /// Whether it is open.
+    /// `true` until it is cleared.
     pub(in super::super) open: bool,
-    /// When it came in.
+    /// When the manager received the report that raised it.
     pub(in super::super) raised: Timestamp,
-    /// When it arose.
+    /// When it arose at the device, as well as the manager can tell.
     pub(in super::super) raised_dated: Dated,
-    /// When its end came in.
+    /// When the manager received the report that cleared it; `null` while it is open.
     pub(in super::super) cleared: Option<Timestamp>,
-    /// When it ended.
+    /// When it ended at the device, as well as the manager can tell; `null` while it is open.
     pub(in super::super) cleared_dated: Option<Dated>,
-    /// Why it is held to have ended.
+    /// Why it counts as cleared, for people; `null` while it is open.
     pub(in super::super) cleared_because: Option<String>,
-    /// Whether it came from a simulated board.
+    /// `true` when it came from a simulated board, not from a real printer.
     pub(in super::super) simulated: bool,
     /// The condition.
     #[serde(flatten)]
     pub(in super::super) alert: Alert,
 }
 
-/// One report.
+/// A report of a device, as the device sent it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ReportView {
-    /// Whose it is.
+    /// The device's name, as it enrolled.
     pub(in super::super) device: DeviceId,
-    /// Of which life of its outbox.
+    /// The life of the device's outbox that numbered the report; with `sequence` it identifies it.
     pub(in super::super) epoch: Epoch,
-    /// When it came in.
+    /// When the manager received it, by the manager's clock.
     pub(in super::super) received: Timestamp,
-    /// When it was taken at the device.
+    /// When it was taken at the device, as well as the manager can tell.
     pub(in super::super) dated: Dated,
-    /// What it says.
+    /// Its sequence, stamp, kind and content.
     #[serde(flatten)]
     pub(in super::super) report: Report,
 }
@@ -54,17 +54,17 @@ pub(in super::super) struct ReportView {
 /// A supply or a part that was changed or put back.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct ReplacementView {
-    /// Whose it is.
+    /// The device's name, as it enrolled.
     pub(in super::super) device: DeviceId,
-    /// When it came in.
+    /// When the manager received it, by the manager's clock.
     pub(in super::super) received: Timestamp,
-    /// When it was taken at the device.
+    /// When the device noticed it, as well as the manager can tell.
     pub(in super::super) dated: Dated,
-    /// Whether it came from a simulated board.
+    /// `true` when it came from a simulated board, not from a real printer.
     pub(in super::super) simulated: bool,
-    /// Percent that was left in what was taken out; `null` when that is not known.
+    /// Percent that was left in what was taken out, 0 to 100; `null` when that is not known.
     pub(in super::super) residue_percent: Option<u8>,
-    /// What was taken out, and what is in now.
+    /// What was taken out, and what is in its place now.
     #[serde(flatten)]
     pub(in super::super) replacement: Replacement,
 }

@@ -8,35 +8,36 @@ use crate::device::admit::{IdentityState, state};
 use crate::ingest::clone::{CloneSide, CloneSign};
 use crate::store::{CloneRecord, Standing};
 
-/// How a device stands.
+/// Whether a device is let in, and the certificate by which.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct IdentityView {
-    /// What should be known of it.
+    /// What an operator should know of it, as a keyword.
     pub(in super::super) state: IdentityState,
-    /// The same for people; `null` when nothing is the matter.
+    /// The same for people; `null` when all is well.
     pub(in super::super) words: Option<String>,
     /// When the certificate in use was issued.
     pub(in super::super) certificate_issued: Timestamp,
-    /// When it ends.
+    /// When the certificate in use expires; the device renews it before.
     pub(in super::super) certificate_expires: Timestamp,
-    /// When a renewed one was issued that the device has not used yet.
+    /// When a renewed certificate was issued that the device has not used yet; `null` if there is none.
     pub(in super::super) renewal_issued: Option<Timestamp>,
-    /// Until when the device may renew a certificate that has ended.
+    /// Until when the device may renew a certificate that has expired; `null` unless an operator readmitted
+    /// it.
     pub(in super::super) readmitted_until: Option<Timestamp>,
-    /// When the device was shut out, if it is.
+    /// When the device was shut out; `null` if it is not.
     pub(in super::super) revoked: Option<Timestamp>,
-    /// What tells that two machines use the identity, until an operator dismisses it.
+    /// The sign that two machines use the identity; `null` without one, or once an operator has dismissed it.
     pub(in super::super) clone: Option<CloneView>,
 }
 
-/// A sign that two machines use one identity.
+/// A sign that two machines are using one identity.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct CloneView {
-    /// When it was found.
+    /// When the manager found it.
     pub(in super::super) found: Timestamp,
-    /// The same for people.
+    /// What to do about it, for people.
     pub(in super::super) words: String,
-    /// What was found.
+    /// What was found, and the two machines.
     #[serde(flatten)]
     pub(in super::super) sign: CloneSign,
 }
@@ -50,7 +51,7 @@ impl From<CloneRecord> for CloneView {
         };
         let sides: Vec<String> = record.sign.sides.iter().map(side).collect();
         let words = format!(
-            "Two machines use this identity, such as by a copied SD card: {}. Enrol one of them again under another name",
+            "Two machines are using this identity, perhaps because an SD card was copied: {}. Enrol one of them again under another name",
             sides.join(" and ")
         );
         Self { found: record.found, words, sign: record.sign }
@@ -74,19 +75,19 @@ pub(crate) fn words(standing: &Standing, now: Timestamp) -> Option<String> {
     match state(standing, now) {
         IdentityState::Good => None,
         IdentityState::EndsSoon => {
-            Some(format!("Certificate ends in {}, and the device has not renewed it", stretch(now, ends)))
+            Some(format!("Certificate expires in {}, and the device has not renewed it", stretch(now, ends)))
         }
         IdentityState::Ended => Some(format!(
-            "Certificate ended {} ago: the device is refused until it is readmitted",
+            "Certificate expired {} ago: the device is refused until it is readmitted",
             stretch(ends, now)
         )),
         IdentityState::Readmitted => Some(format!(
-            "Certificate ended {} ago; readmitted, the device may renew it for another {}",
+            "Certificate expired {} ago; the device is readmitted and may renew it for another {}",
             stretch(ends, now),
             stretch(now, standing.readmitted_until.unwrap_or(now))
         )),
         IdentityState::ShutOut => Some(format!(
-            "Shut out {} ago; a new token lets it in again",
+            "Shut out {} ago; a new token lets it back in",
             stretch(standing.revoked.unwrap_or(now), now)
         )),
     }
@@ -125,8 +126,8 @@ mod tests {
         };
         assert_eq!(words(&standing, at(250)), None);
         let told = words(&standing, at(345)).unwrap();
-        assert_eq!(told, "Certificate ends in 20 days, and the device has not renewed it");
-        assert!(words(&standing, at(368)).unwrap().contains("ended 3 days ago"));
+        assert_eq!(told, "Certificate expires in 20 days, and the device has not renewed it");
+        assert!(words(&standing, at(368)).unwrap().contains("expired 3 days ago"));
         standing.readmitted_until = Some(at(370));
         assert!(words(&standing, at(368)).unwrap().contains("for another 2 days"));
         standing.revoked = Some(at(366));

@@ -8,24 +8,24 @@ use utoipa::ToSchema;
 use crate::store::WatchRecord;
 use crate::watch::{Finding, Standing, WatchKind};
 
-/// What a watch found.
+/// Something that a watch of the manager found because no device reports it, such as being out of contact.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct WatchView {
-    /// Whose it is.
+    /// The device's name, as it enrolled.
     pub(in super::super) device: DeviceId,
-    /// Which watch.
+    /// The watch that found it.
     pub(in super::super) kind: WatchKind,
-    /// Whether it stands.
+    /// `true` until it is over.
     pub(in super::super) open: bool,
-    /// Since when it is so.
+    /// Since when it has been so: before it was found.
     pub(in super::super) since: Timestamp,
-    /// When it was found.
+    /// When the manager found it.
     pub(in super::super) begun: Timestamp,
-    /// Since when somebody should act on it; `null` while nobody must.
+    /// Since when somebody should act on it; `null` while nobody need.
     pub(in super::super) overdue: Option<Timestamp>,
-    /// When it was over.
+    /// When it was over; `null` while it is open.
     pub(in super::super) ended: Option<Timestamp>,
-    /// What was found.
+    /// The finding, with the numbers that support it.
     pub(in super::super) finding: Finding,
 }
 

@@ -29,7 +29,7 @@ fn working(pages: u64) -> Readings {
 
 /// What is frozen after these readings, a quarter of an hour each.
 fn after(readings: impl IntoIterator<Item = Readings>) -> Vec<Frozen> {
-    let mut trail = Trail::default();
+    let mut trail = SensorHistory::default();
     let mut last = at(0);
     for (step, readings) in (0..).zip(readings) {
         last = at(step);
@@ -108,7 +108,7 @@ fn an_empty_cartridge_and_one_that_cannot_be_read_are_not_frozen() {
 
 #[test]
 fn what_an_alert_says_of_a_level_is_heard_as_well() {
-    let mut trail = Trail::default();
+    let mut trail = SensorHistory::default();
     for (step, mut readings) in (0..).zip(printing(400, 99, |_| ())) {
         readings.supplies[0].level = Level::Known { amount: 500 };
         trail.follow(&readings, None, at(step));
@@ -150,7 +150,7 @@ fn a_fuser_that_is_always_equally_hot_is_found_and_its_range_clears_it() {
     };
     assert_eq!(after(printing(3, 100, hot)), [], "not for an hour yet");
     assert_eq!(names(&after(printing(4, 100, hot))), [("fuser", 400)]);
-    let mut trail = Trail::default();
+    let mut trail = SensorHistory::default();
     for (step, readings) in (0..).zip(printing(50, 100, hot)) {
         let activity = Activity { temperatures: sample::activity().temperatures, ..Activity::default() };
         trail.follow(&readings, Some(&activity), at(step));
@@ -210,7 +210,7 @@ fn steps() -> impl Strategy<Value = Vec<(Option<u32>, u64)>> {
 proptest! {
     #[test]
     fn a_part_is_frozen_exactly_when_it_said_the_same_for_long_enough(steps in steps()) {
-        let (mut trail, mut pages) = (Trail::default(), 0);
+        let (mut trail, mut pages) = (SensorHistory::default(), 0);
         // Since which page it says the same, and in how many readings.
         let mut same: Option<(u32, u64, u32)> = None;
         for (step, (said, more)) in (0..).zip(steps) {
@@ -230,7 +230,7 @@ proptest! {
             let found = trail.frozen(at(step)).iter().any(|one| one.sensor == SensorKind::Part);
             prop_assert_eq!(found, expected);
             let text = serde_json::to_string(&trail).unwrap();
-            prop_assert_eq!(&serde_json::from_str::<Trail>(&text).unwrap(), &trail);
+            prop_assert_eq!(&serde_json::from_str::<SensorHistory>(&text).unwrap(), &trail);
         }
     }
 }

@@ -143,7 +143,7 @@ fn a_request_that_the_proxy_delivers_twice_acts_once() {
     for passed in twice {
         assert_eq!(passed.answers[1].0, 401, "{passed:?}");
         assert!(passed.answers[1].1.contains("signature-stale"), "{passed:?}");
-        assert!(passed.answers[1].1.contains("taken before"), "{passed:?}");
+        assert!(passed.answers[1].1.contains("accepted before"), "{passed:?}");
     }
 }
 

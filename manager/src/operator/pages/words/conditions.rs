@@ -33,7 +33,7 @@ fn forecast_title(alert: &Alert) -> Option<String> {
     Some(match (alert.code, shown.measure.as_str()) {
         (AlertCode::ConfigurationChange, _) => "Wrong counts".to_owned(),
         (AlertCode::SubunitNearLimit, "jams") => "More jams than usual".to_owned(),
-        (AlertCode::SubunitNearLimit, "scatter") => format!("{name}: its sensor fails"),
+        (AlertCode::SubunitNearLimit, "scatter") => format!("{name}: sensor failing"),
         (AlertCode::SubunitNearLimit, "operating temperature") => format!("{name} drifts"),
         // Fewer pages for each percent than usual.
         (AlertCode::SubunitRecoverableFailure, "consumption")
@@ -112,7 +112,7 @@ pub(in super::super) fn training(training: Training) -> &'static str {
         Training::FieldService => "needs a technician",
         Training::Management => "needs the fleet manager",
         Training::NoInterventionRequired => "clears by itself",
-        Training::Other | Training::Unknown => "not known who can fix it",
+        Training::Other | Training::Unknown => "it is not known who can fix it",
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn identity_change(what: IdentityChange) -> &'static str {
     match what {
         IdentityChange::Enrolled => "Enrolled with a token",
         IdentityChange::RenewalIssued => "Given a new certificate",
-        IdentityChange::Renewed => "Uses its new certificate",
+        IdentityChange::Renewed => "Started using its new certificate",
         IdentityChange::Revoked => "Shut out",
         IdentityChange::Readmitted => "Readmitted",
     }

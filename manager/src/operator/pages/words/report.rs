@@ -17,7 +17,7 @@ pub(in super::super) fn kind(body: &ReportBody) -> &'static str {
         ReportBody::Started(_) => "Started",
         ReportBody::AlertRaised { .. } => "Alert",
         ReportBody::AlertCleared { .. } => "Cleared",
-        ReportBody::AlertsStanding { .. } => "Alerts that stand",
+        ReportBody::AlertsStanding { .. } => "Open alerts",
         ReportBody::ServiceCall(_) => "Service call",
         ReportBody::Order(_) => "Order",
         ReportBody::Replacement(_) => "Replacement",
@@ -38,9 +38,9 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
         ReportBody::AlertRaised { alert } => format!("{} ({})", alert_title(alert), alert.severity),
         ReportBody::AlertCleared { description, .. } => description.clone(),
         ReportBody::AlertsStanding { standing_alerts, .. } => match standing_alerts.len() {
-            0 => "No alert stands; others were ended".to_owned(),
-            1 => "1 alert stands; others were ended".to_owned(),
-            many => format!("{many} alerts stand; others were ended"),
+            0 => "No alert is open; all others were cleared".to_owned(),
+            1 => "1 alert is open; all others were cleared".to_owned(),
+            many => format!("{many} alerts are open; all others were cleared"),
         },
         ReportBody::ServiceCall(call) => {
             let by = entered_by(call.entered_by);
@@ -60,8 +60,8 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
         ReportBody::Readings(report) => {
             let why = match report.cause {
                 ReadingsCause::Change => "Changed",
-                ReadingsCause::Person => "Asked at the device",
-                ReadingsCause::Command => "Asked by an operator",
+                ReadingsCause::Person => "Requested at the device",
+                ReadingsCause::Command => "Requested by an operator",
             };
             format!("{why}: {}", levels(&report.readings))
         }
@@ -72,7 +72,7 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
             OutcomeResult::Expired => format!("Command {} expired before it arrived", outcome.command_id),
         },
         ReportBody::OutboxReplaced(replaced) => {
-            format!("The device's outbox was lost with what waited in it: {}", replaced.reason)
+            format!("The device's outbox was lost with everything waiting in it: {}", replaced.reason)
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::watch::frozen::{Frozen, SensorKind};
 /// What was found, in a few words.
 pub(in super::super) fn watch_title(watch: &WatchView) -> String {
     match &watch.finding {
-        Finding::Contact { .. } if watch.needs_action() => "Away, and overdue".to_owned(),
-        Finding::Contact { .. } => "Away".to_owned(),
+        Finding::Contact { .. } if watch.needs_action() => "Out of contact, overdue".to_owned(),
+        Finding::Contact { .. } => "Out of contact".to_owned(),
         Finding::Freshness { .. } => "Connected, but no new readings".to_owned(),
         Finding::Frozen(frozen) => frozen_title(frozen),
     }
@@ -21,8 +21,8 @@ pub(in super::super) fn watch_title(watch: &WatchView) -> String {
 /// What it means and what to do, of a device as it is now.
 pub(in super::super) fn watch_text(watch: &WatchView, device: &DeviceView) -> String {
     match &watch.finding {
-        Finding::Contact { .. } if watch.needs_action() => "Nothing has been heard from it for so long that somebody should check: is it switched on, and does its network let it out? Everything else shown here is as old as that.".to_owned(),
-        Finding::Contact { .. } => "It does not answer at present. It may be switched off; it will report what happened meanwhile when it is back.".to_owned(),
+        Finding::Contact { .. } if watch.needs_action() => "It has been out of contact for so long that somebody should check: is it switched on, and does its network let it connect? Everything else shown here is just as old.".to_owned(),
+        Finding::Contact { .. } => "It is not answering at the moment. It may be switched off; once it is back it reports what happened in the meantime.".to_owned(),
         Finding::Freshness { within_seconds, .. } => format!(
             "Its readings should come every {}. Its agent is running but does not read the printer: run `platen doctor` on the controller.",
             stretch(u64::from(*within_seconds))
@@ -35,7 +35,7 @@ fn frozen_title(frozen: &Frozen) -> String {
     let name = label(&frozen.name);
     match frozen.sensor {
         SensorKind::Supply => format!("{name}: the level does not change"),
-        SensorKind::Part => format!("{name}: the life is not counted"),
+        SensorKind::Part => format!("{name}: wear is not counted"),
         SensorKind::Temperature => format!("{name}: the temperature does not change"),
         SensorKind::Counter if is_exit(frozen) => "The paper exit sensor does not count".to_owned(),
         SensorKind::Counter => "The engine's impression counter does not change".to_owned(),

@@ -30,7 +30,7 @@ const MAX_SEND_BUFFER: usize = 64 * 1024;
 
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// For its handshake.
     pub handshake: Duration,
     /// Without a request under way, or for the header of one; up to twice this over HTTP/2, where it is
@@ -47,7 +47,7 @@ pub struct Patience {
     pub close: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(10),
@@ -147,14 +147,14 @@ where
 }
 
 /// What both versions of HTTP have in common.
-trait Conversation: Future<Output = Result<(), hyper::Error>> {
+trait HttpConnection: Future<Output = Result<(), hyper::Error>> {
     /// Lets what is under way end, and no more begin.
-    fn say_goodbye(self: Pin<&mut Self>);
+    fn finish(self: Pin<&mut Self>);
 }
 
-macro_rules! conversation {
+macro_rules! http_connection {
     ($($version:ident $connection:ty;)*) => {$(
-        impl<T, S, B> Conversation for $connection
+        impl<T, S, B> HttpConnection for $connection
         where
             T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
             S: Service<Request<Incoming>, Response = Response<B>>,
@@ -164,14 +164,14 @@ macro_rules! conversation {
             B::Data: Send,
             B::Error: Into<Failure>,
         {
-            fn say_goodbye(self: Pin<&mut Self>) {
+            fn finish(self: Pin<&mut Self>) {
                 self.graceful_shutdown();
             }
         }
     )*};
 }
 
-conversation! {
+http_connection! {
     http1 hyper::server::conn::http1::Connection<TokioIo<T>, S>;
     http2 hyper::server::conn::http2::Connection<TokioIo<T>, S, TokioExecutor>;
 }
@@ -190,7 +190,7 @@ pub(super) enum Until {
 }
 
 /// Serves one connection on any stream, by HTTP/2 or HTTP/1.1, until it ends, or `stop`, or it is to be `left`.
-pub async fn converse<T, S, B>(
+pub async fn serve_connection<T, S, B>(
     stream: T,
     h2: bool,
     service: S,
@@ -206,15 +206,15 @@ where
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    converse_until(stream, h2, service, Patience::default(), Until::Word { stop, left }).await
+    serve_connection_until(stream, h2, service, Timeouts::default(), Until::Word { stop, left }).await
 }
 
 /// Serves a connection to its end.
-pub(super) async fn converse_until<T, S, B>(
+pub(super) async fn serve_connection_until<T, S, B>(
     stream: T,
     h2: bool,
     service: S,
-    patience: Patience,
+    timeouts: Timeouts,
     until: Until,
 ) -> Result<(), hyper::Error>
 where
@@ -232,20 +232,20 @@ where
     if h2 {
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .keep_alive_interval(patience.ping_every)
-            .keep_alive_timeout(patience.pong)
+            .keep_alive_interval(timeouts.ping_every)
+            .keep_alive_timeout(timeouts.pong)
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(MAX_HEADER_BYTES)
             .max_send_buf_size(MAX_SEND_BUFFER)
             .serve_connection(stream, service);
-        drive(connection, &progress, patience, until).await
+        drive(connection, &progress, timeouts, until).await
     } else {
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(patience.idle)
+            .header_read_timeout(timeouts.idle)
             .max_buf_size(MAX_READ_AHEAD)
             .serve_connection(stream, service);
-        drive(connection, &progress, patience, until).await
+        drive(connection, &progress, timeouts, until).await
     }
 }
 
@@ -258,15 +258,15 @@ enum Over {
 }
 
 async fn drive(
-    connection: impl Conversation,
+    connection: impl HttpConnection,
     progress: &Progress,
-    patience: Patience,
+    timeouts: Timeouts,
     until: Until,
 ) -> Result<(), hyper::Error> {
     let mut connection = std::pin::pin!(connection);
     let over = match until {
         Until::Word { stop, left } => {
-            let idle = idle(progress, patience.idle);
+            let idle = idle(progress, timeouts.idle);
             tokio::select! {
                 // The word first: then an answer that the word has set free says that it is the last.
                 biased;
@@ -280,15 +280,15 @@ async fn drive(
             tokio::select! {
                 result = connection.as_mut() => return result,
                 () = progress.answered.notified() => {}
-                () = tokio::time::sleep(patience.close) => {}
+                () = tokio::time::sleep(timeouts.close) => {}
             }
             Over::Done
         }
     };
-    connection.as_mut().say_goodbye();
+    connection.as_mut().finish();
     match over {
         Over::Stopping => connection.await,
-        Over::Done => tokio::time::timeout(patience.close, connection).await.unwrap_or(Ok(())),
+        Over::Done => tokio::time::timeout(timeouts.close, connection).await.unwrap_or(Ok(())),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) const PUBLIC: u32 = 0o644;
 const DIRECTORY: u32 = 0o700;
 
 /// The only one who makes files in a directory, until it is dropped or its process ends.
-pub(crate) struct Locked<'a> {
+pub(crate) struct LockedDirectory<'a> {
     directory: &'a Path,
     _file: File,
 }
@@ -38,7 +38,7 @@ fn remove_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-impl<'a> Locked<'a> {
+impl<'a> LockedDirectory<'a> {
     /// Waits until nobody else makes files there, and finishes or throws away what was cut off.
     pub(crate) fn take(directory: &'a Path) -> io::Result<Self> {
         let file =
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn files_are_made_with_their_modes_and_replace_those_of_before() {
         let directory = tempfile::tempdir().unwrap();
-        let locked = Locked::take(directory.path()).unwrap();
+        let locked = LockedDirectory::take(directory.path()).unwrap();
         locked.make(&[("a.key", b"1", PRIVATE), ("a.pem", b"1", PUBLIC)]).unwrap();
         locked.make(&[("a.key", b"2", PRIVATE), ("a.pem", b"2", PUBLIC)]).unwrap();
         assert_eq!(names(directory.path()), [".lock", "a.key", "a.pem"]);
@@ -122,7 +122,7 @@ mod tests {
         // One of the two is at its place already.
         std::fs::write(directory.path().join(MADE).join("a.pem"), "whole").unwrap();
         std::fs::write(directory.path().join("a.key"), "whole").unwrap();
-        drop(Locked::take(directory.path()).unwrap());
+        drop(LockedDirectory::take(directory.path()).unwrap());
         assert_eq!(names(directory.path()), [".lock", "a.key", "a.pem"]);
     }
 }

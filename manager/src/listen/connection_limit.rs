@@ -12,7 +12,7 @@ pub const MAX_TURNED_AWAY: u32 = 64;
 
 /// How many connections a listener may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct ConnectionLimits {
     /// In all.
     pub connections: u32,
     /// From one address; of IPv6, from one network of 64 bits, which is what one site is given.
@@ -21,19 +21,19 @@ pub struct Room {
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Crowded {
+pub(crate) enum LimitReached {
     /// So many connections come from that address.
     Address,
     /// So many are there in all.
-    All,
+    Total,
 }
 
-/// What becomes of a new connection.
-pub(crate) enum Entry {
+/// What becomes of a new connection; whoever is served or told to come again holds a permit.
+pub(crate) enum Arrival {
     /// It is served.
-    Served(Place),
+    Served(Permit),
     /// It is told to come again, and why.
-    TurnedAway(Place, Crowded),
+    TurnedAway(Permit, LimitReached),
     /// Not even that: it is closed at once.
     Closed,
 }
@@ -46,22 +46,22 @@ struct Counts {
 }
 
 /// Counts the connections of a listener.
-pub(crate) struct Gate {
-    room: Room,
+pub(crate) struct ConnectionLimiter {
+    limits: ConnectionLimits,
     /// Held while counting, never across an await.
     counts: Mutex<Counts>,
 }
 
-/// A place at a listener, until it is dropped.
-pub(crate) struct Place {
-    gate: Arc<Gate>,
+/// One connection counted at a listener, until it is dropped.
+pub(crate) struct Permit {
+    limiter: Arc<ConnectionLimiter>,
     address: IpAddr,
     served: bool,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut counts = self.gate.counts();
+        let mut counts = self.limiter.counts();
         if !self.served {
             counts.turned_away -= 1;
             return;
@@ -76,9 +76,9 @@ impl Drop for Place {
     }
 }
 
-impl Gate {
-    pub(crate) fn new(room: Room) -> Arc<Self> {
-        Arc::new(Self { room, counts: Mutex::default() })
+impl ConnectionLimiter {
+    pub(crate) fn new(limits: ConnectionLimits) -> Arc<Self> {
+        Arc::new(Self { limits, counts: Mutex::default() })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -86,24 +86,24 @@ impl Gate {
     }
 
     /// A connection comes in.
-    pub(crate) fn enter(self: &Arc<Self>, remote: IpAddr) -> Entry {
+    pub(crate) fn enter(self: &Arc<Self>, remote: IpAddr) -> Arrival {
         let address = counted(remote);
         let mut counts = self.counts();
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
-        let crowded = if counts.served >= self.room.connections {
-            Crowded::All
-        } else if here >= self.room.per_address {
-            Crowded::Address
+        let crowded = if counts.served >= self.limits.connections {
+            LimitReached::Total
+        } else if here >= self.limits.per_address {
+            LimitReached::Address
         } else {
             counts.served += 1;
             counts.by_address.insert(address, here + 1);
-            return Entry::Served(Place { gate: Arc::clone(self), address, served: true });
+            return Arrival::Served(Permit { limiter: Arc::clone(self), address, served: true });
         };
         if counts.turned_away >= MAX_TURNED_AWAY {
-            return Entry::Closed;
+            return Arrival::Closed;
         }
         counts.turned_away += 1;
-        Entry::TurnedAway(Place { gate: Arc::clone(self), address, served: false }, crowded)
+        Arrival::TurnedAway(Permit { limiter: Arc::clone(self), address, served: false }, crowded)
     }
 }
 
@@ -118,34 +118,34 @@ mod tests {
 
     #[test]
     fn one_site_that_is_over_its_limit_does_not_take_the_places_of_another() {
-        let gate = Gate::new(Room { connections: 10, per_address: 2 });
-        let held: Vec<Entry> = (0..5).map(|_| gate.enter(address(1))).collect();
-        let served = held.iter().filter(|entry| matches!(entry, Entry::Served(_))).count();
+        let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 10, per_address: 2 });
+        let held: Vec<Arrival> = (0..5).map(|_| limiter.enter(address(1))).collect();
+        let served = held.iter().filter(|entry| matches!(entry, Arrival::Served(_))).count();
         assert_eq!(served, 2);
-        assert!(matches!(held[2], Entry::TurnedAway(_, Crowded::Address)));
-        assert!(matches!(gate.enter(address(2)), Entry::Served(_)));
+        assert!(matches!(held[2], Arrival::TurnedAway(_, LimitReached::Address)));
+        assert!(matches!(limiter.enter(address(2)), Arrival::Served(_)));
         drop(held);
-        assert!(matches!(gate.enter(address(1)), Entry::Served(_)));
+        assert!(matches!(limiter.enter(address(1)), Arrival::Served(_)));
     }
 
     #[test]
     fn a_site_with_many_addresses_of_ipv6_is_one_site() {
-        let gate = Gate::new(Room { connections: 10, per_address: 1 });
-        let _held = gate.enter("2001:db8::1".parse().unwrap());
-        let another = gate.enter("2001:db8::ffff:1".parse().unwrap());
-        assert!(matches!(another, Entry::TurnedAway(_, Crowded::Address)));
-        assert!(matches!(gate.enter("2001:db8:0:1::1".parse().unwrap()), Entry::Served(_)));
-        let _mapped = gate.enter("::ffff:192.0.2.1".parse().unwrap());
-        assert!(matches!(gate.enter(address(1)), Entry::TurnedAway(_, Crowded::Address)));
+        let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 10, per_address: 1 });
+        let _held = limiter.enter("2001:db8::1".parse().unwrap());
+        let another = limiter.enter("2001:db8::ffff:1".parse().unwrap());
+        assert!(matches!(another, Arrival::TurnedAway(_, LimitReached::Address)));
+        assert!(matches!(limiter.enter("2001:db8:0:1::1".parse().unwrap()), Arrival::Served(_)));
+        let _mapped = limiter.enter("::ffff:192.0.2.1".parse().unwrap());
+        assert!(matches!(limiter.enter(address(1)), Arrival::TurnedAway(_, LimitReached::Address)));
     }
 
     #[test]
     fn beyond_those_who_can_be_told_connections_are_closed() {
-        let gate = Gate::new(Room { connections: 1, per_address: 1 });
-        let mut held = vec![gate.enter(address(1))];
-        held.extend((0..MAX_TURNED_AWAY).map(|_| gate.enter(address(2))));
-        assert!(matches!(held[1], Entry::TurnedAway(_, Crowded::All)));
-        assert!(matches!(gate.enter(address(3)), Entry::Closed));
+        let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 1, per_address: 1 });
+        let mut held = vec![limiter.enter(address(1))];
+        held.extend((0..MAX_TURNED_AWAY).map(|_| limiter.enter(address(2))));
+        assert!(matches!(held[1], Arrival::TurnedAway(_, LimitReached::Total)));
+        assert!(matches!(limiter.enter(address(3)), Arrival::Closed));
     }
 
     proptest! {
@@ -153,15 +153,15 @@ mod tests {
         fn no_limit_is_passed_and_every_place_comes_back(
             comings in prop::collection::vec((0_u8..5, any::<bool>()), 1..200),
         ) {
-            let gate = Gate::new(Room { connections: 7, per_address: 3 });
-            let mut held: Vec<(u8, Entry)> = Vec::new();
+            let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 7, per_address: 3 });
+            let mut held: Vec<(u8, Arrival)> = Vec::new();
             for (from, leaves) in comings {
                 if leaves && !held.is_empty() {
                     held.remove(usize::from(from) % held.len());
                 } else {
-                    held.push((from, gate.enter(address(from))));
+                    held.push((from, limiter.enter(address(from))));
                 }
-                let served: Vec<u8> = held.iter().filter(|(_, entry)| matches!(entry, Entry::Served(_)))
+                let served: Vec<u8> = held.iter().filter(|(_, entry)| matches!(entry, Arrival::Served(_)))
                     .map(|(from, _)| *from).collect();
                 prop_assert!(served.len() <= 7);
                 for one in 0_u8..5 {
@@ -169,7 +169,7 @@ mod tests {
                 }
             }
             drop(held);
-            let counts = gate.counts();
+            let counts = limiter.counts();
             prop_assert_eq!((counts.served, counts.turned_away, counts.by_address.len()), (0, 0, 0));
         }
     }

@@ -1,0 +1,126 @@
+//! One device: a row of the fleet's page, and all that its own page shows. Pure.
+
+use jiff::Timestamp;
+use platen_protocol::identity::DeviceId;
+use platen_protocol::readings::{BusReading, CounterReading};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::activity::ActivityView;
+use super::asked::{OrderView, ServiceCallView};
+use super::contact::ContactView;
+use super::freshness::Freshness;
+use super::happened::AlertView;
+use super::identity::IdentityView;
+use super::open::{Open, Worst};
+use super::readings::{PartView, SupplyView, SwitchView, TemperatureView};
+use super::watched::WatchView;
+use crate::contact::Contact;
+use crate::store::DeviceRecord;
+use crate::watch::WatchKind;
+
+/// A device: a printer with its agent, and all that the manager knows of it now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct DeviceView {
+    /// The device's name, as it enrolled; used in its address.
+    pub(in super::super) id: DeviceId,
+    /// Model of the printer, from its board file; `null` until the device has reported.
+    pub(in super::super) model: Option<String>,
+    /// Version of the agent that it runs; `null` until the device has reported.
+    pub(in super::super) agent_version: Option<String>,
+    /// `true` when its readings come from a simulated board.
+    pub(in super::super) simulated: bool,
+    /// The worst that is the matter; lists for people are ordered by it.
+    pub(in super::super) worst: Worst,
+    /// When and how it was last in contact.
+    pub(in super::super) contact: ContactView,
+    /// How old the readings below are; `null` before the first.
+    pub(in super::super) freshness: Option<Freshness>,
+    /// Its supplies; empty before the first readings.
+    pub(in super::super) supplies: Vec<SupplyView>,
+    /// Its parts that wear; empty before the first readings, and where none are read.
+    pub(in super::super) parts: Vec<PartView>,
+    /// Its temperatures; empty before the first readings, and where none are read.
+    pub(in super::super) temperatures: Vec<TemperatureView>,
+    /// Its switches and contacts; empty before the first readings, and where none are read.
+    pub(in super::super) switches: Vec<SwitchView>,
+    /// Its page counters, by which customers are billed; empty where none are read.
+    pub(in super::super) counters: Vec<CounterReading>,
+    /// Its I2C buses, and whether they work.
+    pub(in super::super) buses: Vec<BusReading>,
+    /// What it did in the last stretch that it reported; `null` until it has.
+    pub(in super::super) activity: Option<ActivityView>,
+    /// Number of reports that it had to discard within the last seven days before they reached the manager.
+    pub(in super::super) lost_lately: u64,
+    /// What the manager's watches found and is not over, the oldest first.
+    pub(in super::super) watches: Vec<WatchView>,
+    /// Its open alerts: what has happened before what may, the worse first, then the newer.
+    pub(in super::super) alerts: Vec<AlertView>,
+    /// Its service calls that are not handled.
+    pub(in super::super) service_calls: Vec<ServiceCallView>,
+    /// Its orders that are neither delivered nor cancelled.
+    pub(in super::super) orders: Vec<OrderView>,
+    /// When it enrolled last.
+    pub(in super::super) enrolled: Timestamp,
+    /// When the certificate in use expires.
+    pub(in super::super) certificate_expires: Timestamp,
+    /// Whether it is let in, and by which certificate; `null` where the manager knows of none.
+    pub(in super::super) identity: Option<IdentityView>,
+    /// What of it the manager cannot read any more, and therefore leaves out; `null` where all can be read.
+    pub(in super::super) damaged: Option<String>,
+}
+
+impl DeviceView {
+    /// A device with what is open there.
+    pub(in super::super) fn new(
+        record: DeviceRecord,
+        contact: Contact,
+        due: Option<Timestamp>,
+        open: Open,
+        now: Timestamp,
+    ) -> Self {
+        let late = open.watches.iter().any(|view| view.kind == WatchKind::Freshness);
+        let freshness = record
+            .readings_taken
+            .zip(record.readings_received)
+            .map(|(taken, received)| Freshness::of(taken, received, due, late, now));
+        let readings = record.readings.unwrap_or_default();
+        Self {
+            id: record.id,
+            model: record.model,
+            agent_version: record.agent_version,
+            simulated: record.simulated,
+            worst: open.worst(contact.state).min(if record.damaged.is_some() {
+                Worst::Warning
+            } else {
+                Worst::Fine
+            }),
+            contact: ContactView {
+                state: contact.state,
+                last_contact: contact.last,
+                remote: contact.remote,
+                overdue: open.is_overdue(),
+                inspected_by: None,
+            },
+            freshness,
+            supplies: readings.supplies.into_iter().map(SupplyView::of).collect(),
+            parts: readings.parts.into_iter().map(PartView::from).collect(),
+            temperatures: readings.temperatures.into_iter().map(TemperatureView::from).collect(),
+            switches: readings.switches.into_iter().map(SwitchView::from).collect(),
+            counters: readings.counters,
+            buses: readings.buses,
+            activity: record
+                .activity
+                .map(|told| ActivityView { received: told.received, activity: told.activity }),
+            lost_lately: open.lost_lately,
+            watches: open.watches,
+            alerts: open.alerts,
+            service_calls: open.service_calls,
+            orders: open.orders,
+            enrolled: record.enrolled,
+            certificate_expires: record.certificate_expires,
+            identity: None,
+            damaged: record.damaged,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What was read at a device, each reading with what follows from it: whether it is low, wrong, beyond a limit or
+//! wants a look. Pure.
+
+use platen_protocol::facts::TemperatureLimit;
+use platen_protocol::readings::{PartReading, SupplyReading, SwitchReading, TemperatureReading};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A supply, such as a toner cartridge or a waste toner box, as it was last read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct SupplyView {
+    /// The reading itself.
+    #[serde(flatten)]
+    pub(in super::super) reading: SupplyReading,
+    /// Percent that is left, 0 to 100; for a receptacle the space left. `null` when that is not known.
+    pub(in super::super) percent: Option<u8>,
+    /// `true` when `percent`, or the outlook in pages or days, is at or below its set value.
+    pub(in super::super) low: bool,
+    /// `true` when the cartridge says of itself that it belongs elsewhere.
+    pub(in super::super) wrong: bool,
+}
+
+/// A part that wears, such as a fuser or a drum, as it was last read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct PartView {
+    /// The reading itself.
+    #[serde(flatten)]
+    pub(in super::super) reading: PartReading,
+    /// Percent of its rated life that is left, 0 to 100; `null` when that is not known.
+    pub(in super::super) percent_left: Option<u8>,
+    /// `true` when `percent_left` is at or below the set value.
+    pub(in super::super) low: bool,
+}
+
+/// A temperature, as it was last read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct TemperatureView {
+    /// The reading itself, in thousandths of a degree Celsius.
+    #[serde(flatten)]
+    pub(in super::super) reading: TemperatureReading,
+    /// The limit that it is beyond; `null` within its limits. A fuser is not too cold while nobody prints.
+    pub(in super::super) beyond: Option<TemperatureLimit>,
+}
+
+/// A switch or contact, such as a cover's, as it was last read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct SwitchView {
+    /// The reading itself.
+    #[serde(flatten)]
+    pub(in super::super) reading: SwitchReading,
+    /// Its state in a word, such as `open` or `closed`; `unknown` when it could not be read.
+    pub(in super::super) state: &'static str,
+    /// `true` when a person at the printer should look at it.
+    pub(in super::super) needs_attention: bool,
+}
+
+impl SupplyView {
+    pub(in super::super) fn of(reading: SupplyReading) -> Self {
+        let (percent, low, wrong) = (reading.percent(), reading.is_low(), reading.is_wrong());
+        Self { reading, percent, low, wrong }
+    }
+
+    /// Whether somebody must bring more of it; a full waste box is another errand.
+    pub(in super::super) fn needs_refill(&self) -> bool {
+        self.low && !self.reading.is_receptacle()
+    }
+}
+
+impl From<PartReading> for PartView {
+    fn from(reading: PartReading) -> Self {
+        Self { percent_left: reading.percent_left(), low: reading.is_low(), reading }
+    }
+}
+
+impl From<TemperatureReading> for TemperatureView {
+    fn from(reading: TemperatureReading) -> Self {
+        Self { beyond: reading.beyond(), reading }
+    }
+}
+
+impl From<SwitchReading> for SwitchView {
+    fn from(reading: SwitchReading) -> Self {
+        Self { state: reading.state(), needs_attention: reading.needs_attention(), reading }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use platen_protocol::readings::ExpectedSupply;
+    use platen_protocol::supply::SupplyType;
+
+    #[test]
+    fn a_supply_is_low_by_whichever_set_value_it_reaches_first() {
+        let low = |pages, days| {
+            let reading = SupplyReading { set_pages: pages, set_days: days, ..sample::full_supply(50) };
+            SupplyView::of(reading).low
+        };
+        assert!(!low(Some(1199), Some(14)), "about 1200 pages and 15 days are left");
+        assert!(low(Some(1200), None) && low(None, Some(15)));
+        assert!(!low(Some(0), Some(0)), "0 is never");
+        assert!(SupplyView::of(sample::supply(5)).low, "by percent");
+    }
+
+    #[test]
+    fn a_cartridge_is_wrong_only_when_it_says_so_itself() {
+        let wrong = |change: fn(&mut SupplyReading)| {
+            let mut supply = sample::full_supply(50);
+            change(&mut supply);
+            SupplyView::of(supply).wrong
+        };
+        assert!(!wrong(|_| ()) && !wrong(|supply| supply.expected = None));
+        assert!(!wrong(|supply| supply.colorant = Some("BLACK".into())));
+        assert!(!wrong(|supply| (supply.supply_type, supply.colorant) = (SupplyType::Unknown, None)));
+        assert!(!wrong(|supply| supply.supply_type = SupplyType::Toner), "a toner cartridge is toner");
+        assert!(wrong(|supply| supply.colorant = Some("cyan".into())));
+        assert!(wrong(|supply| supply.supply_type = SupplyType::Developer));
+        assert!(!wrong(|supply| {
+            supply.expected = Some(ExpectedSupply { supply_type: None, colorant: None });
+        }));
+    }
+}
