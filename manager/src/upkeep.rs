@@ -157,7 +157,7 @@ impl Upkeep {
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::error!(%error, "operators could not be notified that a certificate expires")
+                    tracing::error!(%error, "operators could not be notified that a certificate expires");
                 }
             }
         }
