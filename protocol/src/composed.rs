@@ -43,16 +43,22 @@ fn readings(readings: &mut Readings) {
     let Readings { supplies, parts, temperatures, switches, counters, buses } = readings;
     supplies.iter_mut().for_each(supply);
     parts.iter_mut().for_each(part);
-    temperatures.iter_mut().for_each(|one| cause(&mut one.millidegrees_celsius));
-    switches.iter_mut().for_each(|switch| cause(&mut switch.active));
-    counters.iter_mut().for_each(|counter| cause(&mut counter.value));
+    for temperature in temperatures {
+        cause(&mut temperature.millidegrees_celsius);
+    }
+    for switch in switches {
+        cause(&mut switch.active);
+    }
+    for counter in counters {
+        cause(&mut counter.value);
+    }
     buses.iter_mut().filter_map(|bus| bus.failing.as_mut()).for_each(|why| words(&mut why.detail));
 }
 
 fn alert(alert: &mut Alert) {
     words(&mut alert.description);
-    alert.supply.iter_mut().for_each(|one| supply(one));
-    alert.part.iter_mut().for_each(|one| part(one));
+    alert.supply.iter_mut().for_each(supply);
+    alert.part.iter_mut().for_each(part);
 }
 
 fn supply(supply: &mut SupplyReading) {
