@@ -124,7 +124,7 @@ async fn a_device_that_the_manager_does_not_know_is_told_so() {
     }
     let manager = TestManager::start_in(directory).await;
     let answer = device.report(manager.device, &batch(1, &[utilisation(50)])).await;
-    assert!(answer.problem(ProblemKind::UnknownDevice).contains("does not know the device"));
+    assert!(answer.problem(ProblemKind::UnknownDevice).contains("is not known here"));
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn a_frozen_sensor_is_found_shown_remembered_through_a_restart_and_over_wh
     let cookie = sign_in(&mut visitor).await;
     let fleet = get(&mut visitor, "/", &cookie).await.text();
     assert!(
-        fleet.contains("data-watch=\"frozen\"") && fleet.contains("Fuser: the life is not counted"),
+        fleet.contains("data-watch=\"frozen\"") && fleet.contains("Fuser: wear is not counted"),
         "{fleet}"
     );
     let page = get(&mut visitor, "/devices/lobby", &cookie).await.text();

@@ -137,7 +137,7 @@ async fn the_page_of_a_device_shows_everything_by_its_marks() {
             "data-worst=\"order\"",
             "data-order=\"1\" data-state=\"new\" data-quantity=\"2\"",
             "data-part-number=\"TK-8335K\"",
-            "Was at 4 % then",
+            "Was at 4 % when ordered",
             "“two for the shelf”",
             "data-counter=\"impressions\" data-value=\"123456\"",
             "data-epoch=\"1\"",
@@ -206,7 +206,7 @@ async fn what_a_chip_cannot_tell_stays_a_word_on_every_page() {
         &[
             "data-supply=\"black\" data-unknown=\"some remains\"",
             "data-supply=\"waste\" data-unknown=\"no restriction\"",
-            "Was at some remains then",
+            "Was at some remains when ordered",
             "data-wrong=\"black\"",
             "a black toner cartridge belongs here",
         ],

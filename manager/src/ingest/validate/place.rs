@@ -76,7 +76,7 @@ impl Place {
         for name in names {
             self.name(format_args!("{list}.name"), name)?;
             if seen.contains(&name) {
-                return Err(self.refuse(list, format!("{name:?} is there twice")));
+                return Err(self.refuse(list, format!("{name:?} appears twice")));
             }
             seen.push(name);
         }

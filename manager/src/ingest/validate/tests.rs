@@ -133,7 +133,7 @@ fn readings_that_cannot_be_are_refused_by_their_place() {
     for (detail, said) in [
         (
             refused_utilisation(|one| one.readings.counters.push(sample::counter(CounterKind::FullColor, 1))),
-            "report 1, counters[2]: is there twice",
+            "report 1, counters[2]: appears twice",
         ),
         (
             refused_utilisation(|one| {

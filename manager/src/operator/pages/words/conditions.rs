@@ -167,7 +167,7 @@ mod tests {
         for (code, measure, observed, words) in [
             (AlertCode::ConfigurationChange, "impressions counter", 4, "Wrong counts"),
             (AlertCode::SubunitNearLimit, "jams", 9, "More jams than usual"),
-            (AlertCode::SubunitNearLimit, "scatter", 9, "Black: its sensor fails"),
+            (AlertCode::SubunitNearLimit, "scatter", 9, "Black: sensor failing"),
             (AlertCode::SubunitNearLimit, "operating temperature", 9, "Black drifts"),
             (AlertCode::SubunitRecoverableFailure, "consumption", 4, "Black leaks"),
             (AlertCode::SubunitRecoverableFailure, "consumption", 9, "Black counterfeit or refilled"),
