@@ -96,9 +96,10 @@ pub struct OutboxReport {
     /// Whether an order is among them.
     #[serde(default)]
     pub order_waits: bool,
-    /// Reports that had to be given up since the start, because too much waited or the manager would
+    /// Reports that had to be discarded since the start, because too much waited or the manager would
     /// never take them.
-    pub given_up: u64,
+    #[serde(rename = "given_up")]
+    pub discarded: u64,
     /// Why nothing can be kept, if that is so.
     pub trouble: Option<String>,
     /// Why it is kept in memory only, if that is so.

@@ -383,7 +383,7 @@ impl Outbox {
                 return Err(failed);
             }
         };
-        self.given_up += self.state.held.len().saturating_sub(state.held.len()) as u64;
+        self.discarded += self.state.held.len().saturating_sub(state.held.len()) as u64;
         (self.db, self.memory, self.past_written) = (db, None, None);
         self.settled(state);
         Ok(())

@@ -1,4 +1,4 @@
-//! How much may wait (`[outbox]` of agent.toml), and what is given up when it is too much: a pure rule.
+//! How much may wait (`[outbox]` of agent.toml), and what is discarded when it is too much: a pure rule.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,12 +35,12 @@ impl Default for OutboxConfig {
 
 /// The largest report that is kept, as JSON: a batch must have room for it.
 pub const MAX_REPORT_BYTES: usize = 64 * 1024;
-/// So many service calls and orders may wait. They are never given up, so they need a limit of their own.
+/// So many service calls and orders may wait. They are never discarded, so they need a limit of their own.
 pub const MAX_WAITING_ASKED: usize = 100;
 /// What is counted under this name is a report of a kind that nobody knows any more.
 pub(super) const UNKNOWN_KIND: &str = "unknown";
 
-/// How dear a report is; the lowest is given up first.
+/// How dear a report is; the lowest is discarded first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// Comes again at the next interval.
@@ -49,9 +49,9 @@ pub enum Rank {
     Readings = 1,
     /// Happened once. Outcomes are here too: the journal makes them again when the manager asks again.
     Alert = 2,
-    /// A person waits for an answer. Never given up.
+    /// A person waits for an answer. Never discarded.
     ServiceCall = 3,
-    /// A person waits for a supply. Never given up.
+    /// A person waits for a supply. Never discarded.
     Order = 4,
 }
 
@@ -82,7 +82,7 @@ impl Rank {
         }
     }
 
-    /// Whether a person asked for it and waits: never given up.
+    /// Whether a person asked for it and waits: never discarded.
     pub fn is_asked(self) -> bool {
         matches!(self, Self::ServiceCall | Self::Order)
     }
@@ -121,9 +121,9 @@ pub struct Held {
     pub bytes: u64,
 }
 
-/// The places to give up so that the rest is within the limits: lowest rank first, and of one rank the
+/// The places to discard so that the rest is within the limits: lowest rank first, and of one rank the
 /// oldest first. Service calls and orders stay whatever the limits say; their number has its own limit.
-pub fn give_up(held: &BTreeMap<u64, Held>, limits: &OutboxConfig) -> Vec<u64> {
+pub fn to_discard(held: &BTreeMap<u64, Held>, limits: &OutboxConfig) -> Vec<u64> {
     let mut count = held.len();
     let mut bytes: u64 = held.values().map(|held| held.bytes).sum();
     let mut gone = Vec::new();

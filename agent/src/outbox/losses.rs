@@ -1,4 +1,4 @@
-//! What was given up and not acknowledged, as runs of sequences of one epoch: pure.
+//! What was discarded and not acknowledged, as runs of sequences of one epoch: pure.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl Losses {
         Self { runs: runs.into_iter().map(|run| (run.first, run)).collect(), told: next.saturating_sub(1) }
     }
 
-    /// A sequence is given up: joined to its neighbours of the same reason.
+    /// A sequence is discarded: joined to its neighbours of the same reason.
     pub(super) fn add(&mut self, sequence: u64, kind: &str, reason: LostReason) -> Grown {
         let mut run = Lost { first: sequence, last: sequence, kinds: [(kind.to_owned(), 1)].into(), reason };
         let before = self.runs.range(..sequence).next_back().map(|(_, run)| run.clone());

@@ -5,7 +5,7 @@
 //! manager, the recent requests ([`remembered`]) and the journal ([`journal`]) of commands change in one
 //! transaction, so that a power cut leaves all of them or none ([`mod@write`]).
 //!
-//! What may wait is bounded in number and bytes ([`limits`]). A report that had to be given up is counted
+//! What may wait is bounded in number and bytes ([`limits`]). A report that had to be discarded is counted
 //! under its reason ([`losses`]) until the manager knows of it: a batch carries the reports and tells what
 //! is lost between them, so that nothing is missing ([`send`]).
 //!
@@ -48,7 +48,7 @@ use crate::request::Asked;
 pub use error::{DiskTrouble, OutboxError};
 pub use fallback::{MEMORY_LIMITS, open};
 pub use journal::{DamagedCommand, MAX_JOURNAL, MAX_UNFINISHED, Received};
-pub use limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, OutboxConfig, Rank, give_up};
+pub use limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, OutboxConfig, Rank, to_discard};
 pub use remembered::{Blob, Blobs, MAX_ASKED, Readers, StoredSetting};
 pub use send::{Acknowledged, Acknowledgement, Batch};
 
@@ -61,7 +61,7 @@ pub struct Outbox {
     db: Connection,
     state: state::State,
     limits: OutboxConfig,
-    given_up: u64,
+    discarded: u64,
     file: PathBuf,
     remembered: Blobs,
     readers: Readers,
@@ -143,7 +143,7 @@ impl Outbox {
         readers: Readers,
     ) -> Self {
         let file = file.to_owned();
-        Self { db, state, limits, given_up: 0, file, remembered, readers, memory: None, past_written: None }
+        Self { db, state, limits, discarded: 0, file, remembered, readers, memory: None, past_written: None }
     }
 }
 
@@ -179,9 +179,9 @@ impl Outbox {
         self.state.held.values().map(|held| held.bytes).sum()
     }
 
-    /// Reports that had to be given up since the start.
-    pub fn given_up(&self) -> u64 {
-        self.given_up
+    /// Reports that had to be discarded since the start.
+    pub fn discarded(&self) -> u64 {
+        self.discarded
     }
 
     /// How many reports of a rank wait.

@@ -47,7 +47,7 @@ CREATE TABLE setting (
     origin TEXT NOT NULL
 ) STRICT;
 ",
-    // Several epochs, what was given up, and one row for all that changes with every report.
+    // Several epochs, what was discarded, and one row for all that changes with every report.
     "
 CREATE TABLE kept (
     place INTEGER PRIMARY KEY,

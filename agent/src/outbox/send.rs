@@ -62,7 +62,7 @@ pub struct Acknowledged {
 enum Taken {
     Nothing,
     Batch(Box<Batch>),
-    /// First a report has to be given up.
+    /// First a report has to be discarded.
     Unreadable(u64),
 }
 
@@ -73,7 +73,7 @@ impl Outbox {
     }
 
     /// The oldest reports that wait, at most `most`, within the size of a request, and of one epoch; with
-    /// what was given up between them, so that nothing is missing. `None` when there is nothing to tell.
+    /// what was discarded between them, so that nothing is missing. `None` when there is nothing to tell.
     ///
     /// # Errors
     /// When neither the file nor memory can be read.
@@ -177,7 +177,7 @@ impl Outbox {
     }
 
     /// Gives all that waits in the chapter that is being sent new sequences in a new epoch, and likewise
-    /// what was given up of it and not told yet. Its place among the chapters stays.
+    /// what was discarded of it and not told yet. Its place among the chapters stays.
     ///
     /// # Errors
     /// When the kernel has no random numbers, or neither the file nor memory takes it.

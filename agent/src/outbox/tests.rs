@@ -255,7 +255,7 @@ fn lost(first: u64, last: u64, kinds: &[(&str, u64)], reason: LostReason) -> Los
 }
 
 #[test]
-fn a_batch_tells_what_was_given_up_between_its_reports() {
+fn a_batch_tells_what_was_discarded_between_its_reports() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     outbox.limits.max_reports = 3;
@@ -317,7 +317,7 @@ fn after_a_long_time_out_of_contact_the_batches_are_few() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     outbox.limits.max_reports = 300;
-    // A day's mix, many times over: what comes at the interval is given up first, among all else.
+    // A day's mix, many times over: what comes at the interval is discarded first, among all else.
     for number in 0..1_200 {
         keep(&mut outbox, if number % 3 == 0 { alert() } else { utilisation() });
     }
@@ -335,7 +335,7 @@ fn after_a_long_time_out_of_contact_the_batches_are_few() {
 }
 
 #[test]
-fn service_calls_are_never_given_up_and_have_their_own_limit() {
+fn service_calls_are_never_discarded_and_have_their_own_limit() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     outbox.limits.max_reports = 10;

@@ -12,7 +12,7 @@ use platen_protocol::limits::MAX_STANDING_ALERTS;
 use platen_protocol::stamp::Stamp;
 use rusqlite::Transaction;
 
-use super::limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, give_up};
+use super::limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, to_discard};
 use super::remembered::{self, Blob, Changed};
 use super::state::State;
 use super::{Entry, Finished, NewReport, Outbox, OutboxError, copy, journal, to_db};
@@ -27,7 +27,7 @@ const MAX_STANDING_BYTES: u64 = 24 * 1024;
 impl Outbox {
     /// Keeps what changed, in one transaction; returns the place of the last report, if there are any, to
     /// be compared with [`Self::mark`]. What was acknowledged leaves the file on the way, and what is too
-    /// much is given up.
+    /// much is discarded.
     ///
     /// # Errors
     /// When too much that people asked for waits, a report is too large, or neither the file nor memory takes it.
@@ -70,7 +70,7 @@ impl Outbox {
             .filter(|(_, held)| takes_room(held))
             .map(|(place, held)| (*place, *held))
             .collect();
-        let gone = give_up(&room, &limits);
+        let gone = to_discard(&room, &limits);
         for place in &gone {
             state.lose(&change, *place, LostReason::OutboxFull)?;
         }
@@ -81,7 +81,7 @@ impl Outbox {
         let kept = (state.next_place > self.state.next_place).then_some(state.next_place - 1);
         self.settled(state);
         if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
-            self.given_up += gone.len() as u64;
+            self.discarded += gone.len() as u64;
             tracing::warn!(reports = gone.len(), first, last, "the outbox is full: reports were discarded");
         }
         Ok(kept)
@@ -140,7 +140,7 @@ impl Outbox {
         state.requests.write(&change)?;
         change.commit()?;
         self.settled(state);
-        self.given_up += 1;
+        self.discarded += 1;
         Ok(())
     }
 }

@@ -301,7 +301,7 @@ impl Recorder {
                 status.outbox.bytes = outbox.backlog_bytes();
                 status.outbox.service_call_waits = calls > 0;
                 status.outbox.order_waits = orders > 0;
-                status.outbox.given_up = outbox.given_up();
+                status.outbox.discarded = outbox.discarded();
                 status.outbox.trouble = None;
                 let since = status.disk.as_ref().map_or(now, |(_, since)| *since);
                 status.disk = disk.map(|trouble| (trouble, since));

@@ -30,7 +30,7 @@ const LAST_SEND: Duration = Duration::from_secs(3);
 /// Idle connections that are kept on HTTP/1.1: one to park on, one to send on.
 const MAX_IDLE_CONNECTIONS: usize = 2;
 
-/// So many reports are given up on one connection; a manager that refuses more is itself at fault.
+/// So many reports are discarded on one connection; a manager that refuses more is itself at fault.
 const MAX_DISCARDED: u32 = 3;
 
 /// A request in flight; it yields its connection and what came of it.
@@ -61,7 +61,7 @@ struct Session<'a> {
     proven: bool,
     /// Whether a new epoch was begun because the manager knew the old one otherwise.
     renumbered: bool,
-    /// Reports that were given up because the manager refused them.
+    /// Reports that were discarded because the manager refused them.
     discarded: u32,
     /// Reports in a batch: as many as the connection lets pass, or one at a time to find the one that the manager refuses.
     most: usize,

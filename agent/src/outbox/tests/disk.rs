@@ -118,7 +118,7 @@ fn memory_has_a_smaller_limit_which_what_waits_on_the_disk_does_not_use_up() {
         keep(&mut outbox, utilisation());
     }
     assert_eq!(outbox.backlog(), 10 + MEMORY_LIMITS.max_reports);
-    assert_eq!(outbox.given_up(), 3);
+    assert_eq!(outbox.discarded(), 3);
 }
 
 #[test]

@@ -95,8 +95,8 @@ fn backlog(status: &StatusReport) -> String {
         (false, true) => line.push_str(", an order among them"),
         (false, false) => {}
     }
-    if outbox.given_up > 0 {
-        let _ = write!(line, "; {} discarded since the agent started", outbox.given_up);
+    if outbox.discarded > 0 {
+        let _ = write!(line, "; {} discarded since the agent started", outbox.discarded);
     }
     line
 }
