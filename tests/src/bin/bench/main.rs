@@ -8,22 +8,25 @@
 
 mod agent;
 mod edge;
+mod guest;
 mod ingest;
 mod machine;
 mod parked;
 mod table;
 mod wire;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use table::Table;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut table = Table::default();
-    // `bench agent ingest` measures only those.
+    // `bench agent ingest` measures only those. A package (`bench a.deb b.deb`) is measured only when it is named.
     let only: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
+    let packages: Vec<PathBuf> = only.iter().filter(|one| one.ends_with(".deb")).map(PathBuf::from).collect();
+    guest::measure(&mut table, &packages);
     if wanted("agent") {
         agent::measure(&mut table);
     }
