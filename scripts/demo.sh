@@ -122,15 +122,13 @@ The API:         curl --cacert demo/ca.pem -H "Authorization: Bearer \$(cat demo
 Ctrl-C ends it.
 EOF
 
-bound=
 if [ -n "${PLATEN_DEMO_SECONDS:-}" ]; then
     sleep "$PLATEN_DEMO_SECONDS" &
-    bound=$!
-    children+=("$bound")
-fi
-# Ends earlier only when one of the programs does.
-wait -n -p ended "${children[@]}" || true
-if [ "${ended:-none}" != "$bound" ]; then
+    children+=($!)
+    wait $! || true
+else
+    # Ends early only when one of the programs does.
+    wait -n "${children[@]}" || true
     echo "one of the demo's programs has ended; see demo/*.log" >&2
     exit 1
 fi
