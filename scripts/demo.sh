@@ -56,8 +56,11 @@ names = ["localhost", "127.0.0.1"]
 device_url = "https://localhost:$device_port"
 EOF
 password=$(head -c 9 /dev/urandom | base64 | tr '+/' 'xy')
-printf '%s\n' "$password" | manager operator add "$operator" --password-stdin >/dev/null
-(umask 077 && manager operator token "$operator" >demo/operator.token)
+# What these say is for an administrator; here it is heard only when something fails.
+printf '%s\n' "$password" | manager operator add "$operator" --password-stdin 2>demo/operator.log ||
+    fail_with demo/operator.log "the operator cannot be added"
+(umask 077 && manager operator token "$operator" >demo/operator.token 2>demo/operator.log) ||
+    fail_with demo/operator.log "the operator's token cannot be created"
 background demo/manager.log "$TARGET/debug/platen-manager" --config demo/manager.toml serve
 
 for device in "${devices[@]}"; do

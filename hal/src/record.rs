@@ -98,7 +98,7 @@ pub enum RecordError {
     )]
     BadSerial,
     /// A colorant that is not in the list.
-    #[error("{0:?} is no colorant that a cartridge record can name")]
+    #[error("{0:?} is not a colorant that a cartridge record can name")]
     UnknownColorant(String),
 }
 

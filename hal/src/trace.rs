@@ -164,7 +164,8 @@ pub fn read(input: &mut dyn BufRead) -> Result<Trace, TraceError> {
 
 /// Reads and checks one line.
 fn parse(line: &[u8]) -> Result<TraceEntry, String> {
-    let entry: TraceEntry = serde_json::from_slice(line).map_err(|e| format!("it is no trace entry: {e}"))?;
+    let entry: TraceEntry =
+        serde_json::from_slice(line).map_err(|e| format!("it is not a trace entry: {e}"))?;
     match &entry {
         TraceEntry::Begin { version, .. } if *version != VERSION => {
             Err(format!("the trace has version {version}; version {VERSION} is understood"))
@@ -279,7 +280,7 @@ mod tests {
             ("{\"kind\":\"lost\",\"entries\":1}\n".to_owned(), "line 1: a trace begins with"),
             (good.replace("\"version\":1", "\"version\":2"), "line 1: the trace has version 2"),
             (format!("{good}{good}"), "line 2: a second beginning"),
-            (format!("{good}\nnonsense"), "line 2: it is no trace entry"),
+            (format!("{good}\nnonsense"), "line 2: it is not a trace entry"),
             (transfer(200, ""), "line 2: the address 0xc8"),
             (transfer(80, "0g"), "line 2: the bytes of an operation"),
             (transfer(80, "012"), "line 2: the bytes of an operation"),

@@ -38,7 +38,7 @@ const LOG_VARIABLE: &str = "PLATEN_LOG";
 #[command(name = "platen-manager", version)]
 pub struct Arguments {
     /// Configuration file.
-    #[arg(long, global = true, default_value = config::DEFAULT_PATH)]
+    #[arg(long, global = true, default_value = config::DEFAULT_PATH, value_name = "FILE")]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -70,8 +70,8 @@ struct TokenCreate {
     /// The only device that the token enrols; it may be a known device that has lost its certificate.
     #[arg(long)]
     device: Option<DeviceId>,
-    /// How long the token can be used, at most 31 days.
-    #[arg(long, default_value = "24h")]
+    /// How long the token can be used, in hours or minutes; at most 744h (31 days).
+    #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = duration)]
     valid: SignedDuration,
 }
 
@@ -105,12 +105,16 @@ enum DeviceCommand {
         /// The device's name.
         device: DeviceId,
     },
-    /// List the enrolled devices.
+    /// List the enrolled devices. The last contact may be up to a minute older than shown on the pages.
     List {
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    text.parse().map_err(|_| "write a number with its unit (h or min), such as 2h".to_owned())
 }
 
 /// An error with its causes. Many say their cause themselves: none is said twice.
@@ -183,7 +187,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
 
 async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()> {
     if create.valid <= SignedDuration::ZERO || create.valid > MAX_VALID {
-        bail!("--valid must be more than 0 and at most {} days", MAX_VALID.as_hours() / 24);
+        bail!("--valid must be more than 0 and at most {}h", MAX_VALID.as_hours());
     }
     let store = open_store(config)?;
     let now = clock::now();
@@ -204,7 +208,7 @@ async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()
     show_once(&token, "the token was created but could not be shown, so create another")?;
     let whom = bound.map_or_else(|| "one new device".to_owned(), |device| format!("the device {device}"));
     say(format_args!(
-        "It enrols {whom}, once, until {}. It is not shown again.",
+        "It enrols {whom}, once, until {}. It will not be shown again.",
         expires.round(jiff::Unit::Second)?
     ));
     if let Some(url) = &config.device_url {
@@ -234,7 +238,7 @@ async fn add_operator(config: &Config, name: String, password_stdin: bool) -> an
     store.close().await;
     if made {
         show_once(&password, "the password was set but could not be shown, so run this again")?;
-        say(format_args!("This is the password of {name}. It is not shown again."));
+        say(format_args!("This is the password of {name}. It will not be shown again."));
     } else {
         say(format_args!("{name} can sign in."));
     }
@@ -279,7 +283,7 @@ async fn operator_token(config: &Config, name: String) -> anyhow::Result<()> {
     }
     show_once(&token, "the token was created but could not be shown, so create another")?;
     say(format_args!(
-        "Send it as `Authorization: Bearer ...`. It acts on behalf of {name} and is not shown again."
+        "Send it as `Authorization: Bearer ...`. It acts on behalf of {name} and will not be shown again."
     ));
     Ok(())
 }

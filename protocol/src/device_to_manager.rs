@@ -184,9 +184,9 @@ pub struct Started {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EnteredBy {
-    /// With the button on the printer.
+    /// By the button on the printer.
     Button,
-    /// With the command on the controller.
+    /// By the command on the controller.
     Command,
 }
 

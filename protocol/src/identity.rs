@@ -20,7 +20,7 @@ impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no {} identifier: use 1 to {MAX_ID_CHARS} of a-z, A-Z, 0-9, '-', '_' and '.', beginning with a letter or digit",
+            "{:?} is not a valid {} identifier: use 1 to {MAX_ID_CHARS} of a-z, A-Z, 0-9, '-', '_' and '.', beginning with a letter or digit",
             self.text, self.what
         )
     }

@@ -12,19 +12,22 @@ pub enum Act {
         /// Its name on the board.
         supply: String,
         /// 0 to 100.
+        #[arg(allow_negative_numbers = true, value_parser = whole::<u8>)]
         percent: u8,
     },
     /// Print pages: toner is used, parts wear, and each page passes the exit.
     Print {
         /// Number of pages.
+        #[arg(allow_negative_numbers = true, value_parser = whole::<u32>)]
         pages: u32,
         /// Pages per minute; without it, all at once.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>)]
         per_minute: Option<u32>,
     },
     /// Set the coverage of each colorant for the pages from now on.
     Coverage {
         /// Percent of the page: 0 to 100.
+        #[arg(allow_negative_numbers = true, value_parser = whole::<u8>)]
         percent: u8,
     },
     /// Open a cover or an interlock.
@@ -42,7 +45,7 @@ pub enum Act {
         /// `service`, `order`, or its name on the board.
         button: String,
         /// How long to hold it.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>)]
         milliseconds: Option<u32>,
     },
     /// Set any other switch: a jam, paper, the waste box, sleep.
@@ -108,12 +111,18 @@ impl From<Act> for SimCommand {
     }
 }
 
+/// A count or a percentage, as a person types it.
+pub fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    let number: u64 = text.parse().map_err(|_| "must be a whole number, 0 or more".to_owned())?;
+    T::try_from(number).map_err(|_| "is too large".to_owned())
+}
+
 /// No thermometer of a printer reads beyond.
 const COLDEST: f64 = -273.0;
 const HOTTEST: f64 = 1_000.0;
 
 fn millidegrees(celsius: &str) -> Result<i32, String> {
-    let celsius: f64 = celsius.parse().map_err(|error| format!("{error}"))?;
+    let celsius: f64 = celsius.parse().map_err(|_| "must be a number, such as 41.5".to_owned())?;
     if !(COLDEST..=HOTTEST).contains(&celsius) {
         return Err(format!("must be between {COLDEST} and {HOTTEST} °C"));
     }

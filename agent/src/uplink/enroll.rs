@@ -177,7 +177,7 @@ fn check(reply: &EnrollReply, token: &Token) -> Result<(), EnrollError> {
         return Err(EnrollError::Answer(format!("it is of version {}, not {VERSION}", reply.version)));
     }
     let ca = CertificateDer::from_pem_slice(reply.manager_ca.as_bytes())
-        .map_err(|cause| EnrollError::Answer(format!("its CA is no certificate ({cause})")))?;
+        .map_err(|cause| EnrollError::Answer(format!("its CA is not a certificate ({cause})")))?;
     if fingerprint(&ca) != token.ca_fingerprint {
         return Err(EnrollError::Answer("its CA is not the one of the token".to_owned()));
     }

@@ -108,7 +108,7 @@ pub enum ReportError {
         length: u16,
     },
     /// The lowest bit of an address is the direction, and must be 0.
-    #[error("{0:#04x} is no address")]
+    #[error("{0:#04x} is not an address")]
     Address(u8),
     /// No report at all.
     #[error("the report is empty")]

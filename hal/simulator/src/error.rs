@@ -6,7 +6,7 @@ use platen_hal::sim_command::Fault;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SimError {
     /// Nothing on the board has the name.
-    #[error("this printer has no {what} that is named {name:?}; it has: {known}")]
+    #[error("this printer has no {what} named {name:?}; it has: {known}")]
     NoSuch {
         /// What was looked for, such as `supply`.
         what: &'static str,
@@ -19,13 +19,13 @@ pub enum SimError {
     #[error("a percentage must be between 0 and 100, not {0}")]
     AboveHundred(u8),
     /// The target cannot have the fault.
-    #[error("{target} cannot have the fault {}; it can have: {possible}", fault.name())]
+    #[error("{target} cannot have the fault {}; {possible}", fault.name())]
     WrongFault {
         /// The name that was given.
         target: String,
         /// The fault that was asked for.
         fault: Fault,
-        /// What it can have.
+        /// What it can have, in words.
         possible: String,
     },
     /// More pages than one act prints.

@@ -160,7 +160,11 @@ impl Faults {
             return Ok(());
         }
         let names: Vec<_> = possible.into_iter().map(Fault::name).collect();
-        let possible = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let possible = if names.is_empty() {
+            "it cannot have any".to_owned()
+        } else {
+            format!("it can have: {}", names.join(", "))
+        };
         Err(SimError::WrongFault { target: self.name(target).to_owned(), fault, possible })
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn resolve(command: &SimCommand, faults: &Faults, lines: &Lines) -> R
                 matches!(kind, Kind::Supply(Gauge::Memory | Gauge::Switches) | Kind::Part { memory: true })
             };
             Act::Swap {
-                target: faults.find("cartridge or part that can be re-seated", target, has_memory)?,
+                target: faults.find("re-seatable cartridge or part", target, has_memory)?,
                 fresh: false,
             }
         }
@@ -92,7 +92,7 @@ pub(crate) fn resolve(command: &SimCommand, faults: &Faults, lines: &Lines) -> R
             Act::Heat { target, millidegrees: *millidegrees_celsius }
         }
         SimCommand::Fault { target, fault } => {
-            let target = faults.find("target of faults", target, |_| true)?;
+            let target = faults.find("chip, bus or line", target, |_| true)?;
             faults.check(target, *fault)?;
             Act::Fault { target, fault: *fault }
         }

@@ -96,7 +96,7 @@ fn step(mut entry: Table) -> Result<Step, String> {
 fn period(key: &str, value: &Value, least: Duration) -> Result<Duration, String> {
     let text = value.as_str().unwrap_or_default();
     let parsed: SignedDuration = text.parse().map_err(|cause| {
-        format!("{key} = {value} is no period ({cause}): write numbers with their units, such as \"50ms\", \"15min\" or \"1h 30min\"")
+        format!("{key} = {value} is not a period ({cause}): write numbers with their units, such as \"50ms\", \"15min\" or \"1h 30min\"")
     })?;
     match Duration::try_from(parsed) {
         Ok(period) if (least..=MAX_PERIOD).contains(&period) => Ok(period),
@@ -106,7 +106,7 @@ fn period(key: &str, value: &Value, least: Duration) -> Result<Duration, String>
 
 fn count(value: &Value) -> Result<u32, String> {
     let count = value.as_integer().and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-    count.ok_or_else(|| format!("repeat = {value} is no count: give a whole number from 1"))
+    count.ok_or_else(|| format!("repeat = {value} is not a count: give a whole number from 1"))
 }
 
 #[cfg(test)]
@@ -143,11 +143,11 @@ mod tests {
         let good = "[[at]]\nafter = \"1s\"\nact = \"open\"\nswitch = \"cover\"\n";
         for (entry, word) in [
             ("act = \"open\"\nswitch = \"cover\"", "needs `after`"),
-            ("after = \"soon\"\nact = \"open\"\nswitch = \"cover\"", "no period"),
+            ("after = \"soon\"\nact = \"open\"\nswitch = \"cover\"", "not a period"),
             ("after = \"-5s\"\nact = \"open\"\nswitch = \"cover\"", "out of bounds"),
             ("after = \"1s\"\nevery = \"1ms\"\nact = \"open\"\nswitch = \"cover\"", "out of bounds"),
             ("after = \"1s\"\nrepeat = 3\nact = \"open\"\nswitch = \"cover\"", "how long apart"),
-            ("after = \"1s\"\nevery = \"1h\"\nrepeat = 0\nact = \"open\"\nswitch = \"cover\"", "no count"),
+            ("after = \"1s\"\nevery = \"1h\"\nrepeat = 0\nact = \"open\"\nswitch = \"cover\"", "not a count"),
             ("after = \"1s\"\nact = \"open\"\nswitch = \"lid\"", "it has: cover"),
             ("after = \"1s\"\nact = \"explode\"", "explode"),
             ("after = \"1s\"\nact = \"print\"\npages = 3\npace = 4", "pace"),

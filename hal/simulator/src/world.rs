@@ -164,7 +164,7 @@ impl World {
             Act::Print { pages, per_minute: Some(pace) } => self.print_paced(pages, pace),
             Act::Coverage(percent) => {
                 self.physics.coverage = percent;
-                Ok(format!("pages are covered to {percent} % with each colorant from now on"))
+                Ok(format!("from now on, each colorant covers {percent} % of a page"))
             }
             Act::Switch { place, active } => {
                 self.put_switch(place, active);
@@ -173,7 +173,7 @@ impl World {
             Act::Press { place, time } => {
                 self.put_switch(place, true);
                 self.schedule.put(self.now + time, Event::Release(place));
-                Ok(format!("{} pressed and let go", self.switch_name(place)))
+                Ok(format!("{} pressed and released", self.switch_name(place)))
             }
             Act::Swap { target, fresh } => self.take_out(target, fresh),
             Act::Heat { target, millidegrees } => {
@@ -217,7 +217,7 @@ impl World {
         let moment = self.moment();
         self.physics.store_one(target, &mut self.wiring, &self.faults, moment);
         match fault {
-            Fault::None => format!("{name} works"),
+            Fault::None => format!("{name} has no fault"),
             Fault::CountsBackwards => format!("the counters of {name} went back"),
             _ => format!("{name} has the fault: {}", fault.name()),
         }

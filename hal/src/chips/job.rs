@@ -4,6 +4,7 @@ use std::fmt;
 
 use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
+use platen_protocol::facts::words::Amount;
 
 use crate::config::{BoardConfig, ENGINE, MemoryPlace, Sensor};
 use crate::converter::Analog;
@@ -117,14 +118,19 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cartridge(record) => {
-                let colorant = record.colorant.map_or(String::new(), |colorant| format!(" {colorant}"));
+                let colorant = record.colorant.map_or(String::new(), |colorant| format!("{colorant} "));
                 let CartridgeRecord { supply_type, unit, capacity, used, serial, .. } = record;
-                write!(f, "{supply_type}{colorant}, {used} of {capacity} {unit} used, serial {serial:?}")
+                let amount = |amount| Amount { amount, unit: *unit };
+                let (kind, used, capacity) = (supply_type.words(), amount(*used), amount(*capacity));
+                write!(f, "{colorant}{kind}, {used} of {capacity} used, serial {serial:?}")
             }
             Self::Counters(store) => {
                 let CounterStore { impressions, sheets, lives, serial, .. } = store;
                 let lives = lives.len();
-                write!(f, "{impressions} impressions, {sheets} sheets, {lives} lives, serial {serial:?}")
+                write!(
+                    f,
+                    "{impressions} impressions, {sheets} sheets, life of {lives} parts, serial {serial:?}"
+                )
             }
             Self::Millidegrees(value) => write!(f, "{:.1} degrees Celsius", f64::from(*value) / 1000.0),
             Self::Measured(value) => write!(f, "{value:.1} by its curve"),

@@ -1,7 +1,5 @@
 //! Whether an action can be asked of a device, before anything of it is stored. Pure.
 
-use std::fmt::Display;
-
 use platen_protocol::limits::MAX_SETTINGS_PER_COMMAND;
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::settings::{OutOfBounds, SettingKey, UnknownSetting};
@@ -49,22 +47,6 @@ pub(super) fn check(action: &Action) -> Result<(), ActionRefusal> {
     }
 }
 
-/// An action in an operator's words.
-pub(super) fn words(action: &Action) -> String {
-    fn listed<T: Display>(items: impl Iterator<Item = T>) -> String {
-        items.map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
-    }
-    match action {
-        Action::ReadNow => "Read now".to_owned(),
-        Action::Set { settings } => {
-            format!("Set {}", listed(settings.iter().map(|(name, value)| format!("{name} to {value}"))))
-        }
-        Action::Reset { settings } if settings.is_empty() => "Reset all settings".to_owned(),
-        Action::Reset { settings } => format!("Reset {}", listed(settings.iter())),
-        Action::Unknown => "Unknown".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,16 +88,6 @@ mod tests {
         assert_eq!(check(&settings(51)), Err(ActionRefusal::TooMany(51)));
         assert_eq!(check(&resets(51)), Err(ActionRefusal::TooMany(51)));
         assert_eq!(check(&resets(0)), Ok(()), "none means all");
-    }
-
-    #[test]
-    fn an_action_reads_as_what_was_asked() {
-        assert_eq!(words(&set("supply.black.set-percent", 20)), "Set supply.black.set-percent to 20");
-        assert_eq!(words(&Action::Reset { settings: vec![] }), "Reset all settings");
-        assert_eq!(
-            words(&Action::Reset { settings: vec!["judge.part-percent".into()] }),
-            "Reset judge.part-percent"
-        );
     }
 
     proptest! {

@@ -121,6 +121,14 @@ impl fmt::Display for Amount {
     }
 }
 
+/// A part of a whole, both in words, with the unit only once: `95 of 100 impressions`.
+pub fn part_of(part: &str, whole: &str) -> String {
+    match (part.split_once(' '), whole.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} of {whole}"),
+        _ => format!("{part} of {whole}"),
+    }
+}
+
 impl Capacity {
     /// It in words, with its unit; `{:#}` of [`Amount`] if `groups`.
     pub fn words(self, unit: SupplyUnit, groups: bool) -> String {
@@ -148,6 +156,9 @@ mod tests {
         assert_eq!(many.to_string(), "1234567 impressions");
         assert_eq!(format!("{many:#}"), "1\u{202f}234\u{202f}567 impressions");
         assert_eq!(Capacity::Unknown.words(SupplyUnit::Sheets, true), "unknown");
+        assert_eq!(part_of("95 sheets", "100 sheets"), "95 of 100 sheets");
+        assert_eq!(part_of("95 sheets", "no restriction"), "95 sheets of no restriction");
+        assert_eq!(part_of("unknown", "100 sheets"), "unknown of 100 sheets");
     }
 
     #[test]

@@ -49,6 +49,12 @@ async fn a_board_that_cannot_be_opened_is_a_finding_with_exit_code_1() {
     assert_eq!(done.status.code(), Some(1), "{done:?}");
     let shown = text(&done.stdout);
     assert!(shown.contains("FAILED") && shown.contains("/nonexistent/i2c-9"), "{shown}");
+
+    let missing = ["doctor", "--board", "/nonexistent/board.toml"];
+    let done = platen(Path::new("/nonexistent/socket"), &missing).await;
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    let shown = text(&done.stdout);
+    assert!(shown.contains("FAILED") && shown.contains("Connection to the manager"), "{shown}");
 }
 
 #[tokio::test]

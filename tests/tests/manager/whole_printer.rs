@@ -256,7 +256,11 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(
         &page,
-        &["Set supply.black.set-percent to 20", "Reset supply.black.set-percent", "Reset all settings"],
+        &[
+            "Set “Black: set value in percent” to 20",
+            "Reset “Black: set value in percent”",
+            "Reset all settings",
+        ],
     );
     let list = manager.api("/api/v1/devices/lobby/commands").await;
     let first = list["items"][2]["id"].as_str().unwrap();
@@ -264,8 +268,8 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     assert_holds(&page, &[&format!("data-command=\"{first}\" data-state=\"done\"")]);
     for (form, said) in [
-        ("change=set&name=supply.black.set-percent&value=101", "must be between 0 and 100"),
-        ("change=set&name=supply.black.set-percent&value=", "is no value for supply.black.set-percent"),
+        ("change=set&name=supply.black.set-percent&value=101", "must be a whole number between 0 and 100"),
+        ("change=set&name=supply.black.set-percent&value=", "Black: set value in percent: must be"),
         ("change=set&name=colour&value=1", "is not a setting"),
         ("change=paint&name=colour&value=1", "unknown variant"),
     ] {

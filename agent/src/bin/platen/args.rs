@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use platen_agent::config::DEFAULT_PATH as DEFAULT_CONFIG;
 use platen_agent::tool::control::DEFAULT_SOCKET;
-use platen_agent::tool::sim::Act;
+use platen_agent::tool::sim::{Act, whole};
 
 /// The board file that `doctor` opens when no agent answers.
 const DEFAULT_BOARD: &str = "/etc/platen/board.toml";
@@ -35,7 +35,7 @@ pub(crate) enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Show the same, updated continuously until Ctrl-C.
+    /// Show the status, updated continuously until Ctrl-C.
     Watch,
     /// Call for service, with a message if you like.
     CallService {
@@ -47,7 +47,7 @@ pub(crate) enum Task {
         /// Its name on the board, as `platen status` shows it.
         supply: String,
         /// The quantity: 1 to 99.
-        #[arg(long, default_value_t = 1, value_name = "N")]
+        #[arg(long, default_value_t = 1, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>)]
         quantity: u16,
         /// A note for the service centre; at most 500 characters.
         #[arg(long, value_name = "TEXT")]
@@ -85,9 +85,8 @@ pub(crate) enum Task {
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let parsed: SignedDuration = text
-        .parse()
-        .map_err(|cause| format!("{cause}; write a number with its unit, such as 30s or 5min"))?;
+    let parsed: SignedDuration =
+        text.parse().map_err(|_| "write a number with its unit (s, min or h), such as 30s or 5min")?;
     let future = std::time::Duration::try_from(parsed);
     future.map_err(|_negative| "the time must not be negative".to_owned())
 }

@@ -32,8 +32,8 @@ pub(crate) enum ClientError {
     Codec(#[from] CodecError),
     #[error("{}", if *failed == 1 { "1 check failed".to_owned() } else { format!("{failed} checks failed") })]
     Found { failed: usize },
-    #[error(transparent)]
-    Board(#[from] platen_hal::config::ConfigError),
+    #[error("{} exists already: give a new file", .0.display())]
+    Exists(PathBuf),
     #[error("{}: {source}", file.display())]
     File { file: PathBuf, source: io::Error },
     #[error("{0}")]

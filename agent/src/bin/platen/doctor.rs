@@ -50,12 +50,12 @@ pub(crate) async fn doctor(
         },
         Err(ClientError::NoAgent(socket)) => {
             warn(&format!(
-                "no agent answers on {}; opening the board by {} and checking the connection to the manager by {} instead",
+                "no agent answers on {}; checking here instead: the board according to {}, the connection to the manager according to {}",
                 socket.display(),
                 board.display(),
                 config.display()
             ));
-            directly(board, config).await?
+            directly(board, config).await
         }
         Err(cause) => return Err(cause),
     };
@@ -73,26 +73,30 @@ pub(crate) async fn doctor(
 }
 
 /// A board that cannot be compared at all is a finding like any other.
-async fn directly(file: &Path, agent: &Path) -> Result<Report, ClientError> {
-    let config = platen_hal::config::load(file)?;
-    let simulated = config.backend == platen_hal::config::Backend::Simulated;
-    let findings = match board::diagnose(&config) {
-        Ok(findings) => findings,
-        Err(cause) => vec![Finding {
+async fn directly(file: &Path, agent: &Path) -> Report {
+    let failed = |cause: String| {
+        vec![Finding {
             subject: "board".to_owned(),
             place: file.display().to_string(),
             verdict: Verdict::Failed,
-            what: cause.to_string(),
+            what: cause,
             // The words of the error say what to look at.
             check: None,
-        }],
+        }]
     };
-    Ok(Report {
+    let (simulated, findings) = match platen_hal::config::load(file) {
+        Ok(config) => {
+            let findings = board::diagnose(&config).unwrap_or_else(|cause| failed(cause.to_string()));
+            (config.backend == platen_hal::config::Backend::Simulated, findings)
+        }
+        Err(cause) => (false, failed(cause.to_string())),
+    };
+    Report {
         asked: file.display().to_string(),
         simulated,
         findings,
         connection: check_connection(agent).await,
-    })
+    }
 }
 
 /// Without the agent's file there is nowhere to go, which is no failure of the network.

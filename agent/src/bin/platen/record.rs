@@ -1,7 +1,7 @@
 //! `platen record`: the agent says what buses and lines say, and we write it down.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,7 +25,10 @@ struct Written {
 pub(crate) async fn record(socket: &Path, file: &Path, time: Option<Duration>) -> Result<(), ClientError> {
     let failed = |source| ClientError::File { file: file.to_owned(), source };
     let (mut answers, mut questions) = Client::ask(socket, Request::Record).await?.split();
-    let mut output = BufWriter::new(File::create_new(file).map_err(failed)?);
+    let mut output = BufWriter::new(File::create_new(file).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => ClientError::Exists(file.to_owned()),
+        _ => failed(source),
+    })?);
     warn(&format!("recording to {}; press Ctrl-C to stop", file.display()));
     let stop = async {
         let time = async {

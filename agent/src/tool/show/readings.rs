@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use platen_protocol::facts::words::Amount;
+use platen_protocol::facts::words::{Amount, part_of};
 use platen_protocol::facts::{Celsius, TemperatureLimit};
 use platen_protocol::readings::{
     CounterKind, CounterReading, Estimate, PartReading, Reading, Readings, SupplyReading, SwitchReading,
@@ -91,10 +91,10 @@ fn part_number(line: &mut String, number: Option<&str>) {
 fn part(part: &PartReading) -> String {
     let mut line = match (part.percent_left(), &part.used) {
         (Some(percent), Reading::Known { value: used }) => {
-            let used = Amount { amount: *used, unit: part.unit };
-            let life = part.rated_life.words(part.unit, false);
+            let used = Amount { amount: *used, unit: part.unit }.to_string();
+            let used = part_of(&used, &part.rated_life.words(part.unit, false));
             let set = part.set_percent.map_or_else(String::new, |set| format!(", set {set} %"));
-            format!("{} {percent:>3} %  {used} of {life} used{set}{}", bar(percent), low(part.is_low()))
+            format!("{} {percent:>3} %  {used} used{set}{}", bar(percent), low(part.is_low()))
         }
         (_, Reading::Unknown { cause }) => format!("{} unknown: {cause}", unknown_bar()),
         (None, Reading::Known { value: used }) => {
@@ -253,7 +253,7 @@ mod tests {
             "set 10 %, 14 days  LOW",
             "WRONG: it says cyan, and black belongs there",
             "50.1 °C  TOO HOT (limit 50.0 °C)",
-            "95 impressions of 100 impressions used, set 5 %  LOW",
+            "95 of 100 impressions used, set 5 %  LOW",
             "open  LOOK",
         ] {
             assert!(shown.contains(words), "{words}: {shown}");

@@ -220,7 +220,7 @@ fn a_fault_on_a_target_that_cannot_have_it_is_refused_with_what_it_can_have() {
     let printer = exact();
     for (target, kind, words) in [
         ("cover", "torn", "it can have: bounces"),
-        ("rollers", "absent", "it can have: none"),
+        ("rollers", "absent", "it cannot have any"),
         ("main", "leak", "stuck-data"),
         ("nothing", "leak", "black, cyan, waste"),
     ] {

@@ -112,8 +112,8 @@ fn the_acts_of_the_demo_work_on_each_of_its_printers() {
         for (command, told) in [
             ("act = \"open\"\nswitch = \"cover\"", "cover is open"),
             ("act = \"close\"\nswitch = \"cover\"", "cover is closed"),
-            ("act = \"press\"\nbutton = \"service\"", "service pressed and let go"),
-            ("act = \"press\"\nbutton = \"order\"", "order pressed and let go"),
+            ("act = \"press\"\nbutton = \"service\"", "service pressed and released"),
+            ("act = \"press\"\nbutton = \"order\"", "order pressed and released"),
         ] {
             assert_eq!(act(&printer, command), told);
         }

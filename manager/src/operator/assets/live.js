@@ -10,7 +10,7 @@
   let drawn = performance.now();
 
   function ago(seconds) {
-    if (seconds < 2) return "now";
+    if (seconds < 2) return "just now";
     if (seconds < 60) return `${seconds} s ago`;
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
     if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;

@@ -4,9 +4,11 @@ use askama::Template;
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
 use axum::response::{Html, Redirect};
+use platen_protocol::facts::words::grouped;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::problem::ProblemKind;
+use platen_protocol::settings::{SettingKey, UnknownSetting};
 use serde::Deserialize;
 
 use super::super::identity::{self, IdentityAction};
@@ -166,9 +168,14 @@ impl NewSetting {
             Change::ResetAll => Action::Reset { settings: Vec::new() },
             Change::Reset => Action::Reset { settings: vec![self.name] },
             Change::Set => {
-                let value = self.value.trim().parse().map_err(|error| {
-                    let why = format!("{:?} is no value for {}: {error}", self.value, self.name);
-                    Refusal::new(ProblemKind::InvalidRequest, why)
+                let refused = |why| Refusal::new(ProblemKind::InvalidRequest, why);
+                let key: SettingKey =
+                    self.name.parse().map_err(|e: UnknownSetting| refused(e.to_string()))?;
+                let value = self.value.trim().parse().ok().filter(|value| key.bounds().contains(value));
+                let value = value.ok_or_else(|| {
+                    let (least, most) = key.bounds().into_inner();
+                    let name = words::setting_name(&key);
+                    refused(format!("{name}: must be a whole number between {least} and {}", grouped(most)))
                 })?;
                 Action::Set { settings: [(self.name, value)].into() }
             }

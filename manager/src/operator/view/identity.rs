@@ -62,7 +62,8 @@ impl From<CloneRecord> for CloneView {
 fn stretch(from: Timestamp, to: Timestamp) -> String {
     let seconds = to.duration_since(from).as_secs().unsigned_abs();
     let (number, unit) = match seconds {
-        0..3_600 => (seconds / 60, "minute"),
+        0..60 => return "less than a minute".to_owned(),
+        60..3_600 => (seconds / 60, "minute"),
         3_600..172_800 => (seconds / 3_600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
@@ -132,5 +133,6 @@ mod tests {
         assert!(words(&standing, at(368)).unwrap().contains("for another 2 days"));
         standing.revoked = Some(at(366));
         assert!(words(&standing, at(368)).unwrap().starts_with("Shut out 2 days ago"));
+        assert!(words(&standing, at(366)).unwrap().starts_with("Shut out less than a minute ago"));
     }
 }

@@ -9,15 +9,15 @@ mod watch;
 
 use platen_protocol::device_to_manager::EnteredBy;
 use platen_protocol::facts::words::{grouped, label};
+use platen_protocol::manager_to_device::Action;
 use platen_protocol::settings::SettingKey;
 
 use crate::store::IdentityChange;
 
-pub(super) use super::super::action::words as action;
 pub(super) use conditions::{alert_title, evidence, training};
 pub(super) use report::{content, fitted, kind, residue};
 pub(super) use supply::{
-    content_of, expected, ink, outlook, outlook_band, set_values, unit, used, why_no_life,
+    content_of, expected, ink, outlook, outlook_band, set_values, type_of, unit, used, why_no_life,
 };
 pub(super) use units::range;
 pub(super) use watch::{watch_text, watch_title};
@@ -25,8 +25,8 @@ pub(super) use watch::{watch_text, watch_title};
 /// Where a person asked.
 pub(super) fn entered_by(by: EnteredBy) -> &'static str {
     match by {
-        EnteredBy::Button => "With the button on the printer",
-        EnteredBy::Command => "With the command on the controller",
+        EnteredBy::Button => "By button at the printer",
+        EnteredBy::Command => "By command at the printer",
     }
 }
 
@@ -43,17 +43,63 @@ pub(super) fn identity_change(what: IdentityChange) -> &'static str {
 
 /// A setting, with the values that it can have.
 pub(super) fn setting(key: &SettingKey) -> String {
-    let what = match key {
+    let (least, most) = key.bounds().into_inner();
+    let none = match key {
+        SettingKey::SupplyPages(_) | SettingKey::SupplyDays(_) => "; 0 for none",
+        _ => "",
+    };
+    format!("{} ({least} to {}{none})", setting_name(key), grouped(most))
+}
+
+/// The same without the values.
+pub(super) fn setting_name(key: &SettingKey) -> String {
+    match key {
         SettingKey::SampleInterval => "Time between samples, in seconds".to_owned(),
         SettingKey::UtilisationInterval => "Time between utilisation reports, in seconds".to_owned(),
         SettingKey::Hysteresis => "Hysteresis of levels, in percent".to_owned(),
         SettingKey::DebounceSamples => "Samples in a row that must agree".to_owned(),
         SettingKey::PartPercent => "Set value of parts, in percent of life".to_owned(),
         SettingKey::SupplyPercent(supply) => format!("{}: set value in percent", label(supply)),
-        SettingKey::SupplyPages(supply) => format!("{}: set value in pages, 0 for none", label(supply)),
-        SettingKey::SupplyDays(supply) => format!("{}: set value in days, 0 for none", label(supply)),
+        SettingKey::SupplyPages(supply) => format!("{}: set value in pages", label(supply)),
+        SettingKey::SupplyDays(supply) => format!("{}: set value in days", label(supply)),
         SettingKey::PartSetPercent(part) => format!("{}: set value in percent of life", label(part)),
+    }
+}
+
+/// A command, with its settings by the names that the form gives them.
+pub(super) fn action(action: &Action) -> String {
+    let name = |name: &str| {
+        let known = name.parse().map_or_else(|_| name.to_owned(), |key| setting_name(&key));
+        format!("“{known}”")
     };
-    let (least, most) = key.bounds().into_inner();
-    format!("{what} ({least} to {})", grouped(most))
+    let listed = |all: Vec<String>| all.join(", ");
+    match action {
+        Action::ReadNow => "Read now".to_owned(),
+        Action::Set { settings } => {
+            let each = settings.iter().map(|(setting, value)| format!("{} to {value}", name(setting)));
+            format!("Set {}", listed(each.collect()))
+        }
+        Action::Reset { settings } if settings.is_empty() => "Reset all settings".to_owned(),
+        Action::Reset { settings } => {
+            format!("Reset {}", listed(settings.iter().map(|setting| name(setting)).collect()))
+        }
+        Action::Unknown => "Unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_reads_as_what_was_asked() {
+        let set = |name: &str| Action::Set { settings: [(name.to_owned(), 20)].into() };
+        assert_eq!(action(&set("supply.black.set-percent")), "Set “Black: set value in percent” to 20");
+        assert_eq!(action(&set("of.an.earlier-version")), "Set “of.an.earlier-version” to 20");
+        assert_eq!(action(&Action::Reset { settings: vec![] }), "Reset all settings");
+        assert_eq!(
+            action(&Action::Reset { settings: vec!["judge.part-percent".into()] }),
+            "Reset “Set value of parts, in percent of life”"
+        );
+    }
 }

@@ -1,8 +1,8 @@
 //! Supplies and parts, in a person's words. A level that is not known is never a number here.
 
-use platen_protocol::facts::words::{Amount, grouped};
+use platen_protocol::facts::words::{Amount, grouped, part_of};
 use platen_protocol::readings::{Estimate, PartReading, Reading, SupplyReading};
-use platen_protocol::supply::{Level, SupplyType, SupplyUnit};
+use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
 
 /// Colorants that have their own colour on the page.
 const INKS: [&str; 6] = ["black", "cyan", "magenta", "yellow", "light-cyan", "light-magenta"];
@@ -15,15 +15,26 @@ pub(in super::super) fn ink(supply: &SupplyReading) -> &'static str {
         .unwrap_or(if supply.is_receptacle() { "waste" } else { "other" })
 }
 
-/// How much of a supply is left, in its unit: "123.4 g of 300 g".
-pub(in super::super) fn content_of(supply: &SupplyReading) -> String {
+/// What kind of supply it is.
+pub(in super::super) fn type_of(supply: &SupplyReading) -> String {
+    match supply.supply_type {
+        SupplyType::Unknown => "type unknown".to_owned(),
+        known => known.words(),
+    }
+}
+
+/// How much of a supply is left, in its unit: "123.4 g of 300 g". Percent are shown anyhow.
+pub(in super::super) fn content_of(supply: &SupplyReading) -> Option<String> {
+    if supply.unit == SupplyUnit::Percent {
+        return None;
+    }
     let capacity = supply.capacity.words(supply.unit, true);
-    match (&supply.level, supply.percent()) {
+    Some(match (&supply.level, supply.percent()) {
         (Level::Known { amount }, Some(_)) => {
             format!("{:#} of {capacity}", Amount { amount: *amount, unit: supply.unit })
         }
         _ => format!("Capacity {capacity}"),
-    }
+    })
 }
 
 /// Every set value of a supply: "5 %, 500 pages, 7 days".
@@ -75,12 +86,14 @@ pub(in super::super) fn outlook_band(supply: &SupplyReading) -> String {
     words.join("; ")
 }
 
-/// How much of a part's life is used, in its unit.
+/// How much of a part's life is used, in its unit: "95 of 100 impressions".
 pub(in super::super) fn used(part: &PartReading) -> String {
-    match &part.used {
+    let used = match &part.used {
         Reading::Known { value } => format!("{:#}", Amount { amount: *value, unit: part.unit }),
+        Reading::Unknown { .. } if part.rated_life == Capacity::Unknown => return "unknown".to_owned(),
         Reading::Unknown { .. } => "unknown".to_owned(),
-    }
+    };
+    part_of(&used, &part.rated_life.words(part.unit, true))
 }
 
 /// Why it is not known how much of a part's life is left.

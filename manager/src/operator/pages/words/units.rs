@@ -11,7 +11,7 @@ const DAY: u64 = 24 * HOUR;
 /// How long ago; `live.js` counts on in the same words.
 pub(in super::super) fn ago(seconds: u64) -> String {
     match seconds {
-        0..=1 => "now".to_owned(),
+        0..=1 => "just now".to_owned(),
         2..MINUTE => format!("{seconds} s ago"),
         MINUTE..HOUR => format!("{} min ago", seconds / MINUTE),
         HOUR..DAY => format!("{} h ago", seconds / HOUR),
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn ages_and_temperatures_read_as_people_say_them() {
-        assert_eq!(ago(0), "now");
+        assert_eq!(ago(0), "just now");
         assert_eq!(ago(12), "12 s ago");
         assert_eq!(ago(200), "3 min ago");
         assert_eq!(ago(90_000), "1 d ago");
