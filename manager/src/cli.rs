@@ -114,7 +114,7 @@ enum DeviceCommand {
 }
 
 fn duration(text: &str) -> Result<SignedDuration, String> {
-    text.parse().map_err(|_| "write a number with its unit (h or min), such as 2h".to_owned())
+    text.parse().map_err(|_not_one| "write a number with its unit (h or min), such as 2h".to_owned())
 }
 
 /// An error with its causes. Many say their cause themselves: none is said twice.

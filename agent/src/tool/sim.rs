@@ -113,8 +113,8 @@ impl From<Act> for SimCommand {
 
 /// A count or a percentage, as a person types it.
 pub fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
-    let number: u64 = text.parse().map_err(|_| "must be a whole number, 0 or more".to_owned())?;
-    T::try_from(number).map_err(|_| "is too large".to_owned())
+    let number: u64 = text.parse().map_err(|_not_one| "must be a whole number, 0 or more".to_owned())?;
+    T::try_from(number).map_err(|_not_one| "is too large".to_owned())
 }
 
 /// No thermometer of a printer reads beyond.
@@ -122,7 +122,7 @@ const COLDEST: f64 = -273.0;
 const HOTTEST: f64 = 1_000.0;
 
 fn millidegrees(celsius: &str) -> Result<i32, String> {
-    let celsius: f64 = celsius.parse().map_err(|_| "must be a number, such as 41.5".to_owned())?;
+    let celsius: f64 = celsius.parse().map_err(|_not_one| "must be a number, such as 41.5".to_owned())?;
     if !(COLDEST..=HOTTEST).contains(&celsius) {
         return Err(format!("must be between {COLDEST} and {HOTTEST} °C"));
     }

@@ -158,9 +158,19 @@ pub struct Memory {
     /// Within how many seconds the device said that there would be more.
     #[serde(default)]
     pub within_seconds: Option<u32>,
+    /// When it last said a shorter time than before: the readings that came earlier are not late by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortened: Option<Timestamp>,
     /// What its sensors said.
     #[serde(default)]
     pub trail: SensorHistory,
+}
+
+impl Memory {
+    /// From when the time is counted that the device said: the last readings, or when it said a shorter one.
+    fn promised_at(&self, received: Timestamp) -> Timestamp {
+        self.shortened.map_or(received, |shortened| received.max(shortened))
+    }
 }
 
 type Key = (WatchKind, String);
@@ -225,6 +235,9 @@ impl Watches {
         let mut watched = self.watched();
         let one = watched.entry(device.clone()).or_default();
         if within_seconds.is_some() && one.memory.within_seconds != within_seconds {
+            if one.memory.within_seconds > within_seconds {
+                one.memory.shortened = Some(now);
+            }
             one.memory.within_seconds = within_seconds;
             one.unflushed = true;
         }
@@ -257,7 +270,7 @@ impl Watches {
     pub fn due(&self, device: &DeviceId) -> Option<Timestamp> {
         let watched = self.watched();
         let memory = &watched.get(device)?.memory;
-        Some(freshness::due(memory.received?, memory.within_seconds?))
+        Some(freshness::due(memory.promised_at(memory.received?), memory.within_seconds?))
     }
 
     /// What must be written so that what should stand stands, at most `most`; `each_contact` goes through all

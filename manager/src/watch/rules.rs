@@ -54,7 +54,8 @@ fn late(seen: &Seen<'_>, now: Timestamp) -> Option<Finding> {
     let (received, within_seconds) = seen.memory.received.zip(seen.memory.within_seconds)?;
     let stands = seen.standing.get(&(WatchKind::Freshness, String::new()));
     let still = stands.is_some_and(|standing| standing.finding.since() == received);
-    let counted = if still { received } else { received.max(seen.started) };
+    let promised = seen.memory.promised_at(received);
+    let counted = if still { received } else { promised.max(seen.started) };
     (now >= freshness::due(counted, within_seconds))
         .then_some(Finding::Freshness { received, within_seconds })
 }
@@ -134,6 +135,14 @@ mod tests {
         assert_eq!(silent.keys().map(|(kind, _)| *kind).collect::<Vec<_>>(), [WatchKind::Contact]);
         let unsaid = Memory { within_seconds: None, ..memory.clone() };
         assert!(wanted(&seen(ContactState::Parked, 0, &unsaid, &none), DAY, at(90_000)).is_empty());
+    }
+
+    #[test]
+    fn readings_are_not_late_by_a_time_that_was_shortened_after_they_came() {
+        let none = BTreeMap::new();
+        let memory = Memory { shortened: Some(at(800)), ..memory(0, 10) };
+        let late = |now| !wanted(&seen(ContactState::Parked, now, &memory, &none), DAY, at(now)).is_empty();
+        assert!(!late(810) && !late(879) && late(880));
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub(crate) enum Task {
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let parsed: SignedDuration =
-        text.parse().map_err(|_| "write a number with its unit (s, min or h), such as 30s or 5min")?;
+        text.parse().map_err(|_not_one| "write a number with its unit (s, min or h), such as 30s or 5min")?;
     let future = std::time::Duration::try_from(parsed);
     future.map_err(|_negative| "the time must not be negative".to_owned())
 }

@@ -60,8 +60,10 @@ fn figures(package: &Path) -> [f64; 4] {
     guest.install(package).unwrap();
     check("systemctl stop platen-agent");
     let manager = Manager::start();
-    let agent =
-        format!("device = \"guest\"\n[uplink]\nmanager = \"https://{HOST_ADDRESS}:{}\"\n", manager.device_port());
+    let agent = format!(
+        "device = \"guest\"\n[uplink]\nmanager = \"https://{HOST_ADDRESS}:{}\"\n",
+        manager.device_port()
+    );
     for (name, text) in [("board.toml", hal_suite::board_file(Some(KERNEL))), ("agent.toml", agent)] {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();

@@ -25,7 +25,11 @@ fn main() {
     // `bench agent ingest` measures only those. A package (`bench a.deb b.deb`) is measured only when it is named.
     let only: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
-    let packages: Vec<PathBuf> = only.iter().filter(|one| one.ends_with(".deb")).map(PathBuf::from).collect();
+    let packages: Vec<PathBuf> = only
+        .iter()
+        .map(PathBuf::from)
+        .filter(|one| one.extension().is_some_and(|kind| kind == "deb"))
+        .collect();
     guest::measure(&mut table, &packages);
     if wanted("agent") {
         agent::measure(&mut table);
