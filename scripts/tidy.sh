@@ -15,4 +15,12 @@ if grep -rnE 'allow\(unsafe_code\)' --include='*.rs' protocol agent manager; the
     broken "unsafe code outside hal/ and tests/"
 fi
 
+# What the guides name is there: paths of the tree, from its root or as the end of one. What is built is not looked for.
+paths=$(git ls-files; git ls-files | sed 's#/[^/]*$##' | sort -u)
+while IFS=: read -r guide path; do
+    path=${path%/}
+    grep -qE "(^|/)${path//./\\.}(/|$)" <<<"$paths" || broken "$guide names $path, which is not there"
+done < <(grep -oE '`[a-z_-]+(/[A-Za-z0-9_.-]+)*(/|\.(rs|sh|md|toml))`' ARCHITECTURE.md CONTRIBUTING.md docs/glossary.md docs/testing.md |
+    tr -d '`' | grep -vE ':(target|dist|demo|.*VERSION)/' | sort -u)
+
 exit $status
