@@ -21,8 +21,8 @@ use crate::clock::Clock;
 /// What the thread saw and the runtime has not yet taken.
 const MAX_SEEN: usize = 64;
 /// While buses are read, edges, requests and signals are looked after so often: soon enough for a person at a
-/// button, and an ordinary sample is over by then.
-const SLICE: Duration = Duration::from_millis(20);
+/// button, and seldom enough that an ordinary sample, which is over by then, costs no wake-up more.
+const SLICE: Duration = Duration::from_millis(100);
 /// After the edges could not be read they are left alone for so long.
 const EDGE_PAUSE: Duration = Duration::from_secs(5);
 
