@@ -1,44 +1,54 @@
 #!/usr/bin/env bash
 # What cargo has compiled of other people's crates, for the next clone: they are more than half of a build.
 #
-#   crates.sh take   into an empty target folder, if there is something for this Cargo.lock, these features and compiler
-#   crates.sh keep   out of a target folder in which everything has been built
+#   crates.sh take NAME ROOT             into the target folder ROOT, if nothing has been built there yet, and there is
+#                                        something for this Cargo.lock, these features and this compiler
+#   crates.sh keep NAME ROOT FOLDER...   out of these folders of ROOT (`debug`), in which everything has been built
 #
-# Cargo itself decides what of it is still good, by its own fingerprints; the project's own crates are never kept.
+# NAME is the build: the same crates, compiled otherwise, are others. Cargo itself decides what of it is still good, by its
+# own fingerprints; the project's own crates are never kept.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
+[ $# -ge 3 ] || { echo 'usage: crates.sh take NAME ROOT | keep NAME ROOT FOLDER...' >&2; exit 2; }
+action=$1 name=$2 root=$3
+shift 3
 
 parts=(deps build .fingerprint)
-key=$( (rustc -vV; git ls-files '*Cargo.toml' Cargo.lock scripts/crates.sh | LC_ALL=C sort | xargs cat) | sha256sum | cut -c1-16)
+key=$( ("${RUSTC:-rustc}" -vV
+        git ls-files '*Cargo.toml' Cargo.lock scripts/crates.sh packaging/debian/rules | LC_ALL=C sort | xargs cat) |
+    sha256sum | cut -c1-16)
 
-case ${1:-} in
+case $action in
 take)
-    [ ! -e "$TARGET/debug" ] || exit 0
     # Nothing there is nothing to take, and not worth a word.
-    folder=$(scripts/cache.sh crates "$key" false 2>/dev/null) || exit 0
-    mkdir -p "$TARGET/debug"
-    cp --archive --reflink=auto "$folder/." "$TARGET/debug/"
+    folder=$(scripts/cache.sh "crates-$name" "$key" false 2>/dev/null) || exit 0
+    for built in $(cd "$folder" && find . -name .fingerprint); do
+        [ ! -e "$root/$built" ] || exit 0
+    done
+    mkdir -p "$root"
+    cp --archive --reflink=auto "$folder/." "$root/"
     echo "compiled crates of $folder: $(du --summarize --human-readable "$folder" | cut -f1)"
     ;;
 keep)
-    scripts/cache.sh crates "$key" "$PWD/scripts/crates.sh" --make
+    scripts/cache.sh "crates-$name" "$key" "$PWD/scripts/crates.sh" --make "$name" "$root" "$@"
     ;;
 --make)
-    out=$2
-    for part in "${parts[@]}"; do
-        cp --archive --reflink=auto "$TARGET/debug/$part" "$out/"
-    done
+    out=${*: -1}
     # The names of our own packages, programs, libraries and tests, as cargo begins names of files with them.
-    cargo metadata --locked --no-deps --format-version 1 | jq -r '.packages[] | .name, .targets[].name' | sort -u |
-        while read -r name; do
-            for own in "$name" "${name//-/_}" "lib${name//-/_}"; do
-                find "$out" -mindepth 2 -maxdepth 2 -regextype posix-extended -regex ".*/$own-[0-9a-f]{16}(\..*)?" \
-                    -exec rm -rf {} +
-            done
+    mapfile -t names < <(cargo metadata --locked --no-deps --format-version 1 |
+        jq -r '.packages[] | .name, .targets[].name | ., gsub("-"; "_"), "lib" + gsub("-"; "_")' | sort -u)
+    own=$(IFS='|' && echo "${names[*]}")
+    for folder in "${@:1:$#-1}"; do
+        mkdir -p "$out/$folder"
+        for part in "${parts[@]}"; do
+            cp --archive --reflink=auto "$root/$folder/$part" "$out/$folder/"
+            find "$out/$folder/$part" -mindepth 1 -maxdepth 1 -regextype posix-extended \
+                -regex ".*/($own)-[0-9a-f]{16}(\..*)?" -exec rm -rf {} +
         done
+    done
     ;;
 *)
-    echo 'usage: crates.sh take | keep' >&2
+    echo "crates.sh: there is no $action" >&2
     exit 2
     ;;
 esac

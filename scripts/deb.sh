@@ -51,6 +51,7 @@ tree | tar --create --null --files-from=- --ignore-failed-read | tar --extract -
 cp -r "$staged/packaging/debian" "$staged/debian"
 
 options=(--unsigned-changes --unsigned-buildinfo)
+built=()
 if [ "$architecture" = "$native" ]; then
     options+=(--build=binary)
 else
@@ -59,17 +60,23 @@ else
     need_packages libedit2 libxml2 libz3-4 "$compiler" "libc6-dev-$architecture-cross"
     rust=$(scripts/cross-rust.sh "$architecture" 8>&-)
     export RUSTC=$rust/bin/rustc
+    # Cargo's name for what is built for, which is its folder of what runs there; this machine's is for build scripts.
+    built=("$(dpkg-architecture -a"$architecture" -qDEB_HOST_GNU_CPU 2>/dev/null)-unknown-linux-gnu/$PLATEN_DEB_PROFILE")
     # What is built for is not this machine, so nobody asks whether its build dependencies are here.
     options+=(--build=any --host-arch="$architecture" --build-profiles=cross,nocheck --no-check-builddeps)
 fi
 # The package's own target folder is kept, so that a second build compiles only what changed. The toolchain comes from the
 # PATH (rustup), which dpkg's check of build dependencies does not know of.
+[ -z "$for_tests" ] || scripts/crates.sh take "package-$architecture" "$work/target" 8>&-
 (cd "$staged" && CARGO_TARGET_DIR=$work/target dpkg-buildpackage "${options[@]}" 8>&-)
 
 mkdir -p "$dist"
 rm -f "$dist"/*_"$architecture".* "$dist/stamp"
 mv "$work"/stage/*.deb "$work"/stage/*.changes "$work"/stage/*.buildinfo "$dist/"
 rm -rf "$work/stage"
-[ -z "$for_tests" ] || echo "$wanted" >"$dist/stamp"
+if [ -n "$for_tests" ]; then
+    scripts/crates.sh keep "package-$architecture" "$work/target" "$PLATEN_DEB_PROFILE" "${built[@]}" 8>&-
+    echo "$wanted" >"$dist/stamp"
+fi
 ls -l "$dist"/*_"$architecture".deb
 echo "$dist" >&7

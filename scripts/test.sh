@@ -122,7 +122,8 @@ done
 ! skips unit || left_out+=' | not binary(programs)'
 
 build_tests() {
-    tests --no-run && list_tests -E "not ($left_out)" >"$LOGS/listed.json" && scripts/crates.sh keep
+    tests --no-run && list_tests -E "not ($left_out)" >"$LOGS/listed.json" &&
+        scripts/crates.sh keep debug "$TARGET" debug
 }
 run_tests() { tests -E "not ($left_out)"; }
 
@@ -132,7 +133,7 @@ if ! command -v cc >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; th
     wait "${begun[install]}"
 fi
 stage tools use_tools
-stage crates scripts/crates.sh take
+stage crates scripts/crates.sh take debug "$TARGET"
 stage lints scripts/check.sh lints
 stage licences licences
 finished install
