@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use platen_protocol::enroll::{TOKEN_SECRET_BYTES, Token};
 use platen_protocol::identity::DeviceId;
 use tokio::signal::unix::{SignalKind, signal};
@@ -386,10 +386,12 @@ fn print_devices(
     } else {
         writeln!(out, "{:<24} {:<28} {:<12} LAST CONTACT", "DEVICE", "MODEL", "AGENT")?;
         for device in devices {
-            let contact = device.last_contact.map_or_else(
-                || "never".to_owned(),
-                |last| last.round(jiff::Unit::Second).unwrap_or(last).to_string(),
-            );
+            let to_the_second = |time: Timestamp| time.round(jiff::Unit::Second).unwrap_or(time);
+            let contact = match device.last_contact {
+                Some(last) => to_the_second(last).to_string(),
+                // The service writes contacts down from time to time: a device that has just enrolled has none yet.
+                None => format!("enrolled {}, none written down since", to_the_second(device.enrolled)),
+            };
             writeln!(
                 out,
                 "{:<24} {:<28} {:<12} {contact}",
