@@ -16,6 +16,8 @@ pub struct Opened {
     pub board: Box<dyn Board>,
     /// For whoever plays the printer.
     pub simulator: Option<Arc<dyn Simulator>>,
+    /// What a person should know of the files behind it, such as a trace that was cut.
+    pub notice: Option<String>,
 }
 
 /// Opens the board that a file describes, or as much of it as is there.
@@ -26,9 +28,10 @@ pub fn open(config: &BoardConfig) -> Result<Opened, BoardError> {
     #[cfg(feature = "simulator")]
     if config.backend == platen_hal::config::Backend::Simulated {
         let platen_simulator::Simulated { board, printer } = platen_simulator::open(config)?;
-        return Ok(Opened { board, simulator: Some(Arc::new(printer)) });
+        let notice = printer.notice();
+        return Ok(Opened { board, simulator: Some(Arc::new(printer)), notice });
     }
-    Ok(Opened { board: platen_hal::open(config)?, simulator: None })
+    Ok(Opened { board: platen_hal::open(config)?, simulator: None, notice: None })
 }
 
 /// Compares a board file with what is there, bus by bus and line by line, also where nothing of it can be opened.

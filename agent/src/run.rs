@@ -67,7 +67,10 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let device = config.device()?;
-    let Opened { board, simulator } = opened;
+    let Opened { board, simulator, notice } = opened;
+    if let Some(words) = notice {
+        tracing::warn!("{words}");
+    }
     if board.simulated() && !config.allow_simulated {
         return Err(RunError::Simulated {
             board: config.board.display().to_string(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use embedded_hal::i2c::{ErrorType, I2c, Operation};
+use platen_protocol::hex;
 
 use crate::board::TraceSink;
 use crate::bus::Adapter;
@@ -135,8 +136,8 @@ impl<A: Adapter> I2c for RecordedBus<A> {
 
 fn operation(operation: &Operation<'_>) -> TraceOperation {
     match operation {
-        Operation::Write(bytes) => TraceOperation::Write(trace::hex(bytes)),
-        Operation::Read(buffer) => TraceOperation::Read(trace::hex(buffer)),
+        Operation::Write(bytes) => TraceOperation::Write(hex::encode(bytes)),
+        Operation::Read(buffer) => TraceOperation::Read(hex::encode(buffer)),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Traces: what buses and lines said in the field, one line of JSON each, to be replayed by the simulator.
 //!
 //! [`write_entry`] writes a line, [`read`] reads a whole trace with limits and says in which line it is
-//! wrong.
+//! wrong. A trace that was cut in its last line, because the recording lost its power, its disk or its
+//! connection, is read up to there.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
 
+use platen_protocol::hex;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
@@ -84,7 +85,7 @@ impl TraceOperation {
     /// The bytes, where the text is hexadecimal.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         let (Self::Write(text) | Self::Read(text)) = self;
-        from_hex(text)
+        (text.len() / 2 <= MAX_OPERATION_BYTES).then(|| hex::decode(text)).flatten()
     }
 }
 
@@ -125,11 +126,26 @@ pub struct Trace {
     pub board: String,
     /// What follows the beginning, in its order.
     pub entries: Vec<TraceEntry>,
+    /// The line, from 1, in which it was cut, if it was: what that line would have said is not among the
+    /// entries.
+    pub cut: Option<usize>,
 }
 
-/// Reads a whole trace.
+impl Trace {
+    /// What a person should know of a trace that was cut.
+    pub fn cut_words(&self) -> Option<String> {
+        self.cut.map(|line| {
+            format!(
+                "line {line} is incomplete: the recording was cut off there, and the {} entries before it are used",
+                self.entries.len()
+            )
+        })
+    }
+}
+
+/// Reads a whole trace; one that was cut in its last line up to there.
 pub fn read(input: &mut dyn BufRead) -> Result<Trace, TraceError> {
-    let (mut board, mut entries) = (None, Vec::new());
+    let (mut board, mut entries, mut cut) = (None, Vec::new(), None);
     let (mut total, mut text) = (0_usize, Vec::new());
     for line in 1.. {
         text.clear();
@@ -151,7 +167,17 @@ pub fn read(input: &mut dyn BufRead) -> Result<Trace, TraceError> {
             return too_large(format!("the trace has more than {MAX_ENTRIES} entries"));
         }
         let wrong = |what: String| TraceError::Wrong { line, what };
-        match (parse(&text).map_err(wrong)?, &board) {
+        let entry = match decode(&text) {
+            Err(BadLine::Cut) if board.is_some() => {
+                cut = Some(line);
+                break;
+            }
+            Err(BadLine::Cut) => return Err(wrong("the trace is cut off within its beginning".to_owned())),
+            Err(BadLine::NoEntry(error)) => return Err(wrong(format!("it is not a trace entry: {error}"))),
+            Ok(entry) => entry,
+        };
+        check(&entry).map_err(wrong)?;
+        match (entry, &board) {
             (TraceEntry::Begin { board: text, .. }, None) => board = Some(text),
             (TraceEntry::Begin { .. }, Some(_)) => return Err(wrong("a second beginning".to_owned())),
             (_, None) => return Err(wrong("a trace begins with its `begin` entry".to_owned())),
@@ -159,14 +185,30 @@ pub fn read(input: &mut dyn BufRead) -> Result<Trace, TraceError> {
         }
     }
     let nothing = || TraceError::Wrong { line: 1, what: "the trace is empty".to_owned() };
-    Ok(Trace { board: board.ok_or_else(nothing)?, entries })
+    Ok(Trace { board: board.ok_or_else(nothing)?, entries, cut })
 }
 
-/// Reads and checks one line.
-fn parse(line: &[u8]) -> Result<TraceEntry, String> {
-    let entry: TraceEntry =
-        serde_json::from_slice(line).map_err(|e| format!("it is not a trace entry: {e}"))?;
-    match &entry {
+/// What a line is that is no entry.
+enum BadLine {
+    /// The last one, and it ends within an entry.
+    Cut,
+    /// Something else.
+    NoEntry(serde_json::Error),
+}
+
+/// Reads one line. Only the last can be without its end; after a loss of power, file systems also leave bytes of
+/// 0 where something was to be written.
+fn decode(line: &[u8]) -> Result<TraceEntry, BadLine> {
+    let whole = line.ends_with(b"\n");
+    let filled = line.iter().rev().take_while(|byte| **byte == 0).count();
+    let written = if whole { line } else { line.get(..line.len() - filled).unwrap_or_default() };
+    serde_json::from_slice(written)
+        .map_err(|error| if error.is_eof() && !whole { BadLine::Cut } else { BadLine::NoEntry(error) })
+}
+
+/// Checks what a line says.
+fn check(entry: &TraceEntry) -> Result<(), String> {
+    match entry {
         TraceEntry::Begin { version, .. } if *version != VERSION => {
             Err(format!("the trace has version {version}; version {VERSION} is understood"))
         }
@@ -179,30 +221,10 @@ fn parse(line: &[u8]) -> Result<TraceEntry, String> {
                 Err(format!(
                     "the bytes of an operation are not hexadecimal, or more than {MAX_OPERATION_BYTES}"
                 ))
-            })?;
-            Ok(entry)
+            })
         }
-        _ => Ok(entry),
+        _ => Ok(()),
     }
-}
-
-/// Bytes in hexadecimal, two small digits each.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The bytes of a text in hexadecimal, at most [`MAX_OPERATION_BYTES`].
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || text.len() / 2 > MAX_OPERATION_BYTES {
-        return None;
-    }
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    Some(digits?.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
 #[cfg(test)]
@@ -212,7 +234,8 @@ mod tests {
 
     fn any_operation() -> impl Strategy<Value = TraceOperation> {
         (any::<bool>(), proptest::collection::vec(any::<u8>(), 0..20)).prop_map(|(write, bytes)| {
-            if write { TraceOperation::Write(hex(&bytes)) } else { TraceOperation::Read(hex(&bytes)) }
+            let digits = hex::encode(&bytes);
+            if write { TraceOperation::Write(digits) } else { TraceOperation::Read(digits) }
         })
     }
 
@@ -291,6 +314,35 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_that_is_cut_in_its_last_line_is_read_up_to_there_and_says_where() {
+        let switch = |at| TraceEntry::Switch { at, switch: "cover".into(), active: true };
+        let (first, last) = (written(&[begin(), switch(1)]), written(&[switch(2)]));
+        for kept in 1..last.len() - 1 {
+            for tail in [&b""[..], &[0; 3]] {
+                let text = [&first[..], &last[..kept], tail].concat();
+                let trace = read(&mut text.as_slice()).unwrap();
+                assert_eq!((trace.entries, trace.cut), (vec![switch(1)], Some(3)), "{kept} bytes are left");
+            }
+        }
+        let zeros = [&first[..], &[0; 512]].concat();
+        let trace = read(&mut zeros.as_slice()).unwrap();
+        assert!(trace.cut_words().unwrap().starts_with("line 3 is incomplete"), "{trace:?}");
+        // Only its end is missing: nothing of what it says is.
+        let whole = [&first[..], &last[..last.len() - 1]].concat();
+        let trace = read(&mut whole.as_slice()).unwrap();
+        assert_eq!((trace.entries.len(), trace.cut), (2, None));
+    }
+
+    #[test]
+    fn what_is_cut_in_its_middle_or_its_beginning_is_no_trace() {
+        let switch = written(&[TraceEntry::Switch { at: 1, switch: "cover".into(), active: true }]);
+        let middle = [&written(&[begin()])[..], &switch[..10], b"\n", &switch].concat();
+        assert!(refusal(&middle).starts_with("line 2: it is not a trace entry"));
+        let beginning = written(&[begin()]);
+        assert!(refusal(&beginning[..20]).starts_with("line 1: the trace is cut off"));
+    }
+
+    #[test]
     fn a_line_that_is_too_long_is_refused_before_it_is_held() {
         let mut text = written(&[begin()]);
         text.extend(std::iter::repeat_n(b' ', MAX_LINE_BYTES + 10));
@@ -302,7 +354,7 @@ mod tests {
         fn a_trace_survives_its_lines(entries in proptest::collection::vec(any_entry(), 0..20)) {
             let all: Vec<_> = std::iter::once(begin()).chain(entries.iter().cloned()).collect();
             let trace = read(&mut written(&all).as_slice()).unwrap();
-            prop_assert_eq!(trace.entries, entries);
+            prop_assert_eq!((trace.entries, trace.cut), (entries, None));
         }
 
         #[test]
@@ -312,11 +364,6 @@ mod tests {
             if let Ok(trace) = read(&mut text.as_slice()) {
                 prop_assert!(trace.entries.len() <= 300);
             }
-        }
-
-        #[test]
-        fn bytes_survive_their_digits(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert_eq!(from_hex(&hex(&bytes)), Some(bytes));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::enroll::CA_COMMON_NAME;
+use platen_protocol::hex;
 use platen_protocol::identity::DeviceId;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue,
@@ -254,7 +255,7 @@ pub fn named_by(certificate: &CertificateDer<'_>) -> Option<(DeviceId, String)> 
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let mut names = certificate.subject().iter_common_name();
     let device = names.next()?.as_str().ok()?.parse().ok()?;
-    names.next().is_none().then(|| (device, secret::hex(certificate.raw_serial())))
+    names.next().is_none().then(|| (device, hex::encode(certificate.raw_serial())))
 }
 
 /// When a certificate ends, in seconds since 1970.
@@ -313,7 +314,7 @@ fn new_serial() -> Result<(SerialNumber, String), NoRandom> {
     if let Some(first) = bytes.first_mut() {
         *first = *first & 0x3f | 0x40;
     }
-    Ok((SerialNumber::from_slice(&bytes), secret::hex(&bytes)))
+    Ok((SerialNumber::from_slice(&bytes), hex::encode(&bytes)))
 }
 
 #[cfg(test)]

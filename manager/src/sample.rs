@@ -30,6 +30,7 @@ pub(crate) fn supply(percent: u32) -> SupplyReading {
         part_number: None,
         expected: None,
         outlook: None,
+        empty_at: None,
     }
 }
 

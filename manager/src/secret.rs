@@ -1,7 +1,6 @@
 //! Secrets that the manager makes: random, shown once, kept only as a hash.
 
-use std::fmt::Write as _;
-
+use platen_protocol::hex;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -22,23 +21,14 @@ pub fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
 
 /// Random bytes from the kernel, as lower-case hexadecimal digits.
 pub fn random_hex<const N: usize>() -> Result<String, NoRandom> {
-    random::<N>().map(|bytes| hex(&bytes))
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    random::<N>().map(|bytes| hex::encode(&bytes))
 }
 
 /// What is stored of a secret. The secrets hashed here have at least 128 random bits, so neither salt
 /// nor stretching adds anything; and finding one by its hash in an index tells an attacker's clock
 /// nothing about the secret.
 pub fn fingerprint(secret: &[u8]) -> String {
-    hex(digest(&SHA256, secret).as_ref())
+    hex::encode(digest(&SHA256, secret).as_ref())
 }
 
 #[cfg(test)]

@@ -105,6 +105,9 @@ impl Upkeep {
             // How it goes is noted by the store itself.
             let _ = self.store.probe(now).await;
         }
+        if let Err(error) = self.store.look_after_log(now).await {
+            tracing::debug!(%error, "the write-ahead log could not be looked after");
+        }
         let storing = self.store.health().trouble().is_none();
         if std::mem::replace(stored, storing) != storing {
             self.informer.publish(Event::of_store(storing, now));

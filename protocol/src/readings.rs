@@ -80,6 +80,9 @@ pub struct SupplyReading {
     /// How long it will last, as far as the device has learnt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlook: Option<Outlook>,
+    /// The amount, in `unit`, at or below which the printer stops for it, from the board file; without it, 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_at: Option<u32>,
 }
 
 /// What belongs in a supply's place.
@@ -115,13 +118,6 @@ pub struct Estimate {
     pub at_most: u32,
 }
 
-impl SupplyReading {
-    /// Percent that is left, where both numbers are known.
-    pub fn percent(&self) -> Option<u8> {
-        self.level.percent(self.capacity)
-    }
-}
-
 /// One part with a life, such as a drum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -147,18 +143,6 @@ pub struct PartReading {
     /// Percent of its life at or below which it is reported, where the board file names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_percent: Option<u8>,
-}
-
-impl PartReading {
-    /// Percent of its life that is left, where both numbers are known; 0 when the life is over.
-    pub fn percent_left(&self) -> Option<u8> {
-        let (Reading::Known { value: used }, Capacity::Known { amount: life }) =
-            (&self.used, self.rated_life)
-        else {
-            return None;
-        };
-        Level::Known { amount: life.saturating_sub(*used) }.percent(self.rated_life)
-    }
 }
 
 /// One temperature.

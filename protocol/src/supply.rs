@@ -154,20 +154,6 @@ pub enum Level {
     },
 }
 
-impl Level {
-    /// Percent of the capacity, rounded down so that nothing looks fuller than it is; `None` when
-    /// either is not a number or the capacity is 0.
-    pub fn percent(&self, capacity: Capacity) -> Option<u8> {
-        match (self, capacity) {
-            (Self::Known { amount }, Capacity::Known { amount: full }) if full > 0 => {
-                let percent = u64::from(*amount) * 100 / u64::from(full);
-                Some(u8::try_from(percent.min(100)).unwrap_or(100))
-            }
-            _ => None,
-        }
-    }
-}
-
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -194,19 +180,6 @@ impl SupplyType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unknown::UnknownReason;
-    use proptest::prelude::*;
-
-    #[test]
-    fn special_levels_have_no_percentage() {
-        let full = Capacity::Known { amount: 100 };
-        let cause = UnknownCause { reason: UnknownReason::NoAnswer, detail: "no answer".into() };
-        for level in [Level::Unrestricted, Level::SomeRemains, Level::Unknown { cause }] {
-            assert_eq!(level.percent(full), None);
-        }
-        assert_eq!(Level::Known { amount: 5 }.percent(Capacity::Unknown), None);
-        assert_eq!(Level::Known { amount: 5 }.percent(Capacity::Known { amount: 0 }), None);
-    }
 
     #[test]
     fn numbers_of_the_mib_come_back_as_themselves() {
@@ -214,15 +187,5 @@ mod tests {
             assert_eq!(SupplyType::from_number(value.number()), Some(*value));
         }
         assert_eq!(SupplyType::from_number(0), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_percentage_is_never_above_a_hundred(amount: u32, full: u32) {
-            let level = Level::Known { amount };
-            if let Some(percent) = level.percent(Capacity::Known { amount: full }) {
-                prop_assert!(percent <= 100);
-            }
-        }
     }
 }

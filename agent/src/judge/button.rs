@@ -62,12 +62,12 @@ pub(super) fn wanted(press: Press, supplies: &[SupplyReading]) -> Vec<SupplyRead
     }
 }
 
-/// The consumed supply of which the least is left; of equals the first on the board.
+/// The consumed supply of which the least is left, to the last unit; of equals the first on the board.
 fn lowest(supplies: &[SupplyReading]) -> Option<&SupplyReading> {
     supplies
         .iter()
         .filter(|supply| supply.class == SupplyClass::SupplyThatIsConsumed)
-        .filter_map(|supply| supply.percent().map(|percent| (percent, supply)))
-        .min_by_key(|(percent, _)| *percent)
+        .filter_map(|supply| supply.share().map(|share| (share, supply)))
+        .min_by_key(|(share, _)| *share)
         .map(|(_, supply)| supply)
 }

@@ -1,10 +1,11 @@
 //! What changed enough to be told outside the interval.
 
+use platen_protocol::facts::Share;
 use platen_protocol::readings::{
     CounterReading, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
     TemperatureReading,
 };
-use platen_protocol::supply::{Level, SupplyUnit};
+use platen_protocol::supply::Level;
 
 /// A supply or part tells when it moved by this much.
 pub const LEVEL_STEP_PERCENT: u8 = 1;
@@ -43,14 +44,14 @@ fn supply(told: &SupplyReading, now: &SupplyReading) -> bool {
         || told.serial != now.serial
         || told.capacity != now.capacity
         || (told.set_percent, told.set_pages, told.set_days) != (now.set_percent, now.set_pages, now.set_days)
+        || told.empty_at != now.empty_at
         || known(&told.level) != known(&now.level)
+        || told.is_empty() != now.is_empty()
         || moved(told.percent(), now.percent(), step(now))
 }
 
-/// Only a sensor measures in percent and has no memory that tells a serial number.
 fn step(supply: &SupplyReading) -> u8 {
-    let sensed = supply.unit == SupplyUnit::Percent && supply.serial.is_none();
-    if sensed { SENSED_STEP_PERCENT } else { LEVEL_STEP_PERCENT }
+    if supply.is_sensed() { SENSED_STEP_PERCENT } else { LEVEL_STEP_PERCENT }
 }
 
 fn part(told: &PartReading, now: &PartReading) -> bool {
@@ -59,7 +60,12 @@ fn part(told: &PartReading, now: &PartReading) -> bool {
         || told.rated_life != now.rated_life
         || told.set_percent != now.set_percent
         || told.used.known().is_some() != now.used.known().is_some()
+        || is_over(told) != is_over(now)
         || moved(told.percent_left(), now.percent_left(), LEVEL_STEP_PERCENT)
+}
+
+fn is_over(part: &PartReading) -> bool {
+    part.share_left().is_some_and(Share::is_nothing)
 }
 
 fn moved(told: Option<u8>, now: Option<u8>, step: u8) -> bool {

@@ -65,7 +65,7 @@ pub enum Standing {
     Enough,
     /// At or below the set value.
     Low,
-    /// At 0 %, or full where it is filled.
+    /// Nothing is left that the printer can use, or no space where it is filled.
     Empty,
 }
 

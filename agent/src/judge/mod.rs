@@ -10,7 +10,7 @@
 //! | what | code | severity | training | file |
 //! |---|---|---|---|---|
 //! | a supply at or below a set value; empty | `markerTonerAlmostEmpty`, `markerTonerEmpty` and the like | warning, critical | untrained | `supply` |
-//! | a part near the end of its life; over it | `…LifeAlmostOver`, `…LifeOver` | warning, critical | fieldService | `supply` |
+//! | a part near the end of its life; over it | `…LifeAlmostOver`, `…LifeOver` | warning | fieldService | `supply` |
 //! | a cartridge or waste box that is not there | `markerTonerCartridgeMissing`, `subunitMissing` | critical | untrained | `memory` |
 //! | a cartridge in the wrong place | `subunitRecoverableFailure` | critical | untrained | `memory` |
 //! | a memory or counter store that answers nonsense | `subunitRecoverableFailure` | warning | fieldService | `memory` |
@@ -65,7 +65,6 @@ pub use config::{CHANGE_PAUSE_SAMPLES, JudgeConfig, SetValues};
 pub use debouncer::FLAP_QUIET;
 pub use past::Past;
 pub use subject::{ENGINE, LINES, OUTBOX};
-pub use supply::stand;
 
 use button::{Button, Press};
 use debouncer::Debouncer;

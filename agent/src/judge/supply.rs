@@ -1,10 +1,11 @@
-//! Levels: when is a supply low, when empty, and when is a part at the end of its life?
+//! Levels: when is a supply low, when empty, and when is a part at the end of its life? What is compared is
+//! amounts; percent are only words.
 //!
 //! One scale serves supplies, receptacles and parts, since all three count what remains: toner in a
 //! cartridge, space in a waste box, life in a drum.
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
-use platen_protocol::facts::SetValue;
+use platen_protocol::facts::{SetValue, Share};
 use platen_protocol::readings::{PartReading, Reading, SupplyReading, SwitchMeaning};
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
 
@@ -12,16 +13,32 @@ use super::condition::{Aspect, Standing, Wording};
 use super::finding::{Finding, Scene, Verdict};
 use super::subject::{of_part, of_supply};
 
-/// What a percentage means, given what stood before. Leaving a state takes `hysteresis` points more
-/// than entering it, so that a level that swings around the set value does not alarm twice.
-pub fn stand(percent: u8, set_percent: u8, hysteresis: u8, before: Standing) -> Standing {
+/// When a thing is low and when it is empty.
+struct Scale {
+    /// What is left of it.
+    left: Share,
+    /// What of that cannot be used.
+    unusable: u32,
+    /// Low at or below so many percent.
+    set_percent: u8,
+    /// Low no more so many points above that.
+    hysteresis: u8,
+    /// Empty no more at so many percent that can be used; 0 where a level is counted and does not shake.
+    clear_of_empty: u8,
+}
+
+/// How it stands, given what stood before. It is empty by its amount, when nothing can be used any more.
+/// Leaving a state takes more than entering it, so that a level that swings around the set value does not
+/// alarm twice.
+fn stand(scale: &Scale, before: Standing) -> Standing {
+    let Scale { left, unusable, set_percent, hysteresis, clear_of_empty } = *scale;
     let clear_of_low = set_percent.saturating_add(hysteresis).min(100);
-    let clear_of_empty = hysteresis.max(1);
+    let usable = left.above(unusable);
     match before {
-        _ if percent == 0 => Standing::Empty,
-        Standing::Empty if percent < clear_of_empty => Standing::Empty,
-        _ if percent <= set_percent => Standing::Low,
-        Standing::Low | Standing::Empty if percent < clear_of_low => Standing::Low,
+        _ if usable.is_nothing() => Standing::Empty,
+        Standing::Empty if usable.is_below(clear_of_empty) && !left.is_whole() => Standing::Empty,
+        _ if left.is_at_most(set_percent) => Standing::Low,
+        Standing::Low | Standing::Empty if left.is_below(clear_of_low) => Standing::Low,
         _ => Standing::Enough,
     }
 }
@@ -35,7 +52,7 @@ pub(super) fn supplies<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
             _ if out => Verdict::fine("was taken out"),
             None => Verdict::Unknown,
             Some(Standing::Enough) => Verdict::Fine(
-                supply.percent().map_or("is not empty".into(), |percent| format!("is at {percent} %").into()),
+                supply.share().map_or("is not empty".into(), |share| format!("is at {share}").into()),
             ),
             Some(standing) => {
                 Verdict::holds(Aspect::Level(standing), supply_wording(supply, standing == Standing::Empty))
@@ -60,8 +77,16 @@ fn supply_standing(scene: Scene<'_, '_>, supply: &SupplyReading) -> Option<Stand
         return Some(Standing::Empty);
     }
     let before = before(scene, &supply.name);
-    if let Some(percent) = supply.percent() {
-        let standing = stand(percent, supply.set_percent, scene.config.hysteresis_percent, before);
+    if let Some(left) = supply.share() {
+        let hysteresis = scene.config.hysteresis_percent;
+        let scale = Scale {
+            left,
+            unusable: supply.empty_amount(),
+            set_percent: supply.set_percent,
+            hysteresis,
+            clear_of_empty: if supply.is_sensed() { hysteresis.max(1) } else { 0 },
+        };
+        let standing = stand(&scale, before);
         let low = supply.is_low() || (before != Standing::Enough && supply.is_near_estimate());
         return Some(if standing == Standing::Enough && low { Standing::Low } else { standing });
     }
@@ -102,12 +127,9 @@ fn supply_wording(supply: &SupplyReading, empty: bool) -> Wording {
 
 fn low_description(supply: &SupplyReading, filled: bool) -> String {
     let name = &supply.name;
-    let percent = supply.percent().unwrap_or(0);
-    let what = if filled {
-        format!("{name} has {percent} % of its space left")
-    } else {
-        format!("{name} is at {percent} %")
-    };
+    let left = supply.share().map_or_else(|| "an unknown level".to_owned(), |share| share.to_string());
+    let what =
+        if filled { format!("{name} has {left} of its space left") } else { format!("{name} is at {left}") };
     match supply.reached() {
         Some(SetValue::Pages { left, set }) => {
             format!("{what}, about {left} pages: at or below its set value of {set} pages")
@@ -124,14 +146,16 @@ fn low_description(supply: &SupplyReading, filled: bool) -> String {
 pub(super) fn parts<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     let one = |part: &'r PartReading| {
         let set = part.set_percent.unwrap_or(scene.config.part_percent);
-        let verdict = match part.percent_left() {
+        let verdict = match part.share_left() {
             None => Verdict::Unknown,
-            Some(percent) => {
-                match stand(percent, set, scene.config.hysteresis_percent, before(scene, &part.name)) {
-                    Standing::Enough => Verdict::Fine(format!("has {percent} % of its life left").into()),
+            Some(left) => {
+                let hysteresis = scene.config.hysteresis_percent;
+                let scale = Scale { left, unusable: 0, set_percent: set, hysteresis, clear_of_empty: 0 };
+                match stand(&scale, before(scene, &part.name)) {
+                    Standing::Enough => Verdict::Fine(format!("has {left} of its life left").into()),
                     standing => Verdict::holds(
                         Aspect::Level(standing),
-                        part_wording(part, standing == Standing::Empty, percent),
+                        part_wording(part, standing == Standing::Empty, left),
                     ),
                 }
             }
@@ -142,20 +166,21 @@ pub(super) fn parts<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     scene.readings.parts.iter().map(one).collect()
 }
 
-/// The alert for a part. Parts with a life are changed by a technician: `fieldService`.
-fn part_wording(part: &PartReading, over: bool, percent: u8) -> Wording {
+/// The alert for a part. Parts with a life are changed by a technician: `fieldService`. One that is over prints
+/// on, and what stops printing alone is critical.
+fn part_wording(part: &PartReading, over: bool, left: Share) -> Wording {
     let opc = part.part_type == SupplyType::Opc;
-    let (severity, code) = match (over, opc) {
-        (true, true) => (Severity::Critical, AlertCode::MarkerOpcLifeOver),
-        (true, false) => (Severity::Critical, AlertCode::SubunitLifeOver),
-        (false, true) => (Severity::Warning, AlertCode::MarkerOpcLifeAlmostOver),
-        (false, false) => (Severity::Warning, AlertCode::SubunitLifeAlmostOver),
+    let code = match (over, opc) {
+        (true, true) => AlertCode::MarkerOpcLifeOver,
+        (true, false) => AlertCode::SubunitLifeOver,
+        (false, true) => AlertCode::MarkerOpcLifeAlmostOver,
+        (false, false) => AlertCode::SubunitLifeAlmostOver,
     };
     let name = &part.name;
     let what = if over {
         format!("the life of {name} is over: replace it")
     } else {
-        format!("{name} has {percent} % of its life left: replace it soon")
+        format!("{name} has {left} of its life left: replace it soon")
     };
     let count = match (&part.used, part.rated_life) {
         (Reading::Known { value: used }, Capacity::Known { amount: rated }) => {
@@ -165,5 +190,5 @@ fn part_wording(part: &PartReading, over: bool, percent: u8) -> Wording {
     };
     let number = part.part_number.as_ref().map(|number| format!(", part number {number}"));
     let description = format!("{what}{count}{}", number.unwrap_or_default());
-    Wording::occurred((severity, Training::FieldService), AlertGroup::Marker, code, description)
+    Wording::occurred((Severity::Warning, Training::FieldService), AlertGroup::Marker, code, description)
 }

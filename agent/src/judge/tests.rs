@@ -71,6 +71,7 @@ fn supply(level: Level) -> SupplyReading {
         part_number: None,
         expected: None,
         outlook: None,
+        empty_at: None,
     }
 }
 

@@ -17,6 +17,9 @@ const PAGE_BYTES: i64 = 2048;
 /// Pages in the write-ahead log before they are brought over: 128 KiB. A log that is written over again costs the
 /// file system nothing; one that grows has its journal written with every commit.
 const CHECKPOINT_PAGES: i64 = 64;
+/// Bytes that the log keeps at most once it was brought over: one large transaction, such as the write-back after
+/// a time in memory, would else leave it as large for ever. Nobody else can read this file and hold its log up.
+pub(super) const LOG_BYTES: i64 = 4 * CHECKPOINT_PAGES * PAGE_BYTES;
 
 /// Makes the directory, for nobody else to look into.
 pub(super) fn make_directory(directory: &Path) -> Result<(), OutboxError> {
@@ -95,6 +98,7 @@ fn configure(db: &Connection) -> Result<(), OutboxError> {
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    db.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use platen_protocol::stamp::{ClockQuality, Stamp};
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
 use tempfile::{TempDir, tempdir};
 
-use super::file::MAX_SET_ASIDE;
+use super::file::{LOG_BYTES, MAX_SET_ASIDE};
 use super::*;
 use crate::judge::Alerts;
 use crate::recorder::open;
@@ -116,6 +116,7 @@ fn order(id: &str) -> ReportBody {
         part_number: None,
         expected: None,
         outlook: None,
+        empty_at: None,
     };
     let (id, entered_by) = (id.parse().unwrap(), EnteredBy::Button);
     ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by })
@@ -247,6 +248,28 @@ fn two_agents_cannot_have_one_outbox() {
     let _first = open_in(directory.path());
     let refused = open(directory.path(), OutboxConfig::default()).unwrap_err();
     assert!(refused.to_string().contains("another platen-agent"), "{refused}");
+}
+
+#[test]
+fn the_log_of_a_large_transaction_is_cut_back_and_nobody_else_can_hold_it() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let file = directory.path().join(FILE_NAME);
+    let log = || log_beside(&file);
+    let reports = (0..4_000).map(|_| new(alert())).collect();
+    outbox.keep(&Entry { reports, ..Entry::default() }).unwrap();
+    assert!(log() > from_db(LOG_BYTES), "{} bytes", log());
+    let other = Connection::open(&file).unwrap();
+    let refused = other.query_row("SELECT count(*) FROM report", [], |row| row.get::<_, i64>(0)).unwrap_err();
+    assert!(refused.to_string().contains("locked"), "{refused}");
+    // The first brings over what is there, the second begins the log anew.
+    keep(&mut outbox, call());
+    keep(&mut outbox, call());
+    assert!(log() <= from_db(LOG_BYTES), "{} bytes", log());
+}
+
+fn log_beside(file: &Path) -> u64 {
+    std::fs::metadata(super::file::with_suffix(file, "-wal")).unwrap().len()
 }
 
 fn lost(first: u64, last: u64, kinds: &[(&str, u64)], reason: LostReason) -> Lost {

@@ -86,6 +86,7 @@ mod tests {
             part_number: Some("TN-1".into()),
             expected: None,
             outlook: None,
+            empty_at: None,
         }
     }
 

@@ -72,6 +72,9 @@ fn run(arguments: &Arguments) -> Result<()> {
 /// Plugs a bridge in for each bus, the lines on the first.
 fn plug_in(board: &BoardConfig, text: &str, write_board: Option<&Path>) -> Result<Plugged> {
     let printer = SimPrinter::new(board)?;
+    if let Some(words) = printer.notice() {
+        eprintln!("platen-sim: {words}");
+    }
     let layout = printer.line_layout();
     let map = LineMap::new(&layout)?;
     // A bus behind a multiplexer hangs on that one's adapter.

@@ -81,6 +81,11 @@ impl SimPrinter {
         Ok(())
     }
 
+    /// What a person should know of the files that it was made from: a trace that was cut.
+    pub fn notice(&self) -> Option<String> {
+        lock(&self.shared.world).notice().map(str::to_owned)
+    }
+
     /// The printer as it is now.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         let mut world = lock(&self.shared.world);

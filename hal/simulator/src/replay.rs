@@ -72,6 +72,8 @@ pub(crate) struct Replay {
     settings: Settings,
     /// In the order of their time.
     pub(crate) moves: Vec<Move>,
+    /// What a person should know of its file.
+    pub(crate) notice: Option<String>,
 }
 
 impl Replay {
@@ -81,7 +83,9 @@ impl Replay {
             |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", file.display()));
         let opened = File::open(file).map_err(|e| named(format!("cannot be read: {e}")))?;
         let trace = trace::read(&mut BufReader::new(opened)).map_err(|e| named(e.to_string()))?;
-        Self::new(trace, config).map_err(named)
+        let notice = trace.cut_words().map(|words| format!("{}: {words}", file.display()));
+        let replay = Self::new(trace, config).map_err(named)?;
+        Ok(Self { notice, ..replay })
     }
 
     /// Sorts the entries of a trace by what asks for them.
@@ -209,7 +213,7 @@ mod tests {
 
     fn replay(entries: Vec<TraceEntry>) -> Result<Replay, String> {
         let config = parse(BOARD, Path::new("board.toml")).unwrap();
-        Replay::new(Trace { board: BOARD.into(), entries }, &config)
+        Replay::new(Trace { board: BOARD.into(), entries, cut: None }, &config)
     }
 
     fn ask(replay: &mut Replay, register: u8) -> Result<u8, BusFault> {

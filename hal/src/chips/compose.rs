@@ -17,6 +17,8 @@ pub(crate) type Given<'a> = Result<&'a Value, UnknownCause>;
 
 /// Percent of a full supply.
 const FULL: u32 = 100;
+/// A sensor that measures no more than this, in percent, measures nothing: a converter's noise is below it.
+const SENSED_NOTHING: f64 = 0.1;
 
 fn not_measured(name: &str) -> UnknownCause {
     let detail = format!("nothing on the board measures {name}");
@@ -65,6 +67,7 @@ fn unmeasured_supply(entry: &Supply, index: u16) -> SupplyReading {
         part_number: entry.part_number.as_ref().map(|number| number.get_ref().clone()),
         expected: Some(expected).filter(|_| has_memory && named),
         outlook: None,
+        empty_at: entry.empty_at.as_ref().map(|amount| *amount.get_ref()),
     }
 }
 
@@ -100,10 +103,12 @@ fn serial(record: &CartridgeRecord) -> Option<String> {
     Some(record.serial.clone()).filter(|serial| !serial.is_empty())
 }
 
-/// The curve of a supply stays within 0 and 100, so the cast is exact.
+/// Whole percent of what a sensor measures. What it measures is never rounded to nothing: a little is 1 %. The
+/// curve of a supply stays within 0 and 100, so the cast is exact.
 fn percent_of(value: f64) -> u32 {
+    let least = if value > SENSED_NOTHING { 1.0 } else { 0.0 };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let whole = value.clamp(0.0, 100.0).round() as u32;
+    let whole = value.clamp(0.0, 100.0).round().max(least) as u32;
     whole
 }
 
@@ -244,4 +249,24 @@ pub(crate) fn counters(engine: Option<Given<'_>>, exits: Option<Reading<u64>>) -
         epoch: 0,
     }));
     counters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_a_sensor_measures_is_never_rounded_to_nothing() {
+        for (measured, told) in [(-0.4, 0), (0.0, 0), (0.1, 0), (0.11, 1), (0.49, 1), (1.4, 1), (99.6, 100)] {
+            assert_eq!(percent_of(measured), told, "{measured} %");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn more_that_is_measured_is_never_told_as_less(one in -1.0..101.0_f64, other in -1.0..101.0_f64) {
+            prop_assert!(percent_of(one.min(other)) <= percent_of(one.max(other)));
+        }
+    }
 }

@@ -119,6 +119,9 @@ pub struct Supply {
     pub set_pages: Option<Spanned<u32>>,
     /// Days at or below which it is reported.
     pub set_days: Option<Spanned<u32>>,
+    /// The amount at or below which the printer stops for it: in the unit of its cartridge's record, or in
+    /// percent by a sensor. 0 without it.
+    pub empty_at: Option<Spanned<u32>>,
 }
 
 impl Supply {

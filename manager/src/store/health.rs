@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::ErrorCode;
 use serde::Serialize;
 
@@ -13,6 +13,9 @@ use super::StoreError;
 /// Nothing must fail for so long before the trouble is over: on a disk that is almost full, small things
 /// can be stored between large ones that cannot.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// A log that is too large for so long is not folded any more: somebody holds it.
+const LOG_HELD: SignedDuration = SignedDuration::from_secs(60);
 
 /// Why nothing can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -28,6 +31,8 @@ pub enum TroubleCause {
     Damaged,
     /// Another program has locked the database.
     Locked,
+    /// Another program keeps the database open for reading, and the log of changes has reached its limit.
+    LogHeld,
 }
 
 impl TroubleCause {
@@ -43,18 +48,25 @@ impl TroubleCause {
             }
             Self::Damaged => "The database is damaged: restore the backup.",
             Self::Locked => "Another program has locked the database: stop that program.",
+            Self::LogHeld => {
+                "Another program (a backup, a database browser) has kept the database open for reading until the write-ahead log reached its limit: end that program."
+            }
         }
     }
 
     /// Whether another look at the file may help, when its connection was made in worse times.
     const fn asks_to_reopen(self) -> bool {
-        !matches!(self, Self::DiskFull | Self::Locked)
+        !matches!(self, Self::DiskFull | Self::Locked | Self::LogHeld)
     }
 }
 
 /// What keeps the store from storing; `None` for what is wrong with one piece of work alone.
 fn cause(error: &StoreError) -> Option<TroubleCause> {
-    let StoreError::Database(error) = error else { return None };
+    let error = match error {
+        StoreError::Database(error) => error,
+        StoreError::LogHeld { .. } => return Some(TroubleCause::LogHeld),
+        _ => return None,
+    };
     Some(match error.sqlite_error_code()? {
         ErrorCode::DiskFull => TroubleCause::DiskFull,
         ErrorCode::ReadOnly => TroubleCause::ReadOnly,
@@ -78,10 +90,36 @@ pub struct Trouble {
     pub detail: String,
 }
 
+/// The write-ahead log beside the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogState {
+    /// How large it is.
+    pub bytes: u64,
+    /// Above which it is too large.
+    pub limit: u64,
+    /// Since when it is too large.
+    pub over_since: Option<Timestamp>,
+}
+
+impl LogState {
+    /// Whether it has been too large for so long that somebody must be holding it.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.over_since.is_some_and(|since| now.duration_since(since) >= LOG_HELD)
+    }
+
+    /// What to do about one that is held.
+    pub const fn remedy(&self) -> &'static str {
+        "Another program (a backup, a database browser) keeps the database open for reading: end it, and the log is cut back."
+    }
+}
+
 #[derive(Default)]
 struct State {
     trouble: Option<Trouble>,
     failed: Option<Instant>,
+    log: LogState,
+    /// Whether it was said that the log is held.
+    log_told: bool,
 }
 
 /// Whether anything can be stored.
@@ -99,6 +137,28 @@ impl Health {
     /// What keeps the store from storing.
     pub fn trouble(&self) -> Option<Trouble> {
         self.state().trouble.clone()
+    }
+
+    /// The write-ahead log, when it was last looked at.
+    pub fn log(&self) -> LogState {
+        self.state().log
+    }
+
+    /// How large the write-ahead log is. That it is held is said once when it begins and once when it is over.
+    pub(super) fn note_log(&self, bytes: u64, limit: u64, now: Timestamp) {
+        let mut state = self.state();
+        let over = bytes > limit;
+        let over_since = over.then(|| state.log.over_since.unwrap_or(now));
+        state.log = LogState { bytes, limit, over_since };
+        if state.log.is_held(now) && !state.log_told {
+            state.log_told = true;
+            tracing::warn!(
+                bytes,
+                "another program keeps the database open for reading; its write-ahead log grows until that program ends"
+            );
+        } else if !over && std::mem::take(&mut state.log_told) {
+            tracing::info!(bytes, "the database's write-ahead log was cut back");
+        }
     }
 
     /// How a commit went; says whether the connection should be made anew.
@@ -154,6 +214,20 @@ mod tests {
         assert!(health.trouble().is_some(), "something small fitted");
         health.note(&Ok(()), wall, now + SETTLE);
         assert_eq!(health.trouble(), None);
+    }
+
+    #[test]
+    fn a_log_is_held_once_it_has_been_too_large_for_a_while() {
+        let health = Health::default();
+        let at = |seconds| wall() + SignedDuration::from_secs(seconds);
+        health.note_log(100, 100, at(0));
+        assert_eq!(health.log(), LogState { bytes: 100, limit: 100, over_since: None });
+        health.note_log(101, 100, at(5));
+        health.note_log(400, 100, at(64));
+        assert!(!health.log().is_held(at(64)) && health.log().is_held(at(65)));
+        assert_eq!(health.log().over_since, Some(at(5)));
+        health.note_log(0, 100, at(70));
+        assert!(!health.log().is_held(at(900)));
     }
 
     #[test]

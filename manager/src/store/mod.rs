@@ -18,6 +18,7 @@ mod identities;
 mod ingest;
 mod latest;
 mod lists;
+mod log;
 mod migrate;
 mod operators;
 mod orders;
@@ -37,10 +38,11 @@ use rusqlite::{Connection, params};
 pub use clones::CloneRecord;
 pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
-pub use health::{Health, Trouble, TroubleCause};
+pub use health::{Health, LogState, Trouble, TroubleCause};
 pub use identities::{Certificate, Changed, IdentityChange, IdentityEntry, Standing};
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
+pub use log::LogLimits;
 pub use orders::{OrderFilter, OrderRecord, OrderState};
 pub use records::{
     ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, GapRecord,
@@ -101,6 +103,15 @@ pub enum StoreError {
     /// The database's files cannot be made or protected.
     #[error("the database's directory cannot be used: {0}")]
     Directory(#[source] Arc<std::io::Error>),
+    /// Another program reads the database as it was, and the log of what has changed since has reached its
+    /// limit.
+    #[error(
+        "another program keeps the database open for reading, and its write-ahead log has reached its limit ({bytes} bytes)"
+    )]
+    LogHeld {
+        /// How large the log is.
+        bytes: u64,
+    },
     /// It was not done in time; it may still be done.
     #[error("the database took longer than {0} s")]
     Slow(u64),
@@ -122,31 +133,48 @@ pub struct Store {
     readers: Arc<readers::Readers>,
     health: Arc<Health>,
     damage: Arc<damage::Damage>,
+    log: log::Log,
 }
 
 impl Store {
     /// Opens the database, makes it when there is none, and brings it to this version. With
     /// [`Grouping::Simulated`] it must be opened on a runtime.
     pub fn open(path: &Path, grouping: Grouping) -> Result<Self, StoreError> {
+        Self::open_within(path, grouping, LogLimits::default())
+    }
+
+    /// The same with other limits of its write-ahead log.
+    pub fn open_within(path: &Path, grouping: Grouping, limits: LogLimits) -> Result<Self, StoreError> {
         // Of several programs that begin on an empty directory, one makes the database.
         let directory = path.parent().unwrap_or(Path::new("."));
         let locked =
             LockedDirectory::take(directory).map_err(|error| StoreError::Directory(Arc::new(error)))?;
         create_private(path)?;
-        let mut connection = connect(path)?;
+        let mut connection = connect(path, limits)?;
         migrate::migrate(&mut connection)?;
         drop(locked);
-        let readers = readers::Readers::open(|| connect(path), grouping)?;
+        let readers = readers::Readers::open(|| connect(path, limits), grouping)?;
         let health = Arc::new(Health::default());
         let damage = Arc::default();
+        let log = log::Log::beside(path, limits);
+        let keeper = log::LogKeeper::new(log.clone(), Arc::clone(&health));
         let path = path.to_owned();
-        let writer = writer::Writer::start(connection, grouping, Arc::clone(&health), move || connect(&path));
-        Ok(Self { writer, readers: Arc::new(readers), health, damage })
+        let reopen = move || connect(&path, limits);
+        let writer = writer::Writer::start(connection, grouping, (Arc::clone(&health), keeper), reopen);
+        Ok(Self { writer, readers: Arc::new(readers), health, damage, log })
     }
 
     /// Whether anything can be stored.
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Looks at the size of the write-ahead log, and has the writer cut it back where it is too large: while
+    /// nothing else is stored, nobody would.
+    pub async fn look_after_log(&self, now: Timestamp) -> Result<(), StoreError> {
+        let bytes = self.log.bytes();
+        self.health.note_log(bytes, self.log.limits.cut_above, now);
+        if bytes > self.log.limits.cut_above { self.probe(now).await } else { Ok(()) }
     }
 
     /// Stores next to nothing: whether that can be done.
@@ -180,13 +208,15 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::Directory(Arc::new(error)))
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, limits: LogLimits) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL beats NORMAL here: waiting for the disk is what makes the groups large.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    // A log that has grown is also cut back when it is begun anew.
+    connection.pragma_update(None, "journal_size_limit", to_integer(limits.cut_above))?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // Four look-ups a report that can only fail by a mistake of this code: the tests have them made.
     connection.pragma_update(None, "foreign_keys", cfg!(debug_assertions))?;

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::StoreError;
 use super::health::Health;
+use super::log::LogKeeper;
 
 /// Pieces of work that may wait. Above it, who asks waits.
 const QUEUE: usize = 4096;
@@ -122,7 +123,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         grouping: Grouping,
-        health: Arc<Health>,
+        (health, keeper): (Arc<Health>, LogKeeper),
         reopen: impl Fn() -> Result<Connection, StoreError> + Send + 'static,
     ) -> Self {
         let (queue, work) = mpsc::channel(QUEUE);
@@ -139,7 +140,7 @@ impl Writer {
             });
         } else {
             std::thread::spawn(move || {
-                run(connection, work, most, &health, &reopen);
+                run(connection, work, most, (&health, keeper), &reopen);
                 // Nobody need be waiting for the end.
                 let _ = end.send(());
             });
@@ -175,7 +176,7 @@ fn run(
     mut connection: Connection,
     mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
     most: usize,
-    health: &Health,
+    (health, mut keeper): (&Health, LogKeeper),
     reopen: &dyn Fn() -> Result<Connection, StoreError>,
 ) {
     let mut places = HashMap::new();
@@ -189,7 +190,10 @@ fn run(
         let group;
         (group, open) = gather(first, &mut work, most);
         last_group = group.len();
-        let attempted = commit_group(&mut connection, &mut places, group);
+        let attempted = match keeper.refuses(&connection, Instant::now()) {
+            Some(held) => vec![(group, Err(held))],
+            None => commit_group(&mut connection, &mut places, group),
+        };
         let now = Instant::now();
         if note(health, &attempted, now)
             && reopened.is_none_or(|reopened| now.duration_since(reopened) >= REOPEN_EVERY)
@@ -203,6 +207,8 @@ fn run(
             }
         }
         settle(attempted);
+        // Behind the answers, so that nobody who was stored waits for it.
+        keeper.look_after(&connection, now);
     }
 }
 

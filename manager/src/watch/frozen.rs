@@ -286,6 +286,9 @@ fn supply_pages(supply: &SupplyReading, amount: u32) -> u64 {
 /// A supply that is empty, or a box that is full, cannot move any further.
 fn said_by_supply(supply: &SupplyReading, colour_is_counted: bool) -> Option<SensorValue<'_>> {
     let Level::Known { amount: amount @ 1.. } = supply.level else { return None };
+    if supply.is_empty() {
+        return None;
+    }
     let coloured = supply.colorant.as_ref().is_some_and(|colorant| !colorant.eq_ignore_ascii_case("black"));
     let measure = if coloured && colour_is_counted { Measure::Colour } else { Measure::Pages };
     Some(SensorValue {

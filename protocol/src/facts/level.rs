@@ -29,11 +29,11 @@ pub enum SetValue {
 }
 
 impl SupplyReading {
-    /// The first set value that it has come down to: percent before pages before days. An unknown level has
-    /// come down to none, nor has one whose pages or days have not been learnt; a set value of 0 pages or
+    /// The first set value that it has come down to: percent before pages before days. What is empty is below
+    /// whatever was set in percent. An unknown level has come down to none, nor has one whose pages or days have not been learnt; a set value of 0 pages or
     /// days is none.
     pub fn reached(&self) -> Option<SetValue> {
-        if self.percent()? <= self.set_percent {
+        if self.is_empty() || self.share()?.is_at_most(self.set_percent) {
             return Some(SetValue::Percent(self.set_percent));
         }
         self.estimates().into_iter().flatten().find(|estimate| match estimate {
@@ -62,12 +62,13 @@ impl SupplyReading {
         self.class == SupplyClass::ReceptacleThatIsFilled
     }
 
-    /// What is left, in words: `42 %`, `42 % free`, `some remains`, `unknown`. A number only where there is
-    /// one.
+    /// What is left, in words: `42 %`, `42 % free`, `<1 %`, `empty`, `full`, `some remains`, `unknown`. A
+    /// number only where there is one.
     pub fn level_words(&self) -> String {
-        match (&self.level, self.percent()) {
-            (_, Some(percent)) if self.is_receptacle() => format!("{percent} % free"),
-            (_, Some(percent)) => format!("{percent} %"),
+        match (&self.level, self.share()) {
+            _ if self.is_empty() => self.empty_word().to_owned(),
+            (_, Some(share)) if self.is_receptacle() => format!("{share} free"),
+            (_, Some(share)) => share.to_string(),
             (Level::Unknown { .. } | Level::Known { .. }, None) => "unknown".to_owned(),
             (Level::SomeRemains, None) if self.is_receptacle() => "some space".to_owned(),
             (Level::SomeRemains, None) => "some remains".to_owned(),
@@ -75,9 +76,14 @@ impl SupplyReading {
         }
     }
 
+    /// The word for it when it is empty: a receptacle is full then.
+    pub fn empty_word(&self) -> &'static str {
+        if self.is_receptacle() { "full" } else { "empty" }
+    }
+
     /// Why there is no percentage, where there is none.
     pub fn why_no_percent(&self) -> Option<&str> {
-        match (&self.level, self.percent()) {
+        match (&self.level, self.share()) {
             (_, Some(_)) => None,
             (Level::Unknown { cause }, None) => Some(&cause.detail),
             (Level::Known { .. }, None) => Some("the capacity is not known"),
@@ -104,7 +110,7 @@ impl SupplyReading {
 impl PartReading {
     /// Whether the life that is left is at or below its set value.
     pub fn is_low(&self) -> bool {
-        self.percent_left().zip(self.set_percent).is_some_and(|(left, set)| left <= set)
+        self.share_left().zip(self.set_percent).is_some_and(|(left, set)| left.is_at_most(set))
     }
 }
 
@@ -133,6 +139,7 @@ mod tests {
             part_number: None,
             expected: None,
             outlook: Some(Outlook { pages: Some(about(1200)), days: Some(about(15)) }),
+            empty_at: None,
         }
     }
 
@@ -142,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_supply_is_low_by_whichever_set_value_it_comes_down_to_first() {
-        assert_eq!(supply(109).reached(), Some(SetValue::Percent(10)), "10.9 % are rounded down");
+        assert_eq!(supply(100).reached(), Some(SetValue::Percent(10)));
+        assert_eq!(supply(101).reached(), None, "10.1 % are above 10 %");
         assert_eq!(supply(500).reached(), None);
         let mut few = supply(500);
         few.outlook = Some(Outlook { pages: Some(about(500)), days: Some(about(7)) });
@@ -154,12 +162,36 @@ mod tests {
     }
 
     #[test]
+    fn empty_is_an_amount_and_no_rounded_percentage() {
+        let of = |amount| SupplyReading { capacity: Capacity::Known { amount: 1_000_000 }, ..supply(amount) };
+        assert!(of(0).is_empty() && of(0).level_words() == "empty");
+        assert!(!of(1).is_empty() && of(1).is_low() && of(1).level_words() == "<1 %");
+        let board = |amount| SupplyReading { empty_at: Some(250), set_percent: 0, ..supply(amount) };
+        assert!(!board(251).is_empty() && !board(251).is_low());
+        assert!(board(250).is_empty() && board(250).is_low(), "what the board calls empty is low");
+        assert_eq!(board(250).level_words(), "empty");
+        let class = SupplyClass::ReceptacleThatIsFilled;
+        assert_eq!(SupplyReading { class, ..of(1) }.level_words(), "<1 % free");
+        assert_eq!(SupplyReading { class, ..of(0) }.level_words(), "full");
+    }
+
+    #[test]
+    fn a_full_supply_is_not_empty_whatever_the_board_says_of_it() {
+        for empty_at in [1000, 1001, u32::MAX] {
+            let supply = SupplyReading { empty_at: Some(empty_at), ..supply(1000) };
+            assert!(!supply.is_empty() && supply.empty_amount() == 0);
+        }
+        let unknown = SupplyReading { capacity: Capacity::Unknown, empty_at: Some(5), ..supply(5) };
+        assert!(!unknown.is_empty() && unknown.level_words() == "unknown");
+    }
+
+    #[test]
     fn an_unknown_level_is_not_low_and_no_number() {
         let cause = UnknownCause { reason: UnknownReason::NoAnswer, detail: "no answer".into() };
         for level in [Level::Unknown { cause }, Level::SomeRemains, Level::Unrestricted] {
             let mut supply = SupplyReading { level, ..supply(0) };
             supply.outlook = Some(Outlook { pages: Some(about(1)), days: Some(about(1)) });
-            assert!(!supply.is_low());
+            assert!(!supply.is_low() && !supply.is_empty());
             assert!(!supply.level_words().contains(|c: char| c.is_ascii_digit()), "{supply:?}");
             assert!(supply.why_no_percent().is_some());
         }
@@ -185,7 +217,9 @@ mod tests {
             set_percent: Some(5),
         };
         assert!(drum.is_low());
-        drum.used = Reading::Known { value: 94 };
+        (drum.used, drum.rated_life) = (Reading::Known { value: 949 }, Capacity::Known { amount: 1000 });
+        assert!(!drum.is_low(), "5.1 % are left");
+        (drum.used, drum.rated_life) = (Reading::Known { value: 94 }, Capacity::Known { amount: 100 });
         assert!(!drum.is_low());
         (drum.used, drum.set_percent) = (Reading::Known { value: 1000 }, None);
         assert!(!drum.is_low());

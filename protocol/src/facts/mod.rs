@@ -5,10 +5,12 @@
 
 mod fit;
 mod level;
+mod share;
 mod switch;
 mod temperature;
 pub mod words;
 
 pub use fit::Mismatch;
 pub use level::{ESTIMATE_MARGIN_PERCENT, SetValue};
+pub use share::Share;
 pub use temperature::{Celsius, TemperatureLimit};

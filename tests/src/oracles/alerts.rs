@@ -169,8 +169,10 @@ impl AlertOracle {
         let left = remaining(truth);
         for alert in std::mem::take(&mut self.levels) {
             let low = left.iter().find(|level| level.name == alert.subject);
-            let true_ =
-                is_level(alert.code) && low.is_some_and(|level| level.thousandths <= level.set + ROUNDING);
+            // Printing has stopped when toner is told to be empty, so that it still is what was told.
+            let most = if alert.code == AlertCode::MarkerTonerEmpty { Some(0) } else { None };
+            let true_ = is_level(alert.code)
+                && low.is_some_and(|level| level.thousandths <= most.unwrap_or(level.set + ROUNDING));
             if !true_ {
                 let what = format!(
                     "seed {seed}, {:?}: FALSE {} of {}{}: {} (truth {:?})",

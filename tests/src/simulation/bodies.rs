@@ -28,6 +28,7 @@ fn supply() -> SupplyReading {
         part_number: None,
         expected: None,
         outlook: None,
+        empty_at: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod device;
 mod first_start;
 mod identities;
 mod load;
+mod log;
 mod numbers;
 mod operator;
 mod program;

@@ -20,15 +20,15 @@ use platen_tests::rigs::manager::messages::{
 
 const NOW: &str = "2026-11-22T10:00:00Z";
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-fn device() -> DeviceId {
+pub(super) fn device() -> DeviceId {
     "lobby".parse().unwrap()
 }
 
-async fn let_in(store: &Store, device: &DeviceId) {
+pub(super) async fn let_in(store: &Store, device: &DeviceId) {
     let hash = format!("hash-of-{device}");
     let expires = now() + SignedDuration::from_hours(1);
     let token = NewToken { hash: hash.clone(), device: None, created: now(), expires };
@@ -46,7 +46,11 @@ fn enrolment(hash: &str, device: &DeviceId) -> Enrolment {
     }
 }
 
-async fn ingest(store: &Store, device: &DeviceId, batch: Value) -> Result<Ingested, IngestRefusal> {
+pub(super) async fn ingest(
+    store: &Store,
+    device: &DeviceId,
+    batch: Value,
+) -> Result<Ingested, IngestRefusal> {
     let batch: ReportBatch = serde_json::from_value(batch).unwrap();
     store.ingest(Ingest { device: device.clone(), batch: Arc::new(batch), received: now() }).await.unwrap()
 }

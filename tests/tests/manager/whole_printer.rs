@@ -215,6 +215,35 @@ async fn what_a_chip_cannot_tell_stays_a_word_on_every_page() {
 }
 
 #[tokio::test]
+async fn a_little_that_is_left_is_less_than_one_percent_on_every_page() {
+    let (manager, device) = furnished().await;
+    let mut body = active(50);
+    let supplies = &mut body["readings"]["supplies"];
+    supplies[0]["level"] = json!({"state": "known", "amount": 1});
+    let mut empty = supplies[0].clone();
+    (empty["name"], empty["index"]) = (json!("cyan"), json!(2));
+    (empty["level"], empty["empty_at"]) = (json!({"state": "known", "amount": 8}), json!(8));
+    supplies.as_array_mut().unwrap().push(empty);
+    body["readings"]["parts"][0]["used"] = json!({"state": "known", "value": 199_999});
+    body["readings"]["parts"][0]["rated_life"] = json!({"state": "known", "amount": 200_000});
+    device.report(manager.device, &batch(6, &[body])).await.acknowledged();
+    let mut browser = browser(&manager).await;
+    let cookie = sign_in(&mut browser).await;
+    for path in ["/", "/devices/lobby"] {
+        let page = get(&mut browser, path, &cookie).await.text();
+        assert_holds(&page, &["<span class=\"value\">&#60;1 %</span>", "<span class=\"value\">empty</span>"]);
+        assert!(!page.contains("<span class=\"value\">0 %</span>"), "{path}");
+    }
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(&page, &["&#60;1 % left", "Empty at 0.8 g"]);
+    let told = manager.api("/api/v1/devices/lobby").await;
+    let supplies = &told["supplies"];
+    assert_eq!((&supplies[0]["level_words"], &supplies[0]["empty"]), (&json!("<1 %"), &json!(false)));
+    assert_eq!((&supplies[1]["level_words"], &supplies[1]["empty"]), (&json!("empty"), &json!(true)));
+    assert_eq!((&supplies[1]["empty_at"], &supplies[1]["low"]), (&json!(8), &json!(true)));
+}
+
+#[tokio::test]
 async fn a_jam_is_on_the_page_until_it_is_cleared() {
     let (manager, device) = furnished().await;
     let jam = condition("a2", "jam", "mediaPath", "path");

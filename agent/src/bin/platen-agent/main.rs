@@ -204,6 +204,9 @@ fn read_board(file: &Path, json: bool, edges: Option<u64>, pages: Option<u64>) -
     let config = config::load(file)?;
     let board_file = platen_hal::config::load(&config.board)?;
     let mut opened = board::open(&board_file)?;
+    if let Some(words) = &opened.notice {
+        eprintln!("platen-agent: {words}");
+    }
     let output = &mut io::stdout().lock();
     match (edges, pages) {
         (Some(seconds), _) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,

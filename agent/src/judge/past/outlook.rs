@@ -3,7 +3,7 @@
 use platen_protocol::readings::{Estimate, Outlook, SupplyReading};
 
 use super::daily::Mean;
-use super::usage::{Usage, millionths};
+use super::usage::Usage;
 
 /// What no band is narrower than, in thousandths.
 const LEAST_ERROR: u64 = 50;
@@ -17,7 +17,8 @@ const MOST_PAGES: u64 = 10_000_000;
 impl Usage {
     /// How long the supply will last at its learnt rate; `day` is what is known of a day's pages.
     pub(in crate::judge) fn outlook(&self, supply: &SupplyReading, day: Option<Mean>) -> Option<Outlook> {
-        let left = millionths(supply)?;
+        // The printer stops at its empty amount; what is below that prints no page.
+        let left = supply.share()?.above(supply.empty_amount()).millionths();
         let (rate, spread) = self.learnt()?;
         let likely = (left.saturating_mul(1_000) / rate).min(MOST_PAGES);
         // One percent is a step: what is to come scatters by as many steps, what was learnt by about ten.

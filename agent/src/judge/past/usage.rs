@@ -5,8 +5,9 @@
 //! weighted mean of pages and of what they took, which forgets after about ten steps.
 
 use platen_protocol::alert::{AlertCode, AlertGroup};
+use platen_protocol::facts::Share;
 use platen_protocol::readings::SupplyReading;
-use platen_protocol::supply::{Capacity, Level, SupplyClass};
+use platen_protocol::supply::SupplyClass;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::condition::{Oddity, Wording, evidence};
@@ -204,7 +205,7 @@ impl Usage {
     fn wait(&mut self, supply: &SupplyReading, pages: u64) {
         let counts = supply.class == SupplyClass::SupplyThatIsConsumed
             && (supply.supply_type.is_toner() || supply.supply_type.is_ink())
-            && supply.percent().is_some_and(|percent| percent > NEARLY_EMPTY_PERCENT);
+            && supply.share().is_some_and(|share| !share.is_at_most(NEARLY_EMPTY_PERCENT));
         let usual = self.usual().map(step_pages);
         let most = usual.map_or(MOST_PAGES_FOR_A_STEP, |usual| {
             usual.saturating_mul(TOO_LITTLE).max(LEAST_PAGES_FOR_TOO_LITTLE)
@@ -275,11 +276,6 @@ fn step_pages(rate: u64) -> u64 {
 }
 
 /// What is left, in millionths of the capacity.
-pub(super) fn millionths(supply: &SupplyReading) -> Option<u64> {
-    match (&supply.level, supply.capacity) {
-        (Level::Known { amount }, Capacity::Known { amount: full }) if full > 0 => {
-            Some((u64::from(*amount) * MILLION / u64::from(full)).min(MILLION))
-        }
-        _ => None,
-    }
+fn millionths(supply: &SupplyReading) -> Option<u64> {
+    supply.share().map(Share::millionths)
 }

@@ -21,6 +21,20 @@ fn stocked() -> Readings {
     Readings { supplies, switches: panel(false, false), ..Readings::default() }
 }
 
+#[test]
+fn a_short_press_orders_what_is_lowest_to_the_last_unit() {
+    let of = |name: &str, amount, full| SupplyReading {
+        capacity: Capacity::Known { amount: full },
+        ..named(name, amount)
+    };
+    let supplies = vec![of("cyan", 29, 3000), of("magenta", 9_000, 1_000_000), of("black", 28, 3000)];
+    let mut judge = judge(1);
+    let readings = Readings { supplies, switches: panel(false, false), ..Readings::default() };
+    sample(&mut judge, &readings, 0);
+    let events = press(&mut judge, SwitchMeaning::OrderButton, 10_000, 10_200);
+    assert_eq!(ordered(&events), [vec!["magenta"]], "all three are below one percent");
+}
+
 fn wishes(events: Vec<Event>) -> Vec<Event> {
     let wish = |e: &Event| matches!(e, Event::ServiceCall | Event::ReportWanted | Event::Order { .. });
     events.into_iter().filter(wish).collect()

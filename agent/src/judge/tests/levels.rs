@@ -31,6 +31,59 @@ fn empty_takes_the_place_of_almost_empty() {
     assert!(judge.alerts().any_critical());
 }
 
+fn of_a_million(amount: u32) -> Readings {
+    let mut readings = percent(amount);
+    readings.supplies[0].capacity = Capacity::Known { amount: 1_000_000 };
+    readings
+}
+
+#[test]
+fn a_little_that_is_left_is_low_and_nothing_that_stops_the_printer() {
+    let mut judge = judge(1);
+    let events = feed(&mut judge, &of_a_million(1), 3);
+    let [Event::Raised(low)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((low.code, low.severity), (AlertCode::MarkerTonerAlmostEmpty, Severity::Warning));
+    assert!(low.description.contains("black is at <1 %"), "{}", low.description);
+    assert!(!judge.alerts().any_critical());
+    assert_eq!(codes(&feed(&mut judge, &of_a_million(0), 1)), [AlertCode::MarkerTonerEmpty]);
+    // What is counted does not shake: with one unit in it, it is not empty any more.
+    assert_eq!(codes(&feed(&mut judge, &of_a_million(1), 1)), [AlertCode::MarkerTonerAlmostEmpty]);
+}
+
+#[test]
+fn empty_is_at_the_boards_own_amount_where_it_names_one() {
+    let with = |amount| {
+        let mut readings = percent(amount);
+        readings.supplies[0].empty_at = Some(7);
+        readings
+    };
+    let mut judge = judge(1);
+    assert_eq!(codes(&feed(&mut judge, &with(8), 2)), [AlertCode::MarkerTonerAlmostEmpty]);
+    assert_eq!(codes(&feed(&mut judge, &with(7), 2)), [AlertCode::MarkerTonerEmpty]);
+    assert_eq!(codes(&feed(&mut judge, &with(8), 2)), [AlertCode::MarkerTonerAlmostEmpty]);
+}
+
+#[test]
+fn a_set_value_is_compared_to_the_last_unit() {
+    let set = u32::from(SET) * 10_000;
+    let mut judge = judge(1);
+    assert_eq!(feed(&mut judge, &of_a_million(set + 1), 3), [], "one unit above the set value");
+    assert_eq!(codes(&feed(&mut judge, &of_a_million(set), 1)), [AlertCode::MarkerTonerAlmostEmpty]);
+}
+
+#[test]
+fn what_a_sensor_finds_in_an_empty_hopper_does_not_end_its_alert_by_shaking() {
+    let sensed = |amount| {
+        let mut readings = percent(amount);
+        readings.supplies[0].serial = None;
+        readings
+    };
+    let mut judge = judge(1);
+    assert_eq!(codes(&feed(&mut judge, &sensed(0), 1)), [AlertCode::MarkerTonerEmpty]);
+    assert_eq!(feed(&mut judge, &sensed(1), 3), []);
+    assert_eq!(codes(&feed(&mut judge, &sensed(3), 1)), [AlertCode::MarkerTonerAlmostEmpty]);
+}
+
 #[test]
 fn a_level_alert_ends_only_at_the_set_value_with_its_hysteresis() {
     let mut judge = judge(1);
@@ -60,6 +113,18 @@ fn a_drum_at_the_end_of_its_life_is_reported_with_the_part_its_count_and_what_to
     assert!(alert.description.contains("90000 of 100000 impressions"), "{}", alert.description);
     assert!(alert.description.contains("DR-100"), "{}", alert.description);
     assert_eq!(codes(&feed(&mut judge, &with(120_000), 1)), [AlertCode::MarkerOpcLifeOver]);
+}
+
+#[test]
+fn a_part_is_over_when_its_life_is_and_the_printer_prints_on() {
+    let mut judge = judge(1);
+    let with = |used| Readings { parts: vec![drum(used)], ..Readings::default() };
+    let events = feed(&mut judge, &with(99_999), 2);
+    assert_eq!(codes(&events), [AlertCode::MarkerOpcLifeAlmostOver]);
+    assert!(raised(&events)[0].description.contains("<1 % of its life left"), "{events:?}");
+    let events = feed(&mut judge, &with(100_000), 1);
+    assert_eq!(codes(&events), [AlertCode::MarkerOpcLifeOver]);
+    assert_eq!(raised(&events)[0].severity, Severity::Warning);
 }
 
 #[test]
@@ -161,6 +226,8 @@ fn readings_are_told_again_only_when_they_moved_enough() {
     let mut other = told.clone();
     other.supplies[0].serial = Some("2".into());
     assert!(is_worth_telling(&told, &other));
+    let (little, nothing) = (of_a_million(1), of_a_million(0));
+    assert!(is_worth_telling(&little, &nothing), "both are 0 %, and only one is empty");
     let mut gone = told.clone();
     gone.supplies[0].level = unknown(UnknownReason::NoAnswer);
     assert!(is_worth_telling(&told, &gone));

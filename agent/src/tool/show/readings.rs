@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use platen_protocol::facts::words::{Amount, part_of};
-use platen_protocol::facts::{Celsius, TemperatureLimit};
+use platen_protocol::facts::{Celsius, Share, TemperatureLimit};
 use platen_protocol::readings::{
     CounterKind, CounterReading, Estimate, PartReading, Reading, Readings, SupplyReading, SwitchReading,
     TemperatureReading,
@@ -38,10 +38,14 @@ fn table<'a, T>(out: &mut String, title: &str, rows: &'a [T], row: impl Fn(&'a T
 }
 
 fn supply(supply: &SupplyReading) -> String {
-    let mut line = match (&supply.level, supply.percent()) {
-        (_, Some(percent)) => {
-            let low = low(supply.is_low());
-            format!("{} {percent:>3} %  {}{low}", bar(percent), set_values(supply))
+    let mut line = match (&supply.level, supply.share()) {
+        (_, Some(share)) => {
+            let mark = if supply.is_empty() {
+                format!("  {}", supply.empty_word().to_uppercase())
+            } else {
+                low(supply.is_low()).to_owned()
+            };
+            format!("{} {share:>5}  {}{mark}", bar(share), set_values(supply))
         }
         (Level::Unknown { cause }, None) => format!("{} unknown: {cause}", unknown_bar()),
         (_, None) => format!(
@@ -75,6 +79,9 @@ fn set_values(supply: &SupplyReading) -> String {
             let _ = write!(text, ", {value} {unit}");
         }
     }
+    if let Some(amount) = supply.empty_at {
+        let _ = write!(text, ", {} at {}", supply.empty_word(), Amount { amount, unit: supply.unit });
+    }
     text
 }
 
@@ -89,12 +96,12 @@ fn part_number(line: &mut String, number: Option<&str>) {
 }
 
 fn part(part: &PartReading) -> String {
-    let mut line = match (part.percent_left(), &part.used) {
-        (Some(percent), Reading::Known { value: used }) => {
+    let mut line = match (part.share_left(), &part.used) {
+        (Some(share), Reading::Known { value: used }) => {
             let used = Amount { amount: *used, unit: part.unit }.to_string();
             let used = part_of(&used, &part.rated_life.words(part.unit, false));
             let set = part.set_percent.map_or_else(String::new, |set| format!(", set {set} %"));
-            format!("{} {percent:>3} %  {used} used{set}{}", bar(percent), low(part.is_low()))
+            format!("{} {share:>5}  {used} used{set}{}", bar(share), low(part.is_low()))
         }
         (_, Reading::Unknown { cause }) => format!("{} unknown: {cause}", unknown_bar()),
         (None, Reading::Known { value: used }) => {
@@ -139,8 +146,10 @@ fn switch(switch: &SwitchReading) -> String {
     }
 }
 
-fn bar(percent: u8) -> String {
-    let full = (usize::from(percent) * BAR).div_ceil(100).min(BAR);
+/// A little fills a cell, and nothing fills none.
+fn bar(share: Share) -> String {
+    let full =
+        (usize::from(share.percent()) * BAR).div_ceil(100).clamp(usize::from(!share.is_nothing()), BAR);
     format!("[{}{}]", "#".repeat(full), "-".repeat(BAR - full))
 }
 
@@ -172,6 +181,7 @@ mod tests {
             part_number: None,
             expected: None,
             outlook: None,
+            empty_at: None,
         }
     }
 
@@ -198,6 +208,29 @@ mod tests {
             assert!(shown.contains(words), "{words}: {shown}");
         }
         assert!(!shown.contains("pages left"), "{shown}");
+    }
+
+    #[test]
+    fn little_is_shown_as_less_than_one_percent_and_only_nothing_as_empty() {
+        let shown = |change: fn(&mut SupplyReading)| {
+            let mut one = supply(Level::Known { amount: 1 });
+            one.capacity = Capacity::Known { amount: 1_000_000 };
+            change(&mut one);
+            readings(&Readings { supplies: vec![one], ..Readings::default() })
+        };
+        let little = shown(|_| ());
+        assert!(little.contains("[#-------------------]  <1 %  set 10 %  LOW"), "{little}");
+        let nothing = shown(|one| one.level = Level::Known { amount: 0 });
+        assert!(nothing.contains("[--------------------]   0 %  set 10 %  EMPTY"), "{nothing}");
+        let board = shown(|one| {
+            (one.unit, one.capacity) = (SupplyUnit::TenthsOfGrams, Capacity::Known { amount: 100 });
+            (one.level, one.empty_at) = (Level::Known { amount: 25 }, Some(25));
+        });
+        assert!(board.contains("25 %  set 10 %, empty at 2.5 g  EMPTY"), "{board}");
+        let full = shown(|one| {
+            (one.class, one.level) = (SupplyClass::ReceptacleThatIsFilled, Level::Known { amount: 0 });
+        });
+        assert!(full.contains("0 %  set 10 %  FULL"), "{full}");
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(crate) struct SimSupply {
     supply_type: SupplyType,
     colorant: Option<&'static str>,
     curve: Option<Curve>,
+    /// The amount at or below which the engine stops for it, in its unit: percent by a sensor, else tenths of
+    /// grams.
+    empty_at: u32,
     chip: Option<usize>,
     used: u64,
     /// What its chip counts.
@@ -59,6 +62,7 @@ impl SimSupply {
             supply_type: entry.supply_type.unwrap_or(usual),
             colorant: record::colorant(stated.unwrap_or(name)).ok(),
             curve: entry.sensor.as_ref().map(|sensor| sensor.curve.get_ref().clone()),
+            empty_at: entry.empty_at.as_ref().map_or(0, |amount| *amount.get_ref()),
             chip: entry.memory().and_then(|_| wiring.chip_of(target)),
             used,
             told: used,
@@ -77,9 +81,20 @@ impl SimSupply {
         self.is_consumed() && matches!(self.colorant, Some("cyan" | "magenta" | "yellow"))
     }
 
-    /// Whether nothing is left in it, or no space: what an engine stops for.
+    /// Whether nothing is left in it that can be used, or no space: what an engine stops for.
     pub(super) fn is_over(&self) -> bool {
-        self.told >= full()
+        self.amount() <= u64::from(self.empty_at)
+    }
+
+    /// What is left by its chip, in whole tenths of grams, or by its sensor, in whole percent. The last unit
+    /// counts until it is gone.
+    fn amount(&self) -> u64 {
+        let left = full() - self.told;
+        if self.curve.is_none() {
+            return left.div_ceil(1000);
+        }
+        let percent = full() / 100;
+        ((left + percent / 2) / percent).max(u64::from(left > 0))
     }
 
     /// What is left, in thousandths of the capacity.

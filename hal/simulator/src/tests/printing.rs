@@ -80,6 +80,35 @@ fn a_cartridge_runs_empty_in_the_middle_of_a_job() {
 }
 
 #[test]
+fn a_printer_prints_on_while_its_chip_tells_of_a_little_and_stops_when_it_tells_of_nothing() {
+    let printer = exact();
+    set(&printer, "black", 1);
+    assert_eq!(print(&printer, 99), "99 pages printed");
+    let record = black(&printer);
+    assert_eq!(record.capacity - record.used, 1, "the last page is in the last unit");
+    assert_eq!(print(&printer, 5), "1 of 5 pages printed, then black was empty");
+    let record = black(&printer);
+    assert_eq!(record.capacity, record.used);
+}
+
+#[test]
+fn a_printer_stops_at_the_amount_that_its_board_calls_empty() {
+    let text = BOARD.replace("{}", "");
+    let text = text.replacen("name = \"black\"", "name = \"black\"\nempty-at = 25", 1);
+    let text = text.replacen("name = \"waste\"", "name = \"waste\"\nempty-at = 2", 1);
+    let config = config::parse(&text, Path::new("board.toml")).unwrap();
+    let printer = SimPrinter::accelerated(&config).unwrap();
+    set(&printer, "black", 1);
+    let told = print(&printer, 1000);
+    assert!(told.ends_with("then black was empty"), "{told}");
+    let record = black(&printer);
+    assert_eq!(record.capacity - record.used, 25);
+    set(&printer, "black", 50);
+    set(&printer, "waste", 2);
+    assert_eq!(print(&printer, 1), "0 of 1 pages printed, then waste was full");
+}
+
+#[test]
 fn waste_toner_fills_its_box_until_the_switch_tells() {
     let printer = exact();
     set(&printer, "waste", 1);

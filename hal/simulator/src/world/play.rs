@@ -39,6 +39,11 @@ impl World {
         self.trace = Some(trace);
     }
 
+    /// What a person should know of the trace.
+    pub(crate) fn notice(&self) -> Option<&str> {
+        self.trace.as_ref()?.notice.as_deref()
+    }
+
     pub(super) fn follow(&mut self, number: usize) {
         let Some(moves) = self.trace.as_ref().map(|trace| &trace.moves) else { return };
         let Some(this) = moves.get(number).copied() else { return };

@@ -13,6 +13,8 @@ use crate::config::{BoardConfig, MAX_PART_NUMBER_CHARS, MemoryKeys, Part, Supply
 use crate::counters;
 use crate::record;
 
+/// The most that a sensed supply can have when it is called empty, in percent.
+const MAX_EMPTY_PERCENT: u32 = 99;
 /// What a temperature in a printer can be at all, in degrees Celsius.
 const CELSIUS: std::ops::RangeInclusive<i32> = -100..=500;
 
@@ -41,7 +43,29 @@ fn check_supply(config: &BoardConfig, entry: &Supply) -> Check {
     }
     check_number(entry.set_percent.as_ref(), 0, 100, "%")?;
     check_number(entry.set_pages.as_ref(), 1, MAX_SET_PAGES, "pages")?;
-    check_number(entry.set_days.as_ref(), 1, MAX_SET_DAYS, "days")
+    check_number(entry.set_days.as_ref(), 1, MAX_SET_DAYS, "days")?;
+    check_empty_at(entry, has_memory)
+}
+
+/// A full supply is not empty, so that the amount is below all that it can hold.
+fn check_empty_at(entry: &Supply, has_memory: bool) -> Check {
+    let Some(empty_at) = &entry.empty_at else { return Ok(()) };
+    let (name, amount) = (entry.name.get_ref(), *empty_at.get_ref());
+    let (most, unit) = match (has_memory, &entry.sensor) {
+        (true, _) => (record::MAX_PLAUSIBLE_CAPACITY - 1, "of its record's unit"),
+        (false, Some(_)) => (MAX_EMPTY_PERCENT, "percent"),
+        (false, None) => {
+            let what = format!(
+                "only switches tell of {name}, and its switch says when it is full: take `empty-at` out"
+            );
+            return Err((empty_at.span().start, what));
+        }
+    };
+    if amount <= most {
+        return Ok(());
+    }
+    let what = format!("{name} cannot be empty at {amount} {unit}, for that is all of it: use 0 to {most}");
+    Err((empty_at.span().start, what))
 }
 
 /// A supply without memory and sensor is a waste box with switches.

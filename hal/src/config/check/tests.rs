@@ -181,6 +181,15 @@ fn supplies_that_cannot_be_are_refused() {
         ("colorant = \"black\"", "colorant = \"blakc\"", "colorant", "colorant"),
         ("TN-1 (black)", "0123456789012345678901234567890123456789x", "part-number", "1 to 40"),
         ("TN-1 (black)", "TN\\t1", "part-number", "printable"),
+        ("address = 0x50", "address = 0x50\nempty-at = 10000000", "empty-at", "0 to 9999999"),
+        ("set-pages = 200", "empty-at = 100", "empty-at", "0 to 99"),
+        ("set-pages = 200", "empty-at = -1", "empty-at", "-1"),
+        (
+            "class = \"receptacleThatIsFilled\"",
+            "class = \"receptacleThatIsFilled\"\nempty-at = 1",
+            "empty-at",
+            "only switches tell of waste",
+        ),
     ]);
 }
 

@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use super::super::Shared;
 use super::super::who::Operator;
 use super::refused::Always;
+use crate::clock;
 use crate::counters::TurnedAway;
-use crate::store::TroubleCause;
+use crate::store::{LogState, TroubleCause};
 
 /// Whether the manager can do its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,6 +24,28 @@ pub(super) struct HealthView {
     trouble: Option<TroubleView>,
     /// How often devices were turned away since the manager began.
     turned_away: TurnedAway,
+    /// The database's write-ahead log.
+    write_ahead_log: LogView,
+}
+
+/// The database's write-ahead log: what has changed and is not yet in the database file itself.
+#[derive(Debug, Serialize, ToSchema)]
+struct LogView {
+    /// Its size.
+    bytes: u64,
+    /// Above this it is too large, and is cut back as soon as no other program reads the database.
+    limit_bytes: u64,
+    /// Since when it is too large; `null` while it is not.
+    over_since: Option<Timestamp>,
+    /// What to do about it, for people; `null` unless it has been too large for a while.
+    remedy: Option<&'static str>,
+}
+
+impl LogView {
+    fn of(log: LogState, now: Timestamp) -> Self {
+        let remedy = log.is_held(now).then(|| log.remedy());
+        Self { bytes: log.bytes, limit_bytes: log.limit, over_since: log.over_since, remedy }
+    }
 }
 
 /// Why nothing can be stored.
@@ -61,5 +84,6 @@ pub(super) async fn health(State(operators): Shared, _operator: Operator) -> (St
     });
     let status = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let turned_away = operators.counters.read();
-    (status, Json(HealthView { storing: trouble.is_none(), trouble, turned_away }))
+    let write_ahead_log = LogView::of(operators.store.health().log(), clock::now());
+    (status, Json(HealthView { storing: trouble.is_none(), trouble, turned_away, write_ahead_log }))
 }

@@ -10,7 +10,7 @@ use super::super::who::PageOperator;
 use super::super::{Shared, gather};
 use super::{Frame, filters, render_at, words};
 use crate::clock;
-use crate::store::Trouble;
+use crate::store::{LogState, Trouble};
 
 /// Devices on the page; a larger fleet is told so, and is looked at by the API.
 const MAX_DEVICES: u32 = 500;
@@ -20,6 +20,8 @@ const MAX_DEVICES: u32 = 500;
 struct FleetPage {
     frame: Frame,
     trouble: Option<Trouble>,
+    /// The database's log, while another program holds it.
+    held_log: Option<LogState>,
     summary: Vec<(&'static str, String)>,
     devices: Vec<DeviceView>,
     cut: bool,
@@ -36,11 +38,12 @@ pub(super) async fn page(
     records.truncate(most);
     let now = clock::now();
     let trouble = operators.store.health().trouble();
+    let held_log = Some(operators.store.health().log()).filter(|log| log.is_held(now));
     let mut views = gather::views(&operators, records, now).await?;
     // Stable, so devices of one rank stay by name.
     views.sort_by_key(|view| view.worst);
     let (frame, summary) = (Frame::new(Some(operator.name), true), summary(&views));
-    render_at(&FleetPage { frame, trouble, summary, devices: views, cut }, now)
+    render_at(&FleetPage { frame, trouble, held_log, summary, devices: views, cut }, now)
 }
 
 /// The fleet in one line: what is the matter, with how many.

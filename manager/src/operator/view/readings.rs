@@ -12,9 +12,14 @@ pub(in super::super) struct SupplyView {
     /// The reading itself.
     #[serde(flatten)]
     pub(in super::super) reading: SupplyReading,
-    /// Percent that is left, 0 to 100; for a receptacle the space left. `null` when that is not known.
+    /// Percent that is left, 0 to 100, rounded down; for a receptacle the space left. `null` when that is not
+    /// known. 0 is also what is below one percent: `level_words` and `empty` tell that apart.
     pub(in super::super) percent: Option<u8>,
-    /// `true` when `percent`, or the outlook in pages or days, is at or below its set value.
+    /// What is left, as people read it, such as `42 %`, `<1 %`, `empty`, `full` or `unknown`.
+    pub(in super::super) level_words: String,
+    /// `true` when nothing is left that the printer can use; for a receptacle, no space.
+    pub(in super::super) empty: bool,
+    /// `true` when what is left, or the outlook in pages or days, is at or below its set value.
     pub(in super::super) low: bool,
     /// `true` when the cartridge says of itself that it belongs elsewhere.
     pub(in super::super) wrong: bool,
@@ -26,9 +31,10 @@ pub(in super::super) struct PartView {
     /// The reading itself.
     #[serde(flatten)]
     pub(in super::super) reading: PartReading,
-    /// Percent of its rated life that is left, 0 to 100; `null` when that is not known.
+    /// Percent of its rated life that is left, 0 to 100, rounded down; `null` when that is not known. 0 is also
+    /// what is below one percent.
     pub(in super::super) percent_left: Option<u8>,
-    /// `true` when `percent_left` is at or below the set value.
+    /// `true` when the life that is left is at or below the set value.
     pub(in super::super) low: bool,
 }
 
@@ -56,8 +62,14 @@ pub(in super::super) struct SwitchView {
 
 impl SupplyView {
     pub(in super::super) fn of(reading: SupplyReading) -> Self {
-        let (percent, low, wrong) = (reading.percent(), reading.is_low(), reading.is_wrong());
-        Self { reading, percent, low, wrong }
+        Self {
+            percent: reading.percent(),
+            level_words: reading.level_words(),
+            empty: reading.is_empty(),
+            low: reading.is_low(),
+            wrong: reading.is_wrong(),
+            reading,
+        }
     }
 
     /// Whether somebody must bring more of it; a full waste box is another errand.
@@ -89,7 +101,7 @@ mod tests {
     use super::*;
     use crate::sample;
     use platen_protocol::readings::ExpectedSupply;
-    use platen_protocol::supply::SupplyType;
+    use platen_protocol::supply::{Level, SupplyType};
 
     #[test]
     fn a_supply_is_low_by_whichever_set_value_it_reaches_first() {
@@ -101,6 +113,18 @@ mod tests {
         assert!(low(Some(1200), None) && low(None, Some(15)));
         assert!(!low(Some(0), Some(0)), "0 is never");
         assert!(SupplyView::of(sample::supply(5)).low, "by percent");
+    }
+
+    #[test]
+    fn a_little_is_less_than_one_percent_and_not_empty() {
+        let view = |amount| {
+            let level = Level::Known { amount };
+            SupplyView::of(SupplyReading { level, empty_at: Some(3), ..sample::supply(0) })
+        };
+        let (little, empty) = (view(4), view(3));
+        assert_eq!((little.percent, little.level_words.as_str(), little.empty), (Some(0), "<1 %", false));
+        assert_eq!((empty.percent, empty.level_words.as_str(), empty.empty), (Some(0), "empty", true));
+        assert!(little.low && empty.low);
     }
 
     #[test]

@@ -201,6 +201,23 @@ fn each_trace_is_read_whole_and_lacks_nothing() {
 }
 
 #[test]
+fn a_trace_that_was_cut_in_its_last_line_is_replayed_up_to_there_and_says_so() {
+    let whole = fs::read(file(ORDINARY)).unwrap();
+    let text = trace(ORDINARY).board;
+    let (board, _) = text.split_once("[simulation]").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cut.jsonl"), &whole[..whole.len() - 9]).unwrap();
+    let text = format!("{board}[simulation]\ntrace = \"cut.jsonl\"\n");
+    let config = config::parse(&text, &folder.path().join("board.toml")).unwrap();
+    let printer = SimPrinter::accelerated(&config).unwrap();
+    let lines = whole.iter().filter(|byte| **byte == b'\n').count();
+    let notice = printer.notice().unwrap();
+    assert!(notice.contains(&format!("cut.jsonl: line {lines} is incomplete")), "{notice}");
+    let mut board = open_inline(&config, &printer).unwrap();
+    assert_eq!(board.sample().supplies, Replayed::open(ORDINARY).board.sample().supplies);
+}
+
+#[test]
 fn an_ordinary_while_tells_of_the_supply_that_became_low_and_of_nothing_else() {
     let mut replayed = Replayed::open(ORDINARY);
     let story = replayed.judged();

@@ -17,7 +17,7 @@ use crate::store::IdentityChange;
 pub(super) use conditions::{alert_title, evidence, training};
 pub(super) use report::{content, fitted, kind, residue};
 pub(super) use supply::{
-    content_of, expected, ink, outlook, outlook_band, set_values, type_of, unit, used, why_no_life,
+    content_of, empty_at, expected, ink, outlook, outlook_band, set_values, type_of, unit, used, why_no_life,
 };
 pub(super) use units::range;
 pub(super) use watch::{watch_text, watch_title};

@@ -79,8 +79,8 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
 
 /// What is left in something that was taken out, in words.
 pub(in super::super) fn residue(replacement: &Replacement) -> Option<String> {
-    let part = replacement.removed_part.as_ref().map(|part| match part.percent_left() {
-        Some(percent) => format!("{percent} % of its life left"),
+    let part = replacement.removed_part.as_ref().map(|part| match part.share_left() {
+        Some(left) => format!("{left} of its life left"),
         None => "how much of its life was left is not known".to_owned(),
     });
     replacement.removed_supply.as_ref().map(left).or(part)
@@ -88,8 +88,9 @@ pub(in super::super) fn residue(replacement: &Replacement) -> Option<String> {
 
 /// What is left in a supply, in words.
 fn left(supply: &SupplyReading) -> String {
-    match supply.percent() {
-        Some(percent) => format!("{percent} % left"),
+    match supply.share() {
+        Some(_) if supply.is_empty() => supply.empty_word().to_owned(),
+        Some(share) => format!("{share} left"),
         None => format!("level: {}", supply.level_words()),
     }
 }
@@ -99,7 +100,7 @@ pub(in super::super) fn fitted(replacement: &Replacement) -> Option<String> {
     let (serial, left) = match (&replacement.fitted_supply, &replacement.fitted_part) {
         (Some(supply), _) => (supply.serial.as_deref(), Some(left(supply))),
         (None, Some(part)) => {
-            let left = part.percent_left().map(|percent| format!("{percent} % of its life left"));
+            let left = part.share_left().map(|left| format!("{left} of its life left"));
             (part.serial.as_deref(), left)
         }
         (None, None) => return None,
@@ -121,10 +122,7 @@ fn replaced(replacement: &Replacement) -> String {
 }
 
 fn levels(readings: &Readings) -> String {
-    let supplies = readings.supplies.iter().map(|supply| match supply.percent() {
-        Some(percent) => format!("{} {percent} %", supply.name),
-        None => format!("{} {}", supply.name, supply.level_words()),
-    });
+    let supplies = readings.supplies.iter().map(|supply| format!("{} {}", supply.name, supply.level_words()));
     let switches = readings
         .switches
         .iter()
@@ -140,6 +138,7 @@ fn levels(readings: &Readings) -> String {
 mod tests {
     use super::*;
     use crate::sample;
+    use platen_protocol::supply::Level;
 
     #[test]
     fn a_report_says_its_levels_in_one_line() {
@@ -147,6 +146,17 @@ mod tests {
         assert_eq!(line, "black 42 %, cover closed; running 1 s; 0 failed reads");
         let line = content(&sample::full_utilisation(1, 42).body);
         assert!(line.starts_with("black 42 %, cover closed, 123\u{202f}456 impressions; running"), "{line}");
+    }
+
+    #[test]
+    fn little_that_was_left_is_not_told_as_nothing() {
+        let mut replacement = sample::replacement();
+        let removed = replacement.removed_supply.as_mut().unwrap();
+        removed.level = Level::Known { amount: 1 };
+        assert_eq!(replaced(&replacement), "Black replaced; in the old one: <1 % left");
+        let removed = replacement.removed_supply.as_mut().unwrap();
+        removed.level = Level::Known { amount: 0 };
+        assert_eq!(replaced(&replacement), "Black replaced; in the old one: empty");
     }
 
     #[test]

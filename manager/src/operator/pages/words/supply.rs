@@ -29,7 +29,7 @@ pub(in super::super) fn content_of(supply: &SupplyReading) -> Option<String> {
         return None;
     }
     let capacity = supply.capacity.words(supply.unit, true);
-    Some(match (&supply.level, supply.percent()) {
+    Some(match (&supply.level, supply.share()) {
         (Level::Known { amount }, Some(_)) => {
             format!("{:#} of {capacity}", Amount { amount: *amount, unit: supply.unit })
         }
@@ -48,6 +48,13 @@ pub(in super::super) fn set_values(supply: &SupplyReading) -> String {
         .chain(more(supply.set_days, "days"))
         .collect();
     all.join(", ")
+}
+
+/// The amount at which a supply is empty, where the board file says one: "Empty at 2.5 g".
+pub(in super::super) fn empty_at(supply: &SupplyReading) -> Option<String> {
+    let amount = supply.empty_at?;
+    let word = platen_protocol::facts::words::title(supply.empty_word());
+    Some(format!("{word} at {:#}", Amount { amount, unit: supply.unit }))
 }
 
 /// What belongs in a supply's place: "black toner cartridge".

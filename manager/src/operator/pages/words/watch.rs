@@ -1,5 +1,6 @@
 //! What the watches found, in a person's words.
 
+use platen_protocol::facts::Share;
 use platen_protocol::facts::words::{grouped, label};
 use platen_protocol::supply::Level;
 
@@ -52,9 +53,9 @@ fn frozen_text(frozen: &Frozen, device: &DeviceView) -> String {
         SensorKind::Supply => {
             let supply = device.supplies.iter().find(|supply| supply.reading.name == frozen.name);
             let level = u32::try_from(frozen.value).ok().map(|amount| Level::Known { amount });
-            let percent =
-                supply.zip(level).and_then(|(supply, level)| level.percent(supply.reading.capacity));
-            let said = percent.map_or(value, |percent| format!("{percent} %"));
+            let share =
+                supply.zip(level).and_then(|(supply, level)| Share::of(&level, supply.reading.capacity));
+            let said = share.map_or(value, |share| share.to_string());
             (said, "the cartridge's chip or sensor")
         }
         SensorKind::Part => (value, "the part's chip or the engine's counter"),
