@@ -20,12 +20,12 @@ use std::time::Duration;
 use platen_protocol::readings::{BusReading, Reading, Readings, SwitchMeaning, SwitchReading};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
-use crate::board::{Board, BoardCounts, BoardError, BusCounts, Edge, Finding, Output, TraceSink};
+use crate::board::{Board, BoardCounts, BoardError, BusCounts, Edge, Finding, Output, TraceSink, Verdict};
 use crate::chips::bus_worker::{BusWorker, Reply, kept_by};
 use crate::chips::compose::Given;
 use crate::chips::job::{Job, Value};
 use crate::clock::{Clock, KernelClock};
-use crate::config::{BoardConfig, ENGINE};
+use crate::config::{BoardConfig, ENGINE, Engine, NoPowerInSleep};
 use crate::fault::{BusFault, ReadFault};
 use crate::lines::BoardLines;
 use crate::pages::PageCounter;
@@ -127,6 +127,13 @@ impl ChipBoard {
         readings
     }
 
+    /// Whether the engine says that it sleeps.
+    fn is_asleep(&mut self) -> bool {
+        let switches = self.config.switches.iter();
+        let place = switches.into_iter().position(|switch| switch.meaning == SwitchMeaning::Sleep);
+        place.is_some_and(|place| self.components.lines.active(place) == Ok(true))
+    }
+
     /// Pages at the exit, where the board has the sensor; unknown while its line is.
     fn page_exits(&self, switches: &[SwitchReading]) -> Option<Reading<u64>> {
         let sensor = switches.iter().find(|switch| switch.meaning == SwitchMeaning::PageExit)?;
@@ -134,6 +141,18 @@ impl ChipBoard {
             Reading::Known { .. } => Reading::Known { value: self.pages.counts().pages },
             Reading::Unknown { cause } => Reading::Unknown { cause: cause.clone() },
         })
+    }
+}
+
+/// While the engine sleeps, nobody can say what is wrong with a chip that has no power.
+fn excuse(findings: &mut [Finding], no_power: &NoPowerInSleep) {
+    for finding in findings.iter_mut().filter(|finding| finding.verdict == Verdict::Failed) {
+        let bus = finding.subject.strip_prefix("bus ").is_some_and(|bus| no_power.buses.contains(bus));
+        if bus || no_power.things.contains(&finding.subject) {
+            finding.verdict = Verdict::Doubtful;
+            finding.what += "; the printer sleeps, and by the board file it has no power then";
+            finding.check = Some("wake the printer, and run this again".to_owned());
+        }
     }
 }
 
@@ -183,9 +202,10 @@ impl Board for ChipBoard {
                 .iter()
                 .map(|entry| compose::temperature(entry, given(entry.name.get_ref())))
                 .collect(),
-            counters: compose::counters(engine(), exits),
+            counters: compose::counters(engine().zip(config.engine.as_ref().map(Engine::widths)), exits),
             switches,
             buses,
+            held: Vec::new(),
         }
     }
 
@@ -230,6 +250,9 @@ impl Board for ChipBoard {
         let mut findings: Vec<_> = self.components.workers.iter_mut().flat_map(BusWorker::examine).collect();
         self.components.lines.begin();
         findings.extend(self.components.lines.examine());
+        if self.is_asleep() {
+            excuse(&mut findings, &self.config.no_power_in_sleep());
+        }
         findings
     }
 

@@ -7,6 +7,7 @@ mod check;
 mod entries;
 mod load;
 mod places;
+mod power;
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +16,11 @@ use serde::Deserialize;
 pub(crate) use entries::MemoryKeys;
 pub use entries::{
     ActiveLevel, Behind, Bias, Bus, Curve, Engine, Line, LineRef, MemoryPlace, Part, Sensor, SensorChip,
-    Simulation, Supply, Switch, Temperature,
+    Simulation, Supply, Switch, Temperature, WrapsAt,
 };
 pub use load::{load, parse};
 pub use places::{ChipKind, ChipPlace, ENGINE};
+pub use power::NoPowerInSleep;
 
 /// The most chips, and the most switches, of one board.
 pub const MAX_ITEMS: usize = 64;

@@ -4,6 +4,7 @@
 //! generation count and a checksum each, and a writer always writes over the older one. The codec is
 //! pure; [`crate::memory`] carries the bytes.
 
+use platen_protocol::readings::{CounterKind, DEFAULT_WRAPS_AT};
 use platen_protocol::supply::SupplyType;
 
 use crate::copies::{self, byte, is_constant, is_printable, number, put};
@@ -35,12 +36,61 @@ const AT_SERIAL: usize = 32;
 const AT_FIRST_LIFE: usize = 48;
 const LIFE_BYTES: usize = 12;
 
+/// How far the engine's counters count: each begins again at 0 after so many. A store has 32 bits for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Widths {
+    /// All impressions.
+    pub impressions: u64,
+    /// Those in colour.
+    pub full_color: u64,
+    /// Those in one colour.
+    pub monochrome: u64,
+    /// Sheets.
+    pub sheets: u64,
+}
+
+impl Default for Widths {
+    fn default() -> Self {
+        let all = DEFAULT_WRAPS_AT;
+        Self { impressions: all, full_color: all, monochrome: all, sheets: all }
+    }
+}
+
+impl Widths {
+    /// That of one counter, if the engine has it.
+    pub const fn of(&self, kind: CounterKind) -> Option<u64> {
+        match kind {
+            CounterKind::Impressions => Some(self.impressions),
+            CounterKind::FullColor => Some(self.full_color),
+            CounterKind::Monochrome => Some(self.monochrome),
+            CounterKind::Sheets => Some(self.sheets),
+            CounterKind::PageExits => None,
+        }
+    }
+
+    /// Whether the impressions can be the sum of the two others, which may each have begun again: then what
+    /// remains of a sum is what remains by every number that divides all three widths.
+    fn add_up(&self, impressions: u32, full_color: u32, monochrome: u32) -> bool {
+        let common = divisor(self.impressions, divisor(self.full_color, self.monochrome)).max(1);
+        (u64::from(full_color) + u64::from(monochrome)) % common == u64::from(impressions) % common
+    }
+}
+
+/// The greatest number that divides both.
+fn divisor(one: u64, other: u64) -> u64 {
+    let (mut one, mut other) = (one, other);
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
 /// What the engine counts of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CounterStore {
     /// Rises by one with each write, and begins again at 0 after the largest number.
     pub generation: u32,
-    /// All impressions; always the sum of the two below.
+    /// All impressions; the sum of the two below, as far as it can count.
     pub impressions: u32,
     /// Impressions in colour.
     pub full_color: u32,
@@ -111,6 +161,18 @@ pub enum CounterError {
         /// In one colour.
         monochrome: u32,
     },
+    /// A count that the counter does not reach.
+    #[error(
+        "the counter store says {value} {counter}, and the board file that this counter begins again at 0 after {wraps_at}: correct `wraps-at`, or is it the store of another engine?"
+    )]
+    BeyondWidth {
+        /// What is counted.
+        counter: &'static str,
+        /// As stored.
+        value: u32,
+        /// By the board file.
+        wraps_at: u64,
+    },
     /// A serial number that is not printable ASCII, or longer than its field.
     #[error(
         "the serial number in the counter store is not printable text of at most {SERIAL_CHARS} characters"
@@ -119,7 +181,7 @@ pub enum CounterError {
 }
 
 impl CounterStore {
-    /// The bytes of one copy.
+    /// The bytes of one copy, for counters of 32 bits.
     pub fn encode(&self) -> Result<[u8; COPY_BYTES], CounterError> {
         if self.lives.len() > MAX_LIVES {
             return Err(CounterError::TooManyLives(self.lives.len()));
@@ -127,7 +189,7 @@ impl CounterStore {
         if self.serial.len() > SERIAL_CHARS || !is_printable(self.serial.as_bytes()) {
             return Err(CounterError::BadSerial);
         }
-        self.check()?;
+        self.check(&Widths::default())?;
         Ok(self.encode_unchecked())
     }
 
@@ -165,8 +227,8 @@ impl CounterStore {
         bytes
     }
 
-    /// Reads one copy.
-    pub fn decode(bytes: &[u8; COPY_BYTES]) -> Result<Self, CounterError> {
+    /// Reads one copy, whose counters count so far.
+    pub fn decode(bytes: &[u8; COPY_BYTES], widths: &Widths) -> Result<Self, CounterError> {
         if !bytes.starts_with(&MAGIC) {
             return Err(if is_constant(bytes) {
                 CounterError::Constant(byte(bytes, 0))
@@ -194,7 +256,7 @@ impl CounterStore {
                 .map(|place| decode_life(body, AT_FIRST_LIFE + LIFE_BYTES * place))
                 .collect::<Result<_, _>>()?,
         };
-        store.check()?;
+        store.check(widths)?;
         Ok(store)
     }
 
@@ -204,9 +266,20 @@ impl CounterStore {
     }
 
     /// What must be true of every store.
-    fn check(&self) -> Result<(), CounterError> {
-        let Self { impressions, full_color, monochrome, .. } = *self;
-        if full_color.checked_add(monochrome) != Some(impressions) {
+    fn check(&self, widths: &Widths) -> Result<(), CounterError> {
+        let Self { impressions, full_color, monochrome, sheets, .. } = *self;
+        let counted = [
+            ("impressions", impressions, widths.impressions),
+            ("impressions in colour", full_color, widths.full_color),
+            ("impressions in one colour", monochrome, widths.monochrome),
+            ("sheets", sheets, widths.sheets),
+        ];
+        if let Some((counter, value, wraps_at)) =
+            counted.into_iter().find(|(_, value, width)| u64::from(*value) >= *width)
+        {
+            return Err(CounterError::BeyondWidth { counter, value, wraps_at });
+        }
+        if !widths.add_up(impressions, full_color, monochrome) {
             return Err(CounterError::WrongSum { impressions, full_color, monochrome });
         }
         for (place, life) in self.lives.iter().enumerate() {
@@ -241,11 +314,11 @@ pub struct Found {
 }
 
 /// The newest whole store of a memory: of its first two copies. When there is none, the error is that of
-/// the first copy.
-pub fn newest(memory: &[u8]) -> Result<Found, CounterError> {
+/// the first copy. Its counters count so far.
+pub fn newest(memory: &[u8], widths: &Widths) -> Result<Found, CounterError> {
     let decode = |place: usize| {
         let copy = memory.get(place * COPY_BYTES..).and_then(<[u8]>::first_chunk::<COPY_BYTES>);
-        copy.ok_or(CounterError::NotAStore).and_then(CounterStore::decode)
+        copy.ok_or(CounterError::NotAStore).and_then(|copy| CounterStore::decode(copy, widths))
     };
     copies::newest(decode(0), decode(1), |store| store.generation, |e| *e == CounterError::BadChecksum)
         .map(|(store, other_damaged)| Found { store, other_damaged })
@@ -273,8 +346,8 @@ pub(crate) mod tests {
     pub(crate) fn any_store() -> impl Strategy<Value = CounterStore> {
         (
             any::<u32>(),
-            0..u32::MAX / 2,
-            0..u32::MAX / 2,
+            any::<u32>(),
+            any::<u32>(),
             any::<u32>(),
             any::<u32>(),
             "[ -~]{0,16}",
@@ -283,7 +356,7 @@ pub(crate) mod tests {
             .prop_map(|(generation, full_color, monochrome, sheets, power_ons, serial, lives)| {
                 CounterStore {
                     generation,
-                    impressions: full_color + monochrome,
+                    impressions: full_color.wrapping_add(monochrome),
                     full_color,
                     monochrome,
                     sheets,
@@ -325,10 +398,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_memory_that_was_never_written_is_no_store() {
-        assert_eq!(newest(&[0xff; 256]), Err(CounterError::Constant(0xff)));
-        assert_eq!(newest(&[0; 256]), Err(CounterError::Constant(0)));
-        assert_eq!(newest(&[0x55; 256]), Err(CounterError::NotAStore));
-        assert_eq!(newest(&[]), Err(CounterError::NotAStore));
+        assert_eq!(newest(&[0xff; 256], &Widths::default()), Err(CounterError::Constant(0xff)));
+        assert_eq!(newest(&[0; 256], &Widths::default()), Err(CounterError::Constant(0)));
+        assert_eq!(newest(&[0x55; 256], &Widths::default()), Err(CounterError::NotAStore));
+        assert_eq!(newest(&[], &Widths::default()), Err(CounterError::NotAStore));
     }
 
     #[test]
@@ -344,9 +417,34 @@ pub(crate) mod tests {
             (with(vec![life(SupplyType::Toner, 1)]), CounterError::UnknownLife(3)),
             (with(vec![life(SupplyType::Opc, 1); 2]), CounterError::LifeTwice(SupplyType::Opc)),
         ] {
-            assert_eq!(CounterStore::decode(&store.encode_unchecked()), Err(error.clone()));
+            assert_eq!(CounterStore::decode(&store.encode_unchecked(), &Widths::default()), Err(error.clone()));
             assert_eq!(store.encode(), Err(error));
         }
+    }
+
+    #[test]
+    fn a_total_that_began_again_while_its_parts_stand_high_is_no_mistake() {
+        let half = 1 << 31;
+        let wrapped = CounterStore { impressions: 4, full_color: half + 1, monochrome: half + 3, ..example() };
+        assert_eq!(CounterStore::decode(&wrapped.encode().unwrap(), &Widths::default()), Ok(wrapped.clone()));
+        let off = CounterStore { impressions: 5, ..wrapped };
+        assert!(matches!(off.encode(), Err(CounterError::WrongSum { .. })));
+    }
+
+    #[test]
+    fn seven_digits_add_up_by_their_own_width_and_no_count_is_beyond_it() {
+        let seven = 10_000_000;
+        let widths = Widths { impressions: seven, full_color: seven, monochrome: seven, sheets: seven };
+        let wrapped =
+            CounterStore { impressions: 3, full_color: 4_000_001, monochrome: 6_000_002, ..example() };
+        let bytes = wrapped.encode_unchecked();
+        assert_eq!(CounterStore::decode(&bytes, &widths), Ok(wrapped));
+        assert!(CounterStore::decode(&bytes, &Widths::default()).is_err(), "a wider counter would not be at 3");
+        let beyond = CounterStore { sheets: 10_000_000, ..example() };
+        assert_eq!(
+            CounterStore::decode(&beyond.encode_unchecked(), &widths),
+            Err(CounterError::BeyondWidth { counter: "sheets", value: 10_000_000, wraps_at: seven })
+        );
     }
 
     #[test]
@@ -354,17 +452,34 @@ pub(crate) mod tests {
         let mut bytes = example().encode().unwrap();
         bytes[AT_LIVES] = 7;
         copies::seal(&mut bytes);
-        assert_eq!(CounterStore::decode(&bytes), Err(CounterError::TooManyLives(7)));
+        assert_eq!(CounterStore::decode(&bytes, &Widths::default()), Err(CounterError::TooManyLives(7)));
         bytes[AT_LIVES] = 2;
         bytes[AT_VERSION] = 9;
         copies::seal(&mut bytes);
-        assert_eq!(CounterStore::decode(&bytes), Err(CounterError::WrongVersion(9)));
+        assert_eq!(CounterStore::decode(&bytes, &Widths::default()), Err(CounterError::WrongVersion(9)));
     }
 
     proptest! {
         #[test]
+        fn whatever_was_printed_a_store_of_any_widths_adds_up(
+            color in 0_u64..1 << 40, mono in 0_u64..1 << 40, widths in proptest::array::uniform4(10_000_u64..=1 << 32)
+        ) {
+            let [impressions, full_color, monochrome, sheets] = widths;
+            let widths = Widths { impressions, full_color, monochrome, sheets };
+            let at = |count: u64, width| u32::try_from(count % width).unwrap();
+            let store = CounterStore {
+                impressions: at(color + mono, impressions),
+                full_color: at(color, full_color),
+                monochrome: at(mono, monochrome),
+                sheets: 0,
+                ..example()
+            };
+            prop_assert_eq!(CounterStore::decode(&store.encode_unchecked(), &widths), Ok(store));
+        }
+
+        #[test]
         fn a_store_survives_its_bytes(store in any_store()) {
-            prop_assert_eq!(CounterStore::decode(&store.encode().unwrap()), Ok(store));
+            prop_assert_eq!(CounterStore::decode(&store.encode().unwrap(), &Widths::default()), Ok(store));
         }
 
         #[test]
@@ -373,8 +488,8 @@ pub(crate) mod tests {
             copy[..5].copy_from_slice(b"PLTC\x01");
             copy[AT_LIVES] %= 8;
             copies::seal(&mut copy);
-            if let Ok(store) = CounterStore::decode(&copy) {
-                prop_assert_eq!(store.full_color.checked_add(store.monochrome), Some(store.impressions));
+            if let Ok(store) = CounterStore::decode(&copy, &Widths::default()) {
+                prop_assert_eq!(store.full_color.wrapping_add(store.monochrome), store.impressions);
                 prop_assert!(store.lives.iter().all(|life| (1..=MAX_RATED_LIFE).contains(&life.rated)));
             }
         }
@@ -383,7 +498,7 @@ pub(crate) mod tests {
         fn any_flipped_bit_is_seen(store in any_store(), bit in 0..COPY_BYTES * 8) {
             let mut bytes = store.encode().unwrap();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(CounterStore::decode(&bytes).is_err());
+            prop_assert!(CounterStore::decode(&bytes, &Widths::default()).is_err());
         }
 
         #[test]
@@ -394,7 +509,7 @@ pub(crate) mod tests {
             let mut memory = [0xff; COPY_BYTES * COPIES];
             memory[..COPY_BYTES].copy_from_slice(&older.encode().unwrap());
             memory[COPY_BYTES..COPY_BYTES + cut].copy_from_slice(&newer.encode().unwrap()[..cut]);
-            let found = newest(&memory).unwrap().store;
+            let found = newest(&memory, &Widths::default()).unwrap().store;
             prop_assert!(found == older || found == newer);
         }
     }

@@ -10,7 +10,7 @@ use embedded_hal::i2c::I2c;
 use serde::Deserialize;
 
 use crate::copies::COPIES;
-use crate::counters::{self, CounterError, CounterStore};
+use crate::counters::{self, CounterError, CounterStore, Widths};
 use crate::fault::{BusFault, ReadFault};
 use crate::record::{self, CartridgeRecord, RecordError};
 
@@ -131,8 +131,13 @@ impl Memory {
         })
     }
 
-    /// Reads the newest whole counter store, as patiently as [`Self::read`].
-    pub fn read_counters<I, D>(self, bus: &mut I, delay: &mut D) -> Result<CounterStore, ReadFault>
+    /// Reads the newest whole counter store, as patiently as [`Self::read`]. Its counters count so far.
+    pub fn read_counters<I, D>(
+        self,
+        bus: &mut I,
+        delay: &mut D,
+        widths: &Widths,
+    ) -> Result<CounterStore, ReadFault>
     where
         I: I2c<Error = BusFault>,
         D: DelayNs + ?Sized,
@@ -140,7 +145,7 @@ impl Memory {
         self.patiently(delay, || {
             let mut bytes = [0; counters::COPY_BYTES * COPIES];
             self.with_driver(bus, |driver| driver.read_data(0, &mut bytes))?;
-            let found = counters::newest(&bytes)?;
+            let found = counters::newest(&bytes, widths)?;
             Ok((found.store, found.other_damaged))
         })
     }
@@ -208,7 +213,7 @@ impl From<CounterError> for ReadFault {
     fn from(error: CounterError) -> Self {
         match error {
             CounterError::Constant(byte) => Self::Constant(byte),
-            CounterError::WrongSum { .. } | CounterError::AbsurdLife(_) => {
+            CounterError::WrongSum { .. } | CounterError::BeyondWidth { .. } | CounterError::AbsurdLife(_) => {
                 Self::Implausible(error.to_string())
             }
             _ => Self::Damaged(error.to_string()),

@@ -135,6 +135,9 @@ pub enum Fault {
     Cold,
     /// The engine's counter store (target `engine`): its counters lose 1,000 impressions, once.
     CountsBackwards,
+    /// The engine's counter store (target `engine`): its impressions are brought to ten before they begin again at
+    /// 0, once.
+    NearlyFull,
     /// The lines (target `gpio`): the GPIO chip is gone.
     LinesGone,
     /// A switch that bounces more than a contact should.
@@ -166,6 +169,7 @@ impl Fault {
         ("overheats", Self::Overheats),
         ("cold", Self::Cold),
         ("counts-backwards", Self::CountsBackwards),
+        ("nearly-full", Self::NearlyFull),
         ("lines-gone", Self::LinesGone),
         ("bounces", Self::Bounces),
     ];

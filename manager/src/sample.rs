@@ -70,6 +70,7 @@ pub(crate) fn readings(percent: u32) -> Readings {
         }],
         counters: vec![],
         buses: vec![],
+        held: vec![],
     }
 }
 
@@ -89,7 +90,14 @@ pub(crate) fn switch(
 }
 
 pub(crate) fn counter(kind: CounterKind, value: u64) -> CounterReading {
-    CounterReading { kind, unit: SupplyUnit::Impressions, value: Reading::Known { value }, epoch: 0 }
+    CounterReading {
+        kind,
+        unit: SupplyUnit::Impressions,
+        value: Reading::Known { value },
+        epoch: 0,
+        wraps: 0,
+        wraps_at: None,
+    }
 }
 
 /// What a printer with every kind of sensor reads.
@@ -126,6 +134,7 @@ pub(crate) fn full_readings(percent: u32) -> Readings {
         ],
         counters: vec![counter(CounterKind::Impressions, 123_456), counter(CounterKind::FullColor, 23_456)],
         buses: vec![BusReading { name: "main".into(), failing: None }],
+        held: vec![],
     }
 }
 

@@ -40,7 +40,7 @@ pub fn fit(body: &mut ReportBody) {
 }
 
 fn readings(readings: &mut Readings) {
-    let Readings { supplies, parts, temperatures, switches, counters, buses } = readings;
+    let Readings { supplies, parts, temperatures, switches, counters, buses, held: _ } = readings;
     supplies.iter_mut().for_each(supply);
     parts.iter_mut().for_each(part);
     for temperature in temperatures {

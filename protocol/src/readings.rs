@@ -249,11 +249,22 @@ pub struct CounterReading {
     pub unit: SupplyUnit,
     /// How many.
     pub value: Reading<u64>,
-    /// Rises by one each time that the counter was found to have gone down, which is told as an alert:
+    /// Rises by one each time that the counter was found to have been set back, which is told as an alert:
     /// counts of different epochs are not to be subtracted from each other.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u32,
+    /// How often it has begun again at 0 within its epoch because it was full. [`CounterReading::total`] goes
+    /// on through that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub wraps: u32,
+    /// After how many counts it begins again at 0; without this, and where it is 0, after
+    /// [`DEFAULT_WRAPS_AT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wraps_at: Option<u64>,
 }
+
+/// A counter of which nothing else is known begins again after so many counts: it has 32 bits.
+pub const DEFAULT_WRAPS_AT: u64 = 1 << 32;
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn is_zero(number: &u32) -> bool {
@@ -288,6 +299,40 @@ pub struct Readings {
     /// In the order of the board file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buses: Vec<BusReading>,
+    /// What cannot be read because it has no power while the printer sleeps, or has not answered yet since it
+    /// woke. What was last read of it stands in its place in the lists above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldReading>,
+}
+
+/// Something that has no power while the printer sleeps: the MIB calls its state `subunitPowerSaver`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeldReading {
+    /// In which list.
+    pub kind: HeldKind,
+    /// Its name on the board; of the counters `engine`.
+    pub name: String,
+    /// How old what stands in the list is, in seconds before the moment of the other readings; `null` where
+    /// nothing was read before: then it is unknown there.
+    pub age_seconds: Option<u64>,
+}
+
+/// A list of readings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldKind {
+    /// Of `supplies`.
+    Supply,
+    /// Of `parts`.
+    Part,
+    /// Of `temperatures`.
+    Temperature,
+    /// All counters of the engine.
+    Counters,
+    /// Of `buses`.
+    Bus,
 }
 
 impl Readings {

@@ -2,7 +2,7 @@
 //! switches of lines that are gone, raise none of their own.
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
-use platen_protocol::readings::{BusReading, Reading, SwitchReading};
+use platen_protocol::readings::{BusReading, HeldKind, Reading, Readings, SwitchReading};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
 use super::condition::{Aspect, Wording};
@@ -15,15 +15,17 @@ const NAMED_LINES: usize = 5;
 /// The findings about buses and lines.
 pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     let needed = scene.config.debounce_samples;
-    let mut findings: Vec<Finding<'r>> = scene.readings.buses.iter().map(|bus| of_bus(bus, needed)).collect();
+    let mut findings: Vec<Finding<'r>> =
+        scene.readings.buses.iter().map(|bus| of_bus(bus, scene.readings, needed)).collect();
     if !scene.readings.switches.is_empty() {
         findings.push(of_lines(&scene.readings.switches, needed));
     }
     findings
 }
 
-fn of_bus(bus: &BusReading, needed: u32) -> Finding<'_> {
+fn of_bus<'r>(bus: &'r BusReading, readings: &Readings, needed: u32) -> Finding<'r> {
     let verdict = match bus.failing.as_ref().filter(|cause| is_failure(cause)) {
+        _ if readings.held_of(HeldKind::Bus, &bus.name).is_some() => Verdict::Unknown,
         None => Verdict::fine("works again"),
         Some(cause) => Verdict::holds(
             Aspect::Bus,

@@ -2,7 +2,7 @@
 
 use platen_protocol::facts::Share;
 use platen_protocol::readings::{
-    CounterReading, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
+    CounterReading, HeldReading, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
     TemperatureReading,
 };
 use platen_protocol::supply::Level;
@@ -26,6 +26,7 @@ pub(super) fn is_worth_telling_at_once(told: &Readings, now: &Readings) -> bool 
     differ(&told.supplies, &now.supplies, supply)
         || differ(&told.parts, &now.parts, part)
         || differ(&told.switches, &now.switches, switch)
+        || differ(&told.held, &now.held, held)
 }
 
 /// The same, of what moves all the time while a printer works. What is wrong with it is an alert.
@@ -85,10 +86,15 @@ fn temperature(told: &TemperatureReading, now: &TemperatureReading) -> bool {
     }
 }
 
-/// A count rises with every page; that it cannot be read, or began anew, is news.
+/// That something stands since the printer fell asleep is news, and that it does so no longer; its age is not.
+fn held(told: &HeldReading, now: &HeldReading) -> bool {
+    (told.kind, &told.name) != (now.kind, &now.name)
+}
+
+/// A count rises with every page; that it cannot be read, was set back or began again at 0, is news.
 fn counter(told: &CounterReading, now: &CounterReading) -> bool {
     told.kind != now.kind
-        || told.epoch != now.epoch
+        || (told.epoch, told.wraps) != (now.epoch, now.wraps)
         || told.value.known().is_some() != now.value.known().is_some()
 }
 

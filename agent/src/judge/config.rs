@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use platen_hal::config::NoPowerInSleep;
 use serde::Deserialize;
 
 use crate::units;
@@ -37,6 +38,12 @@ pub struct JudgeConfig {
     /// thing has been quiet: 2 to 60.
     #[serde(deserialize_with = "units::number::<_, _, 2, 60>")]
     pub flap_limit: u32,
+    /// After the printer woke, what lost its power in its sleep may take so long to answer: 0 to 10 min.
+    #[serde(deserialize_with = "units::period::<_, 0, 600_000>")]
+    pub settle_after_sleep: Duration,
+    /// What has no power while the printer sleeps, from the board file.
+    #[serde(skip)]
+    pub no_power: NoPowerInSleep,
     /// How long temperatures and counters are not told again as a change.
     #[serde(skip)]
     pub change_pause: Duration,
@@ -70,6 +77,8 @@ impl Default for JudgeConfig {
             long_press: Duration::from_secs(3),
             order_window: Duration::from_secs(10),
             flap_limit: 10,
+            settle_after_sleep: Duration::from_secs(60),
+            no_power: NoPowerInSleep::default(),
             change_pause: Duration::ZERO,
             set_values: BTreeMap::new(),
             part_percents: BTreeMap::new(),

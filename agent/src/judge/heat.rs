@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use platen_protocol::alert::{AlertCode, Severity, Training};
 use platen_protocol::facts::Celsius;
-use platen_protocol::readings::{SwitchMeaning, SwitchReading, TemperatureReading};
+use platen_protocol::readings::{HeldKind, SwitchMeaning, SwitchReading, TemperatureReading};
 use platen_protocol::unknown::UnknownCause;
 
 use super::condition::{Access, Aspect, Heat, Wording};
@@ -70,7 +70,9 @@ pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     for sensor in &scene.readings.temperatures {
         let subject = of_sensor(sensor);
         let kind = Aspect::Sensor(Access::Readable);
+        let held = scene.readings.held_of(HeldKind::Temperature, &sensor.name).is_some();
         let verdict = match sensor_cause(sensor) {
+            _ if held => Verdict::Unknown,
             Some(cause) if told_of_another(scene.readings, &sensor.name, cause) => Verdict::Unknown,
             cause => of_access(sensor, cause, failing),
         };
@@ -79,7 +81,8 @@ pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
             Some(Aspect::Heat(heat)) => Some(heat),
             _ => None,
         };
-        let verdict = of_heat(sensor, before, scene.hot);
+        // What it was when the printer fell asleep says nothing of now.
+        let verdict = if held { Verdict::Unknown } else { of_heat(sensor, before, scene.hot) };
         findings.push(Finding { subject, kind: Aspect::Heat(Heat::Over), verdict, needed });
     }
     findings

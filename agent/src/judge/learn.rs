@@ -1,6 +1,6 @@
 //! What a sample adds to what is known of the printer.
 
-use platen_protocol::readings::Readings;
+use platen_protocol::readings::{HeldKind, Readings};
 use platen_protocol::supply::Level;
 
 use super::past::{Printed, counts_colour, is_chromatic};
@@ -66,7 +66,8 @@ impl Judge {
         self.warmth.observe(&readings.switches, &self.switches, printing, at);
         let hot = self.warmth.hot(at);
         for sensor in &readings.temperatures {
-            let steady = hot || !sensor.is_fuser();
+            let held = readings.held_of(HeldKind::Temperature, &sensor.name).is_some();
+            let steady = !held && (hot || !sensor.is_fuser());
             let past = self.past.sensors.entry(sensor.name.clone()).or_default();
             past.observe(sensor, at, steady, hot && printing && sensor.is_fuser());
         }

@@ -2,7 +2,7 @@
 
 use platen_protocol::alert::{AlertCode, AlertGroup, Severity, Training};
 use platen_protocol::readings::{
-    CounterKind, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
+    CounterKind, HeldKind, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
     TemperatureReading,
 };
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType};
@@ -24,9 +24,10 @@ pub(super) fn access(cause: Option<&UnknownCause>, bus_failing: bool) -> Option<
     }
 }
 
-/// Whether any bus fails as a whole.
+/// Whether any bus fails as a whole, or has no power.
 pub(super) fn bus_failing(readings: &Readings) -> bool {
     readings.buses.iter().any(|bus| bus.failing.is_some())
+        || readings.held.iter().any(|held| held.kind == HeldKind::Bus)
 }
 
 /// Why the engine's counters cannot be read, if they cannot.
@@ -102,6 +103,7 @@ pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
                     missing_wording(missing, AlertGroup::MarkerSupplies, text),
                 )
             }
+            _ if scene.readings.held_of(HeldKind::Supply, &supply.name).is_some() => Verdict::Unknown,
             _ => match supply_cause(supply) {
                 Some(cause) if told_of_another(scene.readings, &supply.name, cause) => Verdict::Unknown,
                 Some(cause) if is_lost_sensor(supply, cause) => sensor_lost(supply, cause),
@@ -112,6 +114,7 @@ pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     });
     let parts = scene.readings.parts.iter().map(|part| {
         let verdict = match part_cause(part) {
+            _ if scene.readings.held_of(HeldKind::Part, &part.name).is_some() => Verdict::Unknown,
             // Lives that the engine counts are lost with its store, which is told.
             Some(cause) if told_of_another(scene.readings, &part.name, cause) => Verdict::Unknown,
             cause => verdict(&part.name, cause, failing, AlertCode::SubunitMissing, AlertGroup::Marker),
@@ -123,14 +126,21 @@ pub(super) fn findings<'r>(scene: Scene<'_, 'r>) -> Vec<Finding<'r>> {
     let mut findings: Vec<Finding<'r>> =
         supplies.chain(parts).map(|(subject, verdict)| Finding { subject, kind, verdict, needed }).collect();
     if scene.readings.counters.iter().any(|counter| counter.kind != CounterKind::PageExits) {
-        findings.push(engine_finding(engine, failing, needed));
+        let held = scene.readings.held_of(HeldKind::Counters, ENGINE).is_some();
+        findings.push(engine_finding(engine, failing, needed, held));
     }
     findings
 }
 
-fn engine_finding<'r>(cause: Option<&UnknownCause>, bus_failing: bool, needed: u32) -> Finding<'r> {
+fn engine_finding<'r>(
+    cause: Option<&UnknownCause>,
+    bus_failing: bool,
+    needed: u32,
+    held: bool,
+) -> Finding<'r> {
     let group = AlertGroup::GeneralPrinter;
     let verdict = match (access(cause, bus_failing), cause) {
+        _ if held => Verdict::Unknown,
         (None, _) => Verdict::Unknown,
         (Some(Access::Readable), _) | (_, None) => Verdict::fine("can be read again"),
         (Some(access), Some(cause)) => {

@@ -4,6 +4,9 @@
 //! samples and edges with their times, and stores the events together with [`Alerts`] and [`Past`], so that
 //! a restart neither repeats an alert nor loses one, and what was learnt stays.
 //!
+//! What has no power while the printer sleeps keeps its last reading, and no rule says anything of whether it can
+//! be read (`sleep`).
+//!
 //! Each rule says how one aspect of one thing stands (`finding`); debounce and the limit to flapping
 //! (`debouncer`) make events of that. docs/alerts.md has every alert with what begins and ends it.
 //!
@@ -24,7 +27,7 @@
 //! | the agent's own disk is full; can only be read, or fails | `subunitMemoryExhausted`, `subunitRecoverableFailure` | warning | fieldService | `disk` |
 //! | forecasts: drift, noise, jam rate | `subunitNearLimit` | warning | fieldService | `forecast` |
 //! | forecasts: leak, counterfeit, refill | `subunitRecoverableFailure` | warning | fieldService | `forecast` |
-//! | forecast: a counter that fell | `configurationChange` | warning | fieldService | `forecast` |
+//! | forecast: a counter that was set back | `configurationChange` | warning | fieldService | `forecast` |
 
 mod alert;
 mod apply;
@@ -43,6 +46,7 @@ mod memory;
 mod opening;
 mod past;
 mod replace;
+mod sleep;
 mod subject;
 mod supply;
 mod switch;
@@ -70,6 +74,7 @@ use button::{Button, Press};
 use debouncer::Debouncer;
 use finding::{Finding, Scene, Switches};
 use heat::Warmth;
+use sleep::LastRead;
 
 /// Something to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +124,7 @@ pub struct Judge {
     warmth: Warmth,
     disk: Option<DiskFault>,
     last_sample: Option<Duration>,
+    last_read: LastRead,
     /// The supplies and the switches of the last sample: an edge is judged by them.
     supplies: Vec<SupplyReading>,
     layout: Vec<SwitchReading>,
@@ -140,6 +146,7 @@ impl Judge {
             warmth: Warmth::default(),
             disk: None,
             last_sample: None,
+            last_read: LastRead::default(),
             supplies: Vec::new(),
             layout: Vec::new(),
             told: None,
@@ -172,13 +179,18 @@ impl Judge {
         self.debouncer.undecided()
     }
 
+    /// When another sample would show what does not answer after the printer woke, if there is such a thing.
+    pub fn settling(&self) -> Option<Duration> {
+        self.past.sleep.settling(self.config.settle_after_sleep)
+    }
+
     /// Notes that these readings have been told, for whatever reason.
     pub fn told(&mut self, readings: &Readings) {
         self.told = Some(readings.clone());
     }
 
-    /// Judges a sample. First it writes into it what the judge knows: the set values that apply, the
-    /// outlook of each supply, and the epochs of the counters.
+    /// Judges a sample. First it writes into it what the judge knows: the set values that apply, what stands
+    /// since the printer fell asleep, the outlook of each supply, and the epochs of the counters.
     ///
     /// # Errors
     /// When an alert cannot be named.
@@ -187,6 +199,7 @@ impl Judge {
         apply::set_values(&self.config, readings);
         let mut events = self.forget_what_is_gone(readings);
         self.take_levels(&readings.switches, at, &mut events);
+        self.hold(readings, moment);
         let places = self.learn(readings, moment, &mut events);
         self.supplies.clone_from(&readings.supplies);
         if self.layout != readings.switches {
@@ -261,6 +274,7 @@ impl Judge {
                     events.extend(self.pressed(meaning, press, since));
                 }
             }
+            SwitchMeaning::Sleep if !active => self.past.sleep.wakes(),
             _ => {}
         }
     }

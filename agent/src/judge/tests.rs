@@ -8,6 +8,7 @@ mod levels;
 mod outlooks;
 mod properties;
 mod replacements;
+mod sleeping;
 
 use platen_protocol::alert::{AlertCode, Severity};
 use platen_protocol::readings::{
@@ -120,7 +121,7 @@ fn switch(name: &str, meaning: SwitchMeaning, active: bool) -> SwitchReading {
 
 fn counter(kind: CounterKind, value: u64) -> CounterReading {
     let unit = SupplyUnit::Impressions;
-    CounterReading { kind, unit, value: Reading::Known { value }, epoch: 0 }
+    CounterReading { kind, unit, value: Reading::Known { value }, epoch: 0, wraps: 0, wraps_at: None }
 }
 
 fn sensor(name: &str, role: Option<TemperatureRole>, millidegrees: i32) -> TemperatureReading {

@@ -190,8 +190,9 @@ impl Monitor {
             bodies.push(compose::started(&self.status.borrow().model, &sample.readings, self.judge.alerts()));
         }
         self.started |= self.store(judge, &events, bodies, &taken)?;
-        if self.judge.undecided()
-            && let Err(cause) = self.board.sample_within(self.settle)
+        let undecided = self.judge.undecided().then_some(self.settle);
+        if let Some(soon) = undecided.or(self.judge.settling())
+            && let Err(cause) = self.board.sample_within(soon)
         {
             tracing::warn!("{cause}");
         }

@@ -61,7 +61,7 @@ impl Files {
         Self {
             sample_interval,
             utilisation_interval,
-            judge: judge.clone(),
+            judge: JudgeConfig { no_power: board.no_power_in_sleep(), ..judge.clone() },
             given: given.clone(),
             supplies: supplies.collect(),
             parts: parts.collect(),

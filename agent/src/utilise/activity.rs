@@ -10,7 +10,7 @@ use std::time::Duration;
 use platen_hal::BoardCounts;
 use platen_hal::board::BusCounts;
 use platen_protocol::device_to_manager::{Activity, BusErrors, TemperatureRange};
-use platen_protocol::readings::{CounterKind, Readings, SwitchMeaning};
+use platen_protocol::readings::{CounterKind, HeldKind, Readings, SwitchMeaning};
 
 /// Without a page exit sensor a page is held to take so long at most.
 pub const SLOWEST_PAGE: Duration = Duration::from_secs(6);
@@ -135,7 +135,8 @@ impl ActivityMeter {
     }
 
     fn feel(&mut self, readings: &Readings) {
-        for sensor in &readings.temperatures {
+        let held = |name: &str| readings.held_of(HeldKind::Temperature, name).is_some();
+        for sensor in readings.temperatures.iter().filter(|sensor| !held(&sensor.name)) {
             if let Some(value) = sensor.millidegrees_celsius.known() {
                 let range = self.temperatures.entry(sensor.name.clone()).or_insert((*value, *value));
                 *range = (range.0.min(*value), range.1.max(*value));
@@ -167,10 +168,9 @@ impl Spent {
 }
 
 fn rest(readings: &Readings, critical: bool) -> Rest {
-    let asleep = |meaning, active: Option<&bool>| meaning == SwitchMeaning::Sleep && active == Some(&true);
     if critical {
         Rest::Error
-    } else if readings.switches.iter().any(|switch| asleep(switch.meaning, switch.active.known())) {
+    } else if readings.is_asleep() {
         Rest::Sleeping
     } else {
         Rest::Idle
@@ -184,7 +184,7 @@ fn has_page_exit(readings: &Readings) -> bool {
 
 fn impressions(readings: &Readings) -> Option<(u64, u32)> {
     let counter = readings.counter(CounterKind::Impressions)?;
-    counter.value.known().map(|value| (*value, counter.epoch))
+    counter.total().map(|total| (total, counter.epoch))
 }
 
 /// Pages between two counts; none across epochs.

@@ -56,7 +56,7 @@ impl Kind {
     /// The faults that such a target can have, beside none.
     fn possible(self) -> Vec<Fault> {
         let groups: &[&[Fault]] = match self {
-            Self::Engine => &[WIRE, RECORD, &[Fault::CountsBackwards]],
+            Self::Engine => &[WIRE, RECORD, &[Fault::CountsBackwards, Fault::NearlyFull]],
             Self::Supply(Gauge::Memory) => &[
                 WIRE,
                 RECORD,

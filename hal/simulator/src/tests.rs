@@ -13,7 +13,7 @@ use platen_protocol::readings::SwitchMeaning;
 use super::*;
 use crate::lock::lock;
 use platen_hal::config::{self, BoardConfig};
-use platen_hal::counters::{self, CounterStore};
+use platen_hal::counters::{self, CounterStore, Widths};
 use platen_hal::fault::BusFault;
 use platen_hal::record::{self, CartridgeRecord};
 
@@ -157,7 +157,7 @@ fn black(printer: &SimPrinter) -> CartridgeRecord {
 
 fn store(printer: &SimPrinter) -> CounterStore {
     let bytes = read(printer, "upper", 0x50, &[0, 0], 256).unwrap();
-    counters::newest(&bytes).unwrap().store
+    counters::newest(&bytes, &Widths::default()).unwrap().store
 }
 
 /// One conversion of an input of the converter, in millivolts.

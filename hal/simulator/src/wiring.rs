@@ -59,6 +59,8 @@ struct Placed {
     inputs: [Option<usize>; 4],
     /// Taken out of its slot.
     out: bool,
+    /// Without power while the engine sleeps.
+    loses_power: bool,
     disturbed: bool,
     random: Random,
 }
@@ -97,6 +99,7 @@ impl Wiring {
     }
 
     fn add_chips(&mut self, config: &BoardConfig, faults: &Faults, seed: u64) {
+        let no_power = config.said_to_lose_power();
         for place in config.chips() {
             let Some(bus) = self.bus(place.bus.get_ref()) else { continue };
             let address = *place.address.get_ref();
@@ -112,6 +115,7 @@ impl Wiring {
                 faults.place(place.name, |kind| !matches!(kind, Kind::Bus | Kind::Lines | Kind::Switch));
             if let (Some(target), Some(placed)) = (target, self.chips.get_mut(at)) {
                 placed.targets.push(target);
+                placed.loses_power |= no_power.things.contains(place.name);
             }
         }
         let supplies = config.supplies.iter().filter_map(|entry| Some((&entry.name, entry.sensor.as_ref()?)));
@@ -132,8 +136,17 @@ impl Wiring {
     fn add(&mut self, bus: usize, address: u8, chip: Chip, seed: u64) -> usize {
         let random = Random::new(seed, &format!("wire {bus} {address}"));
         let targets = Vec::new();
-        let placed =
-            Placed { bus, address, chip, targets, inputs: [None; 4], out: false, disturbed: false, random };
+        let placed = Placed {
+            bus,
+            address,
+            chip,
+            targets,
+            inputs: [None; 4],
+            out: false,
+            loses_power: false,
+            disturbed: false,
+            random,
+        };
         self.chips.push(placed);
         self.chips.len() - 1
     }
@@ -183,19 +196,20 @@ impl Wiring {
         }
     }
 
-    /// One transfer on the bus of that name, at a bus time.
+    /// One transfer on the bus of that name, at a bus time; `dark` says that the engine does not feed the chips
+    /// that lose their power in its sleep.
     pub(crate) fn transfer(
         &mut self,
         bus: &str,
         address: u8,
         operations: &mut [Operation<'_>],
-        (faults, senses, now): (&Faults, &dyn Senses, Duration),
+        (faults, senses, now, dark): (&Faults, &dyn Senses, Duration, bool),
     ) -> Result<(), Trouble> {
         let bus = self.bus(bus).ok_or(Trouble::Fails(BusFault::ABSENT))?;
         self.check_bus(bus, faults)?;
         let absent = Trouble::Fails(BusFault::ABSENT);
         let at = self.answers(bus, address, 0).ok_or(absent)?;
-        let placed = self.chips.get_mut(at).ok_or(absent)?;
+        let placed = self.chips.get_mut(at).filter(|placed| !(dark && placed.loses_power)).ok_or(absent)?;
         placed.transfer(operations, faults, senses, now).map_err(Trouble::Fails)
     }
 

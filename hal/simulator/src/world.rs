@@ -32,6 +32,8 @@ use swap::Swap;
 
 /// A printer that has not printed for so long goes to sleep.
 const SLEEPS_AFTER: Duration = Duration::from_secs(15 * 60);
+/// After it woke, the chips that lost their power in its sleep have it again after so long.
+const POWERS_UP: Duration = Duration::from_secs(3);
 
 /// What is to happen.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +73,8 @@ pub(crate) struct World {
     /// Targets that are out of their slots.
     out: Vec<usize>,
     asleep: bool,
+    /// When the chips that lose their power in sleep have it again, or have had it.
+    powered_at: Duration,
     sleeps_at: Duration,
     /// An [`Event::Sleep`] is to come; there is never more than one.
     sleep_is_due: bool,
@@ -99,6 +103,7 @@ impl World {
             jobs: VecDeque::new(),
             out: Vec::new(),
             asleep: false,
+            powered_at: Duration::ZERO,
             sleeps_at: SLEEPS_AFTER,
             sleep_is_due: false,
             bounce: Random::new(seed, "bounce"),
@@ -187,6 +192,10 @@ impl World {
     }
 
     fn set(&mut self, target: usize, percent: u8) -> String {
+        if self.asleep {
+            // Somebody is at the printer, or it prints.
+            self.wake();
+        }
         for supply in self.physics.supplies.iter_mut().filter(|supply| supply.target == target) {
             supply.set(percent);
         }
@@ -199,8 +208,8 @@ impl World {
 
     fn break_or_mend(&mut self, target: usize, fault: Fault) -> String {
         let name = self.faults.name(target).to_owned();
-        if fault == Fault::CountsBackwards {
-            self.physics.counters.lose();
+        if matches!(fault, Fault::CountsBackwards | Fault::NearlyFull) {
+            self.physics.jump(fault);
             self.note_stock();
             self.history.begin(&name, What::Fault(fault), self.now);
             self.history.end(&name, What::Fault(fault), self.now);
@@ -219,6 +228,7 @@ impl World {
         match fault {
             Fault::None => format!("{name} has no fault"),
             Fault::CountsBackwards => format!("the counters of {name} went back"),
+            Fault::NearlyFull => format!("the counters of {name} begin again at 0 after ten pages"),
             _ => format!("{name} has the fault: {}", fault.name()),
         }
     }
@@ -248,7 +258,8 @@ impl World {
         }
         let moment = self.moment();
         let sensed = self.physics.sensed(&self.faults, moment);
-        self.wiring.transfer(bus, address, operations, (&self.faults, &sensed, moment.bus_time))
+        let dark = self.asleep || self.now < self.powered_at;
+        self.wiring.transfer(bus, address, operations, (&self.faults, &sensed, moment.bus_time, dark))
     }
 
     /// What is in the memory of a target, without the bus.
@@ -327,6 +338,9 @@ impl World {
     }
 
     fn set_asleep(&mut self, asleep: bool) {
+        if self.asleep && !asleep {
+            self.powered_at = self.now + POWERS_UP;
+        }
         self.asleep = asleep;
         self.physics.steer(&self.faults, asleep, self.now);
         for place in self.lines.meaning(SwitchMeaning::Sleep) {

@@ -1,7 +1,7 @@
 //! Readings of what the chips, the lines and the board file say. Pure.
 
 use platen_protocol::readings::{
-    CounterKind, CounterReading, ExpectedSupply, PartReading, Reading, SupplyReading, SwitchMeaning,
+    CounterKind, CounterReading, DEFAULT_WRAPS_AT, ExpectedSupply, PartReading, Reading, SupplyReading, SwitchMeaning,
     SwitchReading, TemperatureReading,
 };
 use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
@@ -9,7 +9,7 @@ use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
 use crate::chips::job::Value;
 use crate::config::{DEFAULT_SET_PERCENT, Part, Supply, Temperature};
-use crate::counters::CounterStore;
+use crate::counters::{CounterStore, Widths};
 use crate::record::CartridgeRecord;
 
 /// What a chip gave.
@@ -226,10 +226,13 @@ fn count(store: &CounterStore, kind: CounterKind) -> u32 {
     }
 }
 
-/// The counters of an engine, and the pages at the exit where there is a sensor.
-pub(crate) fn counters(engine: Option<Given<'_>>, exits: Option<Reading<u64>>) -> Vec<CounterReading> {
+/// The counters of an engine with how far they count, and the pages at the exit where there is a sensor.
+pub(crate) fn counters(
+    engine: Option<(Given<'_>, Widths)>,
+    exits: Option<Reading<u64>>,
+) -> Vec<CounterReading> {
     let mut counters = Vec::new();
-    if let Some(given) = engine {
+    if let Some((given, widths)) = engine {
         for kind in
             [CounterKind::Impressions, CounterKind::FullColor, CounterKind::Monochrome, CounterKind::Sheets]
         {
@@ -239,7 +242,8 @@ pub(crate) fn counters(engine: Option<Given<'_>>, exits: Option<Reading<u64>>) -
                 Err(cause) => Err(cause.clone()),
             };
             let unit = if kind == CounterKind::Sheets { SupplyUnit::Sheets } else { SupplyUnit::Impressions };
-            counters.push(CounterReading { kind, unit, value: reading(value), epoch: 0 });
+            let wraps_at = widths.of(kind).filter(|width| *width != DEFAULT_WRAPS_AT);
+            counters.push(CounterReading { kind, unit, value: reading(value), epoch: 0, wraps: 0, wraps_at });
         }
     }
     counters.extend(exits.map(|value| CounterReading {
@@ -247,6 +251,8 @@ pub(crate) fn counters(engine: Option<Given<'_>>, exits: Option<Reading<u64>>) -
         unit: SupplyUnit::Sheets,
         value,
         epoch: 0,
+        wraps: 0,
+        wraps_at: None,
     }));
     counters
 }

@@ -8,7 +8,7 @@ use platen_protocol::facts::words::Amount;
 
 use crate::config::{BoardConfig, ENGINE, MemoryPlace, Sensor};
 use crate::converter::Analog;
-use crate::counters::CounterStore;
+use crate::counters::{CounterStore, Widths};
 use crate::fault::{BusFault, ReadFault};
 use crate::memory::Memory;
 use crate::record::CartridgeRecord;
@@ -30,8 +30,8 @@ pub(crate) struct Job {
 pub(crate) enum Chip {
     /// The memory of a cartridge or a part.
     Cartridge(Memory),
-    /// The engine's counter store.
-    Counters(Memory),
+    /// The engine's counter store, and how far it counts.
+    Counters(Memory, Widths),
     Thermometer(Thermometer),
     Analog(Analog),
 }
@@ -50,7 +50,10 @@ impl Job {
     /// Everything that the chips of a board give, in the order of the board file; names are unique.
     pub(crate) fn all(config: &BoardConfig) -> Vec<Self> {
         let mut jobs = Vec::new();
-        jobs.extend(config.engine.iter().map(|engine| Self::memory(ENGINE, engine.memory(), Chip::Counters)));
+        jobs.extend(config.engine.iter().map(|engine| {
+            let widths = engine.widths();
+            Self::memory(ENGINE, engine.memory(), |memory| Chip::Counters(memory, widths))
+        }));
         for entry in &config.supplies {
             let name = entry.name.get_ref();
             jobs.extend(entry.memory().map(|place| Self::memory(name, place, Chip::Cartridge)));
@@ -72,7 +75,7 @@ impl Job {
         jobs
     }
 
-    fn memory(name: &str, place: MemoryPlace<'_>, what: fn(Memory) -> Chip) -> Self {
+    fn memory(name: &str, place: MemoryPlace<'_>, what: impl FnOnce(Memory) -> Chip) -> Self {
         let address = *place.address.get_ref();
         let chip = what(Memory { chip: place.chip, address });
         Self { name: name.to_owned(), bus: place.bus.get_ref().clone(), address, chip }
@@ -91,7 +94,9 @@ impl Job {
     {
         match &self.chip {
             Chip::Cartridge(memory) => memory.read(bus, delay).map(Value::Cartridge),
-            Chip::Counters(memory) => memory.read_counters(bus, delay).map(Value::Counters),
+            Chip::Counters(memory, widths) => {
+                memory.read_counters(bus, delay, widths).map(Value::Counters)
+            }
             Chip::Thermometer(thermometer) => thermometer.read(bus).map(Value::Millidegrees),
             Chip::Analog(sensor) => sensor.read(bus, delay).map(Value::Measured),
         }
@@ -107,7 +112,7 @@ impl fmt::Display for Chip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cartridge(memory) => write!(f, "the memory {}", memory.chip),
-            Self::Counters(memory) => write!(f, "the engine's memory {}", memory.chip),
+            Self::Counters(memory, _) => write!(f, "the engine's memory {}", memory.chip),
             Self::Thermometer(thermometer) => write!(f, "the thermometer {}", thermometer.chip),
             Self::Analog(sensor) => write!(f, "the converter ads1115, input {}", sensor.channel),
         }

@@ -6,6 +6,7 @@ mod chips;
 mod curves;
 mod entries;
 mod lines;
+mod power;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -33,6 +34,7 @@ pub(crate) fn check(config: &BoardConfig) -> Check {
     entries::check(config)?;
     chips::check(config)?;
     lines::check(config)?;
+    power::check(config)?;
     check_simulation(config)
 }
 

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use platen_protocol::readings::{SwitchMeaning, TemperatureRole};
+use platen_protocol::readings::{DEFAULT_WRAPS_AT, SwitchMeaning, TemperatureRole};
 use platen_protocol::supply::{SupplyClass, SupplyType};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::counters::Widths;
 use crate::memory::MemoryChip;
 use crate::thermometer::ThermometerChip;
 
@@ -32,6 +33,8 @@ pub struct Bus {
     pub behind: Option<Spanned<Behind>>,
     /// A line that is wired to the clock of this bus, to free a chip that holds the data line down.
     pub recover: Option<Line>,
+    /// Whether its chips have no power while the engine sleeps; their own keys go before it.
+    pub loses_power_in_sleep: Option<Spanned<bool>>,
 }
 
 impl Bus {
@@ -78,9 +81,42 @@ pub struct Engine {
     pub chip: MemoryChip,
     /// The memory's address.
     pub address: Spanned<u8>,
+    /// After how many counts its counters begin again at 0: 10,000 to 4,294,967,296, which is the default.
+    pub wraps_at: Option<Spanned<u64>>,
+    /// The same of counters that differ from the others.
+    pub wraps_at_of: Option<WrapsAt>,
+    /// Whether it has no power while the engine sleeps; goes before the key of its bus.
+    pub loses_power_in_sleep: Option<Spanned<bool>>,
+}
+
+/// After how many counts single counters of the engine begin again at 0.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WrapsAt {
+    /// All impressions.
+    pub impressions: Option<Spanned<u64>>,
+    /// Those in colour.
+    pub full_color: Option<Spanned<u64>>,
+    /// Those in one colour.
+    pub monochrome: Option<Spanned<u64>>,
+    /// Sheets.
+    pub sheets: Option<Spanned<u64>>,
 }
 
 impl Engine {
+    /// How far its counters count.
+    pub fn widths(&self) -> Widths {
+        let all = self.wraps_at.as_ref().map_or(DEFAULT_WRAPS_AT, |given| *given.get_ref());
+        let of = |given: Option<&Spanned<u64>>| given.map_or(all, |given| *given.get_ref());
+        let own = self.wraps_at_of.clone().unwrap_or_default();
+        Widths {
+            impressions: of(own.impressions.as_ref()),
+            full_color: of(own.full_color.as_ref()),
+            monochrome: of(own.monochrome.as_ref()),
+            sheets: of(own.sheets.as_ref()),
+        }
+    }
+
     /// Where it is.
     pub fn memory(&self) -> MemoryPlace<'_> {
         MemoryPlace { bus: &self.bus, chip: self.chip, address: &self.address }
@@ -122,6 +158,8 @@ pub struct Supply {
     /// The amount at or below which the printer stops for it: in the unit of its cartridge's record, or in
     /// percent by a sensor. 0 without it.
     pub empty_at: Option<Spanned<u32>>,
+    /// Whether its chip has no power while the engine sleeps; goes before the key of its bus.
+    pub loses_power_in_sleep: Option<Spanned<bool>>,
 }
 
 impl Supply {
@@ -156,6 +194,8 @@ pub struct Part {
     /// Which life of the engine's counter store it has: opc, developer, fuser, transferUnit, or other for
     /// the feed rollers.
     pub life: Option<Spanned<SupplyType>>,
+    /// Whether its memory has no power while the engine sleeps; goes before the key of its bus.
+    pub loses_power_in_sleep: Option<Spanned<bool>>,
 }
 
 impl Part {
@@ -226,6 +266,8 @@ pub struct Temperature {
     pub address: Option<Spanned<u8>>,
     /// Instead of a chip.
     pub sensor: Option<Sensor>,
+    /// Whether its chip has no power while the engine sleeps; goes before the key of its bus.
+    pub loses_power_in_sleep: Option<Spanned<bool>>,
 }
 
 /// A GPIO line.

@@ -223,7 +223,8 @@ impl SensorHistory {
     fn drive(&mut self, readings: &Readings) {
         let mut driven = |kind: CounterKind| {
             let Some(counter) = readings.counter(kind) else { return 0 };
-            let Some(value) = counter.value.known().copied() else { return 0 };
+            // A counter that began again at 0 has counted on.
+            let Some(value) = counter.total() else { return 0 };
             let count = Count { kind, value, epoch: counter.epoch };
             let Some(before) = self.counts.iter_mut().find(|count| count.kind == kind) else {
                 self.counts.push(count);

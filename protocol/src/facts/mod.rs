@@ -3,7 +3,9 @@
 //!
 //! A fact knows one reading and nothing from before: hysteresis and debounce are the judge's.
 
+mod counter;
 mod fit;
+mod held;
 mod level;
 mod share;
 mod switch;

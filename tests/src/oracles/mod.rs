@@ -1,6 +1,7 @@
 //! Who knows what really happened, and compares it with what the programs say.
 //!
-//! [`alerts`] knows what broke in a simulated year, and which alert each cause must have.
+//! [`alerts`] knows what broke in a simulated year, and which alert each cause must have; `meter` knows what was
+//! printed, and what the counters must therefore have counted.
 //!
 //! After crashes, power cuts and disks that fail, [`check`] finds whether anything was lost or happened twice. Four
 //! books are kept while a test does its harm, and compared when all has come to rest:
@@ -19,3 +20,4 @@
 pub mod alerts;
 pub mod books;
 pub mod check;
+pub(crate) mod meter;

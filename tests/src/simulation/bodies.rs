@@ -39,6 +39,8 @@ pub(super) fn readings(number: u64) -> Readings {
         unit: SupplyUnit::Impressions,
         value: Reading::Known { value: number },
         epoch: 0,
+        wraps: 0,
+        wraps_at: None,
     };
     Readings { supplies: vec![supply()], counters: vec![counter], ..Readings::default() }
 }

@@ -15,7 +15,9 @@ pub(crate) struct Episode {
     /// What begins it, and what ends it.
     pub(crate) begin: Vec<SimCommand>,
     pub(crate) end: Vec<SimCommand>,
-    /// For how many blocks of printing it lasts.
+    /// Whether it begins while the printer sleeps.
+    pub(crate) asleep: bool,
+    /// For how many blocks of printing it lasts; one without any ends before the printer wakes.
     pub(crate) blocks: u32,
     /// The alert that it must bring about: about what, with one of which codes; nothing at all for a
     /// disturbance that must not alarm anybody.
@@ -46,6 +48,7 @@ fn broken(name: &'static str, target: &'static str, what: Fault, codes: &[AlertC
         about: Some(target),
         begin: vec![fault(target, what)],
         end: vec![fault(target, Fault::None)],
+        asleep: false,
         blocks: 1,
         expects: (!codes.is_empty()).then(|| (target, codes.to_vec())),
         ends: true,
@@ -60,6 +63,7 @@ fn switched(name: &'static str, target: &'static str, active: bool, code: AlertC
         about: Some(target),
         begin: vec![switch(target, active)],
         end: vec![switch(target, !active)],
+        asleep: false,
         blocks: 1,
         expects: Some((target, vec![code])),
         ends: true,
@@ -72,7 +76,7 @@ fn switched(name: &'static str, target: &'static str, active: bool, code: AlertC
 pub(crate) fn draw(random: &mut Random, learnt: &[&'static str], settled: bool) -> Episode {
     use AlertCode as Code;
     let colorant = random.pick(&COLORANTS);
-    match random.below(22) {
+    match random.below(24) {
         0 => broken(
             "cartridge out",
             colorant,
@@ -133,7 +137,33 @@ pub(crate) fn draw(random: &mut Random, learnt: &[&'static str], settled: bool) 
             expects: Some(("lines", vec![Code::SubunitMissing])),
             ..broken("lines gone", "gpio", Fault::LinesGone, &[])
         },
+        21 => in_sleep(random),
+        22 => Episode {
+            asleep: true,
+            ..broken(
+                "dead since sleep",
+                colorant,
+                Fault::Absent,
+                &[Code::MarkerTonerCartridgeMissing, Code::SubunitMissing],
+            )
+        },
         _ => forecast(random, learnt, settled),
+    }
+}
+
+/// What is wrong while the printer sleeps, and well when it wakes, is nobody's alert.
+fn in_sleep(random: &mut Random) -> Episode {
+    let targets: Vec<(&str, Fault)> = match random.below(3) {
+        0 => COLORANTS.iter().map(|colorant| (*colorant, Fault::Absent)).collect(),
+        1 => BUSES.iter().map(|bus| (*bus, Fault::TimesOut)).collect(),
+        _ => vec![("engine", Fault::Constant), ("cabinet", Fault::Absent)],
+    };
+    Episode {
+        begin: targets.iter().map(|(target, what)| fault(target, *what)).collect(),
+        end: targets.iter().map(|(target, _)| fault(target, Fault::None)).collect(),
+        asleep: true,
+        blocks: 0,
+        ..broken("without power in sleep", "engine", Fault::None, &[])
     }
 }
 

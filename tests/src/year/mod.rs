@@ -17,6 +17,7 @@ use platen_simulator::open_inline;
 use platen_simulator::{SimCommand, SimPrinter};
 
 use crate::oracles::alerts::AlertOracle;
+use crate::oracles::meter::Meter;
 use crate::rigs::random::Random;
 use catalogue::Episode;
 
@@ -28,6 +29,10 @@ const BUSY: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(10 * 60);
 /// A sample that settles what is in between.
 const SETTLE: Duration = Duration::from_millis(500);
+/// The engine's counters begin again at 0 after so many: each several times a year.
+const WRAPS_AT: u64 = 1 << 16;
+/// What the printer sleeps through before what is wrong in its sleep is mended, in samples.
+const SLEPT: u32 = 6;
 /// Samples that may be needed to settle one thing.
 const MOST_SETTLING: u32 = 8;
 
@@ -48,6 +53,8 @@ pub struct Figures {
     pub episodes: BTreeMap<&'static str, (u64, u64)>,
     /// Cartridges and parts that were replaced as they ended.
     pub replaced: u64,
+    /// How often a counter of the engine was full and began again at 0, and was told so.
+    pub wraps: u64,
     /// Alerts without a cause, causes without an alert, and alerts that outlived their cause.
     pub mistakes: Vec<String>,
 }
@@ -60,6 +67,7 @@ impl Figures {
         self.pages += other.pages;
         self.samples += other.samples;
         self.replaced += other.replaced;
+        self.wraps += other.wraps;
         for (code, times) in other.raised {
             *self.raised.entry(code).or_default() += times;
         }
@@ -73,10 +81,10 @@ impl Figures {
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { printers, days, pages, samples, replaced, .. } = self;
+        let Self { printers, days, pages, samples, replaced, wraps, .. } = self;
         writeln!(
             f,
-            "{printers} printers, {days} days, {pages} pages, {samples} samples, {replaced} cartridges and parts replaced"
+            "{printers} printers, {days} days, {pages} pages, {samples} samples, {replaced} cartridges and parts replaced, {wraps} counters begun again"
         )?;
         writeln!(f, "alerts raised:")?;
         for (code, times) in &self.raised {
@@ -99,19 +107,24 @@ struct Life {
     board: Box<dyn Board>,
     judge: Judge,
     oracle: AlertOracle,
+    meter: Meter,
     figures: Figures,
 }
 
 /// Lives so many days with a seed.
 pub fn live(seed: u64, days: u32) -> Figures {
-    let text = BOARD.replace("seed = 450", &format!("seed = {seed}"));
+    let text = BOARD
+        .replace("seed = 450", &format!("seed = {seed}"))
+        .replace("[engine]", &format!("[engine]\nwraps-at = {WRAPS_AT}"));
     let config = config::parse(&text, Path::new("lobby.toml")).unwrap();
     let printer = SimPrinter::accelerated(&config).unwrap();
     let board = open_inline(&config, &printer).unwrap();
-    let judge = Judge::new(JudgeConfig::default(), Alerts::new("year"), Past::default());
+    let thresholds = JudgeConfig { no_power: config.no_power_in_sleep(), ..JudgeConfig::default() };
+    let judge = Judge::new(thresholds, Alerts::new("year"), Past::default());
     let random = Random::new(seed, 1);
     let figures = Figures { printers: 1, days: days.into(), ..Figures::default() };
-    let mut life = Life { seed, random, printer, board, judge, oracle: AlertOracle::default(), figures };
+    let (oracle, meter) = (AlertOracle::default(), Meter::default());
+    let mut life = Life { seed, random, printer, board, judge, oracle, meter, figures };
     // Nothing goes wrong before it was seen to be well.
     life.pass(QUIET);
     for day in 0..days {
@@ -119,6 +132,8 @@ pub fn live(seed: u64, days: u32) -> Figures {
     }
     life.figures.pages = life.printer.truth().pages;
     life.figures.mistakes = std::mem::take(&mut life.oracle.mistakes);
+    life.figures.mistakes.append(&mut life.meter.mistakes);
+    life.figures.wraps = life.meter.wraps;
     life.figures.episodes = std::mem::take(&mut life.oracle.episodes);
     life.figures
 }
@@ -152,6 +167,7 @@ impl Life {
         let mut readings = self.board.sample();
         let moment = Moment { at: self.printer.clock(), wall: None };
         events.extend(self.judge.sample(&mut readings, moment).unwrap());
+        self.meter.compare(&readings, &self.printer.truth(), self.seed);
         self.figures.samples += 1;
         let now = self.printer.printer_time();
         for event in events {
@@ -162,9 +178,18 @@ impl Life {
         }
     }
 
+    /// The engine falls asleep, or wakes.
+    fn sleep(&mut self, active: bool) {
+        self.act(&SimCommand::Switch { switch: "sleep".into(), active });
+    }
+
     /// An episode: its cause begins, people go on printing, it ends.
     fn episode(&mut self, episode: &Episode) {
         let now = self.printer.printer_time();
+        if episode.asleep {
+            self.sleep(true);
+            self.pass(QUIET);
+        }
         self.oracle.begin(episode, now);
         for command in &episode.begin {
             self.act(command);
@@ -172,10 +197,17 @@ impl Life {
         for _ in 0..episode.blocks {
             self.block();
         }
+        if episode.blocks == 0 {
+            for _ in 0..SLEPT {
+                self.pass(QUIET);
+            }
+        }
         self.oracle.due(episode, self.seed);
         for command in &episode.end {
             self.act(command);
         }
+        // Whoever mends it stands at the printer.
+        self.sleep(false);
         let now = self.printer.printer_time();
         self.oracle.end(episode, now);
         // Time to see that it is over, before anything else happens.

@@ -10,6 +10,7 @@ mod jams;
 mod known;
 mod outlook;
 mod sensors;
+mod sleep;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -27,10 +28,14 @@ use jams::Jams;
 pub(super) use known::{Identity, Known};
 use sensors::SensorPast;
 pub(super) use sensors::Strangeness;
+pub(super) use sleep::Signs;
+use sleep::Sleep;
 use usage::Usage;
 
 /// The most supplies, parts and sensors, each, that are remembered; a board has no more.
 const MAX_REMEMBERED: usize = 128;
+/// The most that can have lost its power: every chip, every part and every bus of a board.
+const MAX_UNREAD: usize = 4 * MAX_REMEMBERED;
 /// What happened once, such as a counter that fell, is told for so long in powered time.
 pub(super) const NOTE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -45,6 +50,8 @@ pub struct Past {
     pub(super) jams: Jams,
     pub(super) things: BTreeMap<String, Known>,
     pub(super) sensors: BTreeMap<String, SensorPast>,
+    #[serde(skip_serializing_if = "Sleep::is_empty")]
+    pub(super) sleep: Sleep,
 }
 
 impl Past {
@@ -53,9 +60,14 @@ impl Past {
         self.daily.pages_per_day()
     }
 
+    /// What the watched time will be after a span.
+    pub(super) fn watched_after(&self, span: Duration) -> u64 {
+        self.watched_ms.saturating_add(millis(span))
+    }
+
     /// Lets time pass.
     pub(super) fn pass(&mut self, span: Duration, wall: Option<Timestamp>) {
-        self.watched_ms = self.watched_ms.saturating_add(millis(span));
+        self.watched_ms = self.watched_after(span);
         self.daily.pass(millis(span), wall.map(|wall| wall.as_second().div_euclid(daily::DAY_SECONDS)));
     }
 
@@ -75,6 +87,8 @@ impl Past {
         if self.sensors.len() > MAX_REMEMBERED {
             self.sensors.retain(|name, _| readings.temperatures.iter().any(|sensor| sensor.name == *name));
         }
+        let held = &readings.held;
+        self.sleep.bound(MAX_UNREAD, |name| held.iter().any(|held| name.ends_with(&held.name)));
     }
 }
 

@@ -99,6 +99,7 @@ prop_compose! {
                 CounterReading { value: colour, ..counter(CounterKind::FullColor, 0) },
             ],
             buses: vec![BusReading { name: "main".into(), failing: bus.map(cause) }],
+            held: Vec::new(),
         }
     }
 }
@@ -192,6 +193,7 @@ fn plain() -> impl Strategy<Value = Readings> {
                     switches,
                     counters: vec![counter(CounterKind::Impressions, 7), counter(CounterKind::FullColor, 7)],
                     buses: vec![BusReading { name: "main".into(), failing: None }],
+                    held: Vec::new(),
                 }
             })
         },

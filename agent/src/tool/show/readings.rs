@@ -5,10 +5,13 @@ use std::fmt::Write as _;
 use platen_protocol::facts::words::{Amount, part_of};
 use platen_protocol::facts::{Celsius, Share, TemperatureLimit};
 use platen_protocol::readings::{
-    CounterKind, CounterReading, Estimate, PartReading, Reading, Readings, SupplyReading, SwitchReading,
+    CounterKind, CounterReading, Estimate, HeldKind, PartReading, Reading, Readings, SupplyReading, SwitchReading,
     TemperatureReading,
 };
 use platen_protocol::supply::Level;
+
+use super::age;
+use crate::judge::ENGINE;
 
 /// Cells of a full bar.
 const BAR: usize = 20;
@@ -16,14 +19,32 @@ const BAR: usize = 20;
 /// What the board reads, as tables. Each line of a table is indented.
 pub fn readings(readings: &Readings) -> String {
     let mut out = String::new();
-    table(&mut out, "SUPPLIES", &readings.supplies, |supply| (&supply.name, self::supply(supply)));
-    table(&mut out, "PARTS (life left)", &readings.parts, |part| (&part.name, self::part(part)));
-    table(&mut out, "COUNTERS", &readings.counters, |one| (one.kind.words(), counter(one)));
-    table(&mut out, "TEMPERATURES", &readings.temperatures, |one| (&one.name, temperature(one)));
+    let asleep = readings.is_asleep();
+    let held = |kind, name: &str| {
+        let held = readings.held_of(kind, name)?;
+        Some(format!("  ({})", held.words(|seconds| format!("{} ago", age(seconds)), asleep)))
+    };
+    let with = |line: String, kind, name: &str| line + &held(kind, name).unwrap_or_default();
+    table(&mut out, "SUPPLIES", &readings.supplies, |one| {
+        (&one.name, with(supply(one), HeldKind::Supply, &one.name))
+    });
+    table(&mut out, "PARTS (life left)", &readings.parts, |one| {
+        (&one.name, with(part(one), HeldKind::Part, &one.name))
+    });
+    table(&mut out, "COUNTERS", &readings.counters, |one| match one.kind {
+        CounterKind::PageExits => (one.kind.words(), counter(one)),
+        _ => (one.kind.words(), with(counter(one), HeldKind::Counters, ENGINE)),
+    });
+    table(&mut out, "TEMPERATURES", &readings.temperatures, |one| {
+        (&one.name, with(temperature(one), HeldKind::Temperature, &one.name))
+    });
     table(&mut out, "SWITCHES", &readings.switches, |switch| (&switch.name, self::switch(switch)));
     let failing: Vec<_> =
         readings.buses.iter().filter_map(|bus| Some((&bus.name, bus.failing.as_ref()?))).collect();
     table(&mut out, "FAILING BUSES", &failing, |(name, cause)| (name, cause.to_string()));
+    let dark: Vec<_> = readings.held.iter().filter(|held| held.kind == HeldKind::Bus).collect();
+    let why = if asleep { "no power while the printer sleeps" } else { "no power yet: the printer is waking up" };
+    table(&mut out, "BUSES WITHOUT POWER", &dark, |held| (&held.name, why.to_owned()));
     out
 }
 
@@ -117,10 +138,16 @@ fn counter(counter: &CounterReading) -> String {
         Reading::Known { value } if counter.kind == CounterKind::PageExits => {
             format!("{value:>10}  since the agent started")
         }
-        Reading::Known { value } if counter.epoch > 0 => {
-            format!("{value:>10}  (found {}× to have gone down)", counter.epoch)
+        Reading::Known { value } => {
+            let mut line = format!("{value:>10}");
+            if let Some(total) = counter.total().filter(|_| counter.wraps > 0) {
+                let _ = write!(line, "  (was full {}× and began again at 0: {total} in all)", counter.wraps);
+            }
+            if counter.epoch > 0 {
+                let _ = write!(line, "  (found {}× to have gone down)", counter.epoch);
+            }
+            line
         }
-        Reading::Known { value } => format!("{value:>10}"),
         Reading::Unknown { cause } => format!("unknown: {cause}"),
     }
 }
@@ -160,7 +187,7 @@ fn unknown_bar() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use platen_protocol::readings::{BusReading, ExpectedSupply, Outlook, SwitchMeaning};
+    use platen_protocol::readings::{BusReading, ExpectedSupply, HeldReading, Outlook, SwitchMeaning};
     use platen_protocol::supply::{Capacity, SupplyClass, SupplyType, SupplyUnit};
     use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
@@ -240,6 +267,41 @@ mod tests {
         assert_eq!(shown, "");
         let shown = readings(&Readings { buses: vec![bus(Some(cause()))], ..Readings::default() });
         assert!(shown.contains("FAILING BUSES") && shown.contains("no answer"), "{shown}");
+    }
+
+    #[test]
+    fn what_stands_since_the_printer_fell_asleep_says_how_old_it_is() {
+        let sleep = SwitchReading {
+            name: "sleep".into(),
+            meaning: SwitchMeaning::Sleep,
+            active: Reading::Known { value: true },
+            location: None,
+            supply: None,
+        };
+        let held = |kind, name: &str, age_seconds| HeldReading { kind, name: name.into(), age_seconds };
+        let shown = readings(&Readings {
+            supplies: vec![supply(Level::Known { amount: 40 })],
+            switches: vec![sleep],
+            buses: vec![BusReading { name: "main".into(), failing: None }],
+            held: vec![held(HeldKind::Supply, "black", Some(7_200)), held(HeldKind::Bus, "main", None)],
+            ..Readings::default()
+        });
+        assert!(shown.contains("40 %  set 10 %  (as of 2 h ago, printer asleep)"), "{shown}");
+        assert!(shown.contains("BUSES WITHOUT POWER") && !shown.contains("FAILING"), "{shown}");
+    }
+
+    #[test]
+    fn a_counter_that_began_again_at_0_says_how_often_and_what_it_counted_in_all() {
+        let counter = CounterReading {
+            kind: CounterKind::Impressions,
+            unit: SupplyUnit::Impressions,
+            value: Reading::Known { value: 4 },
+            epoch: 0,
+            wraps: 1,
+            wraps_at: None,
+        };
+        let shown = readings(&Readings { counters: vec![counter], ..Readings::default() });
+        assert!(shown.contains("4  (was full 1× and began again at 0: 4294967300 in all)"), "{shown}");
     }
 
     #[test]

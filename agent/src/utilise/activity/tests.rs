@@ -27,6 +27,8 @@ fn counted(impressions: u64) -> Readings {
         unit: SupplyUnit::Impressions,
         value: Reading::Known { value: impressions },
         epoch: 0,
+        wraps: 0,
+        wraps_at: None,
     };
     Readings { counters: vec![counter], ..Readings::default() }
 }

@@ -14,8 +14,8 @@ use crate::physics::parts::Store;
 use crate::random::Random;
 use crate::truth::{Counters, PartTruth, SupplyTruth, TemperatureTruth};
 use crate::wiring::{Senses, Wiring};
-use platen_hal::config::{BoardConfig, ENGINE};
-use platen_hal::counters::LIVES;
+use platen_hal::config::{BoardConfig, ENGINE, Engine};
+use platen_hal::counters::{LIVES, Widths};
 use platen_hal::sim_command::Fault;
 
 pub(super) use parts::SimPart;
@@ -43,6 +43,8 @@ pub(super) struct Physics {
     pub(super) parts: Vec<SimPart>,
     bodies: Vec<Body>,
     pub(super) counters: Counters,
+    /// How far they count.
+    widths: Widths,
     store: Option<Store>,
     pub(super) coverage: u8,
     pub(super) pages: u64,
@@ -92,6 +94,7 @@ impl Physics {
         };
         let sheets = if exact { impressions } else { impressions - impressions / BACK_ONE_IN };
         let monochrome = impressions - full_color;
+        let widths = config.engine.as_ref().map(Engine::widths).unwrap_or_default();
         let bodies = config.temperatures.iter();
         Self {
             exact,
@@ -100,7 +103,8 @@ impl Physics {
             supplies,
             parts,
             bodies: bodies.map(|entry| Body::new(entry, target(entry.name.get_ref()), exact)).collect(),
-            counters: Counters { impressions, full_color, monochrome, sheets, power_ons: POWER_ONS },
+            counters: Counters { impressions, full_color, monochrome, sheets, power_ons: POWER_ONS }.within(&widths),
+            widths,
             store,
             coverage: COVERAGE,
             pages: 0,
@@ -139,8 +143,17 @@ impl Physics {
         }
         self.parts.iter_mut().for_each(|part| part.age(new_sheet));
         self.bodies.iter_mut().for_each(|body| body.page(faults.of(body.target), on_time, now));
-        self.counters.count(color, new_sheet);
+        self.counters.count(color, new_sheet, &self.widths);
         self.pages += 1;
+    }
+
+    /// The engine's counters are all at once elsewhere.
+    pub(super) fn jump(&mut self, fault: Fault) {
+        if fault == Fault::NearlyFull {
+            self.counters.fill(&self.widths);
+        } else {
+            self.counters.lose();
+        }
     }
 
     /// Writes what changed to the chips; with `always` everything.

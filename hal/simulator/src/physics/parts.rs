@@ -9,7 +9,7 @@ use crate::event_log::PartStock;
 use crate::truth::{Counters, PartTruth};
 use crate::wiring::Wiring;
 use platen_hal::config::{BoardConfig, Part};
-use platen_hal::counters::{COPY_BYTES, CounterStore, LIVES, Life, MAX_RATED_LIFE};
+use platen_hal::counters::{COPY_BYTES, CounterStore, LIVES, Life, MAX_RATED_LIFE, Widths};
 use platen_hal::record::CartridgeRecord;
 use platen_hal::sim_command::Fault;
 
@@ -17,6 +17,10 @@ use platen_hal::sim_command::Fault;
 const RATED_LIFE: u32 = 60_000;
 /// How far a counter of the engine falls when it loses something.
 const LOST_IMPRESSIONS: u32 = 1_000;
+/// So many impressions before they are full.
+const BEFORE_FULL: u64 = 10;
+/// Enough whole widths of one counter to hold what any other shows.
+const ROUNDS: u64 = 1 << 20;
 /// What the engine calls itself.
 const ENGINE_SERIAL: &str = "SIM-ENGINE";
 
@@ -189,23 +193,59 @@ impl Store {
 }
 
 impl Counters {
-    /// One page.
-    pub(super) fn count(&mut self, color: bool, new_sheet: bool) {
-        self.impressions = self.impressions.saturating_add(1);
-        let kind = if color { &mut self.full_color } else { &mut self.monochrome };
-        *kind = kind.saturating_add(1);
-        self.sheets = self.sheets.saturating_add(new_sheet.into());
+    /// One page. A counter that is full begins again at 0.
+    pub(super) fn count(&mut self, color: bool, new_sheet: bool, widths: &Widths) {
+        let Widths { impressions, full_color, monochrome, sheets } = *widths;
+        one_more(&mut self.impressions, impressions);
+        if color {
+            one_more(&mut self.full_color, full_color);
+        } else {
+            one_more(&mut self.monochrome, monochrome);
+        }
+        if new_sheet {
+            one_more(&mut self.sheets, sheets);
+        }
+    }
+
+    /// As far as counters of these widths show it.
+    pub(super) fn within(self, widths: &Widths) -> Self {
+        let shown = |count: u32, width: u64| u32::try_from(u64::from(count) % width.max(1)).unwrap_or(0);
+        Self {
+            impressions: shown(self.impressions, widths.impressions),
+            full_color: shown(self.full_color, widths.full_color),
+            monochrome: shown(self.monochrome, widths.monochrome),
+            sheets: shown(self.sheets, widths.sheets),
+            ..self
+        }
+    }
+
+    /// Stands shortly before the impressions begin again at 0, with half of them in colour.
+    pub(super) fn fill(&mut self, widths: &Widths) {
+        let at = |count: u64, width: u64| u32::try_from(count % width.max(1)).unwrap_or(0);
+        let impressions = widths.impressions.saturating_sub(BEFORE_FULL);
+        let color = widths.full_color / 2;
+        self.impressions = at(impressions, widths.impressions);
+        self.full_color = at(color, widths.full_color);
+        // Any number of whole widths may have passed: the sum is right as far as the counters show it.
+        let rest = (impressions + widths.monochrome * ROUNDS).saturating_sub(color);
+        self.monochrome = at(rest, widths.monochrome);
     }
 
     /// Loses impressions, as after a board was changed or a record restored.
     pub(crate) fn lose(&mut self) {
-        let lost = LOST_IMPRESSIONS.min(self.impressions);
+        // One that has begun again at 0 stands below the others.
+        let lost = LOST_IMPRESSIONS.min(self.impressions).min(self.full_color.saturating_add(self.monochrome));
         let color = lost.min(self.full_color);
         self.impressions -= lost;
         self.full_color -= color;
         self.monochrome -= lost - color;
         self.sheets = self.sheets.saturating_sub(lost);
     }
+}
+
+fn one_more(counter: &mut u32, width: u64) {
+    let next = u64::from(*counter) + 1;
+    *counter = if next >= width { 0 } else { u32::try_from(next).unwrap_or(0) };
 }
 
 fn rated_life(part: SupplyType) -> u32 {

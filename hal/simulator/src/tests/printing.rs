@@ -170,6 +170,45 @@ fn after_a_while_the_printer_sleeps_and_its_fuser_cools() {
 }
 
 #[test]
+fn chips_that_lose_their_power_in_sleep_do_not_answer_until_a_moment_after_it_woke() {
+    let text = BOARD.replace("{}", "").replacen("name = \"main\"", "name = \"main\"\nloses-power-in-sleep = true", 1);
+    let printer = SimPrinter::accelerated(&config::parse(&text, Path::new("board.toml")).unwrap()).unwrap();
+    let sleep = |active| act(&printer, &format!("act = \"switch\"\nswitch = \"sleeping\"\nactive = {active}"));
+    sleep(true);
+    assert_eq!(read(&printer, "main", 0x50, &[0], 1), Err(BusFault::ABSENT));
+    assert!(read(&printer, "upper", 0x50, &[0, 0], 1).is_ok(), "another bus keeps its power");
+    sleep(false);
+    printer.advance(seconds(2));
+    assert_eq!(read(&printer, "main", 0x50, &[0], 1), Err(BusFault::ABSENT));
+    printer.advance(seconds(2));
+    assert!(read(&printer, "main", 0x50, &[0], 1).is_ok());
+    sleep(true);
+    set(&printer, "black", 4);
+    assert!(!printer.truth().asleep, "whoever changes a cartridge wakes it");
+}
+
+#[test]
+fn counters_that_are_full_begin_again_at_0_each_by_its_own_width() {
+    let printer = exact();
+    fault(&printer, "engine", Fault::NearlyFull);
+    print(&printer, 14);
+    let CounterStore { impressions, full_color, monochrome, .. } = store(&printer);
+    assert_eq!(impressions, 4);
+    assert!(full_color >= 1 << 31 || monochrome >= 1 << 31, "{full_color} {monochrome}");
+    let engine = "chip = \"fm24cl64b\"";
+    let narrow = format!("{engine}\nwraps-at = 10000\nwraps-at-of = {{ sheets = 15010 }}");
+    let text = BOARD.replace("{}", "").replacen(engine, &narrow, 1);
+    let printer = SimPrinter::accelerated(&config::parse(&text, Path::new("board.toml")).unwrap()).unwrap();
+    let before = printer.truth().counters;
+    assert_eq!((before.impressions, before.sheets), (5_000, 15_000), "15,000 as it can show them");
+    fault(&printer, "engine", Fault::NearlyFull);
+    print(&printer, 14);
+    let after = printer.truth().counters;
+    assert_eq!((after.impressions, after.sheets), (4, 4));
+    assert_eq!((after.full_color + after.monochrome) % 10_000, 4);
+}
+
+#[test]
 fn however_often_it_is_put_to_sleep_it_sleeps_by_itself_once() {
     let printer = exact();
     for _ in 0..50 {

@@ -311,3 +311,34 @@ fn a_board_has_a_limit() {
     let many: String = (0..65).map(switch).collect();
     assert!(refusal(&format!("{GOOD}{many}")).contains("at most 64"));
 }
+
+#[test]
+fn power_that_nothing_tells_of_and_widths_that_no_counter_has_are_refused() {
+    all_are_refused(&[
+        (
+            "device = \"/dev/i2c-1\"",
+            "device = \"/dev/i2c-1\"\nloses-power-in-sleep = true",
+            "loses-power-in-sleep",
+            "nothing tells when the printer sleeps",
+        ),
+        (
+            "life = \"opc\"",
+            "life = \"opc\"\nloses-power-in-sleep = true",
+            "loses-power-in-sleep",
+            "the store of [engine]",
+        ),
+        (
+            "class = \"receptacleThatIsFilled\"",
+            "class = \"receptacleThatIsFilled\"\nloses-power-in-sleep = false",
+            "loses-power-in-sleep",
+            "no chip of its own",
+        ),
+        ("chip = \"fm24cl64b\"", "chip = \"fm24cl64b\"\nwraps-at = 9999", "wraps-at", "10000 to 4294967296"),
+        (
+            "chip = \"fm24cl64b\"",
+            "chip = \"fm24cl64b\"\nwraps-at-of = { sheets = 4294967297 }",
+            "wraps-at-of",
+            "10000 to 4294967296",
+        ),
+    ]);
+}

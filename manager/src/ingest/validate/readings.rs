@@ -16,6 +16,9 @@ pub const MAX_READINGS: usize = 64;
 pub const MAX_COUNTERS: usize = 16;
 /// The most buses that a board has, those behind a multiplexer among them.
 pub const MAX_BUSES: usize = 32;
+/// The most readings that can stand since the printer fell asleep: supplies, parts, temperatures, the counters,
+/// buses.
+pub const MAX_HELD: usize = 3 * MAX_READINGS + 1 + MAX_BUSES;
 /// The lowest temperature there is.
 const MIN_MILLIDEGREES: i32 = -273_150;
 /// Far above what any sensor in a printer can show.
@@ -23,7 +26,7 @@ const MAX_MILLIDEGREES: i32 = 1_000_000;
 const ALL_OF_IT_PERCENT: u32 = 100;
 
 pub(super) fn check_readings(place: &Place, readings: &Readings) -> Result<(), Problem> {
-    let Readings { supplies, parts, temperatures, switches, counters, buses } = readings;
+    let Readings { supplies, parts, temperatures, switches, counters, buses, held } = readings;
     place.unlike("supplies", supplies.iter().map(|supply| supply.name.as_str()), MAX_READINGS)?;
     place.unlike("parts", parts.iter().map(|part| part.name.as_str()), MAX_READINGS)?;
     place.unlike("temperatures", temperatures.iter().map(|one| one.name.as_str()), MAX_READINGS)?;
@@ -46,6 +49,11 @@ pub(super) fn check_readings(place: &Place, readings: &Readings) -> Result<(), P
     for bus in buses {
         let cause = bus.failing.as_ref().map_or("", |cause| &cause.detail);
         place.text(format_args!("buses.{}", bus.name), cause, MAX_TEXT_CHARS)?;
+    }
+    place.count("held", held.len(), MAX_HELD)?;
+    for held in held {
+        place.name("held.name", &held.name)?;
+        held.age_seconds.map_or(Ok(()), |age| place.number("held.age_seconds", age))?;
     }
     check_counters(place, counters)
 }
@@ -82,7 +90,8 @@ fn check_counters(place: &Place, counters: &[CounterReading]) -> Result<(), Prob
             return Err(place.refuse(field, "appears twice"));
         }
         cause_of(place, &field, &counter.value)?;
-        counter.value.known().map_or(Ok(()), |value| place.number(field, *value))?;
+        counter.value.known().map_or(Ok(()), |value| place.number(&field, *value))?;
+        counter.total().map_or(Ok(()), |total| place.number(&field, total))?;
     }
     Ok(())
 }

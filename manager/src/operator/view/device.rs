@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use platen_protocol::readings::{BusReading, CounterReading};
+use platen_protocol::readings::BusReading;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +13,7 @@ use super::freshness::Freshness;
 use super::happened::AlertView;
 use super::identity::IdentityView;
 use super::open::{Open, Worst};
-use super::readings::{PartView, SupplyView, SwitchView, TemperatureView};
+use super::readings::{CounterView, HeldView, PartView, SupplyView, SwitchView, TemperatureView};
 use super::watched::WatchView;
 use crate::contact::Contact;
 use crate::store::DeviceRecord;
@@ -45,9 +45,11 @@ pub(in super::super) struct DeviceView {
     /// Its switches and contacts; empty before the first readings, and where none are read.
     pub(in super::super) switches: Vec<SwitchView>,
     /// Its page counters, by which customers are billed; empty where none are read.
-    pub(in super::super) counters: Vec<CounterReading>,
+    pub(in super::super) counters: Vec<CounterView>,
     /// Its I2C buses, and whether they work.
     pub(in super::super) buses: Vec<BusReading>,
+    /// What has no power because the printer sleeps: what is shown of it above was read before.
+    pub(in super::super) held: Vec<HeldView>,
     /// What it did in the last stretch that it reported; `null` until it has.
     pub(in super::super) activity: Option<ActivityView>,
     /// Number of reports that it had to discard within the last seven days before they reached the manager.
@@ -85,6 +87,7 @@ impl DeviceView {
             .zip(record.readings_received)
             .map(|(taken, received)| Freshness::of(taken, received, due, late, now));
         let readings = record.readings.unwrap_or_default();
+        let held = HeldView::all(&readings, freshness.as_ref().map_or(0, |fresh| fresh.age_seconds), now);
         Self {
             id: record.id,
             model: record.model,
@@ -107,8 +110,9 @@ impl DeviceView {
             parts: readings.parts.into_iter().map(PartView::from).collect(),
             temperatures: readings.temperatures.into_iter().map(TemperatureView::from).collect(),
             switches: readings.switches.into_iter().map(SwitchView::from).collect(),
-            counters: readings.counters,
+            counters: readings.counters.into_iter().map(CounterView::from).collect(),
             buses: readings.buses,
+            held,
             activity: record
                 .activity
                 .map(|told| ActivityView { received: told.received, activity: told.activity }),

@@ -1,11 +1,13 @@
 //! What a page asks of a device's view. Pure.
 
 use platen_protocol::device_to_manager::{BusErrors, TemperatureRange};
+use platen_protocol::readings::{CounterKind, HeldKind};
 use platen_protocol::settings::SettingKey;
 
 use super::device::DeviceView;
 use super::happened::AlertView;
 use super::identity::CloneView;
+use super::readings::HeldView;
 use super::watched::WatchView;
 use crate::device::admit::IdentityState;
 
@@ -58,6 +60,36 @@ impl DeviceView {
     /// What a temperature ranged over lately.
     pub(in super::super) fn temperature_range(&self, name: &str) -> Option<&TemperatureRange> {
         self.activity.as_ref()?.activity.temperatures.iter().find(|range| range.name == name)
+    }
+
+    /// How a supply stands since the printer fell asleep, if it does.
+    pub(in super::super) fn held_supply(&self, name: &str) -> Option<&HeldView> {
+        self.held_of(HeldKind::Supply, name)
+    }
+
+    /// The same of a part.
+    pub(in super::super) fn held_part(&self, name: &str) -> Option<&HeldView> {
+        self.held_of(HeldKind::Part, name)
+    }
+
+    /// The same of a temperature.
+    pub(in super::super) fn held_temperature(&self, name: &str) -> Option<&HeldView> {
+        self.held_of(HeldKind::Temperature, name)
+    }
+
+    /// The same of a bus.
+    pub(in super::super) fn held_bus(&self, name: &str) -> Option<&HeldView> {
+        self.held_of(HeldKind::Bus, name)
+    }
+
+    /// The same of a counter; pages at the exit are not counted by the engine.
+    pub(in super::super) fn held_counter(&self, kind: CounterKind) -> Option<&HeldView> {
+        let engine = kind != CounterKind::PageExits;
+        self.held.iter().find(|held| engine && held.kind == HeldKind::Counters)
+    }
+
+    fn held_of(&self, kind: HeldKind, name: &str) -> Option<&HeldView> {
+        self.held.iter().find(|held| held.kind == kind && held.name == name)
     }
 
     /// What went wrong on a bus lately.

@@ -1,8 +1,11 @@
 //! What was read at a device, each reading with what follows from it: whether it is low, wrong, beyond a limit or
 //! wants a look. Pure.
 
+use jiff::{SignedDuration, Timestamp};
 use platen_protocol::facts::TemperatureLimit;
-use platen_protocol::readings::{PartReading, SupplyReading, SwitchReading, TemperatureReading};
+use platen_protocol::readings::{
+    CounterReading, HeldKind, HeldReading, PartReading, Readings, SupplyReading, SwitchReading, TemperatureReading,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -60,6 +63,60 @@ pub(in super::super) struct SwitchView {
     pub(in super::super) needs_attention: bool,
 }
 
+/// A page counter, as it was last read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct CounterView {
+    /// The reading itself.
+    #[serde(flatten)]
+    pub(in super::super) reading: CounterReading,
+    /// What it has counted in its epoch, where it has begun again at 0 in between because it was full: meters go
+    /// by this, and by `value` where this is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) total: Option<u64>,
+}
+
+/// Something that has no power while the printer sleeps: what is shown of it was read before.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct HeldView {
+    /// In which list it is.
+    pub(in super::super) kind: HeldKind,
+    /// Its name there; of the counters `engine`.
+    pub(in super::super) name: String,
+    /// When what is shown was read; `null` where nothing was read before the printer fell asleep, and for a bus.
+    pub(in super::super) as_of: Option<Timestamp>,
+    /// Whether the printer sleeps; else it has just woken, and this has not answered yet.
+    pub(in super::super) asleep: bool,
+}
+
+impl HeldView {
+    /// What stands among readings that are so many seconds old.
+    pub(super) fn all(readings: &Readings, age_seconds: u64, now: Timestamp) -> Vec<Self> {
+        let asleep = readings.is_asleep();
+        let before = |seconds: u64| {
+            let seconds = i64::try_from(seconds.saturating_add(age_seconds)).unwrap_or(i64::MAX);
+            now.checked_sub(SignedDuration::from_secs(seconds)).ok()
+        };
+        let view = |held: &HeldReading| Self {
+            kind: held.kind,
+            name: held.name.clone(),
+            as_of: held.age_seconds.and_then(before),
+            asleep,
+        };
+        readings.held.iter().map(view).collect()
+    }
+
+    /// Why it stands, in words.
+    pub(in super::super) fn why(&self) -> &'static str {
+        if self.asleep { "printer asleep" } else { "printer waking up" }
+    }
+}
+
+impl From<CounterReading> for CounterView {
+    fn from(reading: CounterReading) -> Self {
+        Self { total: reading.total().filter(|_| reading.wraps > 0), reading }
+    }
+}
+
 impl SupplyView {
     pub(in super::super) fn of(reading: SupplyReading) -> Self {
         Self {
@@ -100,7 +157,7 @@ impl From<SwitchReading> for SwitchView {
 mod tests {
     use super::*;
     use crate::sample;
-    use platen_protocol::readings::ExpectedSupply;
+    use platen_protocol::readings::{CounterKind, ExpectedSupply};
     use platen_protocol::supply::{Level, SupplyType};
 
     #[test]
@@ -125,6 +182,25 @@ mod tests {
         assert_eq!((little.percent, little.level_words.as_str(), little.empty), (Some(0), "<1 %", false));
         assert_eq!((empty.percent, empty.level_words.as_str(), empty.empty), (Some(0), "empty", true));
         assert!(little.low && empty.low);
+    }
+
+    #[test]
+    fn what_stands_since_sleep_is_as_old_as_it_was_then_and_the_readings_are_now() {
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let held = |age_seconds| HeldReading { kind: HeldKind::Supply, name: "black".into(), age_seconds };
+        let readings = Readings { held: vec![held(Some(3_000)), held(None)], ..sample::full_readings(50) };
+        let [read, never] = &HeldView::all(&readings, 600, now)[..] else { panic!() };
+        assert_eq!(read.as_of, Some("2026-11-22T09:00:00Z".parse().unwrap()));
+        assert_eq!((never.as_of, never.why()), (None, "printer waking up"));
+        let absurd = Readings { held: vec![held(Some(u64::MAX))], ..Readings::default() };
+        assert_eq!(HeldView::all(&absurd, u64::MAX, now)[0].as_of, None);
+    }
+
+    #[test]
+    fn a_counter_that_began_again_shows_what_it_has_counted_in_all() {
+        let counter = |value, wraps| CounterReading { wraps, ..sample::counter(CounterKind::Impressions, value) };
+        assert_eq!(CounterView::from(counter(4, 1)).total, Some((1 << 32) + 4));
+        assert_eq!(CounterView::from(counter(4, 0)).total, None);
     }
 
     #[test]

@@ -50,6 +50,8 @@ fn readings(impressions: u64, cause: ReadingsCause) -> ReportBody {
         unit: SupplyUnit::Impressions,
         value: Reading::Known { value: impressions },
         epoch: 0,
+        wraps: 0,
+        wraps_at: None,
     };
     let readings = Readings { counters: vec![counter], ..Readings::default() };
     ReportBody::Readings(ReadingsReport { cause, readings })

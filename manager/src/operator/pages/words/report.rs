@@ -3,7 +3,7 @@
 use platen_protocol::device_to_manager::{
     OutcomeResult, ReadingsCause, Replacement, ReplacementKind, ReportBody,
 };
-use platen_protocol::readings::{CounterKind, Readings, SupplyReading};
+use platen_protocol::readings::{CounterKind, CounterReading, Readings, SupplyReading};
 
 use platen_protocol::facts::words::{grouped, label};
 
@@ -128,8 +128,8 @@ fn levels(readings: &Readings) -> String {
         .iter()
         .filter(|switch| switch_is_told(switch))
         .map(|switch| format!("{} {}", switch.name, switch.state()));
-    let count = readings.counter(CounterKind::Impressions).and_then(|counter| counter.value.known());
-    let count = count.map(|count| format!("{} impressions", grouped(*count)));
+    let count = readings.counter(CounterKind::Impressions).and_then(CounterReading::total);
+    let count = count.map(|count| format!("{} impressions", grouped(count)));
     let all: Vec<String> = supplies.chain(switches).chain(count).collect();
     if all.is_empty() { "nothing to read".to_owned() } else { all.join(", ") }
 }
