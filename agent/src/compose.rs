@@ -8,26 +8,45 @@ use platen_protocol::readings::Readings;
 
 use crate::judge::{Alerts, Event};
 use crate::random::CannotName;
-use crate::request::{order, service_call};
+use crate::request::{Asked, open, order, service_call};
 
-/// The bodies for the events of one sample or edge, in their order. `last` is what was read last, if
-/// anything was.
+/// What follows from events.
+#[derive(Debug, Default)]
+pub struct Composed {
+    /// To be reported, in their order.
+    pub bodies: Vec<ReportBody>,
+    /// A press called service, and this call is open: it is counted there.
+    pub repeated: Option<Asked>,
+    /// What a press wanted and is ordered already, by name. Nothing of it is among the bodies.
+    pub refused: Vec<String>,
+}
+
+/// What follows from the events of one sample or edge. `last` is what was read last, if anything was; `asked` is what
+/// was asked for of late, oldest first: what of it is open is not asked for again.
 ///
 /// # Errors
 /// When what a person asked for cannot be named: the kernel has no random numbers.
-pub fn events(events: &[Event], last: Option<&Readings>) -> Result<Vec<ReportBody>, CannotName> {
-    let mut bodies = Vec::new();
+pub fn events(events: &[Event], last: Option<&Readings>, asked: &[Asked]) -> Result<Composed, CannotName> {
+    let mut composed = Composed::default();
     for event in events {
+        let bodies = &mut composed.bodies;
         match event {
             Event::Raised(alert) => bodies.push(ReportBody::AlertRaised { alert: (**alert).clone() }),
             Event::Cleared { id, description } => {
                 let (alert_id, description) = (id.clone(), description.clone());
                 bodies.push(ReportBody::AlertCleared { alert_id, description });
             }
-            Event::ServiceCall => bodies.push(service_call::by_button()?),
-            Event::Order { supplies } => {
+            Event::ServiceCall => match open::call(asked) {
+                Some(call) => composed.repeated = Some(call.clone()),
+                None => bodies.push(service_call::by_button()?),
+            },
+            Event::Order { supplies, again } => {
                 for supply in supplies {
-                    bodies.push(order::by_button(supply)?);
+                    match open::orders(asked, &supply.name).count() {
+                        0 => bodies.push(order::by_button(supply, false)?),
+                        1..open::MAX_OPEN_BY_BUTTON if *again => bodies.push(order::by_button(supply, true)?),
+                        _ => composed.refused.push(supply.name.clone()),
+                    }
                 }
             }
             Event::Replacement(replacement) => bodies.push(ReportBody::Replacement(replacement.clone())),
@@ -35,7 +54,7 @@ pub fn events(events: &[Event], last: Option<&Readings>) -> Result<Vec<ReportBod
             Event::Changed => bodies.extend(last.map(|last| readings(ReadingsCause::Change, last))),
         }
     }
-    Ok(bodies)
+    Ok(composed)
 }
 
 /// The agent began to work, and remembers these alerts.

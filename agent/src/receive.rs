@@ -1,5 +1,5 @@
-//! A reply: what is acknowledged leaves the outbox, and commands enter the journal, from where they are
-//! carried out ([`crate::execute`]) beside the uplink.
+//! A reply: what is acknowledged leaves the outbox, what is open at the manager is noted, and commands enter the
+//! journal, from where they are carried out ([`crate::execute`]) beside the uplink.
 
 use platen_protocol::manager_to_device::Reply;
 
@@ -15,8 +15,9 @@ pub fn receive(
     reply: &Reply,
 ) -> Result<bool, OutboxError> {
     let acknowledged = acknowledge(recorder, reply)?;
+    let news = recorder.told_open(batch.mark, reply.open.as_ref()) || acknowledged;
     if reply.commands.is_empty() {
-        return Ok(acknowledged);
+        return Ok(news);
     }
     let received = recorder.outbox().receive(&reply.commands, batch.mark)?;
     for outcome in received.lost {
@@ -24,7 +25,7 @@ pub fn receive(
         recorder.finish(&clock.stamp(), &outcome, Vec::new(), None)?;
     }
     recorder.ring_for_commands();
-    Ok(acknowledged || received.fresh > 0)
+    Ok(news || received.fresh > 0)
 }
 
 /// Takes only the acknowledgement; says whether it told anything new.

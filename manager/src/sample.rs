@@ -159,6 +159,7 @@ pub(crate) fn order(id: &str, quantity: u16) -> Order {
         quantity,
         note: Some("two for the shelf".into()),
         entered_by: EnteredBy::Command,
+        again: false,
     }
 }
 

@@ -201,6 +201,12 @@ pub struct ServiceCall {
     pub entered_by: EnteredBy,
     /// What the person wrote, if anything; at most [`crate::limits::MAX_MESSAGE_CHARS`].
     pub message: Option<String>,
+    /// The call was repeated while it was open, and was made so many times by now. Without it the call is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presses: Option<u32>,
+    /// With [`Self::presses`]: how long before this was taken it was repeated last, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_press_seconds_ago: Option<u32>,
 }
 
 /// A person at the device orders a supply.
@@ -217,6 +223,9 @@ pub struct Order {
     pub note: Option<String>,
     /// Where it was entered.
     pub entered_by: EnteredBy,
+    /// The person was told that the supply is ordered already, and orders it again all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// What happened to a supply or part that was out of its place.

@@ -38,6 +38,7 @@ enum Kind {
 struct FlatBody {
     kind: Kind,
     activity: Option<Activity>,
+    again: Option<bool>,
     agent_version: Option<String>,
     alert: Option<Alert>,
     alert_id: Option<AlertId>,
@@ -54,9 +55,11 @@ struct FlatBody {
     fitted_part: Option<PartReading>,
     fitted_supply: Option<SupplyReading>,
     id: Option<OrderId>,
+    last_press_seconds_ago: Option<u32>,
     message: Option<String>,
     model: Option<String>,
     note: Option<String>,
+    presses: Option<u32>,
     previous_epoch: Option<Epoch>,
     quantity: Option<u16>,
     readings: Option<Readings>,
@@ -118,6 +121,8 @@ impl TryFrom<FlatBody> for ReportBody {
                 call_id: flat.call_id,
                 entered_by: need("service_call", "entered_by", flat.entered_by)?,
                 message: flat.message,
+                presses: flat.presses,
+                last_press_seconds_ago: flat.last_press_seconds_ago,
             }),
             Kind::Order => Self::Order(Order {
                 id: need("order", "id", flat.id)?,
@@ -125,6 +130,7 @@ impl TryFrom<FlatBody> for ReportBody {
                 quantity: need("order", "quantity", flat.quantity)?,
                 note: flat.note,
                 entered_by: need("order", "entered_by", flat.entered_by)?,
+                again: flat.again.unwrap_or_default(),
             }),
             Kind::Replacement => Self::Replacement(Box::new(Replacement {
                 subject: need("replacement", "subject", flat.subject)?,

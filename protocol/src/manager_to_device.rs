@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{CommandId, Epoch};
+use crate::identity::{CommandId, Epoch, OrderId, ServiceCallId};
 
 /// The answer to `POST /v1/reports`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +22,26 @@ pub struct Reply {
     /// so that a fleet does not come back as one. What is new is sent at once all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_seconds: Option<u32>,
+    /// What people at the device asked for and operators have not seen to yet. A first version of the manager
+    /// does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<OpenRequests>,
     /// Everything that waits for the device, oldest first. A command is repeated until its outcome
     /// has arrived.
     pub commands: Vec<Command>,
+}
+
+/// What is open at the manager of all that the device has handed in: calls that are not handled, orders that are
+/// neither delivered nor cancelled. An order that is not among them no longer stands in the way of another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OpenRequests {
+    /// The newest, at most [`crate::limits::MAX_OPEN_PER_REPLY`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_calls: Vec<ServiceCallId>,
+    /// The newest, at most [`crate::limits::MAX_OPEN_PER_REPLY`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<OrderId>,
 }
 
 /// What the manager holds for good: every report of the epoch up to and with the sequence.

@@ -151,6 +151,17 @@ fn a_reply_of_a_manager_that_restarts_is_understood() {
 }
 
 #[test]
+fn a_batch_that_repeats_what_is_open_and_a_reply_that_names_it_are_understood() {
+    let batch: ReportBatch = survives("report-batch-repeats.json");
+    let [call, order] = batch.reports.as_slice() else { panic!("{:?}", batch.reports) };
+    assert!(matches!(&call.body, ReportBody::ServiceCall(call) if call.presses == Some(12)));
+    assert!(matches!(&order.body, ReportBody::Order(order) if order.again));
+    let reply: Reply = survives("reply-open.json");
+    let open = reply.open.unwrap();
+    assert_eq!((open.service_calls.len(), open.orders.len()), (1, 2));
+}
+
+#[test]
 fn a_reason_of_a_later_version_is_another_reason_and_not_an_error() {
     let mut later = example("report-batch-losses.json");
     later["lost"][0]["reason"] = Value::from("eaten_by_mice");

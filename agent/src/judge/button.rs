@@ -11,6 +11,26 @@ use platen_protocol::supply::SupplyClass;
 /// A button that is held for so long is stuck.
 pub const STUCK: Duration = Duration::from_secs(30);
 
+/// A press of the order button that was refused, for all that it wanted is ordered already, can be repeated on
+/// purpose within this: by holding the button.
+pub const AGAIN_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a press of the order button was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// The names of the supplies.
+    pub(super) supplies: Vec<String>,
+    /// When.
+    pub(super) at: Duration,
+}
+
+impl Refused {
+    /// Whether it can still be repeated.
+    pub(super) fn is_fresh(&self, at: Duration) -> bool {
+        at.saturating_sub(self.at) <= AGAIN_WITHIN
+    }
+}
+
 /// How a button was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Press {
@@ -60,6 +80,11 @@ pub(super) fn wanted(press: Press, supplies: &[SupplyReading]) -> Vec<SupplyRead
         Press::Short => lowest(supplies).into_iter().cloned().collect(),
         Press::Long => supplies.iter().filter(|supply| supply.is_low()).cloned().collect(),
     }
+}
+
+/// The supplies of these names, as they are read now.
+pub(super) fn named(names: &[String], supplies: &[SupplyReading]) -> Vec<SupplyReading> {
+    supplies.iter().filter(|supply| names.contains(&supply.name)).cloned().collect()
 }
 
 /// The consumed supply of which the least is left, to the last unit; of equals the first on the board.

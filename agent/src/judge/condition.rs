@@ -34,6 +34,8 @@ pub enum Aspect {
     Engine(Access),
     /// Lines that cannot be read.
     Lines,
+    /// A line that changes faster than anything moves it.
+    Storm,
     /// The agent's own disk, which takes nothing.
     Disk(DiskFault),
     /// Forecast: a fuser works at another temperature than it used to.

@@ -24,6 +24,7 @@
 //! | a fuser's thermistor that fails | `markerFuserThermistorFailure` | critical | fieldService | `heat` |
 //! | another temperature, another sensor | `subunitOverTemperature` and the like | warning | fieldService | `heat` |
 //! | a bus that fails; lines that are lost | `subunitRecoverableFailure`, `subunitMissing` | warning | fieldService | `board` |
+//! | a button or another line that changes faster than anybody presses it | `subunitRecoverableFailure` | warning | fieldService | `storm` |
 //! | the agent's own disk is full; can only be read, or fails | `subunitMemoryExhausted`, `subunitRecoverableFailure` | warning | fieldService | `disk` |
 //! | forecasts: drift, noise, jam rate | `subunitNearLimit` | warning | fieldService | `forecast` |
 //! | forecasts: leak, counterfeit, refill | `subunitRecoverableFailure` | warning | fieldService | `forecast` |
@@ -47,6 +48,7 @@ mod opening;
 mod past;
 mod replace;
 mod sleep;
+mod storm;
 mod subject;
 mod supply;
 mod switch;
@@ -62,19 +64,21 @@ use platen_protocol::identity::{AlertId, InvalidId};
 use platen_protocol::readings::{Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading};
 
 pub use alert::{Alerts, StandingAlert};
-pub use button::STUCK;
+pub use button::{AGAIN_WITHIN, STUCK};
 pub use change::{LEVEL_STEP_PERCENT, TEMPERATURE_STEP_MILLIDEGREES, is_worth_telling};
 pub use condition::{Access, Aspect, DiskFault, Heat, Oddity, Standing};
 pub use config::{CHANGE_PAUSE_SAMPLES, JudgeConfig, SetValues};
 pub use debouncer::FLAP_QUIET;
 pub use past::Past;
+pub use storm::{STORM_PRESSES, STORM_QUIET, STORM_SPAN};
 pub use subject::{ENGINE, LINES, OUTBOX};
 
-use button::{Button, Press};
+use button::{Button, Press, Refused};
 use debouncer::Debouncer;
 use finding::{Finding, Scene, Switches};
 use heat::Warmth;
 use sleep::LastRead;
+use storm::Storms;
 
 /// Something to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +100,8 @@ pub enum Event {
     Order {
         /// At least one.
         supplies: Vec<SupplyReading>,
+        /// They were refused, for they are ordered already, and are wanted all the same.
+        again: bool,
     },
     /// A supply or a part was out of its place, and it or another one is in again.
     Replacement(Box<Replacement>),
@@ -121,6 +127,9 @@ pub struct Judge {
     debouncer: Debouncer,
     switches: Switches,
     buttons: BTreeMap<String, Button>,
+    /// What the last press of an order button was refused.
+    refused: Option<Refused>,
+    storms: Storms,
     warmth: Warmth,
     disk: Option<DiskFault>,
     last_sample: Option<Duration>,
@@ -143,6 +152,8 @@ impl Judge {
             debouncer: Debouncer::default(),
             switches: Switches::default(),
             buttons: BTreeMap::new(),
+            refused: None,
+            storms: Storms::default(),
             warmth: Warmth::default(),
             disk: None,
             last_sample: None,
@@ -162,6 +173,11 @@ impl Judge {
     /// How the agent's own disk stands, as of the next sample.
     pub fn note_disk(&mut self, fault: Option<DiskFault>) {
         self.disk = fault;
+    }
+
+    /// The supplies of these names, which a press at a moment wanted, are ordered already, and the person is told so.
+    pub fn refuse(&mut self, supplies: Vec<String>, at: Duration) {
+        self.refused = Some(Refused { supplies, at });
     }
 
     /// What stands, to be stored with the events.
@@ -205,7 +221,8 @@ impl Judge {
         if self.layout != readings.switches {
             self.layout.clone_from(&readings.switches);
         }
-        let findings = findings(self.scene(readings, at));
+        let mut findings = findings(self.scene(readings, at));
+        findings.extend(storm::findings(&readings.switches, &self.storms, at));
         self.settle(findings, at, &mut events)?;
         for returned in places.returned {
             if !replace::was_missing(&self.alerts, &returned.subject) {
@@ -214,7 +231,9 @@ impl Judge {
         }
         let rests = self.changed.is_some_and(|changed| at.saturating_sub(changed) < self.config.change_pause);
         let changed = self.told.as_ref().is_some_and(|told| {
-            change::is_worth_telling_at_once(told, readings) || (!rests && change::has_moved(told, readings))
+            let told = self.storms.overlook(told, readings, at);
+            change::is_worth_telling_at_once(&told, readings)
+                || (!rests && change::has_moved(&told, readings))
         });
         if changed {
             self.told(readings);
@@ -236,7 +255,8 @@ impl Judge {
             // Unlike a level that is found at the start, an edge is something that just happened.
             self.switched(&edge.switch, edge.meaning, (active, false), edge.at, &mut events);
             let layout = std::mem::take(&mut self.layout);
-            let findings = opening::findings(&layout, &self.switches, &self.alerts);
+            let mut findings = opening::findings(&layout, &self.switches, &self.alerts);
+            findings.extend(storm::findings(&layout, &self.storms, edge.at));
             let settled = self.settle(findings, edge.at, &mut events);
             self.layout = layout;
             settled?;
@@ -266,12 +286,17 @@ impl Judge {
         at: Duration,
         events: &mut Vec<Event>,
     ) {
+        if active && !found {
+            self.storms.press(name, meaning, at);
+        }
         match meaning {
             SwitchMeaning::Jam if active && !found => self.past.jams.note(self.past.counters.pages, at),
             SwitchMeaning::ServiceButton | SwitchMeaning::OrderButton => {
                 let button = self.buttons.entry(name.to_owned()).or_default();
-                if let Some((press, since)) = button.change(active, found, at, self.config.long_press) {
-                    events.extend(self.pressed(meaning, press, since));
+                let pressed = button.change(active, found, at, self.config.long_press);
+                // No person presses like that.
+                if let Some((press, since)) = pressed.filter(|_| !self.storms.rages(name, at)) {
+                    events.extend(self.pressed(meaning, press, since, at));
                 }
             }
             SwitchMeaning::Sleep if !active => self.past.sleep.wakes(),
@@ -279,17 +304,26 @@ impl Judge {
         }
     }
 
-    fn pressed(&self, meaning: SwitchMeaning, press: Press, since: Option<Duration>) -> Option<Event> {
+    fn pressed(
+        &mut self,
+        meaning: SwitchMeaning,
+        press: Press,
+        since: Option<Duration>,
+        at: Duration,
+    ) -> Option<Event> {
         match (meaning, press) {
-            (SwitchMeaning::ServiceButton, Press::Short) => Some(Event::ServiceCall),
-            (SwitchMeaning::ServiceButton, Press::Long) => Some(Event::ReportWanted),
+            (SwitchMeaning::ServiceButton, Press::Short) => return Some(Event::ServiceCall),
+            (SwitchMeaning::ServiceButton, Press::Long) => return Some(Event::ReportWanted),
             // A double press is one order.
-            _ if since.is_some_and(|since| since < self.config.order_window) => None,
-            _ => {
-                let supplies = button::wanted(press, &self.supplies);
-                (!supplies.is_empty()).then_some(Event::Order { supplies })
-            }
+            (_, Press::Short) if since.is_some_and(|since| since < self.config.order_window) => return None,
+            _ => {}
         }
+        let refused = self.refused.take().filter(|refused| press == Press::Long && refused.is_fresh(at));
+        let supplies = match &refused {
+            Some(refused) => button::named(&refused.supplies, &self.supplies),
+            None => button::wanted(press, &self.supplies),
+        };
+        (!supplies.is_empty()).then_some(Event::Order { supplies, again: refused.is_some() })
     }
 
     fn scene<'s, 'r>(&'s self, readings: &'r Readings, at: Duration) -> Scene<'s, 'r> {

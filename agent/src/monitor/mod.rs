@@ -1,6 +1,7 @@
 //! Judges what the board thread sees, keeps what follows from it, and tells the service manager that there is
-//! progress ([`watchdog`]).
+//! progress ([`watchdog`]). Presses that repeat an open call are counted, and reported now and then ([`presses`]).
 
+mod presses;
 pub mod watchdog;
 
 use std::sync::Arc;
@@ -15,15 +16,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::compose;
+use crate::compose::{self, Composed};
 use crate::judge::{Event, Judge, Moment};
 use crate::random::CannotName;
 use crate::recorder::{Learnt, Recorder};
+use crate::request::service_call;
 use crate::sample::{BoardHandle, Rhythm, Sample, Seen};
 use crate::settings::{Applied, Current, Settings};
 use crate::status::Status;
 use crate::uplink::Progress;
 use crate::utilise::ActivityMeter;
+use presses::PressReports;
 
 /// Why monitoring ended.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +93,7 @@ pub struct Monitor {
     next_utilisation: Instant,
     retry_disk: Duration,
     next_try: Instant,
+    presses: PressReports,
 }
 
 impl Monitor {
@@ -115,6 +119,7 @@ impl Monitor {
             next_utilisation: Instant::now() + setup.first_utilisation,
             retry_disk: setup.retry_disk,
             next_try: Instant::now() + setup.retry_disk,
+            presses: PressReports::default(),
         }
     }
 
@@ -141,7 +146,28 @@ impl Monitor {
                 Ok(()) = self.new_settings.changed() => self.configure(),
                 () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
                 () = tokio::time::sleep_until(self.next_try) => self.try_disk(),
+                () = self.recorder.presses() => self.presses.note(Instant::now()),
+                () = presses::due(&self.presses) => self.report_presses(),
             }
+        }
+    }
+
+    /// Reports how often open calls have been made by now.
+    fn report_presses(&mut self) {
+        self.presses.reported();
+        let now = self.clock.monotonic();
+        let ago = |at: Duration| u32::try_from(now.saturating_sub(at).as_secs()).unwrap_or(u32::MAX);
+        let bodies: Vec<ReportBody> = {
+            let outbox = self.recorder.outbox();
+            let untold = outbox.untold_presses();
+            untold.filter_map(|(call, last)| service_call::repeated(call, ago(last))).collect()
+        };
+        if bodies.is_empty() {
+            return;
+        }
+        if let Err(cause) = self.recorder.record(&self.clock.stamp(), bodies, Learnt::default()) {
+            tracing::warn!("how often service was called is told later: {cause}");
+            self.presses.note(Instant::now());
         }
     }
 
@@ -189,7 +215,7 @@ impl Monitor {
             judge.told(&sample.readings);
             bodies.push(compose::started(&self.status.borrow().model, &sample.readings, self.judge.alerts()));
         }
-        self.started |= self.store(judge, &events, bodies, &taken)?;
+        self.started |= self.store(judge, &events, bodies, (&taken, sample.at))?;
         let undecided = self.judge.undecided().then_some(self.settle);
         if let Some(soon) = undecided.or(self.judge.settling())
             && let Err(cause) = self.board.sample_within(soon)
@@ -218,7 +244,7 @@ impl Monitor {
             tracing::debug!(switch = edge.switch, active = edge.active, "an edge");
             let mut judge = self.judge.clone();
             let events = judge.edge(edge)?;
-            self.store(judge, &events, Vec::new(), &self.clock.stamp_at(edge.at))?;
+            self.store(judge, &events, Vec::new(), (&self.clock.stamp_at(edge.at), edge.at))?;
         }
         Ok(())
     }
@@ -235,7 +261,7 @@ impl Monitor {
         activity.pages_per_day = judge.past().pages_per_day();
         let body = compose::utilisation(running, counts.failed_reads, &readings, activity.clone());
         // Kept or not: what was not kept is told with the next one.
-        if self.store(judge, &[], vec![body], &self.clock.stamp())? {
+        if self.store(judge, &[], vec![body], (&self.clock.stamp(), now))? {
             self.meter = meter;
             self.status.send_modify(|status| status.activity = Some(activity));
         }
@@ -247,32 +273,51 @@ impl Monitor {
     /// was kept.
     fn store(
         &mut self,
-        judge: Judge,
+        mut judge: Judge,
         events: &[Event],
         mut bodies: Vec<ReportBody>,
-        taken: &Stamp,
+        (taken, at): (&Stamp, Duration),
     ) -> Result<bool, MonitorError> {
-        bodies.extend(compose::events(events, self.last_readings())?);
-        if bodies.is_empty() {
-            self.judge = judge;
-            return Ok(true);
+        let is_wish = |event: &Event| matches!(event, Event::ServiceCall | Event::Order { .. });
+        let asked = if events.iter().any(is_wish) { self.recorder.asked() } else { Vec::new() };
+        let composed = compose::events(events, self.last_readings(), &asked)?;
+        let Composed { bodies: more, repeated, refused } = composed;
+        let is_already = more.is_empty() && (repeated.is_some() || !refused.is_empty());
+        if is_already && !refused.is_empty() {
+            judge.refuse(refused, at);
         }
+        bodies.extend(more);
+        if !bodies.is_empty() && !self.keep(&judge, bodies, taken) {
+            return Ok(false);
+        }
+        events.iter().for_each(log);
+        if let Some(call) = repeated {
+            self.recorder.press_again(&call, taken);
+        }
+        if is_already {
+            tracing::info!("what the button wants is asked for already");
+            self.recorder.already();
+        }
+        self.judge = judge;
+        Ok(true)
+    }
+
+    /// Keeps reports with the state that the judge has after them; says whether they were kept.
+    fn keep(&mut self, judge: &Judge, bodies: Vec<ReportBody>, taken: &Stamp) -> bool {
         let alerts = (judge.alerts() != self.judge.alerts()).then(|| judge.alerts());
         // No write of its own: it changes with almost every sample, and an SD card wears.
         let learnt = Learnt { alerts, past: Some(judge.past()) };
         match self.recorder.conclude(taken, bodies, learnt) {
             Ok(()) => {
                 self.troubled = false;
-                events.iter().for_each(log);
-                self.judge = judge;
-                Ok(true)
+                true
             }
             Err(cause) => {
                 if !self.troubled {
                     tracing::error!("an event could not be stored and will be retried: {cause}");
                 }
                 self.troubled = true;
-                Ok(false)
+                false
             }
         }
     }
@@ -290,7 +335,7 @@ fn log(event: &Event) {
         Event::Cleared { id, description } => tracing::info!(alert = %id, "alert ended: {description}"),
         Event::ServiceCall => tracing::info!("the service button was pressed"),
         Event::ReportWanted => tracing::info!("the service button was held: the readings are reported"),
-        Event::Order { supplies } => {
+        Event::Order { supplies, .. } => {
             let names: Vec<&str> = supplies.iter().map(|supply| supply.name.as_str()).collect();
             tracing::info!("the order button was pressed: {}", names.join(", "));
         }

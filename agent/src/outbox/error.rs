@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
-use super::limits::{MAX_REPORT_BYTES, MAX_WAITING_ASKED};
+use super::limits::MAX_REPORT_BYTES;
 use crate::judge::DiskFault;
 use crate::units::show;
 
@@ -67,9 +67,12 @@ pub enum OutboxError {
     },
     /// Too much that persons asked for waits.
     #[error(
-        "{MAX_WAITING_ASKED} service calls and orders are already waiting to be sent: try again once the manager has received some of them"
+        "{most} or more service calls and orders are already waiting to be sent: try again once the manager has received some of them"
     )]
-    TooManyAsked,
+    TooManyAsked {
+        /// So many may wait, for whoever asks.
+        most: usize,
+    },
 }
 
 impl OutboxError {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use platen_protocol::device_to_manager::ReportBody;
+use platen_protocol::device_to_manager::{EnteredBy, ReportBody};
 use serde::Deserialize;
 
 use crate::units;
@@ -37,8 +37,13 @@ impl Default for OutboxConfig {
 pub const MAX_REPORT_BYTES: usize = 64 * 1024;
 /// So many service calls and orders may wait. They are never discarded, so they need a limit of their own.
 pub const MAX_WAITING_ASKED: usize = 100;
+/// Of these, so many places are kept for what is asked for by `platen`: no button can take them, whatever it does.
+pub const RESERVED_FROM_BUTTONS: usize = 40;
 /// What is counted under this name is a report of a kind that nobody knows any more.
 pub(super) const UNKNOWN_KIND: &str = "unknown";
+
+/// What is counted under this name tells how often a service call was repeated.
+const PRESSES: &str = "service_call_presses";
 
 /// How dear a report is; the lowest is discarded first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +72,21 @@ impl Rank {
             | ReportBody::Replacement(_)
             | ReportBody::Outcome(_)
             | ReportBody::OutboxReplaced(_) => Self::Alert,
+            // How often a call was repeated: the next such report tells it again.
+            ReportBody::ServiceCall(call) if call.presses.is_some() => Self::Alert,
             ReportBody::ServiceCall(_) => Self::ServiceCall,
             ReportBody::Order(_) => Self::Order,
         }
+    }
+
+    /// Whether a button asked for it.
+    pub(super) fn is_by_button(body: &ReportBody) -> bool {
+        let entered_by = match body {
+            ReportBody::ServiceCall(call) => call.entered_by,
+            ReportBody::Order(order) => order.entered_by,
+            _ => return false,
+        };
+        entered_by == EnteredBy::Button && Self::of(body).is_asked()
     }
 
     pub(super) const fn from_db(number: i64) -> Self {
@@ -88,6 +105,15 @@ impl Rank {
     }
 }
 
+/// The kind that a report is kept under, and counted under if it is lost.
+pub(super) fn kind(body: &ReportBody) -> &'static str {
+    match body {
+        // Nobody is to read that a call was lost.
+        ReportBody::ServiceCall(call) if call.presses.is_some() => PRESSES,
+        body => body.kind(),
+    }
+}
+
 /// The kind that a report was kept under, as far as this version knows it.
 pub(super) fn known_kind(kind: &str) -> &'static str {
     match kind {
@@ -96,6 +122,7 @@ pub(super) fn known_kind(kind: &str) -> &'static str {
         "alert_cleared" => "alert_cleared",
         "alerts_standing" => "alerts_standing",
         "service_call" => "service_call",
+        PRESSES => PRESSES,
         "order" => "order",
         "replacement" => "replacement",
         "utilisation" => "utilisation",
@@ -115,7 +142,7 @@ pub struct Held {
     pub sequence: u64,
     /// How dear it is.
     pub rank: Rank,
-    /// Its kind, as in [`ReportBody::kind`].
+    /// Its kind, as in [`ReportBody::kind`], but for counts of presses.
     pub kind: &'static str,
     /// Its size as it is kept.
     pub bytes: u64,

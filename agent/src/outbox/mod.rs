@@ -36,10 +36,12 @@ mod tests;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{Outcome, ReportBody};
 use platen_protocol::identity::Epoch;
+use platen_protocol::manager_to_device::OpenRequests;
 use platen_protocol::stamp::Stamp;
 use rusqlite::Connection;
 
@@ -48,8 +50,10 @@ use crate::request::Asked;
 pub use error::{DiskTrouble, OutboxError};
 pub use fallback::{MEMORY_LIMITS, open};
 pub use journal::{DamagedCommand, MAX_JOURNAL, MAX_UNFINISHED, Received};
-pub use limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, OutboxConfig, Rank, to_discard};
-pub use remembered::{Blob, Blobs, MAX_ASKED, Readers, StoredSetting};
+pub use limits::{
+    Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, OutboxConfig, RESERVED_FROM_BUTTONS, Rank, to_discard,
+};
+pub use remembered::{Blob, Blobs, MAX_ASKED, MAX_ASKED_OPEN, Readers, StoredSetting};
 pub use send::{Acknowledged, Acknowledgement, Batch};
 
 /// The file's name in the state directory.
@@ -192,6 +196,23 @@ impl Outbox {
     /// What was asked for of late, oldest first.
     pub fn asked(&self) -> impl Iterator<Item = &Asked> {
         self.state.requests.iter()
+    }
+
+    /// Calls that were repeated while they were open, which no report says yet; and when that was last, on the
+    /// monotonic clock.
+    pub fn untold_presses(&self) -> impl Iterator<Item = (&Asked, Duration)> {
+        self.state.requests.untold()
+    }
+
+    /// An open call was repeated. That reaches the file with the next report, like acknowledgements do.
+    pub fn press_again(&mut self, repeated: &Asked, at: &Stamp) {
+        self.state.requests.press_again(repeated, at);
+    }
+
+    /// What the manager says is open, in its reply to a batch that was made at this [`Self::mark`]; `None` of a first
+    /// version of the manager, to which nothing is open. Whether that is news.
+    pub fn told_open(&mut self, mark: u64, open: Option<&OpenRequests>) -> bool {
+        self.state.requests.told_open(mark, open)
     }
 
     /// The last time that the manager told, before which it cannot be now.

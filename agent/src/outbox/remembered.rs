@@ -9,14 +9,18 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
+use platen_protocol::identity::ServiceCallId;
+use platen_protocol::manager_to_device::OpenRequests;
+use platen_protocol::stamp::Stamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde::Serialize;
 
 use super::{OutboxError, from_db, to_db};
-use crate::request::{Asked, Fate};
+use crate::request::{Asked, Fate, Wish};
 
 /// What is kept as text. It is turned into that only when it is written.
 pub trait Blob: fmt::Debug {
@@ -149,8 +153,10 @@ pub(super) fn write(change: &Transaction<'_>, changed: &Changed) -> Result<(), O
     Ok(())
 }
 
-/// So many are remembered; the oldest goes first. Whether it is remembered has no effect on its report.
+/// So many are remembered, and beyond that only what is open. Whether it is remembered has no effect on its report.
 pub const MAX_ASKED: usize = 20;
+/// So many are remembered in all; the oldest goes first.
+pub const MAX_ASKED_OPEN: usize = 100;
 
 #[derive(Debug, Clone)]
 struct Listed {
@@ -159,6 +165,16 @@ struct Listed {
     asked: Asked,
     /// Whether the file says otherwise.
     changed: bool,
+    /// How often it was asked for, as far as a report says so.
+    told: u32,
+    /// When it was repeated last, on the monotonic clock of this boot.
+    pressed: Option<Duration>,
+}
+
+impl Listed {
+    fn new(place: u64, asked: Asked) -> Self {
+        Self { place, changed: false, told: asked.presses, pressed: None, asked }
+    }
 }
 
 /// What was asked for of late, oldest first.
@@ -177,7 +193,7 @@ impl RequestList {
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let asked = serde_json::from_str(&row.get::<_, String>(1)?)?;
-            list.0.push_back(Listed { place: from_db(row.get(0)?), asked, changed: false });
+            list.0.push_back(Listed::new(from_db(row.get(0)?), asked));
         }
         if let Some(at) = known_time {
             list.acknowledge(acknowledged, at);
@@ -198,15 +214,67 @@ impl RequestList {
         change
             .prepare_cached("INSERT INTO asked (place, asked) VALUES (?1, ?2)")?
             .execute((to_db(place), serde_json::to_string(&asked)?))?;
-        change.execute(
-            "DELETE FROM asked WHERE number NOT IN (SELECT number FROM asked ORDER BY number DESC LIMIT ?1)",
-            [to_db(MAX_ASKED as u64)],
-        )?;
-        self.0.push_back(Listed { place, asked, changed: false });
-        if self.0.len() > MAX_ASKED {
-            self.0.pop_front();
+        self.0.push_back(Listed::new(place, asked));
+        for gone in self.shorten() {
+            change.prepare_cached("DELETE FROM asked WHERE place = ?1")?.execute([to_db(gone)])?;
         }
         Ok(())
+    }
+
+    /// Forgets what is too much: the oldest that nobody has to see to any more, and beyond the limit of all the
+    /// oldest. Returns the places.
+    fn shorten(&mut self) -> Vec<u64> {
+        let mut gone = Vec::new();
+        while self.0.len() > MAX_ASKED {
+            let closed = self.0.iter().position(|listed| !listed.asked.is_open());
+            let Some(at) = closed.or((self.0.len() > MAX_ASKED_OPEN).then_some(0)) else { break };
+            gone.extend(self.0.remove(at).map(|listed| listed.place));
+        }
+        gone
+    }
+
+    /// What the manager says is open, as of the place up to which it had everything when it was asked; nothing where
+    /// a first version of the manager does not say. Whether that is news.
+    pub(super) fn told_open(&mut self, place: u64, open: Option<&OpenRequests>) -> bool {
+        let mut news = false;
+        for listed in &mut self.0 {
+            if !matches!(listed.asked.fate, Fate::Acknowledged { .. }) {
+                continue;
+            }
+            let named = open.is_some_and(|open| listed.asked.is_among(open));
+            // What came after the manager was asked it may not have had when it answered.
+            if (named || listed.place <= place) && listed.asked.closed == named {
+                listed.asked.closed = !named;
+                listed.changed = true;
+                news = true;
+            }
+        }
+        news
+    }
+
+    /// The open call of this name was repeated.
+    pub(super) fn press_again(&mut self, repeated: &Asked, at: &Stamp) {
+        if let Some(listed) = self.0.iter_mut().rev().find(|listed| listed.asked == *repeated) {
+            listed.asked.presses = listed.asked.presses.saturating_add(1);
+            listed.asked.last_press = Some(at.wall);
+            listed.pressed = Some(Duration::from_millis(at.monotonic_ms));
+            listed.changed = true;
+        }
+    }
+
+    /// Calls that were repeated more often than a report says, and when the last time was.
+    pub(super) fn untold(&self) -> impl Iterator<Item = (&Asked, Duration)> {
+        let untold = self.0.iter().filter(|listed| listed.asked.presses > listed.told);
+        untold.filter_map(|listed| Some((&listed.asked, listed.pressed?)))
+    }
+
+    /// A report says how often a call has been made.
+    pub(super) fn told(&mut self, call: &ServiceCallId, presses: u32) {
+        let named =
+            |asked: &Asked| matches!(&asked.what, Wish::ServiceCall { id: Some(id), .. } if id == call);
+        for listed in self.0.iter_mut().filter(|listed| named(&listed.asked)) {
+            listed.told = presses;
+        }
     }
 
     /// The manager has everything up to and with a place.
@@ -261,9 +329,7 @@ impl RequestList {
     pub(super) fn put_before(&mut self, earlier: Self) {
         let mut all = earlier.0;
         all.append(&mut self.0);
-        while all.len() > MAX_ASKED {
-            all.pop_front();
-        }
         self.0 = all;
+        self.shorten();
     }
 }

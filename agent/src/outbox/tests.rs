@@ -119,11 +119,16 @@ fn order(id: &str) -> ReportBody {
         empty_at: None,
     };
     let (id, entered_by) = (id.parse().unwrap(), EnteredBy::Button);
-    ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by })
+    ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by, again: false })
+}
+
+fn call_by(entered_by: EnteredBy, message: Option<String>) -> ReportBody {
+    let (call_id, presses, last_press_seconds_ago) = (None, None, None);
+    ReportBody::ServiceCall(ServiceCall { call_id, entered_by, message, presses, last_press_seconds_ago })
 }
 
 fn call() -> ReportBody {
-    ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Button, message: None })
+    call_by(EnteredBy::Command, None)
 }
 
 fn open_in(directory: &Path) -> Outbox {
@@ -368,7 +373,40 @@ fn service_calls_are_never_discarded_and_have_their_own_limit() {
     }
     assert_eq!(outbox.backlog(), MAX_WAITING_ASKED);
     let refused = outbox.keep(&Entry { reports: vec![new(call())], ..Entry::default() });
-    assert!(matches!(refused, Err(OutboxError::TooManyAsked)));
+    assert!(matches!(refused, Err(OutboxError::TooManyAsked { most: MAX_WAITING_ASKED })));
+}
+
+#[test]
+fn whatever_buttons_do_there_is_room_for_what_persons_ask_for_by_command() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let press = |outbox: &mut Outbox| {
+        let call = new(call_by(EnteredBy::Button, None));
+        outbox.keep(&Entry { reports: vec![call], ..Entry::default() })
+    };
+    let taken = (0..MAX_WAITING_ASKED).filter(|_| press(&mut outbox).is_ok()).count();
+    assert_eq!(taken, MAX_WAITING_ASKED - RESERVED_FROM_BUTTONS);
+    for _ in 0..RESERVED_FROM_BUTTONS {
+        keep(&mut outbox, call());
+    }
+    assert!(matches!(press(&mut outbox), Err(OutboxError::TooManyAsked { .. })));
+    assert_eq!(outbox.backlog(), MAX_WAITING_ASKED);
+}
+
+#[test]
+fn how_often_a_call_was_repeated_waits_like_an_alert_and_is_not_listed_as_another_call() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let repeated = ReportBody::ServiceCall(ServiceCall {
+        call_id: Some("call-1".parse().unwrap()),
+        entered_by: EnteredBy::Button,
+        message: None,
+        presses: Some(4),
+        last_press_seconds_ago: Some(2),
+    });
+    assert_eq!(Rank::of(&repeated), Rank::Alert);
+    keep(&mut outbox, repeated);
+    assert_eq!((outbox.waiting(Rank::ServiceCall), outbox.asked().count()), (0, 0));
 }
 
 #[test]
@@ -376,8 +414,7 @@ fn a_report_that_no_request_could_carry_is_refused() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
     let message = Some("x".repeat(MAX_REPORT_BYTES));
-    let huge =
-        ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Command, message });
+    let huge = call_by(EnteredBy::Command, message);
     let refused = outbox.keep(&Entry { reports: vec![new(huge)], ..Entry::default() });
     assert!(matches!(refused, Err(OutboxError::TooLarge { .. })));
     assert_eq!(outbox.backlog(), 0);
@@ -389,10 +426,7 @@ fn a_batch_never_exceeds_the_size_of_a_request() {
     let mut outbox = open_in(directory.path());
     for _ in 0..20 {
         let message = Some("x".repeat(40_000));
-        keep(
-            &mut outbox,
-            ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Command, message }),
-        );
+        keep(&mut outbox, call_by(EnteredBy::Command, message));
     }
     let batch = outbox.next_batch(100).unwrap().unwrap();
     let size = serde_json::to_vec(&batch.body).unwrap().len();

@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use platen_protocol::alert::Alert;
 use platen_protocol::composed;
-use platen_protocol::device_to_manager::{LostReason, Report, ReportBody};
+use platen_protocol::device_to_manager::{LostReason, Report, ReportBody, ServiceCall};
 use platen_protocol::limits::MAX_STANDING_ALERTS;
 use platen_protocol::stamp::Stamp;
 use rusqlite::Transaction;
 
-use super::limits::{Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, Rank, to_discard};
+use super::limits::{
+    Held, MAX_REPORT_BYTES, MAX_WAITING_ASKED, RESERVED_FROM_BUTTONS, Rank, kind, to_discard,
+};
 use super::remembered::{self, Blob, Changed};
 use super::state::State;
 use super::{Entry, Finished, NewReport, Outbox, OutboxError, copy, journal, to_db};
@@ -97,8 +99,10 @@ impl Outbox {
     fn refuse_too_much_asked(&self, reports: &[NewReport]) -> Result<(), OutboxError> {
         let new = reports.iter().filter(|report| Rank::of(&report.body).is_asked()).count();
         let waiting = self.state.held.values().filter(|held| held.rank.is_asked()).count();
-        if new > 0 && waiting + new > MAX_WAITING_ASKED {
-            return Err(OutboxError::TooManyAsked);
+        let by_button = reports.iter().any(|report| Rank::is_by_button(&report.body));
+        let most = MAX_WAITING_ASKED - if by_button { RESERVED_FROM_BUTTONS } else { 0 };
+        if new > 0 && waiting + new > most {
+            return Err(OutboxError::TooManyAsked { most });
         }
         Ok(())
     }
@@ -161,11 +165,16 @@ impl State {
         if body.len() > MAX_REPORT_BYTES {
             return Err(OutboxError::TooLarge { bytes: body.len() });
         }
-        let (chapter, kind, bytes) = (self.open.number, report.body.kind(), body.len() as u64);
+        let (chapter, kind, bytes) = (self.open.number, kind(&report.body), body.len() as u64);
         self.held.insert(place, Held { chapter, sequence, rank, kind, bytes });
         copy::put_report(change, self, place, &body)?;
         if let Some(asked) = Asked::of(&report.taken, &report.body) {
             self.requests.insert(change, place, asked)?;
+        }
+        if let ReportBody::ServiceCall(ServiceCall { call_id: Some(id), presses: Some(presses), .. }) =
+            &report.body
+        {
+            self.requests.told(id, *presses);
         }
         self.next_place += 1;
         self.open.next += 1;

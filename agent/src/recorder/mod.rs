@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{Outcome, ReportBody};
 use platen_protocol::identity::Epoch;
+use platen_protocol::manager_to_device::OpenRequests;
 use platen_protocol::stamp::Stamp;
 use tokio::sync::{Notify, watch};
 
@@ -20,7 +21,7 @@ use crate::judge::{Alerts, DiskFault, Past};
 use crate::outbox::{
     Acknowledged, Acknowledgement, Batch, Blob, Entry, Finished, NewReport, Outbox, OutboxError, Rank,
 };
-use crate::request::Lamp;
+use crate::request::{Asked, Lamp};
 use crate::settings::{Current, Settings};
 use crate::status::Status;
 
@@ -38,6 +39,8 @@ pub struct Recorder {
     news: Notify,
     /// Rung when a command may wait in the journal.
     commands: Notify,
+    /// Rung when an open call was repeated.
+    presses: Notify,
     /// The manager's clock when it last answered, and when that was on the monotonic clock.
     manager_time: Mutex<Option<(Timestamp, Duration)>>,
     simulated: bool,
@@ -73,6 +76,7 @@ impl Recorder {
             lamp,
             news: Notify::new(),
             commands: Notify::new(),
+            presses: Notify::new(),
             manager_time: Mutex::new(None),
             simulated,
         };
@@ -101,6 +105,37 @@ impl Recorder {
         self.commands.notify_one();
     }
 
+    /// What was asked for of late, oldest first.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.outbox().asked().cloned().collect()
+    }
+
+    /// Counts a call that repeats an open one.
+    pub fn press_again(&self, repeated: &Asked, at: &Stamp) {
+        self.outbox().press_again(repeated, at);
+        self.presses.notify_one();
+        self.show();
+    }
+
+    /// Ends when an open call was repeated.
+    pub async fn presses(&self) {
+        self.presses.notified().await;
+    }
+
+    /// Tells the person at the device that a press wanted what is asked for already.
+    pub fn already(&self) {
+        self.lamp.already();
+    }
+
+    /// Takes the manager's word on what is open, in its reply to a batch that was made at this mark. Whether it is news.
+    pub fn told_open(&self, mark: u64, open: Option<&OpenRequests>) -> bool {
+        let news = self.outbox().told_open(mark, open);
+        if news {
+            self.show();
+        }
+        news
+    }
+
     /// Keeps what was concluded from a sample or an edge, and tells the person at the device that a press was
     /// taken. A press too many does not hold up what else there is to tell.
     ///
@@ -115,7 +150,7 @@ impl Recorder {
         let is_request = |body: &ReportBody| Rank::of(body).is_asked();
         let mut request = bodies.iter().any(is_request);
         match self.record(taken, bodies.clone(), learnt) {
-            Err(cause @ OutboxError::TooManyAsked) => {
+            Err(cause @ OutboxError::TooManyAsked { .. }) => {
                 tracing::warn!("a button press was not accepted: {cause}");
                 request = false;
                 bodies.retain(|body| !is_request(body));

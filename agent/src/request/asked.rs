@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{EnteredBy, ReportBody};
-use platen_protocol::identity::OrderId;
+use platen_protocol::identity::{OrderId, ServiceCallId};
+use platen_protocol::manager_to_device::OpenRequests;
 use platen_protocol::stamp::{ClockQuality, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,19 @@ pub struct Asked {
     pub what: Wish,
     /// How it stands.
     pub fate: Fate,
+    /// The manager has it, and says that it has been seen to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+    /// How often it was asked for while it was open, the first time included. Orders are not counted.
+    #[serde(default = "once")]
+    pub presses: u32,
+    /// When that was last, by this device's clock; `None` if it was once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_press: Option<Timestamp>,
+}
+
+const fn once() -> u32 {
+    1
 }
 
 /// What was asked for.
@@ -28,6 +42,9 @@ pub struct Asked {
 pub enum Wish {
     /// Somebody to come or to call.
     ServiceCall {
+        /// The call's name; none where an earlier version made it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<ServiceCallId>,
         /// What the person wrote, if anything.
         message: Option<String>,
     },
@@ -65,8 +82,11 @@ impl Asked {
     /// What a report asks for, if it asks for something.
     pub fn of(taken: &Stamp, body: &ReportBody) -> Option<Self> {
         let (entered_by, what) = match body {
+            // It tells how often one was repeated that is listed already.
+            ReportBody::ServiceCall(call) if call.presses.is_some() => return None,
             ReportBody::ServiceCall(call) => {
-                (call.entered_by, Wish::ServiceCall { message: call.message.clone() })
+                let (id, message) = (call.call_id.clone(), call.message.clone());
+                (call.entered_by, Wish::ServiceCall { id, message })
             }
             ReportBody::Order(order) => {
                 let wish = Wish::Order {
@@ -80,6 +100,25 @@ impl Asked {
             }
             _ => return None,
         };
-        Some(Self { at: taken.wall, clock: taken.clock, entered_by, what, fate: Fate::Waiting })
+        let (at, clock, fate) = (taken.wall, taken.clock, Fate::Waiting);
+        Some(Self { at, clock, entered_by, what, fate, closed: false, presses: once(), last_press: None })
+    }
+
+    /// Whether somebody still has to see to it, as far as this device knows: it waits for the manager, or the manager
+    /// has it and has not said otherwise.
+    pub fn is_open(&self) -> bool {
+        match self.fate {
+            Fate::Waiting => true,
+            Fate::Acknowledged { .. } => !self.closed,
+            Fate::NotTaken => false,
+        }
+    }
+
+    /// Whether the manager names it as open.
+    pub fn is_among(&self, open: &OpenRequests) -> bool {
+        match &self.what {
+            Wish::ServiceCall { id, .. } => id.as_ref().is_some_and(|id| open.service_calls.contains(id)),
+            Wish::Order { id, .. } => open.orders.contains(id),
+        }
     }
 }

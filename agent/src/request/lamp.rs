@@ -35,6 +35,11 @@ impl Lamp {
         self.signal(Signal::Taken);
     }
 
+    /// A press wanted what is asked for already.
+    pub fn already(&self) {
+        self.signal(Signal::Already);
+    }
+
     /// The manager has something that was asked for.
     pub fn acknowledged(&self) {
         self.signal(Signal::Acknowledged);

@@ -32,7 +32,8 @@ pub enum CannotOrder {
     Name(#[from] CannotName),
 }
 
-/// An order that a person entered on the controller; a note of blanks is none.
+/// An order that a person entered on the controller; a note of blanks is none. `again` says that the person orders
+/// the supply although it is ordered already.
 ///
 /// # Errors
 /// When there is no such supply, the number or the note is out of bounds, or the kernel has no random numbers.
@@ -41,6 +42,7 @@ pub fn by_command(
     supply: &str,
     quantity: u16,
     note: Option<String>,
+    again: bool,
 ) -> Result<ReportBody, CannotOrder> {
     let Some(found) = readings.supplies.iter().find(|reading| reading.name == supply) else {
         let names: Vec<&str> = readings.supplies.iter().map(|reading| reading.name.as_str()).collect();
@@ -52,16 +54,17 @@ pub fn by_command(
     }
     let note = text::written(note, MAX_MESSAGE_CHARS).map_err(CannotOrder::Note)?;
     let (id, supply) = (random::name(ID_PREFIX)?, found.clone());
-    Ok(ReportBody::Order(Order { id, supply, quantity, note, entered_by: EnteredBy::Command }))
+    Ok(ReportBody::Order(Order { id, supply, quantity, note, entered_by: EnteredBy::Command, again }))
 }
 
-/// One of a supply, for a press of the order button.
+/// One of a supply, for a press of the order button; `again` as with [`by_command`].
 ///
 /// # Errors
 /// When the kernel has no random numbers.
-pub fn by_button(supply: &SupplyReading) -> Result<ReportBody, CannotName> {
+pub fn by_button(supply: &SupplyReading, again: bool) -> Result<ReportBody, CannotName> {
     let (id, supply) = (random::name(ID_PREFIX)?, supply.clone());
-    Ok(ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by: EnteredBy::Button }))
+    let entered_by = EnteredBy::Button;
+    Ok(ReportBody::Order(Order { id, supply, quantity: 1, note: None, entered_by, again }))
 }
 
 #[cfg(test)]
@@ -98,7 +101,8 @@ mod tests {
 
     #[test]
     fn an_order_carries_the_supply_as_it_was_read_and_a_name_of_its_own() {
-        let order = |name: &str| match by_command(&readings(), name, 2, Some(" soon ".into())).unwrap() {
+        let order = |name: &str| match by_command(&readings(), name, 2, Some(" soon ".into()), false).unwrap()
+        {
             ReportBody::Order(order) => order,
             other => panic!("{other:?}"),
         };
@@ -112,7 +116,7 @@ mod tests {
     #[test]
     fn what_cannot_be_ordered_is_refused_with_what_can_be() {
         let refused = |name: &str, quantity, note: &str| {
-            by_command(&readings(), name, quantity, Some(note.into())).unwrap_err().to_string()
+            by_command(&readings(), name, quantity, Some(note.into()), false).unwrap_err().to_string()
         };
         assert!(refused("blak", 1, "").contains("black, waste"));
         assert!(refused("black", 0, "").contains("1 to 99"));

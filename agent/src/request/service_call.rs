@@ -4,6 +4,7 @@ use platen_protocol::device_to_manager::{EnteredBy, ReportBody, ServiceCall};
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 use platen_protocol::text::{self, InvalidText};
 
+use super::asked::{Asked, Wish};
 use crate::random::{self, CannotName};
 
 /// Begins the name of a service call.
@@ -39,7 +40,29 @@ pub fn by_button() -> Result<ReportBody, CannotName> {
 
 fn body(entered_by: EnteredBy, message: Option<String>) -> Result<ReportBody, CannotName> {
     let call_id = Some(random::name(ID_PREFIX)?);
-    Ok(ReportBody::ServiceCall(ServiceCall { call_id, entered_by, message }))
+    Ok(ReportBody::ServiceCall(ServiceCall {
+        call_id,
+        entered_by,
+        message,
+        presses: None,
+        last_press_seconds_ago: None,
+    }))
+}
+
+/// How often a call has been made by now that was repeated while it was open, the last time so many seconds ago;
+/// `None` of what is no call with a name.
+pub fn repeated(asked: &Asked, seconds_ago: u32) -> Option<ReportBody> {
+    let Wish::ServiceCall { id: Some(id), message } = &asked.what else { return None };
+    let (call_id, message) = (Some(id.clone()), message.clone());
+    let (entered_by, presses) = (asked.entered_by, Some(asked.presses));
+    let last_press_seconds_ago = Some(seconds_ago);
+    Some(ReportBody::ServiceCall(ServiceCall {
+        call_id,
+        entered_by,
+        message,
+        presses,
+        last_press_seconds_ago,
+    }))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// The lamp is dark, then lit, for so long each in a blink.
 const BLINK: Duration = Duration::from_millis(200);
+/// The same in the wink that says "already".
+const WINK: Duration = Duration::from_millis(600);
 /// The buzzer sounds for so long.
 const BEEP: Duration = Duration::from_millis(80);
 /// Between two beeps.
@@ -14,6 +16,10 @@ const ACKNOWLEDGED_LAMP: &[Step] =
     &[(false, BLINK), (true, BLINK), (false, BLINK), (true, BLINK), (false, BLINK), (true, BLINK)];
 const ACKNOWLEDGED_BUZZER: &[Step] = &[(true, BEEP), (false, BEEP_PAUSE), (true, BEEP)];
 const TAKEN_BUZZER: &[Step] = &[(true, BEEP)];
+/// One long wink of the lamp and three beeps: nothing new is sent.
+const ALREADY_LAMP: &[Step] = &[(false, WINK), (true, WINK), (false, WINK)];
+const ALREADY_BUZZER: &[Step] =
+    &[(true, BEEP), (false, BEEP_PAUSE), (true, BEEP), (false, BEEP_PAUSE), (true, BEEP)];
 
 /// On or off, and for how long.
 type Step = (bool, Duration);
@@ -25,6 +31,8 @@ pub enum Signal {
     Waiting(bool),
     /// A press was taken: one short beep.
     Taken,
+    /// A press wanted what is asked for already: one long wink and three beeps.
+    Already,
     /// The manager has it: three blinks and two beeps.
     Acknowledged,
 }
@@ -70,6 +78,7 @@ impl Signals {
         match signal {
             Signal::Waiting(waiting) => self.waiting = waiting,
             Signal::Taken => self.buzzer = pattern(TAKEN_BUZZER),
+            Signal::Already => (self.lamp, self.buzzer) = (pattern(ALREADY_LAMP), pattern(ALREADY_BUZZER)),
             Signal::Acknowledged => {
                 (self.lamp, self.buzzer) = (pattern(ACKNOWLEDGED_LAMP), pattern(ACKNOWLEDGED_BUZZER));
             }
@@ -135,6 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_already_winks_once_beeps_three_times_and_leaves_the_lamp_as_it_was() {
+        for waits in [false, true] {
+            let now = Instant::now();
+            let mut signals = Signals::default();
+            signals.give(Signal::Waiting(waits), now);
+            signals.give(Signal::Already, now);
+            let course = course(&signals, now);
+            assert_eq!(rises(&course, |outputs| outputs.1), 3);
+            assert_eq!(rises(&course, |outputs| outputs.0), 1 + usize::from(waits), "{course:?}");
+            assert_eq!(course.last(), Some(&(waits, false)));
+        }
+    }
+
+    #[test]
     fn the_lamp_stays_lit_after_the_blinks_when_something_else_waits() {
         let now = Instant::now();
         let mut signals = Signals::default();
@@ -144,7 +167,12 @@ mod tests {
     }
 
     fn any_signal() -> impl Strategy<Value = Signal> {
-        prop_oneof![any::<bool>().prop_map(Signal::Waiting), Just(Signal::Taken), Just(Signal::Acknowledged)]
+        prop_oneof![
+            any::<bool>().prop_map(Signal::Waiting),
+            Just(Signal::Taken),
+            Just(Signal::Already),
+            Just(Signal::Acknowledged)
+        ]
     }
 
     proptest! {

@@ -52,6 +52,7 @@ pub(super) async fn reports(
     if !parked.wait.is_zero() {
         hold(&devices, &caller, &parked).await;
     }
+    let open = devices.store.open_requests(&parked.device).await;
     let now = clock::now();
     if !parked.wait.is_zero() {
         // It may have been shut out meanwhile, or its certificate have ended.
@@ -62,6 +63,7 @@ pub(super) async fn reports(
         manager_time: now,
         acknowledged: Acknowledged { epoch: parked.epoch, sequence: parked.acknowledged },
         pause_seconds: devices.mailbox.is_stopping().then_some(PAUSE_SECONDS),
+        open,
         commands: devices.mailbox.take(&parked.device, caller.connection, Instant::now(), now),
     })
 }

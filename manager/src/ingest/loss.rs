@@ -143,6 +143,7 @@ fn counted(kind: &str, count: u64) -> String {
         "alert_cleared" => ("end of an alert", "ends of alerts"),
         "alerts_standing" => ("list of open alerts", "lists of open alerts"),
         "service_call" => ("service call", "service calls"),
+        "service_call_presses" => ("repeat of a service call", "repeats of service calls"),
         "order" => ("order", "orders"),
         "replacement" => ("replacement", "replacements"),
         "utilisation" => ("utilisation report", "utilisation reports"),

@@ -19,6 +19,8 @@ pub(super) async fn set(
         .set_service_call(id, state, operator, now)
         .await?
         .ok_or_else(|| Refusal::not_found("service call"))?;
+    // From now on it counts no repeats.
+    operators.mailbox.wake(&device);
     let event = Event::new("service_call_changed", device, now);
     operators.informer.publish(Event { service_call_state: Some(state), ..event });
     Ok(())

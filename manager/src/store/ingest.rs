@@ -14,6 +14,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::damage::Damage;
 use super::dates::{dates, learn};
+use super::open::asks;
 use super::records::{CommandState, id};
 use super::writer::{EpochPlace, InMemoryEpoch, Place, WriteContext};
 use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
@@ -66,8 +67,10 @@ pub enum IngestRefusal {
 impl Store {
     /// Commits a batch. What it returns is durable.
     pub async fn ingest(&self, ingest: Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
-        let damage = Arc::clone(&self.damage);
-        self.writer.write(move |context| take_in(context, &ingest, &damage)).await
+        let (damage, open) = (Arc::clone(&self.damage), Arc::clone(&self.open));
+        let asker = asks(&ingest.batch).then(|| ingest.device.clone());
+        let act = move |context: &mut WriteContext<'_>| take_in(context, &ingest, &damage);
+        self.writer.write_then(act, move |_| asker.iter().for_each(|device| open.changed(device))).await
     }
 }
 
@@ -246,6 +249,11 @@ fn place_of_entry(by: EnteredBy) -> &'static str {
     }
 }
 
+/// What a person wrote: blanks are nothing.
+fn written(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
 /// One batch on its way into the tables.
 pub(super) struct BatchWrite<'a, 'b> {
     pub(super) context: &'a WriteContext<'b>,
@@ -363,21 +371,32 @@ impl BatchWrite<'_, '_> {
     }
 
     fn service_call(&mut self, report: &Report, key: i64, call: &ServiceCall) -> Result<(), StoreError> {
+        let id = call.call_id.as_ref().map(ServiceCallId::as_str);
+        let presses = call.presses.unwrap_or(1);
+        let ago = i64::from(call.last_press_seconds_ago.unwrap_or_default()) * 1000;
+        let last_press = call.presses.map(|_| self.dated.at.as_millisecond().saturating_sub(ago));
         let added =
             self.context.connection.prepare_cached(statements::ADD_SERVICE_CALL)?.execute(params![
                 self.device,
-                call.call_id.as_ref().map(ServiceCallId::as_str),
+                id,
                 key,
                 self.received(),
                 report.simulated,
                 place_of_entry(call.entered_by),
-                call.message
+                written(call.message.as_deref()),
+                presses,
+                last_press
             ])?;
         if added == 1 {
-            self.notice("service_call", report.sequence, &to_json("service call", call)?)
-        } else {
-            Ok(())
+            return self.notice("service_call", report.sequence, &to_json("service call", call)?);
         }
+        self.context.connection.prepare_cached(statements::COUNT_PRESSES)?.execute(params![
+            self.device,
+            id,
+            presses,
+            last_press
+        ])?;
+        Ok(())
     }
 
     fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {
@@ -389,8 +408,10 @@ impl BatchWrite<'_, '_> {
             report.simulated,
             to_json("supply", &order.supply)?,
             order.quantity,
-            order.note,
-            place_of_entry(order.entered_by)
+            written(order.note.as_deref()),
+            place_of_entry(order.entered_by),
+            order.supply.name,
+            order.again
         ])?;
         if added == 1 { self.notice("order", report.sequence, &to_json("order", order)?) } else { Ok(()) }
     }

@@ -8,7 +8,9 @@ use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::damage::Damage;
+use super::orders::device_of;
 use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState, id};
+use super::writer::WriteContext;
 use super::{Store, StoreError, from_integer, statements};
 
 /// Which alerts.
@@ -217,18 +219,12 @@ impl Store {
         operator: String,
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
-        self.writer
-            .write(move |context| {
-                let mut statement = context.connection.prepare_cached(statements::SET_SERVICE_CALL)?;
-                let mut rows = statement.query(params![key, state.word(), now.as_millisecond(), operator])?;
-                let mut device = None;
-                // To the end, for the change is made as the rows are taken.
-                while let Some(row) = rows.next()? {
-                    device = Some(id("device", row.get(0)?)?);
-                }
-                Ok(device)
-            })
-            .await
+        let open = Arc::clone(&self.open);
+        let act = move |context: &mut WriteContext<'_>| {
+            let parameters = params![key, state.word(), now.as_millisecond(), operator];
+            device_of(context, statements::SET_SERVICE_CALL, parameters)
+        };
+        self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
     }
 
     /// How many reports each device lost since then, as far as that was found lately.

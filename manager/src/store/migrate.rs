@@ -17,6 +17,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0008_call_names", include_str!("migrations/0008_call_names.sql")),
     ("0009_replacement_moments", include_str!("migrations/0009_replacement_moments.sql")),
     ("0010_dead_columns", include_str!("migrations/0010_dead_columns.sql")),
+    ("0011_duplicates", include_str!("migrations/0011_duplicates.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -109,6 +110,7 @@ mod tests {
                 "b50f9c63488df5f565052a50bbebd537c2a3eea085453fc62f2b90cec8366781",
                 "0bfc2ff631c56db5188b2ebe35604e67f44506db3b323eba3ffcb38117f8606c",
                 "304e69a1f1653e4b81add78f21b5c8ce4dac6fae135fa0442f76f1381b5ad9ca",
+                "314a059adaa9e10b0e571eda12834aff517c52bd3cd56c9916ee1ef50304b9aa",
             ]
         );
     }

@@ -20,6 +20,7 @@ mod latest;
 mod lists;
 mod log;
 mod migrate;
+mod open;
 mod operators;
 mod orders;
 mod readers;
@@ -43,7 +44,7 @@ pub use identities::{Certificate, Changed, IdentityChange, IdentityEntry, Standi
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log::LogLimits;
-pub use orders::{OrderFilter, OrderRecord, OrderState};
+pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use records::{
     ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, GapRecord,
     ReportRecord, ServiceCallRecord, ServiceCallState,
@@ -134,6 +135,7 @@ pub struct Store {
     health: Arc<Health>,
     damage: Arc<damage::Damage>,
     log: log::Log,
+    open: Arc<open::Open>,
 }
 
 impl Store {
@@ -153,6 +155,7 @@ impl Store {
         let mut connection = connect(path, limits)?;
         migrate::migrate(&mut connection)?;
         drop(locked);
+        let open = Arc::new(open::Open::load(&connection)?);
         let readers = readers::Readers::open(|| connect(path, limits), grouping)?;
         let health = Arc::new(Health::default());
         let damage = Arc::default();
@@ -161,7 +164,7 @@ impl Store {
         let path = path.to_owned();
         let reopen = move || connect(&path, limits);
         let writer = writer::Writer::start(connection, grouping, (Arc::clone(&health), keeper), reopen);
-        Ok(Self { writer, readers: Arc::new(readers), health, damage, log })
+        Ok(Self { writer, readers: Arc::new(readers), health, damage, log, open })
     }
 
     /// Whether anything can be stored.

@@ -1,13 +1,16 @@
 //! Orders for supplies, from a person at the device to the delivery.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::EnteredBy;
 use platen_protocol::identity::{DeviceId, OrderId};
 use platen_protocol::readings::SupplyReading;
-use rusqlite::{Row, params};
+use rusqlite::{Params, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::records::{dated, id, time, time_if_any, word};
+use super::writer::WriteContext;
 use super::{Store, StoreError, from_json, statements};
 use crate::ingest::date::Dated;
 
@@ -81,6 +84,36 @@ pub struct OrderRecord {
     pub changed: Option<Timestamp>,
     /// The operator who did.
     pub changed_by: Option<String>,
+    /// The person was told that the supply was ordered already, and ordered it all the same.
+    pub again: bool,
+    /// The first open order of the same supply of this device, while this one is open as well and no operator has said
+    /// that both are wanted.
+    pub duplicate_of: Option<i64>,
+    /// An operator said that it is wanted beside the earlier one.
+    pub kept_by: Option<String>,
+    /// An operator said that it is the same want as that order, and it was closed.
+    pub merged_into: Option<i64>,
+}
+
+/// What an operator says of an order of a supply that was ordered already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicate {
+    /// It is the same want: it is closed, and the earlier one stays.
+    Merge,
+    /// Both are wanted.
+    Keep,
+}
+
+/// What became of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It is done, for an order of this device.
+    Done(DeviceId),
+    /// The order is closed, or no earlier one of its supply is open.
+    NotDuplicate,
+    /// There is no such order.
+    Missing,
 }
 
 impl OrderRecord {
@@ -100,6 +133,10 @@ impl OrderRecord {
             state: word("state of an order", row.get(9)?)?,
             changed: time_if_any(row, 10)?,
             changed_by: row.get(11)?,
+            again: row.get(14)?,
+            merged_into: row.get(15)?,
+            kept_by: row.get(16)?,
+            duplicate_of: row.get(17)?,
         })
     }
 }
@@ -132,19 +169,57 @@ impl Store {
         operator: String,
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
-        self.writer
-            .write(move |context| {
-                let mut statement = context.connection.prepare_cached(statements::SET_ORDER)?;
-                let now = now.as_millisecond();
-                let closed = (!state.is_open()).then_some(now);
-                let mut rows = statement.query(params![key, state.word(), now, operator, closed])?;
-                let mut device = None;
-                // To the end, for the change is made as the rows are taken.
-                while let Some(row) = rows.next()? {
-                    device = Some(id("device", row.get(0)?)?);
-                }
-                Ok(device)
-            })
-            .await
+        let open = Arc::clone(&self.open);
+        let act = move |context: &mut WriteContext<'_>| {
+            let now = now.as_millisecond();
+            let closed = (!state.is_open()).then_some(now);
+            device_of(context, statements::SET_ORDER, params![key, state.word(), now, operator, closed])
+        };
+        self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
     }
+
+    /// Says whether an order of a supply that was ordered already is the same want.
+    pub async fn settle_duplicate(
+        &self,
+        key: i64,
+        what: Duplicate,
+        operator: String,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let open = Arc::clone(&self.open);
+        let statement = match what {
+            Duplicate::Merge => statements::MERGE_ORDER,
+            Duplicate::Keep => statements::KEEP_ORDER,
+        };
+        let act = move |context: &mut WriteContext<'_>| {
+            if let Some(device) = device_of(context, statement, params![key, now.as_millisecond(), operator])?
+            {
+                return Ok(Settled::Done(device));
+            }
+            let mut exists = context.connection.prepare_cached(statements::ORDER_EXISTS)?;
+            Ok(if exists.exists(params![key])? { Settled::NotDuplicate } else { Settled::Missing })
+        };
+        let then = move |settled: &Settled| {
+            if let Settled::Done(device) = settled {
+                open.changed(device);
+            }
+        };
+        self.writer.write_then(act, then).await
+    }
+}
+
+/// Changes a row, and says whose it is, if there is one.
+pub(super) fn device_of(
+    context: &WriteContext<'_>,
+    statement: &str,
+    parameters: impl Params,
+) -> Result<Option<DeviceId>, StoreError> {
+    let mut statement = context.connection.prepare_cached(statement)?;
+    let mut rows = statement.query(parameters)?;
+    let mut device = None;
+    // To the end, for the change is made as the rows are taken.
+    while let Some(row) = rows.next()? {
+        device = Some(id("device", row.get(0)?)?);
+    }
+    Ok(device)
 }

@@ -153,6 +153,10 @@ pub struct ServiceCallRecord {
     pub changed: Option<Timestamp>,
     /// The operator who did.
     pub changed_by: Option<String>,
+    /// How often it was made while it was open, the first time included.
+    pub presses: u32,
+    /// When it was last, if more than once.
+    pub last_press: Option<Timestamp>,
 }
 
 /// How far a command has got.
@@ -361,6 +365,8 @@ impl ServiceCallRecord {
             state: word("state of a service call", row.get(6)?)?,
             changed: time_if_any(row, 7)?,
             changed_by: row.get(8)?,
+            presses: row.get(11)?,
+            last_press: time_if_any(row, 12)?,
         })
     }
 }

@@ -47,11 +47,14 @@ pub(super) const REOPEN_ALERT: &str = "UPDATE alerts SET cleared = NULL, cleared
      cleared_by = NULL WHERE device = ?1 AND id = ?2 AND cleared IS NOT NULL RETURNING body";
 pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
 /// A call that is repeated is the call that there is; one without a name is never a repeat.
-pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id, report, received, simulated, entered_by, message, state) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'new') ON CONFLICT (device, id) DO NOTHING";
+pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id, report, received, simulated, entered_by, message, state, \
+     presses, last_press) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'new', ?8, ?9) ON CONFLICT (device, id) DO NOTHING";
+/// How often it was made never goes down.
+pub(super) const COUNT_PRESSES: &str = "UPDATE service_calls SET presses = ?3, last_press = ?4 \
+     WHERE device = ?1 AND id = ?2 AND presses < ?3";
 /// An order that is repeated is the order that there is.
-pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, body, quantity, note, entered_by, state) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'new') ON CONFLICT (device, id) DO NOTHING";
+pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, body, quantity, note, entered_by, state, \
+     supply, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'new', ?10, ?11) ON CONFLICT (device, id) DO NOTHING";
 /// A replacement that is repeated is the replacement that there is.
 pub(super) const ADD_REPLACEMENT: &str = "INSERT INTO replacements (device, origin, report, received, simulated, body) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (device, origin) DO NOTHING";
@@ -190,7 +193,7 @@ macro_rules! service_calls {
     ($condition:literal) => {
         concat!(
             "SELECT s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, s.changed, s.changed_by, \
-             r.dated, r.dated_by FROM service_calls s JOIN devices d ON d.key = s.device \
+             r.dated, r.dated_by, s.presses, s.last_press FROM service_calls s JOIN devices d ON d.key = s.device \
              JOIN reports r ON r.key = s.report WHERE ",
             $condition,
             " ORDER BY s.key DESC LIMIT ?2"
@@ -211,12 +214,41 @@ pub(super) const SET_SERVICE_CALL: &str = "UPDATE service_calls SET state = ?2, 
      handled = CASE WHEN ?2 = 'handled' THEN ?3 END WHERE key = ?1 \
      RETURNING (SELECT id FROM devices WHERE key = device)";
 
+/// What is open, by name, the newest first. A first version of the agent gave calls no names.
+pub(super) const OPEN_CALL_NAMES: &str = "SELECT d.id, s.id FROM service_calls s JOIN devices d ON d.key = s.device \
+     WHERE s.handled IS NULL AND s.id IS NOT NULL ORDER BY s.key DESC";
+pub(super) const OPEN_ORDER_NAMES: &str = "SELECT d.id, o.id FROM orders o JOIN devices d ON d.key = o.device \
+     WHERE o.closed IS NULL ORDER BY o.key DESC";
+pub(super) const OPEN_CALL_NAMES_OF: &str = "SELECT id FROM service_calls WHERE handled IS NULL AND id IS NOT NULL \
+     AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
+pub(super) const OPEN_ORDER_NAMES_OF: &str = "SELECT id FROM orders WHERE closed IS NULL \
+     AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
+
+/// The first open order of the same supply of the same device, before this one.
+macro_rules! first_of_its_supply {
+    ($order:literal) => {
+        concat!(
+            "(SELECT min(x.key) FROM orders x WHERE x.device = ",
+            $order,
+            ".device AND x.supply = ",
+            $order,
+            ".supply \
+             AND x.closed IS NULL AND x.key < ",
+            $order,
+            ".key)"
+        )
+    };
+}
+
 /// Orders under a condition, for the same reason.
 macro_rules! orders {
     ($condition:literal) => {
         concat!(
             "SELECT o.key, d.id, o.id, o.received, o.simulated, o.body, o.quantity, o.note, o.entered_by, o.state, \
-             o.changed, o.changed_by, r.dated, r.dated_by FROM orders o JOIN devices d ON d.key = o.device \
+             o.changed, o.changed_by, r.dated, r.dated_by, o.again, o.merged_into, o.kept_by, \
+             CASE WHEN o.closed IS NULL AND o.kept IS NULL THEN ",
+            first_of_its_supply!("o"),
+            " END FROM orders o JOIN devices d ON d.key = o.device \
              JOIN reports r ON r.key = o.report WHERE ",
             $condition,
             " ORDER BY o.key DESC LIMIT ?2"
@@ -232,8 +264,23 @@ pub(super) const ORDERS_OPEN_OF: &str =
     orders!("o.key < ?1 AND o.closed IS NULL AND o.device = (SELECT key FROM devices WHERE id = ?3)");
 pub(super) const ORDERS_CLOSED_OF: &str =
     orders!("o.key < ?1 AND o.closed IS NOT NULL AND o.device = (SELECT key FROM devices WHERE id = ?3)");
-pub(super) const SET_ORDER: &str = "UPDATE orders SET state = ?2, changed = ?3, changed_by = ?4, closed = ?5 \
-     WHERE key = ?1 RETURNING (SELECT id FROM devices WHERE key = device)";
+pub(super) const SET_ORDER: &str = "UPDATE orders SET state = ?2, changed = ?3, changed_by = ?4, closed = ?5, \
+     merged_into = NULL WHERE key = ?1 RETURNING (SELECT id FROM devices WHERE key = device)";
+pub(super) const ORDER_EXISTS: &str = "SELECT 1 FROM orders WHERE key = ?1";
+/// The want is that of the first order, and this one is closed with it.
+pub(super) const MERGE_ORDER: &str = concat!(
+    "UPDATE orders SET state = 'cancelled', changed = ?2, changed_by = ?3, closed = ?2, kept = NULL, kept_by = NULL, \
+     merged_into = ",
+    first_of_its_supply!("orders"),
+    " WHERE key = ?1 AND closed IS NULL AND ",
+    first_of_its_supply!("orders"),
+    " IS NOT NULL RETURNING (SELECT id FROM devices WHERE key = device)"
+);
+pub(super) const KEEP_ORDER: &str = concat!(
+    "UPDATE orders SET kept = ?2, kept_by = ?3 WHERE key = ?1 AND closed IS NULL AND ",
+    first_of_its_supply!("orders"),
+    " IS NOT NULL RETURNING (SELECT id FROM devices WHERE key = device)"
+);
 
 pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by FROM replacements p \
      JOIN devices d ON d.key = p.device JOIN reports r ON r.key = p.report WHERE p.key < ?1 ORDER BY p.key DESC LIMIT ?2";

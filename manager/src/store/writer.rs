@@ -89,15 +89,18 @@ trait Work: Send {
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-struct Piece<F, T> {
+struct Piece<F, G, T> {
     act: F,
+    /// Done between the commit and the answer.
+    then: G,
     outcome: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<F, T> Work for Piece<F, T>
+impl<F, G, T> Work for Piece<F, G, T>
 where
     F: FnMut(&mut WriteContext<'_>) -> Result<T, StoreError> + Send,
+    G: FnOnce(&T) + Send,
     T: Send,
 {
     fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError> {
@@ -106,7 +109,10 @@ where
     }
 
     fn settle(self: Box<Self>, committed: Result<(), StoreError>) {
-        let Self { outcome, reply, .. } = *self;
+        let Self { then, outcome, reply, .. } = *self;
+        if let (Ok(()), Some(outcome)) = (&committed, &outcome) {
+            then(outcome);
+        }
         // Whoever asked may have gone; what is committed is committed.
         let _ = reply.send(committed.and_then(|()| outcome.ok_or(StoreError::Closed)));
     }
@@ -153,8 +159,18 @@ impl Writer {
         F: FnMut(&mut WriteContext<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        self.write_then(act, |_| {}).await
+    }
+
+    /// The same; `then` is done once it is committed and before anybody hears of it, also when whoever asked has gone.
+    pub(super) async fn write_then<F, G, T>(&self, act: F, then: G) -> Result<T, StoreError>
+    where
+        F: FnMut(&mut WriteContext<'_>) -> Result<T, StoreError> + Send + 'static,
+        G: FnOnce(&T) + Send + 'static,
+        T: Send + 'static,
+    {
         let (reply, outcome) = oneshot::channel();
-        let piece = Box::new(Piece { act, outcome: None, reply });
+        let piece = Box::new(Piece { act, then, outcome: None, reply });
         if self.queue.send(Some(piece)).await.is_err() {
             return Err(StoreError::Closed);
         }

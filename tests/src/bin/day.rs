@@ -67,7 +67,7 @@ impl Life {
         events.extend(judge.sample(&mut readings, Moment { at, wall }).unwrap());
         self.meter.observe(&readings, &self.board.counts(), judge.alerts().any_critical(), at);
         self.last = readings;
-        let mut bodies = compose::events(&events, Some(&self.last)).unwrap();
+        let mut bodies = compose::events(&events, Some(&self.last), &[]).unwrap().bodies;
         self.store(judge, std::mem::take(&mut bodies));
         if at.saturating_sub(self.told) >= UTILISATION {
             self.told = at;

@@ -69,7 +69,7 @@ pub(crate) struct AlertOracle {
 }
 
 impl AlertOracle {
-    fn mistake(&mut self, what: String) {
+    pub(crate) fn mistake(&mut self, what: String) {
         if self.mistakes.len() < MOST_MISTAKES {
             self.mistakes.push(what);
         }

@@ -11,9 +11,12 @@ use platen_protocol::limits::MAX_STANDING_ALERTS;
 use platen_protocol::readings::{CounterKind, CounterReading, Reading, Readings, SupplyReading};
 use platen_protocol::supply::{Capacity, Level, SupplyClass, SupplyType, SupplyUnit};
 
-fn supply() -> SupplyReading {
+/// The supplies that people order.
+pub(super) const SUPPLIES: [&str; 2] = ["black", "cyan"];
+
+fn supply(name: &str) -> SupplyReading {
     SupplyReading {
-        name: "black".into(),
+        name: name.into(),
         index: 1,
         class: SupplyClass::SupplyThatIsConsumed,
         supply_type: SupplyType::TonerCartridge,
@@ -42,7 +45,7 @@ pub(super) fn readings(number: u64) -> Readings {
         wraps: 0,
         wraps_at: None,
     };
-    Readings { supplies: vec![supply()], counters: vec![counter], ..Readings::default() }
+    Readings { supplies: vec![supply(SUPPLIES[0])], counters: vec![counter], ..Readings::default() }
 }
 
 /// The number of a sample, from its readings.
@@ -132,6 +135,8 @@ pub(super) fn service_call(number: u64) -> ReportBody {
         call_id: None,
         entered_by: EnteredBy::Button,
         message: Some(message(number)),
+        presses: None,
+        last_press_seconds_ago: None,
     })
 }
 
@@ -140,13 +145,14 @@ pub(super) fn order_name(device: &str, number: u64) -> String {
     format!("order-{device}-{number}")
 }
 
-/// An order.
-pub(super) fn order(device: &str, number: u64) -> ReportBody {
+/// An order; again, of what is ordered already.
+pub(super) fn order(device: &str, number: u64, name: &str, again: bool) -> ReportBody {
     ReportBody::Order(Order {
         id: order_name(device, number).parse().unwrap(),
-        supply: supply(),
+        supply: supply(name),
         quantity: 1,
         note: None,
         entered_by: EnteredBy::Command,
+        again,
     })
 }

@@ -17,7 +17,8 @@ use platen_manager::database_path;
 use platen_manager::device::{DeviceService, Devices};
 use platen_manager::device_backend::DeviceBackend;
 use platen_manager::listen::{self, Peer, RequestBody};
-use platen_manager::store::{Grouping, Store};
+use platen_manager::store::{Grouping, OrderFilter, OrderState, Store};
+use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Command;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,8 @@ use super::shared::{MANAGER, Mortal, PORT, Shared};
 
 /// As for a TLS handshake.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
+/// More than people order in a simulation.
+const MOST_ORDERS: u32 = 1_000;
 /// As the manager's own limit for a stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -61,12 +64,14 @@ async fn work(shared: &Arc<Shared>, prepared: &Arc<Prepared>) -> turmoil::Result
         // All connections are part of this one future, so that a fuse can end them at any of their awaits.
         let mut connections = FuturesUnordered::new();
         let mut operators = Box::pin(play_operators(shared, &devices));
+        let mut deliveries = Box::pin(play_deliveries(shared, &devices));
         loop {
             tokio::select! {
                 biased;
                 _ = wish.changed() => break,
                 Some(()) = connections.next(), if !connections.is_empty() => {}
                 () = &mut operators => {}
+                () = &mut deliveries => {}
                 accepted = listener.accept() => {
                     let (stream, _) = accepted?;
                     connections.push(Box::pin(serve(shared, prepared, &devices, stream, stopped.clone())));
@@ -120,6 +125,28 @@ async fn play_operators(shared: &Shared, devices: &Devices) {
                 devices.mailbox.put(&device, command);
             }
             other => shared.history.note(MANAGER, format_args!("does not take it: {other:?}")),
+        }
+    }
+}
+
+/// Finds orders delivered when the seed says so, as an operator's request does: the store first, then the device hears it.
+async fn play_deliveries(shared: &Shared, devices: &Devices) {
+    loop {
+        let number = shared.next_delivery.load(Ordering::Relaxed);
+        let Some((at, device)) = shared.plan.deliveries.get(number).copied() else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep(at.saturating_sub(shared.elapsed())).await;
+        shared.next_delivery.fetch_add(1, Ordering::Relaxed);
+        let device: DeviceId = shared.places[device].name.parse().unwrap();
+        let filter = OrderFilter { device: Some(device.clone()), open: Some(true) };
+        let Ok(open) = devices.store.orders(filter, None, MOST_ORDERS).await else { continue };
+        let Some(oldest) = open.last() else { continue };
+        shared.history.note(MANAGER, format_args!("finds {} of {device} delivered", oldest.id));
+        let (state, now) = (OrderState::Delivered, shared.now());
+        match devices.store.set_order(oldest.key, state, "anna".to_owned(), now).await {
+            Ok(_) => devices.mailbox.wake(&device),
+            Err(cause) => shared.history.note(MANAGER, format_args!("does not take it: {cause}")),
         }
     }
 }

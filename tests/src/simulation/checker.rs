@@ -1,5 +1,6 @@
 //! The end: the manager's store against the book.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use platen_agent::settings::{Origin, Settings};
@@ -35,6 +36,9 @@ pub(super) fn check(shared: &Shared) {
         shared.violation(wrong);
     }
     for wrong in check_asked(shared) {
+        shared.violation(wrong);
+    }
+    for wrong in check_duplicates(shared) {
         shared.violation(wrong);
     }
     for wrong in check_commands(shared, &epochs) {
@@ -210,6 +214,36 @@ fn check_asked(shared: &Shared) -> Vec<String> {
         return Vec::new();
     }
     vec![format!("people asked for {asked:?}, and the manager has {found:?}")]
+}
+
+/// Of one supply that a device has several open orders of, people insisted on all but the first.
+fn check_duplicates(shared: &Shared) -> Vec<String> {
+    let orders: Vec<(i64, String, String, String, bool)> = shared.ledger.read(|store| {
+        let mut rows = store.prepare(
+            "SELECT o.key, d.id, o.id, o.supply, o.again FROM orders o JOIN devices d ON d.key = o.device \
+             WHERE o.closed IS NULL ORDER BY o.key",
+        )?;
+        let read =
+            |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+        rows.query_map([], read)?.collect()
+    });
+    let mut first: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (_, device, order, supply, again) in &orders {
+        match first.entry((device.as_str(), supply.as_str())) {
+            Entry::Vacant(place) => {
+                place.insert(order);
+            }
+            Entry::Occupied(place) if !again => {
+                wrong.push(format!(
+                    "{device}: {order} of {supply} came beside {}, and nobody insisted",
+                    place.get()
+                ));
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    wrong
 }
 
 /// A command as the manager's store has it.

@@ -12,7 +12,7 @@ use platen_agent::execute::{self, Executor};
 use platen_agent::judge::{Alerts, JudgeConfig};
 use platen_agent::outbox::{Outbox, OutboxError};
 use platen_agent::recorder::{self, Learnt, Recorder};
-use platen_agent::request::Lamp;
+use platen_agent::request::{Lamp, open};
 use platen_agent::sample::{self, BoardHandle, RequestQueue, Sample};
 use platen_agent::settings::{Current, Files, Settings};
 use platen_agent::status::Status;
@@ -155,16 +155,43 @@ async fn play_people(shared: &Shared, device: usize, life: &Life, remembered: &A
         let now = shared.elapsed();
         if at + MISSED >= now {
             tokio::time::sleep(at.saturating_sub(now)).await;
+            if let Happening::Order { second, again: false } = happening
+                && is_ordered(shared, device, life, bodies::SUPPLIES[usize::from(second)])
+            {
+                place.next.fetch_add(1, Relaxed);
+                continue;
+            }
             let several = if let Happening::Burst(several) = happening { several } else { 1 };
             let reports: Vec<ReportBody> =
-                (0..several).map(|_| body(shared, device, happening, &mut standing)).collect();
+                (0..several).map(|_| body(shared, device, life, happening, &mut standing)).collect();
             write(shared, device, life, &reports, &standing);
         }
         place.next.fetch_add(1, Relaxed);
     }
 }
 
-fn body(shared: &Shared, device: usize, happening: Happening, standing: &mut Vec<u64>) -> ReportBody {
+/// Whether the agent would say that a supply is ordered already. If it would not, no order of it may be open.
+fn is_ordered(shared: &Shared, device: usize, life: &Life, supply: &str) -> bool {
+    let name = &shared.places[device].name;
+    let ordered = open::orders(&life.recorder.asked(), supply).next().is_some();
+    if ordered {
+        shared.history.note(name, format_args!("says that {supply} is ordered already"));
+        return true;
+    }
+    let open = shared.ledger.open_orders(name, supply);
+    if open > 0 {
+        shared.violation(format!("{name} would order {supply}, of which {open} orders are open"));
+    }
+    false
+}
+
+fn body(
+    shared: &Shared,
+    device: usize,
+    life: &Life,
+    happening: Happening,
+    standing: &mut Vec<u64>,
+) -> ReportBody {
     let number = shared.book().number();
     match happening {
         Happening::Utilisation | Happening::Burst(_) => bodies::utilisation(number),
@@ -175,7 +202,11 @@ fn body(shared: &Shared, device: usize, happening: Happening, standing: &mut Vec
         }
         Happening::Cleared => bodies::cleared(standing.pop().unwrap_or(number), number),
         Happening::ServiceCall => bodies::service_call(number),
-        Happening::Order => bodies::order(&shared.places[device].name, number),
+        Happening::Order { second, again } => {
+            let supply = bodies::SUPPLIES[usize::from(second)];
+            let again = again && open::orders(&life.recorder.asked(), supply).next().is_some();
+            bodies::order(&shared.places[device].name, number, supply, again)
+        }
     }
 }
 
@@ -192,7 +223,9 @@ fn write(shared: &Shared, device: usize, life: &Life, bodies: &[ReportBody], sta
             shared.history.note(name, format_args!("writes {last}: {}", kinds.join(" ")));
             shared.book().wrote(device, &epoch, last, &taken, bodies, standing, shared.elapsed());
         }
-        Err(cause @ OutboxError::TooManyAsked) => shared.history.note(name, format_args!("refuses: {cause}")),
+        Err(cause @ OutboxError::TooManyAsked { .. }) => {
+            shared.history.note(name, format_args!("refuses: {cause}"))
+        }
         other => shared.violation(format!("{name} could not write {kinds:?}: {other:?}")),
     }
 }

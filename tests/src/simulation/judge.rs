@@ -40,6 +40,18 @@ impl Ledger {
         found.map_or(0, |sequence| u64::try_from(sequence).unwrap())
     }
 
+    /// Orders of a supply that nobody has seen to.
+    pub(super) fn open_orders(&self, device: &str, supply: &str) -> u32 {
+        self.read(|store| {
+            store
+                .prepare_cached(
+                    "SELECT count(*) FROM orders JOIN devices ON devices.key = orders.device \
+                     WHERE devices.id = ?1 AND json_extract(orders.body, '$.name') = ?2 AND closed IS NULL",
+                )?
+                .query_row((device, supply), |row| row.get(0))
+        })
+    }
+
     /// From now on, or no longer, the database takes no report.
     pub(super) fn refuse_reports(&self, refuse: bool) {
         let change = if refuse {

@@ -35,8 +35,13 @@ pub(super) enum Happening {
     Cleared,
     /// A person asks for service.
     ServiceCall,
-    /// A person orders.
-    Order,
+    /// A person orders the first or the second supply, and insists if it is ordered already, or not.
+    Order {
+        /// The second.
+        second: bool,
+        /// Whether the person insists.
+        again: bool,
+    },
     /// So many things at one moment.
     Burst(u32),
 }
@@ -82,6 +87,8 @@ pub(super) struct Plan {
     pub(super) latency: Duration,
     /// What operators ask, by rising time.
     pub(super) wishes: Vec<Wish>,
+    /// When operators find the oldest open order of a device delivered, and which device.
+    pub(super) deliveries: Vec<(Duration, usize)>,
     /// The faults, by rising time.
     pub(super) faults: Vec<(Duration, Fault)>,
     /// From now on nothing goes wrong any more.
@@ -103,13 +110,14 @@ impl Plan {
         let disk = Duration::from_millis(u64::from(random.pick(&[0_u32, 5, 60, 250])));
         let latency = Duration::from_millis(u64::from(random.pick(&[1_u32, 50, 200, 800])));
         let wishes = wishes(&mut random, devices.len());
+        let deliveries = deliveries(&mut random, devices.len());
         let mut faults = Vec::new();
         for _ in 0..random.between(2, 12) {
             fault(&mut random, devices.len(), proxied, &mut faults);
         }
         faults.sort_by_key(|(at, _)| *at);
         let calm = faults.last().map_or(Duration::ZERO, |(at, _)| *at).max(Duration::from_secs(60));
-        Self { devices, proxied, disk, latency, wishes, faults, calm }
+        Self { devices, proxied, disk, latency, wishes, deliveries, faults, calm }
     }
 }
 
@@ -154,7 +162,7 @@ fn device(random: &mut Random) -> DevicePlan {
             8..=9 => Happening::Raised,
             10 => Happening::Cleared,
             11..=12 => Happening::ServiceCall,
-            13..=14 => Happening::Order,
+            13..=14 => Happening::Order { second: random.percent(30), again: random.percent(30) },
             _ => Happening::Burst(random.between(2, 30)),
         };
         happenings.push((at, happening));
@@ -184,6 +192,14 @@ fn wishes(random: &mut Random, devices: usize) -> Vec<Wish> {
         .collect();
     wishes.sort_by_key(|wish| wish.at);
     wishes
+}
+
+fn deliveries(random: &mut Random, devices: usize) -> Vec<(Duration, usize)> {
+    let devices = u32::try_from(devices).unwrap();
+    let mut deliveries: Vec<_> =
+        (0..random.below(12)).map(|_| (random.time(500, 200_000), random.below(devices) as usize)).collect();
+    deliveries.sort_unstable();
+    deliveries
 }
 
 /// Draws one fault, and its end.

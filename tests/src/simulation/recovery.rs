@@ -195,6 +195,7 @@ fn quiet_plan(fleet: u32) -> Plan {
         disk: Duration::from_millis(5),
         latency: Duration::from_millis(60),
         wishes: Vec::new(),
+        deliveries: Vec::new(),
         faults: Vec::new(),
         calm: OUTAGE,
     }
@@ -226,7 +227,7 @@ fn gather(shared: &Shared, device: usize) -> Agent {
             }
             1 => bodies::change(other),
             2 => bodies::service_call(other),
-            _ => bodies::order(&place.name, other),
+            _ => bodies::order(&place.name, other, bodies::SUPPLIES[0], true),
         });
         let taken = life.clock.stamp();
         let alerts = bodies::standing(&standing);

@@ -89,6 +89,8 @@ pub(super) struct Shared {
     pub(super) stop: watch::Sender<u64>,
     /// Which wish of the operators is next.
     pub(super) next_wish: AtomicUsize,
+    /// The next delivery of the plan.
+    pub(super) next_delivery: AtomicUsize,
     /// Connections that the manager has taken.
     pub(super) connections: AtomicUsize,
     /// Wakes the proxy: cuts with the bytes that still go, and repeats.
@@ -129,6 +131,7 @@ impl Shared {
             fuse: Fuse::default(),
             stop: watch::Sender::new(0),
             next_wish: AtomicUsize::new(0),
+            next_delivery: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             cut: Bell::default(),
             repeat: Bell::default(),

@@ -269,7 +269,9 @@ impl World<'_> {
     fn has_settled(&mut self) -> bool {
         let shared = Arc::clone(&self.shared);
         let down = self.manager.is_some() || self.devices.iter().any(Option::is_some);
-        if down || shared.next_wish.load(Ordering::Relaxed) < shared.plan.wishes.len() {
+        let asks = shared.next_wish.load(Ordering::Relaxed) < shared.plan.wishes.len();
+        let delivers = shared.next_delivery.load(Ordering::Relaxed) < shared.plan.deliveries.len();
+        if down || asks || delivers {
             return false;
         }
         for (device, (place, plan)) in shared.places.iter().zip(&shared.plan.devices).enumerate() {

@@ -17,6 +17,8 @@ pub(crate) struct Episode {
     pub(crate) end: Vec<SimCommand>,
     /// Whether it begins while the printer sleeps.
     pub(crate) asleep: bool,
+    /// A button that is pressed again and again while it lasts, faster than by anybody; and how often.
+    pub(crate) flood: Option<(&'static str, u32)>,
     /// For how many blocks of printing it lasts; one without any ends before the printer wakes.
     pub(crate) blocks: u32,
     /// The alert that it must bring about: about what, with one of which codes; nothing at all for a
@@ -49,6 +51,7 @@ fn broken(name: &'static str, target: &'static str, what: Fault, codes: &[AlertC
         begin: vec![fault(target, what)],
         end: vec![fault(target, Fault::None)],
         asleep: false,
+        flood: None,
         blocks: 1,
         expects: (!codes.is_empty()).then(|| (target, codes.to_vec())),
         ends: true,
@@ -64,6 +67,7 @@ fn switched(name: &'static str, target: &'static str, active: bool, code: AlertC
         begin: vec![switch(target, active)],
         end: vec![switch(target, !active)],
         asleep: false,
+        flood: None,
         blocks: 1,
         expects: Some((target, vec![code])),
         ends: true,
@@ -76,7 +80,7 @@ fn switched(name: &'static str, target: &'static str, active: bool, code: AlertC
 pub(crate) fn draw(random: &mut Random, learnt: &[&'static str], settled: bool) -> Episode {
     use AlertCode as Code;
     let colorant = random.pick(&COLORANTS);
-    match random.below(24) {
+    match random.below(25) {
         0 => broken(
             "cartridge out",
             colorant,
@@ -147,6 +151,7 @@ pub(crate) fn draw(random: &mut Random, learnt: &[&'static str], settled: bool) 
                 &[Code::MarkerTonerCartridgeMissing, Code::SubunitMissing],
             )
         },
+        23 => flood(random),
         _ => forecast(random, learnt, settled),
     }
 }
@@ -164,6 +169,23 @@ fn in_sleep(random: &mut Random) -> Episode {
         asleep: true,
         blocks: 0,
         ..broken("without power in sleep", "engine", Fault::None, &[])
+    }
+}
+
+/// A stuck or disturbed button: of most of it nobody is to hear, and of the line once.
+fn flood(random: &mut Random) -> Episode {
+    let button = random.pick(&["service", "order"]);
+    Episode {
+        name: "button floods",
+        about: None,
+        begin: Vec::new(),
+        end: Vec::new(),
+        asleep: false,
+        flood: Some((button, random.between(60, 400))),
+        blocks: 0,
+        expects: Some((button, vec![AlertCode::SubunitRecoverableFailure])),
+        ends: true,
+        allows: Vec::new(),
     }
 }
 

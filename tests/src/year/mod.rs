@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use platen_agent::judge::{Alerts, Event, Judge, JudgeConfig, Moment, Past};
+use platen_agent::judge::{Alerts, Event, Judge, JudgeConfig, Moment, Past, STORM_PRESSES};
 use platen_hal::{Board, config};
 use platen_simulator::open_inline;
 use platen_simulator::{SimCommand, SimPrinter};
@@ -33,6 +33,9 @@ const SETTLE: Duration = Duration::from_millis(500);
 const WRAPS_AT: u64 = 1 << 16;
 /// What the printer sleeps through before what is wrong in its sleep is mended, in samples.
 const SLEPT: u32 = 6;
+/// Between two presses of a button that floods, and how long each is.
+const FLOOD_PAUSE: Duration = Duration::from_millis(400);
+const FLOOD_PRESS_MS: u32 = 120;
 /// Samples that may be needed to settle one thing.
 const MOST_SETTLING: u32 = 8;
 
@@ -109,6 +112,8 @@ struct Life {
     oracle: AlertOracle,
     meter: Meter,
     figures: Figures,
+    /// Calls and orders by button that were told, and that may be told by the presses that there were.
+    wishes: (usize, usize),
 }
 
 /// Lives so many days with a seed.
@@ -124,7 +129,7 @@ pub fn live(seed: u64, days: u32) -> Figures {
     let random = Random::new(seed, 1);
     let figures = Figures { printers: 1, days: days.into(), ..Figures::default() };
     let (oracle, meter) = (AlertOracle::default(), Meter::default());
-    let mut life = Life { seed, random, printer, board, judge, oracle, meter, figures };
+    let mut life = Life { seed, random, printer, board, judge, oracle, meter, figures, wishes: (0, 0) };
     // Nothing goes wrong before it was seen to be well.
     life.pass(QUIET);
     for day in 0..days {
@@ -174,6 +179,9 @@ impl Life {
             if let Event::Raised(alert) = &event {
                 *self.figures.raised.entry(alert.code.name().to_owned()).or_default() += 1;
             }
+            if matches!(event, Event::ServiceCall | Event::Order { .. } | Event::ReportWanted) {
+                self.wishes.0 += 1;
+            }
             self.oracle.take(event, now);
         }
     }
@@ -181,6 +189,22 @@ impl Life {
     /// The engine falls asleep, or wakes.
     fn sleep(&mut self, active: bool) {
         self.act(&SimCommand::Switch { switch: "sleep".into(), active });
+    }
+
+    /// A button floods: so many presses are told as if they were a person's, and no more.
+    fn flood(&mut self, button: &str, presses: u32) {
+        self.wishes.1 += STORM_PRESSES;
+        for _ in 0..presses {
+            self.act(&SimCommand::Press { button: button.to_owned(), milliseconds: Some(FLOOD_PRESS_MS) });
+            self.printer.advance(FLOOD_PAUSE);
+            self.observe();
+        }
+        let (told, most) = self.wishes;
+        if told > most {
+            let now = self.printer.printer_time();
+            self.oracle
+                .mistake(format!("seed {}, {now:?}: {told} wishes by button, at most {most}", self.seed));
+        }
     }
 
     /// An episode: its cause begins, people go on printing, it ends.
@@ -194,10 +218,13 @@ impl Life {
         for command in &episode.begin {
             self.act(command);
         }
+        if let Some((button, presses)) = episode.flood {
+            self.flood(button, presses);
+        }
         for _ in 0..episode.blocks {
             self.block();
         }
-        if episode.blocks == 0 {
+        if episode.asleep && episode.blocks == 0 {
             for _ in 0..SLEPT {
                 self.pass(QUIET);
             }

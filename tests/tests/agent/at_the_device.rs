@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use platen_agent::judge::STORM_PRESSES;
 use platen_agent::request::{Asked, Fate, Wish};
 use platen_agent::tool::control::message::{Answer, Request};
 use platen_hal::Verdict;
 use platen_hal::trace::TraceEntry;
 use platen_protocol::device_to_manager::{EnteredBy, Order, OutcomeResult, ReadingsCause, ReportBody};
-use platen_protocol::manager_to_device::{Action, Command};
+use platen_protocol::identity::{OrderId, ServiceCallId};
+use platen_protocol::manager_to_device::{Action, Command, OpenRequests};
 use platen_simulator::{Fault, SimCommand};
 use platen_tests::rigs::agent::task::{Agent, Device, next};
 use platen_tests::rigs::manager::scripted::Manager;
@@ -19,7 +21,7 @@ fn press(button: &str, milliseconds: Option<u32>) -> SimCommand {
 }
 
 fn order(supply: &str, quantity: u16, note: Option<&str>) -> Request {
-    Request::Order { supply: supply.into(), quantity, note: note.map(ToOwned::to_owned) }
+    Request::Order { supply: supply.into(), quantity, note: note.map(ToOwned::to_owned), again: false }
 }
 
 fn orders(manager: &Manager) -> Vec<Order> {
@@ -136,6 +138,122 @@ async fn a_double_press_of_the_order_button_is_one_order_for_the_lowest_supply()
     assert_eq!(shown.entered_by, EnteredBy::Button);
     agent.until("the lamp is off", |_| (!agent.simulator.lamp()).then_some(())).await;
     assert_eq!(orders(&manager).len(), 1);
+    agent.stop().await.unwrap();
+}
+
+/// What the manager says is open from now on.
+fn open_now(manager: &Manager, calls: &[ServiceCallId], orders: &[OrderId]) {
+    let open = OpenRequests { service_calls: calls.to_vec(), orders: orders.to_vec() };
+    manager.state.send_modify(|state| state.open = Some(open));
+}
+
+#[tokio::test]
+async fn what_is_ordered_already_is_ordered_again_on_purpose_or_when_the_first_order_is_closed() {
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    let agent = device.start();
+    assert_eq!(agent.ask(order("black", 1, Some("by Friday"))).await, Answer::Kept);
+    manager.until("the order arrives", |state| (!state.of_kind("order").is_empty()).then_some(())).await;
+    let first = orders(&manager).remove(0);
+    open_now(&manager, &[], &[first.id.clone()]);
+    asked(&agent, "the manager has it", acknowledged).await;
+
+    let Answer::Already { asked: told } = agent.ask(order("black", 2, None)).await else { panic!() };
+    assert!(matches!(&told.what, Wish::Order { id, .. } if *id == first.id), "{told:?}");
+    assert_eq!(agent.ask(order("cyan", 1, None)).await, Answer::Kept, "another supply is another want");
+    let again = Request::Order { supply: "black".into(), quantity: 2, note: None, again: true };
+    assert_eq!(agent.ask(again).await, Answer::Kept);
+    manager.until("three orders are there", |state| (state.of_kind("order").len() == 3).then_some(())).await;
+    let told: Vec<(String, bool)> =
+        orders(&manager).into_iter().map(|order| (order.supply.name, order.again)).collect();
+    assert_eq!(told, [("black".into(), false), ("cyan".into(), false), ("black".into(), true)]);
+
+    // An operator has found all of them delivered.
+    agent.until("all is acknowledged", |status| status.asked.iter().all(acknowledged).then_some(())).await;
+    open_now(&manager, &[], &[]);
+    agent.until("nothing is open", |status| (!status.asked.iter().any(Asked::is_open)).then_some(())).await;
+    let again = Request::Order { supply: "black".into(), quantity: 1, note: None, again: true };
+    assert_eq!(agent.ask(again).await, Answer::Kept);
+    manager.until("the order arrives", |state| (state.of_kind("order").len() == 4).then_some(())).await;
+    assert!(!orders(&manager)[3].again, "nothing was ordered any more");
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_order_button_orders_once_and_once_more_when_it_is_held_after_that_was_said() {
+    let mut device = Device::with("allow_simulated = true");
+    device.config.judge.long_press = std::time::Duration::from_millis(500);
+    device.config.judge.order_window = std::time::Duration::ZERO;
+    let agent = device.start();
+    read_once(&agent).await;
+    let count = |status: &platen_agent::status::StatusReport| status.asked.len();
+    agent.act(&press("order", None));
+    agent.until("it is ordered", |status| (count(status) == 1).then_some(())).await;
+    agent.act(&press("order", None));
+    // The board is read, so that what happened before is judged.
+    assert_eq!(agent.ask(Request::Report).await, Answer::Kept);
+    assert_eq!(status_json(&agent).await["asked"].as_array().unwrap().len(), 1);
+    agent.act(&press("order", Some(800)));
+    agent.until("it is ordered again", |status| (count(status) == 2).then_some(())).await;
+    agent.act(&press("order", Some(800)));
+    assert_eq!(agent.ask(Request::Report).await, Answer::Kept);
+    assert_eq!(
+        status_json(&agent).await["asked"].as_array().unwrap().len(),
+        2,
+        "nothing was refused before it"
+    );
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn forty_presses_of_the_service_button_are_one_call_that_counts_them_and_one_alert_about_the_line() {
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    let agent = device.start();
+    read_once(&agent).await;
+    agent.act(&press("service", None));
+    let call = manager
+        .until("the call arrives", |state| match &state.of_kind("service_call").first()?.body {
+            ReportBody::ServiceCall(call) => Some(call.clone()),
+            _ => None,
+        })
+        .await;
+    open_now(&manager, call.call_id.as_slice(), &[]);
+    for presses in 2..=u32::try_from(STORM_PRESSES).unwrap() {
+        agent.act(&press("service", None));
+        let counted = |status: &platen_agent::status::StatusReport| {
+            (status.asked.first()?.presses == presses).then_some(())
+        };
+        agent.until("the press is counted", counted).await;
+    }
+    for _ in STORM_PRESSES..40 {
+        agent.act(&press("service", None));
+    }
+    let storm = agent
+        .until("the storm is told", |status| {
+            status.alerts.iter().find(|alert| alert.subject == "service").cloned()
+        })
+        .await;
+    assert!(storm.description.contains("30 times within 60 s"), "{storm:?}");
+    let told = manager
+        .until("the count arrives", |state| {
+            state.of_kind("service_call").iter().find_map(|report| match &report.body {
+                ReportBody::ServiceCall(told) if told.presses >= Some(STORM_PRESSES as u32) => {
+                    Some(told.clone())
+                }
+                _ => None,
+            })
+        })
+        .await;
+    assert_eq!((told.call_id, told.presses), (call.call_id, Some(30)));
+    let reports = manager.state.borrow().of_kind("service_call").len();
+    assert!(reports <= 6, "a press is no report of its own: {reports}");
+    assert_eq!(status_json(&agent).await["asked"].as_array().unwrap().len(), 1);
+
+    // A person's words are another call, and none at all are the one that is open.
+    let counted = agent.ask(Request::CallService { message: Some(" ".into()) }).await;
+    assert!(matches!(&counted, Answer::Already { asked } if asked.presses == 30), "{counted:?}");
+    assert_eq!(agent.ask(Request::CallService { message: Some("smoke!".into()) }).await, Answer::Kept);
     agent.stop().await.unwrap();
 }
 

@@ -136,3 +136,35 @@ async fn an_order_without_a_manager_is_kept_and_says_so() {
     assert!(text(&refused.stderr).contains("black, cyan"), "{refused:?}");
     agent.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn an_order_that_is_made_already_says_when_and_how_and_has_an_exit_code_of_its_own() {
+    let device = Device::with("allow_simulated = true");
+    let agent = started(&device).await;
+    let order = |more: &[&'static str]| [&["order", "black"], more].concat();
+    assert_eq!(platen(&agent.socket, &order(&["--note", "by Friday"])).await.status.code(), Some(0));
+    let refused = platen(&agent.socket, &order(&[])).await;
+    assert_eq!(refused.status.code(), Some(5), "{refused:?}");
+    let told = text(&refused.stderr);
+    for words in ["black is already ordered: 1 x black", "by Friday", "by command", "waiting", "--again"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert_eq!(platen(&agent.socket, &order(&["--again"])).await.status.code(), Some(0));
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_repeats_an_open_one_is_counted_and_an_empty_message_is_none() {
+    let device = Device::with("allow_simulated = true");
+    let agent = started(&device).await;
+    assert_eq!(platen(&agent.socket, &["call-service", ""]).await.status.code(), Some(0));
+    let again = platen(&agent.socket, &["call-service", "", " "]).await;
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    assert!(text(&again.stdout).contains("Service was already called on"), "{again:?}");
+    let status = platen(&agent.socket, &["status", "--json"]).await;
+    let status: StatusReport = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!((status.asked.len(), status.asked[0].presses), (1, 2));
+    let shown = text(&platen(&agent.socket, &["status"]).await.stdout);
+    assert!(shown.contains("service, 2 times, last"), "{shown}");
+    agent.stop().await.unwrap();
+}

@@ -60,6 +60,107 @@ async fn the_api_tells_all_that_the_device_told() {
     assert_eq!((&replacement["residue_percent"], &replacement["change"]), (&json!(3), &json!("replaced")));
 }
 
+/// The orders that are open, the newest first: name, and of which it is a duplicate.
+async fn open_orders(manager: &TestManager) -> Vec<(String, Option<i64>)> {
+    let list = manager.api("/api/v1/orders?open=true").await;
+    let items = list["items"].as_array().unwrap();
+    items.iter().map(|o| (o["order"].as_str().unwrap().to_owned(), o["duplicate_of"].as_i64())).collect()
+}
+
+async fn number_of(manager: &TestManager, name: &str) -> i64 {
+    let list = manager.api("/api/v1/orders").await;
+    let found = list["items"].as_array().unwrap().iter().find(|order| order["order"] == name).cloned();
+    found.unwrap()["id"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn orders_of_one_supply_that_are_open_together_are_flagged_until_an_operator_merges_or_keeps_them() {
+    let (manager, device) = furnished().await;
+    let mut insisted = order("o3", 1);
+    insisted["again"] = json!(true);
+    let mut cyan = order("o4", 1);
+    cyan["supply"]["name"] = json!("cyan");
+    device.report(manager.device, &batch(6, &[order("o2", 1), insisted, cyan])).await.acknowledged();
+    let first = number_of(&manager, "o1").await;
+    let named = |name: &str, of| (name.to_owned(), of);
+    let flagged = [named("o4", None), named("o3", Some(first)), named("o2", Some(first)), named("o1", None)];
+    assert_eq!(open_orders(&manager).await, flagged);
+    let act = async |order: i64, what: &str| {
+        manager.ask_api("POST", &format!("/api/v1/orders/{order}/{what}"), None).await
+    };
+    act(first, "merge").await.problem(ProblemKind::StateConflict);
+    act(999, "keep").await.problem(ProblemKind::NotFound);
+
+    let (second, third) = (number_of(&manager, "o2").await, number_of(&manager, "o3").await);
+    let mut browser = browser(&manager).await;
+    let cookie = sign_in(&mut browser).await;
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let second_flag = format!("data-duplicate-of=\"{first}\"");
+    assert_holds(&page, &[&second_flag, "Ordered twice", "ordered it again", "Keep both"]);
+    let form = "what=merge&device=lobby";
+    let answer =
+        post_form(&mut browser, &format!("/orders/{second}/duplicate"), form, Some(OWN), &cookie).await;
+    assert_eq!(answer.headers["location"], "/devices/lobby#orders");
+    assert_eq!(act(third, "keep").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(open_orders(&manager).await, [named("o4", None), named("o3", None), named("o1", None)]);
+    let closed = manager.api("/api/v1/orders?open=false").await["items"][0].clone();
+    assert_eq!((&closed["state"], &closed["merged_into"]), (&json!("cancelled"), &json!(first)));
+    assert_eq!((&closed["order"], &closed["changed_by"]), (&json!("o2"), &json!(OPERATOR)));
+    let kept = manager.api("/api/v1/orders?open=true").await["items"][1].clone();
+    assert_eq!((&kept["kept_by"], &kept["again"]), (&json!(OPERATOR), &json!(true)));
+    act(second, "merge").await.problem(ProblemKind::StateConflict);
+}
+
+#[tokio::test]
+async fn every_reply_names_what_is_open_and_a_waiting_device_hears_at_once_that_it_is_closed() {
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    let named = json!({"kind": "service_call", "call_id": "call-1", "entered_by": "button", "message": null});
+    let reply = device.report(manager.device, &batch(1, &[order("o1", 1), named, service_call("hm")])).await;
+    assert_eq!(reply.json()["open"], json!({"service_calls": ["call-1"], "orders": ["o1"]}));
+    let number = number_of(&manager, "o1").await;
+    let mut connection = device.connect(manager.device).await.unwrap();
+    let empty = batch(4, &[]);
+    let (parked, ()) = tokio::join!(connection.park(&empty, 60), async {
+        manager.until_parked("lobby").await;
+        let path = format!("/api/v1/orders/{number}");
+        manager.ask_api("POST", &path, Some(&json!({"state": "delivered"}))).await;
+    });
+    assert_eq!(parked.unwrap().json()["open"], json!({"service_calls": ["call-1"]}));
+    // It is known to the next manager as well.
+    let manager = manager.restart().await;
+    let reply = device.report(manager.device, &empty).await;
+    assert_eq!(reply.json()["open"], json!({"service_calls": ["call-1"]}));
+}
+
+#[tokio::test]
+async fn a_call_that_is_repeated_is_one_call_with_its_count_and_blanks_are_no_message() {
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    let call = |presses: Option<u32>| {
+        let mut call =
+            json!({"kind": "service_call", "call_id": "call-1", "entered_by": "button", "message": " "});
+        if let Some(presses) = presses {
+            call["presses"] = json!(presses);
+            call["last_press_seconds_ago"] = json!(2);
+        }
+        call
+    };
+    let bodies = [call(None), call(Some(12)), call(Some(7))];
+    device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
+    let list = manager.api("/api/v1/service-calls").await;
+    let calls = list["items"].as_array().unwrap();
+    assert_eq!(calls.len(), 1);
+    assert_eq!((&calls[0]["presses"], &calls[0]["message"]), (&json!(12), &Value::Null));
+    assert_eq!(calls[0]["last_press"], "2026-11-22T09:59:58Z");
+    let mut browser = browser(&manager).await;
+    let cookie = sign_in(&mut browser).await;
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(&page, &["called 12 times, last", "Service requested"]);
+    let none = device.report(manager.device, &batch(4, &[call(Some(0))])).await;
+    assert!(none.problem(ProblemKind::InvalidReport).contains("presses"));
+}
+
 #[tokio::test]
 async fn an_order_goes_from_the_device_to_its_delivery() {
     let (manager, device) = furnished().await;

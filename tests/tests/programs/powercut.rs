@@ -168,7 +168,7 @@ impl Bench {
                 }
                 _ => {
                     let (text, quantity) = (self.text(), 1 + self.random.below(9));
-                    let line = format!("platen order black --quantity {quantity} --note '{text}'");
+                    let line = format!("platen order black --again --quantity {quantity} --note '{text}'");
                     let order = Some(("black".to_owned(), u16::try_from(quantity).unwrap()));
                     self.ask_for(guest, text, order, &line)
                 }
@@ -225,7 +225,7 @@ impl Bench {
             || status["asked"].as_array().unwrap().iter().any(|asked| asked["fate"]["state"] == "waiting");
         let quiet_since = (!waits).then(now);
         // Longer than any signal of the buzzer.
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(600));
         let button = self.random.pick(&["service", "order"]);
         self.act(&SimCommand::Press { button: button.into(), milliseconds: Some(300) });
         self.last_press = Instant::now();

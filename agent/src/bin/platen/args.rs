@@ -16,7 +16,8 @@ const DEFAULT_BOARD: &str = "/etc/platen/board.toml";
 #[command(
     name = "platen",
     version,
-    after_help = "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers; 4 no permission."
+    after_help = "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers; 4 no permission; \
+                  5 ordered already."
 )]
 pub(crate) struct Arguments {
     /// The agent's control socket.
@@ -37,12 +38,13 @@ pub(crate) enum Task {
     },
     /// Show the status, updated continuously until Ctrl-C.
     Watch,
-    /// Call for service, with a message if you like.
+    /// Call for service, with a message if you like. While the same call is open, it is counted there.
     CallService {
         /// A description of the problem; at most 500 characters.
         message: Vec<String>,
     },
-    /// Order a supply from the service centre, such as `order black --quantity 2`.
+    /// Order a supply from the service centre, such as `order black --quantity 2`. Exit code 5 if it is ordered
+    /// already, and neither delivered nor cancelled.
     Order {
         /// Its name on the board, as `platen status` shows it.
         supply: String,
@@ -52,6 +54,9 @@ pub(crate) enum Task {
         /// A note for the service centre; at most 500 characters.
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
+        /// Order it although it is ordered already.
+        #[arg(long)]
+        again: bool,
     },
     /// Read everything now and send a report.
     Report,

@@ -3,9 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use platen_agent::request::Asked;
 use platen_agent::status::StatusReport;
 use platen_agent::tool::control::codec::{self, CodecError, MAX_ANSWER_BYTES};
 use platen_agent::tool::control::message::{Answer, Question, Request, VERSION};
+use platen_agent::tool::show;
 use platen_protocol::text::InvalidText;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
@@ -24,6 +26,8 @@ pub(crate) enum ClientError {
     Text { what: &'static str, cause: InvalidText },
     #[error("{0}")]
     Refused(String),
+    #[error("{}", show::ordered_already(.0))]
+    Already(Box<Asked>),
     #[error("the agent closed the connection: it is stopping")]
     Ended,
     #[error("the agent gave an unexpected answer: use the platen of the same package, or restart the agent")]
@@ -48,6 +52,7 @@ impl ClientError {
             Self::Text { .. } => 2,
             Self::NoAgent(_) => 3,
             Self::NoPermission(_) => 4,
+            Self::Already(_) => 5,
             _ => 1,
         }
     }

@@ -1,7 +1,7 @@
 //! `platen`: the technician's tool on the controller.
 //!
 //! Exit codes: 0 done; 1 the agent refused or something failed; 2 wrong usage; 3 no agent answers;
-//! 4 no permission.
+//! 4 no permission; 5 ordered already.
 
 // `println!` and its like panic when nobody reads any more.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -68,12 +68,16 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
             let message = text::written(message, MAX_MESSAGE_CHARS)
                 .map_err(|cause| ClientError::Text { what: "message", cause })?;
             let client = Client::ask(socket, Request::CallService { message }).await?;
-            kept(client, "The service call", "The service centre has the call.").await
+            match kept(client, "The service call", "The service centre has the call.").await {
+                // It is counted, which is what there is to do.
+                Err(ClientError::Already(asked)) => print(&format!("{}\n", show::called_already(&asked))),
+                called => called,
+            }
         }
-        Task::Order { supply, quantity, note } => {
+        Task::Order { supply, quantity, note, again } => {
             let note = text::written(note, MAX_MESSAGE_CHARS)
                 .map_err(|cause| ClientError::Text { what: "note", cause })?;
-            let client = Client::ask(socket, Request::Order { supply, quantity, note }).await?;
+            let client = Client::ask(socket, Request::Order { supply, quantity, note, again }).await?;
             kept(client, "The order", "The service centre has the order.").await
         }
         Task::Doctor { json, board, config } => doctor::doctor(socket, &board, &config, json).await,
@@ -96,6 +100,7 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
 async fn kept(mut client: Client, what: &str, arrived: &str) -> Result<(), ClientError> {
     match client.answer().await? {
         Answer::Kept => print(&format!("{what} is kept and will be sent.\n"))?,
+        Answer::Already { asked } => return Err(ClientError::Already(Box::new(asked))),
         _ => return Err(ClientError::Unexpected),
     }
     match tokio::time::timeout(ACKNOWLEDGE_LIMIT, client.answer()).await {

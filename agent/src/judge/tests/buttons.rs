@@ -52,7 +52,7 @@ fn ordered(events: &[Event]) -> Vec<Vec<&str>> {
     events
         .iter()
         .filter_map(|event| match event {
-            Event::Order { supplies } => Some(supplies.iter().map(|s| s.name.as_str()).collect()),
+            Event::Order { supplies, .. } => Some(supplies.iter().map(|s| s.name.as_str()).collect()),
             _ => None,
         })
         .collect()
@@ -136,4 +136,90 @@ fn a_press_orders_nothing_where_nothing_is_known() {
     sample(&mut judge, &blind, 0);
     assert_eq!(press(&mut judge, SwitchMeaning::OrderButton, 1_000, 1_200), []);
     assert_eq!(press(&mut judge, SwitchMeaning::OrderButton, 20_000, 24_000), []);
+}
+
+/// Presses, each so long after the one before; how many were wishes.
+fn hammer(judge: &mut Judge, meaning: SwitchMeaning, (begin, pause, times): (u64, u64, u64)) -> usize {
+    (0..times).map(|n| press(judge, meaning, begin + n * pause, begin + n * pause + 120).len()).sum()
+}
+
+fn storms(judge: &Judge) -> Vec<String> {
+    judge
+        .alerts()
+        .standing()
+        .filter(|alert| alert.description.contains("stuck"))
+        .map(|a| a.subject.clone())
+        .collect()
+}
+
+#[test]
+fn a_storm_at_a_button_is_one_alert_about_it_that_ends_when_it_is_still_and_its_presses_are_nobodys() {
+    let mut judge = ready();
+    assert_eq!(hammer(&mut judge, SwitchMeaning::ServiceButton, (1_000, 400, 150)), STORM_PRESSES);
+    assert_eq!(storms(&judge), ["service"]);
+    let quiet = 1_000 + 149 * 400 + 120;
+    assert_eq!(cleared(&sample(&mut judge, &stocked(), quiet + 30_000)), 0);
+    assert_eq!(press(&mut judge, SwitchMeaning::OrderButton, quiet + 30_500, quiet + 30_700).len(), 1);
+    let still = quiet + 61_000;
+    assert_eq!(cleared(&sample(&mut judge, &stocked(), still)), 1);
+    assert_eq!(storms(&judge), [""; 0]);
+    assert_eq!(press(&mut judge, SwitchMeaning::ServiceButton, still + 1, still + 200), [Event::ServiceCall]);
+}
+
+#[test]
+fn an_impatient_person_is_no_storm() {
+    let mut judge = ready();
+    assert_eq!(hammer(&mut judge, SwitchMeaning::ServiceButton, (1_000, 4_000, 100)), 100);
+    assert_eq!(storms(&judge), [""; 0]);
+}
+
+#[test]
+fn a_line_without_an_alert_of_its_own_that_storms_is_told_of_and_its_changes_are_no_news() {
+    let mut judge = judge(1);
+    let asleep =
+        |active| Readings { switches: vec![switch("sleep", SwitchMeaning::Sleep, active)], ..stocked() };
+    sample(&mut judge, &asleep(false), 0);
+    judge.told(&asleep(false));
+    let mut told = 0;
+    for n in 0..200 {
+        let at = 1_000 + n * 400;
+        judge.edge(&edge("sleep", SwitchMeaning::Sleep, n % 2 == 0, at)).unwrap();
+        let events = sample(&mut judge, &asleep(n % 2 == 0), at + 60);
+        told += events.iter().filter(|event| matches!(event, Event::Changed)).count();
+    }
+    assert!(told <= 2 * STORM_PRESSES + 2, "{told}");
+    assert_eq!(storms(&judge), ["sleep"]);
+    let end = 1_000 + 200 * 400;
+    let events = sample(&mut judge, &asleep(true), end + 61_000);
+    assert!(events.contains(&Event::Changed), "how it stands after the storm is news");
+}
+
+#[test]
+fn what_was_refused_is_ordered_again_by_holding_the_button_soon_and_by_nothing_else() {
+    let again =
+        |judge: &mut Judge, from, to| match press(judge, SwitchMeaning::OrderButton, from, to).as_slice() {
+            [Event::Order { supplies, again }] => {
+                (supplies.iter().map(|s| s.name.clone()).collect::<Vec<_>>(), *again)
+            }
+            other => panic!("{other:?}"),
+        };
+    let refused = || {
+        let mut judge = ready();
+        judge.refuse(vec!["black".into()], ms(1_200));
+        judge
+    };
+    assert_eq!(again(&mut refused(), 4_000, 7_500), (vec!["black".into()], true));
+    let all: Vec<String> = ["waste", "cyan", "magenta"].map(Into::into).into();
+    assert_eq!(
+        again(&mut refused(), 40_000, 43_500),
+        (all.clone(), false),
+        "too late: it is an order of its own"
+    );
+    let mut judge = refused();
+    assert_eq!(
+        again(&mut judge, 14_000, 14_200),
+        (vec!["cyan".into()], false),
+        "a short press repeats nothing"
+    );
+    assert_eq!(again(&mut judge, 16_000, 19_500), (all, false), "and forgets what was refused before it");
 }

@@ -145,7 +145,7 @@ impl Follower {
                 Event::Cleared { id, .. } => {
                     prop_assert!(self.standing.remove(&id).is_some(), "cleared what does not stand");
                 }
-                Event::Order { supplies } => {
+                Event::Order { supplies, .. } => {
                     prop_assert!(!supplies.is_empty());
                     prop_assert!(supplies.iter().all(|supply| supply.percent().is_some()));
                 }

@@ -77,10 +77,7 @@ fn what_was_kept_in_memory_comes_to_the_disk_under_its_names_when_that_works_aga
     fill(&outbox.db);
     // So much does not fit into what the file has.
     let message = Some("x".repeat(10_000));
-    keep(
-        &mut outbox,
-        ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Command, message }),
-    );
+    keep(&mut outbox, call_by(EnteredBy::Command, message));
     assert_eq!(outbox.disk_trouble().unwrap().fault, DiskFault::Full);
     outbox.receive(&[command("meanwhile")], 0).unwrap();
     assert!(!outbox.try_disk().unwrap(), "it is still full");
@@ -341,11 +338,7 @@ fn numbered(kind: u8, number: u64) -> ReportBody {
             activity: None,
         }),
         1 => ReportBody::AlertCleared { alert_id: "a".parse().unwrap(), description: number.to_string() },
-        _ => ReportBody::ServiceCall(ServiceCall {
-            call_id: None,
-            entered_by: EnteredBy::Button,
-            message: Some(number.to_string()),
-        }),
+        _ => call_by(EnteredBy::Command, Some(number.to_string())),
     }
 }
 

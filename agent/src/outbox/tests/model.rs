@@ -110,7 +110,7 @@ proptest! {
                     outbox = open_in(directory.path());
                     outbox.limits.max_reports = most;
                     prop_assert_eq!(outbox.epoch(), &epoch);
-                    prop_assert!(outbox.asked().count() <= MAX_ASKED);
+                    prop_assert!(outbox.asked().count() <= MAX_ASKED_OPEN);
                     prop_assert_eq!(outbox.state.open.next, next);
                     prop_assert!(outbox.acknowledged() <= watermark);
                     prop_assert!(!clean || outbox.acknowledged() == watermark);
@@ -124,7 +124,7 @@ proptest! {
             let gone = outbox.state.open.losses.iter().flat_map(|run| run.first..=run.last);
             prop_assert_eq!(gone.filter(|gone| *gone > watermark).collect::<BTreeSet<_>>(), lost.clone());
             let waits: Vec<_> = outbox.asked().map(|asked| asked.fate == Fate::Waiting).collect();
-            let late = asked.iter().skip(asked.len().saturating_sub(MAX_ASKED));
+            let late = asked.iter().skip(asked.len().saturating_sub(MAX_ASKED_OPEN));
             prop_assert_eq!(waits, late.map(|sequence| *sequence > watermark).collect::<Vec<_>>());
         }
     }

@@ -1,6 +1,7 @@
 //! What is remembered beside the reports, and files of an older format.
 
 use platen_protocol::device_to_manager::Report;
+use platen_protocol::manager_to_device::OpenRequests;
 
 use super::*;
 use crate::judge::Past;
@@ -29,7 +30,7 @@ fn what_was_asked_for_is_remembered_with_its_fate_after_the_report_has_left() {
     assert!(
         matches!(&what[0], Wish::Order { id, supply, .. } if id.as_str() == "order-1" && supply == "black")
     );
-    assert_eq!(what[1], Wish::ServiceCall { message: None });
+    assert_eq!(what[1], Wish::ServiceCall { id: None, message: None });
 }
 
 #[test]
@@ -83,16 +84,105 @@ fn what_was_asked_for_keeps_its_fate_in_a_new_epoch() {
     assert_eq!(fates(&outbox)[1], Fate::Acknowledged { at: time() });
 }
 
+/// A reply to a batch that was made when so much was acknowledged, which names these orders as open.
+fn told(outbox: &mut Outbox, names: &[&str]) -> bool {
+    let orders = names.iter().map(|name| name.parse().unwrap()).collect();
+    let open = OpenRequests { orders, ..OpenRequests::default() };
+    let mark = outbox.mark();
+    outbox.told_open(mark, Some(&open))
+}
+
+fn open_now(outbox: &Outbox) -> Vec<bool> {
+    outbox.asked().map(Asked::is_open).collect()
+}
+
 #[test]
-fn only_so_much_of_what_was_asked_for_is_remembered() {
+fn only_so_much_of_what_was_asked_for_is_remembered_and_what_is_open_longest() {
     let directory = tempdir().unwrap();
     let mut outbox = open_in(directory.path());
+    keep(&mut outbox, order("order-open"));
+    acknowledge(&mut outbox, 1);
     for _ in 0..MAX_ASKED + 3 {
         keep(&mut outbox, call());
     }
-    assert_eq!(outbox.asked().count(), MAX_ASKED);
+    assert_eq!(outbox.asked().count(), MAX_ASKED + 4, "nobody has seen to any of it");
+    acknowledge(&mut outbox, MAX_ASKED as u64 + 4);
+    assert!(told(&mut outbox, &["order-open"]));
+    keep(&mut outbox, call());
     drop(outbox);
-    assert_eq!(open_in(directory.path()).asked().count(), MAX_ASKED);
+    let outbox = open_in(directory.path());
+    assert_eq!(outbox.asked().count(), MAX_ASKED);
+    assert!(matches!(&outbox.asked().next().unwrap().what, Wish::Order { .. }), "it is the oldest, and open");
+}
+
+#[test]
+fn however_much_is_open_only_so_much_is_remembered() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    for number in 1..=MAX_ASKED_OPEN as u64 + 3 {
+        keep(&mut outbox, call());
+        acknowledge(&mut outbox, number);
+    }
+    assert_eq!(outbox.asked().count(), MAX_ASKED_OPEN);
+    drop(outbox);
+    assert_eq!(open_in(directory.path()).asked().count(), MAX_ASKED_OPEN);
+}
+
+#[test]
+fn what_the_manager_does_not_name_as_open_is_closed_unless_it_came_after_the_manager_was_asked() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    for name in ["order-1", "order-2", "order-3"] {
+        keep(&mut outbox, order(name));
+    }
+    assert!(!told(&mut outbox, &[]), "what waits is open, whatever the manager says");
+    assert_eq!(open_now(&outbox), [true, true, true]);
+    acknowledge(&mut outbox, 2);
+    assert!(told(&mut outbox, &["order-2"]));
+    assert_eq!(open_now(&outbox), [false, true, true]);
+    let mark = outbox.mark();
+    acknowledge(&mut outbox, 3);
+    assert!(!outbox.told_open(
+        mark,
+        Some(&OpenRequests { orders: vec!["order-2".parse().unwrap()], ..OpenRequests::default() })
+    ));
+    assert_eq!(open_now(&outbox), [false, true, true], "that reply is older than the third order");
+    outbox.settle(None).unwrap();
+    drop(outbox);
+    let mut outbox = open_in(directory.path());
+    assert_eq!(open_now(&outbox), [false, true, true]);
+    assert!(told(&mut outbox, &["order-1", "order-3"]));
+    assert_eq!(open_now(&outbox), [true, false, true], "an operator can open an order again");
+    assert!(outbox.told_open(outbox.mark(), None), "a first version of the manager does not say");
+    assert_eq!(open_now(&outbox), [false, false, false]);
+}
+
+#[test]
+fn a_call_that_is_repeated_is_counted_and_the_count_is_told_once() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let named = |presses| {
+        ReportBody::ServiceCall(ServiceCall {
+            call_id: Some("call-1".parse().unwrap()),
+            entered_by: EnteredBy::Button,
+            message: None,
+            presses,
+            last_press_seconds_ago: None,
+        })
+    };
+    keep(&mut outbox, named(None));
+    for _ in 0..4 {
+        let asked = outbox.asked().next().unwrap().clone();
+        outbox.press_again(&asked, &stamp());
+    }
+    let untold: Vec<_> = outbox.untold_presses().map(|(asked, at)| (asked.presses, at)).collect();
+    assert_eq!(untold, [(5, Duration::from_millis(1))]);
+    keep(&mut outbox, named(Some(5)));
+    assert_eq!((outbox.untold_presses().count(), outbox.asked().count()), (0, 1));
+    drop(outbox);
+    let outbox = open_in(directory.path());
+    let asked = outbox.asked().next().unwrap();
+    assert_eq!((asked.presses, asked.last_press), (5, Some(time())));
 }
 
 #[test]

@@ -92,7 +92,7 @@ mod tests {
             Just(Request::Record),
             prop::option::of(".{0,200}").prop_map(|message| Request::CallService { message }),
             ("[a-z]{1,9}", any::<u16>(), prop::option::of(".{0,200}"))
-                .prop_map(|(supply, quantity, note)| Request::Order { supply, quantity, note }),
+                .prop_map(|(supply, quantity, note)| Request::Order { supply, quantity, note, again: false }),
             ("[a-z]{1,9}", any::<u8>())
                 .prop_map(|(supply, percent)| Request::Sim { command: SimCommand::Set { supply, percent } }),
         ]

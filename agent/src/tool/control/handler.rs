@@ -18,7 +18,7 @@ use crate::board;
 use crate::clock::Clock;
 use crate::compose;
 use crate::recorder::{Learnt, Recorder};
-use crate::request::{order, service_call};
+use crate::request::{Asked, open, order, service_call};
 use crate::sample::BoardHandle;
 use crate::status::Status;
 use crate::uplink::examine::Examiner;
@@ -59,6 +59,13 @@ pub(super) struct ControlHandler {
     pub(super) stop: CancellationToken,
 }
 
+/// What an order comes to.
+enum Wanted {
+    New(Box<ReportBody>),
+    /// The same supply is ordered, and nobody has seen to that yet.
+    Already(Asked),
+}
+
 pub(super) async fn tell(output: &mut OwnedWriteHalf, answer: &Answer) -> Result<(), CodecError> {
     let slow = || CodecError::Io(io::ErrorKind::TimedOut.into());
     tokio::time::timeout(CLIENT_LIMIT, write(output, answer)).await.unwrap_or_else(|_| Err(slow()))
@@ -90,11 +97,17 @@ impl ControlHandler {
             Request::Watch => self.watch(input, output).await,
             Request::CallService { message } => {
                 let body = service_call::by_command(message).map_err(|cause| cause.to_string());
-                self.keep_and_tell(body, output).await
+                match body.as_ref().ok().and_then(|body| self.repeated_call(body)) {
+                    Some(asked) => tell(output, &Answer::Already { asked }).await,
+                    None => self.keep_and_tell(body, output).await,
+                }
             }
-            Request::Order { supply, quantity, note } => {
-                let body = self.order(&supply, quantity, note).await;
-                self.keep_and_tell(body, output).await
+            Request::Order { supply, quantity, note, again } => {
+                match self.order(&supply, quantity, note, again).await {
+                    Ok(Wanted::Already(asked)) => tell(output, &Answer::Already { asked }).await,
+                    Ok(Wanted::New(body)) => self.keep_and_tell(Ok(*body), output).await,
+                    Err(reason) => refuse(output, reason).await,
+                }
             }
             Request::Report => {
                 let body = self.report().await;
@@ -132,9 +145,31 @@ impl ControlHandler {
         }
     }
 
-    async fn order(&self, supply: &str, quantity: u16, note: Option<String>) -> Result<ReportBody, String> {
+    async fn order(
+        &self,
+        supply: &str,
+        quantity: u16,
+        note: Option<String>,
+        again: bool,
+    ) -> Result<Wanted, String> {
         let readings = self.readings().await?;
-        order::by_command(&readings, supply, quantity, note).map_err(|cause| cause.to_string())
+        let asked = self.context.recorder.asked();
+        let ordered = open::orders(&asked, supply).next();
+        let body = order::by_command(&readings, supply, quantity, note, again && ordered.is_some())
+            .map_err(|cause| cause.to_string())?;
+        Ok(match ordered {
+            Some(ordered) if !again => Wanted::Already(ordered.clone()),
+            _ => Wanted::New(Box::new(body)),
+        })
+    }
+
+    /// The open call that a call repeats, which counts it.
+    fn repeated_call(&self, body: &ReportBody) -> Option<Asked> {
+        let ReportBody::ServiceCall(call) = body else { return None };
+        let recorder = &self.context.recorder;
+        let found = open::repeated(&recorder.asked(), call.message.as_deref()).cloned()?;
+        recorder.press_again(&found, &self.context.clock.stamp());
+        Some(found)
     }
 
     async fn report(&self) -> Result<ReportBody, String> {

@@ -5,6 +5,7 @@ use platen_hal::sim_command::SimCommand;
 use platen_hal::trace::TraceEntry;
 use serde::{Deserialize, Serialize};
 
+use crate::request::Asked;
 use crate::status::StatusReport;
 use crate::uplink::examine::ConnectionCheck;
 
@@ -31,12 +32,13 @@ pub enum Request {
     /// An [`Answer::Status`] now and after every change, until the asker goes.
     Watch,
     /// [`Answer::Kept`] as soon as the call is durable, then [`Answer::Acknowledged`] when the manager has
-    /// it, or the end of the connection.
+    /// it, or the end of the connection. [`Answer::Already`] alone where it repeats an open call.
     CallService {
         /// What the person wrote, if anything.
         message: Option<String>,
     },
-    /// Orders a supply; answered like a service call.
+    /// Orders a supply; answered like a service call, by [`Answer::Already`] where the supply is ordered and this
+    /// is not said to be again.
     Order {
         /// Its name on the board.
         supply: String,
@@ -44,6 +46,9 @@ pub enum Request {
         quantity: u16,
         /// What the person wrote, if anything.
         note: Option<String>,
+        /// It is wanted although it is ordered already.
+        #[serde(default)]
+        again: bool,
     },
     /// Reads everything now and reports it; answered like a service call.
     Report,
@@ -69,6 +74,11 @@ pub enum Answer {
     Kept,
     /// The manager has it.
     Acknowledged,
+    /// The same is asked for already, and open: an order is not made a second time, a call is counted there.
+    Already {
+        /// What was asked for.
+        asked: Asked,
+    },
     /// What the comparison found.
     Findings {
         /// Whether the board is a simulated one.

@@ -13,6 +13,7 @@ use crate::status::{ContactReport, ContactState, StatusReport};
 
 pub use findings::{connection, findings, verdict};
 pub use readings::readings;
+pub use sections::{called_already, ordered_already};
 
 /// The whole status.
 pub fn status(status: &StatusReport) -> String {

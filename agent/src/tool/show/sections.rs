@@ -71,14 +71,54 @@ pub(super) fn asked(out: &mut String, asked: &[Asked]) {
             EnteredBy::Button => " by button",
             EnteredBy::Command => "",
         };
-        let _ = writeln!(out, "  {}{doubt}  {}{by}: {}", moment(one.at), wish(&one.what), fate(&one.fate));
+        let (what, repeats) = (wish(&one.what), repeats(one));
+        let _ = writeln!(out, "  {}{doubt}  {what}{by}{repeats}: {}", moment(one.at), fate(one));
+    }
+}
+
+fn repeats(asked: &Asked) -> String {
+    match asked.last_press {
+        Some(last) => format!(", {} times, last {}", asked.presses, moment(last)),
+        None => String::new(),
+    }
+}
+
+/// Why an order is not made, and what to do.
+pub fn ordered_already(asked: &Asked) -> String {
+    let supply = match &asked.what {
+        Wish::Order { supply, .. } => supply.as_str(),
+        Wish::ServiceCall { .. } => "service",
+    };
+    format!(
+        "{supply} is already ordered: {}, on {} by {}; {}. To order it again all the same, repeat with --again",
+        wish(&asked.what),
+        moment(asked.at),
+        entered(asked.entered_by),
+        fate(asked)
+    )
+}
+
+/// What became of a call that repeats another one.
+pub fn called_already(asked: &Asked) -> String {
+    format!(
+        "Service was already called on {} by {}: {}. This call is counted with it.",
+        moment(asked.at),
+        entered(asked.entered_by),
+        fate(asked)
+    )
+}
+
+fn entered(by: EnteredBy) -> &'static str {
+    match by {
+        EnteredBy::Button => "the button",
+        EnteredBy::Command => "command",
     }
 }
 
 fn wish(wish: &Wish) -> String {
     match wish {
-        Wish::ServiceCall { message: None } => "service".to_owned(),
-        Wish::ServiceCall { message: Some(message) } => format!("service ({message:?})"),
+        Wish::ServiceCall { message: None, .. } => "service".to_owned(),
+        Wish::ServiceCall { message: Some(message), .. } => format!("service ({message:?})"),
         Wish::Order { supply, part_number, quantity, note, .. } => {
             let mut text = format!("{quantity} x {supply}");
             if let Some(number) = part_number {
@@ -92,9 +132,12 @@ fn wish(wish: &Wish) -> String {
     }
 }
 
-fn fate(fate: &Fate) -> String {
-    match fate {
+fn fate(asked: &Asked) -> String {
+    match &asked.fate {
         Fate::Waiting => "stored, waiting to be sent to the service centre".to_owned(),
+        Fate::Acknowledged { at } if asked.closed => {
+            format!("received by the service centre at {}, and done", moment(*at))
+        }
         Fate::Acknowledged { at } => format!("received by the service centre at {}", moment(*at)),
         Fate::NotTaken => "REFUSED BY THE SERVICE CENTRE: phone them".to_owned(),
     }
@@ -124,6 +167,9 @@ mod tests {
             entered_by: EnteredBy::Command,
             what,
             fate: Fate::Waiting,
+            closed: false,
+            presses: 1,
+            last_press: None,
         };
         let show = |one: &Asked| {
             let mut out = String::new();

@@ -38,7 +38,12 @@ pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
             place.count("alerts", alerts.len(), MAX_STANDING_ALERTS)?;
             alerts.iter().try_for_each(|alert| check_alert(place, alert))
         }
-        ReportBody::ServiceCall(call) => check_message(place, "message", call.message.as_ref()),
+        ReportBody::ServiceCall(call) => {
+            if call.presses == Some(0) {
+                return Err(place.refuse("presses", "a call is made once at least".to_owned()));
+            }
+            check_message(place, "message", call.message.as_ref())
+        }
         ReportBody::Order(order) => check_order(place, order),
         ReportBody::Replacement(replacement) => check_replacement(place, replacement),
         ReportBody::Utilisation(utilisation) => check_utilisation(place, utilisation),

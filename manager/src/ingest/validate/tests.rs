@@ -46,8 +46,13 @@ fn a_set_value_above_a_hundred_is_refused() {
 #[test]
 fn a_message_that_is_too_long_is_refused() {
     let message = Some("x".repeat(MAX_MESSAGE_CHARS + 1));
-    let body =
-        ReportBody::ServiceCall(ServiceCall { call_id: None, entered_by: EnteredBy::Command, message });
+    let body = ReportBody::ServiceCall(ServiceCall {
+        call_id: None,
+        entered_by: EnteredBy::Command,
+        message,
+        presses: None,
+        last_press_seconds_ago: None,
+    });
     let problem = refusal(&sample::batch(1, vec![sample::report(1, body)]));
     assert!(problem.detail.contains("message: has 501 characters"), "{}", problem.detail);
 }

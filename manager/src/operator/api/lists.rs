@@ -1,5 +1,5 @@
 //! `GET /alerts`, `/watches`, `/reports`, `/service-calls`, `/orders`, `/replacements`: newest first.
-//! `POST /service-calls/{id}`, `/orders/{id}`.
+//! `POST /service-calls/{id}`, `/orders/{id}`, `/orders/{id}/merge`, `/orders/{id}/keep`.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -14,9 +14,10 @@ use super::super::view::{AlertView, OrderView, ReplacementView, ReportView, Serv
 use super::super::who::Operator;
 use super::super::{Shared, order, service_call};
 use super::list::{List, OfDevice, Which};
-use super::refused::{Always, BadBody, BadQuery, Missing};
+use super::refused::{Always, BadBody, BadQuery, Missing, NotDuplicate};
 use crate::store::{
-    AlertFilter, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState, WatchFilter,
+    AlertFilter, Duplicate, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState,
+    WatchFilter,
 };
 
 /// Lists alerts.
@@ -178,6 +179,51 @@ pub(super) async fn set_order(
 ) -> Result<StatusCode, Refusal> {
     let (Path(id), Json(NewOrderState { state })) = (id?, body?);
     order::set(&operators, id, state, operator.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Closes an order as the same want as the earlier open order of the same supply, which stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders/{id}/merge",
+    operation_id = "mergeOrder",
+    tag = "Service calls and orders",
+    params(("id" = i64, Path, description = "`id` of the later order.", minimum = 1)),
+    responses((status = 204, description = "The order is cancelled, and names the earlier one."), NotDuplicate, Missing, Always),
+)]
+pub(super) async fn merge_order(
+    shared: Shared,
+    operator: Operator,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<StatusCode, Refusal> {
+    settle(shared, operator, id, Duplicate::Merge).await
+}
+
+/// Keeps an order beside the earlier open order of the same supply: both are wanted.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders/{id}/keep",
+    operation_id = "keepOrder",
+    tag = "Service calls and orders",
+    params(("id" = i64, Path, description = "`id` of the later order.", minimum = 1)),
+    responses((status = 204, description = "The order is no longer shown as a duplicate."), NotDuplicate, Missing, Always),
+)]
+pub(super) async fn keep_order(
+    shared: Shared,
+    operator: Operator,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<StatusCode, Refusal> {
+    settle(shared, operator, id, Duplicate::Keep).await
+}
+
+async fn settle(
+    State(operators): Shared,
+    operator: Operator,
+    id: Result<Path<i64>, PathRejection>,
+    what: Duplicate,
+) -> Result<StatusCode, Refusal> {
+    let Path(id) = id?;
+    order::settle(&operators, id, what, operator.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -34,6 +34,8 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/service-calls/{id}", post(lists::set_service_call))
         .route("/orders", get(lists::orders))
         .route("/orders/{id}", post(lists::set_order))
+        .route("/orders/{id}/merge", post(lists::merge_order))
+        .route("/orders/{id}/keep", post(lists::keep_order))
         .route("/replacements", get(lists::replacements))
         .route("/health", get(health::health))
         .route("/events", get(events::events))

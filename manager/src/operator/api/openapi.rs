@@ -36,6 +36,8 @@ use super::{commands, devices, events, health, identity, lists};
         lists::set_service_call,
         lists::orders,
         lists::set_order,
+        lists::merge_order,
+        lists::keep_order,
         lists::replacements,
         health::health,
         events::events

@@ -86,3 +86,12 @@ impl IntoResponses for NotReadmitted {
         .into()
     }
 }
+
+/// An order that is no duplicate of another one.
+pub(super) struct NotDuplicate;
+
+impl IntoResponses for NotDuplicate {
+    fn responses() -> Responses {
+        [problem(409, "The order is closed, or no earlier order of the same supply is open.")].into()
+    }
+}

@@ -22,8 +22,8 @@ use super::gap::LostRuns;
 use super::{Frame, filters, render_at, words};
 use crate::clock;
 use crate::store::{
-    AlertFilter, IdentityEntry, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState,
-    Trouble, WatchFilter,
+    AlertFilter, Duplicate, IdentityEntry, OrderFilter, OrderState, ReportFilter, ServiceCallFilter,
+    ServiceCallState, Trouble, WatchFilter,
 };
 
 /// The most of each list on the page.
@@ -237,5 +237,25 @@ pub(super) async fn set_order(
     let Path(id) = id?;
     let Form(NewOrderState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
     order::set(&operators, id, state, operator.name).await?;
+    Ok(Redirect::to(&format!("/devices/{device}#orders")))
+}
+
+/// Whether an order is the same want as an earlier one, and where to go back to.
+#[derive(Debug, Deserialize)]
+pub(super) struct SettledDuplicate {
+    what: Duplicate,
+    device: DeviceId,
+}
+
+/// `POST /orders/{id}/duplicate`.
+pub(super) async fn settle_duplicate(
+    State(operators): Shared,
+    PageOperator(operator): PageOperator,
+    id: Result<Path<i64>, PathRejection>,
+    form: Result<Form<SettledDuplicate>, FormRejection>,
+) -> Result<Redirect, Refusal> {
+    let Path(id) = id?;
+    let Form(SettledDuplicate { what, device }) = form.map_err(|rejection| bad_form(&rejection))?;
+    order::settle(&operators, id, what, operator.name).await?;
     Ok(Redirect::to(&format!("/devices/{device}#orders")))
 }

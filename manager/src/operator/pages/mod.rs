@@ -37,6 +37,7 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/settings", post(device::set_setting))
         .route("/service-calls/{id}", post(device::set_service_call))
         .route("/orders/{id}", post(device::set_order))
+        .route("/orders/{id}/duplicate", post(device::settle_duplicate))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/{name}", get(assets::asset_page))

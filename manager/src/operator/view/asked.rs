@@ -30,6 +30,10 @@ pub(in super::super) struct ServiceCallView {
     pub(in super::super) entered_by: EnteredBy,
     /// What the person wrote; `null` without a message, as by the button.
     pub(in super::super) message: Option<String>,
+    /// How often it was made while it was open, the first time included.
+    pub(in super::super) presses: u32,
+    /// When it was last made, if more than once; otherwise `null`.
+    pub(in super::super) last_press: Option<Timestamp>,
     /// How far operators have dealt with it.
     pub(in super::super) state: ServiceCallState,
     /// When an operator last changed `state`; `null` while it is new.
@@ -65,6 +69,15 @@ pub(in super::super) struct OrderView {
     pub(in super::super) state: OrderState,
     /// `true` until it is delivered or cancelled.
     pub(in super::super) open: bool,
+    /// `true` when the person was told that the supply was ordered already, and ordered it all the same.
+    pub(in super::super) again: bool,
+    /// `id` of the first order of the same supply of this device that is open, while this one is open too and nobody has
+    /// said that both are wanted; otherwise `null`.
+    pub(in super::super) duplicate_of: Option<i64>,
+    /// The operator who said that it is wanted beside the earlier one; otherwise `null`.
+    pub(in super::super) kept_by: Option<String>,
+    /// `id` of the order that it was merged into, being the same want; otherwise `null`.
+    pub(in super::super) merged_into: Option<i64>,
     /// When an operator last changed `state`; `null` while it is new.
     pub(in super::super) changed: Option<Timestamp>,
     /// The operator who last changed `state`; `null` while it is new.
@@ -125,6 +138,8 @@ impl From<ServiceCallRecord> for ServiceCallView {
             simulated: record.simulated,
             entered_by: record.entered_by,
             message: record.message,
+            presses: record.presses,
+            last_press: record.last_press,
             state: record.state,
             changed: record.changed,
             changed_by: record.changed_by,
@@ -147,6 +162,10 @@ impl From<OrderRecord> for OrderView {
             entered_by: record.entered_by,
             state: record.state,
             open: record.state.is_open(),
+            again: record.again,
+            duplicate_of: record.duplicate_of,
+            kept_by: record.kept_by,
+            merged_into: record.merged_into,
             changed: record.changed,
             changed_by: record.changed_by,
         }

@@ -161,6 +161,10 @@ mod tests {
             entered_by: EnteredBy::Button,
             state: OrderState::New,
             open: true,
+            again: false,
+            duplicate_of: None,
+            kept_by: None,
+            merged_into: None,
             changed: None,
             changed_by: None,
         }

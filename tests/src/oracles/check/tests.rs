@@ -39,6 +39,8 @@ fn call(message: Option<&str>, by: EnteredBy) -> ReportBody {
         call_id: None,
         entered_by: by,
         message: message.map(str::to_owned),
+        presses: None,
+        last_press_seconds_ago: None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platen_protocol::device_to_manager::{EnteredBy, ReportBody};
+use platen_protocol::device_to_manager::{EnteredBy, ReportBody, ServiceCall};
 
 use super::{Books, Verdict};
 use crate::oracles::books::held::WishHeld;
@@ -46,7 +46,9 @@ fn by_button(books: &Books, verdict: &mut Verdict) {
     let mut reports = vec![0_u32; presses.len()];
     for report in books.held.reports() {
         let (button, what) = match &report.body {
-            ReportBody::ServiceCall(call) if call.entered_by == EnteredBy::Button => ("service", "a call"),
+            ReportBody::ServiceCall(call) if is_first(call) && call.entered_by == EnteredBy::Button => {
+                ("service", "a call")
+            }
             ReportBody::Order(order) if order.entered_by == EnteredBy::Button => ("order", "an order"),
             _ => continue,
         };
@@ -68,10 +70,28 @@ fn by_button(books: &Books, verdict: &mut Verdict) {
         let confirmed = is_confirmed(books, press);
         verdict.figures.confirmed += u64::from(confirmed);
         verdict.hold(reports <= 1, || format!("{press:?} is there {reports} times"));
-        verdict.hold(reports == 1 || !confirmed || books.allowed.gaps, || {
+        verdict.hold(reports == 1 || !confirmed || books.allowed.gaps || may_repeat(books, press), || {
             format!("{press:?} was confirmed by the buzzer and did not arrive")
         });
     }
+}
+
+/// Not one that tells how often it was repeated.
+fn is_first(call: &ServiceCall) -> bool {
+    call.presses.is_none()
+}
+
+/// The same may have been asked for before the press: then the buzzer said that it is asked for already.
+fn may_repeat(books: &Books, press: &crate::oracles::books::physical::Press) -> bool {
+    books.held.reports().any(|report| {
+        let same = match &report.body {
+            ReportBody::ServiceCall(call) => press.button == "service" && is_first(call),
+            ReportBody::Order(_) => press.button == "order",
+            _ => false,
+        };
+        let (at, off) = books.clocks.moment(&report.taken);
+        same && at <= press.ended + off
+    })
 }
 
 /// A press is judged at its release: contacts bounce, and edges are taken a moment later.
@@ -115,7 +135,12 @@ fn rows_are_reports(books: &Books, verdict: &mut Verdict) {
     }
     for epoch in &books.held.epochs {
         for report in &epoch.reports {
-            if !matches!(report.body, ReportBody::Order(_) | ReportBody::ServiceCall(_)) {
+            let has_row = match &report.body {
+                ReportBody::Order(_) => true,
+                ReportBody::ServiceCall(call) => is_first(call),
+                _ => false,
+            };
+            if !has_row {
                 continue;
             }
             let rows = books

@@ -24,8 +24,8 @@ use crate::rigs::random::Random;
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a person stands before a printer and waits for something.
 const STAYS: Duration = Duration::from_secs(4);
-/// Longer than any signal of the buzzer: two beeps and the pause between them take 280 ms.
-const SIGNALS_END: Duration = Duration::from_millis(350);
+/// Longer than any signal of the buzzer: three beeps and the pauses between them take 480 ms.
+const SIGNALS_END: Duration = Duration::from_millis(550);
 /// How often a person looks.
 const LOOK: Duration = Duration::from_millis(25);
 /// Between two acts of a person, at most.
@@ -137,7 +137,7 @@ impl Person {
                 let quantity = u16::try_from(1 + self.random.below(9)).unwrap();
                 let text = self.text();
                 let (order, note) = (Some((supply.clone(), quantity)), Some(text.clone()));
-                self.ask_for(text, order, Request::Order { supply, quantity, note });
+                self.ask_for(text, order, Request::Order { supply, quantity, note, again: true });
             }
             _ => {
                 let text = self.text();
@@ -245,7 +245,23 @@ impl Ears {
     }
 }
 
-/// An operator who gives commands to several devices until told to stop; what was given to each.
+/// The next call and the next order that an operator sees to, so that others can come.
+struct SeenTo {
+    call: u32,
+    order: u32,
+}
+
+impl SeenTo {
+    fn go_on(&mut self, operator: &Operator) {
+        let done = |path: String, state: &str| {
+            operator.try_post(&path, &json!({ "state": state })).is_some_and(|answer| answer.status == 204)
+        };
+        self.call += u32::from(done(format!("/api/v1/service-calls/{}", self.call), "handled"));
+        self.order += u32::from(done(format!("/api/v1/orders/{}", self.order), "delivered"));
+    }
+}
+
+/// An operator who gives commands to several devices and sees to calls and orders until told to stop; what was given to each.
 pub fn operate(
     operator: &Operator,
     devices: &[String],
@@ -253,7 +269,9 @@ pub fn operate(
     stop: &AtomicBool,
 ) -> Vec<Vec<Commanded>> {
     let mut given = vec![Vec::new(); devices.len()];
+    let mut seen_to = SeenTo { call: 1, order: 1 };
     while !stop.load(Ordering::Relaxed) {
+        seen_to.go_on(operator);
         let place = random.below(u32::try_from(devices.len()).unwrap()) as usize;
         let action = action(&mut random);
         let path = format!("/api/v1/devices/{}/commands", devices[place]);

@@ -16,7 +16,7 @@ use platen_protocol::device_to_manager::{Lost, Report, ReportBatch, ReportBody};
 use platen_protocol::enroll::{
     CA_COMMON_NAME, EnrollReply, EnrollRequest, RenewReply, RenewRequest, TOKEN_SECRET_BYTES, Token,
 };
-use platen_protocol::manager_to_device::{Acknowledged, Command, Reply};
+use platen_protocol::manager_to_device::{Acknowledged, Command, OpenRequests, Reply};
 use platen_protocol::prefer;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rcgen::{
@@ -64,6 +64,9 @@ pub struct State {
     pub refuses: Option<ProblemKind>,
     /// In every reply; parked requests are answered at once.
     pub pause_seconds: Option<u32>,
+    /// In every reply: what is open; a parked request is answered when it changes. A first version of the manager does
+    /// not tell.
+    pub open: Option<OpenRequests>,
     /// The manager's clock; 1 June 2026 unless set.
     pub time: Option<jiff::Timestamp>,
     /// Certificates that were given by renewal.
@@ -421,7 +424,9 @@ fn lose(run: &Lost, acknowledged: &mut u64, gaps: &mut Vec<u64>) {
 }
 
 async fn park(state: &watch::Sender<State>, wait: Duration) {
-    let speaks = |state: &State| !state.commands.is_empty() || state.pause_seconds.is_some();
+    let open = state.borrow().open.clone();
+    let speaks =
+        |state: &State| !state.commands.is_empty() || state.pause_seconds.is_some() || state.open != open;
     if speaks(&state.borrow()) {
         return;
     }
@@ -457,6 +462,7 @@ fn reply(batch: &ReportBatch, state: &State) -> Reply {
         manager_time: time(state),
         acknowledged: Acknowledged { epoch: batch.epoch.clone(), sequence },
         pause_seconds: state.pause_seconds,
+        open: state.open.clone(),
         commands: state.commands.clone(),
     }
 }

@@ -43,12 +43,16 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
             many => format!("{many} alerts are open; all others were cleared"),
         },
         ReportBody::ServiceCall(call) => {
-            let by = entered_by(call.entered_by);
-            call.message.as_ref().map_or_else(|| by.to_owned(), |message| format!("{by}: {message}"))
+            let by = match call.presses {
+                Some(times) => format!("Called {times} times"),
+                None => entered_by(call.entered_by).to_owned(),
+            };
+            call.message.as_ref().map_or_else(|| by.clone(), |message| format!("{by}: {message}"))
         }
         ReportBody::Order(order) => {
             let note = order.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
-            format!("{} × {}{note}", order.quantity, label(&order.supply.name))
+            let again = if order.again { ", again" } else { "" };
+            format!("{} × {}{again}{note}", order.quantity, label(&order.supply.name))
         }
         ReportBody::Replacement(replacement) => replaced(replacement),
         ReportBody::Utilisation(utilisation) => format!(

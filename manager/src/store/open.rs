@@ -1,0 +1,141 @@
+//! What is open of all that people at a device asked for, as every reply tells it. It is remembered, so that a device
+//! that waits costs the database nothing; what changed of a device is looked up once, at its next reply.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
+use platen_protocol::identity::DeviceId;
+use platen_protocol::limits::MAX_OPEN_PER_REPLY;
+use platen_protocol::manager_to_device::OpenRequests;
+use rusqlite::{Connection, params};
+
+use super::{Store, StoreError, statements};
+
+/// What is known of one device.
+enum Entry {
+    Known(OpenRequests),
+    /// Something was committed since, as the change of this number.
+    Changed(u64),
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Of a device that is not here nothing is open.
+    devices: BTreeMap<DeviceId, Entry>,
+    changes: u64,
+}
+
+/// What is open of each device.
+#[derive(Default)]
+pub(super) struct Open {
+    /// Held for a look-up, never across an await.
+    inner: Mutex<Inner>,
+}
+
+impl Open {
+    /// By what the store holds.
+    pub(super) fn load(connection: &Connection) -> Result<Self, StoreError> {
+        let mut devices: BTreeMap<DeviceId, OpenRequests> = BTreeMap::new();
+        for (device, name) in pairs(connection, statements::OPEN_CALL_NAMES)? {
+            add(&mut devices.entry(device).or_default().service_calls, &name);
+        }
+        for (device, name) in pairs(connection, statements::OPEN_ORDER_NAMES)? {
+            add(&mut devices.entry(device).or_default().orders, &name);
+        }
+        let devices = devices.into_iter().map(|(device, open)| (device, Entry::Known(open))).collect();
+        Ok(Self { inner: Mutex::new(Inner { devices, changes: 0 }) })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something of this device was committed.
+    pub(super) fn changed(&self, device: &DeviceId) {
+        let mut inner = self.inner();
+        inner.changes += 1;
+        let change = inner.changes;
+        inner.devices.insert(device.clone(), Entry::Changed(change));
+    }
+
+    /// What is open, or the change since which that is not known.
+    fn known(&self, device: &DeviceId) -> Result<OpenRequests, u64> {
+        match self.inner().devices.get(device) {
+            None => Ok(OpenRequests::default()),
+            Some(Entry::Known(open)) => Ok(open.clone()),
+            Some(Entry::Changed(change)) => Err(*change),
+        }
+    }
+
+    /// What was looked up after a change; it is remembered unless there was another one meanwhile.
+    fn learn(&self, device: &DeviceId, change: u64, open: &OpenRequests) {
+        let mut inner = self.inner();
+        if matches!(inner.devices.get(device), Some(Entry::Changed(last)) if *last == change) {
+            if *open == OpenRequests::default() {
+                inner.devices.remove(device);
+            } else {
+                inner.devices.insert(device.clone(), Entry::Known(open.clone()));
+            }
+        }
+    }
+}
+
+/// Whether something in a batch can change what is open.
+pub(super) fn asks(batch: &ReportBatch) -> bool {
+    let is_wish = |body: &ReportBody| matches!(body, ReportBody::ServiceCall(_) | ReportBody::Order(_));
+    batch.reports.iter().any(|report| is_wish(&report.body))
+}
+
+/// A name that cannot be read is named to nobody.
+fn add<T: std::str::FromStr>(names: &mut Vec<T>, name: &str) {
+    if names.len() < MAX_OPEN_PER_REPLY {
+        names.extend(name.parse::<T>().ok());
+    }
+}
+
+fn pairs(connection: &Connection, statement: &str) -> Result<Vec<(DeviceId, String)>, StoreError> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (device, name): (String, String) = (row.get(0)?, row.get(1)?);
+        found.extend(device.parse().ok().map(|device| (device, name)));
+    }
+    Ok(found)
+}
+
+fn look_up(connection: &Connection, device: &DeviceId) -> Result<OpenRequests, StoreError> {
+    let mut open = OpenRequests::default();
+    let most = u32::try_from(MAX_OPEN_PER_REPLY).unwrap_or(u32::MAX);
+    let names = |statement: &str| -> Result<Vec<String>, StoreError> {
+        let mut statement = connection.prepare_cached(statement)?;
+        let rows = statement.query_map(params![device.as_str(), most], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    names(statements::OPEN_CALL_NAMES_OF)?.iter().for_each(|name| add(&mut open.service_calls, name));
+    names(statements::OPEN_ORDER_NAMES_OF)?.iter().for_each(|name| add(&mut open.orders, name));
+    Ok(open)
+}
+
+impl Store {
+    /// What is open of all that people at a device asked for; `None` when that cannot be read now.
+    pub async fn open_requests(&self, device: &DeviceId) -> Option<OpenRequests> {
+        let change = match self.open.known(device) {
+            Ok(open) => return Some(open),
+            Err(change) => change,
+        };
+        let asked = device.clone();
+        let found = self.readers.clone().read(move |connection| look_up(connection, &asked)).await;
+        match found {
+            Ok(open) => {
+                self.open.learn(device, change, &open);
+                Some(open)
+            }
+            Err(error) => {
+                tracing::debug!(%device, %error, "what is open of a device is not told this time");
+                None
+            }
+        }
+    }
+}
