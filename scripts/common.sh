@@ -5,11 +5,13 @@ TARGET=${CARGO_TARGET_DIR:-$PWD/target}
 
 say() { printf '\n== %s\n' "$*"; }
 
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
+
 # Installs Debian packages that are missing; without root, says the exact command and fails.
 need_packages() {
     local missing=() package
     for package in "$@"; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+        installed "$package" || missing+=("$package")
     done
     [ ${#missing[@]} -eq 0 ] && return 0
     if [ "$(id -u)" -ne 0 ]; then
@@ -22,20 +24,32 @@ need_packages() {
         "${missing[@]}" >/dev/null
 }
 
-# Installs Debian's squid for tests that start it themselves. Its package would run a proxy on this machine from
-# now on, so the service is masked before it comes, and where no systemd is, nothing is started. A squid that is
-# here already is left as it is.
-need_squid() {
-    command -v squid >/dev/null && squid -v | grep -q -- --with-openssl && return 0
-    local mask=/etc/systemd/system/squid.service policy=/usr/sbin/policy-rc.d own_policy=
+# need_unstarted PACKAGE[=SERVICE]...: installs services of Debian for tests that start them themselves. Such a package
+# would run its service on this machine from now on, so the service is masked before it comes, and where no systemd is,
+# nothing is started. One that is here already is left as it is.
+need_unstarted() {
+    local missing=() one policy=/usr/sbin/policy-rc.d own_policy=
+    for one in "$@"; do
+        installed "${one%%=*}" || missing+=("$one")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
     if [ "$(id -u)" -eq 0 ]; then
-        [ -e "$mask" ] || { mkdir -p "${mask%/*}" && ln -s /dev/null "$mask"; }
+        mkdir -p /etc/systemd/system
+        for one in "${missing[@]#*=}"; do
+            [ -e "/etc/systemd/system/$one.service" ] || ln -s /dev/null "/etc/systemd/system/$one.service"
+        done
         [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && own_policy=yes; }
     fi
-    need_packages squid-openssl
+    need_packages "${missing[@]%%=*}"
     local result=$?
     [ -z "$own_policy" ] || rm -f "$policy"
     return $result
+}
+
+# Debian's squid that can open TLS, unless a squid is here that can.
+need_squid() {
+    command -v squid >/dev/null && squid -v | grep -q -- --with-openssl && return 0
+    need_unstarted squid-openssl=squid
 }
 
 # The tools of scripts/tools.txt before others of their names.

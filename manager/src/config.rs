@@ -12,7 +12,7 @@ use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::certificate_files::CertificateFiles;
 use crate::limits::Limits;
 use crate::listen::Timeouts;
-use crate::watch;
+use crate::{operator, watch};
 
 /// Where the file stands unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";
@@ -69,6 +69,8 @@ pub struct Config {
     pub device_url: Option<String>,
     /// An own certificate for the operator listener, in place of one from the device CA.
     pub operator_tls: Option<CertificateFiles>,
+    /// How operators come to it, if not directly.
+    pub operators: operator::Settings,
     /// How long devices' certificates live.
     pub device_certificate_life: SignedDuration,
     /// How reports are committed.
@@ -110,6 +112,8 @@ struct File {
     ingest: Ingest,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    operators: operator::Settings,
     #[serde(default)]
     watches: watch::Settings,
 }
@@ -205,6 +209,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         names: file.names.into_inner(),
         device_url: file.device_url.map(Spanned::into_inner),
         operator_tls: file.operator_tls,
+        operators: file.operators,
         ingest: file.ingest,
         limits: file.limits,
         watches: file.watches,
@@ -253,6 +258,19 @@ mod tests {
         let text = format!("{GOOD}[limits]\nconnections = 5\n");
         let limits = parse(Path::new("manager.toml"), &text).unwrap().limits;
         assert_eq!(limits, Limits { connections: 5, ..Limits::default() });
+    }
+
+    #[test]
+    fn reverse_proxies_and_the_address_before_them_are_read_or_refused_with_their_line() {
+        let with = |line: &str| format!("{GOOD}[operators]\n{line}\n");
+        let good = with("public_origin = \"https://platen.example.org\"\ntrusted_proxies = [\"10.0.0.0/8\"]");
+        let operators = parse(Path::new("m"), &good).unwrap().operators;
+        assert!(operators.trusted_proxies.contains("10.1.2.3".parse().unwrap()));
+        assert!(operators.public_origin.is_some());
+        for line in ["public_origin = \"platen.example.org\"", "trusted_proxies = [\"all\"]", "trust = true"] {
+            let message = refusal(&with(line));
+            assert!(message.starts_with("manager.toml:6: "), "{message}");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod ingest;
 pub mod jitter;
 pub mod limits;
 pub mod listen;
+pub mod networks;
 pub mod operator;
 mod run;
 mod run_error;

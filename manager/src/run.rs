@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::device::DeviceService;
 use crate::device_backend::{Certificates, DeviceBackend};
 use crate::listen::{self, ConnectionLimits, Listener};
+use crate::networks::Networks;
 use crate::operator::{self, Operators};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Store};
@@ -85,23 +86,16 @@ pub async fn run(
     };
     let device_tls = tls::for_devices(certificates.ca.certificate(), own)?;
     let operator_tls = tls::for_operators(for_operators)?;
-    let (limits, timeouts) = (config.limits, config.timeouts);
+    let (limits, timeouts, for_people) = (config.limits, config.timeouts, config.operators.clone());
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
     let (mailbox, counters) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.counters));
     let stopping = CancellationToken::new();
     let stopped = stopping.clone();
 
-    let operators = Operators::new(
-        store.clone(),
-        Arc::clone(&devices.roster),
-        Arc::clone(&mailbox),
-        Arc::clone(&devices.informer),
-        Arc::clone(&devices.watches),
-        Arc::clone(&devices.counters),
-        stopped.clone(),
-    );
-    let pages_and_api = operator::router(operators);
+    let proxies = for_people.trusted_proxies.clone();
+    let operators = Operators::new(&devices, for_people, stopped.clone());
+    let pages_and_api = operator::router(Arc::clone(&operators));
 
     let mut tasks = JoinSet::new();
     tracing::info!(
@@ -109,24 +103,25 @@ pub async fn run(
         operators = ?listeners.operator.local_addr().ok(),
         "listening"
     );
-    let listener = |name, socket, tls, connections| Listener {
+    let listener = |name, socket, tls, connections, proxies| Listener {
         name,
         socket,
         tls,
         limits: connections,
+        proxies,
         timeouts,
         retry_after_seconds: limits.retry_after_seconds,
         counters: Arc::clone(&counters),
     };
     let device_connections =
         ConnectionLimits { connections: limits.connections, per_address: limits.connections_per_address };
-    let device_listener = listener("devices", listeners.device, device_tls, device_connections);
-    let operator_listener = listener("operators", listeners.operator, operator_tls, OPERATOR_CONNECTIONS);
+    let device_listener = listener("devices", listeners.device, device_tls, device_connections, Networks::default());
+    let operator_listener = listener("operators", listeners.operator, operator_tls, OPERATOR_CONNECTIONS, proxies);
     tasks.spawn(listen::serve(device_listener, stopped.clone(), move |peer| {
         DeviceService::new(Arc::clone(&devices), &peer)
     }));
     tasks.spawn(listen::serve(operator_listener, stopped.clone(), move |peer| {
-        operator::service(pages_and_api.clone(), &peer)
+        operator::service(pages_and_api.clone(), Arc::clone(&operators), &peer)
     }));
     backend.start_upkeep(&mut tasks, stopped);
     notify(sd_notify::NotifyState::Ready);

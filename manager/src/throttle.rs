@@ -1,15 +1,16 @@
-//! Slows down who guesses: after some failures from one address, none are heard for a while. An attempt is
-//! counted before the work that it asks for is done, so that many at once do not all pass.
+//! Slows down who guesses: after some failures under one key, such as an address, none are heard for a while. An
+//! attempt is counted before the work that it asks for is done, so that many at once do not all pass.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Addresses that are remembered. When there are more, the one that began first is forgotten.
-const MAX_ADDRESSES: usize = 10_000;
+/// Keys that are remembered. When there are more, the one that began first is forgotten.
+const MAX_KEYS: usize = 10_000;
 
 struct Failures {
     /// Those that failed, and those of which nobody knows yet.
@@ -17,12 +18,12 @@ struct Failures {
     since: Instant,
 }
 
-/// Counts failures by address.
-pub struct Throttle {
+/// Counts failures by key: by address, as [`counted`] gives it, if nothing else is said.
+pub struct Throttle<K = IpAddr> {
     most: u32,
     window: Duration,
     /// Held for a look-up.
-    failures: Mutex<HashMap<IpAddr, Failures>>,
+    failures: Mutex<HashMap<K, Failures>>,
 }
 
 /// The address under which somebody counts: of IPv6, the network of 64 bits that one site is given.
@@ -39,14 +40,14 @@ pub(crate) fn counted(address: IpAddr) -> IpAddr {
 /// An attempt that may be made. It counts as a failure unless it is forgiven: also when whoever made it
 /// does not wait for the answer.
 #[must_use = "it counts as a failure when it is dropped"]
-pub struct Attempt {
-    throttle: Arc<Throttle>,
-    address: IpAddr,
+pub struct Attempt<K = IpAddr> {
+    throttle: Arc<Throttle<K>>,
+    key: K,
     before: u32,
 }
 
-impl Attempt {
-    /// How many from the same address failed lately, or were under way when this one began.
+impl<K: Eq + Hash> Attempt<K> {
+    /// How many under the same key failed lately, or were under way when this one began.
     pub fn before(&self) -> u32 {
         self.before
     }
@@ -54,38 +55,39 @@ impl Attempt {
     /// It did not fail, or not for a fault of who made it.
     pub fn forgive(self) {
         let mut failures = self.throttle.failures();
-        if let Some(found) = failures.get_mut(&self.address) {
+        if let Some(found) = failures.get_mut(&self.key) {
             found.count = found.count.saturating_sub(1);
             if found.count == 0 {
-                failures.remove(&self.address);
+                failures.remove(&self.key);
             }
         }
     }
 }
 
-impl Throttle {
+impl<K> Throttle<K> {
+    fn failures(&self) -> MutexGuard<'_, HashMap<K, Failures>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Clone + Eq + Hash> Throttle<K> {
     /// At most `most` failures in a `window`.
     pub fn new(most: u32, window: Duration) -> Arc<Self> {
         Arc::new(Self { most, window, failures: Mutex::default() })
     }
 
-    fn failures(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins an attempt from an address, if one may be made from there.
+    /// Begins an attempt under a key, if one may be made.
     ///
     /// # Errors
     ///
     /// After how long the next may be made, if too many failed or are under way.
-    pub fn begin(self: &Arc<Self>, address: IpAddr, now: Instant) -> Result<Attempt, Duration> {
-        let address = counted(address);
+    pub fn begin(self: &Arc<Self>, key: K, now: Instant) -> Result<Attempt<K>, Duration> {
         let mut failures = self.failures();
-        if !failures.contains_key(&address) && failures.len() >= MAX_ADDRESSES {
-            let oldest = failures.iter().min_by_key(|(_, found)| found.since).map(|(address, _)| *address);
+        if !failures.contains_key(&key) && failures.len() >= MAX_KEYS {
+            let oldest = failures.iter().min_by_key(|(_, found)| found.since).map(|(key, _)| key.clone());
             oldest.map(|oldest| failures.remove(&oldest));
         }
-        let found = failures.entry(address).or_insert(Failures { count: 0, since: now });
+        let found = failures.entry(key.clone()).or_insert(Failures { count: 0, since: now });
         if now.duration_since(found.since) >= self.window {
             *found = Failures { count: 0, since: now };
         }
@@ -94,7 +96,7 @@ impl Throttle {
         }
         let before = found.count;
         found.count += 1;
-        Ok(Attempt { throttle: Arc::clone(self), address, before })
+        Ok(Attempt { throttle: Arc::clone(self), key, before })
     }
 }
 
@@ -135,9 +137,10 @@ mod tests {
     fn addresses_of_one_network_of_ipv6_are_one() {
         let throttle = throttle(1);
         let start = Instant::now();
-        drop(throttle.begin("2001:db8::1".parse().unwrap(), start).unwrap());
-        assert!(throttle.begin("2001:db8::ffff:2".parse().unwrap(), start).is_err());
-        assert!(throttle.begin("2001:db8:0:1::1".parse().unwrap(), start).is_ok());
+        let begin = |address: &str| throttle.begin(counted(address.parse().unwrap()), start);
+        drop(begin("2001:db8::1").unwrap());
+        assert!(begin("2001:db8::ffff:2").is_err());
+        assert!(begin("2001:db8:0:1::1").is_ok());
     }
 
     #[test]
@@ -145,12 +148,12 @@ mod tests {
         let throttle = throttle(1);
         let (me, start) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
         let other = |number: u32| IpAddr::from((0x0a00_0000 + number).to_be_bytes());
-        let most = u32::try_from(MAX_ADDRESSES).unwrap();
+        let most = u32::try_from(MAX_KEYS).unwrap();
         (0..most).for_each(|number| drop(throttle.begin(other(number), start)));
         drop(throttle.begin(me, start + Duration::from_millis(1)).unwrap());
         (most..most + 100)
             .for_each(|number| drop(throttle.begin(other(number), start + Duration::from_millis(2))));
-        assert_eq!(throttle.failures().len(), MAX_ADDRESSES);
+        assert_eq!(throttle.failures().len(), MAX_KEYS);
         assert!(throttle.begin(me, start + Duration::from_millis(3)).is_err());
     }
 

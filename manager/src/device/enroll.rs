@@ -18,6 +18,7 @@ use crate::ingest::validate::wrong_version;
 use crate::listen::RequestBody;
 use crate::secret::fingerprint;
 use crate::store::{Enrolment, TokenRefusal};
+use crate::throttle::counted;
 
 /// Lets a device in, or says why not. A refusal does not use the token up.
 pub(super) async fn enroll(
@@ -34,7 +35,7 @@ pub(super) async fn enroll(
     let csr =
         check_csr(&request.csr).map_err(|error| Problem::new(ProblemKind::InvalidCsr, error.to_string()))?;
     // Counted before anything is awaited, and until it is known that the token was right.
-    let Ok(attempt) = devices.enrol_failures.begin(address, Instant::now()) else {
+    let Ok(attempt) = devices.enrol_failures.begin(counted(address), Instant::now()) else {
         return Err(Problem::new(
             ProblemKind::TooMany,
             "too many enrolments from this address have failed; wait a minute",

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::networks::Networks;
 use crate::throttle::counted;
 
 /// Connections that are let in beyond the limit, only to be told to come again.
@@ -48,6 +49,8 @@ struct Counts {
 /// Counts the connections of a listener.
 pub(crate) struct ConnectionLimiter {
     limits: ConnectionLimits,
+    /// Whose connections are those of many people.
+    proxies: Networks,
     /// Held while counting, never across an await.
     counts: Mutex<Counts>,
 }
@@ -77,8 +80,9 @@ impl Drop for Permit {
 }
 
 impl ConnectionLimiter {
-    pub(crate) fn new(limits: ConnectionLimits) -> Arc<Self> {
-        Arc::new(Self { limits, counts: Mutex::default() })
+    /// `proxies` may have more connections than one address may.
+    pub(crate) fn new(limits: ConnectionLimits, proxies: Networks) -> Arc<Self> {
+        Arc::new(Self { limits, proxies, counts: Mutex::default() })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -92,7 +96,7 @@ impl ConnectionLimiter {
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
         let crowded = if counts.served >= self.limits.connections {
             LimitReached::Total
-        } else if here >= self.limits.per_address {
+        } else if here >= self.limits.per_address && !self.proxies.contains(remote) {
             LimitReached::Address
         } else {
             counts.served += 1;
@@ -116,9 +120,13 @@ mod tests {
         IpAddr::from([192, 0, 2, number])
     }
 
+    fn limiter(limits: ConnectionLimits) -> Arc<ConnectionLimiter> {
+        ConnectionLimiter::new(limits, Networks::default())
+    }
+
     #[test]
     fn one_site_that_is_over_its_limit_does_not_take_the_places_of_another() {
-        let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 10, per_address: 2 });
+        let limiter = limiter(ConnectionLimits { connections: 10, per_address: 2 });
         let held: Vec<Arrival> = (0..5).map(|_| limiter.enter(address(1))).collect();
         let served = held.iter().filter(|entry| matches!(entry, Arrival::Served(_))).count();
         assert_eq!(served, 2);
@@ -130,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_site_with_many_addresses_of_ipv6_is_one_site() {
-        let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 10, per_address: 1 });
+        let limiter = limiter(ConnectionLimits { connections: 10, per_address: 1 });
         let _held = limiter.enter("2001:db8::1".parse().unwrap());
         let another = limiter.enter("2001:db8::ffff:1".parse().unwrap());
         assert!(matches!(another, Arrival::TurnedAway(_, LimitReached::Address)));
@@ -140,8 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn a_trusted_proxy_may_have_all_connections_that_there_are() {
+        #[derive(serde::Deserialize)]
+        struct File {
+            proxies: Networks,
+        }
+        let File { proxies } = toml::from_str("proxies = [\"192.0.2.1\"]").unwrap();
+        let limits = ConnectionLimits { connections: 5, per_address: 1 };
+        let limiter = ConnectionLimiter::new(limits, proxies);
+        let held: Vec<Arrival> = (0..6).map(|_| limiter.enter(address(1))).collect();
+        assert!(held[..5].iter().all(|entry| matches!(entry, Arrival::Served(_))));
+        assert!(matches!(held[5], Arrival::TurnedAway(_, LimitReached::Total)));
+    }
+
+    #[test]
     fn beyond_those_who_can_be_told_connections_are_closed() {
-        let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 1, per_address: 1 });
+        let limiter = limiter(ConnectionLimits { connections: 1, per_address: 1 });
         let mut held = vec![limiter.enter(address(1))];
         held.extend((0..MAX_TURNED_AWAY).map(|_| limiter.enter(address(2))));
         assert!(matches!(held[1], Arrival::TurnedAway(_, LimitReached::Total)));
@@ -153,7 +175,7 @@ mod tests {
         fn no_limit_is_passed_and_every_place_comes_back(
             comings in prop::collection::vec((0_u8..5, any::<bool>()), 1..200),
         ) {
-            let limiter = ConnectionLimiter::new(ConnectionLimits { connections: 7, per_address: 3 });
+            let limiter = limiter(ConnectionLimits { connections: 7, per_address: 3 });
             let mut held: Vec<(u8, Arrival)> = Vec::new();
             for (from, leaves) in comings {
                 if leaves && !held.is_empty() {

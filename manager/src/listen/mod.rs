@@ -3,6 +3,7 @@
 
 mod connection;
 mod connection_limit;
+mod handshake;
 mod request_body;
 mod turn_away;
 
@@ -17,12 +18,13 @@ use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::{Counters, Turned};
+use crate::networks::Networks;
 use connection::{Until, serve_connection_until};
 use connection_limit::{Arrival, ConnectionLimiter, LimitReached};
+use handshake::handshake;
 use turn_away::TurnAway;
 
 pub use connection::{Timeouts, serve_connection};
@@ -64,6 +66,8 @@ pub struct Listener {
     pub tls: Arc<rustls::ServerConfig>,
     /// How many are served at once.
     pub limits: ConnectionLimits,
+    /// Whose connections are those of many people: only the limit for all together is theirs.
+    pub proxies: Networks,
     /// How long each may take.
     pub timeouts: Timeouts,
     /// The least of `Retry-After` for those who are turned away.
@@ -86,9 +90,9 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    let Listener { name, socket, tls, limits, timeouts, retry_after_seconds, counters } = listener;
+    let Listener { name, socket, tls, limits, proxies, timeouts, retry_after_seconds, counters } = listener;
     let acceptor = TlsAcceptor::from(tls);
-    let limiter = ConnectionLimiter::new(limits);
+    let limiter = ConnectionLimiter::new(limits, proxies);
     let mut connections = JoinSet::new();
     let mut count = 0_u64;
     let mut failing = false;
@@ -177,24 +181,4 @@ fn prepare(stream: &TcpStream, timeouts: Timeouts) -> std::io::Result<()> {
         .with_retries(KEEPALIVE_TRIES);
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_tcp_user_timeout(Some(timeouts.unread))
-}
-
-async fn handshake(
-    name: &'static str,
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    remote: SocketAddr,
-    limit: Duration,
-) -> Option<Box<TlsStream<TcpStream>>> {
-    match tokio::time::timeout(limit, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Box::new(stream)),
-        Ok(Err(error)) => {
-            tracing::info!(listener = name, %remote, %error, "a TLS handshake failed");
-            None
-        }
-        Err(_) => {
-            tracing::info!(listener = name, %remote, "a TLS handshake took too long");
-            None
-        }
-    }
 }

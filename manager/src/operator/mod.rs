@@ -5,22 +5,26 @@ mod action;
 mod api;
 mod command;
 mod cursor;
+mod forwarded;
 mod gather;
 mod hasher;
 mod identity;
 mod known_addresses;
 mod order;
+mod origin;
 mod pages;
 pub mod password;
 mod password_queue;
 mod problem;
+mod proxies;
 mod service_call;
 mod session;
+mod settings;
+mod sign_in_limits;
 pub(crate) mod view;
 mod who;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -34,21 +38,23 @@ use tower::util::BoxCloneSyncService;
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
+use crate::device::Devices;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
 use crate::store::Store;
-use crate::throttle::Throttle;
 use crate::watch::Watches;
 use hasher::Hasher;
 use known_addresses::KnownAddresses;
+use origin::Origin;
+use proxies::Proxies;
+use sign_in_limits::SignInLimits;
+
+pub use settings::Settings;
 
 /// The largest body of an operator's request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// Failed sign-ins from one address before it must wait, and for how long.
-const SIGN_IN_FAILURES: u32 = 10;
-const SIGN_IN_WINDOW: Duration = Duration::from_secs(60);
 
 /// What the pages may do: nothing that this manager did not send.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
@@ -72,33 +78,29 @@ pub struct Operators {
     watches: Arc<Watches>,
     counters: Arc<Counters>,
     stop: CancellationToken,
-    sign_in_failures: Arc<Throttle>,
+    sign_in_limits: SignInLimits,
     hasher: Hasher,
     known_addresses: KnownAddresses,
+    proxies: Proxies,
+    public_origin: Option<Origin>,
 }
 
 impl Operators {
     /// From the parts that it shares with the device listener.
-    pub fn new(
-        store: Store,
-        roster: Arc<Roster>,
-        mailbox: Arc<Mailbox>,
-        informer: Arc<Informer>,
-        watches: Arc<Watches>,
-        counters: Arc<Counters>,
-        stop: CancellationToken,
-    ) -> Arc<Self> {
+    pub fn new(devices: &Devices, settings: Settings, stop: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
-            store,
-            roster,
-            mailbox,
-            informer,
-            watches,
-            counters,
+            store: devices.store.clone(),
+            roster: Arc::clone(&devices.roster),
+            mailbox: Arc::clone(&devices.mailbox),
+            informer: Arc::clone(&devices.informer),
+            watches: Arc::clone(&devices.watches),
+            counters: Arc::clone(&devices.counters),
             stop,
-            sign_in_failures: Throttle::new(SIGN_IN_FAILURES, SIGN_IN_WINDOW),
+            sign_in_limits: SignInLimits::new(),
             hasher: Hasher::start(),
             known_addresses: KnownAddresses::default(),
+            proxies: Proxies::new(settings.trusted_proxies),
+            public_origin: settings.public_origin,
         })
     }
 }
@@ -127,12 +129,13 @@ async fn secure(mut response: Response<Body>) -> Response<Body> {
 
 type Served = BoxCloneSyncService<Request<RequestBody>, Response<Body>, std::convert::Infallible>;
 
-/// Serves one connection.
-pub fn service(router: Router, peer: &Peer) -> TowerToHyperService<Served> {
-    let remote = peer.remote;
+/// Serves one connection. A trusted proxy has requests of several people on it.
+pub fn service(router: Router, operators: Arc<Operators>, peer: &Peer) -> TowerToHyperService<Served> {
+    let remote = peer.remote.ip();
     TowerToHyperService::new(BoxCloneSyncService::new(router.map_request(
         move |mut request: Request<RequestBody>| {
-            request.extensions_mut().insert(who::Remote(remote.ip()));
+            let client = operators.proxies.client(remote, request.headers());
+            request.extensions_mut().insert(who::Remote(client));
             request.map(Body::new)
         },
     )))

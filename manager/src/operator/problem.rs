@@ -25,9 +25,10 @@ impl Refusal {
         Self(Problem::new(kind, detail), retry_after)
     }
 
-    /// Says when to come again.
+    /// Says when to come again: in whole seconds, and not before the time.
     pub(super) fn after(self, time: Duration) -> Self {
-        Self(self.0, Some(time.as_secs().max(1)))
+        let begun = u64::from(time.subsec_nanos() > 0);
+        Self(self.0, Some((time.as_secs() + begun).max(1)))
     }
 
     pub(super) fn not_found(what: &str) -> Self {

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use platen_protocol::problem::ProblemKind;
 
+use super::origin::Origin;
 use super::problem::Refusal;
 use super::{Operators, session};
 use crate::clock;
 use crate::secret::fingerprint;
 
-/// Where a request came from.
+/// Where a request came from: the client itself where a trusted proxy carries it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Remote(pub(super) IpAddr);
 
@@ -44,8 +45,8 @@ impl FromRequestParts<Arc<Operators>> for Operator {
                 "send `Authorization: Bearer ...` or sign in",
             ));
         };
-        if !is_safe(&parts.method) && !from_own_pages(&parts.headers, &parts.uri) {
-            return Err(from_elsewhere());
+        if !is_safe(&parts.method) {
+            own_pages_only(operators, &parts.headers, &parts.uri)?;
         }
         let found = operators.store.operator_of_session(hash, clock::now()).await?;
         found
@@ -96,25 +97,43 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// Whether a request was made by a page of this manager: browsers say so, and other sites cannot make
-/// them say it. A request that says nothing is none of ours.
-pub(super) fn from_own_pages(headers: &HeaderMap, uri: &Uri) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
-    // HTTP/2 carries the host in the address, HTTP/1.1 in a header.
-    let host = uri.authority().map(axum::http::uri::Authority::as_str).or_else(|| text(header::HOST));
-    match (text(header::ORIGIN), host) {
-        (Some(origin), Some(host)) => origin.strip_prefix("https://") == Some(host),
-        (Some(_), None) => false,
-        (None, _) => headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"),
+/// Refuses what another site made a browser send.
+pub(super) fn own_pages_only(operators: &Operators, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+    if from_own_pages(headers, uri, operators.public_origin.as_ref()) {
+        return Ok(());
     }
+    tracing::info!(
+        origin = text(headers, header::ORIGIN),
+        host = host(headers, uri),
+        "a request of another origin was refused; if people come through a reverse proxy, public_origin must say by which address"
+    );
+    Err(Refusal::new(
+        ProblemKind::OtherOrigin,
+        "this request came from a page of another site, or from a program that should send a bearer token; behind a reverse proxy, the manager needs to know its own address (public_origin)",
+    ))
 }
 
-/// The refusal of a request that another site made a browser send.
-pub(super) fn from_elsewhere() -> Refusal {
-    Refusal::new(
-        ProblemKind::OtherOrigin,
-        "this request came from a page of another site, or from a program that should send a bearer token",
-    )
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// HTTP/2 carries the host in the address, HTTP/1.1 in a header.
+fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+    uri.authority().map(axum::http::uri::Authority::as_str).or_else(|| text(headers, header::HOST))
+}
+
+/// Whether a request was made by a page of this manager: browsers say so, and other sites cannot make
+/// them say it. A request that says nothing is none of ours.
+fn from_own_pages(headers: &HeaderMap, uri: &Uri, public: Option<&Origin>) -> bool {
+    // A browser compares the page's origin with the address that it asks, whatever a proxy makes of `Host`.
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    // Older ones (Safari before 16.4) name the origin.
+    text(headers, header::ORIGIN).is_some_and(|origin| {
+        origin.strip_prefix("https://").is_some_and(|origin| Some(origin) == host(headers, uri))
+            || public.is_some_and(|public| public.is(origin))
+    })
 }
 
 #[cfg(test)]
@@ -132,13 +151,28 @@ mod tests {
     fn only_our_own_pages_may_ask_for_changes() {
         let (h1, h2): (Uri, Uri) = ("/x".parse().unwrap(), "https://m:8080/x".parse().unwrap());
         let ours = headers(&[("host", "m:8080"), ("origin", "https://m:8080")]);
-        assert!(from_own_pages(&ours, &h1));
-        assert!(from_own_pages(&headers(&[("origin", "https://m:8080")]), &h2));
+        assert!(from_own_pages(&ours, &h1, None));
+        assert!(from_own_pages(&headers(&[("origin", "https://m:8080")]), &h2, None));
         for origin in ["https://evil.example", "http://m:8080", "null", "https://m:8080.evil.example"] {
-            assert!(!from_own_pages(&headers(&[("host", "m:8080"), ("origin", origin)]), &h1), "{origin}");
+            let theirs = headers(&[("host", "m:8080"), ("origin", origin)]);
+            assert!(!from_own_pages(&theirs, &h1, None), "{origin}");
         }
-        assert!(!from_own_pages(&headers(&[("host", "m:8080")]), &h1), "a silent request is none of ours");
-        assert!(from_own_pages(&headers(&[("sec-fetch-site", "same-origin")]), &h1));
-        assert!(!from_own_pages(&headers(&[("sec-fetch-site", "same-site")]), &h1));
+        assert!(!from_own_pages(&headers(&[("host", "m:8080")]), &h1, None), "a silent request is none of ours");
+    }
+
+    #[test]
+    fn behind_a_proxy_that_rewrites_the_host_the_browser_or_the_configuration_says_which_pages_are_ours() {
+        let uri: Uri = "/x".parse().unwrap();
+        let rewritten = [("host", "127.0.0.1:8080"), ("origin", "https://platen.example.org")];
+        assert!(!from_own_pages(&headers(&rewritten), &uri, None));
+        let public = Origin::try_from("https://platen.example.org".to_owned()).unwrap();
+        assert!(from_own_pages(&headers(&rewritten), &uri, Some(&public)));
+        let other = headers(&[("host", "127.0.0.1:8080"), ("origin", "https://evil.example")]);
+        assert!(!from_own_pages(&other, &uri, Some(&public)));
+        for (site, ours) in [("same-origin", true), ("same-site", false), ("cross-site", false), ("none", false)] {
+            let mut said = headers(&rewritten);
+            said.insert("sec-fetch-site", axum::http::HeaderValue::from_static(site));
+            assert_eq!(from_own_pages(&said, &uri, None), ours, "{site}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -70,6 +70,28 @@ impl Browser {
     /// Goes to a page.
     pub async fn open(&self, url: &str) {
         self.client.goto(url).await.unwrap();
+    }
+
+    /// Opens another tab, which is looked at from then on.
+    pub async fn open_tab(&self) -> WindowHandle {
+        let tab = self.client.new_window(true).await.unwrap().handle;
+        self.look_at(&tab).await;
+        tab
+    }
+
+    /// The tab that is looked at.
+    pub async fn tab(&self) -> WindowHandle {
+        self.client.window().await.unwrap()
+    }
+
+    /// Looks at another tab.
+    pub async fn look_at(&self, tab: &WindowHandle) {
+        self.client.switch_to_window(tab.clone()).await.unwrap();
+    }
+
+    /// Closes the tab that is looked at; another one must be looked at next.
+    pub async fn close_tab(&self) {
+        self.client.close_window().await.unwrap();
     }
 
     /// Signs in at the manager.

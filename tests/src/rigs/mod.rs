@@ -1,4 +1,4 @@
-//! What tests stand on: managers, agents, the proxies and networks between them, a fleet with people who use it, disks
+//! What tests stand on: managers, agents, the proxies and networks between them and before the operators, a fleet with people who use it, disks
 //! that fail, a browser, the Debian package.
 
 pub mod agent;
@@ -12,3 +12,4 @@ pub mod network;
 pub mod process;
 pub mod proxy;
 pub mod random;
+pub mod reverse_proxy;

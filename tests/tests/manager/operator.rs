@@ -1,12 +1,14 @@
 //! What operators and their programs see and may do, over real TLS.
 
+use std::sync::Arc;
+
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::{Bytes, Incoming};
 use platen_protocol::problem::ProblemKind;
 use serde_json::{Value, json};
 
-use platen_tests::rigs::manager::client::{LIMIT, request};
+use platen_tests::rigs::manager::client::{Answer, Connection, LIMIT, request};
 use platen_tests::rigs::manager::messages::{
     active, batch, forecast, order, replaced, report, service_call, started, toner_low, utilisation,
 };
@@ -87,6 +89,70 @@ async fn who_guesses_passwords_must_wait() {
     let right = format!("name={OPERATOR}&password={PASSWORD}");
     let answer = post_form(&mut browser, "/sign-in", &right, Some(OWN), "").await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "even the right one");
+}
+
+/// A manager that trusts the proxies at the test's own address.
+async fn behind_a_proxy() -> TestManager {
+    TestManager::start_configured(Arc::new(tempfile::tempdir().unwrap()), |config| {
+        config.operators = toml::from_str("trusted_proxies = [\"127.0.0.1\"]").unwrap();
+    })
+    .await
+}
+
+/// Signs in as `anna` through a proxy that writes these lines of its header.
+async fn sign_in_from(browser: &mut Connection, password: &str, lines: &[&str]) -> Answer {
+    let mut asked = request("POST", "/sign-in", format!("name={OPERATOR}&password={password}"));
+    let headers = asked.headers_mut();
+    headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+    headers.insert("origin", OWN.parse().unwrap());
+    for line in lines {
+        headers.append("x-forwarded-for", line.parse().unwrap());
+    }
+    browser.send(asked).await.unwrap()
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_who_fails_waits_alone_and_is_told_how_long() {
+    let manager = behind_a_proxy().await;
+    let mut browser = browser(&manager).await;
+    for _ in 0..10 {
+        let answer = sign_in_from(&mut browser, "wrong", &["192.0.2.1"]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    for lines in [&["192.0.2.1"][..], &["192.0.2.9, 192.0.2.1"], &["192.0.2.9", "192.0.2.1"]] {
+        let answer = sign_in_from(&mut browser, PASSWORD, lines).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{lines:?}");
+        assert!((1..=60).contains(&answer.retry_after()), "{lines:?}");
+    }
+    let elsewhere = sign_in_from(&mut browser, PASSWORD, &["192.0.2.2"]).await;
+    assert_eq!(elsewhere.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_a_network_of_ipv6_is_one_client() {
+    let manager = behind_a_proxy().await;
+    let mut browser = browser(&manager).await;
+    for number in 1..=10 {
+        let line = format!("2001:db8::{number}");
+        let answer = sign_in_from(&mut browser, "wrong", &[&line]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let same = sign_in_from(&mut browser, PASSWORD, &["[2001:db8::ffff:1]:4711"]).await;
+    assert_eq!(same.status, StatusCode::TOO_MANY_REQUESTS);
+    let other = sign_in_from(&mut browser, PASSWORD, &["2001:db8:0:1::1"]).await;
+    assert_eq!(other.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn who_is_no_trusted_proxy_cannot_pretend_to_be_many() {
+    let manager = TestManager::start().await;
+    let mut browser = browser(&manager).await;
+    for number in 1..=10 {
+        let line = format!("192.0.2.{number}");
+        sign_in_from(&mut browser, "wrong", &[&line]).await;
+    }
+    let answer = sign_in_from(&mut browser, PASSWORD, &["192.0.2.99"]).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]
@@ -308,6 +374,9 @@ impl Listener {
         }
         let response = connection.open(asked).await.unwrap();
         assert_eq!(response.headers()["content-type"], "text/event-stream");
+        // No proxy is to hold it back, keep it or make something else of it.
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        assert_eq!(response.headers()["cache-control"], "no-store, no-transform");
         // The connection lives as long as its stream.
         tokio::spawn(async move {
             let _kept = connection;

@@ -24,6 +24,7 @@ mod overlays;
 mod package;
 mod powercut;
 mod raspberry_pi;
+mod reverse_proxy;
 mod scripts;
 #[cfg(feature = "simulation")]
 mod simulation;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::IntoResponse;
 use axum::response::sse::{self, KeepAlive, Sse};
-use futures_util::stream::{self, Stream};
+use futures_util::stream;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,12 @@ use crate::inform::Event;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// What a browser waits before it comes back.
 const RETRY: Duration = Duration::from_secs(1);
+/// What lets the stream through proxies as it comes: nginx waits for a buffer to be full unless it is told not to, and
+/// what compresses waits as well.
+const THROUGH_PROXIES: [(HeaderName, &str); 2] = [
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+    (header::CACHE_CONTROL, "no-store, no-transform"),
+];
 
 /// One listener.
 struct Listening {
@@ -53,7 +60,7 @@ pub(super) async fn events(
     State(operators): Shared,
     _operator: Operator,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Refusal> {
+) -> Result<impl IntoResponse, Refusal> {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let subscription = operators.informer.subscribe(last);
     let listening = Listening {
@@ -65,9 +72,10 @@ pub(super) async fn events(
     };
     let events = stream::unfold(listening, |mut listening| async move {
         let event = listening.next().await?;
-        Some((Ok(event), listening))
+        Some((Ok::<_, Infallible>(event), listening))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok((THROUGH_PROXIES, events))
 }
 
 impl Listening {

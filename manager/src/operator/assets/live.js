@@ -3,6 +3,9 @@
 (() => {
   const PAUSE = 200; // ms between two fetches, so that a burst of events costs two and not a hundred
   const LOOK_AGAIN = 60_000; // ms after which the page is fetched without an event
+  const ASK_AGAIN = 5_000; // ms after which a stream that was refused is asked for again
+  const ANSWER = 5_000; // ms within which the page that listens for all must answer another
+  const SHARED = "platen-events"; // the lock and the channel of this browser's pages
   const body = document.body;
   const said = document.getElementById("said");
   let fetching = false;
@@ -78,11 +81,11 @@
     }, PAUSE);
   }
 
-  function concerns(event) {
+  function concerns(data) {
     const followed = document.querySelector("main")?.dataset.follow;
     if (!followed) return true;
     try {
-      const { device } = JSON.parse(event.data);
+      const { device } = JSON.parse(data);
       // What names no device concerns all.
       return !device || device === followed;
     } catch {
@@ -90,25 +93,114 @@
     }
   }
 
-  function listen() {
-    const source = new EventSource("/api/v1/events");
-    source.onopen = () => {
-      body.dataset.live = "on";
-      refresh();
-    };
-    source.onerror = () => {
-      body.dataset.live = "off";
-      if (source.readyState === EventSource.CLOSED) {
+  // What the stream of events says, here or in the page that listens for all.
+  function take({ live, look, data }) {
+    if (live !== undefined) body.dataset.live = live ? "on" : "off";
+    if (look || (data !== undefined && concerns(data))) refresh();
+  }
+
+  // Tells what comes, until the function that is returned is called.
+  function listen(tell) {
+    let source;
+    let again;
+    function open() {
+      source = new EventSource("/api/v1/events");
+      source.onopen = () => tell({ live: true, look: true });
+      source.onerror = () => {
         // Refused: the session may be over, which the next fetch shows.
-        refresh();
-        setTimeout(listen, 5_000);
+        const refused = source.readyState === EventSource.CLOSED;
+        tell({ live: false, look: refused });
+        if (refused) again = setTimeout(open, ASK_AGAIN);
+      };
+      source.onmessage = (event) => tell({ data: event.data });
+      source.addEventListener("resync", () => tell({ look: true }));
+    }
+    open();
+    return () => {
+      clearTimeout(again);
+      source.close();
+    };
+  }
+
+  // By HTTP/1.1 a browser has six connections to a host, and each stream of events holds one. So all pages of a browser
+  // share one stream: the page that holds the lock listens, and tells the others. When it goes, the next one does.
+  function share() {
+    const channel = new BroadcastChannel(SHARED);
+    const gone = new AbortController();
+    let waits = false;
+    let leave; // while this page listens: lets another do it
+    let live = false;
+    let asked = false;
+    let unanswered;
+
+    function tell(told) {
+      if (told.live !== undefined) live = told.live;
+      channel.postMessage(told);
+      take(told);
+    }
+
+    // The lock is held until the promise is kept.
+    function lead() {
+      clearTimeout(unanswered);
+      const close = listen(tell);
+      return new Promise((kept) => {
+        leave = () => {
+          leave = undefined;
+          close();
+          kept();
+        };
+      });
+    }
+
+    function seized() {
+      leave?.();
+      wait();
+    }
+
+    function wait() {
+      if (waits || gone.signal.aborted) return;
+      waits = true;
+      const turn = () => {
+        waits = false;
+        return lead();
+      };
+      navigator.locks.request(SHARED, { signal: gone.signal }, turn).catch(seized);
+    }
+
+    // Browsers halt pages that nobody looks at: one that is looked at does not wait for such a page.
+    function ask() {
+      if (leave || gone.signal.aborted) return;
+      asked = true;
+      channel.postMessage({ asks: true });
+      clearTimeout(unanswered);
+      unanswered = setTimeout(() => {
+        if (!leave && !gone.signal.aborted) navigator.locks.request(SHARED, { steal: true }, lead).catch(seized);
+      }, ANSWER);
+    }
+
+    channel.onmessage = ({ data: told }) => {
+      if (told.asks) {
+        if (leave) channel.postMessage({ live });
+        return;
       }
+      clearTimeout(unanswered);
+      // What happened before the answer was told to others only.
+      take({ ...told, look: told.look || asked });
+      asked = false;
     };
-    source.onmessage = (event) => {
-      if (concerns(event)) refresh();
-    };
-    source.addEventListener("resync", refresh);
-    addEventListener("pagehide", () => source.close(), { once: true });
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && ask());
+    addEventListener(
+      "pagehide",
+      () => {
+        gone.abort();
+        clearTimeout(unanswered);
+        leave?.();
+        channel.close();
+      },
+      { once: true },
+    );
+    wait();
+    ask();
   }
 
   document.addEventListener("submit", async (event) => {
@@ -150,5 +242,6 @@
   });
   setInterval(count, 1000);
   setInterval(() => document.visibilityState === "visible" && refresh(), LOOK_AGAIN);
-  listen();
+  if (navigator.locks && "BroadcastChannel" in window) share();
+  else addEventListener("pagehide", listen(take), { once: true });
 })();

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::super::hasher::Busy;
 use super::super::password_queue::Asker;
 use super::super::problem::Refusal;
-use super::super::who::{Operator, Remote, from_elsewhere, from_own_pages};
+use super::super::who::{Operator, Remote, own_pages_only};
 use super::super::{Operators, Shared, password, session};
 use super::{Frame, render};
 use crate::clock;
@@ -73,20 +73,15 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     form: Result<Form<SignIn>, FormRejection>,
 ) -> Result<Response, Refusal> {
-    if !from_own_pages(&headers, &uri) {
-        return Err(from_elsewhere());
-    }
+    own_pages_only(&operators, &headers, &uri)?;
     let Form(SignIn { name, password, next }) =
         form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
     let next = own_path(next);
-    let attempt = operators.sign_in_failures.begin(remote, Instant::now()).map_err(|wait| {
-        Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait)
-    })?;
-    let asker = Asker {
-        known_address: operators.known_addresses.is_known(remote),
-        failures: attempt.before(),
-        name: name.clone(),
-    };
+    let known_address = operators.known_addresses.is_known(remote);
+    let attempt = operators.sign_in_limits.begin(remote, known_address, &name, Instant::now()).map_err(
+        |wait| Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait),
+    )?;
+    let asker = Asker { known_address, failures: attempt.before(), name: name.clone() };
     let right = is_right(&operators, asker, password).await;
     if !matches!(right, Ok(false)) {
         attempt.forgive();
@@ -121,9 +116,7 @@ pub(super) async fn sign_out(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    if !from_own_pages(&headers, &uri) {
-        return Err(from_elsewhere());
-    }
+    own_pages_only(&operators, &headers, &uri)?;
     if let Some(hash) = session::of(&headers) {
         operators.store.end_session(hash).await?;
     }

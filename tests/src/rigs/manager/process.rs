@@ -171,9 +171,14 @@ impl Manager {
         format!("https://{}:{}", self.stand.host, self.device_port())
     }
 
+    /// The port of the operator listener.
+    pub fn operator_port(&self) -> u16 {
+        self.stand.operators.port()
+    }
+
     /// The URL of the operator listener, for who stands where the manager does.
     pub fn operator_url(&self) -> String {
-        format!("https://localhost:{}", self.stand.operators.port())
+        format!("https://localhost:{}", self.operator_port())
     }
 
     /// A new enrolment token.

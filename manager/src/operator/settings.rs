@@ -1,0 +1,16 @@
+//! The `[operators]` of `manager.toml`.
+
+use serde::Deserialize;
+
+use super::origin::Origin;
+use crate::networks::Networks;
+
+/// How operators come to their listener, if not directly.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// By which address browsers reach the pages, where a reverse proxy gives the manager another `Host`.
+    pub public_origin: Option<Origin>,
+    /// Reverse proxies that are believed who asks, by `Forwarded` or `X-Forwarded-For`.
+    pub trusted_proxies: Networks,
+}
