@@ -16,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::certificate_files::{CertificateFiles, FileError, ServerFiles, load, read};
+use crate::certificate_files::{CertificateFiles, Facts, FileError, ServerFiles, load, read};
 use crate::file_set::{LockedDirectory, PRIVATE, PUBLIC};
 use crate::secret::{self, NoRandom};
 use crate::store::Certificate;
@@ -41,9 +41,11 @@ const BACKDATE: SignedDuration = SignedDuration::from_hours(24);
 const BACKDATE_PART: i32 = 20;
 /// Bytes of a serial number: RFC 5280 allows 20.
 const SERIAL_BYTES: usize = 16;
-const CA_PEM: &str = "ca.pem";
+/// The CA's certificate, in the state directory.
+pub(crate) const CA_PEM: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
-const SERVER_PEM: &str = "server.pem";
+/// The manager's own certificate, there as well.
+pub(crate) const SERVER_PEM: &str = "server.pem";
 const SERVER_KEY: &str = "server.key";
 
 /// Why certificates cannot be had.
@@ -130,6 +132,7 @@ pub struct Issued {
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    facts: Facts,
     pem: String,
 }
 
@@ -153,7 +156,10 @@ impl Ca {
             .map_err(|error| FileError::contents(&certificate_path, error))?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(|error| FileError::contents(&certificate_path, error))?;
-        Ok(Self { issuer, certificate, pem })
+        let facts = Facts::of(std::slice::from_ref(&certificate)).ok_or_else(|| {
+            FileError::contents(&certificate_path, "holds a certificate that cannot be read")
+        })?;
+        Ok(Self { issuer, certificate, facts, pem })
     }
 
     /// The CA's certificate, in PEM.
@@ -164,6 +170,11 @@ impl Ca {
     /// The CA's certificate.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// What its certificate says of itself.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// What a token carries, so that a device knows the manager: SHA-256 of the certificate.
@@ -224,8 +235,7 @@ impl Ca {
             extension.value.general_names.iter().filter_map(name_text).collect::<Vec<String>>()
         });
         let names_fit = wanted.is_ok_and(|wanted| Some(wanted.iter().map(san_text).collect()) == carried);
-        let ends = leaf.validity().not_after.timestamp();
-        *issuer == self.certificate && names_fit && ends > (now + SERVER_RENEW_BEFORE).as_second()
+        *issuer == self.certificate && names_fit && !is_due(&found.facts, now)
     }
 }
 
@@ -264,9 +274,16 @@ pub fn ends(certificate: &CertificateDer<'_>) -> Option<u64> {
     u64::try_from(certificate.validity().not_after.timestamp()).ok()
 }
 
+/// Whether the manager's own certificate is to be renewed: its end is near. That it has not begun is no reason:
+/// a clock that begins in 1970 would have one made that is of no use once it is right.
+pub(crate) fn is_due(own: &Facts, now: Timestamp) -> bool {
+    own.until <= now + SERVER_RENEW_BEFORE
+}
+
 /// Whether a key is that of its certificate.
 fn is_pair(files: &ServerFiles) -> bool {
-    let copy = ServerFiles { chain: files.chain.clone(), key: files.key.clone_key() };
+    let copy =
+        ServerFiles { chain: files.chain.clone(), key: files.key.clone_key(), facts: files.facts.clone() };
     copy.certified(&rustls::crypto::ring::default_provider()).is_ok()
 }
 

@@ -1,11 +1,13 @@
-//! A certificate chain and its key, as files.
+//! A certificate chain and its key, as files, and what a certificate says of itself.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 /// Where a chain and its key are, both in PEM.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,12 +51,62 @@ impl FileError {
     }
 }
 
+/// What a certificate says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Whom it names, such as `CN=manager.example.org`.
+    pub subject: String,
+    /// When it begins.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// When the first certificate of its chain ends: from then on the whole is of no use.
+    pub weakest: Timestamp,
+}
+
+impl Facts {
+    /// Of the first certificate of a chain; `None` if there is none, or one cannot be read.
+    pub fn of(chain: &[CertificateDer<'_>]) -> Option<Self> {
+        let mut facts: Option<Self> = None;
+        for certificate in chain {
+            let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+            let validity = certificate.validity();
+            let until = Timestamp::from_second(validity.not_after.timestamp()).ok()?;
+            if let Some(facts) = &mut facts {
+                facts.weakest = facts.weakest.min(until);
+                continue;
+            }
+            let from = Timestamp::from_second(validity.not_before.timestamp()).ok()?;
+            facts = Some(Self { subject: subject(&certificate), from, until, weakest: until });
+        }
+        facts
+    }
+}
+
+/// The name of a certificate; of one without, as some authorities issue them, the first that it is good for.
+fn subject(certificate: &X509Certificate<'_>) -> String {
+    let name = certificate.subject().to_string();
+    if !name.is_empty() {
+        return name;
+    }
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let first = names.and_then(|names| {
+        names.value.general_names.iter().find_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        })
+    });
+    first.unwrap_or_else(|| "without a name".to_owned())
+}
+
 /// A server's certificate chain and key.
 pub struct ServerFiles {
     /// The server's own certificate first.
     pub chain: Vec<CertificateDer<'static>>,
     /// Its key.
     pub key: PrivateKeyDer<'static>,
+    /// What the chain says of itself.
+    pub facts: Facts,
 }
 
 impl ServerFiles {
@@ -75,9 +127,19 @@ pub fn load(files: &CertificateFiles) -> Result<ServerFiles, FileError> {
     if chain.is_empty() {
         return Err(FileError::contents(&files.certificate, "holds no certificate"));
     }
+    let facts = Facts::of(&chain)
+        .ok_or_else(|| FileError::contents(&files.certificate, "holds a certificate that cannot be read"))?;
     let key = PrivateKeyDer::from_pem_slice(read(&files.key)?.as_bytes())
         .map_err(|error| FileError::contents(&files.key, error))?;
-    Ok(ServerFiles { chain, key })
+    Ok(ServerFiles { chain, key, facts })
+}
+
+/// What a certificate in PEM says of itself.
+pub fn facts_in(path: &Path) -> Result<Facts, FileError> {
+    let certificate = CertificateDer::from_pem_slice(read(path)?.as_bytes())
+        .map_err(|error| FileError::contents(path, error))?;
+    Facts::of(&[certificate])
+        .ok_or_else(|| FileError::contents(path, "holds a certificate that cannot be read"))
 }
 
 pub(crate) fn read(path: &Path) -> Result<String, FileError> {

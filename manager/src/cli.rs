@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
@@ -12,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use platen_protocol::enroll::{TOKEN_SECRET_BYTES, Token};
 use platen_protocol::identity::DeviceId;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::ca::Ca;
 use crate::clock;
@@ -22,6 +24,7 @@ use crate::operator::password;
 use crate::operator::view::identity_words;
 use crate::run::{Listeners, open_store, run};
 use crate::secret::{self, SECRET_BYTES, fingerprint};
+use crate::status::Status;
 use crate::store::{DeviceRecord, NewToken, Standing};
 
 /// Devices that are read at once for a list.
@@ -46,8 +49,14 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve devices and operators until told to stop.
+    /// Serve devices and operators until told to stop. SIGHUP has renewed certificates read at once.
     Serve,
+    /// List every certificate and token with when it ends, and what to do about those that end soon.
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Create tokens, with which devices enrol.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -138,6 +147,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
     runtime.block_on(async {
         match arguments.command {
             Command::Serve => serve(config).await,
+            Command::Status { json } => status(&config, json).await,
             Command::Token(TokenCommand::Create(create)) => create_token(&config, create).await,
             Command::Operator(OperatorCommand::Add { name, password_stdin }) => {
                 add_operator(&config, name, password_stdin).await
@@ -181,8 +191,29 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
+    let mut hangup = signal(SignalKind::hangup())?;
+    let reload = Arc::new(Notify::new());
+    let asked = Arc::clone(&reload);
     let listeners = Listeners::bind(&config).await?;
-    Ok(run(config, listeners, stop).await?)
+    let heard = async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("reading certificates again, as asked (SIGHUP)");
+            asked.notify_one();
+        }
+        // No more of them come: that is no reason to end.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = run(config, listeners, reload, stop) => Ok(ended?),
+        () = heard => Ok(()),
+    }
+}
+
+async fn status(config: &Config, json: bool) -> anyhow::Result<()> {
+    let store = open_store(config)?;
+    let status = Status::read(config, &store, clock::now()).await?;
+    store.close().await;
+    unless_closed(status.print(&mut io::stdout().lock(), json))
 }
 
 async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::ca::Ca;
+use crate::certificates::Certificates;
 use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
@@ -20,7 +20,6 @@ use crate::inform::Informer;
 use crate::run_error::RunError;
 use crate::store::{DeviceRecord, Store, StoreError};
 use crate::throttle::Throttle;
-use crate::tls::{ServerCertificate, TlsError};
 use crate::upkeep::{self, Upkeep};
 use crate::watch::Watches;
 
@@ -31,24 +30,6 @@ const DEVICES_AT_ONCE: u32 = 1000;
 /// Failed enrolments from one address before it must wait, and for how long.
 const ENROL_FAILURES: u32 = 20;
 const ENROL_WINDOW: Duration = Duration::from_secs(60);
-
-/// The manager's CA, and the certificate that it shows.
-#[derive(Clone)]
-pub struct Certificates {
-    /// Issues the devices' certificates.
-    pub ca: Arc<Ca>,
-    pub(crate) own: Arc<ServerCertificate>,
-}
-
-impl Certificates {
-    /// From the state directory; what is missing is made.
-    pub fn load_or_make(config: &Config, now: Timestamp) -> Result<Self, RunError> {
-        let ca = Arc::new(Ca::load_or_make(&config.state_directory, now)?);
-        let files = ca.server(&config.state_directory, &config.names, now)?;
-        let own = ServerCertificate::new(files).map_err(TlsError::from)?;
-        Ok(Self { ca, own })
-    }
-}
 
 /// Everything that serves devices.
 pub struct DeviceBackend {
@@ -66,7 +47,6 @@ impl DeviceBackend {
         certificates: Certificates,
         now: Timestamp,
     ) -> Result<Self, RunError> {
-        let Certificates { ca, own: certificate } = certificates;
         // First the place in the log: what is done meanwhile is read once more.
         let identities = store.identities_changed(None).await?.upto;
         let roster = Arc::new(Roster::new(all_devices(&store).await?, now));
@@ -80,30 +60,21 @@ impl DeviceBackend {
         let limits = &config.limits;
         let devices = Arc::new(Devices {
             store: store.clone(),
-            ca: Arc::clone(&ca),
+            ca: Arc::clone(&certificates.ca),
             certificate_life: config.device_certificate_life,
             roster: Arc::clone(&roster),
             mailbox: Arc::clone(&mailbox),
             informer: Arc::clone(&informer),
             watches: Arc::clone(&watches),
-            signatures: Signatures::new(ca.certificate(), Arc::clone(&certificate), now)?,
+            signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             traffic: Traffic::new(limits),
             counters: Arc::default(),
             retry_after_seconds: limits.retry_after_seconds,
         });
         let identities = identities.into();
-        let upkeep = Arc::new(Upkeep {
-            store,
-            roster,
-            mailbox,
-            watches,
-            informer,
-            ca,
-            certificate,
-            config,
-            identities,
-        });
+        let upkeep =
+            Arc::new(Upkeep { store, roster, mailbox, watches, informer, certificates, config, identities });
         Ok(Self { devices, upkeep, delivered })
     }
 

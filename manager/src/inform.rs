@@ -37,7 +37,8 @@ pub struct Event {
     pub id: String,
     /// `started`, `alert_raised`, `alert_cleared`, `alerts_standing`, `service_call`, `order`, `replacement`, `utilisation`,
     /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
-    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted), `certificate_ends` or `clone`.
+    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted), `certificate_ends`, `clone` or
+    /// `ending` (a certificate of the manager, or a token, nears its end or was renewed).
     pub kind: &'static str,
     /// Which device it is about; all of them, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,6 +153,11 @@ impl Event {
     /// Whether anything can be stored changed: that concerns every device.
     pub fn of_store(storing: bool, time: Timestamp) -> Self {
         Self { storing: Some(storing), ..Self::about("store", None, time) }
+    }
+
+    /// A certificate of the manager, or a token, nears its end, or was renewed.
+    pub fn of_ending(words: String, time: Timestamp) -> Self {
+        Self { words: Some(words), ..Self::about("ending", None, time) }
     }
 
     /// Reports of an epoch are lost.

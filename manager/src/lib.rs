@@ -11,7 +11,8 @@
 //! rides on the next reply, and ends with the outcome that the device reports. The manager opens no
 //! connection to any device.
 //!
-//! [`watch`] finds what nobody reports: a device that is away, readings that are late, a frozen sensor.
+//! [`watch`] finds what nobody reports: a device that is away, readings that are late, a frozen sensor, a
+//! certificate or a token that ends; [`certificates`] renews those of the listeners while connections stand.
 //!
 //! [`device_backend`] composes what serves devices, and [`mod@run`] puts it and the operators' side on sockets, from a
 //! configuration and until a stop signal; [`ca`] makes the
@@ -20,6 +21,7 @@
 
 pub mod ca;
 pub mod certificate_files;
+pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -41,6 +43,7 @@ mod run_error;
 #[cfg(test)]
 mod sample;
 pub mod secret;
+mod status;
 pub mod store;
 mod throttle;
 mod tls;

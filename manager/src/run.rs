@@ -6,21 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::certificate_files;
+use crate::certificates::Certificates;
 use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
-use crate::device_backend::{Certificates, DeviceBackend};
+use crate::device_backend::DeviceBackend;
 use crate::listen::{self, ConnectionLimits, Listener};
 use crate::networks::Networks;
 use crate::operator::{self, Operators};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Store};
-use crate::tls::{self, ServerCertificate, TlsError};
-use crate::upkeep::Upkeep;
+use crate::tls;
+use crate::upkeep::{self, Upkeep};
 
 /// How long what is under way may take once the manager is to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -67,25 +68,18 @@ pub fn open_store(config: &Config) -> Result<Store, RunError> {
 }
 
 /// Serves until `until` resolves. Then parked devices are answered at once, what is under way ends, and
-/// everything is on disk.
+/// everything is on disk. Each time that `reload` is notified, it looks for renewed certificates at once.
 pub async fn run(
     config: Config,
     listeners: Listeners,
+    reload: Arc<Notify>,
     until: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let now = clock::now();
     let store = open_store(&config)?;
     let certificates = Certificates::load_or_make(&config, now)?;
-    let own = Arc::clone(&certificates.own);
-    let for_operators = match &config.operator_tls {
-        Some(files) => {
-            let files = certificate_files::load(files)?;
-            ServerCertificate::new(files).map_err(TlsError::from)?
-        }
-        None => Arc::clone(&own),
-    };
-    let device_tls = tls::for_devices(certificates.ca.certificate(), own)?;
-    let operator_tls = tls::for_operators(for_operators)?;
+    let device_tls = tls::for_devices(certificates.ca.certificate(), Arc::clone(&certificates.own))?;
+    let operator_tls = tls::for_operators(certificates.for_operators())?;
     let (limits, timeouts, for_people) = (config.limits, config.timeouts, config.operators.clone());
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
@@ -123,6 +117,7 @@ pub async fn run(
     tasks.spawn(listen::serve(operator_listener, stopped.clone(), move |peer| {
         operator::service(pages_and_api.clone(), Arc::clone(&operators), &peer)
     }));
+    tasks.spawn(upkeep::when_asked(Arc::clone(&upkeep), reload, stopped.clone()));
     backend.start_upkeep(&mut tasks, stopped);
     notify(sd_notify::NotifyState::Ready);
 

@@ -10,10 +10,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
 
 use crate::ca::ends;
-use crate::certificate_files::ServerFiles;
+use crate::certificate_files::{Facts, ServerFiles};
+use crate::clock;
 use crate::listen::ALPN;
 
 /// The cryptography that is used.
@@ -21,35 +23,64 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// A server certificate that can be replaced while connections come in.
+/// TLS is told the time by the manager's clock.
 #[derive(Debug)]
-pub(crate) struct ServerCertificate(Mutex<Held>);
+struct ManagersTime;
 
+impl TimeProvider for ManagersTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(clock::now().as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
+
+/// A certificate with its key, which match.
 #[derive(Debug)]
-struct Held {
+pub(crate) struct Pair {
     certificate: Arc<CertifiedKey>,
     /// The same key, for messages; a certificate of operators may have a key of another kind.
     signing: Option<Arc<SigningKey>>,
+    facts: Facts,
 }
 
-impl Held {
-    fn new(files: ServerFiles) -> Result<Self, rustls::Error> {
+impl Pair {
+    pub(crate) fn new(files: ServerFiles) -> Result<Self, rustls::Error> {
         let signing = match (&files.key, files.chain.first()) {
             (PrivateKeyDer::Pkcs8(key), Some(own)) => SigningKey::new(key.secret_pkcs8_der(), own).ok(),
             _ => None,
         };
-        Ok(Self { certificate: files.certified(&provider())?, signing: signing.map(Arc::new) })
+        let facts = files.facts.clone();
+        Ok(Self { certificate: files.certified(&provider())?, signing: signing.map(Arc::new), facts })
+    }
+
+    /// What the certificate says of itself.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
     }
 }
 
+/// A server certificate that can be replaced while connections come in. Those that stand are not touched.
+#[derive(Debug)]
+pub(crate) struct ServerCertificate(Mutex<Pair>);
+
 impl ServerCertificate {
     pub(crate) fn new(files: ServerFiles) -> Result<Arc<Self>, rustls::Error> {
-        Ok(Arc::new(Self(Mutex::new(Held::new(files)?))))
+        Ok(Arc::new(Self(Mutex::new(Pair::new(files)?))))
     }
 
-    pub(crate) fn replace(&self, files: ServerFiles) -> Result<(), rustls::Error> {
-        *self.held() = Held::new(files)?;
-        Ok(())
+    /// From now on this one is shown.
+    pub(crate) fn replace(&self, pair: Pair) {
+        *self.held() = pair;
+    }
+
+    /// What the certificate says of itself.
+    pub(crate) fn facts(&self) -> Facts {
+        self.held().facts.clone()
+    }
+
+    /// Whether the same certificates are shown already.
+    pub(crate) fn shows(&self, pair: &Pair) -> bool {
+        self.held().certificate.cert == pair.certificate.cert
     }
 
     /// The key of this certificate, to sign messages with.
@@ -57,7 +88,7 @@ impl ServerCertificate {
         self.held().signing.clone()
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, Pair> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,7 +179,7 @@ pub(crate) fn for_devices(
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
         .allow_unauthenticated()
         .build()?;
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_details(provider(), Arc::new(ManagersTime))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(AcceptExpired(verifier)))
         .with_cert_resolver(certificate);
@@ -158,7 +189,7 @@ pub(crate) fn for_devices(
 
 /// For operators: browsers and programs, who prove themselves in the request.
 pub(crate) fn for_operators(certificate: Arc<ServerCertificate>) -> Result<Arc<ServerConfig>, TlsError> {
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_details(provider(), Arc::new(ManagersTime))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_cert_resolver(certificate);

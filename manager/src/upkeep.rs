@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::{CommandId, DeviceId};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::ca::Ca;
+use crate::certificates::Certificates;
 use crate::clock;
 use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::standing;
 use crate::inform::{Event, Informer};
-use crate::store::{CommandState, Store, StoreError};
-use crate::tls::ServerCertificate;
+use crate::store::{CommandState, NewToken, Store, StoreError};
+use crate::watch::endings::rule::EndState;
+use crate::watch::endings::{Ending, News, NewsKind};
 use crate::watch::{Step, Watches};
 
 /// Contacts go to the store this often, and at the end.
@@ -28,8 +29,15 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often the log of identities is looked at: so long `device revoke` takes to be heard. One look-up by
 /// the newest key.
 const IDENTITIES_EVERY: Duration = Duration::from_secs(2);
-/// How often the server's certificate is looked at.
-const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked which tokens, and which devices' certificates, near their ends. The certificates of
+/// the listeners, in memory, are looked at with each sweep.
+const ENDINGS_EVERY: Duration = Duration::from_secs(60);
+/// So long an enrolment token that has ended unused is shown.
+const TOKENS_SHOWN_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The most tokens that are watched and shown, of those the first to end.
+pub(crate) const MAX_TOKENS: u32 = 1_000;
+/// Devices that are named in one line of the log.
+const DEVICES_NAMED: usize = 10;
 /// Findings of the watches, and devices whose memories, are written at once: so that a report that waits for
 /// the store does not wait long for them.
 const CHANGES_AT_ONCE: usize = 500;
@@ -44,8 +52,7 @@ pub(crate) struct Upkeep {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) watches: Arc<Watches>,
     pub(crate) informer: Arc<Informer>,
-    pub(crate) ca: Arc<Ca>,
-    pub(crate) certificate: Arc<ServerCertificate>,
+    pub(crate) certificates: Certificates,
     pub(crate) config: Config,
     /// The place in the log of identities up to which the roster knows them.
     pub(crate) identities: AtomicI64,
@@ -166,14 +173,61 @@ impl Upkeep {
         }
     }
 
-    fn renew_certificate(&self) {
-        let made = self.ca.server(&self.config.state_directory, &self.config.names, clock::now());
-        match made.map(|files| self.certificate.replace(files)) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the server's certificate cannot be used"),
-            Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
+    /// Renews the certificates of the listeners, or reads them anew, and tells of those that near their ends;
+    /// `asked` when a person wants it now.
+    async fn look_at_certificates(&self, asked: bool) {
+        let now = clock::now();
+        let own = self.certificates.renew_own(&self.config, now);
+        let operators = self.certificates.read_operators(now, asked).await;
+        let endings = self.certificates.endings(own, operators);
+        self.tell_of_endings(self.watches.endings.certificates(endings, now), now);
+    }
+
+    /// Tells of tokens and devices' certificates that near their ends.
+    async fn look_at_endings(&self) {
+        let now = clock::now();
+        match unused_tokens(&self.store, now).await {
+            Ok(endings) => self.tell_of_endings(self.watches.endings.tokens(endings, now), now),
+            Err(error) => tracing::debug!(%error, "the tokens could not be read; retrying"),
+        }
+        let each =
+            |visit: &mut dyn FnMut(&DeviceId, Timestamp, Timestamp)| self.roster.each_certificate(visit);
+        for news in self.watches.endings.devices(each, now) {
+            let count = news.devices.len();
+            let some: Vec<&str> = news.devices.iter().take(DEVICES_NAMED).map(DeviceId::as_str).collect();
+            let state = news.state.words();
+            tracing::warn!(
+                count,
+                devices = some.join(" "),
+                state,
+                "certificates of devices were not renewed"
+            );
         }
     }
+
+    fn tell_of_endings(&self, news: Vec<News>, now: Timestamp) {
+        for News { kind, what, state, words } in news {
+            let what_word = what.word();
+            match kind {
+                NewsKind::Nears if state == EndState::Ended && what.is_certificate() => {
+                    tracing::error!(what = what_word, "{words}");
+                }
+                NewsKind::Nears if state == EndState::Ended => tracing::info!(what = what_word, "{words}"),
+                NewsKind::Nears | NewsKind::Trouble => tracing::warn!(what = what_word, "{words}"),
+                NewsKind::Renewed | NewsKind::TroubleOver => tracing::info!(what = what_word, "{words}"),
+            }
+            self.informer.publish(Event::of_ending(words, now));
+        }
+    }
+}
+
+/// The enrolment tokens that can still be used, or ended a short while ago.
+pub(crate) async fn unused_tokens(store: &Store, now: Timestamp) -> Result<Vec<Ending>, StoreError> {
+    let tokens = store.unused_tokens(now - TOKENS_SHOWN_FOR, MAX_TOKENS).await?.into_iter();
+    let endings = tokens.map(|NewToken { hash, device, created, expires }| {
+        Ending::of_token(hash, device.as_ref().map(DeviceId::as_str), created, expires)
+    });
+    Ok(endings.collect())
 }
 
 /// Until the manager stops.
@@ -183,10 +237,11 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         interval
     };
-    let (mut flush, mut sweep, mut certificate) =
-        (every(FLUSH_EVERY), every(SWEEP_EVERY), every(CERTIFICATE_EVERY));
+    let (mut flush, mut sweep, mut endings) = (every(FLUSH_EVERY), every(SWEEP_EVERY), every(ENDINGS_EVERY));
     let mut stored = true;
     let mut identities = every(IDENTITIES_EVERY);
+    upkeep.look_at_certificates(false).await;
+    upkeep.look_at_endings().await;
     loop {
         tokio::select! {
             // In order, so that a simulation runs the same each time.
@@ -200,9 +255,24 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
             _ = sweep.tick() => {
                 upkeep.look_after_store(&mut stored, clock::now()).await;
                 upkeep.sweep().await;
+                upkeep.look_at_certificates(false).await;
             }
             _ = identities.tick() => upkeep.follow_identities().await,
-            _ = certificate.tick() => upkeep.renew_certificate(),
+            _ = endings.tick() => upkeep.look_at_endings().await,
+        }
+    }
+}
+
+/// Looks at what ends whenever a person asks for it, until the manager stops.
+pub(crate) async fn when_asked(upkeep: Arc<Upkeep>, asked: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = asked.notified() => {
+                upkeep.look_at_certificates(true).await;
+                upkeep.look_at_endings().await;
+            }
         }
     }
 }

@@ -143,6 +143,16 @@ impl Roster {
         ending.collect()
     }
 
+    /// The beginning and the end of the certificate of each device that is let in.
+    pub fn each_certificate(&self, visit: &mut dyn FnMut(&DeviceId, Timestamp, Timestamp)) {
+        for (device, entry) in self.entries().iter() {
+            let standing = entry.certified.standing.as_ref().filter(|standing| standing.revoked.is_none());
+            if let Some(Standing { certificate, .. }) = standing {
+                visit(device, certificate.issued, certificate.expires);
+            }
+        }
+    }
+
     /// These were silent before the manager began: their silence goes on until they are there.
     pub fn still_silent(&self, devices: &[DeviceId]) {
         let mut entries = self.entries();

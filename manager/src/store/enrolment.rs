@@ -5,6 +5,7 @@ use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::identities::{IdentityChange, log};
+use super::records::{id, time};
 use super::{Store, StoreError, statements};
 
 /// A token that was made.
@@ -69,6 +70,25 @@ impl Store {
                     token.expires.as_millisecond()
                 ])?;
                 Ok(())
+            })
+            .await
+    }
+
+    /// Tokens that have let nobody in and end after a moment, at most `limit`, the first to end first.
+    pub async fn unused_tokens(&self, after: Timestamp, limit: u32) -> Result<Vec<NewToken>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(statements::UNUSED_TOKENS)?;
+                let mut rows = statement.query(params![after.as_millisecond(), limit])?;
+                let mut tokens = Vec::new();
+                while let Some(row) = rows.next()? {
+                    let device: Option<String> = row.get(1)?;
+                    let device = device.map(|device| id("device", device)).transpose()?;
+                    let (created, expires) = (time(row, 2)?, time(row, 3)?);
+                    tokens.push(NewToken { hash: row.get(0)?, device, created, expires });
+                }
+                Ok(tokens)
             })
             .await
     }

@@ -44,6 +44,7 @@ pub use identities::{Certificate, Changed, IdentityChange, IdentityEntry, Standi
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log::LogLimits;
+pub use operators::OperatorToken;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use records::{
     ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, GapRecord,

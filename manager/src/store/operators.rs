@@ -3,7 +3,19 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
+use super::records::time;
 use super::{Store, StoreError, statements};
+
+/// A bearer token of an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorToken {
+    /// The fingerprint of its secret.
+    pub hash: String,
+    /// On whose behalf it acts.
+    pub operator: String,
+    /// When it was created.
+    pub created: Timestamp,
+}
 
 impl Store {
     /// Adds an operator, or gives a known one another password; that ends the sessions of the old one.
@@ -42,6 +54,23 @@ impl Store {
             .write(move |context| {
                 let mut statement = context.connection.prepare_cached(statements::ADD_OPERATOR_TOKEN)?;
                 Ok(statement.execute(params![hash, operator, now.as_millisecond()])? == 1)
+            })
+            .await
+    }
+
+    /// Bearer tokens, at most `limit`, by operator.
+    pub async fn operator_tokens(&self, limit: u32) -> Result<Vec<OperatorToken>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(statements::OPERATOR_TOKENS)?;
+                let mut rows = statement.query(params![limit])?;
+                let mut tokens = Vec::new();
+                while let Some(row) = rows.next()? {
+                    let (hash, operator) = (row.get(0)?, row.get(1)?);
+                    tokens.push(OperatorToken { hash, operator, created: time(row, 2)? });
+                }
+                Ok(tokens)
             })
             .await
     }

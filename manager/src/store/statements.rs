@@ -87,6 +87,9 @@ pub(super) const SET_CONTACT: &str = "UPDATE devices SET last_contact = ?2, remo
 pub(super) const ADD_TOKEN: &str =
     "INSERT INTO enrolment_tokens (hash, device, created, expires) VALUES (?1, ?2, ?3, ?4)";
 pub(super) const TOKEN: &str = "SELECT device, expires, used FROM enrolment_tokens WHERE hash = ?1";
+/// There are few: those that were ever created are gone through.
+pub(super) const UNUSED_TOKENS: &str = "SELECT hash, device, created, expires FROM enrolment_tokens \
+     WHERE used IS NULL AND expires > ?1 ORDER BY expires, hash LIMIT ?2";
 pub(super) const USE_TOKEN: &str = "UPDATE enrolment_tokens SET used = ?2, used_by = ?3 WHERE hash = ?1";
 /// Whatever was with the identity before is over.
 pub(super) const ENROL: &str = "INSERT INTO devices (id, certificate_serial, certificate_expires, enrolled, certificate_issued) \
@@ -300,6 +303,8 @@ pub(super) const ADD_OPERATOR: &str = "INSERT INTO operators (name, password, cr
      ON CONFLICT (name) DO UPDATE SET password = excluded.password";
 pub(super) const PASSWORD: &str = "SELECT password FROM operators WHERE name = ?1";
 pub(super) const ADD_OPERATOR_TOKEN: &str = "INSERT INTO operator_tokens (hash, operator, created) SELECT ?1, name, ?3 FROM operators WHERE name = ?2";
+pub(super) const OPERATOR_TOKENS: &str =
+    "SELECT hash, operator, created FROM operator_tokens ORDER BY operator, created, hash LIMIT ?1";
 pub(super) const OPERATOR_OF_TOKEN: &str = "SELECT operator FROM operator_tokens WHERE hash = ?1";
 pub(super) const ADD_SESSION: &str =
     "INSERT INTO sessions (hash, operator, created, expires) VALUES (?1, ?2, ?3, ?4)";

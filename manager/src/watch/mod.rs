@@ -1,11 +1,13 @@
 //! Three dead-man watches. Each finds what nobody reports, because what should report it is what is
 //! broken: a device that is not there ([`crate::contact`]), one that is there and does not read its printer
-//! ([`freshness`]), and a sensor that says the same whatever the printer does ([`frozen`]).
+//! ([`freshness`]), and a sensor that says the same whatever the printer does ([`frozen`]). A fourth is about
+//! the manager itself: the certificates and tokens that end ([`endings`]).
 //!
 //! The rules are pure. [`Watches`] remembers what they need of each device, in memory; it compares what
 //! should stand with what stands, and [`crate::upkeep`] writes the difference, many devices at once. So a
 //! watch costs no write for a report, and what could not be written is tried again.
 
+pub mod endings;
 pub mod freshness;
 pub mod frozen;
 mod rules;
@@ -19,6 +21,7 @@ use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
+use endings::Endings;
 use frozen::{Frozen, SensorHistory};
 use rules::{Seen, wanted};
 
@@ -186,6 +189,8 @@ struct Watched {
 
 /// Watches over all devices.
 pub struct Watches {
+    /// What ends.
+    pub endings: Endings,
     settings: Settings,
     started: Timestamp,
     /// Held for a look-up, never across an await.
@@ -208,7 +213,7 @@ impl Watches {
             let key = (standing.finding.kind(), standing.finding.subject());
             watched.entry(device).or_default().standing.insert(key, standing);
         }
-        Self { settings, started, watched: Mutex::new(watched) }
+        Self { endings: Endings::default(), settings, started, watched: Mutex::new(watched) }
     }
 
     fn watched(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Watched>> {

@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod authority;
 pub mod browser;
 pub mod debian;
 pub mod disk;

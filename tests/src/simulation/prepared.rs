@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::SignedDuration;
 use platen_manager::ca::{DEVICE_LIFE, check_csr};
+use platen_manager::certificates::Certificates;
 use platen_manager::config::Config;
 use platen_manager::database_path;
-use platen_manager::device_backend::Certificates;
 use platen_manager::store::{Enrolment, Grouping, NewToken, Store};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::pki_types::CertificateDer;

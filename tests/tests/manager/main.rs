@@ -10,6 +10,7 @@
 
 mod dates;
 mod device;
+mod endings;
 mod first_start;
 mod identities;
 mod load;

@@ -14,6 +14,7 @@ use super::refused::Always;
 use crate::clock;
 use crate::counters::TurnedAway;
 use crate::store::{LogState, TroubleCause};
+use crate::watch::endings::{DeviceCertificates, EndingView};
 
 /// Whether the manager can do its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,6 +27,10 @@ pub(super) struct HealthView {
     turned_away: TurnedAway,
     /// The database's write-ahead log.
     write_ahead_log: LogView,
+    /// The manager's certificates and the enrolment tokens that have not been used, with when they end.
+    endings: Vec<EndingView>,
+    /// How many devices' certificates are how near their ends.
+    device_certificates: DeviceCertificates,
 }
 
 /// The database's write-ahead log: what has changed and is not yet in the database file itself.
@@ -84,6 +89,9 @@ pub(super) async fn health(State(operators): Shared, _operator: Operator) -> (St
     });
     let status = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let turned_away = operators.counters.read();
-    let write_ahead_log = LogView::of(operators.store.health().log(), clock::now());
-    (status, Json(HealthView { storing: trouble.is_none(), trouble, turned_away, write_ahead_log }))
+    let now = clock::now();
+    let write_ahead_log = LogView::of(operators.store.health().log(), now);
+    let (endings, device_certificates) = operators.watches.endings.all(now);
+    let storing = trouble.is_none();
+    (status, Json(HealthView { storing, trouble, turned_away, write_ahead_log, endings, device_certificates }))
 }

@@ -25,6 +25,7 @@ use crate::store::{
     AlertFilter, Duplicate, IdentityEntry, OrderFilter, OrderState, ReportFilter, ServiceCallFilter,
     ServiceCallState, Trouble, WatchFilter,
 };
+use crate::watch::endings::EndingView;
 
 /// The most of each list on the page.
 const MAX_CLEARED: u32 = 10;
@@ -41,6 +42,7 @@ const MAX_GAPS: u32 = 500;
 struct DevicePage {
     frame: Frame,
     trouble: Option<Trouble>,
+    endings: Vec<EndingView>,
     device: DeviceView,
     watches_over: Vec<WatchView>,
     cleared: Vec<AlertView>,
@@ -63,6 +65,7 @@ pub(super) async fn page(
     let store = &operators.store;
     let now = clock::now();
     let trouble = operators.store.health().trouble();
+    let endings = operators.watches.endings.to_act_on(now);
     let device = gather::view(&operators, id.clone(), now).await?;
     let over = WatchFilter { device: Some(id.clone()), open: Some(false) };
     let over = store.watches(over, None, MAX_CLEARED).await?;
@@ -81,6 +84,7 @@ pub(super) async fn page(
     let page = DevicePage {
         frame: Frame::new(Some(operator.name), true),
         trouble,
+        endings,
         device,
         watches_over: over.into_iter().map(WatchView::from).collect(),
         cleared: cleared.into_iter().map(AlertView::from).collect(),

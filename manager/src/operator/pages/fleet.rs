@@ -11,6 +11,7 @@ use super::super::{Shared, gather};
 use super::{Frame, filters, render_at, words};
 use crate::clock;
 use crate::store::{LogState, Trouble};
+use crate::watch::endings::EndingView;
 
 /// Devices on the page; a larger fleet is told so, and is looked at by the API.
 const MAX_DEVICES: u32 = 500;
@@ -22,6 +23,7 @@ struct FleetPage {
     trouble: Option<Trouble>,
     /// The database's log, while another program holds it.
     held_log: Option<LogState>,
+    endings: Vec<EndingView>,
     summary: Vec<(&'static str, String)>,
     devices: Vec<DeviceView>,
     cut: bool,
@@ -39,11 +41,12 @@ pub(super) async fn page(
     let now = clock::now();
     let trouble = operators.store.health().trouble();
     let held_log = Some(operators.store.health().log()).filter(|log| log.is_held(now));
+    let endings = operators.watches.endings.to_act_on(now);
     let mut views = gather::views(&operators, records, now).await?;
     // Stable, so devices of one rank stay by name.
     views.sort_by_key(|view| view.worst);
     let (frame, summary) = (Frame::new(Some(operator.name), true), summary(&views));
-    render_at(&FleetPage { frame, trouble, held_log, summary, devices: views, cut }, now)
+    render_at(&FleetPage { frame, trouble, held_log, endings, summary, devices: views, cut }, now)
 }
 
 /// The fleet in one line: what is the matter, with how many.

@@ -11,9 +11,11 @@ use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use jiff::Timestamp;
+use platen_manager::certificate_files::Facts;
 use platen_protocol::problem::{Problem, ProblemKind};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
@@ -29,6 +31,16 @@ pub fn csr(name: &str) -> (String, String) {
     parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
     let csr = parameters.serialize_request(&key).unwrap().pem().unwrap();
     (key.serialize_pem(), csr)
+}
+
+/// A clock that stands.
+#[derive(Debug)]
+struct Fixed(Timestamp);
+
+impl rustls::time_provider::TimeProvider for Fixed {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.as_second().try_into().unwrap())))
+    }
 }
 
 /// A program with or without a certificate.
@@ -71,6 +83,22 @@ impl Client {
         let mut tls = (*self.tls).clone();
         tls.alpn_protocols = vec![protocol.to_vec()];
         Self { tls: Arc::new(tls) }
+    }
+
+    /// The same program at another time.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        let mut tls = (*self.tls).clone();
+        tls.time_provider = Arc::new(Fixed(now));
+        // Each handshake is a whole one, by which the certificates are looked at.
+        tls.resumption = rustls::client::Resumption::disabled();
+        Self { tls: Arc::new(tls) }
+    }
+
+    /// What the certificate says of itself that a listener shows.
+    pub async fn shown(&self, address: SocketAddr) -> std::io::Result<Facts> {
+        let tls = self.shake_hands(address).await?;
+        Ok(Facts::of(tls.get_ref().1.peer_certificates().unwrap()).unwrap())
     }
 
     /// TLS, and nothing said yet.

@@ -10,7 +10,7 @@ pub const OWN: &str = "https://localhost";
 
 /// A connection to the operator's listener.
 pub async fn browser(manager: &TestManager) -> Connection {
-    Client::new(&manager.ca, None).connect(manager.operator).await.unwrap()
+    Client::new(&manager.trusted, None).connect(manager.operator).await.unwrap()
 }
 
 /// Posts a form as a page of `origin` would.

@@ -13,7 +13,7 @@ use platen_manager::secret::fingerprint;
 use platen_manager::store::{Grouping, NewToken, Store};
 use platen_manager::{Listeners, RunError, database_path, run};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use super::client::{Answer, Client, LIMIT, csr};
@@ -36,8 +36,11 @@ pub struct TestManager {
     pub store: Store,
     /// Its CA, in PEM.
     pub ca: String,
+    /// Whom operators trust, in PEM: that CA unless a test brings another.
+    pub trusted: String,
     /// A bearer token of the operator.
     pub bearer: String,
+    reload: Arc<Notify>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<Result<(), RunError>>>,
 }
@@ -69,7 +72,8 @@ impl TestManager {
         let (device, operator) =
             (listeners.device.local_addr().unwrap(), listeners.operator.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(run(config, listeners, async {
+        let reload = Arc::new(Notify::new());
+        let running = tokio::spawn(run(config, listeners, Arc::clone(&reload), async {
             // One that is dropped is to stop as well.
             let _ = stopped.await;
         }));
@@ -86,7 +90,13 @@ impl TestManager {
                 .await
                 .unwrap()
         );
-        Self { directory, device, operator, store, ca, bearer, stop: Some(stop), running: Some(running) }
+        let (stop, running, trusted) = (Some(stop), Some(running), ca.clone());
+        Self { directory, device, operator, store, ca, trusted, bearer, reload, stop, running }
+    }
+
+    /// Has it look for renewed certificates and for what ends, as SIGHUP does. It does so a little later.
+    pub fn reload(&self) {
+        self.reload.notify_one();
     }
 
     /// Asks it to stop; [`Self::stopped`] waits for the end.
@@ -164,7 +174,7 @@ impl TestManager {
 
     /// A request to the API with the bearer token, whatever becomes of it.
     pub async fn ask_api(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
-        let mut connection = Client::new(&self.ca, None).connect(self.operator).await.unwrap();
+        let mut connection = Client::new(&self.trusted, None).connect(self.operator).await.unwrap();
         let request = Request::builder()
             .method(method)
             .uri(format!("https://localhost{path}"))

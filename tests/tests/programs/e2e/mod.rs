@@ -3,6 +3,7 @@
 mod backpressure;
 mod bad_input;
 mod certificates;
+mod endings;
 mod first_light;
 mod frozen_state;
 mod hal_in_process;
