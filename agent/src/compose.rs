@@ -57,13 +57,20 @@ pub fn events(events: &[Event], last: Option<&Readings>, asked: &[Asked]) -> Res
     Ok(composed)
 }
 
-/// The agent began to work, and remembers these alerts.
-pub fn started(model: &str, readings: &Readings, alerts: &Alerts) -> ReportBody {
+/// The agent began to work, and remembers these alerts. `volatile_state` says what its state directory is on, if
+/// what is written there does not last.
+pub fn started(
+    model: &str,
+    readings: &Readings,
+    alerts: &Alerts,
+    volatile_state: Option<String>,
+) -> ReportBody {
     ReportBody::Started(Started {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         model: model.to_owned(),
         readings: readings.clone(),
         standing_alerts: alerts.ids(MAX_STANDING_ALERTS),
+        volatile_state,
     })
 }
 

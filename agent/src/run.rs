@@ -12,7 +12,7 @@ use crate::board::Opened;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::execute::{self, Executor};
-use crate::identity;
+use crate::identity::{self, volatile};
 use crate::judge::Judge;
 use crate::monitor::{Monitor, MonitorError, Setup, watchdog};
 use crate::outbox::OutboxError;
@@ -98,6 +98,11 @@ pub async fn run(
     let mut status = Status::new(device.clone(), board.model(), board.simulated(), clock.monotonic());
     status.alerts = alerts.standing().cloned().collect();
     status.settings = settings.report();
+    status.volatile_state = volatile::volatile(&config.state_directory);
+    if let Some(on) = &status.volatile_state {
+        let directory = config.state_directory.display();
+        tracing::warn!("the state in {directory} {}; {}", volatile::what(on), volatile::REMEDY);
+    }
     tracing::info!(
         %device, model = board.model(), simulated = board.simulated(), epoch = %outbox.epoch(),
         waiting = outbox.backlog(), "platen-agent {} starts", env!("CARGO_PKG_VERSION")

@@ -162,6 +162,9 @@ pub struct StatusReport {
     /// From when on the device renews it.
     #[serde(default)]
     pub certificate_renewal: Option<Timestamp>,
+    /// What the state directory is on, when what is written there does not outlive a restart.
+    #[serde(default)]
+    pub volatile_state: Option<String>,
 }
 
 /// The same, while the agent works: times as moments on the monotonic clock.
@@ -217,6 +220,8 @@ pub struct Status {
     pub certificate_ends: Option<Timestamp>,
     /// From when on it is renewed.
     pub certificate_renewal: Option<Timestamp>,
+    /// What the state directory is on, when what is written there does not last.
+    pub volatile_state: Option<String>,
 }
 
 /// Why there is no contact, in words.
@@ -259,6 +264,7 @@ impl Status {
             asked: Vec::new(),
             certificate_ends: None,
             certificate_renewal: None,
+            volatile_state: None,
         }
     }
 
@@ -316,6 +322,7 @@ impl Status {
             asked: self.asked.clone(),
             certificate_ends: self.certificate_ends,
             certificate_renewal: self.certificate_renewal,
+            volatile_state: self.volatile_state.clone(),
         }
     }
 }

@@ -109,7 +109,8 @@ enum DeviceCommand {
         /// The device's name.
         device: DeviceId,
     },
-    /// Let a device renew a certificate that expired while it was out of contact.
+    /// Let a device renew a certificate that expired while it was out of contact, or that it had replaced before its
+    /// state went back to an older one.
     Readmit {
         /// The device's name.
         device: DeviceId,
@@ -353,7 +354,7 @@ async fn readmit(config: &Config, device: DeviceId) -> anyhow::Result<()> {
             "{device} is shut out, and only a new token lets it back in: `platen-manager token create --device {device}`"
         );
     }
-    if standing.certificate.expires > now {
+    if !standing.can_be_readmitted(now) {
         say(format_args!(
             "The certificate of {device} is valid until {}, and the device renews it automatically: there is nothing to do.",
             standing.certificate.expires.round(jiff::Unit::Second)?
@@ -361,7 +362,7 @@ async fn readmit(config: &Config, device: DeviceId) -> anyhow::Result<()> {
         return Ok(());
     }
     say(format_args!(
-        "{device} may renew its certificate until {}. It does so automatically, within the hour if it is switched on.",
+        "{device} may renew its certificate until {}. It does so automatically, within seconds if it is switched on and connected.",
         until.round(jiff::Unit::Second)?
     ));
     Ok(())

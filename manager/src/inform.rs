@@ -37,8 +37,9 @@ pub struct Event {
     pub id: String,
     /// `started`, `alert_raised`, `alert_cleared`, `alerts_standing`, `service_call`, `order`, `replacement`, `utilisation`,
     /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
-    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted), `certificate_ends`, `clone` or
-    /// `ending` (a certificate of the manager, or a token, nears its end or was renewed).
+    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted), `certificate_ends`, `superseded` (a
+    /// certificate is used that the device has replaced), `clone` or `ending` (a certificate of the manager, or a token,
+    /// nears its end or was renewed).
     pub kind: &'static str,
     /// Which device it is about; all of them, if none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -177,6 +177,10 @@ pub struct Started {
     /// manager ends all others. A first version of the agent does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing_alerts: Option<Vec<AlertId>>,
+    /// What the agent's state directory is on, in words, when what is written there does not outlive a
+    /// restart of the controller, such as `tmpfs`; none where it does, or where the agent cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volatile_state: Option<String>,
 }
 
 /// How a service call or an order was made.

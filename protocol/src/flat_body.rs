@@ -71,6 +71,7 @@ struct FlatBody {
     standing_alerts: Option<Vec<AlertId>>,
     subject: Option<String>,
     supply: Option<SupplyReading>,
+    volatile_state: Option<String>,
 }
 
 /// A body without a field that its kind must have.
@@ -107,6 +108,7 @@ impl TryFrom<FlatBody> for ReportBody {
                 model: need("started", "model", flat.model)?,
                 readings: need("started", "readings", flat.readings)?,
                 standing_alerts: flat.standing_alerts,
+                volatile_state: flat.volatile_state,
             }),
             Kind::AlertRaised => Self::AlertRaised { alert: need("alert_raised", "alert", flat.alert)? },
             Kind::AlertCleared => Self::AlertCleared {

@@ -67,6 +67,7 @@ problem_kinds! {
     NoCertificate 403 "urn:platen:problem:no-certificate" "The connection has no device certificate",
     UnknownDevice 403 "urn:platen:problem:unknown-device" "The device is not known here",
     CertificateExpired 403 "urn:platen:problem:certificate-expired" "The device's certificate has expired",
+    CertificateSuperseded 403 "urn:platen:problem:certificate-superseded" "The device has used a newer certificate since",
     DeviceRevoked 403 "urn:platen:problem:device-revoked" "The device has been revoked",
     OtherOrigin 403 "urn:platen:problem:other-origin" "The request comes from another site",
     NotFound 404 "urn:platen:problem:not-found" "Not found",

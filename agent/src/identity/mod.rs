@@ -1,6 +1,6 @@
 //! The device's key and certificates, on disk: one file in the state directory. The first conversation with a
 //! manager yields them ([`crate::uplink::enroll`]), and [`renew`] renews them; [`certificate`] reads what a certificate
-//! says, [`address`] is the manager's.
+//! says, [`address`] is the manager's, [`volatile`] says whether the directory keeps what is written.
 //!
 //! One file, so that a power cut never leaves a key beside another key's certificate: it is replaced in
 //! one step. It is for its owner alone.
@@ -15,6 +15,7 @@
 pub mod address;
 pub mod certificate;
 pub mod renew;
+pub mod volatile;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};

@@ -213,7 +213,11 @@ impl Monitor {
         let mut bodies = Vec::new();
         if !self.started {
             judge.told(&sample.readings);
-            bodies.push(compose::started(&self.status.borrow().model, &sample.readings, self.judge.alerts()));
+            let (model, volatile) = {
+                let status = self.status.borrow();
+                (status.model.clone(), status.volatile_state.clone())
+            };
+            bodies.push(compose::started(&model, &sample.readings, self.judge.alerts(), volatile));
         }
         self.started |= self.store(judge, &events, bodies, (&taken, sample.at))?;
         let undecided = self.judge.undecided().then_some(self.settle);

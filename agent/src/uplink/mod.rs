@@ -4,7 +4,7 @@
 //! [`connect`] makes a [`connection`] over a stream that [`dial`] opens, directly or through a proxy;
 //! [`connect_trace`] records the steps. [`trust`] says whom the device trusts, diagnoses who else answered, and
 //! signs every message where a proxy inspects TLS with consent. [`enroll`] is the first conversation, in which the device gets its certificate. [`send`] is one exchange, [`session`] runs a
-//! connection. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
+//! connection; where only an operator can help, `readmission` waits for that at the manager. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
 //! request may be parked, [`batch_size`] how many reports to send at once. [`trouble`] puts failures into words,
 //! [`examine`] checks the connection step by step for `platen doctor`.
 
@@ -20,6 +20,7 @@ pub mod enroll;
 pub mod examine;
 pub mod long_poll;
 pub mod poll_pacing;
+mod readmission;
 mod renewing;
 mod retry_after;
 pub mod send;
@@ -192,7 +193,12 @@ impl Uplink {
                 Ok(connector) => {
                     let used = connector.clone();
                     let Some(ended) = self.session(connector, &mut habits, &stop).await else { return };
-                    let Some(cause) = self.after(&used, ended).await else { continue };
+                    let after = tokio::select! {
+                        biased;
+                        after = self.after(&used, ended, &mut habits) => after,
+                        () = stop.cancelled() => return,
+                    };
+                    let Some(cause) = after else { continue };
                     cause
                 }
                 Err(Unready::Unusable(cause)) => cause,
@@ -227,7 +233,7 @@ impl Uplink {
         let pause = habits.pacing.failed(random::number(), cause.retry_after(), self.now());
         let slow = renew::pause_after_refusal(cause.problem_kind(), random::number());
         let pause = Pause { least: pause.least.max(slow), idle: pause.idle.max(slow) };
-        self.wait_for_better(trouble, pause.least);
+        self.wait_for_better(trouble, Some(pause.least));
         pause
     }
 
@@ -261,7 +267,8 @@ impl Uplink {
         });
     }
 
-    fn wait_for_better(&mut self, trouble: Trouble, pause: Duration) {
+    /// `pause` is how long it is until the next try; none while the manager lets this device wait for an operator.
+    fn wait_for_better(&mut self, trouble: Trouble, pause: Option<Duration>) {
         let now = self.now();
         if self.logged.as_ref() == Some(&trouble) {
             tracing::debug!(?pause, "no contact: {}", trouble.what);
@@ -273,7 +280,7 @@ impl Uplink {
             status.enter(ContactState::Waiting, now);
             status.protocol = None;
             status.inspected_by = None;
-            status.trouble = Some((trouble, Some(now + pause)));
+            status.trouble = Some((trouble, pause.map(|pause| now + pause)));
         });
     }
 

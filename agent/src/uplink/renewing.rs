@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use platen_protocol::enroll::RenewReply;
 use platen_protocol::path;
-use platen_protocol::problem::ProblemKind;
 
 use super::connect::Connector;
 use super::send::post;
-use super::{Uplink, UplinkError};
+use super::{Fingerprint, Habits, LOOK_FOR_IDENTITY, Uplink, UplinkError};
 use crate::identity::renew::{self, RenewError, Renewal, Verdict};
 use crate::identity::{self, IdentityError};
 use crate::status::Sort;
 
 /// Why a certificate was not renewed.
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+pub(super) enum Failed {
     /// On this device.
     #[error(transparent)]
     Here(#[from] RenewError),
@@ -70,6 +69,13 @@ impl Uplink {
         }
     }
 
+    /// Until a person has enrolled the device again.
+    async fn until_enrolled_anew(&self, before: Option<Fingerprint>) {
+        while self.source.fingerprint() == before {
+            tokio::time::sleep(LOOK_FOR_IDENTITY).await;
+        }
+    }
+
     /// Until a new certificate is there to be tried.
     pub(super) async fn new_certificate(&self) {
         match self.source.renewal() {
@@ -101,10 +107,19 @@ impl Uplink {
         Ok(renewal.keep(&present, &asking, reply)?)
     }
 
-    /// A session has ended. If that was because the certificate has ended, a new one is asked for: an
-    /// operator may have readmitted the device. Returns what is the trouble now, or nothing when there is
+    /// A session has ended. If that was because the certificate has ended or is superseded, a new one is asked for,
+    /// and waited for: an operator may readmit the device. Returns what is the trouble now, or nothing when there is
     /// something new to be tried at once.
-    pub(super) async fn after(&self, connector: &Connector, ended: UplinkError) -> Option<UplinkError> {
+    pub(super) async fn after(
+        &mut self,
+        connector: &Connector,
+        ended: UplinkError,
+        habits: &mut Habits,
+    ) -> Option<UplinkError> {
+        let needs_operator = ended.problem_kind().is_some_and(renew::may_be_readmitted);
+        if needs_operator {
+            self.wait_for_better(ended.trouble(), None);
+        }
         let Some(renewal) = self.source.renewal() else { return Some(ended) };
         if matches!(ended, UplinkError::NewIdentity) {
             return None;
@@ -118,13 +133,27 @@ impl Uplink {
         if renewal.is_trying() {
             tracing::info!("the connection with the renewed certificate ended: {ended}");
         }
-        if ended.problem_kind() != Some(ProblemKind::CertificateExpired) {
+        if !needs_operator {
             return Some(ended);
         }
-        self.progress.until(self.now() + self.config.connect_timeout + self.config.reply_timeout);
-        match Box::pin(self.renew(renewal, connector)).await {
+        // A renewed one that was refused is given up, and the present one tried; a present one that is refused
+        // may be so because the renewed one was used already, and the answer was lost.
+        let other = identity::load(renewal.directory())
+            .is_ok_and(|present| matches!(identity::load_next(renewal.directory(), &present), Ok(Some(_))));
+        if renewal.is_trying() || other {
+            return None;
+        }
+        let enrolled = self.source.fingerprint();
+        let waited = tokio::select! {
+            // In order, so that a simulation runs the same each time.
+            biased;
+            waited = Box::pin(self.wait_to_be_readmitted(renewal, connector, &mut habits.long_poll)) => waited,
+            () = self.until_enrolled_anew(enrolled) => return None,
+        };
+        match waited {
             Ok(()) => None,
-            Err(Failed::Exchange(cause)) if cause.problem_kind().is_some() => Some(*cause),
+            // Without contact that is the trouble now, and it is tried again as always.
+            Err(Failed::Exchange(cause)) => Some(*cause),
             Err(cause) => {
                 tracing::warn!("the certificate could not be renewed: {cause}");
                 Some(ended)

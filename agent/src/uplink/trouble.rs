@@ -296,7 +296,10 @@ impl UplinkError {
                     "something in between alters what this device sends, and the manager rejected it: ask the network administrator to exempt the manager's address from TLS inspection".to_owned()
                 }
                 ProblemKind::CertificateExpired => {
-                    "ask the service centre to readmit this device (on its page, or `platen-manager device readmit`); it then renews its certificate and reconnects automatically within 15 minutes".to_owned()
+                    "ask the service centre to readmit this device (on its page, or `platen-manager device readmit`); it then renews its certificate and reconnects automatically, within seconds while it waits there, otherwise within 15 minutes".to_owned()
+                }
+                ProblemKind::CertificateSuperseded => {
+                    "this device's state is older than the one it had: it was restored from a copy, or its disk does not keep what is written (`platen doctor` says so). Ask the service centre to readmit this device (on its page, or `platen-manager device readmit`); it then gets a new certificate and reconnects automatically, within seconds while it waits there, otherwise within 15 minutes".to_owned()
                 }
                 ProblemKind::DeviceRevoked => format!(
                     "the service centre has shut this device out, and it asks only every few hours; if that is a mistake, {enrol}"

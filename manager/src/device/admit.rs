@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use serde::Serialize;
 
-use crate::store::Standing;
+use crate::store::{Standing, Superseded};
 
 /// How long a device may renew a certificate that has ended, once an operator has readmitted it. Long
 /// enough for one that asks at a slow pace, or is switched off over a weekend; it is not for ever, for a
@@ -28,8 +28,14 @@ pub enum Admission {
         /// Whether an operator lets the device renew it all the same.
         readmitted: bool,
     },
-    /// Another was given to the device since.
-    Superseded,
+    /// The device itself has replaced it by renewal, and used the new one: its state went back, or somebody has a
+    /// copy.
+    Superseded {
+        /// Whether an operator lets whoever has it renew it all the same.
+        readmitted: bool,
+    },
+    /// The device was let in with another one since.
+    Replaced,
     /// The device is shut out.
     Revoked,
 }
@@ -42,7 +48,13 @@ pub fn admit(standing: &Standing, serial: &str, now: Timestamp) -> Admission {
     let (certificate, good) = match &standing.next {
         Some(next) if next.serial == serial => (next, Admission::Renewed),
         _ if standing.certificate.serial == serial => (&standing.certificate, Admission::Current),
-        _ => return Admission::Superseded,
+        _ if standing.former.iter().any(|former| former.serial == serial) => {
+            let consented = |used: &Superseded| used.readmitted && used.certificate.serial == serial;
+            let readmitted =
+                is_readmitted(standing, now) && standing.superseded.as_ref().is_some_and(consented);
+            return Admission::Superseded { readmitted };
+        }
+        _ => return Admission::Replaced,
     };
     if now < certificate.expires {
         return good;
@@ -50,7 +62,7 @@ pub fn admit(standing: &Standing, serial: &str, now: Timestamp) -> Admission {
     Admission::Expired { ended: certificate.expires, readmitted: is_readmitted(standing, now) }
 }
 
-/// Whether a device may renew a certificate that has ended.
+/// Whether a device may renew a certificate that has ended, or that is superseded.
 pub fn is_readmitted(standing: &Standing, now: Timestamp) -> bool {
     standing.readmitted_until.is_some_and(|until| now < until)
 }
@@ -71,7 +83,10 @@ pub enum IdentityState {
     EndsSoon,
     /// The certificate has expired: an operator must readmit the device.
     Ended,
-    /// The certificate has expired, and the device may renew it.
+    /// A certificate is used that the device had replaced before: its state went back to an older one, or somebody has
+    /// a copy. An operator must readmit it or shut it out.
+    Superseded,
+    /// The certificate has expired or is superseded, and the device may renew it.
     Readmitted,
     /// An operator has shut the device out.
     ShutOut,
@@ -81,6 +96,12 @@ pub enum IdentityState {
 pub fn state(standing: &Standing, now: Timestamp) -> IdentityState {
     if standing.revoked.is_some() {
         IdentityState::ShutOut
+    } else if let Some(used) = &standing.superseded {
+        if used.readmitted && is_readmitted(standing, now) {
+            IdentityState::Readmitted
+        } else {
+            IdentityState::Superseded
+        }
     } else if now >= standing.certificate.expires {
         if is_readmitted(standing, now) { IdentityState::Readmitted } else { IdentityState::Ended }
     } else if nears_its_end(standing, now) {
@@ -93,7 +114,7 @@ pub fn state(standing: &Standing, now: Timestamp) -> IdentityState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Certificate;
+    use crate::store::{Certificate, CertificateUse};
     use proptest::prelude::*;
 
     fn second(second: i64) -> Timestamp {
@@ -110,14 +131,47 @@ mod tests {
             next: Some(certificate("b", 900, 2100)),
             revoked: None,
             readmitted_until: None,
+            former: vec![certificate("f", -1000, 200)],
+            superseded: None,
         }
+    }
+
+    fn used(serial: &str, readmitted: bool) -> Superseded {
+        Superseded {
+            certificate: certificate(serial, -1000, 200),
+            first: second(950),
+            used: CertificateUse { last: second(960), remote: [192, 0, 2, 1].into(), boot: None },
+            present: None,
+            readmitted,
+        }
+    }
+
+    #[test]
+    fn a_superseded_certificate_is_good_for_nothing_but_a_renewal_that_an_operator_has_consented_to() {
+        let readmitted_until = Some(second(5000));
+        let of = |superseded, until, now| {
+            let standing = Standing { superseded, readmitted_until: until, ..standing() };
+            (admit(&standing, "f", second(now)), state(&standing, second(now)))
+        };
+        let refused = Admission::Superseded { readmitted: false };
+        assert_eq!(of(None, None, 100), (refused, IdentityState::Good));
+        assert_eq!(of(Some(used("f", false)), readmitted_until, 100), (refused, IdentityState::Superseded));
+        let may = (Admission::Superseded { readmitted: true }, IdentityState::Readmitted);
+        assert_eq!(of(Some(used("f", true)), readmitted_until, 100), may);
+        assert_eq!(of(Some(used("f", true)), readmitted_until, 4999), may, "though it has ended as well");
+        assert_eq!(of(Some(used("f", true)), readmitted_until, 5000), (refused, IdentityState::Superseded));
+        assert_eq!(
+            of(Some(used("g", true)), readmitted_until, 100).0,
+            refused,
+            "that consent was for another"
+        );
     }
 
     #[test]
     fn old_and_new_are_good_until_each_ends_and_any_other_is_not() {
         assert_eq!(admit(&standing(), "a", second(1000)), Admission::Current);
         assert_eq!(admit(&standing(), "b", second(1000)), Admission::Renewed);
-        assert_eq!(admit(&standing(), "c", second(1000)), Admission::Superseded);
+        assert_eq!(admit(&standing(), "c", second(1000)), Admission::Replaced);
         let ended = Admission::Expired { ended: second(1200), readmitted: false };
         assert_eq!(admit(&standing(), "a", second(1200)), ended);
         assert_eq!(admit(&standing(), "b", second(1200)), Admission::Renewed);
@@ -142,7 +196,7 @@ mod tests {
     proptest! {
         #[test]
         fn who_is_shut_out_is_let_in_by_nothing(
-            serial in "[abc]", now in 0_i64..10_000, next in any::<bool>(), until in prop::option::of(0_i64..10_000),
+            serial in "[abcf]", now in 0_i64..10_000, next in any::<bool>(), until in prop::option::of(0_i64..10_000),
         ) {
             let mut standing = Standing { revoked: Some(second(1)), readmitted_until: until.map(second), ..standing() };
             if !next {

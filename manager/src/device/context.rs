@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use hyper::HeaderMap;
 use jiff::SignedDuration;
 use platen_protocol::identity::DeviceId;
+use platen_protocol::prefer;
 use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -113,6 +116,14 @@ impl Caller {
         let place = Mutex::default();
         Self { connection: self.connection, address: self.address, shown, leave: None, place }
     }
+}
+
+/// How long the manager may hold a request, as that asks.
+pub(super) fn wait_asked(headers: &HeaderMap) -> Duration {
+    headers
+        .get(prefer::HEADER)
+        .and_then(|value| value.to_str().ok())
+        .map_or(Duration::ZERO, prefer::parse_wait)
 }
 
 /// The store failed or is closing: the device keeps what it has and comes again. That it failed is in the

@@ -87,6 +87,7 @@ async fn let_in(
     };
     devices.store.enrol(enrolment).await.map_err(|error| later(devices, &error))?.map_err(refused)?;
     devices.roster.enrolled(&csr.device, issued.certificate);
+    devices.mailbox.anteroom().call(&csr.device);
     tracing::info!(device = %csr.device, remote = %address, "a device was enrolled");
     json(&EnrollReply {
         version: VERSION,

@@ -2,7 +2,8 @@
 //! that the device was given last, and has not ended.
 //!
 //! TLS lets a certificate in that has ended ([`crate::tls`]), so that its device can be told; here it is
-//! refused everything but a renewal that an operator has consented to.
+//! refused everything but a renewal that an operator has consented to. So is one that the device itself has
+//! replaced.
 
 use std::borrow::Cow;
 
@@ -22,14 +23,14 @@ pub(super) fn identify<'a>(
     shown: &'a Shown,
     now: Timestamp,
 ) -> Result<&'a DeviceId, Problem> {
-    judge(roster, shown, now).and_then(|(device, admission)| refuse_ended(device, admission).map(|()| device))
+    judge(roster, shown, now).and_then(|(device, admission)| refuse(device, admission).map(|()| device))
 }
 
 /// As [`identify`]; and the first use of a renewed certificate is written down, so that the old one is
 /// good no more. What is answered after this may make the device forget the old one.
 pub(super) async fn let_in(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
     let (device, admission) = judge(&devices.roster, shown, now)?;
-    refuse_ended(device, admission)?;
+    refuse(device, admission)?;
     first_use(devices, shown, admission, now).await?;
     Ok(device.clone())
 }
@@ -37,8 +38,12 @@ pub(super) async fn let_in(devices: &Devices, shown: &Shown, now: Timestamp) -> 
 /// Who may renew: who is let in, and who is readmitted.
 pub(super) async fn may_renew(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
     let (device, admission) = judge(&devices.roster, shown, now)?;
-    if !matches!(admission, Admission::Expired { readmitted: true, .. }) {
-        refuse_ended(device, admission)?;
+    let readmitted = matches!(
+        admission,
+        Admission::Expired { readmitted: true, .. } | Admission::Superseded { readmitted: true }
+    );
+    if !readmitted {
+        refuse(device, admission)?;
     }
     first_use(devices, shown, admission, now).await?;
     Ok(device.clone())
@@ -74,7 +79,7 @@ fn judge<'a>(
         Shown::NoDevice => Err(unknown("the certificate names no device; enrol again".into())),
         Shown::Device(device, serial) => match roster.admission(device, serial, now) {
             None => Err(unknown(format!("{device} is not known here; enrol it again").into())),
-            Some(Admission::Superseded) => Err(unknown(
+            Some(Admission::Replaced) => Err(unknown(
                 format!("{device} has been given another certificate since; enrol it again").into(),
             )),
             Some(Admission::Revoked) => Err(Problem::new(
@@ -88,16 +93,42 @@ fn judge<'a>(
     }
 }
 
-fn refuse_ended(device: &DeviceId, admission: Admission) -> Result<(), Problem> {
-    let Admission::Expired { ended, readmitted } = admission else { return Ok(()) };
+/// Whether an operator can let in who was refused so: then it may wait for that.
+pub(super) const fn may_be_readmitted(kind: ProblemKind) -> bool {
+    matches!(kind, ProblemKind::CertificateExpired | ProblemKind::CertificateSuperseded)
+}
+
+fn refuse(device: &DeviceId, admission: Admission) -> Result<(), Problem> {
+    match admission {
+        Admission::Expired { ended, readmitted } => Err(expired(device, ended, readmitted)),
+        Admission::Superseded { readmitted } => Err(superseded(device, readmitted)),
+        _ => Ok(()),
+    }
+}
+
+fn superseded(device: &DeviceId, readmitted: bool) -> Problem {
+    let then = if readmitted {
+        "it is readmitted and may renew it now"
+    } else {
+        "if it is the device, ask the service centre to readmit it (`platen-manager device readmit`, or the device's page); it then renews automatically"
+    };
+    Problem::new(
+        ProblemKind::CertificateSuperseded,
+        format!(
+            "{device} has used a newer certificate since: its state was restored from an older copy or does not outlive a restart, or this is a copy; {then}"
+        ),
+    )
+}
+
+fn expired(device: &DeviceId, ended: Timestamp, readmitted: bool) -> Problem {
     let then = if readmitted {
         "it is readmitted and may renew it now"
     } else {
         "ask the service centre to readmit it (`platen-manager device readmit`, or the device's page); it then renews automatically"
     };
     let ended = ended.strftime("%Y-%m-%d %H:%M UTC");
-    Err(Problem::new(
+    Problem::new(
         ProblemKind::CertificateExpired,
         format!("the certificate of {device} expired on {ended}; {then}"),
-    ))
+    )
 }

@@ -15,6 +15,8 @@ use platen_protocol::manager_to_device::Command;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::anteroom::Anteroom;
+
 /// A command without an outcome ends a wait again after this long, also on the same connection.
 pub const REDELIVER_AFTER: Duration = Duration::from_secs(30);
 /// Connections that are remembered for each command; above it the oldest is forgotten, and the command
@@ -66,6 +68,8 @@ pub struct Mailbox {
     inner: Mutex<Inner>,
     /// First deliveries, on their way to the store.
     deliveries: mpsc::Sender<(DeviceId, CommandId)>,
+    /// Requests of devices that are not let in.
+    anteroom: Arc<Anteroom>,
 }
 
 /// A wait that has begun. Dropping it ends it.
@@ -120,7 +124,12 @@ impl Mailbox {
             let waiting = Waiting { command, handed: None, connections: Vec::new() };
             inner.queues.entry(device).or_default().waiting.push(waiting);
         }
-        Self { inner: Mutex::new(inner), deliveries }
+        Self { inner: Mutex::new(inner), deliveries, anteroom: Arc::default() }
+    }
+
+    /// Where those wait that are not let in.
+    pub fn anteroom(&self) -> &Arc<Anteroom> {
+        &self.anteroom
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -229,6 +238,7 @@ impl Mailbox {
 
     /// Ends every wait, and lets none begin.
     pub fn stop(&self) {
+        self.anteroom.stop();
         let mut inner = self.inner();
         inner.stopping = true;
         for queue in inner.queues.values_mut() {

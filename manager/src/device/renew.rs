@@ -1,18 +1,26 @@
 //! `POST /v1/renew`: a certificate request, on a connection with the present certificate, against a new
 //! certificate. The present one stays good until the new one has been used.
+//!
+//! A device whose certificate has ended or is superseded may have its request held (`Prefer: wait=N`) until an
+//! operator readmits it ([`super::anteroom`]): then it is answered with the new certificate at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::Request;
 use jiff::SignedDuration;
 use platen_protocol::VERSION;
 use platen_protocol::enroll::{RenewReply, RenewRequest};
+use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 
 use super::answer::{Answer, internal, json};
-use super::context::{Caller, Devices, later};
-use super::{body, identity};
+use super::anteroom::Called;
+use super::context::{Caller, Devices, later, wait_asked};
+use super::roster::SETTLES;
+use super::shown::Shown;
+use super::{body, identity, superseded};
 use crate::ca::check_csr;
 use crate::clock;
 use crate::ingest::validate::wrong_version;
@@ -28,8 +36,13 @@ pub(super) async fn renew(
     caller: Arc<Caller>,
     request: Request<RequestBody>,
 ) -> Result<Answer, Problem> {
-    let device = identity::may_renew(&devices, &caller.shown, clock::now()).await?;
-    caller.admit(&devices, &device, Instant::now())?;
+    let admitted = identity::may_renew(&devices, &caller.shown, clock::now()).await;
+    match &admitted {
+        Ok(device) => caller.admit(&devices, device, Instant::now())?,
+        Err(problem) if identity::may_be_readmitted(problem.kind) => {}
+        Err(problem) => return Err(problem.clone()),
+    }
+    let wait = wait_asked(request.headers());
     let body = body::read(&devices, request).await?;
     let request: RenewRequest = body::parse(&body)?;
     if request.version != VERSION {
@@ -37,6 +50,13 @@ pub(super) async fn renew(
     }
     let csr =
         check_csr(&request.csr).map_err(|error| Problem::new(ProblemKind::InvalidCsr, error.to_string()))?;
+    let device = match admitted {
+        Ok(device) => device,
+        Err(refused) => {
+            superseded::note(&devices, &caller, None, clock::now()).await;
+            wait_outside(&devices, &caller, wait, refused).await?
+        }
+    };
     if csr.device != device {
         let detail = format!("the certificate is {device}'s, and the request is for {}", csr.device);
         return Err(Problem::new(ProblemKind::OtherDevice, detail));
@@ -61,4 +81,30 @@ pub(super) async fn renew(
         manager_ca: devices.ca.pem().to_owned(),
         manager_time: now,
     })
+}
+
+/// Holds the request of a device that is refused until an operator lets it in, or its time is over.
+async fn wait_outside(
+    devices: &Devices,
+    caller: &Caller,
+    wait: Duration,
+    refused: Problem,
+) -> Result<DeviceId, Problem> {
+    let Shown::Device(device, _) = &caller.shown else { return Err(refused) };
+    let begun = Instant::now();
+    let place = if wait.is_zero() { None } else { devices.mailbox.anteroom().enter(device, caller.address) };
+    let Some(mut place) = place else { return Err(refused) };
+    let settles = begun + Duration::try_from(SETTLES).unwrap_or_default().min(wait);
+    let mut call = place.wait(settles).await;
+    if call.is_none() {
+        superseded::note(devices, caller, None, clock::now()).await;
+        call = place.wait(begun + wait).await;
+    }
+    if call == Some(Called::Stopping) {
+        let detail = "the manager is stopping; come again later";
+        return Err(Problem::new(ProblemKind::Unavailable, detail));
+    }
+    let device = identity::may_renew(devices, &caller.shown, clock::now()).await?;
+    caller.admit(devices, &device, Instant::now())?;
+    Ok(device)
 }

@@ -10,13 +10,12 @@ use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
 use platen_protocol::identity::{DeviceId, Epoch};
 use platen_protocol::manager_to_device::{Acknowledged, Reply};
-use platen_protocol::prefer;
 use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 
 use super::answer::{Answer, json};
-use super::context::{Caller, Devices, later};
-use super::{body, identity};
+use super::context::{Caller, Devices, later, wait_asked};
+use super::{body, identity, superseded};
 use crate::clock;
 use crate::counters::Turned;
 use crate::inform::Event;
@@ -83,13 +82,15 @@ async fn take_in(
     caller: &Caller,
     request: Request<RequestBody>,
 ) -> Result<ParkedRequest, Problem> {
-    let device = identity::let_in(devices, &caller.shown, clock::now()).await?;
+    let device = match identity::let_in(devices, &caller.shown, clock::now()).await {
+        Ok(device) => device,
+        Err(problem) => {
+            superseded::batch_refused(devices, caller, request, &problem, clock::now()).await;
+            return Err(problem);
+        }
+    };
     caller.admit(devices, &device, Instant::now())?;
-    let wait = request
-        .headers()
-        .get(prefer::HEADER)
-        .and_then(|value| value.to_str().ok())
-        .map_or(Duration::ZERO, prefer::parse_wait);
+    let wait = wait_asked(request.headers());
     let body = body::read(devices, request).await?;
     let batch: ReportBatch = body::parse(&body)?;
     // Until it is stored, for so long the batch takes memory.
@@ -98,6 +99,9 @@ async fn take_in(
     let now = clock::now();
     let sign = devices.roster.trace(&device, batch.sent.as_ref(), &batch.epoch, caller.address, now);
     tell_clone(devices, &device, sign, now).await;
+    if let Some(sent) = &batch.sent {
+        superseded::heard(devices, &device, &sent.boot_id, now).await;
+    }
     if devices.roster.seen(&device, caller.address, now) {
         let contact = Some(devices.roster.contact(&device, now).state);
         devices.informer.publish(Event { contact, ..Event::new("contact", device.clone(), now) });

@@ -17,7 +17,9 @@ use platen_protocol::stamp::Stamp;
 use super::admit::{Admission, admit};
 use crate::contact::{Contact, ContactState};
 use crate::ingest::clone::{BatchHistory, CloneSign};
-use crate::store::{Certificate, ContactRecord, DeviceRecord, Standing};
+use crate::store::{Certificate, CertificateUse, ContactRecord, DeviceRecord, Standing, Superseded};
+pub(super) use certified::SETTLES;
+
 use certified::Certified;
 use presence::Presence;
 
@@ -32,6 +34,21 @@ struct Entry {
     inspected_by: Option<String>,
     /// What tells two machines with one identity.
     trail: BatchHistory,
+}
+
+impl Entry {
+    /// By the last batch that came: a request that is held may be that of a machine that is gone by now. Only who is
+    /// let in has sent any.
+    fn present(&self) -> Option<CertificateUse> {
+        let side = self.trail.last()?;
+        Some(CertificateUse { last: side.last, remote: side.remote, boot: side.boot.clone() })
+    }
+
+    /// The same, as far as it was known before this run of the manager.
+    fn present_before(&self) -> Option<CertificateUse> {
+        let (last, remote) = self.presence.last()?;
+        Some(CertificateUse { last, remote, boot: None })
+    }
 }
 
 /// The devices that are let in.
@@ -92,8 +109,30 @@ impl Roster {
 
     /// A device was let in with a certificate; whatever was with its identity before is over.
     pub fn enrolled(&self, device: &DeviceId, certificate: Certificate) {
-        let standing = Standing { certificate, next: None, revoked: None, readmitted_until: None };
-        self.know(device, standing);
+        self.know(device, Standing::enrolled(certificate));
+    }
+
+    /// Whether the boot of who uses a superseded certificate is worth a look into a body that is refused.
+    pub fn wants_boot(&self, device: &DeviceId, serial: &str, now: Timestamp) -> bool {
+        self.entries().get(device).is_some_and(|entry| entry.certified.wants_boot(serial, now))
+    }
+
+    /// Somebody uses a certificate that a device has replaced; what is to be written down of that, if anything is.
+    pub fn returns(&self, device: &DeviceId, serial: &str, used: CertificateUse) -> Option<Superseded> {
+        let mut entries = self.entries();
+        let entry = entries.get_mut(device)?;
+        let present = entry.present().or_else(|| entry.present_before());
+        entry.certified.returns(serial, used, present)
+    }
+
+    /// Whether a device that used a superseded certificate uses the one that replaced it, in the same boot.
+    pub fn is_back(&self, device: &DeviceId, boot: &str) -> bool {
+        self.entries().get(device).is_some_and(|entry| entry.certified.is_back(boot))
+    }
+
+    /// Who used the certificate in use last, in this run of the manager.
+    pub fn present(&self, device: &DeviceId) -> Option<CertificateUse> {
+        self.entries().get(device)?.present()
     }
 
     /// A device may be given a renewed certificate, unless one was issued or asked for less than `least` ago.
@@ -288,7 +327,10 @@ mod tests {
         roster.renewed(&device, "07");
         assert_eq!(of("01"), Some(Admission::Current));
         roster.renewed(&device, "02");
-        assert_eq!((of("01"), of("02")), (Some(Admission::Superseded), Some(Admission::Current)));
+        assert_eq!(
+            (of("01"), of("02")),
+            (Some(Admission::Superseded { readmitted: false }), Some(Admission::Current))
+        );
     }
 
     #[test]
@@ -342,6 +384,7 @@ mod tests {
             activity: None,
             last_contact: Some(last.parse().unwrap()),
             remote: None,
+            volatile_state: None,
             damaged: None,
         };
         let start: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();

@@ -3,21 +3,26 @@
 
 use platen_protocol::identity::DeviceId;
 
+use super::admit::is_readmitted;
 use super::mailbox::Mailbox;
 use super::roster::Roster;
 use crate::clock;
 use crate::inform::{Event, Informer};
 use crate::store::Standing;
 
-/// The roster knows it, a request of the device that is held ends at once, and whoever listens is told.
+/// The roster knows it, a request of the device that is held is judged anew at once, and whoever listens is told.
 pub fn apply(roster: &Roster, mailbox: &Mailbox, informer: &Informer, device: &DeviceId, standing: Standing) {
     if roster.standing(device).as_ref() == Some(&standing) {
         return;
     }
     let shut_out = standing.revoked.is_some();
+    let call = shut_out || is_readmitted(&standing, clock::now());
     roster.know(device, standing);
     if shut_out {
         mailbox.wake(device);
+    }
+    if call {
+        mailbox.anteroom().call(device);
     }
     informer.publish(Event::new("identity", device.clone(), clock::now()));
 }

@@ -85,6 +85,11 @@ fn count(signs: &mut VecDeque<Timestamp>, now: Timestamp, enough: usize) -> bool
 }
 
 impl BatchHistory {
+    /// Who was heard last.
+    pub fn last(&self) -> Option<&CloneSide> {
+        self.sides.back().map(|(side, _)| side)
+    }
+
     /// A batch came in.
     pub fn see(
         &mut self,

@@ -9,7 +9,7 @@ use platen_protocol::identity::DeviceId;
 use super::Operators;
 use super::problem::Refusal;
 use super::view::{
-    AlertView, CloneView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView,
+    AlertView, CloneView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView, Worst,
 };
 use crate::store::{AlertFilter, DeviceRecord, OrderFilter, ServiceCallFilter};
 
@@ -62,8 +62,14 @@ pub(super) async fn views(
         let inspected_by = operators.roster.inspected_by(&record.id);
         let standing = operators.roster.standing(&record.id);
         let clone = clones.remove(&record.id).map(CloneView::from);
-        let identity = standing.map(|standing| IdentityView { clone, ..IdentityView::of(standing, now) });
-        let mut view = DeviceView { identity, ..DeviceView::new(record, contact, due, open.in_order(), now) };
+        let present = operators.roster.present(&record.id);
+        let identity = standing
+            .map(|standing| IdentityView { clone, ..IdentityView::of(standing, present.as_ref(), now) });
+        let mut view = DeviceView::new(record, contact, due, open.in_order(), now);
+        if identity.as_ref().is_some_and(IdentityView::needs_attention) {
+            view.worst = view.worst.min(Worst::Warning);
+        }
+        view.identity = identity;
         view.contact.inspected_by = inspected_by;
         view
     });

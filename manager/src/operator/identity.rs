@@ -1,4 +1,4 @@
-//! An operator shuts a device out, or lets one renew a certificate that has ended.
+//! An operator shuts a device out, or lets one renew a certificate that has ended or is superseded.
 
 use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::ProblemKind;
@@ -19,6 +19,8 @@ pub(super) enum IdentityAction {
     Readmit,
     /// Two machines do not use it after all, or not any more.
     DismissClone,
+    /// It does not matter that a superseded certificate was used.
+    DismissSuperseded,
 }
 
 /// Writes it down with the operator's name, and applies it at once.
@@ -37,6 +39,11 @@ pub(super) async fn change(
             operators.informer.publish(Event::new("identity", device, now));
             return Ok(());
         }
+        IdentityAction::DismissSuperseded => {
+            let dismissed =
+                operators.store.dismiss_superseded(device.clone(), Some(operator.clone()), now).await?;
+            Some(dismissed.ok_or_else(|| Refusal::not_found("use of a superseded certificate"))?)
+        }
         IdentityAction::Revoke => operators.store.revoke(device.clone(), operator.clone(), now).await?,
         IdentityAction::Readmit => {
             operators.store.readmit(device.clone(), now + READMITTED_FOR, operator.clone(), now).await?
@@ -47,7 +54,7 @@ pub(super) async fn change(
         let why = "the device is shut out, and only a new token lets it back in: `platen-manager token create --device`, then enrol it";
         return Err(Refusal::new(ProblemKind::StateConflict, why));
     }
-    if action == IdentityAction::Readmit && now < standing.certificate.expires {
+    if action == IdentityAction::Readmit && !standing.can_be_readmitted(now) {
         let why = format!(
             "the certificate of {device} is valid until {}, and the device renews it automatically: there is nothing to readmit",
             standing.certificate.expires.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,21 +1,25 @@
 //! Identities: certificates that devices hold, who is shut out, who may come back; and the log of what
 //! was done to them, by which a running manager learns what another process did.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::records::{id, time, time_if_any, word};
-use super::{Store, StoreError, statements};
+use super::{Store, StoreError, statements, to_json};
 
 /// Entries of the log of one device that are handed out.
 const MAX_LOG: u32 = 20;
+/// Certificates of one device that were replaced by renewal and are remembered: the newest. One that is older is
+/// as good as unknown.
+const MAX_FORMER: usize = 8;
 
 /// A certificate, as far as the manager keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// Its serial number, in hexadecimal digits.
     pub serial: String,
@@ -23,6 +27,34 @@ pub struct Certificate {
     pub issued: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
+}
+
+/// Who used a certificate last, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateUse {
+    /// When.
+    pub last: Timestamp,
+    /// From which IP address.
+    pub remote: IpAddr,
+    /// In which boot, as far as it was told.
+    pub boot: Option<String>,
+}
+
+/// A certificate is used that the device itself had replaced: its state went back to an older one, or somebody has
+/// a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// Which.
+    pub certificate: Certificate,
+    /// When it was first used after it had been replaced.
+    pub first: Timestamp,
+    /// Who used it last.
+    pub used: CertificateUse,
+    /// Who used the one that replaced it last, as was known then.
+    pub present: Option<CertificateUse>,
+    /// Whether an operator has consented that whoever has it may renew it
+    /// ([`Standing::readmitted_until`]).
+    pub readmitted: bool,
 }
 
 /// How a device stands.
@@ -34,8 +66,13 @@ pub struct Standing {
     pub next: Option<Certificate>,
     /// When it was shut out, if it is.
     pub revoked: Option<Timestamp>,
-    /// Until when it may renew a certificate that has ended.
+    /// Until when it may renew a certificate that has ended, or a superseded one.
     pub readmitted_until: Option<Timestamp>,
+    /// Those that it used before and replaced by renewal since it enrolled, the newest last; at most
+    /// `MAX_FORMER`.
+    pub former: Vec<Certificate>,
+    /// One of those that is used again, until that is over.
+    pub superseded: Option<Superseded>,
 }
 
 /// What was done to an identity.
@@ -50,8 +87,12 @@ pub enum IdentityChange {
     Renewed,
     /// It was shut out.
     Revoked,
-    /// It was allowed to renew a certificate that has expired.
+    /// It was allowed to renew a certificate that has expired, or that was superseded.
     Readmitted,
+    /// A certificate was used that the device had replaced before; it is refused.
+    SupersededUsed,
+    /// That was dismissed.
+    SupersededDismissed,
 }
 
 impl IdentityChange {
@@ -63,6 +104,8 @@ impl IdentityChange {
             Self::Renewed => "renewed",
             Self::Revoked => "revoked",
             Self::Readmitted => "readmitted",
+            Self::SupersededUsed => "superseded_used",
+            Self::SupersededDismissed => "superseded_dismissed",
         }
     }
 }
@@ -88,6 +131,51 @@ pub struct Changed {
 }
 
 impl Standing {
+    /// How a device stands that was let in with a certificate: whatever was with its identity before is over.
+    pub fn enrolled(certificate: Certificate) -> Self {
+        Self {
+            certificate,
+            next: None,
+            revoked: None,
+            readmitted_until: None,
+            former: Vec::new(),
+            superseded: None,
+        }
+    }
+
+    /// Whether there is something to which an operator can consent.
+    pub fn can_be_readmitted(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && (now >= self.certificate.expires || self.superseded.is_some())
+    }
+
+    /// The renewed certificate, if that is the one, is used: it is the one now. Says whether it was.
+    pub fn renew(&mut self, serial: &str) -> bool {
+        let Some(next) = self.next.take_if(|next| next.serial == serial) else { return false };
+        self.former.push(std::mem::replace(&mut self.certificate, next));
+        let forgotten = self.former.len().saturating_sub(MAX_FORMER);
+        self.former.drain(..forgotten);
+        self.readmitted_until = None;
+        self.superseded = None;
+        true
+    }
+
+    /// A superseded certificate was used. Says whether that is news; what was known of another one is forgotten.
+    pub fn superseded_by_use(&mut self, seen: Superseded) -> bool {
+        let known = self.superseded.take_if(|known| known.certificate.serial == seen.certificate.serial);
+        let is_news = known.is_none();
+        let now = match known {
+            Some(known) => {
+                let boot = seen.used.boot.clone().or(known.used.boot);
+                let present = seen.present.or(known.present);
+                let used = CertificateUse { boot, ..seen.used };
+                Superseded { first: known.first, used, present, ..known }
+            }
+            None => seen,
+        };
+        self.superseded = Some(now);
+        is_news
+    }
+
     fn from_row(row: &Row<'_>) -> Result<(DeviceId, Self), StoreError> {
         let expires = time(row, 3)?;
         let next: Option<String> = row.get(4)?;
@@ -100,6 +188,9 @@ impl Standing {
             next,
             revoked: time_if_any(row, 7)?,
             readmitted_until: time_if_any(row, 8)?,
+            // What does not read is forgotten: it is no reason to refuse the device.
+            former: forgiving(row.get(9)?).unwrap_or_default(),
+            superseded: forgiving(row.get(10)?),
         };
         Ok((id("device", row.get(0)?)?, standing))
     }
@@ -215,14 +306,90 @@ impl Store {
     ) -> Result<bool, StoreError> {
         self.writer
             .write(move |context| {
+                let Some(mut standing) = standing(context.connection, &device)? else { return Ok(false) };
+                if !standing.renew(&serial) {
+                    return Ok(false);
+                }
+                let former = to_json("list of former certificates", &standing.former)?;
                 let changed = context
                     .connection
                     .prepare_cached(statements::PROMOTE_NEXT)?
-                    .execute(params![device.as_str(), serial])?;
+                    .execute(params![device.as_str(), serial, former])?;
                 if changed == 1 {
                     log(context.connection, &device, IdentityChange::Renewed, None, now)?;
                 }
                 Ok(changed == 1)
+            })
+            .await
+    }
+
+    /// Keeps that a superseded certificate is used, with the notice of it when that is news. How the device stands
+    /// then, and whether it was news; `None` when the certificate is no superseded one (any more).
+    pub async fn superseded_used(
+        &self,
+        device: DeviceId,
+        seen: Superseded,
+        now: Timestamp,
+    ) -> Result<Option<(Standing, bool)>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let Some(mut standing) = standing(context.connection, &device)? else { return Ok(None) };
+                let is_former = standing.former.iter().any(|one| one.serial == seen.certificate.serial);
+                if standing.revoked.is_some() || !is_former {
+                    return Ok(None);
+                }
+                let mut seen = seen.clone();
+                if let Some(present) = seen.present.as_mut().filter(|present| present.boot.is_none()) {
+                    present.boot = last_boot(context.connection, &device)?;
+                }
+                let is_news = standing.superseded_by_use(seen);
+                let body = standing
+                    .superseded
+                    .as_ref()
+                    .map(|known| to_json("use of a superseded certificate", known))
+                    .transpose()?;
+                context
+                    .connection
+                    .prepare_cached(statements::SET_SUPERSEDED)?
+                    .execute(params![device.as_str(), body])?;
+                if is_news {
+                    log(context.connection, &device, IdentityChange::SupersededUsed, None, now)?;
+                    let at = now.as_millisecond();
+                    let origin = format!("{device}/{at}/superseded");
+                    context.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
+                        origin,
+                        device.as_str(),
+                        "superseded",
+                        at,
+                        body
+                    ])?;
+                }
+                Ok(Some((standing, is_news)))
+            })
+            .await
+    }
+
+    /// That a superseded certificate is used is over: an operator dismisses it, or without a name the device is back.
+    /// How it stands then, if there was anything to dismiss.
+    pub async fn dismiss_superseded(
+        &self,
+        device: DeviceId,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> Result<Option<Standing>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let before = standing(context.connection, &device)?;
+                let Some(mut standing) = before.filter(|standing| standing.superseded.is_some()) else {
+                    return Ok(None);
+                };
+                standing.superseded = None;
+                context
+                    .connection
+                    .prepare_cached(statements::SET_SUPERSEDED)?
+                    .execute(params![device.as_str(), None::<String>])?;
+                log(context.connection, &device, IdentityChange::SupersededDismissed, by.as_deref(), now)?;
+                Ok(Some(standing))
             })
             .await
     }
@@ -250,8 +417,8 @@ impl Store {
             .await
     }
 
-    /// Lets a device renew a certificate that has ended, until a time; how it stands then, if it is
-    /// known. One that is shut out stays so, and one whose certificate has not ended needs nobody's consent:
+    /// Lets a device renew a certificate that has ended, or that is superseded and used, until a time; how it stands
+    /// then, if it is known. One that is shut out stays so, and one that needs nobody's consent does not get it:
     /// nothing is written of either.
     pub async fn readmit(
         &self,
@@ -263,15 +430,17 @@ impl Store {
         self.writer
             .write(move |context| {
                 let before = standing(context.connection, &device)?;
-                let may_not =
-                    |standing: &Standing| standing.revoked.is_some() || now < standing.certificate.expires;
-                if before.as_ref().is_none_or(may_not) {
+                let Some(present) = before.as_ref().filter(|standing| standing.can_be_readmitted(now)) else {
                     return Ok(before);
-                }
-                context
-                    .connection
-                    .prepare_cached(statements::READMIT)?
-                    .execute(params![device.as_str(), until.as_millisecond()])?;
+                };
+                let superseded = present.superseded.clone().map(|one| Superseded { readmitted: true, ..one });
+                let superseded =
+                    superseded.map(|known| to_json("use of a superseded certificate", &known)).transpose()?;
+                context.connection.prepare_cached(statements::READMIT)?.execute(params![
+                    device.as_str(),
+                    until.as_millisecond(),
+                    superseded
+                ])?;
                 log(context.connection, &device, IdentityChange::Readmitted, Some(&by), now)?;
                 standing(context.connection, &device)
             })
@@ -301,6 +470,19 @@ impl Store {
             })
             .await
     }
+}
+
+fn forgiving<T: serde::de::DeserializeOwned>(text: Option<String>) -> Option<T> {
+    serde_json::from_str(&text?).ok()
+}
+
+/// The boot that a device was heard in last, as far as the store knows.
+fn last_boot(connection: &Connection, device: &DeviceId) -> Result<Option<String>, StoreError> {
+    let found = connection
+        .prepare_cached(statements::LAST_BOOT)?
+        .query_row(params![device.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found)
 }
 
 fn standing(connection: &Connection, device: &DeviceId) -> Result<Option<Standing>, StoreError> {

@@ -342,7 +342,8 @@ impl BatchWrite<'_, '_> {
                 self.context.connection.prepare_cached(statements::SET_STARTED)?.execute(params![
                     self.device,
                     started.model,
-                    started.agent_version
+                    started.agent_version,
+                    started.volatile_state
                 ])?;
                 if let Some(standing) = &started.standing_alerts {
                     self.standing(report, standing)?;

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0009_replacement_moments", include_str!("migrations/0009_replacement_moments.sql")),
     ("0010_dead_columns", include_str!("migrations/0010_dead_columns.sql")),
     ("0011_duplicates", include_str!("migrations/0011_duplicates.sql")),
+    ("0012_superseded", include_str!("migrations/0012_superseded.sql")),
 ];
 
 /// Runs what has not been run yet.
@@ -111,6 +112,7 @@ mod tests {
                 "0bfc2ff631c56db5188b2ebe35604e67f44506db3b323eba3ffcb38117f8606c",
                 "304e69a1f1653e4b81add78f21b5c8ce4dac6fae135fa0442f76f1381b5ad9ca",
                 "314a059adaa9e10b0e571eda12834aff517c52bd3cd56c9916ee1ef50304b9aa",
+                "749456af1ea7ab3cee9e097f063401b91f6687101b81ee1ba47ff12ffc440155",
             ]
         );
     }

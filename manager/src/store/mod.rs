@@ -40,7 +40,9 @@ pub use clones::CloneRecord;
 pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
 pub use health::{Health, LogState, Trouble, TroubleCause};
-pub use identities::{Certificate, Changed, IdentityChange, IdentityEntry, Standing};
+pub use identities::{
+    Certificate, CertificateUse, Changed, IdentityChange, IdentityEntry, Standing, Superseded,
+};
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log::LogLimits;

@@ -43,6 +43,8 @@ pub struct DeviceRecord {
     pub last_contact: Option<Timestamp>,
     /// The IP address of that contact.
     pub remote: Option<String>,
+    /// What its agent's state directory is on, where what is written there does not outlive a restart.
+    pub volatile_state: Option<String>,
     /// What of it cannot be read, if that is so; it is then missing above or in a list.
     pub damaged: Option<String>,
 }
@@ -311,6 +313,7 @@ impl DeviceRecord {
             readings_received: unless_damaged(&mut damaged, time_if_any(row, 9)),
             last_contact: unless_damaged(&mut damaged, time_if_any(row, 6)),
             remote: row.get(7)?,
+            volatile_state: row.get(13)?,
             damaged,
         })
     }

@@ -29,7 +29,8 @@ pub(super) const REPORT: &str = "SELECT sequence, previous, body FROM reports WH
 /// What was said to be lost perhaps, and begins at the same sequence, is now known.
 pub(super) const ADD_GAP: &str = "INSERT INTO gaps (device, epoch, first, last, recorded, reason, kinds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
      ON CONFLICT (epoch, first) DO UPDATE SET last = excluded.last, reason = excluded.reason, kinds = excluded.kinds";
-pub(super) const SET_STARTED: &str = "UPDATE devices SET model = ?2, agent_version = ?3 WHERE key = ?1";
+pub(super) const SET_STARTED: &str =
+    "UPDATE devices SET model = ?2, agent_version = ?3, volatile_state = ?4 WHERE key = ?1";
 pub(super) const SET_LATEST: &str = "INSERT INTO latest (device, report, merged, activity) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (device) DO UPDATE SET report = excluded.report, merged = excluded.merged, \
      activity = coalesce(excluded.activity, activity)";
@@ -72,7 +73,7 @@ macro_rules! devices {
         concat!(
             "SELECT d.id, d.certificate_serial, d.certificate_expires, d.enrolled, d.model, d.agent_version, \
              d.last_contact, d.remote, l.merged, r.received, r.body, a.received, \
-             CASE WHEN a.key <> r.key THEN a.body END FROM devices d \
+             CASE WHEN a.key <> r.key THEN a.body END, d.volatile_state FROM devices d \
              LEFT JOIN latest l ON l.device = d.key LEFT JOIN reports r ON r.key = l.report \
              LEFT JOIN reports a ON a.key = l.activity WHERE ",
             $condition
@@ -96,14 +97,15 @@ pub(super) const ENROL: &str = "INSERT INTO devices (id, certificate_serial, cer
      VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (id) DO UPDATE SET certificate_serial = excluded.certificate_serial, \
      certificate_expires = excluded.certificate_expires, enrolled = excluded.enrolled, \
      certificate_issued = excluded.certificate_issued, next_serial = NULL, next_issued = NULL, \
-     next_expires = NULL, revoked = NULL, readmitted_until = NULL";
+     next_expires = NULL, revoked = NULL, readmitted_until = NULL, former = NULL, superseded = NULL";
 
 // Identities.
 macro_rules! standings {
     ($condition:literal) => {
         concat!(
             "SELECT d.id, d.certificate_serial, coalesce(d.certificate_issued, d.enrolled), d.certificate_expires, \
-             d.next_serial, d.next_issued, d.next_expires, d.revoked, d.readmitted_until FROM devices d WHERE ",
+             d.next_serial, d.next_issued, d.next_expires, d.revoked, d.readmitted_until, d.former, d.superseded \
+             FROM devices d WHERE ",
             $condition
         )
     };
@@ -121,10 +123,14 @@ pub(super) const SET_NEXT: &str =
     "UPDATE devices SET next_serial = ?2, next_issued = ?3, next_expires = ?4 WHERE id = ?1";
 pub(super) const PROMOTE_NEXT: &str = "UPDATE devices SET certificate_serial = next_serial, \
      certificate_issued = next_issued, certificate_expires = next_expires, next_serial = NULL, \
-     next_issued = NULL, next_expires = NULL, readmitted_until = NULL WHERE id = ?1 AND next_serial = ?2";
+     next_issued = NULL, next_expires = NULL, readmitted_until = NULL, former = ?3, superseded = NULL \
+     WHERE id = ?1 AND next_serial = ?2";
 pub(super) const REVOKE: &str = "UPDATE devices SET revoked = coalesce(revoked, ?2), next_serial = NULL, \
-     next_issued = NULL, next_expires = NULL, readmitted_until = NULL WHERE id = ?1";
-pub(super) const READMIT: &str = "UPDATE devices SET readmitted_until = ?2 WHERE id = ?1";
+     next_issued = NULL, next_expires = NULL, readmitted_until = NULL, superseded = NULL WHERE id = ?1";
+pub(super) const READMIT: &str = "UPDATE devices SET readmitted_until = ?2, superseded = ?3 WHERE id = ?1";
+pub(super) const SET_SUPERSEDED: &str = "UPDATE devices SET superseded = ?2 WHERE id = ?1";
+pub(super) const LAST_BOOT: &str = "SELECT boot FROM boots WHERE device = (SELECT key FROM devices WHERE id = ?1) \
+     ORDER BY learnt DESC LIMIT 1";
 
 pub(super) const CLONE_OPEN: &str = "SELECT key FROM clones WHERE dismissed IS NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1)";

@@ -204,7 +204,7 @@ fn main() {
         life.day();
     }
     life.outbox = Some(outbox);
-    let started = compose::started("Colour MFP", &life.last, life.judge.alerts());
+    let started = compose::started("Colour MFP", &life.last, life.judge.alerts(), None);
     let judge = life.judge.clone();
     life.store(judge, vec![started]);
     let before = (charged("write_bytes:"), charged("syscw:"));

@@ -60,6 +60,7 @@ pub(super) fn started(number: u64, alerts: &Alerts) -> ReportBody {
         model: "simulated".into(),
         readings: readings(number),
         standing_alerts: alerts.ids(MAX_STANDING_ALERTS),
+        volatile_state: None,
     })
 }
 

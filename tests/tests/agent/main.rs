@@ -14,5 +14,6 @@ mod renewal;
 mod sleeping;
 mod through_a_proxy;
 mod tool;
+mod volatile;
 mod with_a_manager;
 mod written;

@@ -72,9 +72,8 @@ async fn a_renewed_certificate_takes_over_with_its_first_use_also_at_a_manager_t
     let manager = manager.restart().await;
     assert_eq!(report(&manager, &old, 1).await.acknowledged(), 1, "the new one has not been used");
     assert_eq!(report(&manager, &new, 2).await.acknowledged(), 2);
-    assert!(
-        report(&manager, &old, 3).await.problem(ProblemKind::UnknownDevice).contains("another certificate")
-    );
+    let refused = report(&manager, &old, 3).await.problem(ProblemKind::CertificateSuperseded);
+    assert!(refused.contains("has used a newer certificate since"), "{refused}");
     assert_eq!(changes(&manager).await, ["enrolled", "renewal_issued", "renewed"]);
 }
 

@@ -24,5 +24,6 @@ mod secrets;
 mod sign_in_flood;
 mod signed;
 mod store;
+mod superseded;
 mod watches;
 mod whole_printer;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use platen_agent::board;
 use platen_agent::clock::Clock;
 use platen_agent::config;
+use platen_agent::identity::volatile;
 use platen_agent::tool::control::message::{Answer, Request};
 use platen_agent::tool::show;
 use platen_agent::uplink::dial::proxy::Variables;
@@ -84,13 +85,16 @@ async fn directly(file: &Path, agent: &Path) -> Report {
             check: None,
         }]
     };
-    let (simulated, findings) = match platen_hal::config::load(file) {
+    let (simulated, mut findings) = match platen_hal::config::load(file) {
         Ok(config) => {
             let findings = board::diagnose(&config).unwrap_or_else(|cause| failed(cause.to_string()));
             (config.backend == platen_hal::config::Backend::Simulated, findings)
         }
         Err(cause) => (false, failed(cause.to_string())),
     };
+    if let Ok(config) = config::load(agent) {
+        findings.extend(volatile::finding(&config.state_directory));
+    }
     Report {
         asked: file.display().to_string(),
         simulated,

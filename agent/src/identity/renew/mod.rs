@@ -7,7 +7,9 @@
 //! ones do not work, the old ones go on, and later it is tried again.
 //!
 //! A certificate that ended while the device was away is renewed in the same way, once an operator has
-//! readmitted the device; until then the manager refuses it, and the device asks at a slow pace.
+//! readmitted the device. So is one that the device had replaced before its state went back to an older one. Until then
+//! the manager refuses it, and the device waits there with a request that the manager holds
+//! ([`crate::uplink`]); where it finds no place to wait, it asks at a slow pace.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -40,7 +42,8 @@ const LOOK_MOST: Duration = Duration::from_secs(3600);
 pub(crate) const LOOK_LEAST: Duration = Duration::from_secs(1);
 /// A new certificate that could not be tried this often, because no connection came about, is given up.
 const MAX_TRIALS: u32 = 5;
-/// How often a device whose certificate has ended asks: an operator may have readmitted it.
+/// How often a device asks whose certificate has ended or is superseded, and which the manager does not let wait: an
+/// operator may have readmitted it.
 pub const ASK_EXPIRED_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How often a device that was shut out asks: it may have been a mistake.
 pub const ASK_REVOKED_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -89,11 +92,22 @@ fn retry_after(facts: &Facts, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(MAX_DOUBLINGS)).min(RETRY_MOST)
 }
 
+/// Whether an operator can let in who is refused so.
+pub const fn may_be_readmitted(kind: ProblemKind) -> bool {
+    matches!(kind, ProblemKind::CertificateExpired | ProblemKind::CertificateSuperseded)
+}
+
+/// Whether a device that was refused after `took` was let wait for an operator, as it had `asked`: then it asks again
+/// at once. Whoever is refused sooner finds no place to wait, or another machine has taken it.
+pub fn was_let_wait(asked: Duration, took: Duration) -> bool {
+    !asked.is_zero() && took >= asked / 2
+}
+
 /// How long to wait at least after the manager has said no to the device itself: about the usual period, and up to
 /// a quarter more by chance, so that devices that ended together do not ask together.
 pub fn pause_after_refusal(kind: Option<ProblemKind>, chance: u64) -> Duration {
     let every = match kind {
-        Some(ProblemKind::CertificateExpired) => ASK_EXPIRED_EVERY,
+        Some(kind) if may_be_readmitted(kind) => ASK_EXPIRED_EVERY,
         Some(ProblemKind::DeviceRevoked) => ASK_REVOKED_EVERY,
         _ => return Duration::ZERO,
     };

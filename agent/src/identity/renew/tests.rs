@@ -197,6 +197,26 @@ fn a_device_that_was_refused_for_good_asks_rarely() {
     }
 }
 
+#[test]
+fn a_refusal_that_was_held_is_followed_by_the_next_wait_and_not_by_the_slow_pace() {
+    let asked = Duration::from_secs(50);
+    // The whole of it, or somewhat less, because the answer travels as well.
+    for took in [50, 51, 49, 25] {
+        assert!(was_let_wait(asked, Duration::from_secs(took)), "{took}");
+    }
+    // There was no place, or another machine with the same certificate took it: the two do not drive each other out
+    // again and again.
+    for took in [0, 1, 24] {
+        assert!(!was_let_wait(asked, Duration::from_secs(took)), "{took}");
+    }
+    assert!(!was_let_wait(Duration::ZERO, Duration::from_secs(3)), "it did not ask to be held");
+    for kind in [ProblemKind::CertificateExpired, ProblemKind::CertificateSuperseded] {
+        assert!(may_be_readmitted(kind));
+        assert!(pause_after_refusal(Some(kind), 0) >= ASK_EXPIRED_EVERY, "who finds no place");
+    }
+    assert!(!may_be_readmitted(ProblemKind::DeviceRevoked) && !may_be_readmitted(ProblemKind::UnknownDevice));
+}
+
 proptest! {
     #[test]
     fn a_failure_never_shortens_the_pause_to_the_next_renewal(life in 1_i64..200_000_000, failures in 1_u32..40) {

@@ -17,6 +17,7 @@ use super::message::{Answer, Question, Request};
 use crate::board;
 use crate::clock::Clock;
 use crate::compose;
+use crate::identity::volatile;
 use crate::recorder::{Learnt, Recorder};
 use crate::request::{Asked, open, order, service_call};
 use crate::sample::BoardHandle;
@@ -220,10 +221,14 @@ impl ControlHandler {
     async fn diagnose(&self) -> Answer {
         let refused = |reason| Answer::Refused { reason };
         let board = tokio::time::timeout(BOARD_LIMIT, self.context.board.diagnose());
-        let connection = async { self.examiner.lock().await.check().await };
-        let (board, connection) = tokio::join!(board, connection);
+        let connection = async {
+            let examiner = self.examiner.lock().await;
+            (volatile::finding(examiner.state_directory()), examiner.check().await)
+        };
+        let (board, (state, connection)) = tokio::join!(board, connection);
         match board {
-            Ok(Ok(findings)) => {
+            Ok(Ok(mut findings)) => {
+                findings.extend(state);
                 Answer::Findings { simulated: self.context.status.borrow().simulated, findings, connection }
             }
             Ok(Err(cause)) => refused(cause.to_string()),

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 use platen_protocol::alert::Alert;
 
+use crate::identity::volatile;
 use crate::status::{ContactReport, ContactState, StatusReport};
 
 pub use findings::{connection, findings, verdict};
@@ -47,6 +48,10 @@ pub fn status(status: &StatusReport) -> String {
     }
     if let Some(certificate) = certificate(status) {
         let _ = writeln!(out, "identity  {certificate}");
+    }
+    if let Some(on) = &status.volatile_state {
+        let _ = writeln!(out, "state     {}", volatile::what(on));
+        let _ = writeln!(out, "          do:  {}", volatile::REMEDY);
     }
     match &status.readings {
         Some(read) => out.push_str(&readings(read)),

@@ -7,7 +7,7 @@
 mod judge;
 mod tell;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +64,11 @@ impl Examiner {
     /// With what the session has too.
     pub fn new(config: UplinkConfig, state_directory: PathBuf, clock: Arc<Clock>) -> Self {
         Self { config, state_directory, clock }
+    }
+
+    /// Where the identity and the outbox are.
+    pub fn state_directory(&self) -> &Path {
+        &self.state_directory
     }
 
     /// Checks the connection; it ends within the limits of `[uplink]`.

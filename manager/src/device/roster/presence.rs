@@ -53,6 +53,11 @@ impl Presence {
         Contact { state: self.state(now), last: self.last, remote: self.remote }
     }
 
+    /// When and where it was last there.
+    pub(super) fn last(&self) -> Option<(Timestamp, IpAddr)> {
+        self.last.zip(self.remote)
+    }
+
     /// It is there; says whether it was away before, so far as operators know.
     pub(super) fn seen(&mut self, remote: IpAddr, now: Timestamp) -> bool {
         self.last = Some(now);

@@ -26,6 +26,8 @@ pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
         ReportBody::Started(started) => {
             place.text("agent_version", &started.agent_version, MAX_ID_CHARS)?;
             place.text("model", &started.model, MAX_TEXT_CHARS)?;
+            let volatile = started.volatile_state.as_deref().unwrap_or_default();
+            place.text("volatile_state", volatile, MAX_TEXT_CHARS)?;
             check_standing(place, started.standing_alerts.as_deref().unwrap_or_default())?;
             check_readings(place, &started.readings)
         }

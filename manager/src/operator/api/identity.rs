@@ -1,4 +1,4 @@
-//! `POST /devices/{id}/revoke` and `/devices/{id}/readmit`.
+//! `POST /devices/{id}/revoke`, `/devices/{id}/readmit`, and what an operator dismisses.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -30,7 +30,8 @@ pub(super) async fn revoke(
     act(shared, operator, id, IdentityAction::Revoke).await
 }
 
-/// Lets a device renew a certificate that has expired, for a week.
+/// Lets a device renew a certificate that has expired, or the superseded one that it was last seen to use, for a week.
+/// A device that waits at the manager for this renews at once.
 #[utoipa::path(
     post,
     path = "/api/v1/devices/{id}/readmit",
@@ -64,6 +65,23 @@ pub(super) async fn dismiss_clone(
     act(shared, operator, id, IdentityAction::DismissClone).await
 }
 
+/// Dismisses that a superseded certificate is used: it stays refused, and if it is used again that is shown again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/devices/{id}/dismiss-superseded",
+    operation_id = "dismissSuperseded",
+    tag = "Identities",
+    params(("id" = DeviceId, Path, description = "The device.")),
+    responses((status = 200, description = "The device's identity from now on.", body = IdentityView), Missing, Always),
+)]
+pub(super) async fn dismiss_superseded(
+    shared: Shared,
+    operator: Operator,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Json<IdentityView>, Refusal> {
+    act(shared, operator, id, IdentityAction::DismissSuperseded).await
+}
+
 async fn act(
     State(operators): Shared,
     operator: Operator,
@@ -73,5 +91,5 @@ async fn act(
     let Path(id) = id?;
     change(&operators, id.clone(), action, operator.name).await?;
     let standing = operators.roster.standing(&id).ok_or_else(|| Refusal::not_found("device"))?;
-    Ok(Json(IdentityView::of(standing, clock::now())))
+    Ok(Json(IdentityView::of(standing, operators.roster.present(&id).as_ref(), clock::now())))
 }

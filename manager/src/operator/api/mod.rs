@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/revoke", post(identity::revoke))
         .route("/devices/{id}/readmit", post(identity::readmit))
         .route("/devices/{id}/dismiss-clone", post(identity::dismiss_clone))
+        .route("/devices/{id}/dismiss-superseded", post(identity::dismiss_superseded))
         .route("/alerts", get(lists::alerts))
         .route("/watches", get(lists::watches))
         .route("/reports", get(lists::reports))

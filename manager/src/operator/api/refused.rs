@@ -81,7 +81,7 @@ impl IntoResponses for NotReadmitted {
     fn responses() -> Responses {
         [problem(
             409,
-            "The device is shut out, or its certificate has not expired: there is nothing to readmit.",
+            "The device is shut out, or its certificate has neither expired nor been superseded: there is nothing to readmit.",
         )]
         .into()
     }

@@ -126,6 +126,15 @@ pub(super) async fn dismiss_clone(
     stand(shared, visitor, id, IdentityAction::DismissClone).await
 }
 
+/// `POST /devices/{id}/dismiss-superseded`.
+pub(super) async fn dismiss_superseded(
+    shared: Shared,
+    visitor: PageOperator,
+    id: Result<Path<DeviceId>, PathRejection>,
+) -> Result<Redirect, Refusal> {
+    stand(shared, visitor, id, IdentityAction::DismissSuperseded).await
+}
+
 async fn stand(
     State(operators): Shared,
     PageOperator(operator): PageOperator,

@@ -34,6 +34,7 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/revoke", post(device::revoke))
         .route("/devices/{id}/readmit", post(device::readmit))
         .route("/devices/{id}/dismiss-clone", post(device::dismiss_clone))
+        .route("/devices/{id}/dismiss-superseded", post(device::dismiss_superseded))
         .route("/devices/{id}/settings", post(device::set_setting))
         .route("/service-calls/{id}", post(device::set_service_call))
         .route("/orders/{id}", post(device::set_order))

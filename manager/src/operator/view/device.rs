@@ -68,6 +68,9 @@ pub(in super::super) struct DeviceView {
     pub(in super::super) certificate_expires: Timestamp,
     /// Whether it is let in, and by which certificate; `null` where the manager knows of none.
     pub(in super::super) identity: Option<IdentityView>,
+    /// What its state directory is on, where what its agent writes there does not outlive a restart of the controller;
+    /// `null` where it does, or where the agent does not say.
+    pub(in super::super) volatile_state: Option<String>,
     /// What of it the manager cannot read any more, and therefore leaves out; `null` where all can be read.
     pub(in super::super) damaged: Option<String>,
 }
@@ -124,6 +127,7 @@ impl DeviceView {
             enrolled: record.enrolled,
             certificate_expires: record.certificate_expires,
             identity: None,
+            volatile_state: record.volatile_state,
             damaged: record.damaged,
         }
     }

@@ -6,7 +6,7 @@ use platen_protocol::settings::SettingKey;
 
 use super::device::DeviceView;
 use super::happened::AlertView;
-use super::identity::CloneView;
+use super::identity::{CloneView, SupersededView};
 use super::readings::HeldView;
 use super::watched::WatchView;
 use crate::device::admit::IdentityState;
@@ -22,6 +22,16 @@ impl DeviceView {
         self.identity.as_ref()?.clone.as_ref()
     }
 
+    /// The superseded certificate that is used, if one is.
+    pub(in super::super) fn superseded(&self) -> Option<&SupersededView> {
+        self.identity.as_ref()?.superseded.as_ref()
+    }
+
+    /// Whether an operator can readmit it.
+    pub(in super::super) fn can_be_readmitted(&self) -> bool {
+        matches!(self.identity_class(), "ended" | "readmitted" | "superseded")
+    }
+
     /// What is the matter with its identity, for people.
     pub(in super::super) fn identity_words(&self) -> Option<&str> {
         self.identity.as_ref()?.words.as_deref()
@@ -33,6 +43,7 @@ impl DeviceView {
             IdentityState::Good => "good",
             IdentityState::EndsSoon => "ends_soon",
             IdentityState::Ended => "ended",
+            IdentityState::Superseded => "superseded",
             IdentityState::Readmitted => "readmitted",
             IdentityState::ShutOut => "shut_out",
         }

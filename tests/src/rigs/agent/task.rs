@@ -126,7 +126,12 @@ impl Device {
 
     /// Enrols.
     pub async fn enroll(&self, manager: &Manager, token: &Token) -> Result<(), EnrollError> {
-        let address = manager.url().parse().unwrap();
+        self.enroll_at(&manager.url(), token).await
+    }
+
+    /// Enrols with the manager at an address.
+    pub async fn enroll_at(&self, url: &str, token: &Token) -> Result<(), EnrollError> {
+        let address = url.parse().unwrap();
         let device = self.config.device().unwrap();
         let clock = Arc::new(Clock::new());
         enroll(self.state(), &device, &address, token, &self.config.uplink, &clock).await.map(|_| ())

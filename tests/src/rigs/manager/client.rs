@@ -225,7 +225,12 @@ impl Connection {
 
     /// Posts a batch and lets itself be held.
     pub async fn park(&mut self, batch: &Value, seconds: u32) -> hyper::Result<Answer> {
-        let mut request = request("POST", "/v1/reports", batch.to_string());
+        self.hold("/v1/reports", batch, seconds).await
+    }
+
+    /// Posts JSON and lets itself be held.
+    pub async fn hold(&mut self, path: &str, body: &Value, seconds: u32) -> hyper::Result<Answer> {
+        let mut request = request("POST", path, body.to_string());
         request.headers_mut().insert("prefer", format!("wait={seconds}").parse().unwrap());
         self.send(request).await
     }

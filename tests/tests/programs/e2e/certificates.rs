@@ -1,6 +1,7 @@
 //! The device's certificate over its life, by real programs and real clocks: renewed while reports go on,
 //! ended while the device was away, and a device that is shut out while it is connected.
 
+use std::process::Command;
 use std::time::Duration;
 
 use platen_tests::rigs::agent::process::Device;
@@ -99,7 +100,7 @@ fn a_certificate_is_renewed_beside_the_reports_and_the_old_one_is_good_until_the
     // Whoever has a copy of the old one has nothing.
     let copy = client(&manager.ca(), Some((&old_chain, &old_key)));
     let refused = post(&copy, &format!("{}/v1/reports", manager.device_url()), &[], b"{}");
-    assert_eq!((refused.status, refused.problem()), (403, "unknown-device"));
+    assert_eq!((refused.status, refused.problem()), (403, "certificate-superseded"));
     let reports = nothing_lost_and_nothing_twice(&operator, "lobby");
     println!("{reports} reports across the renewal, each once; {}", proxy.figures());
 }
@@ -116,18 +117,12 @@ fn a_device_whose_certificate_ended_while_it_was_off_is_readmitted_and_works_on(
     device.start();
     let told = device.trouble("remedy", "readmit this device");
     assert_eq!(told["sort"], "refused");
-    let next = told["next_try_seconds"].as_u64().unwrap();
-    assert!(next > 9 * 60, "it asks at a slow pace: in {next} s");
+    assert!(told["next_try_seconds"].is_null(), "it waits at the manager: {told}");
     device.call_service("while it is refused");
     assert_eq!(operator.json("/api/v1/service-calls")["items"], json!([]));
 
     administer(&manager, "readmit");
-    until("the manager has read the consent", || {
-        (identity(&operator)["state"] == "readmitted").then_some(())
-    });
-    // Rather than wait for the slow pace: an agent asks when it starts.
-    assert!(device.stop());
-    device.start();
+    // Nothing is done at the device: its request was held, and is answered with a new certificate.
     device.until_parked();
     assert_eq!(identity(&operator)["state"], "good");
     assert_eq!(log(&operator), ["enrolled", "readmitted", "renewal_issued", "renewed"]);
@@ -135,6 +130,51 @@ fn a_device_whose_certificate_ended_while_it_was_off_is_readmitted_and_works_on(
     assert_eq!(calls["items"].as_array().unwrap().len(), 1, "what was kept has come: {calls}");
     cover(&device, &operator, "open");
     nothing_lost_and_nothing_twice(&operator, "lobby");
+}
+
+#[test]
+fn a_device_whose_state_is_restored_from_before_a_renewal_is_shown_and_reports_once_it_is_readmitted() {
+    let manager = living(LIFE);
+    let operator = manager.operator();
+    let mut device = Device::enrolled("lobby", &manager);
+    device.call_service("before");
+    device.until_parked();
+    assert!(device.stop());
+    let (state, image) = (device.file("state"), device.file("image"));
+    run_ok(Command::new("cp").arg("-a").args([&state, &image]), "");
+    device.start();
+    until_within(LIFE, "the certificate is renewed", || {
+        (log(&operator) == ["enrolled", "renewal_issued", "renewed"]).then_some(())
+    });
+    device.until_parked();
+    assert!(device.stop());
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::rename(&image, &state).unwrap();
+
+    device.start();
+    let told = device.trouble("remedy", "readmit this device");
+    assert!(told["what"].as_str().unwrap().contains("newer certificate"), "{told}");
+    assert!(told["next_try_seconds"].is_null(), "it waits at the manager: {told}");
+    until("operators see it", || (identity(&operator)["state"] == "superseded").then_some(()));
+    let seen = identity(&operator)["superseded"].clone();
+    for side in ["superseded", "present"] {
+        for field in ["issued", "last", "remote", "boot"] {
+            assert!(seen[side][field].is_string(), "{side}.{field}: {seen}");
+        }
+    }
+    assert_eq!(seen["both_in_use"], false, "{seen}");
+    assert_eq!(operator.device("lobby")["worst"], "service_call", "the call comes first");
+    device.call_service("while it is refused");
+
+    administer(&manager, "readmit");
+    device.until_parked();
+    let good = identity(&operator);
+    assert_eq!((&good["state"], good["superseded"].is_null()), (&json!("good"), true), "{good}");
+    let done = log(&operator);
+    let after = ["superseded_used", "readmitted", "renewal_issued", "renewed"];
+    assert_eq!(done.get(3..7).unwrap(), after, "{done:?}");
+    let calls = operator.json("/api/v1/service-calls");
+    assert_eq!(calls["items"].as_array().unwrap().len(), 2, "{calls}");
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(super) fn identity_change(what: IdentityChange) -> &'static str {
         IdentityChange::Renewed => "Started using its new certificate",
         IdentityChange::Revoked => "Shut out",
         IdentityChange::Readmitted => "Readmitted",
+        IdentityChange::SupersededUsed => "A superseded certificate was used",
+        IdentityChange::SupersededDismissed => "Use of a superseded certificate dismissed",
     }
 }
 
