@@ -82,6 +82,9 @@ pub struct ContactReport {
     /// Who opens the connection on the way, if somebody does: messages are signed then.
     #[serde(default)]
     pub inspected_by: Option<String>,
+    /// Whether only small packets seem to get through to the manager, so that these are used.
+    #[serde(default)]
+    pub small_packets: bool,
     /// Why there is no contact, if there is none.
     pub trouble: Option<TroubleReport>,
 }
@@ -192,6 +195,8 @@ pub struct Status {
     pub wait: Option<(Duration, Option<Duration>)>,
     /// Who opens the connection on the way.
     pub inspected_by: Option<String>,
+    /// Whether only small packets seem to get through.
+    pub small_packets: bool,
     /// Why there is no contact, and when the next try is.
     pub trouble: Option<(Trouble, Option<Duration>)>,
     /// How many reports wait.
@@ -250,6 +255,7 @@ impl Status {
             proxy: None,
             wait: None,
             inspected_by: None,
+            small_packets: false,
             trouble: None,
             backlog: 0,
             outbox: OutboxReport::default(),
@@ -296,6 +302,7 @@ impl Status {
                 wait_seconds: self.wait.map(|(wait, _)| wait.as_secs()),
                 cut_seconds: self.wait.and_then(|(_, cut)| cut).map(|cut| cut.as_secs()),
                 inspected_by: self.inspected_by.clone(),
+                small_packets: self.small_packets,
                 trouble: self.trouble.as_ref().map(|(trouble, next)| TroubleReport {
                     sort: trouble.sort,
                     what: trouble.what.clone(),

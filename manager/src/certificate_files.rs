@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use platen_protocol::text::without_mark;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
@@ -143,5 +144,6 @@ pub fn facts_in(path: &Path) -> Result<Facts, FileError> {
 }
 
 pub(crate) fn read(path: &Path) -> Result<String, FileError> {
-    std::fs::read_to_string(path).map_err(FileError::io(path))
+    let text = std::fs::read_to_string(path).map_err(FileError::io(path))?;
+    Ok(without_mark(&text).to_owned())
 }

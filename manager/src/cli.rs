@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::enroll::{TOKEN_SECRET_BYTES, Token};
 use platen_protocol::identity::DeviceId;
+use platen_protocol::text::secret_line;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -302,7 +303,7 @@ fn unless_closed(written: io::Result<()>) -> anyhow::Result<()> {
 fn first_line() -> anyhow::Result<String> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).context("cannot read standard input")?;
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+    Ok(secret_line(&line).to_owned())
 }
 
 async fn operator_token(config: &Config, name: String) -> anyhow::Result<()> {

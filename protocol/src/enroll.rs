@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::DeviceId;
+use crate::text::secret_line;
 
 /// The body of `POST /v1/enroll`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -105,7 +106,7 @@ impl FromStr for Token {
     type Err = InvalidToken;
 
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
-        let mut pieces = text.trim().split('-');
+        let mut pieces = secret_line(text).trim().split('-');
         match (pieces.next(), pieces.next(), pieces.next(), pieces.next()) {
             (Some(TOKEN_PREFIX), Some(secret), Some(fingerprint), None)
                 if is_hex(secret, TOKEN_SECRET_BYTES) && is_hex(fingerprint, CA_FINGERPRINT_BYTES) =>
@@ -155,6 +156,15 @@ mod tests {
     }
 
     #[test]
+    fn a_token_file_with_a_mark_of_an_editor_is_the_token() {
+        let whole = Token {
+            secret: "ab".repeat(TOKEN_SECRET_BYTES),
+            ca_fingerprint: "cd".repeat(CA_FINGERPRINT_BYTES),
+        };
+        assert!(format!("\u{feff}{whole}\r\n").parse::<Token>() == Ok(whole));
+    }
+
+    #[test]
     fn a_printed_struct_does_not_tell_the_secret() {
         let request = EnrollRequest { version: 1, secret: "deadbeef".into(), csr: String::new() };
         assert!(!format!("{request:?}").contains("deadbeef"));
@@ -164,7 +174,7 @@ mod tests {
         #[test]
         fn any_text_is_either_a_token_that_prints_the_same_or_an_error(text in ".{0,120}") {
             if let Ok(token) = text.parse::<Token>() {
-                prop_assert_eq!(token.to_string(), text.trim());
+                prop_assert_eq!(token.to_string(), secret_line(&text).trim());
             }
         }
     }

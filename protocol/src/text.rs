@@ -38,6 +38,19 @@ impl fmt::Display for InvalidText {
 
 impl std::error::Error for InvalidText {}
 
+/// A text without the byte order mark that editors of some systems put first in a file.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// The secret that a file or a line of input holds: without a byte order mark and without the end of its line. Neither is
+/// seen on a screen, and neither is part of a token or password.
+pub fn secret_line(text: &str) -> &str {
+    let text = without_mark(text);
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
 /// Checks a text of several lines: line feeds and tabs are its only control characters.
 ///
 /// # Errors
@@ -108,6 +121,16 @@ fn control(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), InvalidText
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_editor_adds_around_a_secret_is_no_part_of_it_and_blanks_are() {
+        for text in ["s3cret", "s3cret\n", "s3cret\r\n", "\u{feff}s3cret", "\u{feff}s3cret\r\n"] {
+            assert_eq!(secret_line(text), "s3cret", "{text:?}");
+        }
+        assert_eq!(secret_line(" a b \n"), " a b ");
+        assert_eq!(secret_line("two\nlines\n"), "two\nlines");
+        assert_eq!(secret_line("\u{feff}"), "");
+    }
     use proptest::prelude::*;
 
     const MOST: usize = 20;

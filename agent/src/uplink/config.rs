@@ -39,7 +39,8 @@ pub struct UplinkConfig {
     /// Nor more than this: 1 s to 4 min. A first wait that is more goes before it.
     #[serde(deserialize_with = "units::period::<_, 1_000, 240_000>")]
     pub wait_most: Duration,
-    /// For name, TCP, proxy and TLS together: 100 ms to 2 min.
+    /// For name, TCP, proxy and TLS together, and as much again where TLS stalls and is tried in small packets: 100 ms
+    /// to 2 min.
     #[serde(deserialize_with = "units::period::<_, 100, 120_000>")]
     pub connect_timeout: Duration,
     /// For an answer, beyond what the manager was asked to wait: 100 ms to 2 min.
@@ -78,6 +79,11 @@ impl Default for UplinkConfig {
 }
 
 impl UplinkConfig {
+    /// The longest that connecting takes: there may be a second try, in small packets.
+    pub(super) fn longest_connect(&self) -> Duration {
+        self.connect_timeout * 2
+    }
+
     /// What it says of a proxy, with the environment.
     pub fn proxy(&self) -> ProxyConfig {
         ProxyConfig {

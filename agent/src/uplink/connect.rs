@@ -9,6 +9,7 @@ use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
+use tokio::io::AsyncReadExt as _;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -16,6 +17,9 @@ use super::UplinkError;
 use super::connect_trace::{ConnectTrace, Step};
 use super::connection::Connection;
 use super::dial::{Dial, Stream};
+use super::overheard::{Heard, Overheard};
+use super::plain_answer::PlainAnswer;
+use super::segments::Segments;
 use super::trust::sign::{Inspected, Signing};
 use super::trust::{Trust, inspecting_ca};
 use crate::clock::Clock;
@@ -28,6 +32,11 @@ const HTTP_1: &[u8] = b"http/1.1";
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// One manager is talked to, on at most two connections.
 const KEPT_SESSIONS: usize = 4;
+/// What answers without TLS is given so long to say the rest of it.
+const REST_OF_ANSWER: Duration = Duration::from_millis(500);
+
+/// The stream below TLS.
+type Below = Overheard<Box<dyn Stream>>;
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -38,8 +47,11 @@ pub struct Connector {
     pub dial: Arc<dyn Dial>,
     /// Whether there is TLS on the stream, and which.
     pub tls: TlsMode,
-    /// For everything together: name, TCP, proxy and TLS.
+    /// For everything together: name, TCP, proxy and TLS. Where TLS is not answered, as much again for the try in
+    /// small segments.
     pub timeout: Duration,
+    /// In what segments to begin.
+    pub segments: Segments,
     /// Between pings on HTTP/2.
     pub ping: Duration,
 }
@@ -65,33 +77,51 @@ impl Connector {
         self.connect_traced(&ConnectTrace::default()).await
     }
 
-    /// Connects, and records its steps in `trace`.
+    /// Connects, and records its steps in `trace`. Where TLS stalls, that may be for the size of its packets: it is
+    /// tried once more in small ones, and the trace is that of the second try.
     pub async fn connect_traced(&self, trace: &ConnectTrace) -> Result<Connection, UplinkError> {
+        match self.attempt(self.segments, trace).await {
+            Err(cause) if self.segments == Segments::Whole && cause.has_stalled() => {
+                tracing::debug!("trying small packets: {cause}");
+                trace.begin_again();
+                self.attempt(Segments::Small, trace).await
+            }
+            first => first,
+        }
+    }
+
+    async fn attempt(&self, segments: Segments, trace: &ConnectTrace) -> Result<Connection, UplinkError> {
         // Boxed, for it is large and lives short.
-        self.limited(trace, Box::pin(self.all(trace))).await
+        let mut connection = self.limited(segments, trace, Box::pin(self.all(segments, trace))).await?;
+        connection.segments = segments;
+        Ok(connection)
     }
 
     /// Makes only the stream, and records its steps in `trace`.
     pub async fn reach_traced(&self, trace: &ConnectTrace) -> Result<Box<dyn Stream>, UplinkError> {
-        let stream = async { Ok(self.dial.dial(&self.address, trace).await?) };
-        self.limited(trace, stream).await
+        let stream = async { Ok(self.dial.dial(&self.address, self.segments, trace).await?) };
+        self.limited(self.segments, trace, stream).await
     }
 
     async fn limited<T>(
         &self,
+        segments: Segments,
         trace: &ConnectTrace,
         task: impl Future<Output = Result<T, UplinkError>>,
     ) -> Result<T, UplinkError> {
-        let slow = || {
-            let during = trace.last().unwrap_or(Step::Name);
-            let (address, proxy) = (self.address.authority(), self.dial.through());
-            UplinkError::ConnectTimeout { address, proxy, limit: self.timeout, during }
+        let slow = || UplinkError::ConnectTimeout {
+            address: self.address.authority(),
+            proxy: self.dial.through(),
+            limit: self.timeout,
+            during: trace.last().unwrap_or(Step::Name),
+            begun: trace.has_heard(),
+            segments,
         };
         tokio::time::timeout(self.timeout, task).await.unwrap_or_else(|_| Err(slow()))
     }
 
-    async fn all(&self, trace: &ConnectTrace) -> Result<Connection, UplinkError> {
-        let stream = self.dial.dial(&self.address, trace).await?;
+    async fn all(&self, segments: Segments, trace: &ConnectTrace) -> Result<Connection, UplinkError> {
+        let stream = self.dial.dial(&self.address, segments, trace).await?;
         let (config, signing) = match &self.tls {
             TlsMode::Tls(config) => (config, None),
             TlsMode::Inspectable(config, signing) => (config, Some(signing)),
@@ -101,7 +131,7 @@ impl Connector {
             TlsMode::Plain { http_2: false } => return Connection::http_1(stream).await,
         };
         trace.enter(Step::Tls, self.address.authority());
-        let tls = self.secure(config, stream).await?;
+        let tls = self.secure(config, stream, trace.listen()).await?;
         let inspected = self.inspection(signing, &tls)?;
         trace.found(match &inspected {
             None => "the manager's certificate is valid".to_owned(),
@@ -122,7 +152,7 @@ impl Connector {
     fn inspection(
         &self,
         signing: Option<&Arc<Signing>>,
-        tls: &TlsStream<Box<dyn Stream>>,
+        tls: &TlsStream<Below>,
     ) -> Result<Option<Arc<Inspected>>, UplinkError> {
         let Some(signing) = signing else { return Ok(None) };
         let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
@@ -136,12 +166,39 @@ impl Connector {
         &self,
         config: &Arc<ClientConfig>,
         stream: Box<dyn Stream>,
-    ) -> Result<TlsStream<Box<dyn Stream>>, UplinkError> {
+        heard: Arc<Heard>,
+    ) -> Result<TlsStream<Below>, UplinkError> {
         let failed = |source| UplinkError::handshake(&self.address, source);
         let name = ServerName::try_from(self.address.host.clone());
         let name = name.map_err(|cause| failed(std::io::Error::other(cause)))?;
-        TlsConnector::from(Arc::clone(config)).connect(name, stream).await.map_err(failed)
+        let stream = Overheard::new(stream, Arc::clone(&heard));
+        match TlsConnector::from(Arc::clone(config)).connect(name, stream).into_fallible().await {
+            Ok(mut tls) => {
+                tls.get_mut().0.enough();
+                Ok(tls)
+            }
+            Err((source, stream)) => match plain_answer(stream, &heard).await {
+                None => Err(failed(source)),
+                Some(answer) => {
+                    let (address, proxy) = (self.address.authority(), self.dial.through());
+                    Err(UplinkError::NotTls { address, proxy, answer, source })
+                }
+            },
+        }
     }
+}
+
+/// What answered, if it was not TLS. The head of its answer may come in pieces.
+async fn plain_answer(mut stream: Below, heard: &Heard) -> Option<PlainAnswer> {
+    let rest = async {
+        let mut piece = [0; 512];
+        while PlainAnswer::is_incomplete(&heard.first())
+            && stream.read(&mut piece).await.is_ok_and(|read| read > 0)
+        {}
+    };
+    // What it has said by then is what it is told by.
+    let _ = tokio::time::timeout(REST_OF_ANSWER, rest).await;
+    PlainAnswer::read(&heard.first())
 }
 
 /// The mode that the configuration asks for: TLS with the manager only, or also with a proxy that inspects TLS and

@@ -1,10 +1,12 @@
 //! Which steps an attempt to connect has taken, and what each one found: for the text of a failure, and for
 //! `platen doctor`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::overheard::Heard;
 
 /// A step of connecting to the manager, in the order in which they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Step {
             Self::Name => "the name server does not answer",
             Self::Tcp => "nothing answers on that port",
             Self::Proxy => "the proxy does not answer",
-            Self::Tls => "the port is open, but what listens there does not speak TLS",
+            Self::Tls => "the port is open, but TLS is not answered",
             Self::Http => "TLS is up, but HTTP did not start",
         }
     }
@@ -66,22 +68,44 @@ pub struct Taken {
 
 /// The steps of one attempt.
 #[derive(Debug, Default)]
-pub struct ConnectTrace(Mutex<Vec<Taken>>);
+pub struct ConnectTrace(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    steps: Vec<Taken>,
+    /// What came while TLS was made.
+    heard: Arc<Heard>,
+}
 
 impl ConnectTrace {
-    fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The attempt is made once more, in another way: what it took before is forgotten.
+    pub(super) fn begin_again(&self) {
+        *self.state() = State::default();
+    }
+
+    /// Where to note what comes while TLS is made.
+    pub(super) fn listen(&self) -> Arc<Heard> {
+        Arc::clone(&self.state().heard)
+    }
+
+    /// Whether anything has come while TLS was made.
+    pub(super) fn has_heard(&self) -> bool {
+        !self.state().heard.first().is_empty()
     }
 
     /// A step begins.
     pub fn enter(&self, step: Step, tried: impl Into<String>) {
         let (tried, began) = (tried.into(), Instant::now());
-        self.taken().push(Taken { step, tried, found: None, took: Duration::ZERO, began });
+        self.state().steps.push(Taken { step, tried, found: None, took: Duration::ZERO, began });
     }
 
     /// The step that was begun last has succeeded.
     pub fn found(&self, what: impl Into<String>) {
-        if let Some(last) = self.taken().last_mut() {
+        if let Some(last) = self.state().steps.last_mut() {
             last.found = Some(what.into());
             last.took = last.began.elapsed();
         }
@@ -89,12 +113,12 @@ impl ConnectTrace {
 
     /// The step that was begun last.
     pub fn last(&self) -> Option<Step> {
-        self.taken().last().map(|taken| taken.step)
+        self.state().steps.last().map(|taken| taken.step)
     }
 
     /// All that were begun; one that has not ended with its time so far.
     pub fn steps(&self) -> Vec<Taken> {
-        let mut steps = self.taken().clone();
+        let mut steps = self.state().steps.clone();
         for step in steps.iter_mut().filter(|step| step.found.is_none()) {
             step.took = step.began.elapsed();
         }

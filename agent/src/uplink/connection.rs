@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::UplinkError;
 use super::dial::Stream;
+use super::segments::Segments;
 use super::trust::sign::Inspected;
 
 /// HTTP/1.1 needs little: replies are read in pieces.
@@ -22,6 +23,8 @@ pub struct Connection {
     pub sender: Sender,
     /// The proxy that inspects the connection, if one does: every message is signed then.
     pub inspected: Option<Arc<Inspected>>,
+    /// In what segments it was made; small ones where whole ones had stalled.
+    pub segments: Segments,
     driver: Arc<JoinSet<()>>,
 }
 
@@ -38,7 +41,7 @@ impl Connection {
     pub(super) async fn http_1(stream: impl Stream + 'static) -> Result<Self, UplinkError> {
         let (sender, connection) =
             http1::Builder::new().max_buf_size(HTTP_1_BUFFER).handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender: Sender::Http1(sender), inspected: None, driver: drive(connection) })
+        Ok(Self::of(Sender::Http1(sender), drive(connection)))
     }
 
     /// Begins HTTP/2 on a stream; every `ping` the other side must answer one, within `limit`.
@@ -54,7 +57,11 @@ impl Connection {
             .keep_alive_while_idle(true)
             .handshake(TokioIo::new(stream))
             .await?;
-        Ok(Self { sender: Sender::Http2(sender), inspected: None, driver: drive(connection) })
+        Ok(Self::of(Sender::Http2(sender), drive(connection)))
+    }
+
+    fn of(sender: Sender, driver: Arc<JoinSet<()>>) -> Self {
+        Self { sender, inspected: None, segments: Segments::Whole, driver }
     }
 
     /// A second handle to the same connection, where the protocol can carry several requests at once.
@@ -64,6 +71,7 @@ impl Connection {
             Sender::Http2(sender) => Some(Self {
                 sender: Sender::Http2(sender.clone()),
                 inspected: self.inspected.clone(),
+                segments: self.segments,
                 driver: Arc::clone(&self.driver),
             }),
         }

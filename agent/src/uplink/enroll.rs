@@ -35,6 +35,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, Signatu
 
 use super::connect::{Connector, TlsMode, enrolment_tls, mutual_tls};
 use super::dial;
+use super::segments::Segments;
 use super::send::post;
 use super::trust::peer_diagnosis::{Kind, PeerDiagnosis};
 use super::trust::{Trust, begins, verifier};
@@ -141,6 +142,7 @@ pub async fn enroll(
         dial: dial::route(&config.proxy(), address).map_err(|cause| failed(cause.into()))?,
         tls: TlsMode::Tls(tls),
         timeout: config.connect_timeout,
+        segments: Segments::Whole,
         ping: config.ping,
     };
     let mut connection = connector.connect().await.map_err(failed)?;

@@ -2,10 +2,13 @@
 //! failure wait and begin again.
 //!
 //! [`connect`] makes a [`connection`] over a stream that [`dial`] opens, directly or through a proxy;
-//! [`connect_trace`] records the steps. [`trust`] says whom the device trusts, diagnoses who else answered, and
-//! signs every message where a proxy inspects TLS with consent. [`enroll`] is the first conversation, in which the device gets its certificate. [`send`] is one exchange, [`session`] runs a
-//! connection; where only an operator can help, `readmission` waits for that at the manager. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
-//! request may be parked, [`batch_size`] how many reports to send at once. [`trouble`] puts failures into words,
+//! [`connect_trace`] records the steps, [`plain_answer`] tells what it is that does not speak TLS, by its first bytes
+//! ([`overheard`]). [`trust`] says whom the device trusts, diagnoses who else answered, and signs every message where a
+//! proxy inspects TLS with consent. [`enroll`] is the first conversation, in which the device gets its certificate.
+//! [`send`] is one exchange, [`session`] runs a connection; where only an operator can help, [`readmission`] waits for
+//! that at the manager. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
+//! request may be parked, [`batch_size`] how many reports to send at once, [`segments`] in what packets. [`trouble`] puts
+//! failures into words,
 //! [`examine`] checks the connection step by step for `platen doctor`.
 
 pub mod backoff;
@@ -19,10 +22,13 @@ pub mod dial;
 pub mod enroll;
 pub mod examine;
 pub mod long_poll;
+mod overheard;
+pub mod plain_answer;
 pub mod poll_pacing;
 mod readmission;
 mod renewing;
 mod retry_after;
+pub mod segments;
 pub mod send;
 mod session;
 mod trouble;
@@ -52,6 +58,7 @@ use connect::{Connector, TlsMode};
 use long_poll::LongPollTimeout;
 use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
 use poll_pacing::{Pause, PollPacing};
+use segments::{SegmentMemory, Segments};
 use tokio::sync::watch;
 
 /// So often a device that waits for its enrolment looks for it.
@@ -87,6 +94,7 @@ struct Habits {
     pacing: PollPacing,
     long_poll: LongPollTimeout,
     batch_size: BatchSize,
+    segments: SegmentMemory,
 }
 
 impl Habits {
@@ -97,6 +105,7 @@ impl Habits {
             pacing: PollPacing::new(backoff),
             long_poll: LongPollTimeout::new(config.bounds()),
             batch_size,
+            segments: SegmentMemory::default(),
         }
     }
 }
@@ -190,7 +199,8 @@ impl Uplink {
         let mut habits = Habits::new(&self.config);
         loop {
             let cause = match self.connector() {
-                Ok(connector) => {
+                Ok(mut connector) => {
+                    connector.segments = habits.segments.begin_with(self.now());
                     let used = connector.clone();
                     let Some(ended) = self.session(connector, &mut habits, &stop).await else { return };
                     let after = tokio::select! {
@@ -280,6 +290,7 @@ impl Uplink {
             status.enter(ContactState::Waiting, now);
             status.protocol = None;
             status.inspected_by = None;
+            status.small_packets = false;
             status.trouble = Some((trouble, pause.map(|pause| now + pause)));
         });
     }
@@ -320,7 +331,7 @@ impl Uplink {
         let dial = dial.map_err(|cause| Unready::Unusable(cause.into()))?;
         let tls = self.tls_mode(&identity, &address).map_err(Unready::Unusable)?;
         let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
-        Ok(Connector { address, dial, tls, timeout, ping })
+        Ok(Connector { address, dial, tls, timeout, segments: Segments::Whole, ping })
     }
 
     /// Kept from one connection to the next, for the sessions that can be resumed.

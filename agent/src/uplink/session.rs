@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::connect::Connector;
 use super::connection::Connection;
 use super::long_poll::LongPollTimeout;
+use super::segments::Segments;
 use super::send::send;
 use super::{Habits, Uplink, UplinkError};
 use crate::outbox::Batch;
@@ -80,18 +81,21 @@ impl Uplink {
     /// Connects and works until the connection fails; `None` when it was stopped.
     pub(super) async fn session(
         &self,
-        connector: Connector,
+        mut connector: Connector,
         habits: &mut Habits,
         stop: &CancellationToken,
     ) -> Option<UplinkError> {
         self.enter(ContactState::Connecting);
-        self.progress.until(self.now() + self.config.connect_timeout);
+        self.progress.until(self.now() + self.config.longest_connect());
         let connection = tokio::select! {
             biased;
             connection = connector.connect() => match connection {
                 Ok(connection) => connection,
                 Err(cause) => {
                     habits.long_poll.dismiss();
+                    if cause.has_stalled() {
+                        habits.segments.stalled(Segments::Small);
+                    }
                     return Some(cause);
                 }
             },
@@ -101,7 +105,14 @@ impl Uplink {
         if let Some(by) = &inspected_by {
             tracing::warn!("the connection is inspected by «{by}», as configured: messages are signed");
         }
+        if connector.segments != connection.segments {
+            habits.segments.found(self.now());
+            tell_of_small_packets();
+        }
+        connector.segments = connection.segments;
+        let small_packets = habits.segments.is_needed(self.now());
         self.context.status.send_modify(|status| {
+            status.small_packets = small_packets;
             status.protocol = Some(connection.protocol());
             status.inspected_by = inspected_by;
         });
@@ -235,8 +246,17 @@ impl Session<'_> {
         self.give_back(finished.connection);
         let reply = match finished.result {
             Ok(reply) => reply,
-            Err(cause) => return self.refused(cause, &finished.batch),
+            Err(cause) => {
+                if matches!(cause, UplinkError::Deadline(_)) {
+                    self.habits.segments.stalled(self.connector.segments);
+                }
+                return self.refused(cause, &finished.batch);
+            }
         };
+        if self.habits.segments.answered(self.connector.segments, self.uplink.now()) {
+            tell_of_small_packets();
+            self.uplink.context.status.send_modify(|status| status.small_packets = true);
+        }
         self.most = MAX_REPORTS_PER_BATCH;
         self.habits.batch_size.taken(std::mem::take(&mut self.in_flight));
         if finished.batch.span().is_some() {
@@ -384,6 +404,12 @@ impl Session<'_> {
             }
         }
     }
+}
+
+fn tell_of_small_packets() {
+    tracing::warn!(
+        "large packets seem not to get through to the manager (the path MTU is smaller than this device is told): small ones are used; `platen doctor` says what to do"
+    );
 }
 
 /// One exchange; a connection that was idle and is found dead is replaced once.

@@ -14,6 +14,8 @@ use super::dial::direct::ReachError;
 use super::dial::proxy::SetupError;
 use super::dial::refusal::PROXY_REMEDY;
 use super::long_poll::Cut;
+use super::plain_answer::PlainAnswer;
+use super::segments::Segments;
 use super::trust::inspecting_ca::InspectingCaError;
 use super::trust::peer_diagnosis::PeerDiagnosis;
 use super::trust::sign::SigningError;
@@ -30,7 +32,7 @@ pub enum UplinkError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// Connecting took too long.
-    #[error("{} did not answer within {} ({})", silent(address, proxy.as_deref(), *during), show(*.limit), during.waited_for())]
+    #[error("{} did not answer within {} ({})", silent(address, proxy.as_deref(), *during), show(*.limit), waited_for(*during, *begun, *segments))]
     ConnectTimeout {
         /// Where, as `host:port`.
         address: String,
@@ -40,6 +42,22 @@ pub enum UplinkError {
         limit: Duration,
         /// The step that did not end.
         during: Step,
+        /// Whether something had come while TLS was made.
+        begun: bool,
+        /// In what segments it was tried last.
+        segments: Segments,
+    },
+    /// What answers does not speak TLS.
+    #[error("{}", answer.what(address, proxy.as_deref()))]
+    NotTls {
+        /// Where, as `host:port`.
+        address: String,
+        /// The proxy in between, if there is one.
+        proxy: Option<String>,
+        /// What it is.
+        answer: PlainAnswer,
+        /// What TLS said of it.
+        source: io::Error,
     },
     /// The proxy that was named cannot be used.
     #[error(transparent)]
@@ -104,6 +122,17 @@ fn silent(address: &str, proxy: Option<&str>, during: Step) -> String {
     match proxy {
         Some(proxy) if during.is_before_tunnel() => format!("the proxy {proxy}"),
         _ => address.to_owned(),
+    }
+}
+
+/// What has not come. Where TLS stalls, small packets were tried as well.
+fn waited_for(during: Step, begun: bool, segments: Segments) -> String {
+    match (during, begun) {
+        (Step::Tls, true) => "TLS began, and then nothing more came".to_owned(),
+        (Step::Tls, false) if segments == Segments::Small => {
+            format!("{}, to small packets neither", during.waited_for())
+        }
+        _ => during.waited_for().to_owned(),
     }
 }
 
@@ -175,7 +204,9 @@ impl UplinkError {
     /// What helps.
     pub fn sort(&self) -> Sort {
         match self {
-            Self::WrongPeer { .. } | Self::Signing(SigningError::Altered { .. }) => Sort::Untrusted,
+            Self::WrongPeer { .. } | Self::NotTls { .. } | Self::Signing(SigningError::Altered { .. }) => {
+                Sort::Untrusted
+            }
             Self::Handshake { .. } | Self::Broken(_) => match tls_error(self) {
                 Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => Sort::Untrusted,
                 Some(TlsError::AlertReceived(alert)) if refuses_certificate(*alert) => Sort::Refused,
@@ -212,6 +243,12 @@ impl UplinkError {
             Self::Problem { problem, .. } => problem.as_ref().map(|problem| problem.kind),
             _ => None,
         }
+    }
+
+    /// Whether TCP connected, and TLS got no answer or not the whole of it: what packets that are too large for the path
+    /// look like, among other things.
+    pub(super) fn has_stalled(&self) -> bool {
+        matches!(self, Self::ConnectTimeout { during: Step::Tls, .. })
     }
 
     /// Whether a connection that had been idle was found dead: worth one try on a new one.
@@ -264,8 +301,11 @@ impl UplinkError {
             Self::ConnectTimeout { proxy: Some(_), during, .. } if during.is_before_tunnel() => {
                 PROXY_REMEDY.to_owned()
             }
+            Self::ConnectTimeout { address, proxy: None, during: Step::Tls, .. } => format!(
+                "check that the manager is running and that {address} is its port for devices; ask the network administrator whether something holds back TLS to {address}, and whether packets get through in full size (MTU)"
+            ),
             Self::ConnectTimeout { address, proxy: Some(_), .. } => format!(
-                "check that the manager is running, and ask the network administrator whether the proxy passes TLS to {address} without inspection"
+                "check that the manager is running, and ask the network administrator whether the proxy passes TLS to {address} without inspection, and whether packets get through in full size (MTU)"
             ),
             Self::Dial(DialError::Reach(ReachError::Unreachable { address, .. }))
             | Self::ConnectTimeout { address, .. } => format!(
@@ -279,6 +319,10 @@ impl UplinkError {
                 _ => "wait, if the manager is restarting; if it persists, tell the service centre".to_owned(),
             },
             Self::WrongPeer { address, diagnosis } => diagnosis.remedy(address),
+            Self::NotTls { address, answer, .. } => answer.remedy(address),
+            Self::Signing(SigningError::Unsigned { status: 300..=399 | 511, .. }) => {
+                "this network seems to want a login first (a captive portal): ask the network administrator to let this device through without one, for a printer cannot fill in a login page".to_owned()
+            }
             Self::Signing(SigningError::Unsigned { .. }) => {
                 "ask the network administrator why the proxy does not let these requests through, or strips the headers Signature and Signature-Input; a manager older than this agent does not sign".to_owned()
             }
@@ -355,7 +399,31 @@ mod tests {
             proxy: proxy.map(str::to_owned),
             limit: Duration::from_secs(10),
             during,
+            begun: false,
+            segments: if during == Step::Tls { Segments::Small } else { Segments::Whole },
         };
+        let begun = UplinkError::ConnectTimeout {
+            address: "manager.example:8443".to_owned(),
+            proxy: None,
+            limit: Duration::from_secs(10),
+            during: Step::Tls,
+            begun: true,
+            segments: Segments::Small,
+        };
+        let plain = |answer| UplinkError::NotTls {
+            address: "manager.example:8443".to_owned(),
+            proxy: None,
+            answer,
+            source: io::Error::other("not TLS"),
+        };
+        let answers = [
+            PlainAnswer::Login,
+            PlainAnswer::Redirect(Some("http://portal.example".to_owned())),
+            PlainAnswer::Redirect(None),
+            PlainAnswer::Page,
+            PlainAnswer::Http(400),
+            PlainAnswer::Other("SSH-2.0-OpenSSH_9.2".to_owned()),
+        ];
         let problem = |kind: &ProblemKind| UplinkError::Problem {
             status: kind.status(),
             problem: Some(Problem::new(*kind, "what was wrong this time")),
@@ -369,6 +437,8 @@ mod tests {
         let troubles = steps
             .iter()
             .flat_map(|&step| [timeout(None, step), timeout(Some("http://proxy.example:3128"), step)])
+            .chain([begun])
+            .chain(answers.map(plain))
             .chain([handshake(AlertDescription::UnknownCA), handshake(AlertDescription::DecodeError)])
             .chain([UplinkError::Deadline(Duration::from_secs(30))])
             .chain([UplinkError::Answer("it is not JSON".to_owned()), UplinkError::NewIdentity])

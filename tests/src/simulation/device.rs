@@ -18,6 +18,7 @@ use platen_agent::settings::{Current, Files, Settings};
 use platen_agent::status::Status;
 use platen_agent::uplink::Uplink;
 use platen_agent::uplink::connect::{Connector, TlsMode};
+use platen_agent::uplink::segments::Segments;
 use platen_hal::BoardCounts;
 use platen_hal::config::{self, BoardConfig};
 use platen_protocol::device_to_manager::ReportBody;
@@ -92,6 +93,7 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         dial: Arc::new(SimulatedRoute { shared: Arc::clone(shared), device, http_2: plan.http_2 }),
         tls: TlsMode::Plain { http_2: plan.http_2 },
         timeout: plan.uplink.connect_timeout,
+        segments: Segments::Whole,
         ping: plan.uplink.ping,
     };
     let uplink = Uplink::over(connector, plan.uplink.clone(), life.context(), Arc::default());

@@ -20,6 +20,7 @@ use platen_agent::sample::{self, RequestQueue};
 use platen_agent::settings::Settings;
 use platen_agent::status::Status;
 use platen_agent::uplink::connect::{Connector, TlsMode};
+use platen_agent::uplink::segments::Segments;
 use platen_agent::uplink::{Uplink, UplinkConfig};
 use platen_manager::{clock, database_path};
 use platen_protocol::device_to_manager::ReportBody;
@@ -343,6 +344,7 @@ async fn run_fleet(shared: Arc<Shared>, lives: Vec<Arc<Life>>) -> turmoil::Resul
                 dial: Arc::new(SimulatedRoute { shared: Arc::clone(&shared), device, http_2: true }),
                 tls: TlsMode::Plain { http_2: true },
                 timeout: config.connect_timeout,
+                segments: Segments::Whole,
                 ping: config.ping,
             };
             Uplink::over(connector, config.clone(), life.context(), Arc::default()).run(stop.clone())

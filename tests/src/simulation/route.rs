@@ -9,6 +9,7 @@ use platen_agent::identity::address::Address;
 use platen_agent::uplink::connect_trace::{ConnectTrace, Step};
 use platen_agent::uplink::dial::direct::ReachError;
 use platen_agent::uplink::dial::{Dial, Dialing, Stream};
+use platen_agent::uplink::segments::Segments;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use turmoil::net::TcpStream;
 
@@ -54,7 +55,7 @@ pub(super) struct SimulatedRoute {
 }
 
 impl Dial for SimulatedRoute {
-    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a> {
+    fn dial<'a>(&'a self, address: &'a Address, _segments: Segments, trace: &'a ConnectTrace) -> Dialing<'a> {
         Box::pin(async move {
             let shared = &self.shared;
             let host = if shared.plan.proxied { PROXY } else { MANAGER };

@@ -10,6 +10,7 @@ use platen_hal::Verdict;
 use platen_protocol::problem::ProblemKind;
 use platen_tests::rigs::agent::task::Device;
 use platen_tests::rigs::manager::scripted::Manager;
+use platen_tests::rigs::network::portal::Portal;
 use platen_tests::rigs::proxy::faults::FaultProxy;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -113,7 +114,79 @@ async fn a_port_that_takes_connections_and_says_nothing_ends_the_walk_at_tls() {
     let check = check_connection(&device).await;
     let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
-    assert!(failed.contains("does not speak TLS"), "{failed}");
+    assert!(failed.contains("TLS is not answered, to small packets neither"), "{failed}");
+    assert!(failed.contains("MTU") && failed.contains("port for devices"), "{failed}");
+}
+
+/// What the walk says of a server that answers like this in the manager's place, and what the administrator hears.
+async fn answered(answer: &str) -> (String, String) {
+    let portal = Portal::open(None, "127.0.0.1:0".parse().unwrap(), answer);
+    let (device, _manager) = at(&format!("https://{}", portal.address())).await;
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
+    assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"], "{answer}: {failed}");
+    (failed, check.tell.join("\n"))
+}
+
+#[tokio::test]
+async fn a_login_page_in_the_managers_place_ends_the_walk_at_tls_and_is_named_with_what_to_do() {
+    for (answer, words) in [
+        (
+            "HTTP/1.1 511 Network Authentication Required\r\n\r\n<html>",
+            "wants a login before it lets anything out",
+        ),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: http://portal.hotel.example/login?mac=1\r\n\r\n",
+            "http://portal.hotel.example",
+        ),
+        ("HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Welcome</html>", "shows a web page"),
+        ("<!DOCTYPE html><html>Welcome</html>", "shows a web page"),
+    ] {
+        let (failed, tell) = answered(answer).await;
+        assert!(failed.contains(words) && failed.contains("captive portal"), "{answer}: {failed}");
+        assert!(failed.contains("without a login"), "{answer}: {failed}");
+        assert!(!failed.contains("mac=1"), "who asked is not repeated: {failed}");
+        assert!(tell.contains("without a login page"), "{answer}: {tell}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_on_that_port_is_named_by_what_it_speaks() {
+    let (failed, _) = answered("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
+    assert!(
+        failed.contains("plain HTTP (it answered 400)") && failed.contains("port for devices"),
+        "{failed}"
+    );
+    let (failed, _) = answered("SSH-2.0-OpenSSH_9.2\r\n").await;
+    assert!(failed.contains("begins with \"SSH-2.0-OpenSSH_9.2\""), "{failed}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_yes_and_shows_a_page_is_named_as_a_login_page() {
+    let proxy =
+        FaultProxy::saying("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>");
+    let (mut device, _manager) = at("https://manager.invalid:8443").await;
+    device.config.uplink.proxy = Some(proxy.http_url().parse().unwrap());
+    let check = check_connection(&device).await;
+    let (steps, failed) = taken(&check);
+    assert_eq!(steps, ["name", "TCP", "proxy", "TLS", "clock", "certificate"]);
+    assert!(failed.contains("captive portal") && failed.contains(&proxy.http_url()), "{failed}");
+}
+
+#[tokio::test]
+async fn a_login_page_stands_in_the_status_with_what_to_do_and_the_device_goes_on_when_it_is_gone() {
+    let manager = Manager::start().await;
+    let proxy = FaultProxy::http();
+    let mut device = Device::enrolled(&manager).await;
+    device.config.uplink.proxy = Some(proxy.http_url().parse().unwrap());
+    proxy.says(Some("HTTP/1.1 511 Network Authentication Required\r\n\r\n"));
+    let agent = device.start();
+    let trouble = agent.until("the trouble is told", |status| status.contact.trouble.clone()).await;
+    assert!(trouble.what.contains("511") && trouble.what.contains("captive portal"), "{}", trouble.what);
+    assert!(trouble.remedy.contains("without a login"), "{}", trouble.remedy);
+    proxy.says(None);
+    manager.until("it is parked", |state| (state.parked > 0).then_some(())).await;
+    agent.stop().await.unwrap();
 }
 
 #[tokio::test]

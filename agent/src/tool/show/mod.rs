@@ -33,6 +33,11 @@ pub fn status(status: &StatusReport) -> String {
         let _ =
             writeln!(out, "          this site inspects TLS: «{by}» reads the traffic, but cannot alter it");
     }
+    if status.contact.small_packets {
+        out.push_str(
+            "          large packets seem not to get through (MTU): small ones are used; see `platen doctor`\n",
+        );
+    }
     if let Some(trouble) = &status.contact.trouble {
         let _ = writeln!(out, "          why: {}", trouble.what);
         let _ = writeln!(out, "          do:  {}", trouble.remedy);

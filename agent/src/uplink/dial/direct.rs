@@ -9,10 +9,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 
 use super::super::connect_trace::{ConnectTrace, Step};
+use super::super::segments::Segments;
 use super::{Dial, Dialing, Stream};
 use crate::identity::address::Address;
 
@@ -47,16 +49,21 @@ pub enum ReachError {
 pub struct Direct;
 
 impl Dial for Direct {
-    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a> {
+    fn dial<'a>(&'a self, address: &'a Address, segments: Segments, trace: &'a ConnectTrace) -> Dialing<'a> {
         Box::pin(async move {
-            let tcp = reach(&address.host, address.port, trace).await?;
+            let tcp = reach(&address.host, address.port, segments, trace).await?;
             Ok(Box::new(tcp) as Box<dyn Stream>)
         })
     }
 }
 
 /// Makes a TCP connection to a name or an address.
-pub(super) async fn reach(host: &str, port: u16, trace: &ConnectTrace) -> Result<TcpStream, ReachError> {
+pub(super) async fn reach(
+    host: &str,
+    port: u16,
+    segments: Segments,
+    trace: &ConnectTrace,
+) -> Result<TcpStream, ReachError> {
     trace.enter(Step::Name, host);
     let found = lookup_host((host, port)).await;
     let found: Vec<SocketAddr> =
@@ -69,7 +76,7 @@ pub(super) async fn reach(host: &str, port: u16, trace: &ConnectTrace) -> Result
     trace.found(list(&numbers));
     trace.enter(Step::Tcp, list(&numbers));
     let unreachable = |source| ReachError::Unreachable { address: Address::authority_of(host, port), source };
-    let tcp = first(numbers).await.map_err(unreachable)?;
+    let tcp = first(numbers, segments).await.map_err(unreachable)?;
     // Reports are small and wanted at once.
     tcp.set_nodelay(true).map_err(unreachable)?;
     trace.found(ends(&tcp).map_err(unreachable)?);
@@ -101,13 +108,13 @@ fn in_turns(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// The first that answers; if none does, the error of the last one.
-async fn first(numbers: Vec<SocketAddr>) -> io::Result<TcpStream> {
+async fn first(numbers: Vec<SocketAddr>, segments: Segments) -> io::Result<TcpStream> {
     let mut left = numbers.into_iter();
     let mut tries = JoinSet::new();
     let mut failed = io::Error::other("there is no address to try");
     loop {
         if let Some(number) = left.next() {
-            tries.spawn(TcpStream::connect(number));
+            tries.spawn(connect(number, segments));
         }
         tokio::select! {
             ended = tries.join_next() => match ended {
@@ -121,10 +128,20 @@ async fn first(numbers: Vec<SocketAddr>) -> io::Result<TcpStream> {
     }
 }
 
+/// The size goes to the other end with the first packet, and so holds both ways (RFC 9293, section 3.7.1).
+async fn connect(number: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
+    let socket = if number.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    if let Some(bytes) = segments.limit(number) {
+        SockRef::from(&socket).set_tcp_mss(bytes)?;
+    }
+    socket.connect(number).await
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::super::segments::{SMALL_V4, SMALL_V6};
     use super::*;
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::TcpListener;
 
     fn number(text: &str) -> SocketAddr {
         text.parse().unwrap()
@@ -152,9 +169,12 @@ mod tests {
         let dead = closed.local_addr().unwrap();
         let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = open.local_addr().unwrap();
-        let tcp = first(vec![dead, alive]).await.unwrap();
+        let tcp = first(vec![dead, alive], Segments::Whole).await.unwrap();
         assert_eq!(tcp.peer_addr().unwrap(), alive);
-        assert_eq!(first(vec![dead]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            first(vec![dead], Segments::Whole).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
     }
 
     #[tokio::test]
@@ -165,14 +185,30 @@ mod tests {
         let _queued = TcpStream::connect(silent).await.unwrap();
         let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = open.local_addr().unwrap();
-        let tcp = first(vec![silent, alive]).await.unwrap();
+        let tcp = first(vec![silent, alive], Segments::Whole).await.unwrap();
         assert_eq!(tcp.peer_addr().unwrap(), alive);
+    }
+
+    #[tokio::test]
+    async fn small_segments_are_small_at_both_ends_of_a_connection() {
+        for (loopback, most) in [("127.0.0.1:0", SMALL_V4), ("[::1]:0", SMALL_V6)] {
+            let open = TcpListener::bind(loopback).await.unwrap();
+            let number = open.local_addr().unwrap();
+            let tcp = first(vec![number], Segments::Small).await.unwrap();
+            let (other, _) = open.accept().await.unwrap();
+            for end in [&tcp, &other] {
+                let bytes = SockRef::from(end).tcp_mss().unwrap();
+                assert!(bytes <= most, "{loopback}: {bytes}");
+            }
+            let whole = first(vec![number], Segments::Whole).await.unwrap();
+            assert!(SockRef::from(&whole).tcp_mss().unwrap() > most);
+        }
     }
 
     #[tokio::test]
     async fn a_name_that_nobody_knows_is_told_as_such() {
         let trace = ConnectTrace::default();
-        let failed = reach("no-such-host.invalid", 1, &trace).await.unwrap_err();
+        let failed = reach("no-such-host.invalid", 1, Segments::Whole, &trace).await.unwrap_err();
         assert!(matches!(failed, ReachError::Name { .. }), "{failed}");
         assert_eq!(trace.last(), Some(Step::Name));
     }

@@ -2,9 +2,13 @@
 //! ([`super::connect`]).
 //!
 //! [`direct`] connects to the manager itself, [`tunnel`] through the [`proxy`] that the configuration or the
-//! environment names; [`refusal`] puts into words what such a proxy refuses.
+//! environment names, unless its [`exceptions`] do; [`connect_head`] is what such a proxy answers, and [`refusal`] puts
+//! into words what it refuses.
 
+mod connect_head;
 pub mod direct;
+mod exceptions;
+mod prefixed;
 pub mod proxy;
 pub mod refusal;
 pub mod tunnel;
@@ -16,6 +20,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connect_trace::ConnectTrace;
+use super::segments::Segments;
 use crate::identity::address::Address;
 use direct::{Direct, ReachError};
 use proxy::{ProxyConfig, SetupError};
@@ -32,9 +37,9 @@ pub type Dialing<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, DialE
 
 /// Makes streams: directly, through a proxy, or through a simulated network.
 pub trait Dial: fmt::Debug + Send + Sync {
-    /// Makes a stream to `address`, and records its steps in `trace`. It is dropped when it takes
-    /// too long: it has no limit of its own.
-    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a>;
+    /// Makes a stream to `address` in segments of a size, and records its steps in `trace`. It is dropped
+    /// when it takes too long: it has no limit of its own.
+    fn dial<'a>(&'a self, address: &'a Address, segments: Segments, trace: &'a ConnectTrace) -> Dialing<'a>;
 
     /// The proxy that it goes through, as people know it.
     fn through(&self) -> Option<String> {

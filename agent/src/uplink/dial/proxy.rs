@@ -1,7 +1,7 @@
 //! Which proxy to go through, by agent.toml or by the environment.
 //!
-//! The rules for the variables, `NO_PROXY` among them, are those of curl, by hyper-util's matcher. What
-//! agent.toml says goes before them. A password never stands in agent.toml, which everyone on the
+//! The rules for the variables are those of curl, by hyper-util's matcher; `NO_PROXY` is read by [`super::exceptions`].
+//! What agent.toml says goes before them. A password never stands in agent.toml, which everyone on the
 //! machine can read.
 
 use std::fmt;
@@ -13,8 +13,10 @@ use std::str::FromStr;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use platen_protocol::text::secret_line;
 use serde::{Deserialize, Deserializer, de};
 
+use super::exceptions::{Exceptions, InvalidEntry};
 use crate::identity::address::Address;
 
 /// No password is longer.
@@ -46,6 +48,11 @@ pub enum InvalidProxy {
         "the proxy's address must not contain a user name or password, because everyone on this machine can read this file: set `proxy_user`, and `proxy_password_file` to a file that only the agent can read"
     )]
     Password,
+    /// The address of a file that says which proxy to use.
+    #[error(
+        "{0:?} is the address of a proxy configuration file (PAC), which this agent does not evaluate: open it in a browser, and write the proxy that it returns (after PROXY) as http://HOST:PORT"
+    )]
+    Pac(String),
     /// Of another kind.
     #[error("{0:?} is not a proxy that this agent can use: write http://HOST:PORT, or \"none\"")]
     Other(String),
@@ -61,6 +68,9 @@ impl FromStr for ProxySetting {
         }
         if text == "none" {
             return Ok(Self::None);
+        }
+        if is_pac(text) {
+            return Err(InvalidProxy::Pac(text.to_owned()));
         }
         let other = || InvalidProxy::Other(text.to_owned());
         let uri: Uri = text.parse().map_err(|_cause| other())?;
@@ -79,6 +89,14 @@ impl<'de> Deserialize<'de> for ProxySetting {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         String::deserialize(input)?.parse().map_err(de::Error::custom)
     }
+}
+
+/// Whether it is the address of a file that says which proxy to use: a proxy has no path.
+fn is_pac(text: &str) -> bool {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let is_file = matches!(scheme, "file" | "data" | "pac" | "pac+http" | "pac+https");
+    let path = rest.split_once('/').map_or("", |(_, path)| path);
+    is_file || (matches!(scheme, "" | "http" | "https") && !path.is_empty())
 }
 
 /// A user's name for Basic authentication, where the colon ends it (RFC 7617, section 2).
@@ -147,6 +165,14 @@ pub enum SetupError {
         "the environment (HTTPS_PROXY or ALL_PROXY) names no proxy that this agent can use: it must be http://HOST:PORT"
     )]
     Variable,
+    /// The environment names a file that says which proxy to use. Its address is not repeated, for it may hold a password.
+    #[error(
+        "the environment (HTTPS_PROXY or ALL_PROXY) names a proxy configuration file (PAC), which this agent does not evaluate: open it in a browser, and name the proxy that it returns (after PROXY) as http://HOST:PORT"
+    )]
+    Pac,
+    /// The exceptions cannot be understood.
+    #[error(transparent)]
+    Except(#[from] InvalidEntry),
     /// A user without a password, or the other way round.
     #[error("agent.toml has only one of `proxy_user` and `proxy_password_file`: give both or none")]
     Half,
@@ -201,16 +227,21 @@ pub fn choose(config: &ProxyConfig, address: &Address) -> Result<Option<Proxy>, 
 
 fn by_environment(variables: &Variables, address: &Address) -> Result<Option<Proxy>, SetupError> {
     let Some(text) = &variables.proxy else { return Ok(None) };
-    let matching = |except: &str| {
-        let target: Uri = address.to_string().parse().ok()?;
-        Matcher::builder().https(text.clone()).no(except.to_owned()).build().intercept(&target)
-    };
-    // Without exceptions everything matches, unless the variable cannot be understood.
-    let usable = |found: &Intercept| found.uri().scheme_str() == Some("http");
-    if !matching("").as_ref().is_some_and(usable) {
-        return Err(SetupError::Variable);
+    if Exceptions::read(&variables.except)?.contain(address) {
+        return Ok(None);
     }
-    Ok(matching(&variables.except).as_ref().and_then(proxy))
+    if is_pac(text.trim()) {
+        return Err(SetupError::Pac);
+    }
+    // Everything matches, unless the variable cannot be understood.
+    let found = Matcher::builder().https(text.clone()).build().intercept(&anywhere());
+    let found = found.filter(|found| found.uri().scheme_str() == Some("http"));
+    found.as_ref().and_then(proxy).map(Some).ok_or(SetupError::Variable)
+}
+
+/// Some address beyond the proxy.
+fn anywhere() -> Uri {
+    Uri::from_static("https://manager.invalid")
 }
 
 fn proxy(found: &Intercept) -> Option<Proxy> {
@@ -231,7 +262,7 @@ fn basic(user: &str, password: &str) -> Option<HeaderValue> {
         })
     };
     let url = format!("http://{}:{}@proxy.invalid", escaped(user), escaped(password));
-    let found = Matcher::builder().https(url).build().intercept(&Uri::from_static("https://manager.invalid"));
+    let found = Matcher::builder().https(url).build().intercept(&anywhere());
     found?.basic_auth().cloned()
 }
 
@@ -244,8 +275,7 @@ fn password(file: &Path) -> Result<String, SetupError> {
     let mut text = Vec::new();
     open.take(MAX_PASSWORD_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
     let text = String::from_utf8(text).ok().filter(|text| text.len() as u64 <= MAX_PASSWORD_BYTES);
-    let line = text.as_deref().map(|text| text.strip_suffix('\n').unwrap_or(text));
-    match line.map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+    match text.as_deref().map(secret_line) {
         Some(line) if !line.is_empty() && !line.chars().any(char::is_control) => Ok(line.to_owned()),
         _ => Err(SetupError::NoPassword(file.to_owned())),
     }
@@ -277,6 +307,30 @@ mod tests {
             assert!(by("http://proxy:3128", except, target).unwrap().is_none(), "{except} {target}");
         }
         assert!(by("http://proxy:3128", "corp", "https://mcorp").unwrap().is_some());
+    }
+
+    #[test]
+    fn an_exception_may_name_a_port_or_a_pattern_and_one_that_cannot_be_read_is_told() {
+        assert!(by("http://proxy:3128", "m:8443,127.*", "https://m:8443").unwrap().is_none());
+        assert!(by("http://proxy:3128", "m:8443,127.*", "https://127.0.0.1").unwrap().is_none());
+        assert!(by("http://proxy:3128", "m:8443,127.*", "https://m").unwrap().is_some());
+        let told = by("http://proxy:3128", "http://m/", "https://m").unwrap_err().to_string();
+        assert!(told.contains("entry 1 of NO_PROXY"), "{told}");
+    }
+
+    #[test]
+    fn the_address_of_a_proxy_configuration_file_is_no_proxy_and_is_told_as_such() {
+        for text in
+            ["http://wpad/wpad.dat", "http://p:8080/proxy.pac", "pac+http://p/x", "file:///etc/proxy.pac"]
+        {
+            let told = by(text, "", "https://m").unwrap_err().to_string();
+            assert!(told.contains("(PAC)") && told.contains("http://HOST:PORT"), "{text}: {told}");
+            let told = text.parse::<ProxySetting>().unwrap_err();
+            assert!(matches!(told, InvalidProxy::Pac(_)), "{text}: {told}");
+        }
+        assert!(by("http://p:3128/", "", "https://m").unwrap().is_some());
+        let told = by("http://u:secret@p/proxy.pac", "", "https://m").unwrap_err().to_string();
+        assert!(!told.contains("secret"), "{told}");
     }
 
     #[test]
@@ -315,8 +369,7 @@ mod tests {
     fn an_address_in_agent_toml_has_a_port_and_neither_path_nor_password() {
         let found: ProxySetting = "http://[::1]:3128/".parse().unwrap();
         assert_eq!(found, ProxySetting::At { host: "::1".into(), port: 3128 });
-        for text in ["proxy:3128", "http://proxy", "https://proxy:1", "socks5://proxy:1", "http://p:1/x", ""]
-        {
+        for text in ["proxy:3128", "http://proxy", "https://proxy:1", "socks5://proxy:1", ""] {
             assert!(matches!(text.parse::<ProxySetting>(), Err(InvalidProxy::Other(_))), "{text}");
         }
         let told = "http://u:secret@p:1".parse::<ProxySetting>().unwrap_err().to_string();
@@ -344,6 +397,13 @@ mod tests {
         mode(0o640);
         let found = choose(&config, &address).unwrap().unwrap();
         assert_eq!(found.authorization.unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        std::fs::write(&file, "\u{feff}open sesame\r\n").unwrap();
+        let found = choose(&config, &address).unwrap().unwrap();
+        assert_eq!(
+            found.authorization.unwrap(),
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            "a BOM is no part of it"
+        );
         for wrong in [&b""[..], b"\n", b"two\nlines", &[0xff], &[b'x'; 1025]] {
             std::fs::write(&file, wrong).unwrap();
             assert!(matches!(choose(&config, &address), Err(SetupError::NoPassword(_))));

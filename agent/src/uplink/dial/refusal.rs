@@ -1,10 +1,11 @@
 //! What a proxy refuses, in words for a technician and for the administrator of the network.
 
+use std::io;
 use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::super::causes::causes;
+use super::super::plain_answer::admit;
 use super::direct::ReachError;
 use crate::status::Sort;
 
@@ -43,9 +44,17 @@ pub enum Fault {
         status: StatusCode,
         /// When it wants to be asked again.
         retry_after: Option<Duration>,
+        /// The site that it sends us to.
+        to: Option<String>,
     },
-    /// It does not speak HTTP, or broke off.
-    Words(hyper::Error),
+    /// It does not speak HTTP.
+    NotHttp(httparse::Error),
+    /// The head of its answer is longer than so many bytes.
+    TooLong(usize),
+    /// It closed the connection before it had answered.
+    Closed,
+    /// The connection to it broke.
+    Broken(io::Error),
     /// The address cannot be written in a request.
     Target(String),
 }
@@ -54,8 +63,13 @@ impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.fault {
             Fault::Away(cause) => Some(cause),
-            Fault::Words(cause) => Some(cause),
-            Fault::Authentication(_) | Fault::Refused { .. } | Fault::Target(_) => None,
+            Fault::NotHttp(cause) => Some(cause),
+            Fault::Broken(cause) => Some(cause),
+            Fault::Authentication(_)
+            | Fault::Refused { .. }
+            | Fault::TooLong(_)
+            | Fault::Closed
+            | Fault::Target(_) => None,
         }
     }
 }
@@ -74,6 +88,11 @@ impl std::fmt::Display for ProxyError {
                 write!(f, "the proxy {proxy} does not accept the user name and password that were given")
             }
             Fault::Authentication(_) => write!(f, "the proxy {proxy} requires a user name and a password"),
+            Fault::Refused { status, to, .. } if is_login(*status) => write!(
+                f,
+                "the proxy {proxy} answered {status}{} instead of opening a tunnel to {target}: this network wants a login before it lets anything out (a captive portal)",
+                sends_to(to.as_deref())
+            ),
             Fault::Refused { status, .. } if is_beyond(*status) => write!(
                 f,
                 "the proxy {proxy} answered {status}: it cannot reach {target} (this answer is the proxy's, not the manager's)"
@@ -82,11 +101,14 @@ impl std::fmt::Display for ProxyError {
                 f,
                 "the proxy {proxy} answered {status}: it does not allow CONNECT to {target} (this answer is the proxy's, not the manager's)"
             ),
-            Fault::Words(cause) if cause.is_parse() => {
-                write!(f, "what listens at {proxy} is not an HTTP proxy: {}", causes(cause))
-            }
-            Fault::Words(cause) => {
-                write!(f, "the proxy {proxy} closed the connection instead of answering: {}", causes(cause))
+            Fault::NotHttp(cause) => write!(f, "what listens at {proxy} is not an HTTP proxy: {cause}"),
+            Fault::TooLong(most) => write!(
+                f,
+                "what listens at {proxy} is not an HTTP proxy: the head of its answer is longer than {most} bytes"
+            ),
+            Fault::Closed => write!(f, "the proxy {proxy} closed the connection instead of answering"),
+            Fault::Broken(cause) => {
+                write!(f, "the proxy {proxy} closed the connection instead of answering: {cause}")
             }
             Fault::Target(cause) => write!(f, "the proxy cannot be asked for {target}: {cause}"),
         }
@@ -95,7 +117,17 @@ impl std::fmt::Display for ProxyError {
 
 /// Whether the proxy tried, and failed itself.
 fn is_beyond(status: StatusCode) -> bool {
-    status.is_server_error()
+    status.is_server_error() && !is_login(status)
+}
+
+/// Whether it is a login page that answers: by its status (RFC 6585, section 6), or because it sends us elsewhere, which
+/// no proxy that was asked for a tunnel has a reason to do.
+fn is_login(status: StatusCode) -> bool {
+    status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED || status.is_redirection()
+}
+
+fn sends_to(to: Option<&str>) -> String {
+    to.map_or_else(String::new, |to| format!(" and sends this device to {to}"))
 }
 
 fn can_do(schemes: &[String]) -> bool {
@@ -135,13 +167,14 @@ impl ProxyError {
             Fault::Authentication(_) => {
                 "ask the network administrator for a user name and password for this device, and set `proxy_user` and `proxy_password_file` in agent.toml".to_owned()
             }
+            Fault::Refused { status, .. } if is_login(*status) => admit(target),
             Fault::Refused { status, .. } if is_beyond(*status) => format!(
                 "ask the network administrator whether the proxy can resolve the name and reach {target} by TCP"
             ),
             Fault::Refused { .. } => {
                 format!("ask the network administrator to allow CONNECT to {target} at the proxy, for this device")
             }
-            Fault::Words(_) => {
+            Fault::NotHttp(_) | Fault::TooLong(_) | Fault::Closed | Fault::Broken(_) => {
                 "check that `proxy` in agent.toml, or HTTPS_PROXY, is the address of an HTTP proxy (not SOCKS, not HTTPS), and that the proxy works".to_owned()
             }
         }
@@ -231,10 +264,22 @@ mod tests {
     fn a_refusal_is_told_as_the_proxys_and_says_what_must_be_allowed() {
         for code in [403, 405, 502, 503, 504] {
             let status = StatusCode::from_u16(code).unwrap();
-            let (what, remedy) = told(false, Fault::Refused { status, retry_after: None });
+            let (what, remedy) = told(false, Fault::Refused { status, retry_after: None, to: None });
             assert!(what.contains("not the manager's") && what.contains(status.as_str()), "{what}");
             assert!(remedy.contains("m:8443"), "{remedy}");
             assert_eq!(remedy.contains("allow CONNECT"), code < 500, "{remedy}");
+        }
+    }
+
+    #[test]
+    fn a_login_page_is_told_from_a_proxy_that_refuses_or_fails() {
+        for (code, to) in [(511, None), (302, Some("http://portal.hotel.example")), (307, None)] {
+            let status = StatusCode::from_u16(code).unwrap();
+            let refused = Fault::Refused { status, retry_after: None, to: to.map(str::to_owned) };
+            let (what, remedy) = told(false, refused);
+            assert!(what.contains("captive portal") && what.contains(status.as_str()), "{what}");
+            assert!(to.is_none_or(|to| what.contains(to)), "{what}");
+            assert!(remedy.contains("without a login") && remedy.contains("m:8443"), "{remedy}");
         }
     }
 

@@ -1,25 +1,23 @@
-//! Through an HTTP proxy: `CONNECT` (RFC 9110, section 9.3.6) by hyper's client.
+//! Through an HTTP proxy: `CONNECT` (RFC 9110, section 9.3.6).
 
-use http_body_util::Empty;
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper::header::{HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT};
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
+use hyper::header::{LOCATION, PROXY_AUTHENTICATE};
+use hyper::http::uri::Authority;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 
 use super::super::connect_trace::{ConnectTrace, Step};
+use super::super::plain_answer::site;
 use super::super::retry_after::retry_after;
+use super::super::segments::Segments;
+use super::connect_head::{self, Head};
 use super::direct::reach;
+use super::prefixed::Prefixed;
 use super::proxy::Proxy;
 use super::refusal::{Fault, ProxyError, schemes};
 use super::{Dial, DialError, Dialing, Stream};
 use crate::identity::address::Address;
 
-/// The head of a proxy's answer is not longer, and has not more fields.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-const MAX_FIELDS: usize = 64;
 /// Some proxies let pass by name.
 const AGENT: &str = concat!("platen-agent/", env!("CARGO_PKG_VERSION"));
 
@@ -31,7 +29,7 @@ pub struct Tunnel {
 }
 
 impl Dial for Tunnel {
-    fn dial<'a>(&'a self, address: &'a Address, trace: &'a ConnectTrace) -> Dialing<'a> {
+    fn dial<'a>(&'a self, address: &'a Address, segments: Segments, trace: &'a ConnectTrace) -> Dialing<'a> {
         Box::pin(async move {
             let failed = |fault| {
                 let sent = self.proxy.authorization.is_some();
@@ -39,7 +37,7 @@ impl Dial for Tunnel {
                 DialError::Proxy(ProxyError { proxy, target, sent, fault })
             };
             let away = |cause| failed(Fault::Away(cause));
-            let tcp = reach(&self.proxy.host, self.proxy.port, trace).await.map_err(away)?;
+            let tcp = reach(&self.proxy.host, self.proxy.port, segments, trace).await.map_err(away)?;
             trace.enter(Step::Proxy, format!("CONNECT {} at {}", address.authority(), self.proxy));
             let stream = self.open(tcp, &address.authority()).await.map_err(failed)?;
             trace.found("the tunnel is open");
@@ -53,38 +51,37 @@ impl Dial for Tunnel {
 }
 
 impl Tunnel {
-    async fn open(&self, tcp: TcpStream, target: &str) -> Result<Box<dyn Stream>, Fault> {
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD_BYTES)
-            .max_headers(MAX_FIELDS)
-            .handshake::<_, Empty<Bytes>>(TokioIo::new(tcp))
-            .await
-            .map_err(Fault::Words)?;
-        // Its error also reaches the request. It ends with the upgrade, which leaves the bare stream.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection.with_upgrades());
-        let mut request = Request::builder()
-            .method(Method::CONNECT)
-            .uri(target)
-            .header(HOST, target)
-            .header(USER_AGENT, AGENT);
+    async fn open(&self, mut tcp: TcpStream, target: &str) -> Result<Box<dyn Stream>, Fault> {
+        let request = self.request(target)?;
+        tcp.write_all(&request).await.map_err(Fault::Broken)?;
+        let (head, rest) = connect_head::read(&mut tcp).await?;
+        if !head.status.is_success() {
+            return Err(refused(&head));
+        }
+        Ok(Box::new(Prefixed::new(rest, tcp)))
+    }
+
+    fn request(&self, target: &str) -> Result<Vec<u8>, Fault> {
+        let authority: Authority = target.parse().map_err(|cause| Fault::Target(format!("{cause}")))?;
+        let mut request =
+            format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {AGENT}\r\n")
+                .into_bytes();
         if let Some(authorization) = &self.proxy.authorization {
-            request = request.header(PROXY_AUTHORIZATION, authorization);
+            request.extend_from_slice(b"Proxy-Authorization: ");
+            request.extend_from_slice(authorization.as_bytes());
+            request.extend_from_slice(b"\r\n");
         }
-        let request = request.body(Empty::new()).map_err(|cause| Fault::Target(cause.to_string()))?;
-        let response = sender.send_request(request).await.map_err(Fault::Words)?;
-        if !response.status().is_success() {
-            return Err(refused(&response));
-        }
-        let stream = hyper::upgrade::on(response).await.map_err(Fault::Words)?;
-        Ok(Box::new(TokioIo::new(stream)))
+        request.extend_from_slice(b"\r\n");
+        Ok(request)
     }
 }
 
-fn refused(response: &Response<Incoming>) -> Fault {
-    if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        let challenges = response.headers().get_all(PROXY_AUTHENTICATE).iter();
+fn refused(head: &Head) -> Fault {
+    let Head { status, fields } = head;
+    if *status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        let challenges = fields.get_all(PROXY_AUTHENTICATE).iter();
         return Fault::Authentication(schemes(challenges.filter_map(|value| value.to_str().ok())));
     }
-    Fault::Refused { status: response.status(), retry_after: retry_after(response.headers()) }
+    let to = fields.get(LOCATION).and_then(|value| site(value.as_bytes()));
+    Fault::Refused { status: *status, retry_after: retry_after(fields), to }
 }

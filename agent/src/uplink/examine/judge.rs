@@ -9,6 +9,7 @@ use platen_protocol::stamp::ClockQuality;
 
 use super::super::UplinkError;
 use super::super::connect_trace::Taken;
+use super::super::segments;
 use super::{CheckedStep, ConnectionCheck, finding, milliseconds};
 use crate::identity::Identity;
 use crate::identity::address::Address;
@@ -90,6 +91,18 @@ pub(super) fn checked_steps(
         steps.push(failed("connection", &address.authority(), cause));
     }
     steps
+}
+
+/// TLS had stalled, and came about in small packets.
+pub(super) fn small_packets(address: &Address) -> CheckedStep {
+    let what = format!(
+        "large packets do not get through to {}, and small ones do: the path MTU is smaller than this device is told, for the messages that would tell it (ICMP) are dropped (RFC 2923). This device goes on in small packets: at most {} bytes of data each by IPv4, {} by IPv6",
+        address.authority(),
+        segments::SMALL_V4,
+        segments::SMALL_V6,
+    );
+    let check = "ask the network administrator to let ICMP \"fragmentation needed\" (type 3, code 4) and ICMPv6 \"packet too big\" (type 2) pass, or to clamp the TCP segment size (MSS) at the router; or set the MTU of this device's network interface to that of the path".to_owned();
+    finding("packet size", &address.authority(), Doubtful, what, Some(check))
 }
 
 /// The clock.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::connect::{self, Connector, TlsMode};
 use super::connect_trace::ConnectTrace;
 use super::dial;
+use super::segments::Segments;
 use super::send::post;
 use super::{UplinkConfig, UplinkError};
 use crate::clock::Clock;
@@ -29,7 +30,7 @@ use judge::Times;
 /// What the check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionCheck {
-    /// Step by step: name, TCP, proxy, TLS, clock, certificate, manager. What comes after the first
+    /// Step by step: name, TCP, proxy, TLS, packet size (where large packets vanish), clock, certificate, manager. What comes after the first
     /// network step that failed is missing.
     pub steps: Vec<CheckedStep>,
     /// What to tell the administrator of the customer's network.
@@ -91,6 +92,10 @@ impl Examiner {
             None => connector.reach_traced(&trace).await.map(|_stream| None),
         };
         let mut steps = judge::checked_steps(&trace.steps(), &address, reached.as_ref().err());
+        let small = matches!(&reached, Ok(Some(connection)) if connection.segments == Segments::Small);
+        if small {
+            steps.push(judge::small_packets(&address));
+        }
         steps.push(judge::clock(self.times()));
         steps.push(match &identity {
             Some(identity) => judge::certificate(identity, self.times()),
@@ -100,7 +105,10 @@ impl Examiner {
         let opened_by = connection
             .and_then(|connection| connection.inspected.as_ref())
             .map(|inspected| inspected.by.as_str());
-        let tell = tell::tell(&address, through.as_deref(), reached.as_ref().err(), opened_by);
+        let mut tell = tell::tell(&address, through.as_deref(), reached.as_ref().err(), opened_by);
+        if small {
+            tell.push(tell::large_packets(&address));
+        }
         if let Ok(Some(mut connection)) = reached {
             let began = Instant::now();
             let answer: Result<serde::de::IgnoredAny, _> = post(
@@ -136,6 +144,7 @@ impl Examiner {
             address: address.clone(),
             tls,
             timeout: self.config.connect_timeout,
+            segments: Segments::Whole,
             ping: self.config.ping,
         })
     }

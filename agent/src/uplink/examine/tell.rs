@@ -39,6 +39,12 @@ pub(super) fn tell(
     tell.push(
         "Connections stay open and may be idle for several minutes; the printer adapts if something closes them sooner.".to_owned(),
     );
+    if let Some(UplinkError::NotTls { .. }) = cause {
+        tell.push(format!(
+            "Something in this network answers in the place of {}: please let the printer pass without a login page or a redirection; it cannot fill in a form.",
+            address.authority()
+        ));
+    }
     if let Some(by) = opened_by {
         tell.push(format!(
             "«{by}» inspects the TLS of this printer, as agreed: it reads the traffic, and must pass on method, path, body and the fields Content-Type, Prefer, Retry-After, Content-Digest, Signature, Signature-Input and Platen-Certificate unchanged. An exemption for {} would be better.",
@@ -59,6 +65,14 @@ pub(super) fn tell(
         _ => "TLS must not be inspected: the printer trusts only the certificate of its own service centre.".to_owned(),
     });
     tell
+}
+
+/// Where large packets vanish.
+pub(super) fn large_packets(address: &Address) -> String {
+    format!(
+        "Large packets vanish between this printer and {}: please let ICMP \"fragmentation needed\" (IPv6: \"packet too big\") pass, or clamp the TCP segment size (MSS) at the router.",
+        address.authority()
+    )
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use rustls::pki_types::pem::PemObject as _;
 
 /// The largest file with the CA of a proxy: a bundle of all public CAs has a quarter of it.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// What editors of some systems put first in a file, in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Why the CA of the proxy cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +44,9 @@ pub fn load(file: &Path) -> Result<Vec<CertificateDer<'static>>, InspectingCaErr
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(content(format!("it is larger than {MAX_FILE_BYTES} bytes")));
     }
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    // An editor's mark would hide the first certificate.
+    let pem = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|cause| content(format!("it cannot be read as PEM ({cause})")))?;
     if found.is_empty() {
         return Err(content(
@@ -87,6 +91,8 @@ mod tests {
             rcgen::CertificateParams::new(vec![name.into()]).unwrap().self_signed(&key).unwrap().pem()
         };
         std::fs::write(&file, format!("{}{}", pem("a"), pem("b"))).unwrap();
+        assert_eq!(load(&file).unwrap().len(), 2);
+        std::fs::write(&file, format!("\u{feff}{}{}", pem("a"), pem("b"))).unwrap();
         assert_eq!(load(&file).unwrap().len(), 2);
     }
 }

@@ -53,6 +53,28 @@ const NOTHING_OUT: &str = "table inet gate {
     }
 }";
 
+/// Sends everything for the port of HTTPS to the gate's own port instead, as a network does that wants a login first.
+fn everything_to(port: u16) -> String {
+    format!(
+        "table inet gate {{
+            chain divert {{
+                type nat hook prerouting priority dstnat; policy accept;
+                iifname {INSIDE} tcp dport 443 redirect to :{port}
+            }}
+        }}"
+    )
+}
+
+/// Keeps the gate from saying that a packet is too large for it.
+const SAYS_NOTHING: &str = "table inet gate {
+    counter unsaid {}
+    chain output {
+        type filter hook output priority filter; policy accept;
+        icmp type destination-unreachable counter name unsaid drop
+        icmpv6 type packet-too-big counter name unsaid drop
+    }
+}";
+
 /// At the device itself: connections that somebody else begins.
 const NOBODY_CALLS: &str = "table inet printer {
     counter inbound {}
@@ -78,6 +100,19 @@ impl<'a> Firewall<'a> {
     /// At the gate: nothing passes, and nobody says so.
     pub fn nothing_out(gate: &'a Namespace) -> Self {
         Self::load(gate, "gate", NOTHING_OUT)
+    }
+
+    /// At the gate: what is for the port of HTTPS goes to the gate's own port instead.
+    pub fn everything_to(gate: &'a Namespace, port: u16) -> Self {
+        Self::load(gate, "gate", &everything_to(port))
+    }
+
+    /// At the gate: packets of more than `mtu` bytes do not pass, and nobody says so.
+    pub fn swallows_large_packets(gate: &'a Namespace, mtu: u32) -> Self {
+        for interface in [INSIDE, OUTSIDE] {
+            gate.ip(&["link", "set", interface, "mtu", &mtu.to_string()]);
+        }
+        Self::load(gate, "gate", SAYS_NOTHING)
     }
 
     /// At the device: lets everything in, and counts it.

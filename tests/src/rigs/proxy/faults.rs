@@ -120,6 +120,11 @@ impl FaultProxy {
         lock(&self.shared.entrance).says = text.map(str::to_owned);
     }
 
+    /// From now on the HTTP proxy answers this to whom it lets through.
+    pub fn grants(&self, text: &str) {
+        lock(&self.shared.entrance).grants = Some(text.to_owned());
+    }
+
     /// What the HTTP proxy was asked so far: the heads of the requests.
     pub fn heads(&self) -> Vec<String> {
         lock(&self.shared.entrance).heads.clone()

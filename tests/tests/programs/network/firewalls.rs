@@ -9,6 +9,7 @@ use platen_tests::rigs::agent::process::{Device, Setup};
 use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::network::bed::{Bed, Families, GATE_OUTSIDE, HTTPS, INTERNET, Knows, MANAGER, SITE};
 use platen_tests::rigs::network::firewall::Firewall;
+use platen_tests::rigs::network::portal::Portal;
 use platen_tests::rigs::network::traffic::{
     IMPATIENT, command_passes, everything_passes, failed_steps, impatient, nothing_lost_and_nothing_twice,
     order_passes, parked_requests_are_held, trouble,
@@ -247,4 +248,82 @@ fn a_site_that_lets_nothing_out_is_told_which_step_fails() {
     println!("  doctor: {failed:?} {words}");
     assert_eq!(failed, ["TCP"]);
     assert!(words.contains("firewall") && words.contains(&format!("{MANAGER}, port {HTTPS}")), "{words}");
+}
+
+/// What a path behind a few tunnels carries; with headers, a segment of 536 bytes is a packet of 576.
+const NARROW_MTU: u32 = 620;
+
+#[test]
+fn a_path_that_swallows_large_packets_in_silence_is_named_and_carries_everything_in_small_ones() {
+    let bed = Bed::lay(Families::V4, Knows::TheManager);
+    let manager = bed.manager();
+    let operator = manager.operator();
+    let firewall = Firewall::swallows_large_packets(&bed.gate, NARROW_MTU);
+    // Who does nothing about it waits in vain.
+    let url = format!("https://{MANAGER}/");
+    let mut curl = bed.site.command("curl");
+    let waits = run(curl.args(["-sk", "--max-time", "3", &url]), "");
+    assert_eq!(waits.status.code(), Some(28), "a handshake in whole packets stalls");
+
+    let mut device = bed.device("lobby", &manager, &impatient());
+    let carried = everything_passes(&mut device, &manager, &operator);
+    println!("path MTU {NARROW_MTU}, nobody says so: {carried}");
+    assert!(firewall.counter("unsaid").packets > 0, "the gate would have said so");
+    let contact = device.status()["contact"].clone();
+    assert_eq!(contact["small_packets"], true, "{contact}");
+    assert!(device.platen(&["status"]).contains("large packets seem not to get through (MTU)"));
+    assert!(device.log().contains("large packets seem not to get through"), "{}", device.log());
+
+    let output = run(device.tool().args(["doctor", "--json"]), "");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let steps = report["way"]["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["subject"] == "packet size").unwrap();
+    println!("  doctor: {step}");
+    assert_eq!(step["verdict"], "doubtful");
+    assert!(step["what"].as_str().unwrap().contains("path MTU"), "{step}");
+    assert!(step["check"].as_str().unwrap().contains("fragmentation needed"), "{step}");
+    let (failed, words) = failed_steps(&device);
+    assert_eq!(failed, Vec::<String>::new(), "{words}");
+    assert!(words.contains("Large packets vanish"), "{words}");
+
+    // What is remembered spares the next connection the wait.
+    let begin = Instant::now();
+    for port in bed.flows(HTTPS) {
+        run_ok(bed.site.command("ss").args(["-K", "sport", &format!(":{port}")]), "");
+    }
+    device.until_parked();
+    println!("  connected again after {:.1?}", begin.elapsed());
+    nothing_lost_and_nothing_twice(&operator, "lobby");
+}
+
+#[test]
+fn a_network_that_wants_a_login_first_is_named_and_once_it_lets_the_device_through_it_goes_on() {
+    let bed = Bed::lay(Families::Both, Knows::TheManager);
+    let manager = bed.manager();
+    let operator = manager.operator();
+    let mut device = bed.device("lobby", &manager, &impatient());
+    device.enroll(&manager.token(&["--device", "lobby"]));
+    let login =
+        "HTTP/1.1 302 Found\r\nLocation: http://portal.hotel.example/login\r\nContent-Length: 0\r\n\r\n";
+    let portal = Portal::open(Some(&bed.gate), "[::]:8080".parse().unwrap(), login);
+    let firewall = Firewall::everything_to(&bed.gate, portal.address().port());
+    let other = bed.device("office", &manager, &impatient());
+    let words = other.enroll_refused(&manager.token(&["--device", "office"]));
+    println!("a captive portal: {}", words.trim());
+    assert!(words.contains("http://portal.hotel.example") && words.contains("without a login"), "{words}");
+    device.start();
+    let trouble = trouble(&device, "");
+    println!("  status: {}; {}", trouble["what"], trouble["remedy"]);
+    assert!(trouble["what"].as_str().unwrap().contains("captive portal"), "{trouble}");
+    assert!(trouble["remedy"].as_str().unwrap().contains("without a login"), "{trouble}");
+    assert!(device.log().contains("captive portal"), "{}", device.log());
+    let (failed, words) = failed_steps(&device);
+    println!("  doctor: {failed:?} {words}");
+    assert_eq!(failed, ["TLS"]);
+    assert!(words.contains("captive portal") && words.contains("without a login page"), "{words}");
+    device.call_service("while the network wanted a login");
+    firewall.open();
+    device.until_parked();
+    order_passes(&device, &operator);
+    nothing_lost_and_nothing_twice(&operator, "lobby");
 }
