@@ -54,7 +54,9 @@ pub fn counter_store(bytes: &[u8]) {
         check(&found.store);
     }
     // Behind the checksum, where mutations alone hardly ever get.
-    if let Ok(store) = CounterStore::decode(&sealed::<{ counters::COPY_BYTES }>(bytes, *b"PLTC"), &Widths::default()) {
+    if let Ok(store) =
+        CounterStore::decode(&sealed::<{ counters::COPY_BYTES }>(bytes, *b"PLTC"), &Widths::default())
+    {
         check(&store);
     }
 }

@@ -129,8 +129,7 @@ impl ChipBoard {
 
     /// Whether the engine says that it sleeps.
     fn is_asleep(&mut self) -> bool {
-        let switches = self.config.switches.iter();
-        let place = switches.into_iter().position(|switch| switch.meaning == SwitchMeaning::Sleep);
+        let place = self.config.switches.iter().position(|switch| switch.meaning == SwitchMeaning::Sleep);
         place.is_some_and(|place| self.components.lines.active(place) == Ok(true))
     }
 

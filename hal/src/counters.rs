@@ -344,26 +344,16 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn any_store() -> impl Strategy<Value = CounterStore> {
-        (
-            any::<u32>(),
-            any::<u32>(),
-            any::<u32>(),
-            any::<u32>(),
-            any::<u32>(),
-            "[ -~]{0,16}",
-            any_lives(),
-        )
-            .prop_map(|(generation, full_color, monochrome, sheets, power_ons, serial, lives)| {
-                CounterStore {
-                    generation,
-                    impressions: full_color.wrapping_add(monochrome),
-                    full_color,
-                    monochrome,
-                    sheets,
-                    power_ons,
-                    serial,
-                    lives,
-                }
+        (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), "[ -~]{0,16}", any_lives())
+            .prop_map(|(generation, full_color, monochrome, sheets, power_ons, serial, lives)| CounterStore {
+                generation,
+                impressions: full_color.wrapping_add(monochrome),
+                full_color,
+                monochrome,
+                sheets,
+                power_ons,
+                serial,
+                lives,
             })
     }
 
@@ -417,7 +407,10 @@ pub(crate) mod tests {
             (with(vec![life(SupplyType::Toner, 1)]), CounterError::UnknownLife(3)),
             (with(vec![life(SupplyType::Opc, 1); 2]), CounterError::LifeTwice(SupplyType::Opc)),
         ] {
-            assert_eq!(CounterStore::decode(&store.encode_unchecked(), &Widths::default()), Err(error.clone()));
+            assert_eq!(
+                CounterStore::decode(&store.encode_unchecked(), &Widths::default()),
+                Err(error.clone())
+            );
             assert_eq!(store.encode(), Err(error));
         }
     }
@@ -425,7 +418,8 @@ pub(crate) mod tests {
     #[test]
     fn a_total_that_began_again_while_its_parts_stand_high_is_no_mistake() {
         let half = 1 << 31;
-        let wrapped = CounterStore { impressions: 4, full_color: half + 1, monochrome: half + 3, ..example() };
+        let wrapped =
+            CounterStore { impressions: 4, full_color: half + 1, monochrome: half + 3, ..example() };
         assert_eq!(CounterStore::decode(&wrapped.encode().unwrap(), &Widths::default()), Ok(wrapped.clone()));
         let off = CounterStore { impressions: 5, ..wrapped };
         assert!(matches!(off.encode(), Err(CounterError::WrongSum { .. })));
@@ -439,7 +433,10 @@ pub(crate) mod tests {
             CounterStore { impressions: 3, full_color: 4_000_001, monochrome: 6_000_002, ..example() };
         let bytes = wrapped.encode_unchecked();
         assert_eq!(CounterStore::decode(&bytes, &widths), Ok(wrapped));
-        assert!(CounterStore::decode(&bytes, &Widths::default()).is_err(), "a wider counter would not be at 3");
+        assert!(
+            CounterStore::decode(&bytes, &Widths::default()).is_err(),
+            "a wider counter would not be at 3"
+        );
         let beyond = CounterStore { sheets: 10_000_000, ..example() };
         assert_eq!(
             CounterStore::decode(&beyond.encode_unchecked(), &widths),

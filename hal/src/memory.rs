@@ -213,9 +213,9 @@ impl From<CounterError> for ReadFault {
     fn from(error: CounterError) -> Self {
         match error {
             CounterError::Constant(byte) => Self::Constant(byte),
-            CounterError::WrongSum { .. } | CounterError::BeyondWidth { .. } | CounterError::AbsurdLife(_) => {
-                Self::Implausible(error.to_string())
-            }
+            CounterError::WrongSum { .. }
+            | CounterError::BeyondWidth { .. }
+            | CounterError::AbsurdLife(_) => Self::Implausible(error.to_string()),
             _ => Self::Damaged(error.to_string()),
         }
     }

@@ -267,7 +267,8 @@ mod tests {
         let operators = parse(Path::new("m"), &good).unwrap().operators;
         assert!(operators.trusted_proxies.contains("10.1.2.3".parse().unwrap()));
         assert!(operators.public_origin.is_some());
-        for line in ["public_origin = \"platen.example.org\"", "trusted_proxies = [\"all\"]", "trust = true"] {
+        for line in ["public_origin = \"platen.example.org\"", "trusted_proxies = [\"all\"]", "trust = true"]
+        {
             let message = refusal(&with(line));
             assert!(message.starts_with("manager.toml:6: "), "{message}");
         }

@@ -30,7 +30,10 @@ impl<'de> Deserialize<'de> for Networks {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let texts = Vec::<String>::deserialize(from)?;
         if texts.len() > MAX_NETWORKS {
-            return Err(D::Error::custom(format!("{} are too many; list at most {MAX_NETWORKS}", texts.len())));
+            return Err(D::Error::custom(format!(
+                "{} are too many; list at most {MAX_NETWORKS}",
+                texts.len()
+            )));
         }
         let read = texts.iter().map(|text| {
             network(text).ok_or_else(|| {

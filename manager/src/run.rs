@@ -109,8 +109,10 @@ pub async fn run(
     };
     let device_connections =
         ConnectionLimits { connections: limits.connections, per_address: limits.connections_per_address };
-    let device_listener = listener("devices", listeners.device, device_tls, device_connections, Networks::default());
-    let operator_listener = listener("operators", listeners.operator, operator_tls, OPERATOR_CONNECTIONS, proxies);
+    let device_listener =
+        listener("devices", listeners.device, device_tls, device_connections, Networks::default());
+    let operator_listener =
+        listener("operators", listeners.operator, operator_tls, OPERATOR_CONNECTIONS, proxies);
     tasks.spawn(listen::serve(device_listener, stopped.clone(), move |peer| {
         DeviceService::new(Arc::clone(&devices), &peer)
     }));

@@ -139,6 +139,13 @@ fn a_batch_that_tells_which_alerts_stand_is_understood() {
 }
 
 #[test]
+fn a_batch_of_a_device_whose_disk_forgets_is_understood() {
+    let batch: ReportBatch = survives("report-batch-volatile.json");
+    let [started] = batch.reports.as_slice() else { panic!("{:?}", batch.reports) };
+    assert!(matches!(&started.body, ReportBody::Started(started) if started.volatile_state.is_some()));
+}
+
+#[test]
 fn a_batch_from_a_site_that_inspects_tls_is_understood() {
     let batch: ReportBatch = survives("report-batch-inspected.json");
     assert_eq!(batch.inspected_by.as_deref(), Some("Example Corp Proxy CA"));

@@ -92,13 +92,15 @@ impl Judge {
         let counter = exits.or_else(|| readings.counter(CounterKind::Impressions));
         let pages = counter.and_then(|counter| counter.value.known()).copied();
         let came = pages.zip(self.last_read.pages).is_some_and(|(now, before)| now > before);
-        self.last_read.pages = pages.or(self.last_read.pages);
+        self.last_read.pages = pages;
         let supplies = readings.supplies.iter().filter(|supply| is_read(supply)).map(|supply| &supply.name);
         let parts = readings.parts.iter().filter(|part| part.used.known().is_some()).map(|part| &part.name);
-        let sensors = readings.temperatures.iter().filter(|sensor| sensor.millidegrees_celsius.known().is_some());
+        let sensors =
+            readings.temperatures.iter().filter(|sensor| sensor.millidegrees_celsius.known().is_some());
         let mut answering = supplies.chain(parts).chain(sensors.map(|sensor| &sensor.name));
         Signs {
-            line: line.and_then(|line| line.active.known().copied()),
+            // Without a line nobody says that it sleeps.
+            line: line.map_or(Some(false), |line| line.active.known().copied()),
             pages: came,
             power: answering.any(|name| self.loses_power(name)),
         }

@@ -90,6 +90,11 @@ impl Connector {
         }
     }
 
+    /// The same, in small segments.
+    pub(super) fn in_small_segments(&self) -> Self {
+        Self { segments: Segments::Small, ..self.clone() }
+    }
+
     async fn attempt(&self, segments: Segments, trace: &ConnectTrace) -> Result<Connection, UplinkError> {
         // Boxed, for it is large and lives short.
         let mut connection = self.limited(segments, trace, Box::pin(self.all(segments, trace))).await?;

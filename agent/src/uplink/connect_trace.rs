@@ -46,7 +46,7 @@ impl Step {
             Self::Name => "the name server does not answer",
             Self::Tcp => "nothing answers on that port",
             Self::Proxy => "the proxy does not answer",
-            Self::Tls => "the port is open, but TLS is not answered",
+            Self::Tls => "the port is open, but nothing answers TLS",
             Self::Http => "TLS is up, but HTTP did not start",
         }
     }

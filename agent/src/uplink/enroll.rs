@@ -20,7 +20,6 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use platen_protocol::enroll::{CA_FINGERPRINT_BYTES, EnrollReply, EnrollRequest, Token};
 use platen_protocol::identity::DeviceId;
@@ -35,8 +34,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, Signatu
 
 use super::connect::{Connector, TlsMode, enrolment_tls, mutual_tls};
 use super::dial;
+use super::one_exchange::one_exchange;
 use super::segments::Segments;
-use super::send::post;
 use super::trust::peer_diagnosis::{Kind, PeerDiagnosis};
 use super::trust::{Trust, begins, verifier};
 use super::{UplinkConfig, UplinkError};
@@ -145,11 +144,8 @@ pub async fn enroll(
         segments: Segments::Whole,
         ping: config.ping,
     };
-    let mut connection = connector.connect().await.map_err(failed)?;
     let reply: EnrollReply =
-        post(&mut connection, address, path::ENROLL, &request, Duration::ZERO, config.reply_timeout)
-            .await
-            .map_err(failed)?;
+        one_exchange(&connector, path::ENROLL, &request, config.reply_timeout).await.map_err(failed)?;
     check(&reply, token)?;
     let kept = IdentityFile {
         key: key.serialize_pem(),

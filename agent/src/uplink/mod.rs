@@ -5,8 +5,8 @@
 //! [`connect_trace`] records the steps, [`plain_answer`] tells what it is that does not speak TLS, by its first bytes
 //! ([`overheard`]). [`trust`] says whom the device trusts, diagnoses who else answered, and signs every message where a
 //! proxy inspects TLS with consent. [`enroll`] is the first conversation, in which the device gets its certificate.
-//! [`send`] is one exchange, [`session`] runs a connection; where only an operator can help, [`readmission`] waits for
-//! that at the manager. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
+//! [`send`] is one exchange, [`one_exchange`] one on a connection of its own, [`session`] runs a connection; where only
+//! an operator can help, [`readmission`] waits for that at the manager. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
 //! request may be parked, [`batch_size`] how many reports to send at once, [`segments`] in what packets. [`trouble`] puts
 //! failures into words,
 //! [`examine`] checks the connection step by step for `platen doctor`.
@@ -22,6 +22,7 @@ pub mod dial;
 pub mod enroll;
 pub mod examine;
 pub mod long_poll;
+mod one_exchange;
 mod overheard;
 pub mod plain_answer;
 pub mod poll_pacing;

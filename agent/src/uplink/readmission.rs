@@ -55,7 +55,7 @@ impl Uplink {
         long_poll: &mut LongPollTimeout,
     ) -> Waited {
         let limit = self.config.reply_timeout;
-        self.progress.until(self.now() + self.config.connect_timeout + limit);
+        self.progress.until(self.now() + self.config.longest_connect() + limit);
         let mut connection = match connector.connect().await {
             Ok(connection) => connection,
             Err(cause) => {

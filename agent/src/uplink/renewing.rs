@@ -1,13 +1,12 @@
 //! Renewing the device's certificate, beside the session: see [`crate::identity::renew`].
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use platen_protocol::enroll::RenewReply;
 use platen_protocol::path;
 
 use super::connect::Connector;
-use super::send::post;
+use super::one_exchange::one_exchange;
 use super::{Fingerprint, Habits, LOOK_FOR_IDENTITY, Uplink, UplinkError};
 use crate::identity::renew::{self, RenewError, Renewal, Verdict};
 use crate::identity::{self, IdentityError};
@@ -96,13 +95,8 @@ impl Uplink {
     async fn renew(&self, renewal: &Renewal, connector: &Connector) -> Result<(), Failed> {
         let present = identity::load(renewal.directory())?;
         let asking = renew::ask(&present.device)?;
-        let limit = self.config.reply_timeout;
-        let exchange = async {
-            let mut connection = connector.connect().await?;
-            let address = &connector.address;
-            post(&mut connection, address, path::RENEW, &asking.body, Duration::ZERO, limit).await
-        };
-        let reply: RenewReply = exchange.await.map_err(|cause| Failed::Exchange(Box::new(cause)))?;
+        let reply = one_exchange(connector, path::RENEW, &asking.body, self.config.reply_timeout).await;
+        let reply: RenewReply = reply.map_err(|cause| Failed::Exchange(Box::new(cause)))?;
         self.context.clock.learn(reply.manager_time);
         Ok(renewal.keep(&present, &asking, reply)?)
     }

@@ -215,7 +215,8 @@ impl Session<'_> {
             if asked.is_zero() { reply_timeout } else { LongPollTimeout::margin(asked, reply_timeout) };
         // A request that is parked beside this one has its own time.
         let longest = asked.max(self.habits.long_poll.current());
-        self.uplink.progress.until(self.uplink.now() + longest + reply_timeout * 2);
+        let connect = self.uplink.config.longest_connect();
+        self.uplink.progress.until(self.uplink.now() + connect + longest + reply_timeout * 2);
         let connection = self.free_connection();
         let connector = self.connector.clone();
         Box::pin(async move {
@@ -247,7 +248,7 @@ impl Session<'_> {
         let reply = match finished.result {
             Ok(reply) => reply,
             Err(cause) => {
-                if matches!(cause, UplinkError::Deadline(_)) {
+                if cause.is_unanswered() {
                     self.habits.segments.stalled(self.connector.segments);
                 }
                 return self.refused(cause, &finished.batch);

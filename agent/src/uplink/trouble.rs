@@ -130,7 +130,7 @@ fn waited_for(during: Step, begun: bool, segments: Segments) -> String {
     match (during, begun) {
         (Step::Tls, true) => "TLS began, and then nothing more came".to_owned(),
         (Step::Tls, false) if segments == Segments::Small => {
-            format!("{}, to small packets neither", during.waited_for())
+            format!("{}, even in small packets", during.waited_for())
         }
         _ => during.waited_for().to_owned(),
     }
@@ -251,6 +251,11 @@ impl UplinkError {
         matches!(self, Self::ConnectTimeout { during: Step::Tls, .. })
     }
 
+    /// Whether nothing has come back for a request.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Deadline(_))
+    }
+
     /// Whether a connection that had been idle was found dead: worth one try on a new one.
     pub fn is_stale_connection(&self) -> bool {
         matches!(self, Self::Broken(_)) && self.sort() == Sort::Later
@@ -356,6 +361,9 @@ impl UplinkError {
                 }
                 _ => "tell the service centre".to_owned(),
             },
+            Self::Deadline(_) => {
+                "wait, if the manager is busy; if it persists, ask the network administrator whether packets get through in full size (MTU), and tell the service centre".to_owned()
+            }
             Self::Identity(IdentityError::Busy) => "nothing to do: it will be tried again".to_owned(),
             Self::Credentials(_) | Self::Signing(SigningError::Credentials(_)) | Self::Identity(_) => {
                 enrol.to_owned()

@@ -1,8 +1,8 @@
 //! Readings of what the chips, the lines and the board file say. Pure.
 
 use platen_protocol::readings::{
-    CounterKind, CounterReading, DEFAULT_WRAPS_AT, ExpectedSupply, PartReading, Reading, SupplyReading, SwitchMeaning,
-    SwitchReading, TemperatureReading,
+    CounterKind, CounterReading, DEFAULT_WRAPS_AT, ExpectedSupply, PartReading, Reading, SupplyReading,
+    SwitchMeaning, SwitchReading, TemperatureReading,
 };
 use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};

@@ -94,9 +94,7 @@ impl Job {
     {
         match &self.chip {
             Chip::Cartridge(memory) => memory.read(bus, delay).map(Value::Cartridge),
-            Chip::Counters(memory, widths) => {
-                memory.read_counters(bus, delay, widths).map(Value::Counters)
-            }
+            Chip::Counters(memory, widths) => memory.read_counters(bus, delay, widths).map(Value::Counters),
             Chip::Thermometer(thermometer) => thermometer.read(bus).map(Value::Millidegrees),
             Chip::Analog(sensor) => sensor.read(bus, delay).map(Value::Measured),
         }

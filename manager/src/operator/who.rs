@@ -157,7 +157,10 @@ mod tests {
             let theirs = headers(&[("host", "m:8080"), ("origin", origin)]);
             assert!(!from_own_pages(&theirs, &h1, None), "{origin}");
         }
-        assert!(!from_own_pages(&headers(&[("host", "m:8080")]), &h1, None), "a silent request is none of ours");
+        assert!(
+            !from_own_pages(&headers(&[("host", "m:8080")]), &h1, None),
+            "a silent request is none of ours"
+        );
     }
 
     #[test]
@@ -169,7 +172,9 @@ mod tests {
         assert!(from_own_pages(&headers(&rewritten), &uri, Some(&public)));
         let other = headers(&[("host", "127.0.0.1:8080"), ("origin", "https://evil.example")]);
         assert!(!from_own_pages(&other, &uri, Some(&public)));
-        for (site, ours) in [("same-origin", true), ("same-site", false), ("cross-site", false), ("none", false)] {
+        for (site, ours) in
+            [("same-origin", true), ("same-site", false), ("cross-site", false), ("none", false)]
+        {
             let mut said = headers(&rewritten);
             said.insert("sec-fetch-site", axum::http::HeaderValue::from_static(site));
             assert_eq!(from_own_pages(&said, &uri, None), ours, "{site}");

@@ -4,7 +4,8 @@
 //! stand behind the same methods, and the suite in `tests/store/` is written over the handle. Behind
 //! it now is SQLite: one thread owns the writing connection and commits what waits as one group
 //! ([`writer`]), two more connections read ([`readers`]), the tables come from frozen migrations
-//! ([`migrate`]), and every statement has its name in [`statements`].
+//! ([`migrate`]), and every statement has its name in [`statements`]. The write-ahead log is kept within
+//! its limits ([`log`]).
 
 mod alerts;
 mod clones;
@@ -163,6 +164,7 @@ impl Store {
         let health = Arc::new(Health::default());
         let damage = Arc::default();
         let log = log::Log::beside(path, limits);
+        health.note_log(log.bytes(), limits.cut_above, crate::clock::now());
         let keeper = log::LogKeeper::new(log.clone(), Arc::clone(&health));
         let path = path.to_owned();
         let reopen = move || connect(&path, limits);

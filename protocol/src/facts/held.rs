@@ -9,6 +9,12 @@ impl Readings {
         self.switches.iter().any(|switch| switch.meaning == SwitchMeaning::Sleep && switch.active == asleep)
     }
 
+    /// Whether it may sleep: it does not say that it is awake.
+    pub fn may_sleep(&self) -> bool {
+        let awake = Reading::Known { value: false };
+        !self.switches.iter().any(|switch| switch.meaning == SwitchMeaning::Sleep && switch.active == awake)
+    }
+
     /// How something stands since the printer fell asleep, if it does.
     pub fn held_of(&self, kind: HeldKind, name: &str) -> Option<&HeldReading> {
         self.held.iter().find(|held| held.kind == kind && held.name == name)
@@ -46,7 +52,8 @@ mod tests {
             supply: None,
         };
         let readings = Readings { switches: vec![switch], held: vec![held], ..Readings::default() };
-        assert!(readings.is_asleep() && !Readings::default().is_asleep());
+        assert!(readings.is_asleep() && readings.may_sleep());
+        assert!(!Readings::default().is_asleep() && Readings::default().may_sleep());
         assert!(readings.held_of(HeldKind::Supply, "black").is_some());
         assert_eq!(readings.held_of(HeldKind::Part, "black"), None);
     }

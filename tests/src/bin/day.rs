@@ -195,7 +195,8 @@ fn main() {
     let board = open_inline(&config, &printer).unwrap();
     let (outbox, remembered) = recorder::open(Path::new(&directory), OutboxConfig::default()).unwrap();
     let change_pause = SAMPLE * CHANGE_PAUSE_SAMPLES;
-    let judge_config = JudgeConfig { change_pause, ..JudgeConfig::default() };
+    let no_power = config.no_power_in_sleep();
+    let judge_config = JudgeConfig { change_pause, no_power, ..JudgeConfig::default() };
     let judge = Judge::new(judge_config, remembered.alerts, remembered.past);
     let meter = ActivityMeter::default();
     let (last, told, kept) = (Readings::default(), Duration::ZERO, Count::default());

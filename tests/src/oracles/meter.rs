@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use platen_protocol::readings::{CounterKind, Readings};
+use platen_protocol::readings::{CounterKind, HeldKind, Readings};
 use platen_simulator::Truth;
 
 /// Pages may be printed between a reading and the look at the truth.
@@ -36,19 +36,21 @@ impl Meter {
         for counter in &readings.counters {
             let before = self.told.insert(counter.kind, (counter.epoch, counter.wraps));
             let same = before.filter(|(epoch, _)| *epoch == counter.epoch);
-            self.wraps += same.map_or(0, |(_, wraps)| counter.wraps.saturating_sub(wraps)).into();
+            self.wraps += u64::from(same.map_or(0, |(_, wraps)| counter.wraps.saturating_sub(wraps)));
         }
-        let Some(counter) = readings.counter(CounterKind::Impressions) else { return };
-        let Some(total) = counter.total() else { return };
-        let now = Anchor { epoch: counter.epoch, total, pages: truth.pages };
+        // What stands since sleep is behind what was printed since.
+        let held = readings.held.iter().any(|held| held.kind == HeldKind::Counters);
+        let Some(impressions) = readings.counter(CounterKind::Impressions).filter(|_| !held) else { return };
+        let Some(total) = impressions.total() else { return };
+        let now = Anchor { epoch: impressions.epoch, total, pages: truth.pages };
         // A counter that was set back has lost what nobody can know.
         let Some(first) = self.anchor.filter(|first| first.epoch == now.epoch) else {
             self.anchor = Some(now);
             return;
         };
-        let counted = now.total.checked_sub(first.total);
+        let risen = now.total.checked_sub(first.total);
         let printed = now.pages - first.pages;
-        if counted.is_none_or(|counted| counted.abs_diff(printed) > MEANWHILE) {
+        if risen.is_none_or(|risen| risen.abs_diff(printed) > MEANWHILE) {
             if self.mistakes.len() < MOST_MISTAKES {
                 self.mistakes.push(format!("seed {seed}, {:?}: METER from {first:?} to {now:?}", truth.at));
             }

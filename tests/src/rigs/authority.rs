@@ -63,8 +63,8 @@ impl OperatorTls {
 
     /// Lines for `manager.toml`.
     pub fn lines(&self) -> String {
-        let CertificateFiles { certificate, key } = &self.files;
-        format!("[operator_tls]\ncertificate = {certificate:?}\nkey = {key:?}\n")
+        let (certificate, key) = (self.files.certificate.display(), self.files.key.display());
+        format!("[operator_tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n")
     }
 
     /// Puts a new certificate there that is good from a day before `from` on, as an authority's client does.

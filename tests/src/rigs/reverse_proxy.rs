@@ -1,4 +1,4 @@
-//! nginx, Caddy and HAProxy, as Debian has them, before the operators' listener: with a configuration of
+//! nginx, Caddy and `HAProxy`, as Debian has them, before the operators' listener: with a configuration of
 //! `docs/reverse-proxy.md`, or another one.
 
 use std::fs::{self, Permissions};
@@ -31,7 +31,7 @@ pub enum Kind {
     Nginx,
     /// Caddy.
     Caddy,
-    /// HAProxy.
+    /// `HAProxy`.
     Haproxy,
 }
 
@@ -49,7 +49,8 @@ impl Kind {
 /// What stands in the guide in the one block of a language.
 pub fn documented(language: &str) -> String {
     let guide = fs::read_to_string(root().join("docs/reverse-proxy.md")).unwrap();
-    let mut blocks = guide.split(&format!("```{language}\n")).skip(1);
+    let begin = format!("```{language}\n");
+    let mut blocks = guide.split(&begin).skip(1);
     let block = blocks.next().unwrap_or_else(|| panic!("the guide has no block of {language}"));
     assert!(blocks.next().is_none(), "the guide has one block of {language}");
     block.split_once("```").unwrap().0.to_owned()
@@ -119,7 +120,9 @@ impl ReverseProxy {
         let block = replaced(&block, MANAGER, &format!("127.0.0.1:{}", manager.operator_port()));
         let address = proxy.socket();
         let text = match kind {
-            Kind::Nginx => within_nginx(&replaced(&block, "listen 443 ssl", &format!("listen {address} ssl")), &here),
+            Kind::Nginx => {
+                within_nginx(&replaced(&block, "listen 443 ssl", &format!("listen {address} ssl")), &here)
+            }
             Kind::Caddy => within_caddy(&replaced(
                 &block,
                 &format!("{SITE} {{"),
@@ -196,10 +199,9 @@ fn own_address() -> Ipv4Addr {
 
 /// What Debian has around it, as far as it matters here.
 fn within_nginx(server: &str, folder: &str) -> String {
-    let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
+    let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {folder}/{what};\n"))
-        .collect();
+        .concat();
     format!(
         "daemon off;\npid {folder}/nginx.pid;\nworker_processes 1;\nevents {{}}\n\
          http {{\naccess_log off;\ngzip on;\n{folders}{server}}}\n"
@@ -212,7 +214,9 @@ fn within_caddy(site: &str) -> String {
 
 /// The defaults are Debian's.
 fn within_haproxy(sections: &str) -> String {
-    format!("defaults\n    timeout connect 5000\n    timeout client 50000\n    timeout server 50000\n{sections}")
+    format!(
+        "defaults\n    timeout connect 5000\n    timeout client 50000\n    timeout server 50000\n{sections}"
+    )
 }
 
 /// Somebody with curl, who is whom they say they are.

@@ -226,7 +226,7 @@ fn write(shared: &Shared, device: usize, life: &Life, bodies: &[ReportBody], sta
             shared.book().wrote(device, &epoch, last, &taken, bodies, standing, shared.elapsed());
         }
         Err(cause @ OutboxError::TooManyAsked { .. }) => {
-            shared.history.note(name, format_args!("refuses: {cause}"))
+            shared.history.note(name, format_args!("refuses: {cause}"));
         }
         other => shared.violation(format!("{name} could not write {kinds:?}: {other:?}")),
     }

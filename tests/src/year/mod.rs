@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use platen_agent::judge::{Alerts, Event, Judge, JudgeConfig, Moment, Past, STORM_PRESSES};
 use platen_hal::{Board, config};
+use platen_protocol::readings::Readings;
 use platen_simulator::open_inline;
 use platen_simulator::{SimCommand, SimPrinter};
 
@@ -111,6 +112,8 @@ struct Life {
     judge: Judge,
     oracle: AlertOracle,
     meter: Meter,
+    /// As it was judged last.
+    read: Readings,
     figures: Figures,
     /// Calls and orders by button that were told, and that may be told by the presses that there were.
     wishes: (usize, usize),
@@ -129,7 +132,8 @@ pub fn live(seed: u64, days: u32) -> Figures {
     let random = Random::new(seed, 1);
     let figures = Figures { printers: 1, days: days.into(), ..Figures::default() };
     let (oracle, meter) = (AlertOracle::default(), Meter::default());
-    let mut life = Life { seed, random, printer, board, judge, oracle, meter, figures, wishes: (0, 0) };
+    let read = Readings::default();
+    let mut life = Life { seed, random, printer, board, judge, oracle, meter, read, figures, wishes: (0, 0) };
     // Nothing goes wrong before it was seen to be well.
     life.pass(QUIET);
     for day in 0..days {
@@ -161,7 +165,9 @@ impl Life {
             self.printer.advance(SETTLE);
             self.observe();
         }
-        self.oracle.compare(&self.printer.truth(), self.seed);
+        let truth = self.printer.truth();
+        self.oracle.compare(&truth, self.seed);
+        self.meter.compare(&self.read, &truth, self.seed);
     }
 
     fn observe(&mut self) {
@@ -172,7 +178,7 @@ impl Life {
         let mut readings = self.board.sample();
         let moment = Moment { at: self.printer.clock(), wall: None };
         events.extend(self.judge.sample(&mut readings, moment).unwrap());
-        self.meter.compare(&readings, &self.printer.truth(), self.seed);
+        self.read = readings;
         self.figures.samples += 1;
         let now = self.printer.printer_time();
         for event in events {

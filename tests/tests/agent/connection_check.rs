@@ -114,7 +114,7 @@ async fn a_port_that_takes_connections_and_says_nothing_ends_the_walk_at_tls() {
     let check = check_connection(&device).await;
     let (steps, failed) = taken(&check);
     assert_eq!(steps, ["name", "TCP", "TLS", "clock", "certificate"]);
-    assert!(failed.contains("TLS is not answered, to small packets neither"), "{failed}");
+    assert!(failed.contains("nothing answers TLS, even in small packets"), "{failed}");
     assert!(failed.contains("MTU") && failed.contains("port for devices"), "{failed}");
 }
 

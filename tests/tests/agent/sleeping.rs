@@ -10,8 +10,9 @@ use platen_tests::rigs::manager::scripted::Manager;
 const SLEEP: &str = "[[switch]]\nname = \"sleep\"\nmeaning = \"sleep\"\nline = 5\n";
 
 /// A device whose cartridges lose their power in sleep; by its board file, or because nothing else is said.
-async fn device(manager: &Manager, bus: &str) -> Device {
-    let device = Device::with("allow_simulated = true\n[judge]\nsettle_after_sleep = \"1s\"\n");
+async fn device(manager: &Manager, bus: &str, settle: &str) -> Device {
+    let device =
+        Device::with(&format!("allow_simulated = true\n[judge]\nsettle_after_sleep = \"{settle}\"\n"));
     let board = std::fs::read_to_string(&device.config.board).unwrap();
     let board = board.replacen("name = \"main\"\n", &format!("name = \"main\"\n{bus}\n"), 1);
     std::fs::write(&device.config.board, format!("{board}{SLEEP}")).unwrap();
@@ -51,7 +52,7 @@ fn told(manager: &Manager, kind: &str) -> usize {
 #[tokio::test]
 async fn chips_that_lose_their_power_in_sleep_are_no_alert_and_on_waking_nothing_was_reseated() {
     let manager = Manager::start().await;
-    let device = device(&manager, "loses-power-in-sleep = true").await;
+    let device = device(&manager, "loses-power-in-sleep = true", "1min").await;
     let agent = device.start();
     agent.until("it was read", |status| status.readings.as_ref().map(|_| ())).await;
     sleep(&agent, true);
@@ -71,7 +72,7 @@ async fn chips_that_lose_their_power_in_sleep_are_no_alert_and_on_waking_nothing
 #[tokio::test]
 async fn faults_that_come_and_go_in_sleep_are_no_alert_and_one_that_stays_is_one_after_waking() {
     let manager = Manager::start().await;
-    let device = device(&manager, "").await;
+    let device = device(&manager, "", "1s").await;
     let agent = device.start();
     agent.until("it was read", |status| status.readings.as_ref().map(|_| ())).await;
     sleep(&agent, true);
@@ -95,7 +96,11 @@ async fn faults_that_come_and_go_in_sleep_are_no_alert_and_one_that_stays_is_one
     held(&agent, 1).await;
     sleep(&agent, false);
     judged(&agent).await;
-    assert_eq!((told(&manager, "alert_raised"), told(&manager, "alert_cleared")), (1, 0), "exactly one event");
+    assert_eq!(
+        (told(&manager, "alert_raised"), told(&manager, "alert_cleared")),
+        (1, 0),
+        "exactly one event"
+    );
     assert_eq!(told(&manager, "replacement"), 0);
     agent.stop().await.unwrap();
 }
@@ -103,16 +108,14 @@ async fn faults_that_come_and_go_in_sleep_are_no_alert_and_one_that_stays_is_one
 #[tokio::test]
 async fn a_cartridge_that_was_replaced_while_the_printer_slept_is_told_after_waking() {
     let manager = Manager::start().await;
-    let device = device(&manager, "loses-power-in-sleep = true").await;
+    let device = device(&manager, "loses-power-in-sleep = true", "1min").await;
     let agent = device.start();
     agent.until("it was read", |status| status.readings.as_ref().map(|_| ())).await;
     sleep(&agent, true);
     held(&agent, 2).await;
     // More than before is another cartridge, and whoever put it in has woken the printer.
     agent.act(&SimCommand::Set { supply: "black".into(), percent: 100 });
-    manager
-        .until("it is told", |state| (!state.of_kind("replacement").is_empty()).then_some(()))
-        .await;
+    manager.until("it is told", |state| (!state.of_kind("replacement").is_empty()).then_some(())).await;
     judged(&agent).await;
     let all = manager.state.borrow().of_kind("replacement").len();
     assert_eq!((all, told(&manager, "alert_raised")), (1, 0));

@@ -24,7 +24,7 @@ fn a_program_beside_the_manager_reads_until_it_is_told_to_end() {
     let Some(database) = std::env::var_os(READS) else { return };
     let reader = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.execute_batch("BEGIN").unwrap();
-    let count = || reader.query_row("SELECT count(*) FROM report", [], |row| row.get::<_, i64>(0)).unwrap();
+    let count = || reader.query_row("SELECT count(*) FROM reports", [], |row| row.get::<_, i64>(0)).unwrap();
     let before = count();
     println!("{READING}");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();

@@ -18,6 +18,8 @@ use platen_tests::rigs::manager::task::PASSWORD;
 const ATTEMPTS: usize = 5_000;
 /// Of one address, below the limit of one address.
 const BY_ADDRESS: usize = 5;
+/// Names that are tried, `anna` among them: each has a limit of its own, and all of them together keep the manager busy.
+const NAMES: usize = 20;
 /// Addresses at once.
 const AT_ONCE: usize = 400;
 /// What the manager's memory may grow by.
@@ -76,21 +78,25 @@ impl Target {
         }
     }
 
-    /// Wrong passwords for one name, from one address after the other.
+    /// Wrong passwords for a few names, from one address after the other.
     fn flood(&self, attempts: usize) -> JoinHandle<Vec<Told>> {
         let target = self.clone();
         tokio::spawn(async move {
             let addresses = (0..attempts / BY_ADDRESS).map(|number| {
                 let [high, low] = u16::try_from(number).unwrap().to_be_bytes();
-                (target.clone(), Ipv4Addr::new(127, 1, high, low))
+                let name = match number % NAMES {
+                    0 => "anna".to_owned(),
+                    other => format!("guess-{other}"),
+                };
+                (target.clone(), Ipv4Addr::new(127, 1, high, low), name)
             });
             futures_util::stream::iter(addresses)
-                .map(|(target, from)| async move {
+                .map(|(target, from, name)| async move {
                     let mut told = Vec::new();
                     let Some(mut connection) = target.connect(from).await else { return told };
                     for number in 0..BY_ADDRESS {
                         told.extend(
-                            Self::ask(&mut connection, "anna", &format!("wrong-horse-{number}")).await,
+                            Self::ask(&mut connection, &name, &format!("wrong-horse-{number}")).await,
                         );
                     }
                     told

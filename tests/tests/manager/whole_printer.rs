@@ -97,6 +97,7 @@ async fn orders_of_one_supply_that_are_open_together_are_flagged_until_an_operat
     let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
     let second_flag = format!("data-duplicate-of=\"{first}\"");
     assert_holds(&page, &[&second_flag, "Ordered twice", "ordered it again", "Keep both"]);
+    assert_holds(&get(&mut browser, "/", &cookie).await.text(), &["(ordered twice)"]);
     let form = "what=merge&device=lobby";
     let answer =
         post_form(&mut browser, &format!("/orders/{second}/duplicate"), form, Some(OWN), &cookie).await;
@@ -159,6 +160,51 @@ async fn a_call_that_is_repeated_is_one_call_with_its_count_and_blanks_are_no_me
     assert_holds(&page, &["called 12 times, last", "Service requested"]);
     let none = device.report(manager.device, &batch(4, &[call(Some(0))])).await;
     assert!(none.problem(ProblemKind::InvalidReport).contains("presses"));
+}
+
+#[tokio::test]
+async fn what_stands_while_a_printer_sleeps_is_shown_as_of_when_it_was_read_and_a_full_counter_in_all() {
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    let mut asleep = active(50);
+    let readings = &mut asleep["readings"];
+    for switch in readings["switches"].as_array_mut().unwrap() {
+        if switch["name"] == "sleep" {
+            switch["active"]["value"] = json!(true);
+        }
+    }
+    readings["held"] = json!([
+        {"kind": "supply", "name": "black", "age_seconds": 7_200},
+        {"kind": "temperature", "name": "fuser", "age_seconds": null},
+        {"kind": "bus", "name": "main", "age_seconds": null}
+    ]);
+    let counter = &mut readings["counters"][0];
+    counter["wraps"] = json!(1);
+    let total = counter["value"]["value"].as_u64().unwrap() + (1 << 32);
+    device.report(manager.device, &batch(1, &[started("Colour MFP"), asleep])).await.acknowledged();
+    let view = manager.api("/api/v1/devices/lobby").await;
+    assert_eq!((&view["held"][0]["name"], &view["held"][0]["asleep"]), (&json!("black"), &json!(true)));
+    assert!(view["held"][0]["as_of"].is_string() && view["held"][1]["as_of"].is_null(), "{}", view["held"]);
+    assert_eq!(view["supplies"][0]["percent"], 50, "the last reading stays");
+    assert_eq!(view["counters"][0]["total"], total);
+    let mut browser = browser(&manager).await;
+    let cookie = sign_in(&mut browser).await;
+    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    assert_holds(
+        &page,
+        &[
+            "data-held=\"black\" data-asleep=\"true\">As of <time",
+            "</time>, printer asleep</span>",
+            "data-held=\"fuser\" data-asleep=\"true\">Not read: printer asleep",
+            "data-bus=\"main\" data-state=\"asleep\"",
+            "data-wraps=\"1\"",
+            &format!("data-total=\"{total}\""),
+        ],
+    );
+    assert!(get(&mut browser, "/", &cookie).await.text().contains("data-held=\"black\""));
+    let mut absurd = active(50);
+    absurd["readings"]["held"] = json!([{"kind": "supply", "name": "", "age_seconds": 1}]);
+    device.report(manager.device, &batch(3, &[absurd])).await.problem(ProblemKind::InvalidReport);
 }
 
 #[tokio::test]

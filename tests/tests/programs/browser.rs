@@ -74,10 +74,10 @@ async fn an_order_comes_up_on_both_pages_and_its_state_follows_the_buttons() {
     let browser = signed_in(&manager).await;
     browser.see("[data-device=lobby]").await;
     browser.mark().await;
-    device.platen(&["order", "cyan", "--quantity", "3", "--note", "for <b>both</b> floors"]);
+    device.platen(&["order", "black", "--quantity", "3", "--note", "for <b>both</b> floors"]);
     browser.see("[data-device=lobby][data-worst=order] [data-order][data-state=new]").await;
     let line = browser.text("[data-device=lobby] [data-order]").await;
-    assert_eq!(line, "Order: 3 × Cyan: “for <b>both</b> floors”");
+    assert_eq!(line, "Order: 3 × Black: “for <b>both</b> floors”");
     assert!(browser.is_marked().await, "the fleet was loaded again");
 
     browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
@@ -96,6 +96,12 @@ async fn an_order_comes_up_on_both_pages_and_its_state_follows_the_buttons() {
     browser.see(&format!("{pressed}[data-state=delivered]")).await;
     browser.see_no(&format!("{pressed} button")).await;
     browser.see("#orders [data-order][data-quantity='3'][data-state=new]").await;
+    device.platen(&["order", "black", "--quantity", "2", "--again"]);
+    let doubled = "#orders [data-order][data-quantity='2']";
+    browser.see(&format!("{doubled}[data-state=new][data-duplicate-of]")).await;
+    browser.click(&format!("{doubled} button[value=merge]")).await;
+    browser.see(&format!("{doubled}[data-state=cancelled]")).await;
+    assert!(browser.text(doubled).await.contains("Merged into order"), "it says into which");
     assert!(browser.is_marked().await, "the device was loaded again");
     browser.close().await;
 }

@@ -77,7 +77,8 @@ fn by_the_guides_haproxy_people_sign_in_hear_of_events_and_are_counted_each_alon
 const AS_IT_COMES: &str = "proxy_pass https://127.0.0.1:8080;\nproxy_ssl_protocols TLSv1.3;";
 
 #[test]
-fn with_nothing_configured_but_tls_events_pass_nginx_browsers_are_let_in_and_ten_failures_lock_out_one_name() {
+fn with_nothing_configured_but_tls_events_pass_nginx_browsers_are_let_in_and_ten_failures_lock_out_one_name()
+{
     let manager = Manager::start();
     let proxy = ReverseProxy::nginx(AS_IT_COMES, &manager);
     let person = proxy.person(OLGA);
@@ -152,9 +153,8 @@ async fn nine_tabs_of_a_browser_work_by_http_1_1_and_go_on_when_the_one_that_lis
     let browser = Browser::start().await;
     browser.sign_in(&proxy.url(), OPERATOR, PASSWORD).await;
     browser.see(live).await;
-    let protocol = browser
-        .script("return performance.getEntriesByType('navigation')[0].nextHopProtocol;")
-        .await;
+    let protocol =
+        browser.script("return performance.getEntriesByType('navigation')[0].nextHopProtocol;").await;
     assert_eq!(protocol, "http/1.1", "{SITE}");
     let mut tabs = vec![browser.tab().await];
     for _ in 1..TABS {

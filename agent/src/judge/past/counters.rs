@@ -108,7 +108,8 @@ impl Counters {
         for reading in &mut readings.counters {
             let before = self.known.get(&reading.kind).copied();
             let Some(value) = reading.value.known().copied() else {
-                (reading.epoch, reading.wraps) = before.map_or((0, 0), |counted| (counted.epoch, counted.wraps));
+                (reading.epoch, reading.wraps) =
+                    before.map_or((0, 0), |counted| (counted.epoch, counted.wraps));
                 continue;
             };
             let Counted { epoch, wraps, .. } = before.unwrap_or_default();
@@ -218,7 +219,11 @@ mod tests {
         CounterReading { kind, unit, value, epoch: 0, wraps: 0, wraps_at }
     }
 
-    fn observe(counters: &mut Counters, values: &[(CounterKind, u64)], width: Option<u64>) -> (Readings, Printed) {
+    fn observe(
+        counters: &mut Counters,
+        values: &[(CounterKind, u64)],
+        width: Option<u64>,
+    ) -> (Readings, Printed) {
         let all = values.iter().map(|(kind, value)| reading(*kind, *value, width)).collect();
         let mut readings = Readings { counters: all, ..Readings::default() };
         let printed = counters.observe(&mut readings, 0);
@@ -256,7 +261,11 @@ mod tests {
         use CounterKind::{FullColor, Impressions, Monochrome};
         let mut counters = Counters::default();
         let seven = Some(10_000_000);
-        observe(&mut counters, &[(Impressions, 9_999_000), (FullColor, 4_000_000), (Monochrome, 5_999_000)], seven);
+        observe(
+            &mut counters,
+            &[(Impressions, 9_999_000), (FullColor, 4_000_000), (Monochrome, 5_999_000)],
+            seven,
+        );
         let zero = [(Impressions, 0), (FullColor, 0), (Monochrome, 0)];
         let (readings, printed) = observe(&mut counters, &zero, seven);
         assert!(readings.counters.iter().all(|counter| (counter.epoch, counter.wraps) == (1, 0)));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::millis;
 
-/// A line for sleep that cannot be read any more is held to say what it said for so long.
+/// Where the line for sleep cannot be read, the printer is held to sleep for so long while nothing has power.
 pub(in crate::judge) const LINE_PATIENCE: Duration = Duration::from_secs(12 * 60 * 60);
 /// No printer that is in use sleeps for so long: the line is stuck.
 pub(in crate::judge) const LONGEST_SLEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -20,7 +20,7 @@ pub(in crate::judge) const LONGEST_SLEEP: Duration = Duration::from_secs(30 * 24
 /// What a sample says about sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::judge) struct Signs {
-    /// What the line says; `None` while it cannot be read, and where there is none.
+    /// What the line says; `None` while it cannot be read.
     pub(in crate::judge) line: Option<bool>,
     /// Whether pages came: no engine prints in its sleep.
     pub(in crate::judge) pages: bool,
@@ -35,7 +35,7 @@ pub(in crate::judge) struct Sleep {
     /// Since when it sleeps, if it does.
     #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
     since: Option<u64>,
-    /// Since when the line cannot be read, while it is held to say "asleep".
+    /// Since when the line cannot be read and nothing has power.
     #[serde(rename = "l", skip_serializing_if = "Option::is_none")]
     line_lost: Option<u64>,
     /// The line says "asleep" and is not believed.
@@ -50,6 +50,9 @@ pub(in crate::judge) struct Sleep {
     /// It woke since the last sample, and may sleep again.
     #[serde(skip)]
     woke: bool,
+    /// It slept in the last sample, or since.
+    #[serde(skip)]
+    slept: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
@@ -60,13 +63,14 @@ fn is_false(value: &bool) -> bool {
 impl Sleep {
     /// Whether nothing is to be remembered.
     pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { since, line_lost, disbelieved, unread, .. } = self;
+        since.is_none() && line_lost.is_none() && !disbelieved && unread.is_empty()
     }
 
     /// Takes in the signs of a sample: `span` after the one before it, at a moment of watched time.
     pub(in crate::judge) fn observe(&mut self, signs: Signs, span: Duration, now: u64) {
         let sleeps = self.since.is_some();
-        let slept = sleeps || std::mem::take(&mut self.woke);
+        self.slept = sleeps || std::mem::take(&mut self.woke);
         match signs.line {
             Some(false) => (self.since, self.line_lost, self.disbelieved) = (None, None, false),
             Some(true) => {
@@ -76,17 +80,16 @@ impl Sleep {
                 self.disbelieved |= sleeps && (signs.pages || stuck);
                 self.since = (!self.disbelieved).then_some(since);
             }
-            None if sleeps => {
+            None if signs.pages || signs.power => (self.since, self.line_lost) = (None, None),
+            // Everything without power at once is how sleep looks where the line cannot tell of it.
+            None => {
                 let lost = *self.line_lost.get_or_insert(now);
                 let waited = now.saturating_sub(lost) > millis(LINE_PATIENCE);
-                if signs.pages || signs.power || waited {
-                    (self.since, self.line_lost) = (None, None);
-                }
+                self.since = (!waited).then(|| self.since.unwrap_or(now));
             }
-            None => {}
         }
         // Of a span that began in sleep nobody knows how much of it the printer was awake.
-        self.awake = if slept || self.since.is_some() { 0 } else { millis(span) };
+        self.awake = if self.slept || self.since.is_some() { 0 } else { millis(span) };
     }
 
     /// An edge told that the printer woke. It may sleep again by the next sample, and have printed meanwhile.
@@ -107,8 +110,10 @@ impl Sleep {
             self.unread.remove(name);
             return false;
         }
-        if self.is_asleep() {
+        if self.is_asleep() || self.slept {
             self.unread.entry(name.to_owned()).or_default();
+        }
+        if self.is_asleep() {
             return true;
         }
         let Some(awake) = self.unread.get_mut(name) else { return false };
@@ -164,7 +169,10 @@ mod tests {
         let night = [(asleep, 15), (asleep, 8 * 3600), (awake, 600), (awake, 15), (awake, 44), (awake, 1)];
         assert_eq!(excused(&mut sleep, &mut now, &night), [true, true, true, true, true, false]);
         assert_eq!(sleep.settling(SETTLE), None);
-        assert_eq!(excused(&mut sleep, &mut now, &[(asleep, 15), (awake, 15), (awake, 15)]), [true, false, false]);
+        assert_eq!(
+            excused(&mut sleep, &mut now, &[(asleep, 15), (awake, 15), (awake, 15)]),
+            [true, false, false]
+        );
         let (mut sleep, mut now) = (Sleep::default(), 0);
         excused(&mut sleep, &mut now, &[(asleep, 15)]);
         assert_eq!(sleep.settling(SETTLE), None, "it sleeps");
@@ -182,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_lost_in_sleep_is_believed_for_a_while_and_not_against_signs_of_life() {
+    fn a_line_that_is_lost_in_sleep_is_believed_for_a_while_and_not_while_others_answer() {
         let asleep = [(signs(Some(true)), 15), (signs(None), 15), (signs(None), 3600)];
         let dead = |after: &[(Signs, u64)]| {
             let (mut sleep, mut now) = (Sleep::default(), 0);
@@ -192,8 +200,21 @@ mod tests {
         let lost = signs(None);
         assert_eq!(dead(&[(lost, 8 * 3600), (lost, 4 * 3600), (lost, 61)]), [true, true, false]);
         let power = Signs { power: true, ..lost };
-        assert_eq!(dead(&[(power, 15), (lost, 30), (lost, 30)]), [true, true, false]);
-        assert_eq!(excused(&mut Sleep::default(), &mut 0, &[(lost, 15)]), [false], "it never said so");
+        assert_eq!(dead(&[(power, 15), (power, 59), (power, 1)]), [true, true, false], "others answer");
+    }
+
+    #[test]
+    fn where_the_line_is_lost_everything_without_power_at_once_looks_like_sleep_for_a_while() {
+        let lost = signs(None);
+        let power = Signs { power: true, ..lost };
+        let (mut sleep, mut now) = (Sleep::default(), 0);
+        assert_eq!(excused(&mut sleep, &mut now, &[(power, 15)]), [false], "others answer");
+        let night = excused(&mut sleep, &mut now, &[(lost, 15), (lost, 12 * 3600), (lost, 1), (lost, 61)]);
+        assert_eq!(night, [true, true, true, false]);
+        assert_eq!(excused(&mut sleep, &mut now, &[(lost, 3600)]), [false], "it is waited for once");
+        let (mut sleep, mut now) = (Sleep::default(), 0);
+        let falls_asleep = [(signs(Some(false)), 15), (power, 15), (lost, 15), (lost, 8 * 3600), (power, 15)];
+        assert_eq!(excused(&mut sleep, &mut now, &falls_asleep), [false, false, true, true, true]);
     }
 
     #[test]
@@ -204,7 +225,11 @@ mod tests {
         let seen = excused(&mut sleep, &mut now, &[(asleep, 15), (pages, 15), (asleep, 30), (asleep, 30)]);
         assert_eq!(seen, [true, true, true, false]);
         let (awake, day) = (signs(Some(false)), 24 * 3600);
-        assert_eq!(excused(&mut sleep, &mut now, &[(awake, 15), (asleep, 15)]), [false, true], "it works again");
+        assert_eq!(
+            excused(&mut sleep, &mut now, &[(awake, 15), (asleep, 15)]),
+            [false, true],
+            "it works again"
+        );
         let weeks = excused(&mut sleep, &mut now, &[(asleep, day); 33]);
         assert!(weeks[..30].iter().all(|excused| *excused) && !weeks[32], "{weeks:?}");
     }
@@ -221,8 +246,11 @@ mod tests {
 
     fn any_signs() -> impl Strategy<Value = Signs> {
         let line = prop_oneof![4 => Just(Some(false)), 4 => Just(Some(true)), 1 => Just(None)];
-        (line, prop::bool::weighted(0.1), prop::bool::weighted(0.1))
-            .prop_map(|(line, pages, power)| Signs { line, pages, power })
+        (line, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(|(line, pages, power)| Signs {
+            line,
+            pages,
+            power,
+        })
     }
 
     proptest! {
@@ -263,7 +291,8 @@ mod tests {
             let (mut sleep, mut now) = (Sleep::default(), 0);
             excused(&mut sleep, &mut now, &samples);
             let rest = [(signs(line), 3_600); 40 * 24];
-            prop_assert_eq!(excused(&mut sleep, &mut now, &rest).last(), Some(&false));
+            let last = excused(&mut sleep, &mut now, &rest).pop();
+            prop_assert_eq!(last, Some(false));
         }
     }
 }

@@ -34,9 +34,11 @@ impl Printer {
 
     fn readings(&self) -> Readings {
         let gone = |name: &str| self.dead.contains(&name) || self.dead.contains(&"main");
-        let reason = if self.dead.contains(&"main") { UnknownReason::BusFailing } else { UnknownReason::NoAnswer };
+        let reason =
+            if self.dead.contains(&"main") { UnknownReason::BusFailing } else { UnknownReason::NoAnswer };
         let cartridge = |name: &&str| {
-            let level = if gone(name) { unknown(reason) } else { Level::Known { amount: 50 } };
+            let cause = UnknownCause { reason, detail: format!("{name} does not answer") };
+            let level = if gone(name) { Level::Unknown { cause } } else { Level::Known { amount: 50 } };
             let serial = Some(self.serial.to_owned()).filter(|_| !gone(name));
             SupplyReading { name: (*name).to_owned(), serial, ..supply(level) }
         };
@@ -211,7 +213,11 @@ fn a_line_for_sleep_that_is_stuck_or_lost_hides_nothing_for_ever() {
     stuck.dead = vec!["black"];
     assert_eq!(stuck.samples(4), []);
     stuck.exits = 1;
-    assert_eq!(codes(&stuck.samples(10)), [AlertCode::MarkerTonerCartridgeMissing], "no engine prints in its sleep");
+    assert_eq!(
+        codes(&stuck.samples(10)),
+        [AlertCode::MarkerTonerCartridgeMissing],
+        "no engine prints in its sleep"
+    );
 
     let mut gone = Printer::new();
     gone.sleep(true);

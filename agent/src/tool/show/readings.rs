@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use platen_protocol::facts::words::{Amount, part_of};
 use platen_protocol::facts::{Celsius, Share, TemperatureLimit};
 use platen_protocol::readings::{
-    CounterKind, CounterReading, Estimate, HeldKind, PartReading, Reading, Readings, SupplyReading, SwitchReading,
-    TemperatureReading,
+    CounterKind, CounterReading, Estimate, HeldKind, PartReading, Reading, Readings, SupplyReading,
+    SwitchReading, TemperatureReading,
 };
 use platen_protocol::supply::Level;
 
@@ -19,7 +19,7 @@ const BAR: usize = 20;
 /// What the board reads, as tables. Each line of a table is indented.
 pub fn readings(readings: &Readings) -> String {
     let mut out = String::new();
-    let asleep = readings.is_asleep();
+    let asleep = readings.may_sleep();
     let held = |kind, name: &str| {
         let held = readings.held_of(kind, name)?;
         Some(format!("  ({})", held.words(|seconds| format!("{} ago", age(seconds)), asleep)))
@@ -43,7 +43,8 @@ pub fn readings(readings: &Readings) -> String {
         readings.buses.iter().filter_map(|bus| Some((&bus.name, bus.failing.as_ref()?))).collect();
     table(&mut out, "FAILING BUSES", &failing, |(name, cause)| (name, cause.to_string()));
     let dark: Vec<_> = readings.held.iter().filter(|held| held.kind == HeldKind::Bus).collect();
-    let why = if asleep { "no power while the printer sleeps" } else { "no power yet: the printer is waking up" };
+    let why =
+        if asleep { "no power while the printer sleeps" } else { "no power yet: the printer is waking up" };
     table(&mut out, "BUSES WITHOUT POWER", &dark, |held| (&held.name, why.to_owned()));
     out
 }

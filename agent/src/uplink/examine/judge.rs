@@ -93,10 +93,10 @@ pub(super) fn checked_steps(
     steps
 }
 
-/// TLS had stalled, and came about in small packets.
+/// What had stalled came about in small packets.
 pub(super) fn small_packets(address: &Address) -> CheckedStep {
     let what = format!(
-        "large packets do not get through to {}, and small ones do: the path MTU is smaller than this device is told, for the messages that would tell it (ICMP) are dropped (RFC 2923). This device goes on in small packets: at most {} bytes of data each by IPv4, {} by IPv6",
+        "packets of full size had no answer and small ones have, so large packets do not seem to get through to {}: the path MTU is smaller than that of this device's network, and the messages that would say so (ICMP) are dropped (RFC 2923). This device continues in small packets, with at most {} bytes of data by IPv4 and {} by IPv6",
         address.authority(),
         segments::SMALL_V4,
         segments::SMALL_V6,

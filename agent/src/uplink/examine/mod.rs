@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::connect::{self, Connector, TlsMode};
 use super::connect_trace::ConnectTrace;
+use super::connection::Connection;
 use super::dial;
 use super::segments::Segments;
 use super::send::post;
@@ -30,7 +31,7 @@ use judge::Times;
 /// What the check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionCheck {
-    /// Step by step: name, TCP, proxy, TLS, packet size (where large packets vanish), clock, certificate, manager. What comes after the first
+    /// Step by step: name, TCP, proxy, TLS, clock, certificate, packet size (where large packets vanish), manager. What comes after the first
     /// network step that failed is missing.
     pub steps: Vec<CheckedStep>,
     /// What to tell the administrator of the customer's network.
@@ -60,6 +61,15 @@ pub struct Examiner {
 /// this device it must find out before it refuses the body.
 #[derive(Serialize)]
 struct Probe {}
+
+/// What the manager answered.
+struct Asked {
+    /// A problem, as a rule: it cannot take the body.
+    answer: Option<UplinkError>,
+    protocol: &'static str,
+    segments: Segments,
+    took: Duration,
+}
 
 impl Examiner {
     /// With what the session has too.
@@ -92,10 +102,6 @@ impl Examiner {
             None => connector.reach_traced(&trace).await.map(|_stream| None),
         };
         let mut steps = judge::checked_steps(&trace.steps(), &address, reached.as_ref().err());
-        let small = matches!(&reached, Ok(Some(connection)) if connection.segments == Segments::Small);
-        if small {
-            steps.push(judge::small_packets(&address));
-        }
         steps.push(judge::clock(self.times()));
         steps.push(match &identity {
             Some(identity) => judge::certificate(identity, self.times()),
@@ -106,24 +112,34 @@ impl Examiner {
             .and_then(|connection| connection.inspected.as_ref())
             .map(|inspected| inspected.by.as_str());
         let mut tell = tell::tell(&address, through.as_deref(), reached.as_ref().err(), opened_by);
-        if small {
-            tell.push(tell::large_packets(&address));
-        }
-        if let Ok(Some(mut connection)) = reached {
-            let began = Instant::now();
-            let answer: Result<serde::de::IgnoredAny, _> = post(
-                &mut connection,
-                &address,
-                path::REPORTS,
-                &Probe {},
-                Duration::ZERO,
-                self.config.reply_timeout,
-            )
-            .await;
-            let (took, protocol) = (began.elapsed(), connection.protocol());
-            steps.push(judge::manager(&address, protocol, answer.err().as_ref(), took));
+        if let Ok(Some(connection)) = reached {
+            let mut asked = self.ask(connection, &address).await;
+            let unanswered = asked.answer.as_ref().is_some_and(UplinkError::is_unanswered);
+            if unanswered && asked.segments == Segments::Whole {
+                // It may have been too large for the path; if small packets are not answered either, it was not.
+                if let Ok(connection) = connector.in_small_segments().connect().await {
+                    let again = self.ask(connection, &address).await;
+                    let helps = !again.answer.as_ref().is_some_and(UplinkError::is_unanswered);
+                    asked = if helps { again } else { asked };
+                }
+            }
+            if asked.segments == Segments::Small {
+                steps.push(judge::small_packets(&address));
+                tell.push(tell::large_packets(&address));
+            }
+            steps.push(judge::manager(&address, asked.protocol, asked.answer.as_ref(), asked.took));
         }
         ConnectionCheck { steps, tell }
+    }
+
+    /// Asks the manager whether it knows this device.
+    async fn ask(&self, mut connection: Connection, address: &Address) -> Asked {
+        let began = Instant::now();
+        let limit = self.config.reply_timeout;
+        let answer: Result<serde::de::IgnoredAny, _> =
+            post(&mut connection, address, path::REPORTS, &Probe {}, Duration::ZERO, limit).await;
+        let (took, protocol, segments) = (began.elapsed(), connection.protocol(), connection.segments);
+        Asked { answer: answer.err(), protocol, segments, took }
     }
 
     fn times(&self) -> Times {

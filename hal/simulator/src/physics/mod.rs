@@ -103,7 +103,8 @@ impl Physics {
             supplies,
             parts,
             bodies: bodies.map(|entry| Body::new(entry, target(entry.name.get_ref()), exact)).collect(),
-            counters: Counters { impressions, full_color, monochrome, sheets, power_ons: POWER_ONS }.within(&widths),
+            counters: Counters { impressions, full_color, monochrome, sheets, power_ons: POWER_ONS }
+                .within(&widths),
             widths,
             store,
             coverage: COVERAGE,

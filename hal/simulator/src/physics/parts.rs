@@ -234,7 +234,8 @@ impl Counters {
     /// Loses impressions, as after a board was changed or a record restored.
     pub(crate) fn lose(&mut self) {
         // One that has begun again at 0 stands below the others.
-        let lost = LOST_IMPRESSIONS.min(self.impressions).min(self.full_color.saturating_add(self.monochrome));
+        let lost =
+            LOST_IMPRESSIONS.min(self.impressions).min(self.full_color.saturating_add(self.monochrome));
         let color = lost.min(self.full_color);
         self.impressions -= lost;
         self.full_color -= color;

@@ -171,9 +171,14 @@ fn after_a_while_the_printer_sleeps_and_its_fuser_cools() {
 
 #[test]
 fn chips_that_lose_their_power_in_sleep_do_not_answer_until_a_moment_after_it_woke() {
-    let text = BOARD.replace("{}", "").replacen("name = \"main\"", "name = \"main\"\nloses-power-in-sleep = true", 1);
+    let text = BOARD.replace("{}", "").replacen(
+        "name = \"main\"",
+        "name = \"main\"\nloses-power-in-sleep = true",
+        1,
+    );
     let printer = SimPrinter::accelerated(&config::parse(&text, Path::new("board.toml")).unwrap()).unwrap();
-    let sleep = |active| act(&printer, &format!("act = \"switch\"\nswitch = \"sleeping\"\nactive = {active}"));
+    let sleep =
+        |active| act(&printer, &format!("act = \"switch\"\nswitch = \"sleeping\"\nactive = {active}"));
     sleep(true);
     assert_eq!(read(&printer, "main", 0x50, &[0], 1), Err(BusFault::ABSENT));
     assert!(read(&printer, "upper", 0x50, &[0, 0], 1).is_ok(), "another bus keeps its power");

@@ -16,10 +16,7 @@ pub(super) fn check(config: &BoardConfig) -> Check {
 
 fn check_keys(config: &BoardConfig) -> Check {
     let chipless = |name: &Spanned<String>, what: &str| {
-        format!(
-            "{} has no chip of its own that could lose its power: {what}",
-            name.get_ref()
-        )
+        format!("{} has no chip of its own that could lose its power: {what}", name.get_ref())
     };
     for entry in &config.supplies {
         let measured = entry.memory().is_some() || entry.sensor.is_some();

@@ -18,7 +18,7 @@ pub const MAX_COUNTERS: usize = 16;
 pub const MAX_BUSES: usize = 32;
 /// The most readings that can stand since the printer fell asleep: supplies, parts, temperatures, the counters,
 /// buses.
-pub const MAX_HELD: usize = 3 * MAX_READINGS + 1 + MAX_BUSES;
+const MAX_HELD: usize = 3 * MAX_READINGS + 1 + MAX_BUSES;
 /// The lowest temperature there is.
 const MIN_MILLIDEGREES: i32 = -273_150;
 /// Far above what any sensor in a printer can show.

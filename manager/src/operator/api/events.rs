@@ -27,10 +27,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_secs(1);
 /// What lets the stream through proxies as it comes: nginx waits for a buffer to be full unless it is told not to, and
 /// what compresses waits as well.
-const THROUGH_PROXIES: [(HeaderName, &str); 2] = [
-    (HeaderName::from_static("x-accel-buffering"), "no"),
-    (header::CACHE_CONTROL, "no-store, no-transform"),
-];
+const THROUGH_PROXIES: [(HeaderName, &str); 2] =
+    [(HeaderName::from_static("x-accel-buffering"), "no"), (header::CACHE_CONTROL, "no-store, no-transform")];
 
 /// One listener.
 struct Listening {

@@ -93,5 +93,8 @@ pub(super) async fn health(State(operators): Shared, _operator: Operator) -> (St
     let write_ahead_log = LogView::of(operators.store.health().log(), now);
     let (endings, device_certificates) = operators.watches.endings.all(now);
     let storing = trouble.is_none();
-    (status, Json(HealthView { storing, trouble, turned_away, write_ahead_log, endings, device_certificates }))
+    (
+        status,
+        Json(HealthView { storing, trouble, turned_away, write_ahead_log, endings, device_certificates }),
+    )
 }

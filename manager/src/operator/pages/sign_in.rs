@@ -78,9 +78,10 @@ pub(super) async fn sign_in(
         form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
     let next = own_path(next);
     let known_address = operators.known_addresses.is_known(remote);
-    let attempt = operators.sign_in_limits.begin(remote, known_address, &name, Instant::now()).map_err(
-        |wait| Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait),
-    )?;
+    let attempt =
+        operators.sign_in_limits.begin(remote, known_address, &name, Instant::now()).map_err(|wait| {
+            Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait)
+        })?;
     let asker = Asker { known_address, failures: attempt.before(), name: name.clone() };
     let right = is_right(&operators, asker, password).await;
     if !matches!(right, Ok(false)) {

@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::facts::TemperatureLimit;
 use platen_protocol::readings::{
-    CounterReading, HeldKind, HeldReading, PartReading, Readings, SupplyReading, SwitchReading, TemperatureReading,
+    CounterReading, HeldKind, HeldReading, PartReading, Readings, SupplyReading, SwitchReading,
+    TemperatureReading,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -84,14 +85,14 @@ pub(in super::super) struct HeldView {
     pub(in super::super) name: String,
     /// When what is shown was read; `null` where nothing was read before the printer fell asleep, and for a bus.
     pub(in super::super) as_of: Option<Timestamp>,
-    /// Whether the printer sleeps; else it has just woken, and this has not answered yet.
+    /// Whether the printer sleeps, or may do so; else it has just woken, and this has not answered yet.
     pub(in super::super) asleep: bool,
 }
 
 impl HeldView {
     /// What stands among readings that are so many seconds old.
     pub(super) fn all(readings: &Readings, age_seconds: u64, now: Timestamp) -> Vec<Self> {
-        let asleep = readings.is_asleep();
+        let asleep = readings.may_sleep();
         let before = |seconds: u64| {
             let seconds = i64::try_from(seconds.saturating_add(age_seconds)).unwrap_or(i64::MAX);
             now.checked_sub(SignedDuration::from_secs(seconds)).ok()
@@ -198,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_counter_that_began_again_shows_what_it_has_counted_in_all() {
-        let counter = |value, wraps| CounterReading { wraps, ..sample::counter(CounterKind::Impressions, value) };
+        let counter =
+            |value, wraps| CounterReading { wraps, ..sample::counter(CounterKind::Impressions, value) };
         assert_eq!(CounterView::from(counter(4, 1)).total, Some((1 << 32) + 4));
         assert_eq!(CounterView::from(counter(4, 0)).total, None);
     }

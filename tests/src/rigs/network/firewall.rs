@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::rigs::process::run_ok;
 
-use super::bed::{INSIDE, OUTSIDE};
+use super::bed::{GATE_INSIDE, GATE_OUTSIDE, INSIDE, OUTSIDE};
 use super::namespace::Namespace;
 
 /// Lets out new connections to TCP port 443 of anywhere, and nothing in. IPv4 of the site stands behind the
@@ -107,11 +107,15 @@ impl<'a> Firewall<'a> {
         Self::load(gate, "gate", &everything_to(port))
     }
 
-    /// At the gate: packets of more than `mtu` bytes do not pass, and nobody says so.
+    /// At the gate: packets of IPv4 with more than `mtu` bytes do not pass, and nobody says so.
     pub fn swallows_large_packets(gate: &'a Namespace, mtu: u32) -> Self {
-        for interface in [INSIDE, OUTSIDE] {
-            gate.ip(&["link", "set", interface, "mtu", &mtu.to_string()]);
-        }
+        narrow(gate, INSIDE, GATE_INSIDE.v4, mtu);
+        Self::swallows_large_packets_out(gate, mtu)
+    }
+
+    /// The same, but only those of the site.
+    pub fn swallows_large_packets_out(gate: &'a Namespace, mtu: u32) -> Self {
+        narrow(gate, OUTSIDE, GATE_OUTSIDE.v4, mtu);
         Self::load(gate, "gate", SAYS_NOTHING)
     }
 
@@ -179,6 +183,13 @@ impl<'a> Firewall<'a> {
     pub fn counter(&self, name: &str) -> Counter {
         *self.counters().get(name).unwrap_or_else(|| panic!("no counter {name}"))
     }
+}
+
+/// Sets the MTU of what is sent on an interface of the gate, which it has an address of.
+fn narrow(gate: &Namespace, interface: &str, own: &str, mtu: u32) {
+    let (network, _) = own.rsplit_once('.').unwrap();
+    let (network, mtu) = (format!("{network}.0/24"), mtu.to_string());
+    gate.ip(&["route", "replace", &network, "dev", interface, "src", own, "mtu", "lock", &mtu]);
 }
 
 /// Packets and bytes (of IP, with its headers).

@@ -115,7 +115,7 @@ pub fn order_passes(device: &Device, operator: &Operator) -> Duration {
     let orders = || operator.json(&format!("/api/v1/orders?device={}&limit=200", device.name()));
     let count = || orders()["items"].as_array().map(Vec::len);
     let before = count().unwrap();
-    device.platen(&["order", "black", "--note", "through the firewall"]);
+    device.platen(&["order", "black", "--again", "--note", "through the firewall"]);
     until("the order is there", || (count()? > before).then_some(()));
     let took = begin.elapsed();
     assert_eq!(count(), Some(before + 1), "once");
