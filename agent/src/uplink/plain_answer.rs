@@ -48,8 +48,13 @@ impl PlainAnswer {
 
     /// Whether more of it would tell more.
     pub(super) fn is_incomplete(first: &[u8]) -> bool {
-        let head = |end: &[u8]| first.windows(end.len()).any(|window| window == end);
-        first.starts_with(b"HTTP/") && first.len() < MAX_FIRST_BYTES && !head(b"\r\n\r\n") && !head(b"\n\n")
+        let has = |end: &[u8]| first.windows(end.len()).any(|window| window == end);
+        let head = first.starts_with(b"HTTP/")
+            && first.len() < MAX_FIRST_BYTES
+            && !has(b"\r\n\r\n")
+            && !has(b"\n\n");
+        let line = Self::read(first).is_some() && first.len() < MAX_SHOWN_CHARS && !has(b"\n");
+        head || line
     }
 
     /// What happened, at an address (`host:port`).
@@ -158,7 +163,8 @@ mod tests {
         }
         assert!(PlainAnswer::is_incomplete(b"HTTP/1.1 302 Found\r\nLoc"));
         assert!(!PlainAnswer::is_incomplete(b"HTTP/1.1 302 Found\r\n\r\n"));
-        assert!(!PlainAnswer::is_incomplete(b"SSH-2.0"));
+        assert!(PlainAnswer::is_incomplete(b"SSH-2.0-Op"));
+        assert!(!PlainAnswer::is_incomplete(b"SSH-2.0-OpenSSH_9.2\r\n"));
     }
 
     proptest! {

@@ -26,19 +26,23 @@ pub fn read_board(guest: &Guest) -> Readings {
 }
 
 /// The edges that the agent sees in so many seconds, `act` among them. It has to be done by then.
-pub fn edges(guest: &Guest, gpio: &str, seconds: u32, act: impl FnOnce()) -> Vec<GuestEdge> {
+pub fn edges(guest: &Guest, seconds: u32, act: impl FnOnce()) -> Vec<GuestEdge> {
     let check = |command: &str| guest.check(command).unwrap();
     let over = || check("ls /tmp").contains("edges.end");
     // In the guest its own job: it ends by itself, and its lines are read then.
-    check(&format!("(platen-agent read --edges {seconds} >/tmp/edges 2>&1; touch /tmp/edges.end) &"));
-    let chip = gpio.trim_start_matches("/dev/");
-    until("the agent holds the lines", || {
-        check(&format!("gpioinfo {chip} || true")).contains("platen-agent").then_some(())
+    check(&format!(
+        "(platen-agent read --edges {seconds} >/tmp/edges 2>/tmp/edges.said; touch /tmp/edges.end) &"
+    ));
+    // That it holds a line is not enough: the kernel takes the lines one after the other.
+    until("the agent listens", || {
+        let said = check("cat /tmp/edges.said 2>/dev/null || true");
+        assert!(!over() || said.contains("listening"), "{said}");
+        said.contains("listening").then_some(())
     });
     act();
     assert!(!over(), "the acts took longer than the agent listened");
     until("the time is over", || over().then_some(()));
-    let text = check("cat /tmp/edges; rm /tmp/edges /tmp/edges.end");
+    let text = check("cat /tmp/edges; rm /tmp/edges /tmp/edges.said /tmp/edges.end");
     let edge = |line: &str| {
         let edge: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {text}"));
         GuestEdge {

@@ -128,7 +128,7 @@ impl Rig for Bench {
 
     fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
         let mut since = 0;
-        let edges = in_guest::edges(&self.guest, &self.gpio, EDGE_SECONDS, || {
+        let edges = in_guest::edges(&self.guest, EDGE_SECONDS, || {
             self.settle();
             since = self.monotonic_us();
             for command in commands {

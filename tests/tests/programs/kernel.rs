@@ -69,7 +69,7 @@ impl Rig for Bench {
     }
 
     fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
-        let edges = in_guest::edges(&self.guest, KERNEL.gpio, EDGE_SECONDS, || {
+        let edges = in_guest::edges(&self.guest, EDGE_SECONDS, || {
             for command in commands {
                 self.act(command);
             }

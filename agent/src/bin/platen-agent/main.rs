@@ -208,6 +208,10 @@ fn read_board(file: &Path, json: bool, edges: Option<u64>, pages: Option<u64>) -
         // Where nobody reads this, the reading itself is still wanted.
         let _ = writeln!(io::stderr(), "platen-agent: {words}");
     }
+    if let Some(seconds) = edges.or(pages) {
+        // From now on the kernel keeps every edge, so whoever presses a button need not guess.
+        let _ = writeln!(io::stderr(), "platen-agent: listening for {seconds} s");
+    }
     let output = &mut io::stdout().lock();
     match (edges, pages) {
         (Some(seconds), _) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
