@@ -391,12 +391,12 @@ impl BatchWrite<'_, '_> {
         if added == 1 {
             return self.notice("service_call", report.sequence, &to_json("service call", call)?);
         }
-        self.context.connection.prepare_cached(statements::COUNT_PRESSES)?.execute(params![
-            self.device,
-            id,
-            presses,
-            last_press
-        ])?;
+        let again = params![self.device, id, presses, last_press];
+        let reopened = self.context.connection.prepare_cached(statements::REOPEN_CALL)?.execute(again)?;
+        self.context.connection.prepare_cached(statements::COUNT_PRESSES)?.execute(again)?;
+        if reopened == 1 {
+            self.notice("service_call", report.sequence, &to_json("service call", call)?)?;
+        }
         Ok(())
     }
 

@@ -50,6 +50,9 @@ pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 A
 /// A call that is repeated is the call that there is; one without a name is never a repeat.
 pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id, report, received, simulated, entered_by, message, state, \
      presses, last_press) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'new', ?8, ?9) ON CONFLICT (device, id) DO NOTHING";
+/// It was made again after somebody had handled it: it is open once more.
+pub(super) const REOPEN_CALL: &str = "UPDATE service_calls SET state = 'new', changed = NULL, changed_by = NULL, handled = NULL \
+     WHERE device = ?1 AND id = ?2 AND presses < ?3 AND handled < ?4";
 /// How often it was made never goes down.
 pub(super) const COUNT_PRESSES: &str = "UPDATE service_calls SET presses = ?3, last_press = ?4 \
      WHERE device = ?1 AND id = ?2 AND presses < ?3";

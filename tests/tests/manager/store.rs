@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use platen_manager::ingest::Loss;
 use platen_manager::store::{
     AlertFilter, CommandState, Enrolment, Grouping, Ingest, IngestRefusal, Ingested, NewToken, OrderFilter,
-    OrderState, ReportFilter, ServiceCallFilter, Store, TokenRefusal,
+    OrderState, ReportFilter, ServiceCallFilter, ServiceCallState, Store, TokenRefusal,
 };
 use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::identity::DeviceId;
@@ -231,6 +231,34 @@ mod suite {
         assert_eq!(calls.len(), 4, "two with names, and two without");
     }
 
+    pub(super) async fn a_call_that_is_made_again_after_it_was_handled_is_open_again(store: Store) {
+        let_in(&store, &device()).await;
+        let made = |presses: u32| {
+            let mut call = service_call("streaks");
+            call["call_id"] = json!("call-1");
+            (call["presses"], call["last_press_seconds_ago"]) = (json!(presses), json!(0));
+            call
+        };
+        let only = async || {
+            let calls = store.service_calls(ServiceCallFilter::default(), None, 10).await.unwrap();
+            assert_eq!(calls.len(), 1);
+            calls.into_iter().next().unwrap()
+        };
+        ingest(&store, &device(), batch(1, &[made(1)])).await.unwrap();
+        let handle = async |at: Timestamp| {
+            let key = only().await.key;
+            store.set_service_call(key, ServiceCallState::Handled, "olga".into(), at).await.unwrap();
+        };
+        // What is counted late was pressed before.
+        handle(now() + SignedDuration::from_secs(1)).await;
+        ingest(&store, &device(), batch(2, &[made(2)])).await.unwrap();
+        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::Handled, 2));
+        handle(now() - SignedDuration::from_secs(1)).await;
+        ingest(&store, &device(), batch(3, &[made(3)])).await.unwrap();
+        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::New, 3));
+        assert_eq!(store.open_requests(&device()).await.unwrap().service_calls.len(), 1);
+    }
+
     pub(super) async fn alerts_are_brought_up_to_what_stands_on_the_device(store: Store) {
         let_in(&store, &device()).await;
         let jam = |id: &str| condition(id, "jam", "mediaPath", "path");
@@ -415,6 +443,7 @@ on_every_store! {
     a_command_keeps_its_settings,
     an_order_that_is_repeated_is_one_order,
     a_service_call_that_is_repeated_is_one_call,
+    a_call_that_is_made_again_after_it_was_handled_is_open_again,
     alerts_are_brought_up_to_what_stands_on_the_device,
     an_order_is_open_until_it_is_delivered_or_cancelled,
     a_replacement_is_listed_and_changes_what_is_known,
