@@ -51,7 +51,9 @@ pub(super) async fn reports(
     if !parked.wait.is_zero() {
         hold(&devices, &caller, &parked).await;
     }
+    // What came in is committed, and is harmless when it comes again.
     let open = devices.store.open_requests(&parked.device).await;
+    let open = Some(open.map_err(|error| later(&devices, &error))?);
     let now = clock::now();
     if !parked.wait.is_zero() {
         // It may have been shut out meanwhile, or its certificate have ended.

@@ -119,23 +119,19 @@ fn look_up(connection: &Connection, device: &DeviceId) -> Result<OpenRequests, S
 }
 
 impl Store {
-    /// What is open of all that people at a device asked for; `None` when that cannot be read now.
-    pub async fn open_requests(&self, device: &DeviceId) -> Option<OpenRequests> {
+    /// What is open of all that people at a device asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read. The device must not be told that nothing is open then: it would ask once more.
+    pub async fn open_requests(&self, device: &DeviceId) -> Result<OpenRequests, StoreError> {
         let change = match self.open.known(device) {
-            Ok(open) => return Some(open),
+            Ok(open) => return Ok(open),
             Err(change) => change,
         };
         let asked = device.clone();
-        let found = self.readers.clone().read(move |connection| look_up(connection, &asked)).await;
-        match found {
-            Ok(open) => {
-                self.open.learn(device, change, &open);
-                Some(open)
-            }
-            Err(error) => {
-                tracing::debug!(%device, %error, "what is open of a device is not told this time");
-                None
-            }
-        }
+        let open = self.readers.clone().read(move |connection| look_up(connection, &asked)).await?;
+        self.open.learn(device, change, &open);
+        Ok(open)
     }
 }
