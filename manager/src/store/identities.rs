@@ -152,15 +152,30 @@ impl Standing {
     pub fn renew(&mut self, serial: &str) -> bool {
         let Some(next) = self.next.take_if(|next| next.serial == serial) else { return false };
         self.former.push(std::mem::replace(&mut self.certificate, next));
+        // One that goes back to the same state at every restart comes by the same certificate each time: that is not to
+        // be forgotten before others.
+        if let Some(used) = self.superseded.take().filter(|used| used.readmitted)
+            && let Some(at) = self.former.iter().position(|one| one.serial == used.certificate.serial)
+        {
+            let used = self.former.remove(at);
+            self.former.push(used);
+        }
         let forgotten = self.former.len().saturating_sub(MAX_FORMER);
         self.former.drain(..forgotten);
         self.readmitted_until = None;
-        self.superseded = None;
         true
     }
 
-    /// A superseded certificate was used. Says whether that is news; what was known of another one is forgotten.
+    /// A superseded certificate was used. Says whether that is news; what was known of another one is forgotten, unless
+    /// an operator has consented to that one and it may still renew: who has a second copy takes nobody's consent away.
     pub fn superseded_by_use(&mut self, seen: Superseded) -> bool {
+        let consented = self
+            .superseded
+            .as_ref()
+            .is_some_and(|known| known.readmitted && known.certificate.serial != seen.certificate.serial);
+        if consented && self.readmitted_until.is_some_and(|until| seen.used.last < until) {
+            return false;
+        }
         let known = self.superseded.take_if(|known| known.certificate.serial == seen.certificate.serial);
         let is_news = known.is_none();
         let now = match known {
@@ -493,3 +508,6 @@ fn standing(connection: &Connection, device: &DeviceId) -> Result<Option<Standin
         .transpose()?;
     Ok(found.map(|(_, standing)| standing))
 }
+
+#[cfg(test)]
+mod tests;
