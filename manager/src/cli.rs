@@ -23,7 +23,7 @@ use crate::descriptors;
 use crate::device::admit::{READMITTED_FOR, state};
 use crate::operator::password;
 use crate::operator::view::identity_words;
-use crate::run::{Listeners, open_store, run};
+use crate::run::{Listeners, database_path, open_store, run};
 use crate::secret::{self, SECRET_BYTES, fingerprint};
 use crate::status::Status;
 use crate::store::{DeviceRecord, NewToken, Standing};
@@ -212,6 +212,13 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
 }
 
 async fn status(config: &Config, json: bool) -> anyhow::Result<()> {
+    let directory = &config.state_directory;
+    if !database_path(directory).exists() {
+        bail!(
+            "{}: no manager has been started with this state_directory, so there is nothing to list",
+            directory.display()
+        );
+    }
     let store = open_store(config)?;
     let status = Status::read(config, &store, clock::now()).await?;
     store.close().await;

@@ -1,5 +1,6 @@
 //! `platen-manager status`: every certificate and every token, and when it ends. It reads the files and the
-//! store, whether or not a manager is serving, and makes nothing.
+//! store, whether or not a manager is serving, and makes no certificate; a store of an older version is brought to this
+//! one, as by every command.
 
 use std::io::{self, Write};
 

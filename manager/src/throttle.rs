@@ -84,8 +84,12 @@ impl<K: Clone + Eq + Hash> Throttle<K> {
     pub fn begin(self: &Arc<Self>, key: K, now: Instant) -> Result<Attempt<K>, Duration> {
         let mut failures = self.failures();
         if !failures.contains_key(&key) && failures.len() >= MAX_KEYS {
-            let oldest = failures.iter().min_by_key(|(_, found)| found.since).map(|(key, _)| key.clone());
-            oldest.map(|oldest| failures.remove(&oldest));
+            // What counts no more, and then what has failed least: many keys that fail once make nobody forget one that
+            // fails again and again.
+            let worth =
+                |found: &Failures| (now.duration_since(found.since) < self.window, found.count, found.since);
+            let least = failures.iter().min_by_key(|(_, found)| worth(found)).map(|(key, _)| key.clone());
+            least.map(|least| failures.remove(&least));
         }
         let found = failures.entry(key.clone()).or_insert(Failures { count: 0, since: now });
         if now.duration_since(found.since) >= self.window {

@@ -77,11 +77,11 @@ impl SignInLimits {
         let address = counted(remote);
         // Of one length, whatever was typed.
         let name = fingerprint(name.as_bytes());
-        let of_name_at_address = self.of_name_at_address.begin((address, name.clone()), now)?;
-        let at_address = match self.at_address.begin(address, now) {
+        let at_address = self.at_address.begin(address, now)?;
+        let of_name_at_address = match self.of_name_at_address.begin((address, name.clone()), now) {
             Ok(attempt) => attempt,
             Err(wait) => {
-                of_name_at_address.forgive();
+                at_address.forgive();
                 return Err(wait);
             }
         };
@@ -126,6 +126,16 @@ mod tests {
         let heard = names.iter().filter(|name| fail(&limits, address(1), name, now)).count();
         assert_eq!(heard, 30);
         assert!(fail(&limits, address(2), "name-99", now), "who was not heard was not counted either");
+    }
+
+    #[test]
+    fn names_that_are_made_up_make_nobody_forget_how_often_one_has_failed() {
+        let (limits, now) = (SignInLimits::new(), Instant::now());
+        assert!((0..100).all(|number| fail(&limits, address(number), "anna", now)));
+        for number in 0..10_200 {
+            fail(&limits, address(1_000 + number), &format!("name-{number}"), now);
+        }
+        assert!(!fail(&limits, address(900), "anna", now));
     }
 
     #[test]

@@ -17,6 +17,9 @@ use serde::Serialize;
 pub use ending::{Ending, EndingView, What, day};
 use rule::EndState;
 
+/// Tokens that are named on a page; the rest are counted. A roll-out has hundreds that end on one day.
+const MAX_TOKENS_SHOWN: usize = 3;
+
 /// What happened to something that ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewsKind {
@@ -215,7 +218,15 @@ impl Endings {
         let matters = |view: &EndingView| {
             view.words.is_some() && (view.what.is_certificate() || view.state != EndState::Ended)
         };
-        all.into_iter().filter(matters).collect()
+        let (mut certificates, mut tokens): (Vec<_>, Vec<_>) =
+            all.into_iter().filter(matters).partition(|view| view.what.is_certificate());
+        let more = tokens.len().saturating_sub(MAX_TOKENS_SHOWN);
+        tokens.truncate(MAX_TOKENS_SHOWN);
+        if let Some(words) = tokens.last_mut().and_then(|view| view.words.as_mut()).filter(|_| more > 0) {
+            *words = format!("{words} So do {more} more; `platen-manager status` lists all.");
+        }
+        certificates.append(&mut tokens);
+        certificates
     }
 }
 

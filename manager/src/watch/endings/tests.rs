@@ -97,6 +97,18 @@ fn operators_need_not_act_on_a_token_that_has_ended_but_on_a_certificate() {
 }
 
 #[test]
+fn of_many_tokens_that_end_some_are_named_and_the_rest_are_counted() {
+    let endings = Endings::default();
+    let tokens =
+        (0..300).map(|number| Ending::of_token(format!("h{number}"), None, day(0), day(31))).collect();
+    endings.tokens(tokens, day(30));
+    let shown = endings.to_act_on(day(30));
+    assert_eq!(shown.len(), MAX_TOKENS_SHOWN);
+    assert!(shown[2].words.as_ref().unwrap().contains("297 more"), "{:?}", shown[2].words);
+    assert_eq!(endings.all(day(30)).0.len(), 300, "the API has all");
+}
+
+#[test]
 fn devices_are_counted_and_each_is_told_of_once_a_threshold() {
     let endings = Endings::default();
     let look = |fleet: &[(&str, i32)], on| {
