@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use platen_hal::config::NoPowerInSleep;
 use platen_protocol::readings::{
     BusReading, CounterKind, CounterReading, HeldKind, HeldReading, PartReading, Readings, SupplyReading,
     SwitchMeaning, TemperatureReading,
@@ -14,6 +15,9 @@ use platen_protocol::supply::Level;
 use super::past::Signs;
 use super::subject::ENGINE;
 use super::{Judge, Moment};
+
+/// Before the name of a bus, which may be that of a supply: no name on the board has a space in it.
+const BUS: &str = "bus ";
 
 /// What was last read of everything that loses its power in sleep.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +75,11 @@ impl Judge {
     /// Writes into a sample what stands since the printer fell asleep.
     pub(super) fn hold(&mut self, readings: &mut Readings, moment: Moment) {
         readings.held.clear();
+        let NoPowerInSleep { things, buses } = &self.config.no_power;
+        self.past.sleep.keep(|name| match name.strip_prefix(BUS) {
+            Some(bus) => buses.contains(bus),
+            None => things.contains(name),
+        });
         if self.config.no_power.is_empty() {
             return;
         }
@@ -197,8 +206,7 @@ impl Judge {
             if !self.config.no_power.buses.contains(name) {
                 continue;
             }
-            // No name on the board has a space in it, and a bus may be called as a supply is.
-            let found = self.find(&format!("bus {name}"), failing.is_none(), Duration::ZERO);
+            let found = self.find(&format!("{BUS}{name}"), failing.is_none(), Duration::ZERO);
             if found.excused {
                 *failing = None;
                 readings.held.push(held(HeldKind::Bus, name, None, Duration::ZERO));

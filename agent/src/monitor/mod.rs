@@ -155,7 +155,8 @@ impl Monitor {
     /// Reports how often open calls have been made by now.
     fn report_presses(&mut self) {
         self.presses.reported();
-        let now = self.clock.monotonic();
+        // As a stamp counts: the clock that goes on while the controller is suspended.
+        let now = self.clock.since_boot();
         let ago = |at: Duration| u32::try_from(now.saturating_sub(at).as_secs()).unwrap_or(u32::MAX);
         let bodies: Vec<ReportBody> = {
             let outbox = self.recorder.outbox();

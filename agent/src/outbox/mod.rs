@@ -198,8 +198,8 @@ impl Outbox {
         self.state.requests.iter()
     }
 
-    /// Calls that were repeated while they were open, which no report says yet; and when that was last, on the
-    /// monotonic clock.
+    /// Calls that were repeated while they were open, which no report says yet; and when that was last, since
+    /// this boot.
     pub fn untold_presses(&self) -> impl Iterator<Item = (&Asked, Duration)> {
         self.state.requests.untold()
     }

@@ -167,7 +167,7 @@ struct Listed {
     changed: bool,
     /// How often it was asked for, as far as a report says so.
     told: u32,
-    /// When it was repeated last, on the monotonic clock of this boot.
+    /// When it was repeated last, since this boot.
     pressed: Option<Duration>,
 }
 

@@ -30,8 +30,8 @@ pub enum SetValue {
 
 impl SupplyReading {
     /// The first set value that it has come down to: percent before pages before days. What is empty is below
-    /// whatever was set in percent. An unknown level has come down to none, nor has one whose pages or days have not been learnt; a set value of 0 pages or
-    /// days is none.
+    /// whatever was set in percent. An unknown level has come down to none, nor has one whose pages or days have not
+    /// been learnt; a set value of 0 pages or days is none.
     pub fn reached(&self) -> Option<SetValue> {
         if self.is_empty() || self.share()?.is_at_most(self.set_percent) {
             return Some(SetValue::Percent(self.set_percent));

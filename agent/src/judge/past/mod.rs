@@ -34,8 +34,6 @@ use usage::Usage;
 
 /// The most supplies, parts and sensors, each, that are remembered; a board has no more.
 const MAX_REMEMBERED: usize = 128;
-/// The most that can have lost its power: every chip, every part and every bus of a board.
-const MAX_UNREAD: usize = 4 * MAX_REMEMBERED;
 /// What happened once, such as a counter that fell, is told for so long in powered time.
 pub(super) const NOTE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -87,8 +85,6 @@ impl Past {
         if self.sensors.len() > MAX_REMEMBERED {
             self.sensors.retain(|name, _| readings.temperatures.iter().any(|sensor| sensor.name == *name));
         }
-        let held = &readings.held;
-        self.sleep.bound(MAX_UNREAD, |name| held.iter().any(|held| name.ends_with(&held.name)));
     }
 }
 

@@ -129,11 +129,9 @@ impl Sleep {
         waiting.map(|awake| Duration::from_millis(settle - awake)).min()
     }
 
-    /// Forgets what the board no longer has, once there is more than a board can have.
-    pub(super) fn bound(&mut self, most: usize, known: impl Fn(&str) -> bool) {
-        if self.unread.len() > most {
-            self.unread.retain(|name, _| known(name));
-        }
+    /// Forgets what the board no longer has, or what no longer loses its power.
+    pub(in crate::judge) fn keep(&mut self, loses_power: impl Fn(&str) -> bool) {
+        self.unread.retain(|name, _| loses_power(name));
     }
 }
 

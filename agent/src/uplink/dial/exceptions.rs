@@ -134,6 +134,10 @@ fn name(text: &str) -> Option<Hosts> {
         return None;
     }
     let of_numbers = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '*'));
+    if of_numbers && !below.contains('*') {
+        // Part of an address, without a word on what may follow.
+        return None;
+    }
     Some(if !below.contains('*') {
         Hosts::Name(below.to_owned())
     } else if of_numbers {
@@ -239,6 +243,9 @@ mod tests {
             "a,m:99999",
             "a,[::1",
             "a,m/x",
+            "a,10.",
+            "a,192.168",
+            "a,10.0.0.300",
             "a,.",
         ] {
             let told = Exceptions::read(entries).unwrap_err().to_string();

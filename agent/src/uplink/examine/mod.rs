@@ -31,8 +31,8 @@ use judge::Times;
 /// What the check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionCheck {
-    /// Step by step: name, TCP, proxy, TLS, clock, certificate, packet size (where large packets vanish), manager. What comes after the first
-    /// network step that failed is missing.
+    /// Step by step: name, TCP, proxy, TLS, clock, certificate, packet size (where large packets vanish), manager. What
+    /// comes after the first network step that failed is missing.
     pub steps: Vec<CheckedStep>,
     /// What to tell the administrator of the customer's network.
     pub tell: Vec<String>,
