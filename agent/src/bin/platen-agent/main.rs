@@ -209,7 +209,8 @@ fn read_board(file: &Path, json: bool, edges: Option<u64>, pages: Option<u64>) -
         let _ = writeln!(io::stderr(), "platen-agent: {words}");
     }
     if let Some(seconds) = edges.or(pages) {
-        // From now on the kernel keeps every edge, so whoever presses a button need not guess.
+        // From now on the kernel keeps every edge, so whoever presses a button need not guess. Where nobody reads this, the
+        // edges are still wanted.
         let _ = writeln!(io::stderr(), "platen-agent: listening for {seconds} s");
     }
     let output = &mut io::stdout().lock();
