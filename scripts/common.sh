@@ -52,6 +52,19 @@ need_squid() {
     need_unstarted squid-openssl=squid
 }
 
+# Debian's PostgreSQL, for tests that make clusters of their own (tests/src/rigs/postgres.rs). On its own the package would
+# make one, and start it: postgresql-common is told not to until the server is there. A cluster that is here stays as it is.
+need_postgresql() {
+    local settings=/etc/postgresql-common/createcluster.conf result=0
+    installed postgresql-15 && return 0
+    [ "$(id -u)" -eq 0 ] || { need_packages postgresql-15; return; }
+    need_unstarted postgresql-common=postgresql || return
+    cp --preserve "$settings" "$settings.before" && printf 'create_main_cluster = false\n' >>"$settings" || return
+    need_unstarted postgresql-15=postgresql || result=$?
+    mv "$settings.before" "$settings"
+    return $result
+}
+
 # The tools of scripts/tools.txt before others of their names.
 use_tools() {
     local tools

@@ -213,7 +213,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
 
 async fn status(config: &Config, json: bool) -> anyhow::Result<()> {
     let directory = &config.state_directory;
-    if !database_path(directory).exists() {
+    if config.postgres.is_none() && !database_path(directory).exists() {
         bail!(
             "{}: no manager has been started with this state_directory, so there is nothing to list",
             directory.display()

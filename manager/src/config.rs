@@ -12,6 +12,7 @@ use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::certificate_files::CertificateFiles;
 use crate::limits::Limits;
 use crate::listen::Timeouts;
+use crate::store::{AddressError, PostgresConfig, PostgresFiles};
 use crate::{operator, watch};
 
 /// Where the file stands unless the command line says otherwise.
@@ -61,8 +62,10 @@ pub struct Config {
     pub device_listen: SocketAddr,
     /// Where operators connect; port 0 takes a free one.
     pub operator_listen: SocketAddr,
-    /// Holds the database, the device CA and the manager's own certificate.
+    /// Holds the database if it is SQLite's, the device CA and the manager's own certificate.
     pub state_directory: PathBuf,
+    /// The database, if it is PostgreSQL's.
+    pub postgres: Option<PostgresConfig>,
     /// DNS names and addresses under which devices and operators reach the manager.
     pub names: Vec<String>,
     /// What devices are told to connect to, such as `https://manager.example.org:8443`.
@@ -104,6 +107,11 @@ struct File {
     device_listen: Spanned<String>,
     operator_listen: Spanned<String>,
     state_directory: Spanned<PathBuf>,
+    store: Option<Spanned<String>>,
+    store_password_file: Option<Spanned<PathBuf>>,
+    store_ca: Option<Spanned<PathBuf>>,
+    store_certificate: Option<Spanned<PathBuf>>,
+    store_key: Option<Spanned<PathBuf>>,
     names: Spanned<Vec<String>>,
     device_url: Option<Spanned<String>>,
     operator_tls: Option<CertificateFiles>,
@@ -201,7 +209,33 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             "write how long a device's certificate lives, such as \"8760h\" for a year",
         ));
     }
+    let files = [&file.store_password_file, &file.store_ca, &file.store_certificate, &file.store_key];
+    let postgres = match &file.store {
+        None => match files.into_iter().flatten().next() {
+            None => None,
+            Some(given) => {
+                return Err(unusable(
+                    given.span(),
+                    "store_password_file, store_ca, store_certificate and store_key are of no use without store".to_owned(),
+                    "leave them out, or write store = \"postgresql://USER@HOST/DATABASE\"",
+                ));
+            }
+        },
+        Some(address) => {
+            let refused =
+                |error: AddressError| unusable(address.span(), format!("store: {error}"), error.remedy());
+            let path = |given: &Option<Spanned<PathBuf>>| given.as_ref().map(|given| given.get_ref().clone());
+            let files = PostgresFiles {
+                password: path(&file.store_password_file),
+                authorities: path(&file.store_ca),
+                certificate: path(&file.store_certificate),
+                key: path(&file.store_key),
+            };
+            Some(PostgresConfig::parse(address.get_ref(), files).map_err(refused)?)
+        }
+    };
     Ok(Config {
+        postgres,
         device_certificate_life: life,
         device_listen,
         operator_listen,
@@ -299,6 +333,27 @@ mod tests {
         for names in ["[]", "[\"http://manager\"]", "[\"a b\"]"] {
             let message = refusal(&GOOD.replace("[\"localhost\", \"127.0.0.1\"]", names));
             assert!(message.starts_with("manager.toml:4: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_store_is_sqlite_unless_an_address_of_postgresql_is_given_without_a_password() {
+        assert!(parse(Path::new("m"), GOOD).unwrap().postgres.is_none());
+        let with = |lines: &str| format!("{GOOD}{lines}\n");
+        let good = with(
+            "store = \"postgresql://platen@db.example.org/platen\"\nstore_password_file = \"/etc/platen/p\"",
+        );
+        let postgres = parse(Path::new("m"), &good).unwrap().postgres.unwrap();
+        assert!(postgres.place().contains("db.example.org"));
+        for (lines, told) in [
+            ("store = \"postgresql://platen:hunter2@db/platen\"", "store_password_file"),
+            ("store = \"mysql://db/platen\"", "postgresql://USER@HOST/DATABASE"),
+            ("store = \"postgresql://db/platen?sslmode=prefer\"", "verify-full"),
+            ("store_ca = \"/etc/platen/ca.pem\"", "of no use without store"),
+        ] {
+            let message = refusal(&with(lines));
+            assert!(message.starts_with("manager.toml:5: ") && message.contains(told), "{message}");
+            assert!(!message.contains("hunter2"), "{message}");
         }
     }
 

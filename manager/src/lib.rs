@@ -45,9 +45,12 @@ mod sample;
 pub mod secret;
 mod status;
 pub mod store;
+mod systemd;
 mod throttle;
 mod tls;
+mod tls_provider;
 mod upkeep;
+mod waiting;
 pub mod watch;
 
 pub use run::{Listeners, database_path, open_store, run};

@@ -20,8 +20,10 @@ use crate::networks::Networks;
 use crate::operator::{self, Operators};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Store};
+use crate::systemd::notify;
 use crate::tls;
 use crate::upkeep::{self, Upkeep};
+use crate::waiting;
 
 /// How long what is under way may take once the manager is to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -64,7 +66,10 @@ pub fn open_store(config: &Config) -> Result<Store, RunError> {
         .create(directory)
         .map_err(|source| RunError::State { path: directory.clone(), source })?;
     let grouping = if config.ingest.group { Grouping::Group } else { Grouping::Single };
-    Ok(Store::open(&database_path(directory), grouping)?)
+    Ok(match &config.postgres {
+        Some(postgres) => Store::open_postgres(postgres.clone(), grouping)?,
+        None => Store::open(&database_path(directory), grouping)?,
+    })
 }
 
 /// Serves until `until` resolves. Then parked devices are answered at once, what is under way ends, and
@@ -75,8 +80,14 @@ pub async fn run(
     reload: Arc<Notify>,
     until: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    let mut until = std::pin::pin!(until);
+    let Some(store) =
+        waiting::for_store(&config, [&listeners.device, &listeners.operator], open_store, until.as_mut())
+            .await?
+    else {
+        return Ok(());
+    };
     let now = clock::now();
-    let store = open_store(&config)?;
     let certificates = Certificates::load_or_make(&config, now)?;
     let device_tls = tls::for_devices(certificates.ca.certificate(), Arc::clone(&certificates.own))?;
     let operator_tls = tls::for_operators(certificates.for_operators())?;
@@ -124,7 +135,7 @@ pub async fn run(
     notify(sd_notify::NotifyState::Ready);
 
     tokio::select! {
-        () = until => {}
+        () = until.as_mut() => {}
         // None of them ends by itself; if one panicked, stopping in order is the best that is left.
         ended = tasks.join_next() => tracing::error!(?ended, "a part of the manager ended unexpectedly"),
     }
@@ -157,10 +168,4 @@ async fn finish(mut tasks: JoinSet<()>, upkeep: &Upkeep) -> Result<(), RunError>
         tracing::warn!("the store did not close in time; what was acknowledged is committed");
     }
     Ok(())
-}
-
-fn notify(state: sd_notify::NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the service manager (systemd) could not be notified");
-    }
 }

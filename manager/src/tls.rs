@@ -17,22 +17,8 @@ use crate::ca::ends;
 use crate::certificate_files::{Facts, ServerFiles};
 use crate::clock;
 use crate::listen::ALPN;
-
-/// The cryptography that is used.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
-
-/// TLS is told the time by the manager's clock.
-#[derive(Debug)]
-struct ManagersTime;
-
-impl TimeProvider for ManagersTime {
-    fn current_time(&self) -> Option<UnixTime> {
-        let seconds = u64::try_from(clock::now().as_second()).ok()?;
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
-    }
-}
+use crate::tls_provider::ManagersTime;
+pub(crate) use crate::tls_provider::provider;
 
 /// A certificate with its key, which match.
 #[derive(Debug)]

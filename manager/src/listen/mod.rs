@@ -25,11 +25,11 @@ use crate::networks::Networks;
 use connection::{Until, serve_connection_until};
 use connection_limit::{Arrival, ConnectionLimiter, LimitReached};
 use handshake::handshake;
-use turn_away::TurnAway;
 
 pub use connection::{Timeouts, serve_connection};
 pub use connection_limit::{ConnectionLimits, MAX_TURNED_AWAY};
 pub use request_body::RequestBody;
+pub(crate) use turn_away::TurnAway;
 
 /// The pause after an accept that failed (such as for want of file descriptors), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -146,7 +146,7 @@ pub async fn serve<S, B>(
                     LimitReached::Total => Turned::Connection,
                     LimitReached::Address => Turned::Address,
                 });
-                let turned = TurnAway { reached, retry_after_seconds };
+                let turned = TurnAway::without_place(reached, retry_after_seconds);
                 Box::pin(serve_connection_until(stream, h2, turned, timeouts, Until::Answered)).await
             } else {
                 let certificate = stream

@@ -14,20 +14,29 @@ use super::request_body::RequestBody;
 use crate::jitter;
 
 /// Answers every request with "not now".
-pub(super) struct TurnAway {
-    pub(super) reached: LimitReached,
+pub(crate) struct TurnAway {
+    /// Why not.
+    pub(crate) because: Problem,
     /// The least of `Retry-After`.
-    pub(super) retry_after_seconds: u32,
+    pub(crate) retry_after_seconds: u32,
 }
 
-fn problem(reached: LimitReached) -> Problem {
-    let detail = match reached {
-        LimitReached::Total => "the manager has no connections to spare; try again later",
-        LimitReached::Address => {
-            "too many connections come from your address; try again later, or have connections_per_address raised in the manager's configuration"
-        }
-    };
-    Problem::new(ProblemKind::Unavailable, detail)
+impl TurnAway {
+    /// For want of a place.
+    pub(super) fn without_place(reached: LimitReached, retry_after_seconds: u32) -> Self {
+        let detail = match reached {
+            LimitReached::Total => "the manager has no connections to spare; try again later",
+            LimitReached::Address => {
+                "too many connections come from your address; try again later, or have connections_per_address raised in the manager's configuration"
+            }
+        };
+        Self::saying(detail, retry_after_seconds)
+    }
+
+    /// For another reason.
+    pub(crate) fn saying(detail: &str, retry_after_seconds: u32) -> Self {
+        Self { because: Problem::new(ProblemKind::Unavailable, detail), retry_after_seconds }
+    }
 }
 
 impl hyper::service::Service<Request<RequestBody>> for TurnAway {
@@ -36,7 +45,7 @@ impl hyper::service::Service<Request<RequestBody>> for TurnAway {
     type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let body = serde_json::to_vec(&problem(self.reached)).unwrap_or_default();
+        let body = serde_json::to_vec(&self.because).unwrap_or_default();
         let mut answer = Response::new(Full::new(Bytes::from(body)));
         *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         let headers = answer.headers_mut();

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::Report;
 use platen_protocol::identity::AlertId;
-use rusqlite::{OptionalExtension as _, params};
 
+use super::engine::values;
 use super::ingest::BatchWrite;
 use super::records::id;
 use super::{StoreError, statements, to_json};
@@ -17,15 +17,18 @@ const STANDS_NO_MORE: &str = "stands no more on the device; the report of its en
 impl BatchWrite<'_, '_> {
     pub(super) fn raise(&mut self, report: &Report, alert: &Alert) -> Result<(), StoreError> {
         let body = to_json("alert", alert)?;
-        let raised = self.context.connection.prepare_cached(statements::RAISE_ALERT)?.execute(params![
-            self.device,
-            alert.id.as_str(),
-            self.received(),
-            report.simulated,
-            body,
-            self.dated.at.as_millisecond(),
-            self.dated_by()
-        ])?;
+        let raised = self.context.connection.execute(
+            statements::RAISE_ALERT,
+            values![
+                self.device,
+                alert.id.as_str(),
+                self.received(),
+                report.simulated,
+                body,
+                self.dated.at.as_millisecond(),
+                self.dated_by()
+            ],
+        )?;
         if raised == 1 {
             self.notice_about("alert_raised", report.sequence, &alert.id, &body)
         } else {
@@ -39,22 +42,18 @@ impl BatchWrite<'_, '_> {
         alert: &AlertId,
         because: &str,
     ) -> Result<(), StoreError> {
-        let cleared: Option<String> = self
-            .context
-            .connection
-            .prepare_cached(statements::CLEAR_ALERT)?
-            .query_row(
-                params![
-                    self.device,
-                    alert.as_str(),
-                    self.received(),
-                    because,
-                    self.dated.at.as_millisecond(),
-                    self.dated_by()
-                ],
-                |row| row.get(0),
-            )
-            .optional()?;
+        let cleared: Option<String> = self.context.connection.one(
+            statements::CLEAR_ALERT,
+            values![
+                self.device,
+                alert.as_str(),
+                self.received(),
+                because,
+                self.dated.at.as_millisecond(),
+                self.dated_by()
+            ],
+            |row| row.get(0),
+        )?;
         match cleared {
             Some(body) => self.notice_about("alert_cleared", report.sequence, alert, &body),
             None => Ok(()),
@@ -64,21 +63,19 @@ impl BatchWrite<'_, '_> {
     /// Ends what the device does not name, for the report of its end was lost; and opens again what it
     /// names, for the report that ended it was of an outbox that the device lost.
     pub(super) fn standing(&mut self, report: &Report, standing: &[AlertId]) -> Result<(), StoreError> {
-        let open: Vec<String> = {
-            let mut query = self.context.connection.prepare_cached(statements::ALERTS_STANDING)?;
-            query.query_map(params![self.device], |row| row.get(0))?.collect::<Result<_, _>>()?
-        };
+        let connection = self.context.connection;
+        let open: Vec<String> =
+            connection.all(statements::ALERTS_STANDING, values![self.device], |row| row.get(0))?;
         let named: HashSet<&str> = standing.iter().map(AlertId::as_str).collect();
         for ended in open.into_iter().filter(|open| !named.contains(open.as_str())) {
             self.clear(report, &id("alert", ended)?, STANDS_NO_MORE)?;
         }
         for alert in standing {
-            let reopened: Option<String> = self
-                .context
-                .connection
-                .prepare_cached(statements::REOPEN_ALERT)?
-                .query_row(params![self.device, alert.as_str()], |row| row.get(0))
-                .optional()?;
+            let reopened: Option<String> = self.context.connection.one(
+                statements::REOPEN_ALERT,
+                values![self.device, alert.as_str()],
+                |row| row.get(0),
+            )?;
             if let Some(body) = reopened {
                 self.notice_about("alert_raised", report.sequence, alert, &body)?;
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use rusqlite::{OptionalExtension as _, Row, params};
 
+use super::engine::{Row, values};
 use super::records::{id, time};
 use super::{Store, StoreError, from_json, statements, to_json};
 use crate::ingest::clone::CloneSign;
@@ -42,28 +42,20 @@ impl Store {
     ) -> Result<bool, StoreError> {
         self.writer
             .write(move |context| {
-                let open: Option<i64> = context
-                    .connection
-                    .prepare_cached(statements::CLONE_OPEN)?
-                    .query_row(params![device.as_str()], |row| row.get(0))
-                    .optional()?;
+                let open: Option<i64> =
+                    context
+                        .connection
+                        .one(statements::CLONE_OPEN, values![device.as_str()], |row| row.get(0))?;
                 if open.is_some() {
                     return Ok(false);
                 }
                 let (found, body) = (now.as_millisecond(), to_json("sign of a clone", &sign)?);
-                context.connection.prepare_cached(statements::ADD_CLONE)?.execute(params![
-                    device.as_str(),
-                    found,
-                    body
-                ])?;
+                context.connection.execute(statements::ADD_CLONE, values![device.as_str(), found, body])?;
                 let origin = format!("{device}/{found}/clone");
-                context.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
-                    origin,
-                    device.as_str(),
-                    "clone",
-                    found,
-                    body
-                ])?;
+                context.connection.execute(
+                    statements::ADD_NOTICE_OF,
+                    values![origin, device.as_str(), "clone", found, body],
+                )?;
                 Ok(true)
             })
             .await
@@ -80,8 +72,7 @@ impl Store {
             .write(move |context| {
                 let dismissed = context
                     .connection
-                    .prepare_cached(statements::DISMISS_CLONE)?
-                    .execute(params![device.as_str(), now.as_millisecond(), by])?;
+                    .execute(statements::DISMISS_CLONE, values![device.as_str(), now.as_millisecond(), by])?;
                 Ok(dismissed > 0)
             })
             .await
@@ -93,7 +84,7 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                damage.collect(connection, statements::CLONES_OPEN, params![limit], 0, CloneRecord::from_row)
+                damage.collect(connection, statements::CLONES_OPEN, values![limit], 0, CloneRecord::from_row)
             })
             .await
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use platen_protocol::identity::{CommandId, DeviceId};
 use platen_protocol::manager_to_device::Command;
-use rusqlite::{OptionalExtension as _, params};
 
+use super::engine::values;
 use super::records::CommandRecord;
 use super::{Store, StoreError, statements, to_json};
 
@@ -34,29 +34,29 @@ impl Store {
     ) -> Result<Result<(), CommandRefusal>, StoreError> {
         self.writer
             .write(move |context| {
-                let key: Option<i64> = context
-                    .connection
-                    .prepare_cached(statements::DEVICE_KEY)?
-                    .query_row(params![device.as_str()], |row| row.get(0))
-                    .optional()?;
+                let key: Option<i64> =
+                    context
+                        .connection
+                        .one(statements::DEVICE_KEY, values![device.as_str()], |row| row.get(0))?;
                 let Some(key) = key else {
                     return Ok(Err(CommandRefusal::UnknownDevice));
                 };
-                let open: u32 = context
-                    .connection
-                    .prepare_cached(statements::OPEN_COMMANDS_OF)?
-                    .query_row(params![key], |row| row.get(0))?;
+                let open: u32 =
+                    context.connection.row(statements::OPEN_COMMANDS_OF, values![key], |row| row.get(0))?;
                 if open >= MAX_OPEN_COMMANDS {
                     return Ok(Err(CommandRefusal::TooMany));
                 }
-                context.connection.prepare_cached(statements::ADD_COMMAND)?.execute(params![
-                    command.id.as_str(),
-                    key,
-                    to_json("action", &command.action)?,
-                    command.issued.as_millisecond(),
-                    issued_by,
-                    command.expires.as_millisecond()
-                ])?;
+                context.connection.execute(
+                    statements::ADD_COMMAND,
+                    values![
+                        command.id.as_str(),
+                        key,
+                        to_json("action", &command.action)?,
+                        command.issued.as_millisecond(),
+                        issued_by,
+                        command.expires.as_millisecond()
+                    ],
+                )?;
                 Ok(Ok(()))
             })
             .await
@@ -70,10 +70,10 @@ impl Store {
     ) -> Result<Vec<CommandId>, StoreError> {
         self.writer
             .write(move |context| {
-                let mut statement = context.connection.prepare_cached(statements::DELIVER_COMMAND)?;
                 let mut noted = Vec::new();
                 for id in &commands {
-                    if statement.execute(params![id.as_str(), now.as_millisecond()])? == 1 {
+                    let (id_word, now) = (id.as_str(), now.as_millisecond());
+                    if context.connection.execute(statements::DELIVER_COMMAND, values![id_word, now])? == 1 {
                         noted.push(id.clone());
                     }
                 }
@@ -86,18 +86,19 @@ impl Store {
     pub async fn expire_commands(&self, now: Timestamp) -> Result<Vec<(CommandId, DeviceId)>, StoreError> {
         self.writer
             .write(move |context| {
-                let mut statement = context.connection.prepare_cached(statements::EXPIRE_COMMANDS)?;
-                let rows = statement.query_map(params![now.as_millisecond()], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-                })?;
                 let mut ended = Vec::new();
-                for row in rows {
-                    let (id, device) = row?;
-                    // What does not read as a name was not written by this manager; it is ended all the same.
-                    if let (Ok(id), Ok(device)) = (id.parse(), device.parse()) {
-                        ended.push((id, device));
-                    }
-                }
+                context.connection.each(
+                    statements::EXPIRE_COMMANDS,
+                    values![now.as_millisecond()],
+                    |row| {
+                        let (id, device): (String, String) = (row.get(0)?, row.get(1)?);
+                        // What does not read as a name was not written by this manager; it is ended all the same.
+                        if let (Ok(id), Ok(device)) = (id.parse(), device.parse()) {
+                            ended.push((id, device));
+                        }
+                        Ok(())
+                    },
+                )?;
                 Ok(ended)
             })
             .await
@@ -109,7 +110,7 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                damage.collect(connection, statements::OPEN_COMMANDS, [], 1, CommandRecord::from_row)
+                damage.collect(connection, statements::OPEN_COMMANDS, &[], 1, CommandRecord::from_row)
             })
             .await
     }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use platen_protocol::identity::DeviceId;
-use rusqlite::{Connection, Params, Row};
 
 use super::StoreError;
+use super::engine::{Connection, Row, Value};
 
 /// Devices of which a damage is remembered; of more, the log alone knows.
 const MAX_DEVICES: usize = 10_000;
@@ -63,16 +63,15 @@ impl Damage {
         &self,
         connection: &Connection,
         statement: &str,
-        parameters: impl Params,
+        parameters: &[Value<'_>],
         whose: usize,
         read: fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = connection.prepare_cached(statement)?;
-        let mut rows = statement.query(parameters)?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
+        connection.each(statement, parameters, |row| {
             found.extend(self.readable(row, whose, read));
-        }
+            Ok(())
+        })?;
         Ok(found)
     }
 }

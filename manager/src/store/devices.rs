@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use platen_protocol::identity::DeviceId;
-use rusqlite::params;
 
 use super::damage::Damage;
+use super::engine::{owned, values};
 use super::records::{ContactRecord, DeviceRecord};
 use super::{Store, StoreError, statements};
 
@@ -31,7 +31,7 @@ impl Store {
             .clone()
             .read(move |connection| {
                 let after = after.as_ref().map_or("", DeviceId::as_str);
-                let parameters = params![after, limit];
+                let parameters = values![after, limit];
                 let mut devices =
                     damage.collect(connection, statements::DEVICES, parameters, 0, DeviceRecord::from_row)?;
                 for device in &mut devices {
@@ -48,10 +48,10 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let mut statement = connection.prepare_cached(statements::DEVICE)?;
-                let mut rows = statement.query(params![id.as_str()])?;
-                let found = rows.next()?.and_then(|row| damage.readable(row, 0, DeviceRecord::from_row));
-                Ok(found.map(|mut device| {
+                let found = connection.one(statements::DEVICE, values![id.as_str()], |row| {
+                    Ok(damage.readable(row, 0, DeviceRecord::from_row))
+                })?;
+                Ok(found.flatten().map(|mut device| {
                     device.know(&damage);
                     device
                 }))
@@ -63,15 +63,12 @@ impl Store {
     pub async fn keep_contacts(&self, contacts: Vec<ContactRecord>) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                let mut statement = context.connection.prepare_cached(statements::SET_CONTACT)?;
-                for contact in &contacts {
-                    statement.execute(params![
-                        contact.device.as_str(),
-                        contact.last_contact.as_millisecond(),
-                        contact.remote
-                    ])?;
-                }
-                Ok(())
+                let row = |contact: &ContactRecord| {
+                    let at = contact.last_contact.as_millisecond();
+                    owned(values![contact.device.as_str(), at, contact.remote])
+                };
+                let rows: Vec<_> = contacts.iter().map(row).collect();
+                context.connection.execute_all(&statements::SET_CONTACTS, &rows).map(drop)
             })
             .await
     }

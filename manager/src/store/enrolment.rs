@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::engine::{Connection, values};
 use super::identities::{IdentityChange, log};
 use super::records::{id, time};
 use super::{Store, StoreError, statements};
@@ -63,12 +63,15 @@ impl Store {
     pub async fn add_token(&self, token: NewToken) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                context.connection.prepare_cached(statements::ADD_TOKEN)?.execute(params![
-                    token.hash,
-                    token.device.as_ref().map(DeviceId::as_str),
-                    token.created.as_millisecond(),
-                    token.expires.as_millisecond()
-                ])?;
+                context.connection.execute(
+                    statements::ADD_TOKEN,
+                    values![
+                        token.hash,
+                        token.device.as_ref().map(DeviceId::as_str),
+                        token.created.as_millisecond(),
+                        token.expires.as_millisecond()
+                    ],
+                )?;
                 Ok(())
             })
             .await
@@ -79,16 +82,12 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let mut statement = connection.prepare_cached(statements::UNUSED_TOKENS)?;
-                let mut rows = statement.query(params![after.as_millisecond(), limit])?;
-                let mut tokens = Vec::new();
-                while let Some(row) = rows.next()? {
+                connection.all(statements::UNUSED_TOKENS, values![after.as_millisecond(), limit], |row| {
                     let device: Option<String> = row.get(1)?;
                     let device = device.map(|device| id("device", device)).transpose()?;
                     let (created, expires) = (time(row, 2)?, time(row, 3)?);
-                    tokens.push(NewToken { hash: row.get(0)?, device, created, expires });
-                }
-                Ok(tokens)
+                    Ok(NewToken { hash: row.get(0)?, device, created, expires })
+                })
             })
             .await
     }
@@ -112,17 +111,19 @@ impl Store {
                 if let Err(refusal) = check(context.connection, token_hash, device, *now)? {
                     return Ok(Err(refusal));
                 }
-                context.connection.prepare_cached(statements::USE_TOKEN)?.execute(params![
-                    token_hash,
-                    now.as_millisecond(),
-                    device.as_str()
-                ])?;
-                context.connection.prepare_cached(statements::ENROL)?.execute(params![
-                    device.as_str(),
-                    certificate_serial,
-                    certificate_expires.as_millisecond(),
-                    now.as_millisecond()
-                ])?;
+                context.connection.execute(
+                    statements::USE_TOKEN,
+                    values![token_hash, now.as_millisecond(), device.as_str()],
+                )?;
+                context.connection.execute(
+                    statements::ENROL,
+                    values![
+                        device.as_str(),
+                        certificate_serial,
+                        certificate_expires.as_millisecond(),
+                        now.as_millisecond()
+                    ],
+                )?;
                 log(context.connection, device, IdentityChange::Enrolled, None, *now)?;
                 Ok(Ok(()))
             })
@@ -136,12 +137,9 @@ fn check(
     device: &DeviceId,
     now: Timestamp,
 ) -> Result<Result<(), TokenRefusal>, StoreError> {
-    let found = connection
-        .prepare_cached(statements::TOKEN)?
-        .query_row(params![token_hash], |row| {
-            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?))
-        })
-        .optional()?;
+    let found = connection.one(statements::TOKEN, values![token_hash], |row| {
+        Ok((row.get::<Option<String>>(0)?, row.get::<i64>(1)?, row.get::<Option<i64>>(2)?))
+    })?;
     let Some((bound, expires, used)) = found else {
         return Ok(Err(TokenRefusal::Wrong));
     };
@@ -155,6 +153,6 @@ fn check(
         let same = bound == device.as_str();
         return Ok(if same { Ok(()) } else { Err(TokenRefusal::BoundToOther) });
     }
-    let known = connection.prepare_cached(statements::DEVICE_KEY)?.exists(params![device.as_str()])?;
+    let known = connection.exists(statements::DEVICE_KEY, values![device.as_str()])?;
     Ok(if known { Err(TokenRefusal::AlreadyEnrolled) } else { Ok(()) })
 }

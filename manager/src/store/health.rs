@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::ErrorCode;
 use serde::Serialize;
 
 use super::StoreError;
+use super::engine::Fault;
 
 /// Nothing must fail for so long before the trouble is over: on a disk that is almost full, small things
 /// can be stored between large ones that cannot.
@@ -33,6 +33,24 @@ pub enum TroubleCause {
     Locked,
     /// Another program keeps the database open for reading, and the log of changes has reached its limit.
     LogHeld,
+    /// The database server is not there, or has cut the connection.
+    Unreachable,
+    /// The database server refuses the manager's name or password, or does not have the database.
+    Refused,
+    /// Whoever answers is not the database server, as far as certificates tell.
+    Untrusted,
+    /// The database server has as many sessions as it may.
+    TooManySessions,
+    /// The database server has no space left.
+    ServerFull,
+    /// The database server only reads, as a standby does.
+    ServerReadOnly,
+    /// The database server is short of something, or its disk has failed.
+    ServerFailed,
+    /// The database server is too old, or keeps texts in an encoding that loses some.
+    Unsuitable,
+    /// A manager of another version uses the database, or has changed its tables.
+    OtherVersion,
 }
 
 impl TroubleCause {
@@ -51,32 +69,75 @@ impl TroubleCause {
             Self::LogHeld => {
                 "Another program (a backup, a database browser) has kept the database open for reading until the write-ahead log reached its limit: end that program."
             }
+            Self::Unreachable => {
+                "The database server (PostgreSQL) cannot be reached: check that it runs, and the network between it and the manager."
+            }
+            Self::Refused => {
+                "The database server (PostgreSQL) does not let the manager in: check user, password and database in manager.toml, and the server's pg_hba.conf."
+            }
+            Self::Untrusted => {
+                "The database server (PostgreSQL) cannot show that it is the right one: check its certificate, its name in manager.toml, and store_ca."
+            }
+            Self::TooManySessions => {
+                "The database server (PostgreSQL) has too many sessions: end some, or raise its max_connections. Each manager needs 10."
+            }
+            Self::ServerFull => {
+                "The disk of the database server (PostgreSQL) is full: free space there. Storing then goes on by itself."
+            }
+            Self::ServerReadOnly => {
+                "The database server (PostgreSQL) only reads: it is a standby, or was set to. Name the primary in manager.toml, or promote this one."
+            }
+            Self::ServerFailed => {
+                "The database server (PostgreSQL) has failed to read, to write or to find memory: its log says more."
+            }
+            Self::Unsuitable => {
+                "The database server (PostgreSQL) cannot be used as it is: the manager's log says what it lacks."
+            }
+            Self::OtherVersion => {
+                "A manager of another version uses this database: install the same version everywhere."
+            }
         }
     }
 
     /// Whether another look at the file may help, when its connection was made in worse times.
     const fn asks_to_reopen(self) -> bool {
-        !matches!(self, Self::DiskFull | Self::Locked | Self::LogHeld)
+        !matches!(
+            self,
+            Self::DiskFull | Self::Locked | Self::LogHeld | Self::ServerFull | Self::ServerReadOnly
+        )
     }
 }
 
 /// What keeps the store from storing; `None` for what is wrong with one piece of work alone.
-fn cause(error: &StoreError) -> Option<TroubleCause> {
+pub(crate) fn cause(error: &StoreError) -> Option<TroubleCause> {
     let error = match error {
         StoreError::Database(error) => error,
         StoreError::LogHeld { .. } => return Some(TroubleCause::LogHeld),
+        StoreError::Server(error) => return Some(named(error.fault())),
+        StoreError::TooNew { .. } | StoreError::InUse { .. } | StoreError::BeingMigrated => {
+            return Some(TroubleCause::OtherVersion);
+        }
         _ => return None,
     };
-    Some(match error.sqlite_error_code()? {
-        ErrorCode::DiskFull => TroubleCause::DiskFull,
-        ErrorCode::ReadOnly => TroubleCause::ReadOnly,
-        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::FileLockingProtocolFailed => {
-            TroubleCause::DiskFailed
-        }
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => TroubleCause::Damaged,
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => TroubleCause::Locked,
-        _ => return None,
-    })
+    error.fault().map(named)
+}
+
+const fn named(fault: Fault) -> TroubleCause {
+    match fault {
+        Fault::DiskFull => TroubleCause::DiskFull,
+        Fault::ReadOnly => TroubleCause::ReadOnly,
+        Fault::DiskFailed => TroubleCause::DiskFailed,
+        Fault::Damaged => TroubleCause::Damaged,
+        Fault::Locked => TroubleCause::Locked,
+        Fault::Unreachable => TroubleCause::Unreachable,
+        Fault::Refused => TroubleCause::Refused,
+        Fault::Untrusted => TroubleCause::Untrusted,
+        Fault::TooManySessions => TroubleCause::TooManySessions,
+        Fault::ServerFull => TroubleCause::ServerFull,
+        Fault::ServerReadOnly => TroubleCause::ServerReadOnly,
+        Fault::ServerFailed => TroubleCause::ServerFailed,
+        Fault::Unsuitable => TroubleCause::Unsuitable,
+    }
 }
 
 /// Nothing can be stored.
@@ -180,9 +241,12 @@ impl Health {
             Err(error) => {
                 let Some(cause) = cause(error) else { return false };
                 state.failed = Some(now);
-                if state.trouble.is_none() {
+                let begun = state.trouble.as_ref().map(|trouble| (trouble.cause, trouble.since));
+                // A server that is gone, and then refuses who asks, is two things to do.
+                if begun.is_none_or(|(before, _)| before != cause) {
                     tracing::error!(%error, "nothing can be stored; devices keep what they have. {}", cause.words());
-                    state.trouble = Some(Trouble { since: wall(), cause, detail: error.to_string() });
+                    let since = begun.map_or_else(wall, |(_, since)| since);
+                    state.trouble = Some(Trouble { since, cause, detail: error.to_string() });
                 }
                 cause.asks_to_reopen()
             }
@@ -197,7 +261,7 @@ mod tests {
 
     fn failure(code: i32) -> Result<(), StoreError> {
         let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
-        Err(StoreError::Database(Arc::new(error)))
+        Err(StoreError::from(error))
     }
 
     fn wall() -> Timestamp {

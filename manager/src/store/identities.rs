@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::engine::{Connection, Row, values};
 use super::records::{id, time, time_if_any, word};
 use super::{Store, StoreError, statements, to_json};
 
@@ -219,12 +219,8 @@ pub(super) fn log(
     by: Option<&str>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    connection.prepare_cached(statements::LOG_IDENTITY)?.execute(params![
-        device.as_str(),
-        what.word(),
-        by,
-        at.as_millisecond()
-    ])?;
+    connection
+        .execute(statements::LOG_IDENTITY, values![device.as_str(), what.word(), by, at.as_millisecond()])?;
     Ok(())
 }
 
@@ -243,7 +239,7 @@ impl Store {
                 damage.collect(
                     connection,
                     statements::STANDINGS,
-                    params![after, limit],
+                    values![after, limit],
                     0,
                     Standing::from_row,
                 )
@@ -257,14 +253,12 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let upto: i64 = connection
-                    .prepare_cached(statements::IDENTITY_LOG_END)?
-                    .query_row([], |row| row.get(0))?;
+                let upto: i64 = connection.row(statements::IDENTITY_LOG_END, &[], |row| row.get(0))?;
                 let devices = match since {
                     Some(since) if since < upto => damage.collect(
                         connection,
                         statements::STANDINGS_CHANGED,
-                        params![since],
+                        values![since],
                         0,
                         Standing::from_row,
                     )?,
@@ -281,8 +275,8 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let parameters = params![device.as_str(), MAX_LOG];
-                damage.collect(connection, statements::IDENTITY_LOG_OF, parameters, 3, |row| {
+                let statement = statements::IDENTITY_LOG_OF;
+                damage.collect(connection, statement, values![device.as_str(), MAX_LOG], 3, |row| {
                     Ok(IdentityEntry {
                         what: word("change of an identity", row.get(0)?)?,
                         by: row.get(1)?,
@@ -297,12 +291,15 @@ impl Store {
     pub async fn renewal_issued(&self, device: DeviceId, next: Certificate) -> Result<bool, StoreError> {
         self.writer
             .write(move |context| {
-                let changed = context.connection.prepare_cached(statements::SET_NEXT)?.execute(params![
-                    device.as_str(),
-                    next.serial,
-                    next.issued.as_millisecond(),
-                    next.expires.as_millisecond()
-                ])?;
+                let changed = context.connection.execute(
+                    statements::SET_NEXT,
+                    values![
+                        device.as_str(),
+                        next.serial,
+                        next.issued.as_millisecond(),
+                        next.expires.as_millisecond()
+                    ],
+                )?;
                 if changed == 1 {
                     log(context.connection, &device, IdentityChange::RenewalIssued, None, next.issued)?;
                 }
@@ -328,8 +325,7 @@ impl Store {
                 let former = to_json("list of former certificates", &standing.former)?;
                 let changed = context
                     .connection
-                    .prepare_cached(statements::PROMOTE_NEXT)?
-                    .execute(params![device.as_str(), serial, former])?;
+                    .execute(statements::PROMOTE_NEXT, values![device.as_str(), serial, former])?;
                 if changed == 1 {
                     log(context.connection, &device, IdentityChange::Renewed, None, now)?;
                 }
@@ -363,21 +359,15 @@ impl Store {
                     .as_ref()
                     .map(|known| to_json("use of a superseded certificate", known))
                     .transpose()?;
-                context
-                    .connection
-                    .prepare_cached(statements::SET_SUPERSEDED)?
-                    .execute(params![device.as_str(), body])?;
+                context.connection.execute(statements::SET_SUPERSEDED, values![device.as_str(), body])?;
                 if is_news {
                     log(context.connection, &device, IdentityChange::SupersededUsed, None, now)?;
                     let at = now.as_millisecond();
                     let origin = format!("{device}/{at}/superseded");
-                    context.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
-                        origin,
-                        device.as_str(),
-                        "superseded",
-                        at,
-                        body
-                    ])?;
+                    context.connection.execute(
+                        statements::ADD_NOTICE_OF,
+                        values![origin, device.as_str(), "superseded", at, body],
+                    )?;
                 }
                 Ok(Some((standing, is_news)))
             })
@@ -401,8 +391,7 @@ impl Store {
                 standing.superseded = None;
                 context
                     .connection
-                    .prepare_cached(statements::SET_SUPERSEDED)?
-                    .execute(params![device.as_str(), None::<String>])?;
+                    .execute(statements::SET_SUPERSEDED, values![device.as_str(), None::<String>])?;
                 log(context.connection, &device, IdentityChange::SupersededDismissed, by.as_deref(), now)?;
                 Ok(Some(standing))
             })
@@ -424,8 +413,7 @@ impl Store {
                 }
                 context
                     .connection
-                    .prepare_cached(statements::REVOKE)?
-                    .execute(params![device.as_str(), now.as_millisecond()])?;
+                    .execute(statements::REVOKE, values![device.as_str(), now.as_millisecond()])?;
                 log(context.connection, &device, IdentityChange::Revoked, Some(&by), now)?;
                 standing(context.connection, &device)
             })
@@ -451,11 +439,10 @@ impl Store {
                 let superseded = present.superseded.clone().map(|one| Superseded { readmitted: true, ..one });
                 let superseded =
                     superseded.map(|known| to_json("use of a superseded certificate", &known)).transpose()?;
-                context.connection.prepare_cached(statements::READMIT)?.execute(params![
-                    device.as_str(),
-                    until.as_millisecond(),
-                    superseded
-                ])?;
+                context.connection.execute(
+                    statements::READMIT,
+                    values![device.as_str(), until.as_millisecond(), superseded],
+                )?;
                 log(context.connection, &device, IdentityChange::Readmitted, Some(&by), now)?;
                 standing(context.connection, &device)
             })
@@ -473,14 +460,10 @@ impl Store {
             .write(move |context| {
                 let origin = format!("{device}/{}/certificate_ends", certificate.serial);
                 let body = serde_json::json!({ "ends": certificate.expires }).to_string();
-                let added =
-                    context.connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
-                        origin,
-                        device.as_str(),
-                        "certificate_ends",
-                        now.as_millisecond(),
-                        body
-                    ])?;
+                let added = context.connection.execute(
+                    statements::ADD_NOTICE_OF,
+                    values![origin, device.as_str(), "certificate_ends", now.as_millisecond(), body],
+                )?;
                 Ok(added == 1)
             })
             .await
@@ -493,18 +476,13 @@ fn forgiving<T: serde::de::DeserializeOwned>(text: Option<String>) -> Option<T> 
 
 /// The boot that a device was heard in last, as far as the store knows.
 fn last_boot(connection: &Connection, device: &DeviceId) -> Result<Option<String>, StoreError> {
-    let found = connection
-        .prepare_cached(statements::LAST_BOOT)?
-        .query_row(params![device.as_str()], |row| row.get(0))
-        .optional()?;
+    let found = connection.one(statements::LAST_BOOT, values![device.as_str()], |row| row.get(0))?;
     Ok(found)
 }
 
 fn standing(connection: &Connection, device: &DeviceId) -> Result<Option<Standing>, StoreError> {
     let found = connection
-        .prepare_cached(statements::STANDING)?
-        .query_row(params![device.as_str()], |row| Ok(Standing::from_row(row)))
-        .optional()?
+        .one(statements::STANDING, values![device.as_str()], |row| Ok(Standing::from_row(row)))?
         .transpose()?;
     Ok(found.map(|(_, standing)| standing))
 }

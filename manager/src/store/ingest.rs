@@ -10,13 +10,14 @@ use platen_protocol::device_to_manager::{
 };
 use platen_protocol::identity::{DeviceId, Epoch, ServiceCallId};
 use platen_protocol::stamp::Stamp;
-use rusqlite::{OptionalExtension as _, params};
 
 use super::damage::Damage;
 use super::dates::{dates, learn};
+use super::engine::values;
 use super::open::asks;
-use super::records::{CommandState, id};
-use super::writer::{EpochPlace, InMemoryEpoch, Place, WriteContext};
+use super::places::{EpochPlace, InMemoryEpoch, LastReport, Place};
+use super::records::CommandState;
+use super::writer::WriteContext;
 use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
 use crate::ingest::date::{Dated, DatedBy};
 use crate::ingest::loss::in_words;
@@ -69,8 +70,10 @@ impl Store {
     pub async fn ingest(&self, ingest: Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
         let (damage, open) = (Arc::clone(&self.damage), Arc::clone(&self.open));
         let asker = asks(&ingest.batch).then(|| ingest.device.clone());
+        let batch_of = Some((ingest.device.clone(), ingest.batch.epoch.clone()));
         let act = move |context: &mut WriteContext<'_>| take_in(context, &ingest, &damage);
-        self.writer.write_then(act, move |_| asker.iter().for_each(|device| open.changed(device))).await
+        let then = move |_: &_| asker.iter().for_each(|device| open.changed(device));
+        self.writer.write_batch(batch_of, act, then).await
     }
 }
 
@@ -80,8 +83,8 @@ fn take_in(
     damage: &Damage,
 ) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
     let batch = &*ingest.batch;
-    let Some(Place { device, epoch, in_memory_epoch }) = find_place(context, &ingest.device, &batch.epoch)?
-    else {
+    let found = context.places.find(context.connection, &ingest.device, &batch.epoch)?;
+    let Some(Place { device, epoch, in_memory_epoch }) = found else {
         return Ok(Err(IngestRefusal::UnknownDevice));
     };
     let epoch = epoch.map(|(_, place)| place);
@@ -110,14 +113,15 @@ fn take_in(
         let last = epoch.and_then(|epoch| epoch.last);
         let epoch = match epoch {
             Some(epoch) => epoch.key,
-            None => context
-                .connection
-                .prepare_cached(statements::BEGIN_EPOCH)?
-                .query_row(params![device, batch.epoch.as_str()], |row| row.get(0))?,
+            None => context.connection.row(
+                statements::BEGIN_EPOCH,
+                values![device, batch.epoch.as_str()],
+                |row| row.get(0),
+            )?,
         };
         let taken = dates(context.connection, device, (batch.sent.as_ref(), ingest.received), new, last)?;
         if let Some(sent) = &batch.sent {
-            learn(context.connection, device, sent, ingest.received)?;
+            learn(context, device, sent, ingest.received)?;
         }
         let dated = Dated { at: ingest.received, by: None };
         let mut write = BatchWrite { context, ingest, damage, device, epoch, last, dated };
@@ -139,69 +143,15 @@ fn take_in(
         }
         write.latest(new, latest, activity)?;
         let last = write.last;
-        context.connection.prepare_cached(statements::ACKNOWLEDGE)?.execute(params![
-            epoch,
-            to_integer(plan.acknowledged),
-            last,
-            batch.in_memory
-        ])?;
+        let (acknowledged, last_key) = (to_integer(plan.acknowledged), last.map(|last| last.key));
+        context.later(&statements::ACKNOWLEDGE, values![epoch, acknowledged, last_key, batch.in_memory])?;
         let in_memory = batch.in_memory;
         let place = EpochPlace { key: epoch, acknowledged: plan.acknowledged, last, in_memory };
         let in_memory_epoch = in_memory_epoch.filter(|_| ended.is_none());
         let place = Place { device, epoch: Some((batch.epoch.clone(), place)), in_memory_epoch };
-        context.places.insert(ingest.device.clone(), place);
+        context.places.set(&ingest.device, place);
     }
     Ok(Ok(Ingested { acknowledged: plan.acknowledged, new: plan.new, losses, in_memory_epoch: ended }))
-}
-
-/// Where a device is, with the epoch as far as it exists; `None` when nobody knows the device.
-fn find_place(
-    context: &mut WriteContext<'_>,
-    device: &DeviceId,
-    epoch: &Epoch,
-) -> Result<Option<Place>, StoreError> {
-    if let Some(place @ Place { epoch: Some((known, _)), .. }) = context.places.get(device)
-        && known == epoch
-    {
-        return Ok(Some(place.clone()));
-    }
-    let key: Option<i64> = context
-        .connection
-        .prepare_cached(statements::DEVICE_KEY)?
-        .query_row(params![device.as_str()], |row| row.get(0))
-        .optional()?;
-    let Some(key) = key else { return Ok(None) };
-    let found = context
-        .connection
-        .prepare_cached(statements::EPOCH)?
-        .query_row(params![key, epoch.as_str()], |row| {
-            let acknowledged = from_integer(row.get(1)?);
-            Ok(EpochPlace { key: row.get(0)?, acknowledged, last: row.get(2)?, in_memory: row.get(3)? })
-        })
-        .optional()?;
-    let place = Place {
-        device: key,
-        epoch: found.map(|place| (epoch.clone(), place)),
-        in_memory_epoch: find_in_memory_epoch(context, key, epoch)?,
-    };
-    context.places.insert(device.clone(), place.clone());
-    Ok(Some(place))
-}
-
-fn find_in_memory_epoch(
-    context: &WriteContext<'_>,
-    device: i64,
-    epoch: &Epoch,
-) -> Result<Option<InMemoryEpoch>, StoreError> {
-    let row: Option<(i64, String, i64)> = context
-        .connection
-        .prepare_cached(statements::EPOCH_ADRIFT)?
-        .query_row(params![device, epoch.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    row.map(|(key, epoch, acknowledged)| {
-        Ok(InMemoryEpoch { key, epoch: id("epoch", epoch)?, acknowledged: from_integer(acknowledged) })
-    })
-    .transpose()
 }
 
 /// The first repeat that is not what is stored: sought back along the epoch, for what comes again was
@@ -213,17 +163,17 @@ fn find_conflict(
     (device, epoch): (&DeviceId, EpochPlace),
     repeats: &[Report],
 ) -> Result<Option<u64>, StoreError> {
-    let mut at = epoch.last;
+    let mut at = epoch.last.map(|last| last.key);
     let mut looked = 0;
     let mut conflict = None;
     for report in repeats.iter().rev() {
         while let Some(key) = at
             && looked < MAX_LOOK_BACK
         {
-            let (sequence, previous, body): (i64, Option<i64>, String) = context
-                .connection
-                .prepare_cached(statements::REPORT)?
-                .query_row(params![key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            let (sequence, previous, body): (i64, Option<i64>, String) =
+                context.connection.row(statements::REPORT, values![key], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?;
             if from_integer(sequence) < report.sequence {
                 break;
             }
@@ -256,13 +206,13 @@ fn written(text: Option<&str>) -> Option<&str> {
 
 /// One batch on its way into the tables.
 pub(super) struct BatchWrite<'a, 'b> {
-    pub(super) context: &'a WriteContext<'b>,
+    pub(super) context: &'a mut WriteContext<'b>,
     pub(super) ingest: &'a Ingest,
     damage: &'a Damage,
     pub(super) device: i64,
     epoch: i64,
-    /// The key of the epoch's newest report.
-    last: Option<i64>,
+    /// The epoch's newest report.
+    last: Option<LastReport>,
     /// When the report at hand was taken.
     pub(super) dated: Dated,
 }
@@ -299,10 +249,7 @@ impl BatchWrite<'_, '_> {
     fn end_of(&mut self, in_memory_epoch: &InMemoryEpoch) -> Result<(Epoch, Loss), StoreError> {
         let loss = Loss::in_memory(in_memory_epoch.acknowledged);
         self.gap(in_memory_epoch.key, &loss)?;
-        self.context
-            .connection
-            .prepare_cached(statements::EPOCH_ENDED)?
-            .execute(params![in_memory_epoch.key])?;
+        self.context.connection.execute(statements::EPOCH_ENDED, values![in_memory_epoch.key])?;
         let told = serde_json::json!({"first": loss.first, "last": null, "words": loss.words()}).to_string();
         self.notice_of(&in_memory_epoch.epoch, "gap", loss.first, &told)?;
         Ok((in_memory_epoch.epoch.clone(), loss))
@@ -310,41 +257,47 @@ impl BatchWrite<'_, '_> {
 
     fn gap(&mut self, epoch: i64, loss: &Loss) -> Result<(), StoreError> {
         let reason = serde_json::to_value(loss.reason).unwrap_or_default();
-        self.context.connection.prepare_cached(statements::ADD_GAP)?.execute(params![
-            self.device,
-            epoch,
-            to_integer(loss.first),
-            loss.last.map(to_integer),
-            self.received(),
-            reason.as_str().unwrap_or("other"),
-            to_json("count of lost reports", &loss.kinds)?
-        ])?;
+        self.context.connection.execute(
+            statements::ADD_GAP,
+            values![
+                self.device,
+                epoch,
+                to_integer(loss.first),
+                loss.last.map(to_integer),
+                self.received(),
+                reason.as_str().unwrap_or("other"),
+                to_json("count of lost reports", &loss.kinds)?
+            ],
+        )?;
         Ok(())
     }
 
     /// Stores one report with its effects; the key of its row.
     fn report(&mut self, report: &Report) -> Result<i64, StoreError> {
-        self.context.connection.prepare_cached(statements::ADD_REPORT)?.execute(params![
-            self.device,
-            self.epoch,
-            to_integer(report.sequence),
-            report.body.kind(),
-            self.received(),
-            self.last,
-            to_json("report", report)?,
-            self.dated.at.as_millisecond(),
-            self.dated_by()
-        ])?;
-        let key = self.context.connection.last_insert_rowid();
-        self.last = Some(key);
+        let key = self.context.places.next_key(self.context.connection)?;
+        let (dated, previous) = (self.dated.at.as_millisecond(), self.last.map(|last| last.key));
+        self.context.later(
+            &statements::ADD_REPORT,
+            values![
+                key,
+                self.device,
+                self.epoch,
+                to_integer(report.sequence),
+                report.body.kind(),
+                self.received(),
+                previous,
+                to_json("report", report)?,
+                dated,
+                self.dated_by()
+            ],
+        )?;
+        self.last = Some(LastReport { key, dated });
         match &report.body {
             ReportBody::Started(started) => {
-                self.context.connection.prepare_cached(statements::SET_STARTED)?.execute(params![
-                    self.device,
-                    started.model,
-                    started.agent_version,
-                    started.volatile_state
-                ])?;
+                self.context.connection.execute(
+                    statements::SET_STARTED,
+                    values![self.device, started.model, started.agent_version, started.volatile_state],
+                )?;
                 if let Some(standing) = &started.standing_alerts {
                     self.standing(report, standing)?;
                 }
@@ -376,8 +329,9 @@ impl BatchWrite<'_, '_> {
         let presses = call.presses.unwrap_or(1);
         let ago = i64::from(call.last_press_seconds_ago.unwrap_or_default()) * 1000;
         let last_press = call.presses.map(|_| self.dated.at.as_millisecond().saturating_sub(ago));
-        let added =
-            self.context.connection.prepare_cached(statements::ADD_SERVICE_CALL)?.execute(params![
+        let added = self.context.connection.execute(
+            statements::ADD_SERVICE_CALL,
+            values![
                 self.device,
                 id,
                 key,
@@ -387,13 +341,14 @@ impl BatchWrite<'_, '_> {
                 written(call.message.as_deref()),
                 presses,
                 last_press
-            ])?;
+            ],
+        )?;
         if added == 1 {
             return self.notice("service_call", report.sequence, &to_json("service call", call)?);
         }
-        let again = params![self.device, id, presses, last_press];
-        let reopened = self.context.connection.prepare_cached(statements::REOPEN_CALL)?.execute(again)?;
-        self.context.connection.prepare_cached(statements::COUNT_PRESSES)?.execute(again)?;
+        let again = values![self.device, id, presses, last_press];
+        let reopened = self.context.connection.execute(statements::REOPEN_CALL, again)?;
+        self.context.connection.execute(statements::COUNT_PRESSES, again)?;
         if reopened == 1 {
             self.notice("service_call", report.sequence, &to_json("service call", call)?)?;
         }
@@ -401,19 +356,22 @@ impl BatchWrite<'_, '_> {
     }
 
     fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {
-        let added = self.context.connection.prepare_cached(statements::ADD_ORDER)?.execute(params![
-            self.device,
-            order.id.as_str(),
-            key,
-            self.received(),
-            report.simulated,
-            to_json("supply", &order.supply)?,
-            order.quantity,
-            written(order.note.as_deref()),
-            place_of_entry(order.entered_by),
-            order.supply.name,
-            order.again
-        ])?;
+        let added = self.context.connection.execute(
+            statements::ADD_ORDER,
+            values![
+                self.device,
+                order.id.as_str(),
+                key,
+                self.received(),
+                report.simulated,
+                to_json("supply", &order.supply)?,
+                order.quantity,
+                written(order.note.as_deref()),
+                place_of_entry(order.entered_by),
+                order.supply.name,
+                order.again
+            ],
+        )?;
         if added == 1 { self.notice("order", report.sequence, &to_json("order", order)?) } else { Ok(()) }
     }
 
@@ -425,14 +383,17 @@ impl BatchWrite<'_, '_> {
     ) -> Result<(), StoreError> {
         let body = to_json("replacement", replacement)?;
         let Stamp { boot_id, monotonic_ms, .. } = &report.taken;
-        let added = self.context.connection.prepare_cached(statements::ADD_REPLACEMENT)?.execute(params![
-            self.device,
-            format!("{boot_id}/{monotonic_ms}/{}", replacement.subject),
-            key,
-            self.received(),
-            report.simulated,
-            body
-        ])?;
+        let added = self.context.connection.execute(
+            statements::ADD_REPLACEMENT,
+            values![
+                self.device,
+                format!("{boot_id}/{monotonic_ms}/{}", replacement.subject),
+                key,
+                self.received(),
+                report.simulated,
+                body
+            ],
+        )?;
         if added == 1 { self.notice("replacement", report.sequence, &body) } else { Ok(()) }
     }
 
@@ -441,13 +402,16 @@ impl BatchWrite<'_, '_> {
             OutcomeResult::Failed { reason } | OutcomeResult::Refused { reason } => Some(reason),
             OutcomeResult::Done | OutcomeResult::Expired => None,
         };
-        self.context.connection.prepare_cached(statements::FINISH_COMMAND)?.execute(params![
-            self.device,
-            outcome.command_id.as_str(),
-            CommandState::of(&outcome.result).word(),
-            self.received(),
-            reason
-        ])?;
+        self.context.connection.execute(
+            statements::FINISH_COMMAND,
+            values![
+                self.device,
+                outcome.command_id.as_str(),
+                CommandState::of(&outcome.result).word(),
+                self.received(),
+                reason
+            ],
+        )?;
         Ok(())
     }
 
@@ -465,13 +429,9 @@ impl BatchWrite<'_, '_> {
     }
 
     pub(super) fn write_notice(&self, origin: &str, kind: &str, body: &str) -> Result<(), StoreError> {
-        self.context.connection.prepare_cached(statements::ADD_NOTICE)?.execute(params![
-            origin,
-            self.device,
-            kind,
-            self.received(),
-            body
-        ])?;
+        self.context
+            .connection
+            .execute(statements::ADD_NOTICE, values![origin, self.device, kind, self.received(), body])?;
         Ok(())
     }
 }

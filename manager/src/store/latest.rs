@@ -3,8 +3,8 @@
 use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::{Report, ReportBody};
 use platen_protocol::readings::Readings;
-use rusqlite::{OptionalExtension as _, params};
 
+use super::engine::values;
 use super::ingest::BatchWrite;
 use super::{StoreError, statements, to_json};
 use crate::ingest::{merge_alert, merge_end, merge_replacement};
@@ -21,7 +21,7 @@ impl BatchWrite<'_, '_> {
     /// The state of the device after these reports: the latest readings (by the position and the key of
     /// their report), what later alerts and replacements add, and where the latest activity is.
     pub(super) fn latest(
-        &self,
+        &mut self,
         new: &[Report],
         latest: Option<(usize, i64)>,
         activity: Option<i64>,
@@ -45,22 +45,18 @@ impl BatchWrite<'_, '_> {
             }
         }
         if let Some((_, key)) = latest {
-            let mut statement = self.context.connection.prepare_cached(statements::SET_LATEST)?;
-            statement.execute(params![self.device, key, merged, activity])?;
+            self.context.later(&statements::SET_LATEST, values![self.device, key, merged, activity])?;
         } else if merged.is_some() {
-            let mut statement = self.context.connection.prepare_cached(statements::MERGE_LATEST)?;
-            statement.execute(params![self.device, merged])?;
+            self.context.connection.execute(statements::MERGE_LATEST, values![self.device, merged])?;
         }
         Ok(())
     }
 
     fn stored_readings(&self) -> Result<Option<Readings>, StoreError> {
-        let stored: Option<(Option<String>, String)> = self
-            .context
-            .connection
-            .prepare_cached(statements::LATEST)?
-            .query_row(params![self.device], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let stored: Option<(Option<String>, String)> =
+            self.context
+                .connection
+                .one(statements::LATEST, values![self.device], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(stored.and_then(|stored| match stored {
             (Some(merged), _) => self.stored("readings", &merged),
             (None, body) => self.stored::<Report>("report", &body)?.body.readings().cloned(),
@@ -72,12 +68,11 @@ impl BatchWrite<'_, '_> {
             ReportBody::AlertRaised { alert } => Ok(merge_alert(readings, alert)),
             ReportBody::Replacement(replacement) => Ok(merge_replacement(readings, replacement)),
             ReportBody::AlertCleared { alert_id, .. } => {
-                let stored: Option<String> = self
-                    .context
-                    .connection
-                    .prepare_cached(statements::ALERT_BODY)?
-                    .query_row(params![self.device, alert_id.as_str()], |row| row.get(0))
-                    .optional()?;
+                let stored: Option<String> = self.context.connection.one(
+                    statements::ALERT_BODY,
+                    values![self.device, alert_id.as_str()],
+                    |row| row.get(0),
+                )?;
                 let alert: Option<Alert> = stored.and_then(|text| self.stored("alert", &text));
                 Ok(alert.is_some_and(|alert| merge_end(readings, &alert)))
             }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::damage::Damage;
+use super::engine::{Connection, Row, values};
 use super::orders::device_of;
 use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState, id};
 use super::writer::WriteContext;
@@ -38,22 +38,6 @@ pub struct ServiceCallFilter {
     pub open: Option<bool>,
 }
 
-/// All rows of a statement.
-pub(super) fn collect<T>(
-    connection: &Connection,
-    statement: &str,
-    parameters: impl Params,
-    read: fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(statement)?;
-    let mut rows = statement.query(parameters)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
-}
-
 /// One page of a list, of all devices by one statement or of one device by another. The rows begin with
 /// their key and the name of their device.
 pub(super) struct Page {
@@ -70,21 +54,24 @@ impl Page {
         connection: &Connection,
         read: fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = connection.prepare_cached(self.statement)?;
         let mut before = self.before.unwrap_or(i64::MAX);
         let mut found = Vec::new();
         // Rows that cannot be read make room for those behind them: a page that is not full is the last.
         loop {
             let left = left_of(self.limit, found.len());
-            let mut rows = match &self.device {
-                Some(device) => statement.query(params![before, left, device.as_str()])?,
-                None => statement.query(params![before, left])?,
-            };
+            let from = before;
             let mut looked_at = 0;
-            while let Some(row) = rows.next()? {
+            let look = |row: &Row<'_>| {
                 looked_at += 1;
                 before = row.get(0)?;
                 found.extend(self.damage.readable(row, 1, read));
+                Ok(())
+            };
+            match &self.device {
+                Some(device) => {
+                    connection.each(self.statement, values![from, left, device.as_str()], look)?
+                }
+                None => connection.each(self.statement, values![from, left], look)?,
             }
             if looked_at < left || left_of(self.limit, found.len()) == 0 {
                 return Ok(found);
@@ -109,10 +96,11 @@ fn reports_of(
     let cursor: Option<(i64, Option<i64>)> = match before {
         None => None,
         Some(key) => {
-            let mut statement = connection.prepare_cached(statements::PLACE_OF_REPORT)?;
             let place =
-                statement.query_row(params![key, device.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
-            match place.optional()? {
+                connection.one(statements::PLACE_OF_REPORT, values![key, device.as_str()], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            match place {
                 // A cursor that is no report of this device is behind all of them.
                 None => return Ok(Vec::new()),
                 found => found,
@@ -121,22 +109,21 @@ fn reports_of(
     };
     let newest = cursor.map_or(i64::MAX, |(epoch, _)| epoch);
     let epochs: Vec<(i64, Option<i64>)> =
-        collect(connection, statements::EPOCHS_OF, params![device.as_str(), newest], |row| {
+        connection.all(statements::EPOCHS_OF, values![device.as_str(), newest], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
     let mut found = Vec::new();
     for (epoch, last) in epochs {
         let mut from = cursor.filter(|(at, _)| *at == epoch).map_or(last, |(_, previous)| previous);
         while let (Some(at), left @ 1..) = (from, left_of(limit, found.len())) {
-            let mut statement = connection.prepare_cached(statements::REPORTS_BACK)?;
-            let mut rows = statement.query(params![at, left])?;
             from = None;
             let mut looked_at = 0;
-            while let Some(row) = rows.next()? {
+            connection.each(statements::REPORTS_BACK, values![at, left], |row| {
                 looked_at += 1;
                 from = row.get(7)?;
                 found.extend(damage.readable(row, 1, ReportRecord::from_row));
-            }
+                Ok(())
+            })?;
             if looked_at < left {
                 break;
             }
@@ -221,8 +208,8 @@ impl Store {
     ) -> Result<Option<DeviceId>, StoreError> {
         let open = Arc::clone(&self.open);
         let act = move |context: &mut WriteContext<'_>| {
-            let parameters = params![key, state.word(), now.as_millisecond(), operator];
-            device_of(context, statements::SET_SERVICE_CALL, parameters)
+            let (state, now) = (state.word(), now.as_millisecond());
+            device_of(context, statements::SET_SERVICE_CALL, values![key, state, now, operator])
         };
         self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
     }
@@ -240,7 +227,7 @@ impl Store {
             .readers
             .clone()
             .read(move |connection| {
-                damage.collect(connection, statements::LOST_SINCE, params![since.as_millisecond()], 0, read)
+                damage.collect(connection, statements::LOST_SINCE, values![since.as_millisecond()], 0, read)
             })
             .await?;
         // Added up here: a sum in SQL that goes beyond its integers fails for all devices.
@@ -258,8 +245,8 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let parameters = params![device.as_str(), limit];
-                damage.collect(connection, statements::GAPS_OF, parameters, 7, GapRecord::from_row)
+                let statement = statements::GAPS_OF;
+                damage.collect(connection, statement, values![device.as_str(), limit], 7, GapRecord::from_row)
             })
             .await
     }
@@ -284,18 +271,7 @@ mod tests {
                 .clone()
                 .read(move |connection| {
                     let explain = format!("EXPLAIN QUERY PLAN {statement}");
-                    let mut prepared = connection.prepare(&explain)?;
-                    if prepared.parameter_count() > 2 {
-                        prepared.raw_bind_parameter(3, "lobby")?;
-                    }
-                    prepared.raw_bind_parameter(1, i64::MAX)?;
-                    prepared.raw_bind_parameter(2, 10)?;
-                    let mut rows = prepared.raw_query();
-                    let mut plan: Vec<String> = Vec::new();
-                    while let Some(row) = rows.next()? {
-                        plan.push(row.get(3)?);
-                    }
-                    Ok(plan)
+                    connection.all(&explain, values![i64::MAX, 10], |row| row.get::<String>(3))
                 })
                 .await
                 .unwrap();

@@ -7,15 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
+use super::StoreError;
+use super::engine::Connection;
 use super::health::Health;
-use super::{BUSY_TIMEOUT, StoreError};
 
 /// How often the log's size is looked at while something is written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Folds everything and cuts the log back to nothing; says in the first column whether somebody holds it.
-const CUT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// How large the log may become, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +73,7 @@ impl LogKeeper {
         self.looked = Some(now);
         self.bytes = self.log.bytes();
         if self.bytes > self.log.limits.cut_above {
-            match cut(connection) {
+            match connection.cut_log() {
                 Ok(()) => self.bytes = self.log.bytes(),
                 Err(error) => tracing::debug!(%error, "the write-ahead log could not be cut back"),
             }
@@ -92,12 +89,4 @@ impl LogKeeper {
         self.look_after(connection, now);
         (self.bytes > self.log.limits.most).then_some(StoreError::LogHeld { bytes: self.bytes })
     }
-}
-
-fn cut(connection: &Connection) -> Result<(), rusqlite::Error> {
-    connection.busy_timeout(Duration::ZERO)?;
-    let cut = connection.query_row(CUT, [], |_row| Ok(()));
-    // However that went, the next commit waits for others as before.
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    cut
 }

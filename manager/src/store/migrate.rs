@@ -1,70 +1,204 @@
-//! Brings a database to this version. Each migration is one file that is never edited once released,
-//! runs in a transaction of its own, and is recorded in `migrations` beside `user_version`.
+//! Brings a database to this version. Each migration is one file for each engine that is never edited once released,
+//! runs in a transaction of its own, and is recorded in `migrations`. PostgreSQL's begin with the tables as SQLite's
+//! twelfth left them.
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use std::time::{Duration, Instant};
 
+use super::engine::{Connection, values};
 use super::{StoreError, statements};
 
-/// In order; the position is the version.
-const MIGRATIONS: &[(&str, &str)] = &[
-    ("0001_first", include_str!("migrations/0001_first.sql")),
-    ("0002_whole_printer", include_str!("migrations/0002_whole_printer.sql")),
-    ("0003_watches", include_str!("migrations/0003_watches.sql")),
-    ("0004_losses", include_str!("migrations/0004_losses.sql")),
-    ("0005_identities", include_str!("migrations/0005_identities.sql")),
-    ("0006_dates", include_str!("migrations/0006_dates.sql")),
-    ("0007_clones", include_str!("migrations/0007_clones.sql")),
-    ("0008_call_names", include_str!("migrations/0008_call_names.sql")),
-    ("0009_replacement_moments", include_str!("migrations/0009_replacement_moments.sql")),
-    ("0010_dead_columns", include_str!("migrations/0010_dead_columns.sql")),
-    ("0011_duplicates", include_str!("migrations/0011_duplicates.sql")),
-    ("0012_superseded", include_str!("migrations/0012_superseded.sql")),
+/// One step of the tables.
+struct Migration {
+    /// What the tables are after it.
+    version: u32,
+    name: &'static str,
+    sqlite: &'static str,
+    /// None for those before PostgreSQL was there.
+    postgres: Option<&'static str>,
+}
+
+/// A step of SQLite's alone.
+macro_rules! of_sqlite {
+    ($version:literal, $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("migrations/sqlite/", $name, ".sql")),
+            postgres: None,
+        }
+    };
+}
+
+/// A step of both.
+macro_rules! of_both {
+    ($version:literal, $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("migrations/sqlite/", $name, ".sql")),
+            postgres: Some(include_str!(concat!("migrations/postgresql/", $name, ".sql"))),
+        }
+    };
+}
+
+/// In order.
+const MIGRATIONS: &[Migration] = &[
+    of_sqlite!(1, "0001_first"),
+    of_sqlite!(2, "0002_whole_printer"),
+    of_sqlite!(3, "0003_watches"),
+    of_sqlite!(4, "0004_losses"),
+    of_sqlite!(5, "0005_identities"),
+    of_sqlite!(6, "0006_dates"),
+    of_sqlite!(7, "0007_clones"),
+    of_sqlite!(8, "0008_call_names"),
+    of_sqlite!(9, "0009_replacement_moments"),
+    of_sqlite!(10, "0010_dead_columns"),
+    of_sqlite!(11, "0011_duplicates"),
+    of_both!(12, "0012_superseded"),
 ];
 
-/// Runs what has not been run yet.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    if found > known {
-        return Err(StoreError::TooNew { found, known });
+/// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
+/// it alone: so no manager meets tables that it does not know, whatever is installed where. A session that ends gives
+/// it back.
+const HOLD: &str = "SELECT pg_try_advisory_lock_shared(7210417211514)";
+const HOLD_ALONE: &str = "SELECT pg_try_advisory_lock(7210417211514)";
+const RELEASE_ALONE: &str = "SELECT pg_advisory_unlock(7210417211514)";
+/// How long others are waited for, who may be about to end, and how often it is looked.
+const OTHERS_WAIT: Duration = Duration::from_secs(5);
+const OTHERS_LOOK: Duration = Duration::from_millis(50);
+
+fn known() -> u32 {
+    MIGRATIONS.last().map_or(0, |last| last.version)
+}
+
+/// The version of the tables; 0 where there are none.
+fn version(connection: &Connection) -> Result<u32, StoreError> {
+    if !connection
+        .exists(connection.text(statements::HAS_MIGRATIONS, statements::HAS_MIGRATIONS_POSTGRES), &[])?
+    {
+        return Ok(0);
     }
-    transaction.execute_batch(statements::CREATE_MIGRATIONS)?;
-    for ((name, sql), version) in MIGRATIONS.iter().zip(1_u32..).skip(found as usize) {
-        transaction.execute_batch(sql)?;
-        transaction.execute(
-            statements::RECORD_MIGRATION,
-            params![version, name, crate::clock::now().as_millisecond()],
-        )?;
-        transaction.pragma_update(None, "user_version", version)?;
+    let found = connection.row(statements::VERSION, &[], |row| row.get::<u32>(0))?;
+    let known = known();
+    if found > known { Err(StoreError::TooNew { found, known }) } else { Ok(found) }
+}
+
+/// Runs what has not been run yet. With PostgreSQL the tables then stay as they are while this connection is there.
+pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
+    if let Connection::Sqlite(_) = connection {
+        return run(connection);
     }
-    transaction.commit()?;
-    Ok(())
+    if version(connection)? < known() {
+        alone(connection)?;
+        let ran = run(connection);
+        // Others that begin meanwhile are not kept waiting for the end of this session.
+        let released = connection.one(RELEASE_ALONE, &[], |_| Ok(()));
+        ran?;
+        released?;
+    }
+    hold(connection)
+}
+
+/// Makes sure that nobody changes the tables while this connection is there, and that they are those of this version. With
+/// SQLite there is nothing to hold.
+pub(super) fn hold(connection: &Connection) -> Result<(), StoreError> {
+    if let Connection::Sqlite(_) = connection {
+        return Ok(());
+    }
+    if !within(OTHERS_WAIT, || connection.row(HOLD, &[], |row| row.get(0)))? {
+        return Err(StoreError::BeingMigrated);
+    }
+    let (found, known) = (version(connection)?, known());
+    // Somebody has put an old backup in its place: this is done at the next start.
+    if found < known { Err(StoreError::InUse { found, known }) } else { Ok(()) }
+}
+
+/// Waits until nobody else uses the tables.
+fn alone(connection: &Connection) -> Result<(), StoreError> {
+    if within(OTHERS_WAIT, || connection.row(HOLD_ALONE, &[], |row| row.get(0)))? {
+        return Ok(());
+    }
+    Err(StoreError::InUse { found: version(connection)?, known: known() })
+}
+
+fn within(wait: Duration, mut try_it: impl FnMut() -> Result<bool, StoreError>) -> Result<bool, StoreError> {
+    let begin = Instant::now();
+    loop {
+        if try_it()? {
+            return Ok(true);
+        }
+        if begin.elapsed() >= wait {
+            return Ok(false);
+        }
+        std::thread::sleep(OTHERS_LOOK);
+    }
+}
+
+/// Each step in a transaction of its own: one that is interrupted has not been made.
+fn run(connection: &Connection) -> Result<(), StoreError> {
+    loop {
+        let done = connection.write(|connection| {
+            connection.batch(statements::CREATE_MIGRATIONS)?;
+            let found = version(connection)?;
+            let next = MIGRATIONS
+                .iter()
+                .find(|migration| migration.version > found && migration.text(connection).is_some());
+            let Some(next) = next else { return Ok(true) };
+            connection.batch(next.text(connection).unwrap_or_default())?;
+            let now = crate::clock::now().as_millisecond();
+            connection.execute(statements::RECORD_MIGRATION, values![next.version, next.name, now])?;
+            if let Connection::Sqlite(_) = connection {
+                // By this, managers of before refuse what is newer than they are.
+                connection.batch(&format!("PRAGMA user_version = {}", next.version))?;
+            }
+            Ok(false)
+        })?;
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+impl Migration {
+    fn text(&self, connection: &Connection) -> Option<&'static str> {
+        match connection {
+            Connection::Sqlite(_) => Some(self.sqlite),
+            Connection::Postgres(_) => self.postgres,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn in_memory() -> Connection {
+        Connection::Sqlite(rusqlite::Connection::open_in_memory().unwrap())
+    }
+
+    fn count(connection: &Connection, statement: &str) -> i64 {
+        connection.row(statement, &[], |row| row.get(0)).unwrap()
+    }
+
     #[test]
     fn a_second_run_changes_nothing() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection).unwrap();
-        migrate(&mut connection).unwrap();
-        let count: u32 =
-            connection.query_row("SELECT count(*) FROM migrations", [], |row| row.get(0)).unwrap();
-        assert_eq!(count as usize, MIGRATIONS.len());
+        let connection = in_memory();
+        migrate(&connection).unwrap();
+        migrate(&connection).unwrap();
+        assert_eq!(
+            usize::try_from(count(&connection, "SELECT count(*) FROM migrations")).unwrap(),
+            MIGRATIONS.len()
+        );
     }
 
     #[test]
     fn a_database_of_the_first_version_keeps_what_it_holds() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        let (_, first) = MIGRATIONS[0];
-        connection.execute_batch(statements::CREATE_MIGRATIONS).unwrap();
-        connection.execute_batch(first).unwrap();
-        connection.pragma_update(None, "user_version", 1).unwrap();
+        let connection = in_memory();
+        connection.batch(statements::CREATE_MIGRATIONS).unwrap();
+        connection.batch(MIGRATIONS[0].sqlite).unwrap();
+        connection.execute(statements::RECORD_MIGRATION, values![1, "0001_first", 0]).unwrap();
         connection
-            .execute_batch(
+            .batch(
                 "INSERT INTO devices (key, id, certificate_serial, certificate_expires, enrolled) VALUES (1, 'lobby', '40', 0, 0);
                  INSERT INTO epochs (key, device, epoch, acknowledged, begun) VALUES (1, 1, 'e', 1, 0);
                  INSERT INTO reports (key, device, epoch, sequence, kind, received, body) VALUES (7, 1, 1, 1, 'readings', 0, '{}');
@@ -72,34 +206,39 @@ mod tests {
                  INSERT INTO gaps (device, epoch, first, last, recorded) VALUES (1, 1, 4, 6, 0);",
             )
             .unwrap();
-        migrate(&mut connection).unwrap();
+        migrate(&connection).unwrap();
         let row: (i64, Option<i64>) = connection
-            .query_row("SELECT report, activity FROM latest", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .row("SELECT report, activity FROM latest", &[], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(row, (7, None));
         let gap: (i64, i64, String, String) = connection
-            .query_row("SELECT first, last, reason, kinds FROM gaps", [], |row| {
+            .row("SELECT first, last, reason, kinds FROM gaps", &[], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })
             .unwrap();
         assert_eq!(gap, (4, 6, "other".to_owned(), "{}".to_owned()));
-        let orders: u32 = connection.query_row("SELECT count(*) FROM orders", [], |row| row.get(0)).unwrap();
-        assert_eq!(orders, 0);
+        assert_eq!(count(&connection, "SELECT count(*) FROM orders"), 0);
     }
 
     #[test]
     fn a_database_of_a_newer_manager_is_left_alone() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection.pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(migrate(&mut connection), Err(StoreError::TooNew { found: 99, .. })));
+        let connection = in_memory();
+        connection.batch(statements::CREATE_MIGRATIONS).unwrap();
+        connection.execute(statements::RECORD_MIGRATION, values![99, "0099_later", 0]).unwrap();
+        assert!(matches!(migrate(&connection), Err(StoreError::TooNew { found: 99, .. })));
+    }
+
+    #[test]
+    fn versions_rise_by_one() {
+        assert!(MIGRATIONS.iter().zip(1..).all(|(migration, version)| migration.version == version));
     }
 
     #[test]
     fn released_migrations_are_not_edited() {
-        let fingerprints: Vec<String> =
-            MIGRATIONS.iter().map(|(_, sql)| crate::secret::fingerprint(sql.as_bytes())).collect();
+        let fingerprint = |text: &str| crate::secret::fingerprint(text.as_bytes());
+        let of_sqlite: Vec<String> = MIGRATIONS.iter().map(|one| fingerprint(one.sqlite)).collect();
         assert_eq!(
-            fingerprints,
+            of_sqlite,
             [
                 "6a130d3eebc4f0d46f4e5d89e1aef50814b6382dfe87400665c2b882e4588174",
                 "79a70cd57fc667799590cfb4f6807a26970746a1ffdecd0c5c40c110396d3979",
@@ -115,5 +254,8 @@ mod tests {
                 "749456af1ea7ab3cee9e097f063401b91f6687101b81ee1ba47ff12ffc440155",
             ]
         );
+        let of_postgres: Vec<String> =
+            MIGRATIONS.iter().filter_map(|one| one.postgres.map(fingerprint)).collect();
+        assert_eq!(of_postgres, ["PG12"]);
     }
 }

@@ -10,13 +10,16 @@
 mod alerts;
 mod clones;
 mod commands;
+mod conditions;
 mod damage;
 mod dates;
 mod devices;
+mod engine;
 mod enrolment;
 mod health;
 mod identities;
 mod ingest;
+mod later;
 mod latest;
 mod lists;
 mod log;
@@ -24,9 +27,11 @@ mod migrate;
 mod open;
 mod operators;
 mod orders;
+mod places;
 mod readers;
 mod records;
 mod replacements;
+mod scope;
 mod statements;
 mod watches;
 mod writer;
@@ -35,11 +40,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
 pub use clones::CloneRecord;
 pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
+pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFiles, ServerError};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub(crate) use health::cause;
 pub use health::{Health, LogState, Trouble, TroubleCause};
 pub use identities::{
     Certificate, CertificateUse, Changed, IdentityChange, IdentityEntry, Standing, Superseded,
@@ -54,28 +60,38 @@ pub use records::{
     ReportRecord, ServiceCallRecord, ServiceCallState,
 };
 pub use replacements::ReplacementRecord;
+pub use scope::Scope;
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
 
+use self::engine::{Connection, Purpose, values};
 use crate::file_set::LockedDirectory;
-
-/// How long a connection waits for another process (such as `token create`) to commit.
-const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
-/// Pages in the write-ahead log before SQLite folds it into the database. Larger values raise the
-/// slowest commits, and a thread of its own for it lets the log grow without end.
-const WAL_PAGES: u32 = 1000;
-/// Memory for pages of one connection: the end of each device's part of an index is written again and
-/// again, and should not be read anew each time.
-const CACHE_KIB: i64 = 16 * 1024;
-/// Prepared statements that a connection keeps: more than there are.
-const STATEMENT_CACHE: usize = 160;
 
 /// Why the store could not do what was asked. None of these is the asker's fault.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The engine refused or failed.
     #[error("the database failed: {0}")]
-    Database(#[source] Arc<rusqlite::Error>),
+    Database(#[source] EngineError),
+    /// A server cannot be used as it is.
+    #[error(transparent)]
+    Server(Arc<ServerError>),
+    /// The tables of a database of PostgreSQL have to be changed, and others use them.
+    #[error(
+        "the tables have version {found} and this manager needs {known}, but other managers still use them: stop those; this one waits for it"
+    )]
+    InUse {
+        /// The version of the tables.
+        found: u32,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// Another manager changes the tables just now.
+    #[error("another manager is bringing the database to its version: this one waits for it")]
+    BeingMigrated,
+    /// A statement that always has a row gave none: a mistake of this program.
+    #[error("the database gave no row where there must be one")]
+    NoRow,
     /// What is stored is not what this version writes.
     #[error("a stored {what} cannot be read: {source}")]
     Unreadable {
@@ -125,9 +141,9 @@ pub enum StoreError {
     Closed,
 }
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(Arc::new(error))
+impl From<ServerError> for StoreError {
+    fn from(error: ServerError) -> Self {
+        Self::Server(Arc::new(error))
     }
 }
 
@@ -138,7 +154,8 @@ pub struct Store {
     readers: Arc<readers::Readers>,
     health: Arc<Health>,
     damage: Arc<damage::Damage>,
-    log: log::Log,
+    /// SQLite's.
+    log: Option<log::Log>,
     open: Arc<open::Open>,
 }
 
@@ -156,20 +173,46 @@ impl Store {
         let locked =
             LockedDirectory::take(directory).map_err(|error| StoreError::Directory(Arc::new(error)))?;
         create_private(path)?;
-        let mut connection = connect(path, limits)?;
-        migrate::migrate(&mut connection)?;
+        let location = Location::Sqlite(path.to_owned());
+        let connection = Connection::open(&location, limits, Purpose::Write)?;
+        migrate::migrate(&connection)?;
         drop(locked);
+        Self::start(location, connection, grouping, Some(log::Log::beside(path, limits)))
+    }
+
+    /// Opens the database of PostgreSQL, makes its tables when there are none, and brings them to this version.
+    pub fn open_postgres(config: PostgresConfig, grouping: Grouping) -> Result<Self, StoreError> {
+        let location = Location::Postgres(Box::new(config));
+        // The client library waits by a runtime of its own, and may not be called from one.
+        let opening = std::thread::spawn(move || {
+            let connection = Connection::open(&location, LogLimits::default(), Purpose::Write)?;
+            migrate::migrate(&connection)?;
+            Self::start(location, connection, grouping, None)
+        });
+        opening.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
+    }
+
+    fn start(
+        location: Location,
+        connection: Connection,
+        grouping: Grouping,
+        log: Option<log::Log>,
+    ) -> Result<Self, StoreError> {
+        let limits = log.as_ref().map(|log| log.limits).unwrap_or_default();
         let open = Arc::new(open::Open::load(&connection)?);
-        let readers = readers::Readers::open(|| connect(path, limits), grouping)?;
+        let readers = readers::Readers::open(location.clone(), limits, grouping)?;
         let health = Arc::new(Health::default());
-        let damage = Arc::default();
-        let log = log::Log::beside(path, limits);
-        health.note_log(log.bytes(), limits.cut_above, crate::clock::now());
-        let keeper = log::LogKeeper::new(log.clone(), Arc::clone(&health));
-        let path = path.to_owned();
-        let reopen = move || connect(&path, limits);
+        let keeper = log.clone().map(|log| {
+            health.note_log(log.bytes(), limits.cut_above, crate::clock::now());
+            log::LogKeeper::new(log, Arc::clone(&health))
+        });
+        let reopen = move || {
+            let connection = Connection::open(&location, limits, Purpose::Write)?;
+            migrate::hold(&connection)?;
+            Ok(connection)
+        };
         let writer = writer::Writer::start(connection, grouping, (Arc::clone(&health), keeper), reopen);
-        Ok(Self { writer, readers: Arc::new(readers), health, damage, log, open })
+        Ok(Self { writer, readers: Arc::new(readers), health, damage: Arc::default(), log, open })
     }
 
     /// Whether anything can be stored.
@@ -180,19 +223,43 @@ impl Store {
     /// Looks at the size of the write-ahead log, and has the writer cut it back where it is too large: while
     /// nothing else is stored, nobody would.
     pub async fn look_after_log(&self, now: Timestamp) -> Result<(), StoreError> {
-        let bytes = self.log.bytes();
-        self.health.note_log(bytes, self.log.limits.cut_above, now);
-        if bytes > self.log.limits.cut_above { self.probe(now).await } else { Ok(()) }
+        let Some(log) = &self.log else { return Ok(()) };
+        let bytes = log.bytes();
+        self.health.note_log(bytes, log.limits.cut_above, now);
+        if bytes > log.limits.cut_above { self.probe(now).await } else { Ok(()) }
+    }
+
+    /// Tries every statement on the tables that are there, without running any; the names of those that are not
+    /// understood, with the engine's reason.
+    pub async fn check_statements(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        self.readers
+            .clone()
+            .read(|connection| {
+                let own = match connection {
+                    Connection::Sqlite(_) => statements::ALL_SQLITE,
+                    Connection::Postgres(_) => statements::ALL_POSTGRES,
+                };
+                let bulk = statements::ALL_BULK
+                    .iter()
+                    .map(|(name, bulk)| (*name, connection.text(bulk.each, bulk.all)));
+                let all = statements::ALL.iter().chain(own).copied().chain(bulk);
+                // Each outside of a transaction that an error would end.
+                connection.batch("COMMIT")?;
+                let failed = all.filter_map(|(name, text)| {
+                    connection.prepare(text).err().map(|error| (name, error.to_string()))
+                });
+                let failed = failed.collect();
+                connection.batch("BEGIN")?;
+                Ok(failed)
+            })
+            .await
     }
 
     /// Stores next to nothing: whether that can be done.
     pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                context
-                    .connection
-                    .prepare_cached(statements::PROBE)?
-                    .execute(params![now.as_millisecond()])?;
+                context.connection.execute(statements::PROBE, values![now.as_millisecond()])?;
                 Ok(())
             })
             .await
@@ -214,22 +281,6 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
         .open(path)
         .map(drop)
         .map_err(|error| StoreError::Directory(Arc::new(error)))
-}
-
-fn connect(path: &Path, limits: LogLimits) -> Result<Connection, StoreError> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL beats NORMAL here: waiting for the disk is what makes the groups large.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
-    // A log that has grown is also cut back when it is begun anew.
-    connection.pragma_update(None, "journal_size_limit", to_integer(limits.cut_above))?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // Four look-ups a report that can only fail by a mistake of this code: the tests have them made.
-    connection.pragma_update(None, "foreign_keys", cfg!(debug_assertions))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    Ok(connection)
 }
 
 fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {

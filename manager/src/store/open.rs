@@ -8,8 +8,8 @@ use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
 use platen_protocol::identity::DeviceId;
 use platen_protocol::limits::MAX_OPEN_PER_REPLY;
 use platen_protocol::manager_to_device::OpenRequests;
-use rusqlite::{Connection, params};
 
+use super::engine::{Connection, values};
 use super::{Store, StoreError, statements};
 
 /// What is known of one device.
@@ -95,13 +95,12 @@ fn add<T: std::str::FromStr>(names: &mut Vec<T>, name: &str) {
 }
 
 fn pairs(connection: &Connection, statement: &str) -> Result<Vec<(DeviceId, String)>, StoreError> {
-    let mut statement = connection.prepare_cached(statement)?;
-    let mut rows = statement.query([])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    connection.each(statement, &[], |row| {
         let (device, name): (String, String) = (row.get(0)?, row.get(1)?);
         found.extend(device.parse().ok().map(|device| (device, name)));
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -109,9 +108,7 @@ fn look_up(connection: &Connection, device: &DeviceId) -> Result<OpenRequests, S
     let mut open = OpenRequests::default();
     let most = u32::try_from(MAX_OPEN_PER_REPLY).unwrap_or(u32::MAX);
     let names = |statement: &str| -> Result<Vec<String>, StoreError> {
-        let mut statement = connection.prepare_cached(statement)?;
-        let rows = statement.query_map(params![device.as_str(), most], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        connection.all(statement, values![device.as_str(), most], |row| row.get(0))
     };
     names(statements::OPEN_CALL_NAMES_OF)?.iter().for_each(|name| add(&mut open.service_calls, name));
     names(statements::OPEN_ORDER_NAMES_OF)?.iter().for_each(|name| add(&mut open.orders, name));

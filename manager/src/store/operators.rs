@@ -1,8 +1,8 @@
 //! Operators, their sessions and their tokens; of each secret only a hash.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, params};
 
+use super::engine::values;
 use super::records::time;
 use super::{Store, StoreError, statements};
 
@@ -27,12 +27,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                context.connection.prepare_cached(statements::ADD_OPERATOR)?.execute(params![
-                    name,
-                    password_hash,
-                    now.as_millisecond()
-                ])?;
-                context.connection.prepare_cached(statements::END_SESSIONS_OF)?.execute(params![name])?;
+                context
+                    .connection
+                    .execute(statements::ADD_OPERATOR, values![name, password_hash, now.as_millisecond()])?;
+                context.connection.execute(statements::END_SESSIONS_OF, values![name])?;
                 Ok(())
             })
             .await
@@ -52,8 +50,11 @@ impl Store {
     ) -> Result<bool, StoreError> {
         self.writer
             .write(move |context| {
-                let mut statement = context.connection.prepare_cached(statements::ADD_OPERATOR_TOKEN)?;
-                Ok(statement.execute(params![hash, operator, now.as_millisecond()])? == 1)
+                let now = now.as_millisecond();
+                let added = context
+                    .connection
+                    .execute(statements::ADD_OPERATOR_TOKEN, values![hash, operator, now])?;
+                Ok(added == 1)
             })
             .await
     }
@@ -63,14 +64,10 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let mut statement = connection.prepare_cached(statements::OPERATOR_TOKENS)?;
-                let mut rows = statement.query(params![limit])?;
-                let mut tokens = Vec::new();
-                while let Some(row) = rows.next()? {
+                connection.all(statements::OPERATOR_TOKENS, values![limit], |row| {
                     let (hash, operator) = (row.get(0)?, row.get(1)?);
-                    tokens.push(OperatorToken { hash, operator, created: time(row, 2)? });
-                }
-                Ok(tokens)
+                    Ok(OperatorToken { hash, operator, created: time(row, 2)? })
+                })
             })
             .await
     }
@@ -91,13 +88,11 @@ impl Store {
         self.writer
             .write(move |context| {
                 let now = now.as_millisecond();
-                context.connection.prepare_cached(statements::DROP_OLD_SESSIONS)?.execute(params![now])?;
-                context.connection.prepare_cached(statements::ADD_SESSION)?.execute(params![
-                    hash,
-                    operator,
-                    now,
-                    expires.as_millisecond()
-                ])?;
+                context.connection.execute(statements::DROP_OLD_SESSIONS, values![now])?;
+                context.connection.execute(
+                    statements::ADD_SESSION,
+                    values![hash, operator, now, expires.as_millisecond()],
+                )?;
                 Ok(())
             })
             .await
@@ -116,7 +111,7 @@ impl Store {
     pub async fn end_session(&self, hash: String) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                context.connection.prepare_cached(statements::END_SESSION)?.execute(params![hash])?;
+                context.connection.execute(statements::END_SESSION, values![hash])?;
                 Ok(())
             })
             .await
@@ -130,13 +125,9 @@ impl Store {
     ) -> Result<Option<String>, StoreError> {
         self.readers
             .clone()
-            .read(move |connection| {
-                let mut statement = connection.prepare_cached(statement)?;
-                let found = match now {
-                    Some(now) => statement.query_row(params![key, now.as_millisecond()], |row| row.get(0)),
-                    None => statement.query_row(params![key], |row| row.get(0)),
-                };
-                Ok(found.optional()?)
+            .read(move |connection| match now {
+                Some(now) => connection.one(statement, values![key, now.as_millisecond()], |row| row.get(0)),
+                None => connection.one(statement, values![key], |row| row.get(0)),
             })
             .await
     }

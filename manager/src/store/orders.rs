@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use platen_protocol::device_to_manager::EnteredBy;
 use platen_protocol::identity::{DeviceId, OrderId};
 use platen_protocol::readings::SupplyReading;
-use rusqlite::{Params, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::engine::{Row, Value, values};
 use super::records::{dated, id, time, time_if_any, word};
 use super::writer::WriteContext;
 use super::{Store, StoreError, from_json, statements};
@@ -173,7 +173,7 @@ impl Store {
         let act = move |context: &mut WriteContext<'_>| {
             let now = now.as_millisecond();
             let closed = (!state.is_open()).then_some(now);
-            device_of(context, statements::SET_ORDER, params![key, state.word(), now, operator, closed])
+            device_of(context, statements::SET_ORDER, values![key, state.word(), now, operator, closed])
         };
         self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
     }
@@ -192,12 +192,12 @@ impl Store {
             Duplicate::Keep => statements::KEEP_ORDER,
         };
         let act = move |context: &mut WriteContext<'_>| {
-            if let Some(device) = device_of(context, statement, params![key, now.as_millisecond(), operator])?
+            if let Some(device) = device_of(context, statement, values![key, now.as_millisecond(), operator])?
             {
                 return Ok(Settled::Done(device));
             }
-            let mut exists = context.connection.prepare_cached(statements::ORDER_EXISTS)?;
-            Ok(if exists.exists(params![key])? { Settled::NotDuplicate } else { Settled::Missing })
+            let exists = context.connection.exists(statements::ORDER_EXISTS, values![key])?;
+            Ok(if exists { Settled::NotDuplicate } else { Settled::Missing })
         };
         let then = move |settled: &Settled| {
             if let Settled::Done(device) = settled {
@@ -212,14 +212,7 @@ impl Store {
 pub(super) fn device_of(
     context: &WriteContext<'_>,
     statement: &str,
-    parameters: impl Params,
+    parameters: &[Value<'_>],
 ) -> Result<Option<DeviceId>, StoreError> {
-    let mut statement = context.connection.prepare_cached(statement)?;
-    let mut rows = statement.query(parameters)?;
-    let mut device = None;
-    // To the end, for the change is made as the rows are taken.
-    while let Some(row) = rows.next()? {
-        device = Some(id("device", row.get(0)?)?);
-    }
-    Ok(device)
+    context.connection.one(statement, parameters, |row| id("device", row.get(0)?))
 }

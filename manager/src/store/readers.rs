@@ -2,23 +2,27 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::{Grouping, StoreError};
+use super::engine::{Connection, Location, Purpose};
+use super::{Grouping, LogLimits, StoreError};
 
 /// As many look-ups at once as small machines have cores.
-const READERS: usize = 2;
+const READERS_OF_SQLITE: usize = 2;
+/// PostgreSQL's own processors look up, and the way to it takes time.
+const READERS_OF_POSTGRES: usize = 6;
 
 pub(super) struct Readers {
-    /// Held for a push or a pop, never across an await.
+    location: Location,
+    limits: LogLimits,
+    /// Those that are open and not lent. Held for a push or a pop, never across an await.
     idle: Mutex<Vec<Connection>>,
     free: Arc<Semaphore>,
     /// Whether look-ups are made on the asker's thread, which a simulation wants.
     inline: bool,
 }
 
-/// Gives the connection back, also when the look-up panics.
+/// Gives the connection back, also when the look-up panics; one that was cut is dropped, and the next is made anew.
 struct Lent<'a> {
     connection: Option<Connection>,
     idle: &'a Mutex<Vec<Connection>>,
@@ -26,25 +30,37 @@ struct Lent<'a> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Some(connection) = self.connection.take_if(|connection| connection.is_open()) {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+/// A session of PostgreSQL says good-bye when it is dropped, and waits for that by a runtime of its own: not where
+/// another one runs.
+impl Drop for Readers {
+    fn drop(&mut self) {
+        let idle = std::mem::take(self.idle.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if matches!(self.location, Location::Postgres(_)) {
+            std::thread::spawn(move || drop(idle));
         }
     }
 }
 
 impl Readers {
     pub(super) fn open(
-        connect: impl Fn() -> Result<Connection, StoreError>,
+        location: Location,
+        limits: LogLimits,
         grouping: Grouping,
     ) -> Result<Self, StoreError> {
-        let mut idle = Vec::with_capacity(READERS);
-        for _ in 0..READERS {
-            let connection = connect()?;
-            connection.pragma_update(None, "query_only", true)?;
-            idle.push(connection);
-        }
+        let (readers, at_once) = match location {
+            Location::Sqlite(_) => (READERS_OF_SQLITE, READERS_OF_SQLITE),
+            Location::Postgres(_) => (READERS_OF_POSTGRES, 0),
+        };
+        let open = || Connection::open(&location, limits, Purpose::Read);
+        let idle = (0..at_once).map(|_| open()).collect::<Result<_, _>>()?;
         let inline = matches!(grouping, Grouping::Simulated { .. });
-        Ok(Self { idle: Mutex::new(idle), free: Arc::new(Semaphore::new(READERS)), inline })
+        Ok(Self { location, limits, idle: Mutex::new(idle), free: Arc::new(Semaphore::new(readers)), inline })
     }
 
     /// Runs the look-up on a thread that may block, with everything it sees from one moment.
@@ -67,12 +83,13 @@ impl Readers {
     }
 
     fn look<T>(&self, look_up: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let lent = Lent { connection, idle: &self.idle };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(&self.location, self.limits, Purpose::Read)?,
+        };
+        let lent = Lent { connection: Some(connection), idle: &self.idle };
         let connection = lent.connection.as_ref().ok_or(StoreError::Closed)?;
-        let snapshot = connection.unchecked_transaction()?;
-        let found = look_up(&snapshot)?;
-        snapshot.commit()?;
-        Ok(found)
+        connection.snapshot(look_up)
     }
 }

@@ -7,9 +7,9 @@ use platen_protocol::identity::{AlertId, CommandId, DeviceId, Epoch};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::readings::Readings;
 use platen_protocol::stamp::Stamp;
-use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
+use super::engine::Row;
 use super::{StoreError, from_integer, from_json, to_time};
 use crate::ingest::Loss;
 use crate::ingest::date::Dated;
@@ -252,7 +252,7 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError
 }
 
 pub(super) fn time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
-    row.get::<_, Option<i64>>(column)?.map(to_time).transpose()
+    row.get::<Option<i64>>(column)?.map(to_time).transpose()
 }
 
 /// A date in two columns; what has none is dated by when it came in.
@@ -270,7 +270,7 @@ fn json_in<T: serde::de::DeserializeOwned>(
     column: usize,
     what: &'static str,
 ) -> Result<Option<T>, StoreError> {
-    row.get::<_, Option<String>>(column)?.map(|text| from_json(what, &text)).transpose()
+    row.get::<Option<String>>(column)?.map(|text| from_json(what, &text)).transpose()
 }
 
 /// What is there, unless it cannot be read: then why, if nothing before it was damaged.
@@ -405,9 +405,9 @@ impl GapRecord {
             epoch: id("epoch", row.get(1)?)?,
             loss: Loss {
                 first: from_integer(row.get(2)?),
-                last: row.get::<_, Option<i64>>(3)?.map(from_integer),
+                last: row.get::<Option<i64>>(3)?.map(from_integer),
                 reason: word("reason of a loss", row.get(5)?)?,
-                kinds: from_json("count of lost reports", &row.get::<_, String>(6)?)?,
+                kinds: from_json("count of lost reports", &row.get::<String>(6)?)?,
             },
             recorded: time(row, 4)?,
         })

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::Replacement;
 use platen_protocol::identity::DeviceId;
-use rusqlite::Row;
 
+use super::engine::Row;
 use super::records::{dated, id, time};
 use super::{Store, StoreError, from_json, statements};
 use crate::ingest::date::Dated;

@@ -1,24 +1,64 @@
-//! Every statement, by name. Plain SQL, so that one text can serve another engine where it can.
+//! Every statement, by name: one text for both engines, unless they differ.
 
-pub(super) const CREATE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, run INTEGER NOT NULL) STRICT";
+use super::engine::Bulk;
+
+pub(super) const CREATE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, run BIGINT NOT NULL)";
+pub(super) const VERSION: &str = "SELECT coalesce(max(version), 0) FROM migrations";
+pub(super) const HAS_MIGRATIONS: &str =
+    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'";
+pub(super) const HAS_MIGRATIONS_POSTGRES: &str = "SELECT 1 WHERE to_regclass('migrations') IS NOT NULL";
 pub(super) const RECORD_MIGRATION: &str = "INSERT INTO migrations (version, name, run) VALUES (?1, ?2, ?3)";
 
 pub(super) const PROBE: &str = "INSERT INTO probe (key, written) VALUES (1, ?1) ON CONFLICT (key) DO UPDATE SET written = excluded.written";
 
 // Ingest.
 pub(super) const DEVICE_KEY: &str = "SELECT key FROM devices WHERE id = ?1";
-pub(super) const EPOCH: &str =
-    "SELECT key, acknowledged, last, in_memory FROM epochs WHERE device = ?1 AND epoch = ?2";
-pub(super) const EPOCH_ADRIFT: &str =
+/// Only of PostgreSQL, where others write as well; in the order of their keys, so that two never wait for each other.
+pub(super) const HOLD_DEVICES: Bulk = Bulk {
+    each: "SELECT key FROM devices WHERE id = ?1 AND ?2 IS NOT NULL",
+    all: "SELECT d.key FROM devices d WHERE d.id IN (SELECT u.id FROM unnest(?1::text[], ?2::text[]) AS u (id, epoch)) \
+          ORDER BY d.key FOR NO KEY UPDATE",
+};
+macro_rules! places {
+    ($wanted:literal) => {
+        concat!(
+            "SELECT d.id, u.epoch, d.key, e.key, e.acknowledged, e.last, coalesce(r.dated, r.received), e.in_memory, \
+             m.key, m.epoch, m.acknowledged FROM ",
+            $wanted,
+            " JOIN devices d ON d.id = u.id LEFT JOIN epochs e ON e.device = d.key AND e.epoch = u.epoch \
+             LEFT JOIN reports r ON r.key = e.last \
+             LEFT JOIN epochs m ON m.device = d.key AND m.in_memory = 1 AND m.epoch <> u.epoch"
+        )
+    };
+}
+pub(super) const PLACES: Bulk = Bulk {
+    each: places!("(SELECT ?1 AS id, ?2 AS epoch) u"),
+    all: places!("unnest(?1::text[], ?2::text[]) AS u (id, epoch)"),
+};
+pub(super) const EPOCH: &str = "SELECT e.key, e.acknowledged, e.last, coalesce(r.dated, r.received), e.in_memory \
+     FROM epochs e LEFT JOIN reports r ON r.key = e.last WHERE e.device = ?1 AND e.epoch = ?2";
+pub(super) const EPOCH_IN_MEMORY: &str =
     "SELECT key, epoch, acknowledged FROM epochs WHERE device = ?1 AND in_memory = 1 AND epoch <> ?2";
+pub(super) const HIGHEST_REPORT: &str = "SELECT coalesce(max(key), 0) FROM reports";
+/// Only of PostgreSQL.
+pub(super) const DRAW_KEYS: &str =
+    "SELECT nextval(pg_get_serial_sequence('reports', 'key')) FROM generate_series(1, ?1::bigint)";
 pub(super) const EPOCH_ENDED: &str = "UPDATE epochs SET in_memory = 0 WHERE key = ?1";
 pub(super) const BEGIN_EPOCH: &str =
     "INSERT INTO epochs (device, epoch, acknowledged) VALUES (?1, ?2, 0) RETURNING key";
-pub(super) const ACKNOWLEDGE: &str =
-    "UPDATE epochs SET acknowledged = ?2, last = ?3, in_memory = ?4 WHERE key = ?1";
-pub(super) const ADD_REPORT: &str = "INSERT INTO reports (device, epoch, sequence, kind, received, previous, body, dated, dated_by) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-pub(super) const DATE_OF_REPORT: &str = "SELECT coalesce(dated, received) FROM reports WHERE key = ?1";
+pub(super) const ACKNOWLEDGE: Bulk = Bulk {
+    each: "UPDATE epochs SET acknowledged = ?2, last = ?3, in_memory = ?4 WHERE key = ?1",
+    all: "UPDATE epochs SET acknowledged = u.acknowledged, last = u.last, in_memory = u.in_memory \
+          FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[]) AS u (key, acknowledged, last, in_memory) \
+          WHERE epochs.key = u.key",
+};
+pub(super) const ADD_REPORT: Bulk = Bulk {
+    each: "INSERT INTO reports (key, device, epoch, sequence, kind, received, previous, body, dated, dated_by) \
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    all: "INSERT INTO reports (key, device, epoch, sequence, kind, received, previous, body, dated, dated_by) \
+          SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::text[], ?6::bigint[], \
+          ?7::bigint[], ?8::text[], ?9::bigint[], ?10::text[])",
+};
 pub(super) const BOOT: &str = "SELECT began FROM boots WHERE device = ?1 AND boot = ?2";
 /// Written again only when it moves by a second: most batches write nothing.
 pub(super) const LEARN_BOOT: &str = "INSERT INTO boots (device, boot, began, learnt) VALUES (?1, ?2, ?3, ?4) \
@@ -31,9 +71,20 @@ pub(super) const ADD_GAP: &str = "INSERT INTO gaps (device, epoch, first, last, 
      ON CONFLICT (epoch, first) DO UPDATE SET last = excluded.last, reason = excluded.reason, kinds = excluded.kinds";
 pub(super) const SET_STARTED: &str =
     "UPDATE devices SET model = ?2, agent_version = ?3, volatile_state = ?4 WHERE key = ?1";
-pub(super) const SET_LATEST: &str = "INSERT INTO latest (device, report, merged, activity) VALUES (?1, ?2, ?3, ?4) \
-     ON CONFLICT (device) DO UPDATE SET report = excluded.report, merged = excluded.merged, \
-     activity = coalesce(excluded.activity, activity)";
+macro_rules! set_latest {
+    ($rows:literal) => {
+        concat!(
+            "INSERT INTO latest (device, report, merged, activity) ",
+            $rows,
+            " ON CONFLICT (device) DO UPDATE SET report = excluded.report, merged = excluded.merged, \
+             activity = coalesce(excluded.activity, latest.activity)"
+        )
+    };
+}
+pub(super) const SET_LATEST: Bulk = Bulk {
+    each: set_latest!("VALUES (?1, ?2, ?3, ?4)"),
+    all: set_latest!("SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::text[], ?4::bigint[])"),
+};
 pub(super) const LATEST: &str =
     "SELECT l.merged, r.body FROM latest l JOIN reports r ON r.key = l.report WHERE l.device = ?1";
 pub(super) const MERGE_LATEST: &str = "UPDATE latest SET merged = ?2 WHERE device = ?1";
@@ -85,7 +136,11 @@ macro_rules! devices {
 }
 pub(super) const DEVICES: &str = devices!("d.id > ?1 ORDER BY d.id LIMIT ?2");
 pub(super) const DEVICE: &str = devices!("d.id = ?1");
-pub(super) const SET_CONTACT: &str = "UPDATE devices SET last_contact = ?2, remote = ?3 WHERE id = ?1";
+pub(super) const SET_CONTACTS: Bulk = Bulk {
+    each: "UPDATE devices SET last_contact = ?2, remote = ?3 WHERE id = ?1",
+    all: "UPDATE devices SET last_contact = u.at, remote = u.remote \
+          FROM unnest(?1::text[], ?2::bigint[], ?3::text[]) AS u (id, at, remote) WHERE devices.id = u.id",
+};
 
 // Enrolment.
 pub(super) const ADD_TOKEN: &str =
@@ -171,10 +226,10 @@ pub(super) const PLACE_OF_REPORT: &str = "SELECT epoch, previous FROM reports \
      WHERE key = ?1 AND device = (SELECT key FROM devices WHERE id = ?2)";
 /// From a report back along its epoch.
 pub(super) const REPORTS_BACK: &str = "WITH RECURSIVE chain (key, place) AS ( \
-         SELECT ?1, 1 \
+         SELECT CAST(?1 AS BIGINT), 1 \
          UNION ALL \
          SELECT r.previous, place + 1 FROM chain JOIN reports r ON r.key = chain.key \
-         WHERE r.previous IS NOT NULL AND place < ?2 \
+         WHERE r.previous IS NOT NULL AND place < CAST(?2 AS BIGINT) \
      ) SELECT r.key, d.id, e.epoch, r.received, r.body, r.dated, r.dated_by, r.previous FROM chain JOIN reports r ON r.key = chain.key \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch ORDER BY chain.place";
 /// Alerts under a condition. Each condition is a statement of its own, so that the open ones are found by
@@ -223,7 +278,7 @@ pub(super) const SERVICE_CALLS_HANDLED_OF: &str = service_calls!(
     "s.key < ?1 AND s.handled IS NOT NULL AND s.device = (SELECT key FROM devices WHERE id = ?3)"
 );
 pub(super) const SET_SERVICE_CALL: &str = "UPDATE service_calls SET state = ?2, changed = ?3, changed_by = ?4, \
-     handled = CASE WHEN ?2 = 'handled' THEN ?3 END WHERE key = ?1 \
+     handled = CASE WHEN ?2 = 'handled' THEN CAST(?3 AS BIGINT) END WHERE key = ?1 \
      RETURNING (SELECT id FROM devices WHERE key = device)";
 
 /// What is open, by name, the newest first. A first version of the agent gave calls no names.
@@ -325,8 +380,13 @@ pub(super) const DROP_OLD_SESSIONS: &str = "DELETE FROM sessions WHERE expires <
 // Watches.
 pub(super) const MEMORIES: &str =
     "SELECT d.id, m.body FROM watch_memories m JOIN devices d ON d.key = m.device";
-pub(super) const SET_MEMORY: &str = "INSERT INTO watch_memories (device, body) SELECT key, ?2 FROM devices WHERE id = ?1 \
-     ON CONFLICT (device) DO UPDATE SET body = excluded.body";
+pub(super) const SET_MEMORIES: Bulk = Bulk {
+    each: "INSERT INTO watch_memories (device, body) SELECT key, ?2 FROM devices WHERE id = ?1 \
+           ON CONFLICT (device) DO UPDATE SET body = excluded.body",
+    all: "INSERT INTO watch_memories (device, body) SELECT d.key, u.body \
+          FROM unnest(?1::text[], ?2::text[]) AS u (id, body) JOIN devices d ON d.id = u.id \
+          ON CONFLICT (device) DO UPDATE SET body = excluded.body",
+};
 /// A watch that stands does not begin again.
 pub(super) const BEGIN_WATCH: &str = "INSERT INTO watches (device, kind, subject, since, begun, body) \
      SELECT key, ?2, ?3, ?4, ?5, ?6 FROM devices WHERE id = ?1 ON CONFLICT DO NOTHING";
@@ -354,3 +414,155 @@ pub(super) const WATCHES_OPEN_OF: &str =
     watches!("w.key < ?1 AND w.ended IS NULL AND w.device = (SELECT key FROM devices WHERE id = ?3)");
 pub(super) const WATCHES_ENDED_OF: &str =
     watches!("w.key < ?1 AND w.ended IS NOT NULL AND w.device = (SELECT key FROM devices WHERE id = ?3)");
+
+/// Every statement, by its name, so that all of them can be tried on the tables that are there.
+pub(super) const ALL: &[(&str, &str)] = &[
+    ("CREATE_MIGRATIONS", CREATE_MIGRATIONS),
+    ("VERSION", VERSION),
+    ("RECORD_MIGRATION", RECORD_MIGRATION),
+    ("PROBE", PROBE),
+    ("DEVICE_KEY", DEVICE_KEY),
+    ("EPOCH", EPOCH),
+    ("EPOCH_IN_MEMORY", EPOCH_IN_MEMORY),
+    ("HIGHEST_REPORT", HIGHEST_REPORT),
+    ("EPOCH_ENDED", EPOCH_ENDED),
+    ("BEGIN_EPOCH", BEGIN_EPOCH),
+    ("BOOT", BOOT),
+    ("LEARN_BOOT", LEARN_BOOT),
+    ("FORGET_BOOTS", FORGET_BOOTS),
+    ("REPORT", REPORT),
+    ("ADD_GAP", ADD_GAP),
+    ("SET_STARTED", SET_STARTED),
+    ("LATEST", LATEST),
+    ("MERGE_LATEST", MERGE_LATEST),
+    ("RAISE_ALERT", RAISE_ALERT),
+    ("CLEAR_ALERT", CLEAR_ALERT),
+    ("ALERTS_STANDING", ALERTS_STANDING),
+    ("REOPEN_ALERT", REOPEN_ALERT),
+    ("ALERT_BODY", ALERT_BODY),
+    ("ADD_SERVICE_CALL", ADD_SERVICE_CALL),
+    ("REOPEN_CALL", REOPEN_CALL),
+    ("COUNT_PRESSES", COUNT_PRESSES),
+    ("ADD_ORDER", ADD_ORDER),
+    ("ADD_REPLACEMENT", ADD_REPLACEMENT),
+    ("ADD_NOTICE", ADD_NOTICE),
+    ("ADD_NOTICE_OF", ADD_NOTICE_OF),
+    ("FINISH_COMMAND", FINISH_COMMAND),
+    ("DEVICES", DEVICES),
+    ("DEVICE", DEVICE),
+    ("ADD_TOKEN", ADD_TOKEN),
+    ("TOKEN", TOKEN),
+    ("UNUSED_TOKENS", UNUSED_TOKENS),
+    ("USE_TOKEN", USE_TOKEN),
+    ("ENROL", ENROL),
+    ("STANDINGS", STANDINGS),
+    ("STANDING", STANDING),
+    ("STANDINGS_CHANGED", STANDINGS_CHANGED),
+    ("LOG_IDENTITY", LOG_IDENTITY),
+    ("IDENTITY_LOG_END", IDENTITY_LOG_END),
+    ("IDENTITY_LOG_OF", IDENTITY_LOG_OF),
+    ("SET_NEXT", SET_NEXT),
+    ("PROMOTE_NEXT", PROMOTE_NEXT),
+    ("REVOKE", REVOKE),
+    ("READMIT", READMIT),
+    ("SET_SUPERSEDED", SET_SUPERSEDED),
+    ("LAST_BOOT", LAST_BOOT),
+    ("CLONE_OPEN", CLONE_OPEN),
+    ("ADD_CLONE", ADD_CLONE),
+    ("DISMISS_CLONE", DISMISS_CLONE),
+    ("CLONES_OPEN", CLONES_OPEN),
+    ("ADD_COMMAND", ADD_COMMAND),
+    ("OPEN_COMMANDS_OF", OPEN_COMMANDS_OF),
+    ("DELIVER_COMMAND", DELIVER_COMMAND),
+    ("EXPIRE_COMMANDS", EXPIRE_COMMANDS),
+    ("OPEN_COMMANDS", OPEN_COMMANDS),
+    ("COMMANDS_OF", COMMANDS_OF),
+    ("REPORTS", REPORTS),
+    ("EPOCHS_OF", EPOCHS_OF),
+    ("PLACE_OF_REPORT", PLACE_OF_REPORT),
+    ("REPORTS_BACK", REPORTS_BACK),
+    ("ALERTS", ALERTS),
+    ("ALERTS_OPEN", ALERTS_OPEN),
+    ("ALERTS_CLEARED", ALERTS_CLEARED),
+    ("ALERTS_OF", ALERTS_OF),
+    ("ALERTS_OPEN_OF", ALERTS_OPEN_OF),
+    ("ALERTS_CLEARED_OF", ALERTS_CLEARED_OF),
+    ("SERVICE_CALLS", SERVICE_CALLS),
+    ("SERVICE_CALLS_OPEN", SERVICE_CALLS_OPEN),
+    ("SERVICE_CALLS_HANDLED", SERVICE_CALLS_HANDLED),
+    ("SERVICE_CALLS_OF", SERVICE_CALLS_OF),
+    ("SERVICE_CALLS_OPEN_OF", SERVICE_CALLS_OPEN_OF),
+    ("SERVICE_CALLS_HANDLED_OF", SERVICE_CALLS_HANDLED_OF),
+    ("SET_SERVICE_CALL", SET_SERVICE_CALL),
+    ("OPEN_CALL_NAMES", OPEN_CALL_NAMES),
+    ("OPEN_ORDER_NAMES", OPEN_ORDER_NAMES),
+    ("OPEN_CALL_NAMES_OF", OPEN_CALL_NAMES_OF),
+    ("OPEN_ORDER_NAMES_OF", OPEN_ORDER_NAMES_OF),
+    ("ORDERS", ORDERS),
+    ("ORDERS_OPEN", ORDERS_OPEN),
+    ("ORDERS_CLOSED", ORDERS_CLOSED),
+    ("ORDERS_OF", ORDERS_OF),
+    ("ORDERS_OPEN_OF", ORDERS_OPEN_OF),
+    ("ORDERS_CLOSED_OF", ORDERS_CLOSED_OF),
+    ("SET_ORDER", SET_ORDER),
+    ("ORDER_EXISTS", ORDER_EXISTS),
+    ("MERGE_ORDER", MERGE_ORDER),
+    ("KEEP_ORDER", KEEP_ORDER),
+    ("REPLACEMENTS", REPLACEMENTS),
+    ("REPLACEMENTS_OF", REPLACEMENTS_OF),
+    ("GAPS_OF", GAPS_OF),
+    ("LOST_SINCE", LOST_SINCE),
+    ("ADD_OPERATOR", ADD_OPERATOR),
+    ("PASSWORD", PASSWORD),
+    ("ADD_OPERATOR_TOKEN", ADD_OPERATOR_TOKEN),
+    ("OPERATOR_TOKENS", OPERATOR_TOKENS),
+    ("OPERATOR_OF_TOKEN", OPERATOR_OF_TOKEN),
+    ("ADD_SESSION", ADD_SESSION),
+    ("OPERATOR_OF_SESSION", OPERATOR_OF_SESSION),
+    ("END_SESSION", END_SESSION),
+    ("END_SESSIONS_OF", END_SESSIONS_OF),
+    ("DROP_OLD_SESSIONS", DROP_OLD_SESSIONS),
+    ("MEMORIES", MEMORIES),
+    ("BEGIN_WATCH", BEGIN_WATCH),
+    ("WATCH_OVERDUE", WATCH_OVERDUE),
+    ("END_WATCH", END_WATCH),
+    ("WATCHES", WATCHES),
+    ("WATCHES_OPEN", WATCHES_OPEN),
+    ("WATCHES_ENDED", WATCHES_ENDED),
+    ("WATCHES_OF", WATCHES_OF),
+    ("WATCHES_OPEN_OF", WATCHES_OPEN_OF),
+    ("WATCHES_ENDED_OF", WATCHES_ENDED_OF),
+];
+
+/// The same for those of many rows.
+pub(super) const ALL_BULK: &[(&str, &Bulk)] = &[
+    ("HOLD_DEVICES", &HOLD_DEVICES),
+    ("PLACES", &PLACES),
+    ("ACKNOWLEDGE", &ACKNOWLEDGE),
+    ("ADD_REPORT", &ADD_REPORT),
+    ("SET_LATEST", &SET_LATEST),
+    ("SET_CONTACTS", &SET_CONTACTS),
+    ("SET_MEMORIES", &SET_MEMORIES),
+];
+
+/// Those of PostgreSQL alone.
+pub(super) const ALL_POSTGRES: &[(&str, &str)] =
+    &[("DRAW_KEYS", DRAW_KEYS), ("HAS_MIGRATIONS_POSTGRES", HAS_MIGRATIONS_POSTGRES)];
+
+/// Those of SQLite alone.
+pub(super) const ALL_SQLITE: &[(&str, &str)] = &[("HAS_MIGRATIONS", HAS_MIGRATIONS)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_statement_is_left_out() {
+        let source = include_str!("statements.rs");
+        let declared = source
+            .lines()
+            .filter(|line| line.starts_with("pub(super) const ") && !line.contains(" ALL"))
+            .count();
+        assert_eq!(declared, ALL.len() + ALL_BULK.len() + ALL_POSTGRES.len() + ALL_SQLITE.len());
+    }
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::engine::{Connection, Row, owned, values};
 use super::records::{id, time, time_if_any};
 use super::{Store, StoreError, from_json, statements, to_json};
 use crate::watch::{Change, Finding, Memory, Standing, Step};
@@ -61,13 +61,16 @@ fn notice(
     let begun = change.begun.as_millisecond();
     let origin =
         format!("{}/watch/{}/{}/{begun}/{kind}", change.device, finding.kind().word(), finding.subject());
-    connection.prepare_cached(statements::ADD_NOTICE_OF)?.execute(params![
-        origin,
-        change.device.as_str(),
-        kind,
-        written.as_millisecond(),
-        to_json("finding of a watch", finding)?
-    ])?;
+    connection.execute(
+        statements::ADD_NOTICE_OF,
+        values![
+            origin,
+            change.device.as_str(),
+            kind,
+            written.as_millisecond(),
+            to_json("finding of a watch", finding)?
+        ],
+    )?;
     Ok(())
 }
 
@@ -76,31 +79,31 @@ fn keep(connection: &Connection, change: &Change) -> Result<(), StoreError> {
         (change.device.as_str(), change.finding.kind().word(), change.finding.subject());
     match change.step {
         Step::Begin => {
-            connection.prepare_cached(statements::BEGIN_WATCH)?.execute(params![
-                device,
-                kind,
-                subject,
-                change.finding.since().as_millisecond(),
-                change.begun.as_millisecond(),
-                to_json("finding of a watch", &change.finding)?
-            ])?;
+            connection.execute(
+                statements::BEGIN_WATCH,
+                values![
+                    device,
+                    kind,
+                    subject,
+                    change.finding.since().as_millisecond(),
+                    change.begun.as_millisecond(),
+                    to_json("finding of a watch", &change.finding)?
+                ],
+            )?;
         }
         Step::Overdue(at) => {
-            let told = connection.prepare_cached(statements::WATCH_OVERDUE)?.execute(params![
-                device,
-                kind,
-                subject,
-                at.as_millisecond()
-            ])?;
+            let told = connection
+                .execute(statements::WATCH_OVERDUE, values![device, kind, subject, at.as_millisecond()])?;
             if told == 1 {
                 notice(connection, change, "watch", at)?;
             }
         }
         Step::End(at) => {
-            let overdue: Option<Option<i64>> = connection
-                .prepare_cached(statements::END_WATCH)?
-                .query_row(params![device, kind, subject, at.as_millisecond()], |row| row.get(0))
-                .optional()?;
+            let overdue: Option<Option<i64>> = connection.one(
+                statements::END_WATCH,
+                values![device, kind, subject, at.as_millisecond()],
+                |row| row.get(0),
+            )?;
             // Of what nobody was told the end is no news either.
             if overdue.flatten().is_some() {
                 notice(connection, change, "watch_over", at)?;
@@ -122,11 +125,12 @@ impl Store {
     pub async fn keep_watch_memories(&self, memories: Vec<(DeviceId, Memory)>) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                let mut statement = context.connection.prepare_cached(statements::SET_MEMORY)?;
-                for (device, memory) in &memories {
-                    statement.execute(params![device.as_str(), to_json("memory of a watch", memory)?])?;
-                }
-                Ok(())
+                let row = |(device, memory): &(DeviceId, Memory)| {
+                    let body = to_json("memory of a watch", memory)?;
+                    Ok(owned(values![device.as_str(), body]))
+                };
+                let rows = memories.iter().map(row).collect::<Result<Vec<_>, StoreError>>()?;
+                context.connection.execute_all(&statements::SET_MEMORIES, &rows).map(drop)
             })
             .await
     }
@@ -140,7 +144,7 @@ impl Store {
         let damage = Arc::clone(&self.damage);
         self.readers
             .clone()
-            .read(move |connection| damage.collect(connection, statements::MEMORIES, [], 0, read))
+            .read(move |connection| damage.collect(connection, statements::MEMORIES, &[], 0, read))
             .await
     }
 

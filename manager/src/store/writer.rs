@@ -5,17 +5,18 @@
 //! anything. So only an error of the engine undoes a group; each piece is then tried alone, and one
 //! that cannot be done does not take the others with it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use platen_protocol::identity::{DeviceId, Epoch};
-use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::StoreError;
+use super::engine::{Bulk, Connection, Value};
 use super::health::Health;
+use super::later::Later;
 use super::log::LogKeeper;
+use super::places::Places;
 
 /// Pieces of work that may wait. Above it, who asks waits.
 const QUEUE: usize = 4096;
@@ -29,9 +30,6 @@ const GATHER_FROM: usize = 5;
 const GATHER: Duration = Duration::from_micros(200);
 /// How often the connection is made anew while nothing can be stored.
 const REOPEN_EVERY: Duration = Duration::from_secs(5);
-/// Devices whose place in their epoch is remembered, so that a report needs no look-up.
-const MAX_REMEMBERED: usize = 100_000;
-
 /// Whether what waits is committed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
@@ -49,47 +47,35 @@ pub enum Grouping {
     },
 }
 
-/// Where a device is in its outbox's life.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) device: i64,
-    pub(super) epoch: Option<(Epoch, EpochPlace)>,
-    /// Another epoch of the device, which it kept in memory only when it was last heard of.
-    pub(super) in_memory_epoch: Option<InMemoryEpoch>,
-}
-
-/// An epoch that was in memory only.
-#[derive(Debug, Clone)]
-pub(super) struct InMemoryEpoch {
-    pub(super) key: i64,
-    pub(super) epoch: Epoch,
-    pub(super) acknowledged: u64,
-}
-
-/// Where an epoch is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct EpochPlace {
-    pub(super) key: i64,
-    pub(super) acknowledged: u64,
-    /// The key of its newest report.
-    pub(super) last: Option<i64>,
-    /// Whether the device keeps it in memory only.
-    pub(super) in_memory: bool,
-}
-
 /// What a piece of work writes with: the open transaction, and what the writer remembers of devices.
 pub(super) struct WriteContext<'a> {
     pub(super) connection: &'a Connection,
-    /// Only this thread writes epochs, so what it remembers stays true until a group is undone.
-    pub(super) places: &'a mut HashMap<DeviceId, Place>,
+    pub(super) places: &'a mut Places,
+    later: &'a mut Later,
+}
+
+impl WriteContext<'_> {
+    /// Writes a row of what all devices write alike: it may wait until the end of the group. Nothing in this piece of
+    /// work may read it, but for [`flush`](Self::flush).
+    pub(super) fn later(&mut self, bulk: &'static Bulk, row: &[Value<'_>]) -> Result<(), StoreError> {
+        self.later.write(self.connection, bulk, row)
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+        self.later.flush(self.connection)
+    }
 }
 
 trait Work: Send {
+    /// Whose batch it is, if it is one.
+    fn batch_of(&self) -> Option<(&DeviceId, &Epoch)>;
     fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError>;
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
 struct Piece<F, G, T> {
+    batch_of: Option<(DeviceId, Epoch)>,
     act: F,
     /// Done between the commit and the answer.
     then: G,
@@ -103,6 +89,10 @@ where
     G: FnOnce(&T) + Send,
     T: Send,
 {
+    fn batch_of(&self) -> Option<(&DeviceId, &Epoch)> {
+        self.batch_of.as_ref().map(|(device, epoch)| (device, epoch))
+    }
+
     fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError> {
         self.outcome = Some((self.act)(context)?);
         Ok(())
@@ -129,7 +119,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         grouping: Grouping,
-        (health, keeper): (Arc<Health>, LogKeeper),
+        (health, keeper): (Arc<Health>, Option<LogKeeper>),
         reopen: impl Fn() -> Result<Connection, StoreError> + Send + 'static,
     ) -> Self {
         let (queue, work) = mpsc::channel(QUEUE);
@@ -169,8 +159,23 @@ impl Writer {
         G: FnOnce(&T) + Send + 'static,
         T: Send + 'static,
     {
+        self.write_batch(None, act, then).await
+    }
+
+    /// The same for a batch of this device's epoch, of which nothing else is read or written.
+    pub(super) async fn write_batch<F, G, T>(
+        &self,
+        batch_of: Option<(DeviceId, Epoch)>,
+        act: F,
+        then: G,
+    ) -> Result<T, StoreError>
+    where
+        F: FnMut(&mut WriteContext<'_>) -> Result<T, StoreError> + Send + 'static,
+        G: FnOnce(&T) + Send + 'static,
+        T: Send + 'static,
+    {
         let (reply, outcome) = oneshot::channel();
-        let piece = Box::new(Piece { act, then, outcome: None, reply });
+        let piece = Box::new(Piece { batch_of, act, then, outcome: None, reply });
         if self.queue.send(Some(piece)).await.is_err() {
             return Err(StoreError::Closed);
         }
@@ -192,10 +197,10 @@ fn run(
     mut connection: Connection,
     mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
     most: usize,
-    (health, mut keeper): (&Health, LogKeeper),
+    (health, mut keeper): (&Health, Option<LogKeeper>),
     reopen: &dyn Fn() -> Result<Connection, StoreError>,
 ) {
-    let mut places = HashMap::new();
+    let mut places = Places::default();
     let mut reopened: Option<Instant> = None;
     let mut open = true;
     let mut last_group = 0;
@@ -206,9 +211,10 @@ fn run(
         let group;
         (group, open) = gather(first, &mut work, most);
         last_group = group.len();
-        let attempted = match keeper.refuses(&connection, Instant::now()) {
+        let held = keeper.as_mut().and_then(|keeper| keeper.refuses(&connection, Instant::now()));
+        let attempted = match held {
             Some(held) => vec![(group, Err(held))],
-            None => commit_group(&mut connection, &mut places, group),
+            None => commit_group(&connection, &mut places, group),
         };
         let now = Instant::now();
         if note(health, &attempted, now)
@@ -217,31 +223,37 @@ fn run(
             reopened = Some(now);
             // A connection that was made while the disk was read-only stays so. What is remembered of places
             // is looked up again.
-            if let Ok(fresh) = reopen() {
-                connection = fresh;
-                places.clear();
+            match reopen() {
+                Ok(fresh) => {
+                    connection = fresh;
+                    places.forget();
+                }
+                // What keeps it from being made anew says more than that it was cut.
+                Err(error) => drop(health.note(&Err(error), crate::clock::now, now)),
             }
         }
         settle(attempted);
         // Behind the answers, so that nobody who was stored waits for it.
-        keeper.look_after(&connection, now);
+        if let Some(keeper) = &mut keeper {
+            keeper.look_after(&connection, now);
+        }
     }
 }
 
 /// The same in a simulation: in the runtime's time.
 async fn run_as_task(
-    mut connection: Connection,
+    connection: Connection,
     mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
     disk: Duration,
     health: &Health,
 ) {
-    let mut places = HashMap::new();
+    let mut places = Places::default();
     let mut open = true;
     while open && let Some(first) = work.recv().await {
         tokio::time::sleep(disk).await;
         let group;
         (group, open) = gather(first, &mut work, MAX_GROUP);
-        let committed = commit_group(&mut connection, &mut places, group);
+        let committed = commit_group(&connection, &mut places, group);
         note(health, &committed, Instant::now());
         tokio::time::sleep(disk).await;
         settle(committed);
@@ -279,8 +291,8 @@ fn gather(
 type Attempted = (Vec<Box<dyn Work>>, Result<(), StoreError>);
 
 fn commit_group(
-    connection: &mut Connection,
-    places: &mut HashMap<DeviceId, Place>,
+    connection: &Connection,
+    places: &mut Places,
     mut group: Vec<Box<dyn Work>>,
 ) -> Vec<Attempted> {
     if group.is_empty() {
@@ -309,30 +321,30 @@ fn settle(attempted: Vec<Attempted>) {
 }
 
 fn attempt(
-    connection: &mut Connection,
-    places: &mut HashMap<DeviceId, Place>,
+    connection: &Connection,
+    places: &mut Places,
     group: &mut [Box<dyn Work>],
 ) -> Result<(), StoreError> {
-    if places.len() > MAX_REMEMBERED {
-        places.clear();
-    }
     let result = transact(connection, places, group);
     if result.is_err() {
-        places.clear();
+        places.forget();
     }
     result
 }
 
 fn transact(
-    connection: &mut Connection,
-    places: &mut HashMap<DeviceId, Place>,
+    connection: &Connection,
+    places: &mut Places,
     group: &mut [Box<dyn Work>],
 ) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut context = WriteContext { connection: &transaction, places };
-    for piece in group.iter_mut() {
-        piece.attempt(&mut context)?;
-    }
-    transaction.commit()?;
-    Ok(())
+    connection.write(|connection| {
+        let wanted: Vec<_> = group.iter().filter_map(|piece| piece.batch_of()).collect();
+        places.prepare(connection, &wanted)?;
+        let mut later = Later::default();
+        for piece in group.iter_mut() {
+            later.before(connection, piece.batch_of().map(|(device, _)| device))?;
+            piece.attempt(&mut WriteContext { connection, places, later: &mut later })?;
+        }
+        later.flush(connection)
+    })
 }

@@ -34,9 +34,14 @@ pub struct Volume {
 impl Volume {
     /// An ext4 that is mounted over a folder which nobody uses at the moment.
     pub fn over(at: &Path) -> Self {
+        Self::of_size(at, SIZE)
+    }
+
+    /// The same in another size, in bytes.
+    pub fn of_size(at: &Path, bytes: u64) -> Self {
         let folder = TempDir::new().unwrap();
         let image = folder.path().join("image");
-        File::create(&image).unwrap().set_len(SIZE).unwrap();
+        File::create(&image).unwrap().set_len(bytes).unwrap();
         // No room that only root may use: the programs under test are root's here.
         run_ok(Command::new("mke2fs").args(["-q", "-t", "ext4", "-m", "0", "-d"]).arg(at).arg(&image), "");
         let volume = Self { at: at.to_owned(), image, _folder: folder };

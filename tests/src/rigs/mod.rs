@@ -1,5 +1,5 @@
 //! What tests stand on: managers, agents, the proxies and networks between them and before the operators, a fleet with people who use it, disks
-//! that fail, a browser, the Debian package.
+//! that fail, a PostgreSQL, a browser, the Debian package.
 
 pub mod agent;
 pub mod api;
@@ -10,6 +10,7 @@ pub mod disk;
 pub mod fleet;
 pub mod manager;
 pub mod network;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod random;

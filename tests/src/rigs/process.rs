@@ -137,8 +137,13 @@ impl Running {
 
     /// Asks it to end (SIGTERM) and waits; whether it ended with success.
     pub fn stop(&mut self) -> bool {
-        self.signal(Signal::SIGTERM);
-        until("a program ends after SIGTERM", || self.child.try_wait().unwrap()).success()
+        self.end_with(Signal::SIGTERM)
+    }
+
+    /// The same with another signal.
+    pub fn end_with(&mut self, signal: Signal) -> bool {
+        self.signal(signal);
+        until("a program ends after a signal", || self.child.try_wait().unwrap()).success()
     }
 
     /// Ends it at once (SIGKILL), as the loss of power would.

@@ -6,12 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use platen_manager::ingest::Loss;
 use platen_manager::store::{
     AlertFilter, CommandState, Enrolment, Grouping, Ingest, IngestRefusal, Ingested, NewToken, OrderFilter,
-    OrderState, ReportFilter, ServiceCallFilter, ServiceCallState, Store, TokenRefusal,
+    OrderState, PostgresConfig, PostgresFiles, ReportFilter, ServiceCallFilter, ServiceCallState, Store,
+    TokenRefusal,
 };
 use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::{Action, Command};
 use serde_json::{Value, json};
+
+use platen_tests::rigs::postgres::Cluster;
 
 use platen_tests::rigs::manager::messages::{
     active, batch, batch_of, cleared, condition, done, order, replaced, service_call, started, toner_low,
@@ -396,11 +399,24 @@ mod suite {
         assert_eq!(store.password_hash("anna".into()).await.unwrap().as_deref(), Some("hash2"));
     }
 
+    pub(super) async fn every_statement_is_understood(store: Store) {
+        assert_eq!(store.check_statements().await.unwrap(), Vec::new());
+    }
+
     pub(super) async fn what_is_asked_after_the_close_is_refused(store: Store) {
         store.close().await;
         store.close().await;
         assert!(store.set_operator("anna".into(), "h".into(), now()).await.is_err());
     }
+}
+
+/// A store on an empty database of this server.
+async fn on_postgres(cluster: &mut Cluster, grouping: Grouping) -> Store {
+    let database = cluster.database();
+    let url = cluster.socket_url(&database);
+    let config = PostgresConfig::parse(&url, PostgresFiles::default()).unwrap();
+    // Not on a thread of the runtime: a session of PostgreSQL waits for its server.
+    tokio::task::spawn_blocking(move || Store::open_postgres(config, grouping)).await.unwrap().unwrap()
 }
 
 /// Runs every function of the suite on a fresh store of each kind.
@@ -410,6 +426,13 @@ macro_rules! on_every_store {
             $(#[tokio::test] async fn $name() {
                 let directory = tempfile::tempdir().unwrap();
                 let store = super::Store::open(&directory.path().join("s"), super::Grouping::Group).unwrap();
+                super::suite::$name(store).await;
+            })*
+        }
+        mod postgres_in_groups {
+            $(#[tokio::test] async fn $name() {
+                let mut cluster = super::Cluster::start();
+                let store = super::on_postgres(&mut cluster, super::Grouping::Group).await;
                 super::suite::$name(store).await;
             })*
         }
@@ -451,5 +474,6 @@ on_every_store! {
     an_activity_stays_while_other_readings_follow_it,
     a_jam_is_known_before_the_next_readings,
     a_new_password_ends_the_sessions_of_the_old,
+    every_statement_is_understood,
     what_is_asked_after_the_close_is_refused,
 }

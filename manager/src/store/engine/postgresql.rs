@@ -1,0 +1,177 @@
+//! PostgreSQL: how a session is opened, and how statements run in it.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::HashMap;
+use std::error::Error;
+
+use bytes::BytesMut;
+use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use postgres::{Client, Statement};
+
+use super::super::StoreError;
+use super::{PostgresConfig, Purpose, Row, STATEMENT_CACHE, Value};
+
+/// A statement of one look-up that takes longer is ended by the server: it would keep others from being shown.
+const LOOK_UP_TIMEOUT: &str = "20s";
+
+/// A session, with the statements that were prepared in it.
+pub(in crate::store) struct Session {
+    /// Borrowed while a statement runs; there until the session is dropped.
+    client: RefCell<Option<Client>>,
+    prepared: RefCell<HashMap<String, Statement>>,
+}
+
+impl Session {
+    pub(super) fn connect(config: &PostgresConfig, purpose: Purpose) -> Result<Self, StoreError> {
+        let mut client = config.connect()?;
+        if purpose == Purpose::Read {
+            client.batch_execute(&format!(
+                "SET default_transaction_read_only = on; SET statement_timeout = '{LOOK_UP_TIMEOUT}'"
+            ))?;
+        }
+        Ok(Self { client: RefCell::new(Some(client)), prepared: RefCell::default() })
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.client.borrow().as_ref().is_some_and(|client| !client.is_closed())
+    }
+
+    fn client(&self) -> Result<RefMut<'_, Client>, StoreError> {
+        RefMut::filter_map(self.client.borrow_mut(), Option::as_mut).or(Err(StoreError::Closed))
+    }
+
+    pub(super) fn prepare(&self, text: &str) -> Result<Statement, StoreError> {
+        if let Some(known) = self.prepared.borrow().get(text) {
+            return Ok(known.clone());
+        }
+        let statement = self.client()?.prepare(&text.replace('?', "$"))?;
+        let mut prepared = self.prepared.borrow_mut();
+        // Only texts that are put together for what somebody asks can be so many.
+        if prepared.len() >= STATEMENT_CACHE {
+            prepared.clear();
+        }
+        prepared.insert(text.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    pub(super) fn execute(&self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let statement = self.prepare(text)?;
+        let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        Ok(self.client()?.execute(&statement, &parameters)?)
+    }
+
+    pub(super) fn execute_all(&self, text: &str, rows: &[Vec<Value<'_>>]) -> Result<u64, StoreError> {
+        let columns = columns_of(rows);
+        if columns.is_empty() {
+            return Ok(0);
+        }
+        let statement = self.prepare(text)?;
+        let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        Ok(self.client()?.execute(&statement, &parameters)?)
+    }
+
+    pub(super) fn each(
+        &self,
+        text: &str,
+        values: &[Value<'_>],
+        act: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        self.query(text, &parameters, act)
+    }
+
+    pub(super) fn each_of(
+        &self,
+        text: &str,
+        rows: &[Vec<Value<'_>>],
+        act: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let columns = columns_of(rows);
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        self.query(text, &parameters, act)
+    }
+
+    fn query(
+        &self,
+        text: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        mut act: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let statement = self.prepare(text)?;
+        // All of it is taken before anything is done with it: what is done may ask for more in this session.
+        let found = self.client()?.query(&statement, parameters)?;
+        found.iter().try_for_each(|row| act(&Row::Postgres(row)))
+    }
+
+    pub(super) fn batch(&self, text: &str) -> Result<(), StoreError> {
+        Ok(self.client()?.batch_execute(text)?)
+    }
+}
+
+impl Drop for Session {
+    /// The goodbye to the server waits for the network, which no task of a runtime may do.
+    fn drop(&mut self) {
+        let client = self.client.take();
+        std::thread::spawn(move || drop(client));
+    }
+}
+
+type Refused = Box<dyn Error + Sync + Send>;
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Refused> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Integer(number) => match *kind {
+                Type::INT4 => i32::try_from(*number)?.to_sql(kind, out),
+                Type::FLOAT8 => Err("an integer where a real number is wanted".into()),
+                Type::INT8 => number.to_sql(kind, out),
+                _ => Err(format!("an integer where {kind} is wanted").into()),
+            },
+            Self::Real(number) if *kind == Type::FLOAT8 => number.to_sql(kind, out),
+            Self::Text(text) if matches!(*kind, Type::TEXT | Type::VARCHAR | Type::NAME) => {
+                text.as_ref().to_sql(kind, out)
+            }
+            Self::Blob(bytes) if *kind == Type::BYTEA => bytes.as_ref().to_sql(kind, out),
+            other => Err(format!("{other:?} where {kind} is wanted").into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// One column of many rows, as an array.
+#[derive(Debug)]
+struct ColumnOf<'a> {
+    rows: &'a [Vec<Value<'a>>],
+    at: usize,
+}
+
+fn columns_of<'a>(rows: &'a [Vec<Value<'a>>]) -> Vec<ColumnOf<'a>> {
+    (0..rows.first().map_or(0, Vec::len)).map(|at| ColumnOf { rows, at }).collect()
+}
+
+impl ColumnOf<'_> {
+    fn values(&self) -> impl Iterator<Item = &Value<'_>> {
+        self.rows.iter().map(|row| row.get(self.at).unwrap_or(&Value::Null))
+    }
+}
+
+impl ToSql for ColumnOf<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Refused> {
+        self.values().collect::<Vec<_>>().to_sql(kind, out)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
