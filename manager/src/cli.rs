@@ -27,6 +27,7 @@ use crate::run::{Listeners, database_path, open_store, run};
 use crate::secret::{self, SECRET_BYTES, fingerprint};
 use crate::status::Status;
 use crate::store::{DeviceRecord, NewToken, Standing};
+use crate::store_command::{self, StoreCommand};
 
 /// Devices that are read at once for a list.
 const DEVICES_AT_ONCE: u32 = 500;
@@ -67,6 +68,9 @@ enum Command {
     /// List enrolled devices, and revoke or readmit one.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Move the database from SQLite to PostgreSQL, or back into use.
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,6 +149,9 @@ pub fn in_words(error: &anyhow::Error) -> String {
 pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let config = config::load(&arguments.config)?;
     log_to(matches!(arguments.command, Command::Serve));
+    if let Command::Store(command) = &arguments.command {
+        return store_command::execute(&config, command);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match arguments.command {
@@ -158,6 +165,8 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
             Command::Device(DeviceCommand::Revoke { device }) => revoke(&config, device).await,
             Command::Device(DeviceCommand::Readmit { device }) => readmit(&config, device).await,
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
+            // Done above, without a runtime.
+            Command::Store(_) => Ok(()),
         }
     })
 }

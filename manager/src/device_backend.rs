@@ -17,8 +17,9 @@ use crate::device::roster::Roster;
 use crate::device::traffic::Traffic;
 use crate::device::{Devices, Signatures};
 use crate::inform::Informer;
+use crate::replicas::{self, Replicas};
 use crate::run_error::RunError;
-use crate::store::{DeviceRecord, Store, StoreError};
+use crate::store::{DeviceRecord, Heard, Store, StoreError};
 use crate::throttle::Throttle;
 use crate::upkeep::{self, Upkeep};
 use crate::watch::Watches;
@@ -27,6 +28,8 @@ use crate::watch::Watches;
 const DELIVERIES: usize = 1024;
 /// Devices that are read at once at the start.
 const DEVICES_AT_ONCE: u32 = 1000;
+/// Where the kernel tells the name of this machine.
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 /// Failed enrolments from one address before it must wait, and for how long.
 const ENROL_FAILURES: u32 = 20;
 const ENROL_WINDOW: Duration = Duration::from_secs(60);
@@ -37,6 +40,8 @@ pub struct DeviceBackend {
     pub devices: Arc<Devices>,
     pub(crate) upkeep: Arc<Upkeep>,
     delivered: mpsc::Receiver<(DeviceId, CommandId)>,
+    /// What other managers tell, where there can be some.
+    heard: Option<mpsc::Receiver<Heard>>,
 }
 
 impl DeviceBackend {
@@ -52,10 +57,18 @@ impl DeviceBackend {
         let roster = Arc::new(Roster::new(all_devices(&store).await?, now));
         know_all(&store, &roster).await?;
         let (deliveries, delivered) = mpsc::channel(DELIVERIES);
+        let replicas = enter(&store, &certificates, &roster, now).await?;
         let open = store.open_commands().await?;
         let open = open.into_iter().map(|record| (record.device, record.command));
         let mailbox = Arc::new(Mailbox::new(open, deliveries));
         let informer = Arc::new(Informer::new()?);
+        let mut heard = None;
+        if let Some(replicas) = &replicas
+            && let Some((teller, hears)) = store.hear(replicas.me())
+        {
+            informer.tell_others(teller);
+            heard = Some(hears);
+        }
         let watches = watch_over(&store, &roster, &config, now).await?;
         let limits = &config.limits;
         let devices = Arc::new(Devices {
@@ -73,17 +86,46 @@ impl DeviceBackend {
             retry_after_seconds: limits.retry_after_seconds,
         });
         let identities = identities.into();
-        let upkeep =
-            Arc::new(Upkeep { store, roster, mailbox, watches, informer, certificates, config, identities });
-        Ok(Self { devices, upkeep, delivered })
+        let upkeep = Arc::new(Upkeep {
+            store,
+            roster,
+            mailbox,
+            watches,
+            informer,
+            certificates,
+            config,
+            identities,
+            replicas,
+        });
+        Ok(Self { devices, upkeep, delivered, heard })
     }
 
     /// Starts what is done at intervals and behind the answers.
     pub fn start_upkeep(self, tasks: &mut JoinSet<()>, stopped: CancellationToken) {
-        let Self { upkeep, delivered, .. } = self;
+        let Self { upkeep, delivered, heard, .. } = self;
+        if let (Some(heard), Some(replicas)) = (heard, upkeep.replicas.clone()) {
+            tasks.spawn(replicas::follow(Arc::clone(&upkeep), replicas, heard, stopped.clone()));
+        }
         tasks.spawn(upkeep::note_deliveries(Arc::clone(&upkeep), delivered, stopped.clone()));
         tasks.spawn(upkeep::at_intervals(upkeep, stopped));
     }
+}
+
+/// Makes sure that the devices in the database are those of this CA, and enters it where other managers may use it as well.
+async fn enter(
+    store: &Store,
+    certificates: &Certificates,
+    roster: &Roster,
+    now: Timestamp,
+) -> Result<Option<Arc<Replicas>>, StoreError> {
+    store.keep_authority(certificates.ca.fingerprint()).await?;
+    if !store.is_shared() {
+        return Ok(None);
+    }
+    roster.all_elsewhere();
+    let name = std::fs::read_to_string(HOST_NAME).unwrap_or_default();
+    let me = store.enter(format!("{}, process {}", name.trim(), std::process::id()), now).await?;
+    Ok(Some(Arc::new(Replicas::new(me))))
 }
 
 async fn all_devices(store: &Store) -> Result<Vec<DeviceRecord>, StoreError> {

@@ -3,12 +3,14 @@
 //! name is the moment from which they are there; then they are moved to their places. Whoever takes the lock
 //! next finishes what was cut off after that moment, and throws away what was cut off before it.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// What is locked; it stays, for a lock on a file that is gone holds nobody off.
+/// The file whose lock says that somebody serves.
+const SERVING_FILE: &str = ".serving";
 const LOCK_FILE: &str = ".lock";
 /// While files are written.
 const MAKING: &str = ".making";
@@ -25,6 +27,24 @@ const DIRECTORY: u32 = 0o700;
 pub(crate) struct LockedDirectory<'a> {
     directory: &'a Path,
     _file: File,
+}
+
+/// The only one who serves from a directory, until it is dropped or its process ends.
+pub(crate) struct Serving {
+    _file: File,
+}
+
+impl Serving {
+    /// `None` where somebody else serves.
+    pub(crate) fn take(directory: &Path) -> io::Result<Option<Self>> {
+        let file =
+            OpenOptions::new().create(true).append(true).mode(PRIVATE).open(directory.join(SERVING_FILE))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

@@ -5,7 +5,7 @@
 //! again (`resync`) rather than left with a hole.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
@@ -20,13 +20,42 @@ use crate::ingest::Loss;
 use crate::ingest::clone::CloneSign;
 use crate::ingest::loss::in_words;
 use crate::secret::{self, NoRandom};
-use crate::store::{CommandState, OrderState, ServiceCallState};
+use crate::store::{CommandState, Hint, OrderState, ServiceCallState, Teller};
 use crate::watch::Finding;
 
 /// Events that are kept for those who come back.
 const RING: usize = 1024;
 /// Events that a listener may be behind before it is told to look again.
 const BEHIND: usize = 1024;
+/// The kind that says that everything is to be looked at again; it is no event of its own.
+pub const RESYNC: &str = "resync";
+/// The kinds of events.
+const KINDS: [&str; 24] = [
+    "started",
+    "alert_raised",
+    "alert_cleared",
+    "alerts_standing",
+    "service_call",
+    "order",
+    "replacement",
+    "utilisation",
+    "readings",
+    "outcome",
+    "outbox_replaced",
+    "contact",
+    "command",
+    "service_call_changed",
+    "order_changed",
+    "gap",
+    "watch",
+    "watch_over",
+    "store",
+    "identity",
+    "certificate_ends",
+    "superseded",
+    "clone",
+    "ending",
+];
 /// Bytes of the word that tells one run of the manager from another.
 const RUN_BYTES: usize = 4;
 
@@ -222,6 +251,8 @@ pub struct Informer {
     /// none twice.
     ring: Mutex<Ring>,
     listeners: broadcast::Sender<Arc<Event>>,
+    /// Tells the other managers, where there are some.
+    others: OnceLock<Teller>,
 }
 
 impl Informer {
@@ -231,6 +262,7 @@ impl Informer {
             run: secret::random_hex::<RUN_BYTES>()?,
             ring: Mutex::new(Ring { events: VecDeque::with_capacity(RING), published: 0 }),
             listeners: broadcast::channel(BEHIND).0,
+            others: OnceLock::new(),
         })
     }
 
@@ -238,8 +270,44 @@ impl Informer {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Numbers, keeps and sends an event.
-    pub fn publish(&self, mut event: Event) {
+    /// From now on other managers are told what happens here.
+    pub fn tell_others(&self, teller: Teller) {
+        // There is one only: it is told once, at the start.
+        let _ = self.others.set(teller);
+    }
+
+    /// Numbers, keeps and sends an event, and tells other managers that there was one.
+    pub fn publish(&self, event: Event) {
+        self.hint(event.kind, event.device.as_ref());
+        self.publish_here(event);
+    }
+
+    /// Other managers are to look at something of a device anew.
+    pub fn hint(&self, kind: &str, device: Option<&DeviceId>) {
+        if let Some(teller) = self.others.get() {
+            teller.tell(Hint(kind.to_owned(), device.cloned()));
+        }
+    }
+
+    /// Something happened at another manager; what it was is to be read.
+    pub fn publish_from_elsewhere(&self, kind: &str, device: Option<DeviceId>, time: Timestamp) {
+        // What a later version tells is shown by looking at everything.
+        let known = KINDS.iter().find(|known| **known == kind).copied().unwrap_or("identity");
+        self.publish_here(Event::about(known, device, time));
+    }
+
+    /// Whoever listens is to look at everything again.
+    pub fn everything_may_have_changed(&self) {
+        let mut ring = self.ring();
+        ring.events.clear();
+        // Who is behind is told to look again; nobody is not, after so many.
+        ring.published += RING as u64 + 1;
+        drop(ring);
+        self.publish_here(Event::about(RESYNC, None, crate::clock::now()));
+    }
+
+    /// Numbers, keeps and sends an event to those who listen here.
+    fn publish_here(&self, mut event: Event) {
         let mut ring = self.ring();
         ring.published += 1;
         event.id = format!("{}-{}", self.run, ring.published);

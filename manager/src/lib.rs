@@ -38,6 +38,7 @@ pub mod limits;
 pub mod listen;
 pub mod networks;
 pub mod operator;
+mod replicas;
 mod run;
 mod run_error;
 #[cfg(test)]
@@ -45,6 +46,7 @@ mod sample;
 pub mod secret;
 mod status;
 pub mod store;
+mod store_command;
 mod systemd;
 mod throttle;
 mod tls;

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
 use crate::device_backend::DeviceBackend;
+use crate::file_set::Serving;
 use crate::listen::{self, ConnectionLimits, Listener};
 use crate::networks::Networks;
 use crate::operator::{self, Operators};
@@ -72,6 +73,13 @@ pub fn open_store(config: &Config) -> Result<Store, RunError> {
     })
 }
 
+fn serving_alone(directory: &Path) -> Result<Serving, RunError> {
+    let state = |source| RunError::State { path: directory.to_owned(), source };
+    Serving::take(directory)
+        .map_err(state)?
+        .ok_or_else(|| RunError::ServedAlready { path: directory.to_owned() })
+}
+
 /// Serves until `until` resolves. Then parked devices are answered at once, what is under way ends, and
 /// everything is on disk. Each time that `reload` is notified, it looks for renewed certificates at once.
 pub async fn run(
@@ -86,6 +94,11 @@ pub async fn run(
             .await?
     else {
         return Ok(());
+    };
+    // Two that serve from one file would each believe to know what is parked and what was sent.
+    let _serving = match &config.postgres {
+        Some(_) => None,
+        None => Some(serving_alone(&config.state_directory)?),
     };
     let now = clock::now();
     let certificates = Certificates::load_or_make(&config, now)?;

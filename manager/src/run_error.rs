@@ -28,6 +28,15 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another manager, or a move of its database, uses the state directory.
+    #[error(
+        "{}: another manager serves from this directory, or its database is being moved: stop that first; two managers need a database of PostgreSQL (docs/postgresql.md)",
+        path.display()
+    )]
+    ServedAlready {
+        /// Which directory.
+        path: PathBuf,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

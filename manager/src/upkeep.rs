@@ -17,6 +17,7 @@ use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::standing;
 use crate::inform::{Event, Informer};
+use crate::replicas::Replicas;
 use crate::store::{CommandState, NewToken, Store, StoreError};
 use crate::watch::endings::rule::EndState;
 use crate::watch::endings::{Ending, News, NewsKind};
@@ -42,6 +43,9 @@ const DEVICES_NAMED: usize = 10;
 /// the store does not wait long for them.
 const CHANGES_AT_ONCE: usize = 500;
 const MEMORIES_AT_ONCE: usize = 500;
+/// How long it is kept which signed requests were taken: far longer than they could be taken again, whatever the clocks
+/// of several managers say.
+const NONCES_KEPT_SECONDS: i64 = 3_600;
 /// First deliveries that are noted at once.
 const DELIVERIES_AT_ONCE: usize = 256;
 
@@ -56,9 +60,26 @@ pub(crate) struct Upkeep {
     pub(crate) config: Config,
     /// The place in the log of identities up to which the roster knows them.
     pub(crate) identities: AtomicI64,
+    /// The other managers, where there can be some.
+    pub(crate) replicas: Option<Arc<Replicas>>,
 }
 
 impl Upkeep {
+    /// Whether this manager does what only one of several should.
+    pub(crate) fn leads(&self) -> bool {
+        self.replicas.as_ref().is_none_or(|replicas| replicas.leads())
+    }
+
+    /// Forgets signed requests that are too old to be taken again.
+    async fn forget_nonces(&self) {
+        if self.store.is_shared() && self.leads() {
+            let before = clock::now().as_second() - NONCES_KEPT_SECONDS;
+            if let Err(error) = self.store.forget_nonces(before).await {
+                tracing::debug!(%error, "signed requests of before could not be forgotten; retrying");
+            }
+        }
+    }
+
     /// Writes the contacts, and what the watches remember, that are only in memory.
     pub(crate) async fn flush(&self) -> Result<(), StoreError> {
         let contacts = self.roster.take_unflushed();
@@ -146,7 +167,7 @@ impl Upkeep {
 
     /// Learns what another process (`platen-manager device revoke`) did to identities, and tells of
     /// certificates that near their end.
-    async fn follow_identities(&self) {
+    pub(crate) async fn follow_identities(&self) {
         let since = self.identities.load(Ordering::Relaxed);
         match self.store.identities_changed(Some(since)).await {
             Ok(changed) => {
@@ -258,7 +279,10 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
                 upkeep.look_at_certificates(false).await;
             }
             _ = identities.tick() => upkeep.follow_identities().await,
-            _ = endings.tick() => upkeep.look_at_endings().await,
+            _ = endings.tick() => {
+                upkeep.look_at_endings().await;
+                upkeep.forget_nonces().await;
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use super::admit::Admission;
 use super::context::{Devices, later};
 use super::roster::Roster;
 use super::shown::Shown;
+use super::standing;
 
 /// The device at the other end of the connection. Asked for each request, for a device may have been
 /// given another certificate meanwhile, or have been shut out.
@@ -29,14 +30,51 @@ pub(super) fn identify<'a>(
 /// As [`identify`]; and the first use of a renewed certificate is written down, so that the old one is
 /// good no more. What is answered after this may make the device forget the old one.
 pub(super) async fn let_in(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
-    let (device, admission) = judge(&devices.roster, shown, now)?;
-    refuse(device, admission)?;
+    let judged = judge(&devices.roster, shown, now);
+    let judged =
+        judged.and_then(|(device, admission)| refuse(device, admission).map(|()| (device, admission)));
+    let (device, admission) = match judged {
+        Err(_) if look_again(devices, shown).await? => {
+            let (device, admission) = judge(&devices.roster, shown, now)?;
+            refuse(device, admission)?;
+            (device, admission)
+        }
+        judged => judged?,
+    };
     first_use(devices, shown, admission, now).await?;
     Ok(device.clone())
 }
 
+/// Who is refused may have been let in by another manager a moment ago: whether it stands otherwise than was known here.
+async fn look_again(devices: &Devices, shown: &Shown) -> Result<bool, Problem> {
+    let Shown::Device(device, _) = shown else { return Ok(false) };
+    if !devices.store.is_shared() {
+        return Ok(false);
+    }
+    let standing = devices.store.standing_of(device.clone()).await.map_err(|error| later(devices, &error))?;
+    let Some(standing) = standing.filter(|now| devices.roster.standing(device).as_ref() != Some(now)) else {
+        return Ok(false);
+    };
+    standing::apply(&devices.roster, &devices.mailbox, &devices.informer, device, standing);
+    Ok(true)
+}
+
 /// Who may renew: who is let in, and who is readmitted.
 pub(super) async fn may_renew(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
+    let judged = may_renew_as_known(devices, shown, now);
+    let (device, admission) = match judged {
+        Err(_) if look_again(devices, shown).await? => may_renew_as_known(devices, shown, now)?,
+        judged => judged?,
+    };
+    first_use(devices, shown, admission, now).await?;
+    Ok(device.clone())
+}
+
+fn may_renew_as_known<'a>(
+    devices: &Devices,
+    shown: &'a Shown,
+    now: Timestamp,
+) -> Result<(&'a DeviceId, Admission), Problem> {
     let (device, admission) = judge(&devices.roster, shown, now)?;
     let readmitted = matches!(
         admission,
@@ -45,8 +83,7 @@ pub(super) async fn may_renew(devices: &Devices, shown: &Shown, now: Timestamp) 
     if !readmitted {
         refuse(device, admission)?;
     }
-    first_use(devices, shown, admission, now).await?;
-    Ok(device.clone())
+    Ok((device, admission))
 }
 
 async fn first_use(

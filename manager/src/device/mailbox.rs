@@ -140,10 +140,43 @@ impl Mailbox {
     pub fn put(&self, device: &DeviceId, command: Command) {
         let mut inner = self.inner();
         let queue = inner.queues.entry(device.clone()).or_default();
-        queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
+        // It may have been read from the store meanwhile.
+        if queue.waiting.iter().all(|known| known.command.id != command.id) {
+            queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
+        }
         if let Some((_, parked)) = queue.parked.take() {
             // A request that is gone needs no waking; what waits is kept.
             let _ = parked.send(Woken::Mail);
+        }
+    }
+
+    /// What the store holds for these devices now, where another manager may have changed it: what is new wakes its device,
+    /// and what is over is taken out. Without names, all devices are meant.
+    pub fn refresh(&self, devices: Option<&[DeviceId]>, open: Vec<(DeviceId, Command)>) {
+        let mut of: BTreeMap<DeviceId, Vec<Command>> = BTreeMap::new();
+        match devices {
+            Some(devices) => of.extend(devices.iter().map(|device| (device.clone(), Vec::new()))),
+            None => of.extend(self.inner().queues.keys().map(|device| (device.clone(), Vec::new()))),
+        }
+        for (device, command) in open {
+            of.entry(device).or_default().push(command);
+        }
+        let mut inner = self.inner();
+        for (device, commands) in of {
+            let queue = inner.queues.entry(device.clone()).or_default();
+            queue.waiting.retain(|known| commands.iter().any(|command| command.id == known.command.id));
+            let mut news = false;
+            for command in commands {
+                if queue.waiting.iter().all(|known| known.command.id != command.id) {
+                    queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
+                    news = true;
+                }
+            }
+            if news && let Some((_, parked)) = queue.parked.take() {
+                // A request that is gone needs no waking.
+                let _ = parked.send(Woken::Mail);
+            }
+            inner.tidy(&device);
         }
     }
 

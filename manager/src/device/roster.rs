@@ -17,7 +17,9 @@ use platen_protocol::stamp::Stamp;
 use super::admit::{Admission, admit};
 use crate::contact::{Contact, ContactState};
 use crate::ingest::clone::{BatchHistory, CloneSign};
-use crate::store::{Certificate, CertificateUse, ContactRecord, DeviceRecord, Standing, Superseded};
+use crate::store::{
+    Certificate, CertificateUse, ContactRecord, DeviceRecord, Replica, Standing, Superseded, Whereabouts,
+};
 pub(super) use certified::SETTLES;
 
 use certified::Certified;
@@ -192,6 +194,57 @@ impl Roster {
         }
     }
 
+    /// Of several managers this one begins: others watch over these, until they are heard of here.
+    pub fn all_elsewhere(&self) {
+        for entry in self.entries().values_mut() {
+            let (last, remote) = entry.presence.last().unzip();
+            entry.presence.elsewhere(last, remote, false);
+        }
+    }
+
+    /// Where devices are that are not here, as others know it.
+    pub fn learn(&self, whereabouts: &[Whereabouts], me: Replica) {
+        let mut entries = self.entries();
+        for one in whereabouts.iter().filter(|one| one.replica != Some(me)) {
+            let Some(entry) = entries.get_mut(&one.device) else { continue };
+            // Who was heard of here a moment ago is not written down yet.
+            if one.replica.is_some() && !entry.presence.is_claimed() {
+                entry.presence.elsewhere(one.last_contact, one.remote, one.away);
+            }
+        }
+    }
+
+    /// These are watched over by this manager from now on: nobody else does.
+    pub fn adopt(&self, adopted: &[Whereabouts], now: Timestamp) {
+        let mut entries = self.entries();
+        for one in adopted {
+            if let Some(entry) = entries.get_mut(&one.device)
+                && !entry.presence.is_watched_here()
+            {
+                entry.presence.adopted(one.last_contact, one.remote, one.away, now);
+            }
+        }
+    }
+
+    /// Devices that were first heard of here since the last time; they count as told to others.
+    pub fn take_claims(&self) -> Vec<DeviceId> {
+        let mut entries = self.entries();
+        let claimed = entries
+            .iter_mut()
+            .filter_map(|(device, entry)| entry.presence.take_claim().then(|| device.clone()));
+        claimed.collect()
+    }
+
+    /// Others could not be told of these after all.
+    pub fn claim_again(&self, devices: &[DeviceId]) {
+        let mut entries = self.entries();
+        for device in devices {
+            if let Some(entry) = entries.get_mut(device) {
+                entry.presence.claim_again();
+            }
+        }
+    }
+
     /// These were silent before the manager began: their silence goes on until they are there.
     pub fn still_silent(&self, devices: &[DeviceId]) {
         let mut entries = self.entries();
@@ -209,9 +262,9 @@ impl Roster {
         }
     }
 
-    /// How each device can be reached.
+    /// How each device can be reached that this manager watches over.
     pub fn each(&self, now: Timestamp, mut visit: impl FnMut(&DeviceId, Contact)) {
-        for (device, entry) in self.entries().iter() {
+        for (device, entry) in self.entries().iter().filter(|(_, entry)| entry.presence.is_watched_here()) {
             visit(device, entry.presence.contact(now));
         }
     }

@@ -76,8 +76,15 @@ async fn serve_signed(
     let presented = Presented::read(|name| signed::only(request.headers(), name))
         .map_err(|refusal| signed::invalid(&refusal));
     let bond = presented.as_ref().ok().map(Presented::bond);
-    let verified =
-        presented.and_then(|presented| devices.signatures.verify(&presented, &request, clock::now()));
+    let verified = match presented {
+        Ok(presented) => match devices.signatures.verify(&presented, &request, clock::now()) {
+            Ok((shown, digest)) => {
+                signed::taken_by_nobody(&devices, &presented, &shown).await.map(|()| (shown, digest))
+            }
+            Err(problem) => Err(problem),
+        },
+        Err(problem) => Err(problem),
+    };
     let answer = match verified {
         Ok((shown, digest)) => {
             request.extensions_mut().insert(digest);

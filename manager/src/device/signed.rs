@@ -25,6 +25,7 @@ use rustls::server::danger::ClientCertVerifier;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::answer::Answer;
+use super::context::{Devices, later};
 use super::nonces::{Nonces, Refused};
 use super::shown::Shown;
 use crate::ca::named_by;
@@ -147,6 +148,20 @@ impl Signatures {
         }
         Response::from_parts(head, Full::new(body))
     }
+}
+
+/// Whether no other manager on the same database has taken it.
+pub(super) async fn taken_by_nobody(
+    devices: &Devices,
+    presented: &Presented,
+    shown: &Shown,
+) -> Result<(), Problem> {
+    let (Shown::Device(device, _), Some(nonce)) = (shown, presented.nonce()) else { return Ok(()) };
+    if !devices.store.is_shared() {
+        return Ok(());
+    }
+    let taken = devices.store.take_nonce(device.clone(), nonce.to_owned(), presented.created()).await;
+    if taken.map_err(|error| later(devices, &error))? { Ok(()) } else { Err(not_taken(Refused::Again)) }
 }
 
 fn not_taken(refused: Refused) -> Problem {

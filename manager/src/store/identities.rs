@@ -480,7 +480,7 @@ fn last_boot(connection: &Connection, device: &DeviceId) -> Result<Option<String
     Ok(found)
 }
 
-fn standing(connection: &Connection, device: &DeviceId) -> Result<Option<Standing>, StoreError> {
+pub(super) fn standing(connection: &Connection, device: &DeviceId) -> Result<Option<Standing>, StoreError> {
     let found = connection
         .one(statements::STANDING, values![device.as_str()], |row| Ok(Standing::from_row(row)))?
         .transpose()?;

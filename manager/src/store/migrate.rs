@@ -55,6 +55,7 @@ const MIGRATIONS: &[Migration] = &[
     of_sqlite!(10, "0010_dead_columns"),
     of_sqlite!(11, "0011_duplicates"),
     of_both!(12, "0012_superseded"),
+    of_both!(17, "0017_replicas"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -88,13 +89,23 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
     if let Connection::Sqlite(_) = connection {
         return run(connection);
     }
-    if version(connection)? < known() {
-        alone(connection)?;
+    // Who holds the tables may be about to end, or may be bringing them to this version.
+    let ready = within(OTHERS_WAIT, || {
+        if version(connection)? == known() {
+            return Ok(true);
+        }
+        if !connection.row(HOLD_ALONE, &[], |row| row.get(0))? {
+            return Ok(false);
+        }
         let ran = run(connection);
         // Others that begin meanwhile are not kept waiting for the end of this session.
         let released = connection.one(RELEASE_ALONE, &[], |_| Ok(()));
         ran?;
         released?;
+        Ok(true)
+    })?;
+    if !ready {
+        return Err(StoreError::InUse { found: version(connection)?, known: known() });
     }
     hold(connection)
 }
@@ -113,14 +124,16 @@ pub(super) fn hold(connection: &Connection) -> Result<(), StoreError> {
     if found < known { Err(StoreError::InUse { found, known }) } else { Ok(()) }
 }
 
-/// Waits until nobody else uses the tables.
-fn alone(connection: &Connection) -> Result<(), StoreError> {
-    if within(OTHERS_WAIT, || connection.row(HOLD_ALONE, &[], |row| row.get(0)))? {
-        return Ok(());
+/// Brings the tables of PostgreSQL to this version, and keeps everybody else from using them for as long as this
+/// connection is there.
+pub(super) fn alone(connection: &Connection) -> Result<(), StoreError> {
+    if !within(OTHERS_WAIT, || connection.row(HOLD_ALONE, &[], |row| row.get(0)))? {
+        return Err(StoreError::InUse { found: version(connection)?, known: known() });
     }
-    Err(StoreError::InUse { found: version(connection)?, known: known() })
+    run(connection)
 }
 
+/// Tries something until it succeeds, for some time.
 fn within(wait: Duration, mut try_it: impl FnMut() -> Result<bool, StoreError>) -> Result<bool, StoreError> {
     let begin = Instant::now();
     loop {

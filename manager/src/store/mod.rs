@@ -17,6 +17,7 @@ mod devices;
 mod engine;
 mod enrolment;
 mod health;
+mod hear;
 mod identities;
 mod ingest;
 mod later;
@@ -24,6 +25,7 @@ mod latest;
 mod lists;
 mod log;
 mod migrate;
+mod moving;
 mod open;
 mod operators;
 mod orders;
@@ -31,6 +33,7 @@ mod places;
 mod readers;
 mod records;
 mod replacements;
+mod replicas;
 mod scope;
 mod statements;
 mod watches;
@@ -47,12 +50,14 @@ pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFi
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
 pub(crate) use health::cause;
 pub use health::{Health, LogState, Trouble, TroubleCause};
+pub use hear::{Heard, Hint, Teller};
 pub use identities::{
     Certificate, CertificateUse, Changed, IdentityChange, IdentityEntry, Standing, Superseded,
 };
 pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log::LogLimits;
+pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate_to, reclaim};
 pub use operators::OperatorToken;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use records::{
@@ -60,6 +65,7 @@ pub use records::{
     ReportRecord, ServiceCallRecord, ServiceCallState,
 };
 pub use replacements::ReplacementRecord;
+pub use replicas::{Inherited, Replica, Whereabouts};
 pub use scope::Scope;
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
@@ -89,6 +95,27 @@ pub enum StoreError {
     /// Another manager changes the tables just now.
     #[error("another manager is bringing the database to its version: this one waits for it")]
     BeingMigrated,
+    /// The database was moved to PostgreSQL.
+    #[error(
+        "the database was moved ({place}): write that as `store` into manager.toml. What was stored since the move is only there; to use the old database all the same, run `platen-manager store reclaim`"
+    )]
+    Moved {
+        /// Where to.
+        place: String,
+    },
+    /// It is about to be.
+    #[error(
+        "the database is being moved ({place}), and only the end is missing: run the same `platen-manager store migrate-to` again, or give it up with `platen-manager store reclaim`"
+    )]
+    Moving {
+        /// Where to.
+        place: String,
+    },
+    /// Another one is being moved into this database of PostgreSQL.
+    #[error(
+        "a database of SQLite is being moved into this one, and not all is there: run the same `platen-manager store migrate-to` again"
+    )]
+    HalfMoved,
     /// A statement that always has a row gave none: a mistake of this program.
     #[error("the database gave no row where there must be one")]
     NoRow,
@@ -136,6 +163,19 @@ pub enum StoreError {
     /// It was not done in time; it may still be done.
     #[error("the database took longer than {0} s")]
     Slow(u64),
+    /// The devices in the database have certificates of another CA.
+    #[error(
+        "the devices in this database have certificates of another CA (its fingerprint is {kept}): copy ca.pem and ca.key from the state directory of a manager that serves them into this one's, or give this manager a database of its own"
+    )]
+    OtherAuthority {
+        /// Whose they are.
+        kept: String,
+    },
+    /// More managers have begun on this database than can be numbered.
+    #[error(
+        "this database has had as many managers as can be numbered: empty its table `replicas` while none runs"
+    )]
+    TooManyReplicas,
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
@@ -150,6 +190,7 @@ impl From<ServerError> for StoreError {
 /// The handle; clones share one store.
 #[derive(Clone)]
 pub struct Store {
+    location: Location,
     writer: writer::Writer,
     readers: Arc<readers::Readers>,
     health: Arc<Health>,
@@ -175,6 +216,7 @@ impl Store {
         create_private(path)?;
         let location = Location::Sqlite(path.to_owned());
         let connection = Connection::open(&location, limits, Purpose::Write)?;
+        moving::refuse_moved(&connection)?;
         migrate::migrate(&connection)?;
         drop(locked);
         Self::start(location, connection, grouping, Some(log::Log::beside(path, limits)))
@@ -187,6 +229,7 @@ impl Store {
         let opening = std::thread::spawn(move || {
             let connection = Connection::open(&location, LogLimits::default(), Purpose::Write)?;
             migrate::migrate(&connection)?;
+            moving::refuse_half(&connection)?;
             Self::start(location, connection, grouping, None)
         });
         opening.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
@@ -206,13 +249,22 @@ impl Store {
             health.note_log(log.bytes(), limits.cut_above, crate::clock::now());
             log::LogKeeper::new(log, Arc::clone(&health))
         });
+        let kept_location = location.clone();
         let reopen = move || {
             let connection = Connection::open(&location, limits, Purpose::Write)?;
             migrate::hold(&connection)?;
             Ok(connection)
         };
         let writer = writer::Writer::start(connection, grouping, (Arc::clone(&health), keeper), reopen);
-        Ok(Self { writer, readers: Arc::new(readers), health, damage: Arc::default(), log, open })
+        Ok(Self {
+            location: kept_location,
+            writer,
+            readers: Arc::new(readers),
+            health,
+            damage: Arc::default(),
+            log,
+            open,
+        })
     }
 
     /// Whether anything can be stored.

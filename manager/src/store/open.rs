@@ -51,6 +51,20 @@ impl Open {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the store holds now, whatever was known.
+    pub(super) fn reload(&self, connection: &Connection) -> Result<(), StoreError> {
+        let changes = self.inner().changes;
+        let loaded = Self::load(connection)?.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner();
+        // What changed while it was looked up is looked up again.
+        let later = std::mem::take(&mut inner.devices).into_iter();
+        let later = later.filter(|(_, entry)| matches!(entry, Entry::Changed(change) if *change > changes));
+        let later: Vec<_> = later.collect();
+        inner.devices = loaded.devices;
+        inner.devices.extend(later);
+        Ok(())
+    }
+
     /// Something of this device was committed.
     pub(super) fn changed(&self, device: &DeviceId) {
         let mut inner = self.inner();

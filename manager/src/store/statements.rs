@@ -9,6 +9,23 @@ pub(super) const HAS_MIGRATIONS: &str =
 pub(super) const HAS_MIGRATIONS_POSTGRES: &str = "SELECT 1 WHERE to_regclass('migrations') IS NOT NULL";
 pub(super) const RECORD_MIGRATION: &str = "INSERT INTO migrations (version, name, run) VALUES (?1, ?2, ?3)";
 
+// Moving from SQLite to PostgreSQL.
+pub(super) const CREATE_MOVING: &str = "CREATE TABLE IF NOT EXISTS moving (id TEXT PRIMARY KEY, place TEXT NOT NULL, state TEXT NOT NULL, changed BIGINT NOT NULL)";
+pub(super) const DROP_MOVING: &str = "DROP TABLE moving";
+pub(super) const HAS_MOVING: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'moving'";
+pub(super) const HAS_MOVING_POSTGRES: &str = "SELECT 1 WHERE to_regclass('moving') IS NOT NULL";
+pub(super) const MOVING: &str = "SELECT id, place, state FROM moving";
+pub(super) const MARK_MOVING: &str = "INSERT INTO moving (id, place, state, changed) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const SET_MOVING: &str = "UPDATE moving SET state = ?1, changed = ?2";
+pub(super) const TABLES: &str =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+pub(super) const TABLES_POSTGRES: &str = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition";
+pub(super) const COLUMNS: &str = "SELECT name, pk FROM pragma_table_info(?1)";
+pub(super) const COLUMNS_POSTGRES: &str = "SELECT attname::text, format_type(atttypid, NULL), (attidentity <> '')::int::bigint FROM pg_attribute \
+     WHERE attrelid = to_regclass(?1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+pub(super) const REFERENCES_POSTGRES: &str = "SELECT f.relname::text, t.relname::text FROM pg_constraint c \
+     JOIN pg_class f ON f.oid = c.conrelid JOIN pg_class t ON t.oid = c.confrelid WHERE c.contype = 'f' AND f.relnamespace = current_schema()::regnamespace";
+
 pub(super) const PROBE: &str = "INSERT INTO probe (key, written) VALUES (1, ?1) ON CONFLICT (key) DO UPDATE SET written = excluded.written";
 
 // Ingest.
@@ -209,9 +226,18 @@ pub(super) const DELIVER_COMMAND: &str =
 pub(super) const EXPIRE_COMMANDS: &str = "UPDATE commands SET state = 'expired', finished = ?1 \
      WHERE state IN ('waiting', 'delivered') AND expires <= ?1 \
      RETURNING id, (SELECT id FROM devices WHERE key = device)";
-pub(super) const OPEN_COMMANDS: &str = "SELECT c.key, d.id, c.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
-     c.delivered, c.finished, c.reason FROM commands c JOIN devices d ON d.key = c.device \
-     WHERE c.state IN ('waiting', 'delivered') ORDER BY c.key";
+macro_rules! open_commands {
+    () => {
+        "SELECT c.key, d.id, c.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
+         c.delivered, c.finished, c.reason FROM commands c JOIN devices d ON d.key = c.device \
+         WHERE c.state IN ('waiting', 'delivered')"
+    };
+}
+pub(super) const OPEN_COMMANDS: &str = concat!(open_commands!(), " ORDER BY c.key");
+/// Those of some devices.
+pub(super) fn open_commands(conditions: &str) -> String {
+    format!("{} AND {conditions} ORDER BY c.key", open_commands!())
+}
 pub(super) const COMMANDS_OF: &str = "SELECT c.key, d.id, c.id, c.action, c.issued, c.issued_by, c.expires, c.state, \
      c.delivered, c.finished, c.reason FROM commands c JOIN devices d ON d.key = c.device \
      WHERE c.key < ?1 AND d.id = ?3 ORDER BY c.key DESC LIMIT ?2";
@@ -415,12 +441,57 @@ pub(super) const WATCHES_OPEN_OF: &str =
 pub(super) const WATCHES_ENDED_OF: &str =
     watches!("w.key < ?1 AND w.ended IS NOT NULL AND w.device = (SELECT key FROM devices WHERE id = ?3)");
 
+// Several managers on one database.
+pub(super) const KEEP_AUTHORITY: &str =
+    "INSERT INTO authority (key, fingerprint) VALUES (1, ?1) ON CONFLICT (key) DO NOTHING";
+pub(super) const AUTHORITY: &str = "SELECT fingerprint FROM authority WHERE key = 1";
+pub(super) const ENTER: &str = "INSERT INTO replicas (name, started) VALUES (?1, ?2) RETURNING key";
+pub(super) const CLAIM: Bulk = Bulk {
+    each: "UPDATE devices SET replica = ?2 WHERE id = ?1",
+    all: "UPDATE devices SET replica = u.replica FROM unnest(?1::text[], ?2::bigint[]) AS u (id, replica) \
+          WHERE devices.id = u.id",
+};
+macro_rules! whereabouts {
+    () => {
+        "d.id, d.replica, d.last_contact, d.remote, CASE WHEN EXISTS (SELECT 1 FROM watches w WHERE w.device = d.key \
+         AND w.kind = 'contact' AND w.ended IS NULL) THEN 1 ELSE 0 END"
+    };
+}
+/// The parameters are the manager and how many; the conditions say which managers are there.
+pub(super) fn adopt(alive: &str) -> String {
+    format!(
+        "UPDATE devices AS d SET replica = ?1 WHERE d.key IN (SELECT o.key FROM devices o \
+         WHERE o.replica IS NULL OR NOT ({alive}) ORDER BY o.key LIMIT ?2) RETURNING {}",
+        whereabouts!()
+    )
+}
+pub(super) fn whereabouts(conditions: &str) -> String {
+    format!("SELECT {} FROM devices d WHERE {conditions}", whereabouts!())
+}
+pub(super) fn memories_of(conditions: &str) -> String {
+    format!("{MEMORIES} WHERE {conditions}")
+}
+pub(super) fn standing_watches_of(conditions: &str) -> String {
+    format!(
+        "SELECT w.key, d.id, w.begun, w.overdue, w.ended, w.body FROM watches w \
+         JOIN devices d ON d.key = w.device WHERE w.ended IS NULL AND {conditions}"
+    )
+}
+pub(super) const TAKE_NONCE: &str =
+    "INSERT INTO nonces (device, nonce, created) VALUES (?1, ?2, ?3) ON CONFLICT (device, nonce) DO NOTHING";
+pub(super) const FORGET_NONCES: &str = "DELETE FROM nonces WHERE created < ?1";
+
 /// Every statement, by its name, so that all of them can be tried on the tables that are there.
 pub(super) const ALL: &[(&str, &str)] = &[
     ("CREATE_MIGRATIONS", CREATE_MIGRATIONS),
     ("VERSION", VERSION),
     ("RECORD_MIGRATION", RECORD_MIGRATION),
     ("PROBE", PROBE),
+    ("KEEP_AUTHORITY", KEEP_AUTHORITY),
+    ("AUTHORITY", AUTHORITY),
+    ("ENTER", ENTER),
+    ("TAKE_NONCE", TAKE_NONCE),
+    ("FORGET_NONCES", FORGET_NONCES),
     ("DEVICE_KEY", DEVICE_KEY),
     ("EPOCH", EPOCH),
     ("EPOCH_IN_MEMORY", EPOCH_IN_MEMORY),
@@ -538,6 +609,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
 pub(super) const ALL_BULK: &[(&str, &Bulk)] = &[
     ("HOLD_DEVICES", &HOLD_DEVICES),
     ("PLACES", &PLACES),
+    ("CLAIM", &CLAIM),
     ("ACKNOWLEDGE", &ACKNOWLEDGE),
     ("ADD_REPORT", &ADD_REPORT),
     ("SET_LATEST", &SET_LATEST),

@@ -37,7 +37,13 @@ pub struct WatchRecord {
 }
 
 impl WatchRecord {
-    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+    /// As the watches know it.
+    pub(super) fn into_standing(self) -> (DeviceId, Standing) {
+        let Self { device, begun, overdue, finding, .. } = self;
+        (device, Standing { finding, begun, overdue })
+    }
+
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         let body: String = row.get(5)?;
         Ok(Self {
             key: row.get(0)?,
@@ -151,13 +157,7 @@ impl Store {
     /// Everything that stands.
     pub async fn standing_watches(&self) -> Result<Vec<(DeviceId, Standing)>, StoreError> {
         let all = self.watches(WatchFilter { device: None, open: Some(true) }, None, u32::MAX).await?;
-        Ok(all
-            .into_iter()
-            .map(|record| {
-                let WatchRecord { device, begun, overdue, finding, .. } = record;
-                (device, Standing { finding, begun, overdue })
-            })
-            .collect())
+        Ok(all.into_iter().map(WatchRecord::into_standing).collect())
     }
 
     /// What the watches found, those below `before`.

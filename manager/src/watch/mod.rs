@@ -21,6 +21,7 @@ use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
+use crate::store::Inherited;
 use endings::Endings;
 use frozen::{Frozen, SensorHistory};
 use rules::{Seen, wanted};
@@ -218,6 +219,24 @@ impl Watches {
 
     fn watched(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Watched>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What another manager found and remembered of devices, as the store has it. Of these devices what is newer here stays.
+    pub fn inherit(&self, devices: &[DeviceId], inherited: Inherited) {
+        let mut watched = self.watched();
+        for device in devices {
+            watched.entry(device.clone()).or_default().standing.clear();
+        }
+        for (device, standing) in inherited.standing {
+            let key = (standing.finding.kind(), standing.finding.subject());
+            watched.entry(device).or_default().standing.insert(key, standing);
+        }
+        for (device, memory) in inherited.memories {
+            let one = watched.entry(device).or_default();
+            if one.memory.received < memory.received || one.memory == Memory::default() {
+                one.memory = memory;
+            }
+        }
     }
 
     /// Devices that were away when the manager began.

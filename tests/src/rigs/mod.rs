@@ -5,6 +5,7 @@ pub mod agent;
 pub mod api;
 pub mod authority;
 pub mod browser;
+pub mod centre;
 pub mod debian;
 pub mod disk;
 pub mod fleet;

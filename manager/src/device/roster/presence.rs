@@ -23,6 +23,20 @@ pub(super) struct Presence {
     unflushed: bool,
     /// Whether operators were last told that it is there.
     told_there: bool,
+    /// Which manager heard of it last, where there are several.
+    watched: Watched,
+}
+
+/// Which manager watches over a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Watched {
+    /// This one.
+    #[default]
+    Here,
+    /// This one since a moment ago, and the others do not know.
+    HereSinceNow,
+    /// Another one, or nobody yet.
+    Elsewhere,
 }
 
 impl Presence {
@@ -38,6 +52,8 @@ impl Presence {
             _ if self.parked > 0 => ContactState::Parked,
             None => ContactState::Never,
             Some(_) if self.was_silent => ContactState::Silent,
+            // When it falls silent, the one that watches over it says so.
+            Some(_) if self.watched == Watched::Elsewhere => ContactState::Recent,
             Some(last) => {
                 let counted = self.excused.map_or(last, |excused| excused.max(last));
                 if now.duration_since(counted) < silent_after(self.wait) {
@@ -64,6 +80,9 @@ impl Presence {
         self.remote = Some(remote);
         self.unflushed = true;
         self.was_silent = false;
+        if self.watched == Watched::Elsewhere {
+            self.watched = Watched::HereSinceNow;
+        }
         !std::mem::replace(&mut self.told_there, true)
     }
 
@@ -88,7 +107,7 @@ impl Presence {
 
     /// Whether it is silent and operators were not told; they count as told.
     pub(super) fn has_fallen_silent(&mut self, now: Timestamp) -> bool {
-        let fallen = self.told_there && !self.state(now).is_there();
+        let fallen = self.is_watched_here() && self.told_there && !self.state(now).is_there();
         self.told_there &= !fallen;
         fallen
     }
@@ -98,6 +117,56 @@ impl Presence {
         let seen = self.last.zip(self.remote).filter(|_| self.unflushed)?;
         self.unflushed = false;
         Some(seen)
+    }
+
+    /// Whether others do not know yet that this manager watches over it.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.watched == Watched::HereSinceNow
+    }
+
+    /// Whether this manager watches over it.
+    pub(super) fn is_watched_here(&self) -> bool {
+        self.watched != Watched::Elsewhere
+    }
+
+    /// Another manager watches over it, and knows this of it.
+    pub(super) fn elsewhere(&mut self, last: Option<Timestamp>, remote: Option<IpAddr>, away: bool) {
+        // What is not written down yet of the time when it was here is newer.
+        if self.last.is_none_or(|known| last.is_some_and(|last| last > known)) {
+            (self.last, self.remote) = (last, remote);
+        }
+        self.was_silent = away;
+        self.told_there = !away;
+        self.watched = Watched::Elsewhere;
+    }
+
+    /// This manager watches over it from now on, for the one that did is gone: nobody is silent for that time.
+    pub(super) fn adopted(
+        &mut self,
+        last: Option<Timestamp>,
+        remote: Option<IpAddr>,
+        away: bool,
+        now: Timestamp,
+    ) {
+        self.elsewhere(last, remote, away);
+        self.excused = Some(now);
+        self.watched = Watched::Here;
+    }
+
+    /// Whether others must be told that this manager watches over it; they count as told.
+    pub(super) fn take_claim(&mut self) -> bool {
+        let claimed = self.watched == Watched::HereSinceNow;
+        if claimed {
+            self.watched = Watched::Here;
+        }
+        claimed
+    }
+
+    /// They could not be told after all.
+    pub(super) fn claim_again(&mut self) {
+        if self.watched == Watched::Here {
+            self.watched = Watched::HereSinceNow;
+        }
     }
 
     /// The store could not be told after all.

@@ -20,6 +20,7 @@ use super::super::problem::Refusal;
 use super::super::who::Operator;
 use super::refused::Always;
 use crate::inform::Event;
+use crate::inform::RESYNC;
 
 /// A comment is sent this often when nothing happens, below the idle limits of proxies.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -102,6 +103,9 @@ impl Listening {
 
 fn encode(event: &Event) -> sse::Event {
     // An event is plain data and always becomes JSON; should it not, the listener reads the lists.
+    if event.kind == RESYNC {
+        return resync();
+    }
     sse::Event::default().id(&event.id).json_data(event).unwrap_or_else(|_| resync())
 }
 

@@ -171,6 +171,14 @@ impl Connection {
         }
     }
 
+    /// Runs a statement of PostgreSQL for these rows of parameters at once, each parameter the array of a column.
+    pub(super) fn execute_rows(&self, text: &str, rows: &[Vec<Value<'_>>]) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(_) => Err(StoreError::NoRow),
+            Self::Postgres(session) => session.execute_all(text, rows),
+        }
+    }
+
     /// Runs several statements without parameters.
     pub(super) fn batch(&self, text: &str) -> Result<(), StoreError> {
         match self {

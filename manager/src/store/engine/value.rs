@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A parameter of a statement.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(in crate::store) enum Value<'a> {
     Null,
     Integer(i64),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -80,6 +81,23 @@ impl Manager {
         // From now on it keeps the ports that it was given, so that devices find it after a restart.
         manager.configure(extra);
         manager
+    }
+
+    /// Starts another one with the same CA, as several managers of one database have it.
+    pub fn start_beside(&self, extra: &str) -> Self {
+        let mut other = Self::prepared(self.stand_of_another(), extra);
+        fs::DirBuilder::new().mode(0o700).create(other.state()).unwrap();
+        for file in ["ca.pem", "ca.key"] {
+            fs::copy(self.state().join(file), other.state().join(file)).unwrap();
+        }
+        other.resume();
+        other.configure(extra);
+        other
+    }
+
+    /// The same, but for the ports.
+    fn stand_of_another(&self) -> Stand {
+        Stand { devices: FREE, operators: FREE, ..self.stand.clone() }
     }
 
     /// Lays its configuration; nothing runs, and nobody may sign in yet.

@@ -9,5 +9,6 @@ mod frozen_state;
 mod hal_in_process;
 mod inspected;
 mod manuals;
+mod replicas;
 mod traces;
 mod whole_printer;
