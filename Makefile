@@ -15,8 +15,12 @@ test:
 soak:
 	@scripts/soak.sh
 
+# `make bench`, `make bench store`, `make bench PART="parked wake"`.
+BENCH_PARTS := parked drained wake handshake agent edge ingest fleet store
 bench:
-	@scripts/bench.sh
+	@scripts/bench.sh $(PART) $(filter $(BENCH_PARTS),$(MAKECMDGOALS))
+.PHONY: $(BENCH_PARTS)
+$(BENCH_PARTS): ; @:
 
 deb:
 	@scripts/deb.sh $(ARCH)

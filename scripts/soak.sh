@@ -8,7 +8,10 @@ days=${PLATEN_SOAK_DAYS:-365}
 seconds=${PLATEN_SOAK_FUZZ_SECONDS:-300}
 cases=${PLATEN_SOAK_CASES:-100000}
 seeds=${PLATEN_SOAK_SEEDS:-10000}
-fleet=${PLATEN_SOAK_FLEET:-500}
+returning=${PLATEN_SOAK_FLEET:-500}
+# Of the part `fleet`.
+managers=${PLATEN_SOAK_MANAGERS:-1}
+minutes=${PLATEN_SOAK_MINUTES:-60}
 fault_seeds=${PLATEN_SOAK_FAULT_SEEDS:-10}
 fault_rounds=${PLATEN_SOAK_FAULT_ROUNDS:-200}
 # At once: they mostly wait.
@@ -26,6 +29,7 @@ all=(
     kill
     powercut
     disk
+    fleet
 )
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=("${all[@]}")
@@ -38,10 +42,10 @@ soak_year() {
 
 # Agents and a manager while everything goes wrong, by seed; then a fleet that comes back after a week.
 soak_simulation() {
-    say "simulation: $seeds seeds, and a fleet of $fleet devices"
+    say "simulation: $seeds seeds, and a fleet of $returning devices"
     local simulate=(cargo run --quiet --locked --profile driver -p platen-tests --features simulation --bin simulate --)
     "${simulate[@]}" --seeds "$seeds"
-    "${simulate[@]}" --fleet "$fleet"
+    "${simulate[@]}" --fleet "$returning"
 }
 
 soak_fuzz() { scripts/fuzz.sh "$seconds"; }
@@ -91,6 +95,13 @@ soak_disk() {
         say "disk: seed $seed"
         PLATEN_CRASH_SEED=$seed PLATEN_DISK_PHASE_MS=15000 PLATEN_DISK_WAYS=3 across disk --no-capture
     done
+}
+
+# As many parked devices as the managers' descriptors allow (15,000 each), 100,000 in the store, and old reports deleted all
+# the while. More than one manager takes PostgreSQL.
+soak_fleet() {
+    say "fleet: $managers managers, $minutes minutes"
+    scripts/bench.sh soak --managers "$managers" --minutes "$minutes"
 }
 
 use_tools

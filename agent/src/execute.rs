@@ -2,6 +2,7 @@
 //! report never waits for one. The journal is their queue, so a command is there before it is acted on, and
 //! its outcome is there after; what was not carried out when the agent ended is carried out at the next start.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use platen_protocol::stamp::ClockQuality;
 
 use crate::clock::Clock;
 use crate::compose;
+use crate::identity::retired::{self, Retired};
 use crate::outbox::{DamagedCommand, OutboxError};
 use crate::recorder::Recorder;
 use crate::sample::BoardHandle;
@@ -38,6 +40,8 @@ pub struct Executor {
     pub settings: Current,
     /// Says whether a command came too late.
     pub clock: Arc<Clock>,
+    /// Where the identity is kept.
+    pub state_directory: PathBuf,
 }
 
 /// Carries out what the journal holds, and what comes, until `stop`. A command that is being carried out
@@ -59,6 +63,8 @@ async fn work_off(executor: &Executor) {
             Ok(Some(Ok(command))) => execute(executor, &command).await,
             Ok(Some(Err(damaged))) => refuse(executor, &damaged),
             Ok(None) => {
+                // Every outcome is written by now, that of the command to retire as well.
+                recorder.retired(retired::marked(&executor.state_directory).as_ref());
                 recorder.commands().await;
                 continue;
             }
@@ -85,11 +91,15 @@ async fn execute(executor: &Executor, command: &Command) -> Result<(), OutboxErr
     let taken = executor.clock.stamp();
     let outcome = Outcome { command_id: command.id.clone(), finished: taken.wall, result };
     tracing::info!(command = %command.id, result = ?outcome.result, "a command has ended");
-    executor.recorder.finish(&taken, &outcome, bodies, settings).or_else(|cause| {
+    let kept = executor.recorder.finish(&taken, &outcome, bodies, settings).or_else(|cause| {
         // What it read may be what cannot be kept. Without an outcome it would be carried out for ever.
         let result = OutcomeResult::Failed { reason: cause.to_string() };
         executor.recorder.finish(&taken, &Outcome { result, ..outcome }, Vec::new(), None)
-    })
+    });
+    if kept.is_ok() && command.action == Action::Retire {
+        executor.recorder.retired(retired::marked(&executor.state_directory).as_ref());
+    }
+    kept
 }
 
 /// Ends a command that nobody can read any more.
@@ -148,6 +158,7 @@ async fn act(executor: &Executor, command: &Command) -> End {
             changed(executor.settings.with(settings, &origin))
         }
         Action::Reset { settings } => changed(executor.settings.without(settings)),
+        Action::Retire => retire(executor, command),
         Action::Unknown => {
             let reason = format!("version {} of the agent knows no such command", env!("CARGO_PKG_VERSION"));
             OutcomeResult::Refused { reason }.into()
@@ -159,6 +170,22 @@ fn changed(settings: Result<Settings, CannotSet>) -> End {
     match settings {
         Ok(settings) => End { result: OutcomeResult::Done, bodies: Vec::new(), settings: Some(settings) },
         Err(cause) => OutcomeResult::Refused { reason: cause.to_string() }.into(),
+    }
+}
+
+/// Only writes down that the device retires: the manager is to have the outcome before the key is gone by which it is
+/// told ([`retired`]).
+fn retire(executor: &Executor, command: &Command) -> End {
+    let retired = Retired { at: command.issued, by: command.issued_by.clone() };
+    match retired::mark(&executor.state_directory, &retired) {
+        Ok(()) => {
+            tracing::warn!(
+                by = retired.by,
+                "the service centre has retired this device: its key and certificates are removed once the manager has been told"
+            );
+            OutcomeResult::Done.into()
+        }
+        Err(cause) => OutcomeResult::Failed { reason: format!("the device cannot retire: {cause}") }.into(),
     }
 }
 

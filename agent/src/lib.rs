@@ -11,7 +11,8 @@
 //! Beside the flow: the device's key and certificates ([`identity`]), which the enrolment yields
 //! ([`uplink::enroll`]) and which are renewed automatically; what a person at the device asks for, and sees and
 //! hears of it ([`request`]); what the agent knows of itself ([`status`]), and what the technician's `platen` is
-//! told of that ([`tool`]); the service manager ([`monitor::watchdog`]). [`run`] starts and ends it all: one
+//! told of that ([`tool`]); the service manager ([`monitor::watchdog`]); memory that only the start needed
+//! ([`give_back`]). [`run`] starts and ends it all: one
 //! process, one thread for the runtime and one for the board. [`board`] opens the board; [`clock`] alone reads
 //! clocks; [`config`] composes the configuration of all stages.
 
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod compose;
 pub mod config;
 pub mod execute;
+pub mod give_back;
 pub mod identity;
 pub mod judge;
 pub mod monitor;

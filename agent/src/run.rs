@@ -12,6 +12,7 @@ use crate::board::Opened;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::execute::{self, Executor};
+use crate::give_back;
 use crate::identity::{self, volatile};
 use crate::judge::Judge;
 use crate::monitor::{Monitor, MonitorError, Setup, watchdog};
@@ -191,9 +192,11 @@ impl Shared {
             board: board.clone(),
             settings: settings.clone(),
             clock: Arc::clone(clock),
+            state_directory: config.state_directory.clone(),
         };
         tasks.spawn(execute::run(executor, stop.clone()));
         tasks.spawn(tell_service_manager(status.clone(), stop.clone()));
+        tasks.spawn(give_back::when_idle(status.clone(), stop.clone()));
     }
 
     fn control(&self) -> control::Context {

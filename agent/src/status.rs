@@ -9,6 +9,7 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::readings::Readings;
 use serde::{Deserialize, Serialize};
 
+use crate::identity::retired::Retired;
 use crate::judge::DiskFault;
 use crate::outbox::DiskTrouble;
 use crate::request::Asked;
@@ -68,7 +69,7 @@ pub struct ContactReport {
     pub last_reply: Option<Timestamp>,
     /// The same, in seconds before now.
     pub last_reply_seconds_ago: Option<u64>,
-    /// `HTTP/2` or `HTTP/1.1`, while connected.
+    /// The protocol, such as `HTTP/1.1`, while connected.
     pub protocol: Option<String>,
     /// The proxy on the way, if there is one.
     #[serde(default)]
@@ -168,6 +169,9 @@ pub struct StatusReport {
     /// What the state directory is on, when what is written there does not outlive a restart.
     #[serde(default)]
     pub volatile_state: Option<String>,
+    /// That the service centre has taken the device out of service, if it has.
+    #[serde(default)]
+    pub retired: Option<Retired>,
 }
 
 /// The same, while the agent works: times as moments on the monotonic clock.
@@ -227,6 +231,8 @@ pub struct Status {
     pub certificate_renewal: Option<Timestamp>,
     /// What the state directory is on, when what is written there does not last.
     pub volatile_state: Option<String>,
+    /// That the device was taken out of service, once the outcome of that is written.
+    pub retired: Option<Retired>,
 }
 
 /// Why there is no contact, in words.
@@ -271,6 +277,7 @@ impl Status {
             certificate_ends: None,
             certificate_renewal: None,
             volatile_state: None,
+            retired: None,
         }
     }
 
@@ -330,6 +337,7 @@ impl Status {
             certificate_ends: self.certificate_ends,
             certificate_renewal: self.certificate_renewal,
             volatile_state: self.volatile_state.clone(),
+            retired: self.retired.clone(),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
 use crate::board::Board;
 use crate::bus::{Adapter, ClockLine};
 use crate::chips::bus_worker::BusWorker;
@@ -71,14 +73,19 @@ impl<'a> Assembly<'a> {
     }
 
     /// The board, once all buses of the file were added.
-    pub fn finish(self, lines: Box<dyn BoardLines>) -> Box<dyn Board> {
+    ///
+    /// # Errors
+    /// The kernel has no descriptor for the bell that buses ring when they have answered.
+    pub fn finish(self, lines: Box<dyn BoardLines>) -> io::Result<Box<dyn Board>> {
+        let answered = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let components = Components {
             workers: self.workers,
+            answered,
             lines,
             clock: (self.clock)(),
             recorder: self.recorder,
             simulated: self.kind != Kind::Real,
         };
-        Box::new(ChipBoard::new(self.config, components))
+        Ok(Box::new(ChipBoard::new(self.config, components)))
     }
 }

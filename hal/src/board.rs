@@ -24,6 +24,10 @@ pub trait Board: Send {
     /// [`Self::sample`] would return now without waiting.
     fn sample_is_ready(&mut self, limit: Duration) -> bool;
 
+    /// A descriptor that becomes readable when every bus has answered, for who waits for something else as well. It is
+    /// so until [`Self::sample_is_ready`] is asked. A bus that is beyond its deadline does not tell: [`Self::sample_is_ready`] does.
+    fn sample_fd(&self) -> Option<BorrowedFd<'_>>;
+
     /// Reads every chip and every line once, the lines last: no edge that was taken before is later than
     /// what it says of them. What cannot be read is unknown, with its cause.
     fn sample(&mut self) -> Readings;

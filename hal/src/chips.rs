@@ -13,15 +13,16 @@ pub(crate) mod reader;
 mod tests;
 
 use std::collections::HashMap;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::eventfd::EventFd;
 use platen_protocol::readings::{BusReading, Reading, Readings, SwitchMeaning, SwitchReading};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
 use crate::board::{Board, BoardCounts, BoardError, BusCounts, Edge, Finding, Output, TraceSink, Verdict};
-use crate::chips::bus_worker::{BusWorker, Reply, kept_by};
+use crate::chips::bus_worker::{BusWorker, Reply, Round, kept_by};
 use crate::chips::compose::Given;
 use crate::chips::job::{Job, Value};
 use crate::clock::{Clock, KernelClock};
@@ -35,6 +36,8 @@ use crate::recorder::TraceRecorder;
 pub(crate) struct Components {
     /// In the order of the board file.
     pub(crate) workers: Vec<BusWorker>,
+    /// Rung when all buses have answered.
+    pub(crate) answered: Arc<EventFd>,
     pub(crate) lines: Box<dyn BoardLines>,
     pub(crate) clock: Box<dyn Clock>,
     /// The one that the buses record to.
@@ -166,14 +169,22 @@ impl Board for ChipBoard {
 
     fn begin_sample(&mut self) {
         if !std::mem::replace(&mut self.begun, true) {
-            self.components.workers.iter_mut().for_each(BusWorker::post);
+            let round = Round::of(self.components.workers.len(), &self.components.answered);
+            self.components.workers.iter_mut().for_each(|worker| worker.post(&round));
         }
     }
 
     fn sample_is_ready(&mut self, limit: Duration) -> bool {
+        // It is rung once a sample, after the last answer; a bus that was late for an earlier one may have done it. That
+        // nobody did is no trouble.
+        let _ = self.components.answered.read();
         let by = KernelClock.now().saturating_add(limit);
         // Each is waited for in turn; those behind it go on meanwhile.
         self.components.workers.iter_mut().all(|worker| worker.is_ready(by.saturating_sub(KernelClock.now())))
+    }
+
+    fn sample_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.components.answered.as_fd())
     }
 
     fn sample(&mut self) -> Readings {

@@ -43,10 +43,12 @@ const BACKDATE_PART: i32 = 20;
 const SERIAL_BYTES: usize = 16;
 /// The CA's certificate, in the state directory.
 pub(crate) const CA_PEM: &str = "ca.pem";
-const CA_KEY: &str = "ca.key";
+pub(crate) const CA_KEY: &str = "ca.key";
 /// The manager's own certificate, there as well.
 pub(crate) const SERVER_PEM: &str = "server.pem";
-const SERVER_KEY: &str = "server.key";
+pub(crate) const SERVER_KEY: &str = "server.key";
+/// The files of a state directory that belong together, beside the database.
+pub(crate) const STATE_FILES: [&str; 4] = [CA_KEY, CA_PEM, SERVER_KEY, SERVER_PEM];
 
 /// Why certificates cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -187,8 +189,7 @@ impl Ca {
         // As the store keeps it.
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let (number, serial) = new_serial()?;
-        let backdate = BACKDATE.min(life / BACKDATE_PART);
-        let mut parameters = parameters(csr.device.as_str(), now - backdate, now + life, number);
+        let mut parameters = parameters(csr.device.as_str(), now - backdate(life), now + life, number);
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = parameters.signed_by(&csr.key, &self.issuer)?;
         Ok(Issued {
@@ -259,13 +260,30 @@ fn name_text(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// Who a client certificate names: its common name and its serial number in hexadecimal digits. The
-/// TLS layer has checked that our CA signed it.
-pub fn named_by(certificate: &CertificateDer<'_>) -> Option<(DeviceId, String)> {
+/// Who a client certificate names, and what it is, in whole seconds. The TLS layer has checked that our CA signed it.
+pub fn named_by(certificate: &CertificateDer<'_>) -> Option<(DeviceId, Certificate)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let mut names = certificate.subject().iter_common_name();
     let device = names.next()?.as_str().ok()?.parse().ok()?;
-    names.next().is_none().then(|| (device, hex::encode(certificate.raw_serial())))
+    let validity = certificate.validity();
+    let second = |time: i64| Timestamp::from_second(time).ok();
+    let (from, expires) = (second(validity.not_before.timestamp())?, second(validity.not_after.timestamp())?);
+    let serial = hex::encode(certificate.raw_serial());
+    let issued = issued_at(from, expires);
+    names.next().is_none().then_some((device, Certificate { serial, issued, expires }))
+}
+
+/// How far a device's certificate of a life is back-dated.
+fn backdate(life: SignedDuration) -> SignedDuration {
+    BACKDATE.min(life / BACKDATE_PART)
+}
+
+/// When a device's certificate was issued that is valid from and until these moments.
+fn issued_at(from: Timestamp, until: Timestamp) -> Timestamp {
+    let whole = until.duration_since(from);
+    // Either it is back-dated by the most, or by the part.
+    let by = (whole / (BACKDATE_PART + 1)).min(BACKDATE);
+    from + by
 }
 
 /// When a certificate ends, in seconds since 1970.
@@ -367,12 +385,25 @@ mod tests {
     #[test]
     fn a_device_certificate_names_the_device_and_its_serial() {
         let directory = tempfile::tempdir().unwrap();
-        let now = NOW.parse().unwrap();
+        let now: Timestamp = NOW.parse().unwrap();
         let ca = Ca::load_or_make(directory.path(), now).unwrap();
         let request = check_csr(&csr("lobby-mfp", &rcgen::PKCS_ECDSA_P256_SHA256)).unwrap();
         let issued = ca.issue(&request, now, DEVICE_LIFE).unwrap();
         let certificate = CertificateDer::from_pem_slice(issued.chain.as_bytes()).unwrap();
-        assert_eq!(named_by(&certificate), Some(("lobby-mfp".parse().unwrap(), issued.certificate.serial)));
+        let (device, named) = named_by(&certificate).unwrap();
+        assert_eq!((device.as_str(), &named.serial), ("lobby-mfp", &issued.certificate.serial));
+        assert_eq!((named.issued, named.expires), (now, now + DEVICE_LIFE));
+        // However long it lives, and to the second.
+        for life in [*DEVICE_LIFE_BOUNDS.start(), SignedDuration::from_hours(480), *DEVICE_LIFE_BOUNDS.end()]
+        {
+            let issued = ca.issue(&request, now, life).unwrap();
+            let certificate = CertificateDer::from_pem_slice(issued.chain.as_bytes()).unwrap();
+            let (_, named) = named_by(&certificate).unwrap();
+            assert!(
+                named.issued.duration_since(now).abs() <= SignedDuration::from_secs(1),
+                "{life}: {named:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! The command line: `serve`, and what an administrator does beside it. The others work on the same
 //! store while `serve` runs.
 
+mod backup;
+mod device;
+mod store;
+
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -16,6 +20,7 @@ use platen_protocol::text::secret_line;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+use self::backup::{BackupArguments, CheckArguments, RestoreArguments, RestoredCommand};
 use crate::ca::Ca;
 use crate::clock;
 use crate::config::{self, Config};
@@ -27,7 +32,6 @@ use crate::run::{Listeners, database_path, open_store, run};
 use crate::secret::{self, SECRET_BYTES, fingerprint};
 use crate::status::Status;
 use crate::store::{DeviceRecord, NewToken, Standing};
-use crate::store_command::{self, StoreCommand};
 
 /// Devices that are read at once for a list.
 const DEVICES_AT_ONCE: u32 = 500;
@@ -59,18 +63,27 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write everything that brings this manager back, keys included, into one file, while it serves.
+    Backup(BackupArguments),
+    /// Put a backup in place. The manager must not be serving.
+    Restore(RestoreArguments),
+    /// After a restore: list and let in devices whose certificates are newer than the backup.
+    #[command(subcommand)]
+    Restored(RestoredCommand),
+    /// Check the store that is in place, or a backup.
+    Check(CheckArguments),
     /// Create tokens, with which devices enrol.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Add operators, who look after the printers, and create tokens for their programs.
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// List enrolled devices, and revoke or readmit one.
+    /// List enrolled devices, say whose they are and where they stand; revoke, readmit, retire or delete one.
     #[command(subcommand)]
     Device(DeviceCommand),
     /// Move the database from SQLite to PostgreSQL, or back into use.
     #[command(subcommand)]
-    Store(StoreCommand),
+    Store(store::StoreCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,6 +139,29 @@ enum DeviceCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show whose a device is, where it stands, its tags and its profile.
+    Show {
+        /// The device's name.
+        device: DeviceId,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whose a device is, where it stands, its tags, its profile, or a note. What is not given stays as it is.
+    Set(device::Set),
+    /// Take a device out of service: it is told, removes its key and is refused from then on. What it reported is kept.
+    Retire {
+        /// The device's name.
+        device: DeviceId,
+    },
+    /// Delete a device for good that is retired or revoked, with everything that it reported.
+    Delete {
+        /// The device's name.
+        device: DeviceId,
+        /// The device's name once more, so that no other one is deleted by a slip.
+        #[arg(long, value_name = "NAME")]
+        confirm: String,
+    },
 }
 
 fn duration(text: &str) -> Result<SignedDuration, String> {
@@ -148,15 +184,25 @@ pub fn in_words(error: &anyhow::Error) -> String {
 /// Does what the command line says.
 pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
     let config = config::load(&arguments.config)?;
+    let configuration = arguments.config;
     log_to(matches!(arguments.command, Command::Serve));
     if let Command::Store(command) = &arguments.command {
-        return store_command::execute(&config, command);
+        return store::execute(&config, command);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match arguments.command {
             Command::Serve => serve(config).await,
             Command::Status { json } => status(&config, json).await,
+            Command::Backup(arguments) => backup::backup(config, configuration, arguments).await,
+            // PostgreSQL is waited for, which no thread of the runtime may do.
+            Command::Restore(arguments) => {
+                tokio::task::spawn_blocking(move || backup::restore(&config, &arguments)).await?
+            }
+            Command::Restored(command) => backup::restored(&config, command).await,
+            Command::Check(arguments) => {
+                tokio::task::spawn_blocking(move || backup::check(&config, &arguments)).await?
+            }
             Command::Token(TokenCommand::Create(create)) => create_token(&config, create).await,
             Command::Operator(OperatorCommand::Add { name, password_stdin }) => {
                 add_operator(&config, name, password_stdin).await
@@ -167,6 +213,14 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
             // Done above, without a runtime.
             Command::Store(_) => Ok(()),
+            Command::Device(DeviceCommand::Show { device, json }) => {
+                device::show(&config, device, json).await
+            }
+            Command::Device(DeviceCommand::Set(set)) => device::set(&config, set).await,
+            Command::Device(DeviceCommand::Retire { device }) => device::retire(&config, device).await,
+            Command::Device(DeviceCommand::Delete { device, confirm }) => {
+                device::delete(&config, device, &confirm).await
+            }
         }
     })
 }

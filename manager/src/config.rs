@@ -13,7 +13,7 @@ use crate::certificate_files::CertificateFiles;
 use crate::limits::Limits;
 use crate::listen::Timeouts;
 use crate::store::{AddressError, PostgresConfig, PostgresFiles};
-use crate::{operator, watch};
+use crate::{history, operator, quota, retention, watch};
 
 /// Where the file stands unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";
@@ -82,6 +82,14 @@ pub struct Config {
     pub limits: Limits,
     /// When a device that is away is overdue.
     pub watches: watch::Settings,
+    /// When the last backup is too old.
+    pub backup: watch::backup_age::Settings,
+    /// How long levels, lives, counters and temperatures are kept.
+    pub history: history::Settings,
+    /// How long what happened is kept.
+    pub retention: retention::Settings,
+    /// How much a device may hand in and have open.
+    pub quota: quota::Settings,
     /// How long a peer may take; not in the file.
     pub timeouts: Timeouts,
 }
@@ -103,6 +111,7 @@ impl Default for Ingest {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are the names in the file")]
 struct File {
     device_listen: Spanned<String>,
     operator_listen: Spanned<String>,
@@ -124,6 +133,14 @@ struct File {
     operators: operator::Settings,
     #[serde(default)]
     watches: watch::Settings,
+    #[serde(default)]
+    backup: watch::backup_age::Settings,
+    #[serde(default)]
+    history: history::Settings,
+    #[serde(default)]
+    retention: retention::Settings,
+    #[serde(default)]
+    quota: quota::Settings,
 }
 
 /// Reads and checks the file.
@@ -140,6 +157,7 @@ fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
 
 /// Checks the text of the file; `path` is only for messages, and the place that a relative
 /// `state_directory` is relative to.
+#[expect(clippy::too_many_lines, reason = "one check behind the other, as the file has them")]
 pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let file: File = toml::from_str(text).map_err(|error| ConfigError::Malformed {
         path: path.to_owned(),
@@ -231,7 +249,8 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
                 certificate: path(&file.store_certificate),
                 key: path(&file.store_key),
             };
-            Some(PostgresConfig::parse(address.get_ref(), files).map_err(refused)?)
+            let postgres = PostgresConfig::parse(address.get_ref(), files).map_err(refused)?;
+            Some(postgres.with_journal(file.state_directory.get_ref().clone()))
         }
     };
     Ok(Config {
@@ -247,6 +266,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         ingest: file.ingest,
         limits: file.limits,
         watches: file.watches,
+        backup: file.backup,
+        history: file.history,
+        retention: file.retention,
+        quota: file.quota,
         timeouts: Timeouts::default(),
     })
 }

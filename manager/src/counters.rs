@@ -21,11 +21,13 @@ pub enum Turned {
     Queue,
     /// None: the store failed.
     Store,
+    /// One of `[quota]`.
+    Quota,
 }
 
 /// Counts since the manager began.
 #[derive(Debug, Default)]
-pub struct Counters([AtomicU64; 7]);
+pub struct Counters([AtomicU64; 8]);
 
 /// How often devices were turned away since the manager began, by the limit of `manager.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -44,6 +46,8 @@ pub struct TurnedAway {
     pub waiting_for_store: u64,
     /// Requests that failed because the store did.
     pub store_failed: u64,
+    /// Batches of reports of a device that was over one of its quotas.
+    pub quota: u64,
 }
 
 impl Counters {
@@ -66,6 +70,7 @@ impl Counters {
             body_memory_mib: of(Turned::Memory),
             waiting_for_store: of(Turned::Queue),
             store_failed: of(Turned::Store),
+            quota: of(Turned::Quota),
         }
     }
 }

@@ -11,13 +11,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificates::Certificates;
+use crate::chores;
 use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::traffic::Traffic;
-use crate::device::{Devices, Signatures};
+use crate::device::{Arrivals, Devices, Signatures};
+use crate::following;
 use crate::inform::Informer;
-use crate::replicas::{self, Replicas};
+use crate::quota::Quotas;
+use crate::replicas::Replicas;
+use crate::retention_job::Job;
 use crate::run_error::RunError;
 use crate::store::{DeviceRecord, Heard, Store, StoreError};
 use crate::throttle::Throttle;
@@ -54,6 +58,10 @@ impl DeviceBackend {
     ) -> Result<Self, RunError> {
         // First the place in the log: what is done meanwhile is read once more.
         let identities = store.identities_changed(None).await?.upto;
+        if let Err(error) = store.forget_damage().await {
+            // They are shown as damaged until the next start, which harms less than no manager.
+            tracing::warn!(%error, "what was damaged before could not be looked at anew");
+        }
         let roster = Arc::new(Roster::new(all_devices(&store).await?, now));
         know_all(&store, &roster).await?;
         let (deliveries, delivered) = mpsc::channel(DELIVERIES);
@@ -71,17 +79,23 @@ impl DeviceBackend {
         }
         let watches = watch_over(&store, &roster, &config, now).await?;
         let limits = &config.limits;
+        store.limit_open(config.quota);
+        let quotas = Quotas::new(config.quota, store.usages().await?);
         let devices = Arc::new(Devices {
             store: store.clone(),
             ca: Arc::clone(&certificates.ca),
             certificate_life: config.device_certificate_life,
             roster: Arc::clone(&roster),
+            arrivals: Arrivals::default(),
             mailbox: Arc::clone(&mailbox),
             informer: Arc::clone(&informer),
             watches: Arc::clone(&watches),
+            bell: Arc::default(),
             signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             traffic: Traffic::new(limits),
+            quotas: Arc::clone(&quotas),
+            history: config.history,
             counters: Arc::default(),
             retry_after_seconds: limits.retry_after_seconds,
         });
@@ -96,16 +110,27 @@ impl DeviceBackend {
             config,
             identities,
             replicas,
+            quotas,
         });
         Ok(Self { devices, upkeep, delivered, heard })
     }
 
     /// Starts what is done at intervals and behind the answers.
     pub fn start_upkeep(self, tasks: &mut JoinSet<()>, stopped: CancellationToken) {
-        let Self { upkeep, delivered, heard, .. } = self;
+        let Self { upkeep, delivered, heard, devices } = self;
         if let (Some(heard), Some(replicas)) = (heard, upkeep.replicas.clone()) {
-            tasks.spawn(replicas::follow(Arc::clone(&upkeep), replicas, heard, stopped.clone()));
+            tasks.spawn(following::follow(Arc::clone(&upkeep), replicas, heard, stopped.clone()));
         }
+        let leader = Arc::clone(&upkeep);
+        let job = Job {
+            store: upkeep.store.clone(),
+            history: upkeep.config.history,
+            retention: upkeep.config.retention,
+            quotas: Arc::clone(&upkeep.quotas),
+            turn: Arc::new(move || leader.leads()),
+        };
+        tasks.spawn(job.run(stopped.clone()));
+        tasks.spawn(chores::at_intervals(devices, stopped.clone()));
         tasks.spawn(upkeep::note_deliveries(Arc::clone(&upkeep), delivered, stopped.clone()));
         tasks.spawn(upkeep::at_intervals(upkeep, stopped));
     }

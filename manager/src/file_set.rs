@@ -3,15 +3,17 @@
 //! name is the moment from which they are there; then they are moved to their places. Whoever takes the lock
 //! next finishes what was cut off after that moment, and throws away what was cut off before it.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// What is locked; it stays, for a lock on a file that is gone holds nobody off.
-/// The file whose lock says that somebody serves.
-const SERVING_FILE: &str = ".serving";
+/// What is locked while files are made. Both locks stay, for a lock on a file that is gone holds nobody off.
 const LOCK_FILE: &str = ".lock";
+/// Held by the manager that serves from a directory.
+const SERVING_FILE: &str = ".serving";
+/// While a backup is put in place: what is there is neither the store of before nor the one that comes.
+pub(crate) const RESTORING: &str = ".restoring";
 /// While files are written.
 const MAKING: &str = ".making";
 /// When all are on the disk, until they are at their places.
@@ -29,25 +31,62 @@ pub(crate) struct LockedDirectory<'a> {
     _file: File,
 }
 
-/// The only one who serves from a directory, until it is dropped or its process ends.
-pub(crate) struct Serving {
+/// A manager serves from a directory: no other does, nor is anything put in place there, until this is dropped or its
+/// process ends.
+#[derive(Debug)]
+pub(crate) struct ServingLock {
     _file: File,
 }
 
-impl Serving {
-    /// `None` where somebody else serves.
-    pub(crate) fn take(directory: &Path) -> io::Result<Option<Self>> {
-        let file =
-            OpenOptions::new().create(true).append(true).mode(PRIVATE).open(directory.join(SERVING_FILE))?;
+/// A directory is somebody else's.
+#[derive(Debug, thiserror::Error)]
+pub enum Held {
+    /// A manager serves from it.
+    #[error(
+        "{}: another manager is serving from this state_directory ({by}); stop it first, or give this one a directory of its own",
+        path.display()
+    )]
+    Serving {
+        /// Which directory.
+        path: PathBuf,
+        /// Which process.
+        by: String,
+    },
+    /// The lock cannot be made.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl ServingLock {
+    /// Takes the lock, or says who has it.
+    pub(crate) fn take(directory: &Path) -> Result<Self, Held> {
+        let path = directory.join(SERVING_FILE);
+        let failed = |source| Held::Io { path: path.clone(), source };
+        let file = OpenOptions::new().create(true).read(true).append(true).mode(PRIVATE).open(&path);
+        let mut file = file.map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut by = String::new();
+                // Who it is matters less than that there is one.
+                let known = file.read_to_string(&mut by).is_ok() && !by.is_empty();
+                let by = if known { format!("process {}", by.trim()) } else { "another process".to_owned() };
+                return Err(Held::Serving { path: directory.to_owned(), by });
+            }
+            Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
         }
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+        Ok(Self { _file: file })
     }
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+/// Forces to the disk which files a directory has.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
@@ -130,6 +169,19 @@ mod tests {
             assert_eq!(std::fs::read(&path).unwrap(), b"2");
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
         }
+    }
+
+    #[test]
+    fn one_manager_serves_from_a_directory_and_the_next_is_told_who_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = ServingLock::take(directory.path()).unwrap();
+        let refused = ServingLock::take(directory.path()).unwrap_err().to_string();
+        let process = format!("process {}", std::process::id());
+        assert!(refused.contains("another manager is serving") && refused.contains(&process), "{refused}");
+        // Whoever makes files there is not held up.
+        drop(LockedDirectory::take(directory.path()).unwrap());
+        drop(first);
+        ServingLock::take(directory.path()).unwrap();
     }
 
     #[test]

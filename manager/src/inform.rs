@@ -66,8 +66,11 @@ pub struct Event {
     pub id: String,
     /// `started`, `alert_raised`, `alert_cleared`, `alerts_standing`, `service_call`, `order`, `replacement`, `utilisation`,
     /// `readings`, `outcome`, `contact`, `command`, `service_call_changed`, `order_changed`, `gap`, `watch`,
-    /// `watch_over`, `store`, `identity` (it was let in, shut out or readmitted), `certificate_ends`, `superseded` (a
-    /// certificate is used that the device has replaced), `clone` or `ending` (a certificate of the manager, or a token,
+    /// `watch_over`, `store`, `identity` (it was let in, shut out, readmitted or retired), `details` (operators said
+    /// something else about it), `deleted`, `certificate_ends`, `arrival` (it waits with a certificate that is newer than the
+    /// backup that this manager was restored from), `restored` (what operators decided about that), `superseded` (a
+    /// certificate is used that the device has replaced), `clone`, `noisy` (it is over one of its quotas) or `ending` (a
+    /// certificate of the manager, or a token,
     /// nears its end or was renewed).
     pub kind: &'static str,
     /// Which device it is about; all of them, if none.
@@ -188,6 +191,11 @@ impl Event {
     /// A certificate of the manager, or a token, nears its end, or was renewed.
     pub fn of_ending(words: String, time: Timestamp) -> Self {
         Self { words: Some(words), ..Self::about("ending", None, time) }
+    }
+
+    /// Operators decided about devices that are newer than the backup that this manager was restored from.
+    pub fn of_restored(time: Timestamp) -> Self {
+        Self::about("restored", None, time)
     }
 
     /// Reports of an epoch are lost.

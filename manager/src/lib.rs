@@ -19,9 +19,12 @@
 //! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
 //! the program's other subcommands.
 
+pub mod backup;
+pub mod bell;
 pub mod ca;
 pub mod certificate_files;
 pub mod certificates;
+mod chores;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -31,14 +34,20 @@ mod descriptors;
 pub mod device;
 pub mod device_backend;
 mod file_set;
+mod following;
+pub mod history;
 pub mod inform;
 pub mod ingest;
 pub mod jitter;
 pub mod limits;
 pub mod listen;
+mod memory;
 pub mod networks;
 pub mod operator;
+pub mod quota;
 mod replicas;
+pub mod retention;
+pub mod retention_job;
 mod run;
 mod run_error;
 #[cfg(test)]
@@ -46,7 +55,6 @@ mod sample;
 pub mod secret;
 mod status;
 pub mod store;
-mod store_command;
 mod systemd;
 mod throttle;
 mod tls;
@@ -54,6 +62,8 @@ mod tls_provider;
 mod upkeep;
 mod waiting;
 pub mod watch;
+pub mod worst;
 
+pub use file_set::Held;
 pub use run::{Listeners, database_path, open_store, run};
 pub use run_error::RunError;

@@ -15,12 +15,13 @@ use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
 use crate::device_backend::DeviceBackend;
-use crate::file_set::Serving;
+use crate::file_set::{RESTORING, ServingLock};
 use crate::listen::{self, ConnectionLimits, Listener};
+use crate::memory;
 use crate::networks::Networks;
 use crate::operator::{self, Operators};
 use crate::run_error::RunError;
-use crate::store::{Grouping, Store};
+use crate::store::{Grouping, Location, Store};
 use crate::systemd::notify;
 use crate::tls;
 use crate::upkeep::{self, Upkeep};
@@ -58,26 +59,35 @@ pub fn database_path(state_directory: &Path) -> PathBuf {
     state_directory.join("manager.sqlite3")
 }
 
-/// Opens the store of a configuration; makes the state directory, private to its owner.
-pub fn open_store(config: &Config) -> Result<Store, RunError> {
+/// Where the store of a configuration is.
+pub(crate) fn store_location(config: &Config) -> Location {
+    match &config.postgres {
+        Some(postgres) => Location::Postgres(Box::new(postgres.clone())),
+        None => Location::Sqlite(database_path(&config.state_directory)),
+    }
+}
+
+fn make_state_directory(config: &Config) -> Result<(), RunError> {
     let directory = &config.state_directory;
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(DIRECTORY_MODE)
         .create(directory)
-        .map_err(|source| RunError::State { path: directory.clone(), source })?;
+        .map_err(|source| RunError::State { path: directory.clone(), source })
+}
+
+/// Opens the store of a configuration; makes the state directory, private to its owner.
+pub fn open_store(config: &Config) -> Result<Store, RunError> {
+    make_state_directory(config)?;
+    let directory = &config.state_directory;
+    if directory.join(RESTORING).exists() {
+        return Err(RunError::HalfRestored { path: directory.clone() });
+    }
     let grouping = if config.ingest.group { Grouping::Group } else { Grouping::Single };
     Ok(match &config.postgres {
         Some(postgres) => Store::open_postgres(postgres.clone(), grouping)?,
         None => Store::open(&database_path(directory), grouping)?,
     })
-}
-
-fn serving_alone(directory: &Path) -> Result<Serving, RunError> {
-    let state = |source| RunError::State { path: directory.to_owned(), source };
-    Serving::take(directory)
-        .map_err(state)?
-        .ok_or_else(|| RunError::ServedAlready { path: directory.to_owned() })
 }
 
 /// Serves until `until` resolves. Then parked devices are answered at once, what is under way ends, and
@@ -88,17 +98,15 @@ pub async fn run(
     reload: Arc<Notify>,
     until: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    make_state_directory(&config)?;
+    // Until everything has ended: nobody else serves from there.
+    let _serving = ServingLock::take(&config.state_directory)?;
     let mut until = std::pin::pin!(until);
     let Some(store) =
         waiting::for_store(&config, [&listeners.device, &listeners.operator], open_store, until.as_mut())
             .await?
     else {
         return Ok(());
-    };
-    // Two that serve from one file would each believe to know what is parked and what was sent.
-    let _serving = match &config.postgres {
-        Some(_) => None,
-        None => Some(serving_alone(&config.state_directory)?),
     };
     let now = clock::now();
     let certificates = Certificates::load_or_make(&config, now)?;
@@ -116,6 +124,7 @@ pub async fn run(
     let pages_and_api = operator::router(Arc::clone(&operators));
 
     let mut tasks = JoinSet::new();
+    tasks.spawn(operator::follow(Arc::clone(&operators)));
     tracing::info!(
         devices = ?listeners.device.local_addr().ok(),
         operators = ?listeners.operator.local_addr().ok(),
@@ -144,6 +153,7 @@ pub async fn run(
         operator::service(pages_and_api.clone(), Arc::clone(&operators), &peer)
     }));
     tasks.spawn(upkeep::when_asked(Arc::clone(&upkeep), reload, stopped.clone()));
+    tasks.spawn(memory::give_back_after_load(stopped.clone()));
     backend.start_upkeep(&mut tasks, stopped);
     notify(sd_notify::NotifyState::Ready);
 

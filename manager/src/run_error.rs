@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::ca::CaError;
 use crate::certificate_files::FileError;
+use crate::file_set::Held;
 use crate::secret::NoRandom;
 use crate::store::StoreError;
 use crate::tls::TlsError;
@@ -28,12 +29,15 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// Another manager, or a move of its database, uses the state directory.
+    /// Another manager serves from the state directory.
+    #[error(transparent)]
+    Serving(#[from] Held),
+    /// A backup is half in place.
     #[error(
-        "{}: another manager serves from this directory, or its database is being moved: stop that first; two managers need a database of PostgreSQL (docs/postgresql.md)",
+        "{}: a restore from a backup was interrupted here; run it again with `platen-manager restore FILE --replace`",
         path.display()
     )]
-    ServedAlready {
+    HalfRestored {
         /// Which directory.
         path: PathBuf,
     },

@@ -13,7 +13,7 @@ use crate::certificate_files::{FileError, facts_in};
 use crate::certificates::load_pair;
 use crate::config::Config;
 use crate::store::{Store, StoreError};
-use crate::upkeep::{MAX_TOKENS, unused_tokens};
+use crate::upkeep::{MAX_TOKENS, last_backup, unused_tokens};
 use crate::watch::endings::{DeviceCertificates, Ending, EndingView, What};
 
 /// Devices that are read at once.
@@ -25,16 +25,28 @@ pub(crate) struct Status {
     /// When this was found.
     now: Timestamp,
     endings: Vec<EndingView>,
+    /// Whether there are more tokens than are listed: those that end first are.
+    more_tokens: bool,
     device_certificates: DeviceCertificates,
+    /// Since when a restore from a backup is not dealt with; `null` if there is none.
+    restored: Option<Timestamp>,
+    /// The devices that wait since that, with certificates that are newer than the backup.
+    waiting: u64,
 }
 
 impl Status {
     /// From the files and the store.
     pub(crate) async fn read(config: &Config, store: &Store, now: Timestamp) -> Result<Self, StoreError> {
         let mut endings = certificates(config);
-        endings.extend(unused_tokens(store, now).await?);
-        let tokens = store.operator_tokens(MAX_TOKENS).await?.into_iter();
-        endings.extend(tokens.map(|token| Ending::of_api_token(token.hash, token.operator, token.created)));
+        endings.extend(last_backup(store, config).await?);
+        let unused = unused_tokens(store, now).await?;
+        let tokens = store.operator_tokens(MAX_TOKENS).await?;
+        let most = usize::try_from(MAX_TOKENS).unwrap_or(usize::MAX);
+        let more_tokens = unused.len() >= most || tokens.len() >= most;
+        endings.extend(unused);
+        endings.extend(
+            tokens.into_iter().map(|token| Ending::of_api_token(token.hash, token.operator, token.created)),
+        );
         let mut device_certificates = DeviceCertificates::default();
         let mut after: Option<DeviceId> = None;
         loop {
@@ -46,7 +58,9 @@ impl Status {
             }
         }
         let endings = endings.iter().map(|ending| ending.view(now)).collect();
-        Ok(Self { now, endings, device_certificates })
+        let restored = store.restored().open().first().map(|first| first.restored);
+        let (_, waiting) = store.arrivals(None, 0).await?;
+        Ok(Self { now, endings, more_tokens, device_certificates, restored, waiting })
     }
 
     /// For people, or as JSON.
@@ -79,12 +93,23 @@ impl Status {
                 writeln!(out, "  {words}")?;
             }
         }
+        if self.more_tokens {
+            writeln!(out, "There may be more tokens: only the first {MAX_TOKENS} of each kind are listed.")?;
+        }
         let counts = &self.device_certificates;
         writeln!(
             out,
             "Devices' certificates: {} good, {} to end within 30 days, {} within 7 days, {} within a day, {} ended",
             counts.good, counts.within_30_days, counts.within_7_days, counts.within_1_day, counts.ended
         )?;
+        if let Some(restored) = self.restored {
+            writeln!(
+                out,
+                "Restored from a backup on {}, which is not dealt with: {} certificates that are newer than the backup wait (`platen-manager restored list`)",
+                minute(Some(restored)),
+                self.waiting
+            )?;
+        }
         out.flush()
     }
 }

@@ -13,7 +13,6 @@ use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConf
 
 use crate::ca::ends;
 use crate::certificate_files::{Facts, ServerFiles};
-use crate::clock;
 use crate::listen::ALPN;
 use crate::tls_provider::ManagersTime;
 pub(crate) use crate::tls_provider::provider;

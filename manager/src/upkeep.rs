@@ -17,8 +17,10 @@ use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::standing;
 use crate::inform::{Event, Informer};
+use crate::quota::Quotas;
 use crate::replicas::Replicas;
-use crate::store::{CommandState, NewToken, Store, StoreError};
+use crate::store::{CommandState, NewToken, Standing, Store, StoreError};
+use crate::watch::backup_age::{Age, LastBackup};
 use crate::watch::endings::rule::EndState;
 use crate::watch::endings::{Ending, News, NewsKind};
 use crate::watch::{Step, Watches};
@@ -33,6 +35,8 @@ const IDENTITIES_EVERY: Duration = Duration::from_secs(2);
 /// How often it is looked which tokens, and which devices' certificates, near their ends. The certificates of
 /// the listeners, in memory, are looked at with each sweep.
 const ENDINGS_EVERY: Duration = Duration::from_secs(60);
+/// How often it is written to the journal that time has passed, by which a database is known that was taken back.
+const HOUR: Duration = Duration::from_secs(3600);
 /// So long an enrolment token that has ended unused is shown.
 const TOKENS_SHOWN_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The most tokens that are watched and shown, of those the first to end.
@@ -46,6 +50,8 @@ const MEMORIES_AT_ONCE: usize = 500;
 /// How long it is kept which signed requests were taken: far longer than they could be taken again, whatever the clocks
 /// of several managers say.
 const NONCES_KEPT_SECONDS: i64 = 3_600;
+/// Devices whose use of their quotas is written at once.
+const USAGES_AT_ONCE: usize = 500;
 /// First deliveries that are noted at once.
 const DELIVERIES_AT_ONCE: usize = 256;
 
@@ -62,6 +68,8 @@ pub(crate) struct Upkeep {
     pub(crate) identities: AtomicI64,
     /// The other managers, where there can be some.
     pub(crate) replicas: Option<Arc<Replicas>>,
+    /// How much each device has handed in.
+    pub(crate) quotas: Arc<Quotas>,
 }
 
 impl Upkeep {
@@ -80,8 +88,23 @@ impl Upkeep {
         }
     }
 
-    /// Writes the contacts, and what the watches remember, that are only in memory.
+    /// Writes what devices have used of their quotas.
+    async fn flush_usages(&self) -> Result<(), StoreError> {
+        loop {
+            let changes = self.quotas.take_changes(USAGES_AT_ONCE);
+            if changes.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.store.keep_usages(changes.clone()).await {
+                self.quotas.give_back_changes(changes);
+                return Err(error);
+            }
+        }
+    }
+
+    /// Writes the contacts, what the watches remember, and what devices have used, that are only in memory.
     pub(crate) async fn flush(&self) -> Result<(), StoreError> {
+        self.flush_usages().await?;
         let contacts = self.roster.take_unflushed();
         if !contacts.is_empty()
             && let Err(error) = self.store.keep_contacts(contacts.clone()).await
@@ -151,6 +174,17 @@ impl Upkeep {
             self.informer.publish(Event { contact, ..Event::new("contact", device, now) });
         }
         self.watch(now).await;
+        let quiet = now - SignedDuration::from_millis(crate::quota::NOISY_FOR_MS);
+        for settled in [
+            self.store.settle_identities(now).await,
+            self.store.settle_damage().await,
+            self.store.settle_noise(quiet).await,
+        ] {
+            if let Err(error) = settled {
+                // It is found again at the next sweep.
+                tracing::debug!(%error, "how devices stand could not be written");
+            }
+        }
         if !self.mailbox.any_expired(now) {
             return;
         }
@@ -168,10 +202,14 @@ impl Upkeep {
     /// Learns what another process (`platen-manager device revoke`) did to identities, and tells of
     /// certificates that near their end.
     pub(crate) async fn follow_identities(&self) {
+        if let Err(error) = self.store.look_at_restorations().await {
+            tracing::debug!(%error, "whether the store was restored could not be read; retrying");
+        }
         let since = self.identities.load(Ordering::Relaxed);
         match self.store.identities_changed(Some(since)).await {
             Ok(changed) => {
                 for (device, standing) in changed.devices {
+                    self.follow_retirement(&device, &standing).await;
                     standing::apply(&self.roster, &self.mailbox, &self.informer, &device, standing);
                 }
                 self.identities.store(changed.upto, Ordering::Relaxed);
@@ -194,6 +232,21 @@ impl Upkeep {
         }
     }
 
+    /// A device may have been retired by another process: the command that tells it waits in the store.
+    async fn follow_retirement(&self, device: &DeviceId, standing: &Standing) {
+        if standing.retired.is_none() || self.roster.is_retired(device) {
+            return;
+        }
+        self.watches.rest(device);
+        match self.store.open_commands_of(vec![device.clone()]).await {
+            Ok(open) => {
+                let open = open.into_iter().map(|record| (record.device, record.command)).collect();
+                self.mailbox.refresh(Some(std::slice::from_ref(device)), open);
+            }
+            Err(error) => tracing::error!(%device, %error, "a device could not be told that it is retired"),
+        }
+    }
+
     /// Renews the certificates of the listeners, or reads them anew, and tells of those that near their ends;
     /// `asked` when a person wants it now.
     async fn look_at_certificates(&self, asked: bool) {
@@ -204,9 +257,13 @@ impl Upkeep {
         self.tell_of_endings(self.watches.endings.certificates(endings, now), now);
     }
 
-    /// Tells of tokens and devices' certificates that near their ends.
+    /// Tells of tokens and devices' certificates that near their ends, and of a backup that is too old.
     async fn look_at_endings(&self) {
         let now = clock::now();
+        match last_backup(&self.store, &self.config).await {
+            Ok(backup) => self.tell_of_endings(self.watches.endings.backup(backup, now), now),
+            Err(error) => tracing::debug!(%error, "the last backup could not be looked up; retrying"),
+        }
         match unused_tokens(&self.store, now).await {
             Ok(endings) => self.tell_of_endings(self.watches.endings.tokens(endings, now), now),
             Err(error) => tracing::debug!(%error, "the tokens could not be read; retrying"),
@@ -233,13 +290,22 @@ impl Upkeep {
                 NewsKind::Nears if state == EndState::Ended && what.is_certificate() => {
                     tracing::error!(what = what_word, "{words}");
                 }
-                NewsKind::Nears if state == EndState::Ended => tracing::info!(what = what_word, "{words}"),
+                NewsKind::Nears if state == EndState::Ended && what.is_token() => {
+                    tracing::info!(what = what_word, "{words}");
+                }
                 NewsKind::Nears | NewsKind::Trouble => tracing::warn!(what = what_word, "{words}"),
                 NewsKind::Renewed | NewsKind::TroubleOver => tracing::info!(what = what_word, "{words}"),
             }
             self.informer.publish(Event::of_ending(words, now));
         }
     }
+}
+
+/// The last backup, where somebody wants to hear that it is too old.
+pub(crate) async fn last_backup(store: &Store, config: &Config) -> Result<Option<Ending>, StoreError> {
+    let (last, store_since) = store.last_backup().await?;
+    let last = last.map(|last| LastBackup { made: last.made, path: last.path });
+    Ok(Age::of(last, store_since, config.backup).as_ref().map(Ending::of_backup))
 }
 
 /// The enrolment tokens that can still be used, or ended a short while ago.
@@ -260,7 +326,7 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
     };
     let (mut flush, mut sweep, mut endings) = (every(FLUSH_EVERY), every(SWEEP_EVERY), every(ENDINGS_EVERY));
     let mut stored = true;
-    let mut identities = every(IDENTITIES_EVERY);
+    let (mut identities, mut hour) = (every(IDENTITIES_EVERY), every(HOUR));
     upkeep.look_at_certificates(false).await;
     upkeep.look_at_endings().await;
     loop {
@@ -282,6 +348,11 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
             _ = endings.tick() => {
                 upkeep.look_at_endings().await;
                 upkeep.forget_nonces().await;
+            }
+            _ = hour.tick() => {
+                if let Err(error) = upkeep.store.note_hour().await {
+                    tracing::debug!(%error, "the journal could not be written");
+                }
             }
         }
     }

@@ -90,6 +90,10 @@ pub enum Action {
         /// Which; none means all.
         settings: Vec<String>,
     },
+    /// The device is taken out of service for good: it removes its key and certificates once the manager has its
+    /// outcome, and needs a new token to come back. A device that does not know this refuses it with an outcome, and is
+    /// not let in any more.
+    Retire,
     /// An action that this version does not know: it is refused with an outcome.
     #[serde(other)]
     Unknown,

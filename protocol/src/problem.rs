@@ -68,6 +68,7 @@ problem_kinds! {
     UnknownDevice 403 "urn:platen:problem:unknown-device" "The device is not known here",
     CertificateExpired 403 "urn:platen:problem:certificate-expired" "The device's certificate has expired",
     CertificateSuperseded 403 "urn:platen:problem:certificate-superseded" "The device has used a newer certificate since",
+    CertificateNewer 403 "urn:platen:problem:certificate-newer" "The manager was restored from a backup that is older than the certificate",
     DeviceRevoked 403 "urn:platen:problem:device-revoked" "The device has been revoked",
     OtherOrigin 403 "urn:platen:problem:other-origin" "The request comes from another site",
     NotFound 404 "urn:platen:problem:not-found" "Not found",
@@ -77,6 +78,7 @@ problem_kinds! {
     BodyTooLarge 413 "urn:platen:problem:body-too-large" "The body is too large",
     UnsupportedMediaType 415 "urn:platen:problem:unsupported-media-type" "The body is of another media type",
     TooMany 429 "urn:platen:problem:too-many" "Too many requests",
+    OverQuota 429 "urn:platen:problem:over-quota" "The device is over its quota",
     Internal 500 "urn:platen:problem:internal" "The manager failed",
     Unavailable 503 "urn:platen:problem:unavailable" "The manager is temporarily unavailable",
 }

@@ -84,6 +84,12 @@ fn a_reply_that_changes_settings_is_understood_and_names_settings_that_there_are
 }
 
 #[test]
+fn a_reply_that_retires_the_device_is_understood() {
+    let reply: Reply = survives("reply-retire.json");
+    assert_eq!(reply.commands[0].action, Action::Retire);
+}
+
+#[test]
 fn what_a_first_version_sends_has_nothing_of_the_later_fields() {
     let batch: ReportBatch = serde_json::from_value(example("report-batch.json")).unwrap();
     let readings = batch.reports[0].body.readings().unwrap();

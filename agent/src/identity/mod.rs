@@ -1,6 +1,7 @@
 //! The device's key and certificates, on disk: one file in the state directory. The first conversation with a
 //! manager yields them ([`crate::uplink::enroll`]), and [`renew`] renews them; [`certificate`] reads what a certificate
-//! says, [`address`] is the manager's, [`volatile`] says whether the directory keeps what is written.
+//! says, [`address`] is the manager's, [`volatile`] says whether the directory keeps what is written. [`retired`] removes
+//! it again, when the service centre takes the device out of service.
 //!
 //! One file, so that a power cut never leaves a key beside another key's certificate: it is replaced in
 //! one step. It is for its owner alone.
@@ -15,6 +16,7 @@
 pub mod address;
 pub mod certificate;
 pub mod renew;
+pub mod retired;
 pub mod volatile;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -192,7 +194,22 @@ impl Lock {
     /// When the file cannot be written; the present identity is then as it was.
     pub fn store(&self, identity: &IdentityFile) -> Result<(), IdentityError> {
         write(&self.directory, FILE_NAME, identity)?;
-        self.discard(&[NEXT_FILE_NAME.to_owned(), unfinished(NEXT_FILE_NAME)])
+        self.discard(&[
+            NEXT_FILE_NAME.to_owned(),
+            unfinished(NEXT_FILE_NAME),
+            retired::FILE_NAME.to_owned(),
+            unfinished(retired::FILE_NAME),
+        ])
+    }
+
+    /// Removes the identity, the one that was to follow it, and what was left half written.
+    ///
+    /// # Errors
+    /// When something of it is left.
+    pub fn remove(&self) -> Result<(), IdentityError> {
+        self.discard(&[FILE_NAME.to_owned(), NEXT_FILE_NAME.to_owned()])?;
+        self.clear()?;
+        sync(&self.directory)
     }
 
     /// Whether an identity could be written here: the directory takes a file. What is left over is cleared.

@@ -131,6 +131,11 @@ impl Monitor {
     /// Works for as long as the board's thread does.
     pub async fn run(&mut self, mut seen: mpsc::Receiver<Seen>) -> Result<(), MonitorError> {
         loop {
+            // A device that is well is not woken to look.
+            let disk_fails = self.recorder.disk_fault().is_some();
+            if !disk_fails {
+                self.next_try = Instant::now() + self.retry_disk;
+            }
             tokio::select! {
                 seen = seen.recv() => match seen {
                     Some(Seen::Sample { sample, asker }) => {
@@ -145,7 +150,7 @@ impl Monitor {
                 },
                 Ok(()) = self.new_settings.changed() => self.configure(),
                 () = tokio::time::sleep_until(self.next_utilisation) => self.utilisation()?,
-                () = tokio::time::sleep_until(self.next_try) => self.try_disk(),
+                () = tokio::time::sleep_until(self.next_try), if disk_fails => self.try_disk(),
                 () = self.recorder.presses() => self.presses.note(Instant::now()),
                 () = presses::due(&self.presses) => self.report_presses(),
             }
@@ -174,9 +179,7 @@ impl Monitor {
 
     fn try_disk(&mut self) {
         self.next_try = Instant::now() + self.retry_disk;
-        if self.recorder.disk_fault().is_some() {
-            self.recorder.try_disk();
-        }
+        self.recorder.try_disk();
     }
 
     /// Applies what the manager set or took back.

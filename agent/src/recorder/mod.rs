@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 pub use remembered::{Remembered, open};
 
 use crate::clock::Clock;
+use crate::identity::retired::Retired;
 use crate::judge::{Alerts, DiskFault, Past};
 use crate::outbox::{
     Acknowledged, Acknowledgement, Batch, Blob, Entry, Finished, NewReport, Outbox, OutboxError, Rank,
@@ -230,6 +231,16 @@ impl Recorder {
             }
         }
         kept
+    }
+
+    /// The device has retired, or has not: the uplink removes its identity once the outbox is empty.
+    pub fn retired(&self, retired: Option<&Retired>) {
+        self.status.send_if_modified(|status| {
+            let retired = retired.cloned();
+            let is_news = status.retired != retired;
+            status.retired = retired;
+            is_news
+        });
     }
 
     /// Takes the manager's word on what it holds.

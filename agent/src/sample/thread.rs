@@ -20,8 +20,8 @@ use crate::clock::Clock;
 
 /// What the thread saw and the runtime has not yet taken.
 const MAX_SEEN: usize = 64;
-/// While buses are read, edges, requests and signals are looked after so often: soon enough for a person at a
-/// button, and seldom enough that an ordinary sample, which is over by then, costs no wake-up more.
+/// While buses are read, it is looked so often whether one is beyond its deadline, which nothing tells: seldom enough that
+/// an ordinary sample, which is over by then, costs no wake-up more.
 const SLICE: Duration = Duration::from_millis(100);
 /// After the edges could not be read they are left alone for so long.
 const EDGE_PAUSE: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ impl BoardThread {
         if self.under_way.is_none() && Instant::now() >= self.next_sample {
             self.begin_sample(None);
         }
-        if self.under_way.is_some() && self.board.sample_is_ready(SLICE) {
+        if self.under_way.is_some() && self.board.sample_is_ready(Duration::ZERO) {
             // Before the lines are read, so that edges and sample are handed on in the order of their times.
             self.edges()?;
             self.finish_sample()?;
@@ -110,7 +110,7 @@ impl BoardThread {
         }
         let outputs = self.signals.outputs(Instant::now());
         self.switch(outputs);
-        if self.under_way.is_none() && self.deferred.is_none() {
+        if self.under_way.is_some() || self.deferred.is_none() {
             self.sleep(outputs.until);
         }
         Ok(())
@@ -139,13 +139,17 @@ impl BoardThread {
     }
 
     fn sleep(&mut self, signal: Option<Instant>) {
-        let due = signal.map_or(self.next_sample, |signal| signal.min(self.next_sample));
+        let next = self.under_way.as_ref().map_or(self.next_sample, |_| Instant::now() + SLICE);
+        let due = signal.map_or(next, |signal| signal.min(next));
         let left = due.saturating_duration_since(Instant::now());
         // One more, for poll cuts to whole milliseconds and would wake just before the time.
         let left = left.as_millis().saturating_add(1);
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         let paused = self.edges_paused_until.is_some_and(|until| Instant::now() < until);
         let mut fds = vec![PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+        // An edge, or who asks, is looked after while buses are read, and not only when they have answered.
+        let answered = self.board.sample_fd().filter(|_| self.under_way.is_some());
+        fds.extend(answered.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         if !paused {
             fds.extend(self.board.edge_fds().into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         }
@@ -272,6 +276,9 @@ mod tests {
                 std::thread::sleep(limit);
             }
             answered
+        }
+        fn sample_fd(&self) -> Option<BorrowedFd<'_>> {
+            None
         }
         fn sample(&mut self) -> Readings {
             Readings::default()

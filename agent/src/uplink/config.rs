@@ -52,7 +52,8 @@ pub struct UplinkConfig {
     /// No try again waits longer, unless the manager asks for it: 100 ms to 1 h.
     #[serde(deserialize_with = "units::period::<_, 100, 3_600_000>")]
     pub backoff_limit: Duration,
-    /// Between pings on HTTP/2: 1 s to 10 min.
+    /// When nothing has passed on a connection for so long, the kernel asks the other end whether it is there: 1 s to
+    /// 10 min.
     #[serde(deserialize_with = "units::period::<_, 1_000, 600_000>")]
     pub ping: Duration,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use tokio::io::AsyncReadExt as _;
 use tokio_rustls::TlsConnector;
@@ -26,10 +26,9 @@ use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::identity::address::Address;
 
-const HTTP_2: &[u8] = b"h2";
+/// The one application protocol that is offered. HTTP/2 is left out on purpose: a device that is parked by it costs the
+/// manager several times as much, and the agent the code of a second protocol (docs/protocol.md, "Which HTTP").
 const HTTP_1: &[u8] = b"http/1.1";
-/// A ping that is not answered within this ends the connection.
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// One manager is talked to, on at most two connections.
 const KEPT_SESSIONS: usize = 4;
 /// What answers without TLS is given so long to say the rest of it.
@@ -52,8 +51,6 @@ pub struct Connector {
     pub timeout: Duration,
     /// In what segments to begin.
     pub segments: Segments,
-    /// Between pings on HTTP/2.
-    pub ping: Duration,
 }
 
 /// What is between the stream and HTTP.
@@ -65,10 +62,7 @@ pub enum TlsMode {
     /// TLS that a proxy of the site may open, as the configuration says: then messages are signed.
     Inspectable(Arc<ClientConfig>, Arc<Signing>),
     /// HTTP without TLS: for a simulated network, in which nobody listens.
-    Plain {
-        /// Which HTTP.
-        http_2: bool,
-    },
+    Plain,
 }
 
 impl Connector {
@@ -130,10 +124,7 @@ impl Connector {
         let (config, signing) = match &self.tls {
             TlsMode::Tls(config) => (config, None),
             TlsMode::Inspectable(config, signing) => (config, Some(signing)),
-            TlsMode::Plain { http_2: true } => {
-                return Connection::http_2(stream, self.ping, PING_TIMEOUT).await;
-            }
-            TlsMode::Plain { http_2: false } => return Connection::http_1(stream).await,
+            TlsMode::Plain => return Connection::begin(stream).await,
         };
         trace.enter(Step::Tls, self.address.authority());
         let tls = self.secure(config, stream, trace.listen()).await?;
@@ -143,12 +134,8 @@ impl Connector {
             Some(inspected) => format!("inspected by «{}»: messages are signed", inspected.by),
         });
         trace.enter(Step::Http, self.address.authority());
-        let mut connection = if tls.get_ref().1.alpn_protocol() == Some(HTTP_2) {
-            Connection::http_2(tls, self.ping, PING_TIMEOUT).await?
-        } else {
-            Connection::http_1(tls).await?
-        };
-        trace.found(connection.protocol());
+        let mut connection = Connection::begin(tls).await?;
+        trace.found(Connection::PROTOCOL);
         connection.inspected = inspected;
         Ok(connection)
     }
@@ -246,9 +233,16 @@ pub fn mutual_tls(
     let config = builder(clock)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+        .with_client_auth_cert(shown(identity), identity.key.clone_key())
         .map_err(UplinkError::Credentials)?;
     Ok(finished(config))
+}
+
+/// The device's chain without the CA, which the manager has, and would keep once more for each connection.
+fn shown(identity: &Identity) -> Vec<CertificateDer<'static>> {
+    let below: Vec<_> =
+        identity.chain.iter().filter(|one| !identity.manager_ca.contains(one)).cloned().collect();
+    if below.is_empty() { identity.chain.clone() } else { below }
 }
 
 /// TLS 1.3 without a certificate of the device, trusting whom a verifier trusts: for the enrolment.
@@ -271,7 +265,7 @@ fn builder(
 }
 
 fn finished(mut config: ClientConfig) -> Arc<ClientConfig> {
-    config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+    config.alpn_protocols = vec![HTTP_1.to_vec()];
     config.resumption = Resumption::in_memory_sessions(KEPT_SESSIONS);
     Arc::new(config)
 }

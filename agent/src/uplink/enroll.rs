@@ -138,11 +138,10 @@ pub async fn enroll(
     let tls = enrolment_tls(verifier, clock).map_err(failed)?;
     let connector = Connector {
         address: address.clone(),
-        dial: dial::route(&config.proxy(), address).map_err(|cause| failed(cause.into()))?,
+        dial: dial::route(&config.proxy(), address, config.ping).map_err(|cause| failed(cause.into()))?,
         tls: TlsMode::Tls(tls),
         timeout: config.connect_timeout,
         segments: Segments::Whole,
-        ping: config.ping,
     };
     let reply: EnrollReply =
         one_exchange(&connector, path::ENROLL, &request, config.reply_timeout).await.map_err(failed)?;

@@ -6,7 +6,8 @@
 //! ([`overheard`]). [`trust`] says whom the device trusts, diagnoses who else answered, and signs every message where a
 //! proxy inspects TLS with consent. [`enroll`] is the first conversation, in which the device gets its certificate.
 //! [`send`] is one exchange, [`one_exchange`] one on a connection of its own, [`session`] runs a connection; where only
-//! an operator can help, [`readmission`] waits for that at the manager. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
+//! an operator can help, [`readmission`] waits for that at the manager; [`retiring`] ends what a device that is taken out
+//! of service has. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
 //! request may be parked, [`batch_size`] how many reports to send at once, [`segments`] in what packets. [`trouble`] puts
 //! failures into words,
 //! [`examine`] checks the connection step by step for `platen doctor`.
@@ -28,6 +29,7 @@ pub mod plain_answer;
 pub mod poll_pacing;
 mod readmission;
 mod renewing;
+mod retiring;
 mod retry_after;
 pub mod segments;
 pub mod send;
@@ -321,7 +323,7 @@ impl Uplink {
             loaded => loaded.map_err(|cause| Unready::Unusable(cause.into()))?,
         };
         let address = self.config.manager.clone().unwrap_or_else(|| identity.manager.clone());
-        let dial = dial::route(&self.config.proxy(), &address);
+        let dial = dial::route(&self.config.proxy(), &address, self.config.ping);
         self.context.status.send_modify(|status| {
             status.device = identity.device.clone();
             status.manager = Some(address.to_string());
@@ -331,8 +333,8 @@ impl Uplink {
         });
         let dial = dial.map_err(|cause| Unready::Unusable(cause.into()))?;
         let tls = self.tls_mode(&identity, &address).map_err(Unready::Unusable)?;
-        let UplinkConfig { connect_timeout: timeout, ping, .. } = self.config;
-        Ok(Connector { address, dial, tls, timeout, segments: Segments::Whole, ping })
+        let timeout = self.config.connect_timeout;
+        Ok(Connector { address, dial, tls, timeout, segments: Segments::Whole })
     }
 
     /// Kept from one connection to the next, for the sessions that can be resumed.

@@ -114,10 +114,18 @@ impl Uplink {
         if needs_operator {
             self.wait_for_better(ended.trouble(), None);
         }
-        let Some(renewal) = self.source.renewal() else { return Some(ended) };
+        if self.source.renewal().is_none() {
+            return Some(ended);
+        }
         if matches!(ended, UplinkError::NewIdentity) {
             return None;
         }
+        match self.retire(&ended) {
+            Ok(true) => return None,
+            Ok(false) => {}
+            Err(cause) => return Some(cause),
+        }
+        let Some(renewal) = self.source.renewal() else { return Some(ended) };
         if let Ok(present) = identity::load(renewal.directory())
             && let Err(cause) =
                 renewal.failed(verdict(&ended), &present.facts, self.context.clock.since_boot())

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::response::Parts;
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Request, Response};
 use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::limits::MAX_REPLY_BYTES;
 use platen_protocol::manager_to_device::Reply;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::UplinkError;
-use super::connection::{Connection, Sender};
+use super::connection::Connection;
 use super::retry_after::retry_after;
 use crate::identity::address::Address;
 use crate::outbox::Batch;
@@ -88,22 +88,14 @@ async fn exchange<T: DeserializeOwned>(
         Some(inspected) => Some(inspected.sign(path, JSON, prefer.as_deref(), &body)?),
         None => None,
     };
-    let mut request = build(connection, address, path, body, prefer)?;
+    let mut request = build(address, path, body, prefer)?;
     for (name, value) in signed.iter().flat_map(|signed| &signed.fields) {
         let value = HeaderValue::from_str(value).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
         request.headers_mut().insert(*name, value);
     }
     let exchange = async {
-        let response = match &mut connection.sender {
-            Sender::Http1(sender) => {
-                sender.ready().await?;
-                sender.send_request(request).await?
-            }
-            Sender::Http2(sender) => {
-                sender.ready().await?;
-                sender.send_request(request).await?
-            }
-        };
+        connection.sender.ready().await?;
+        let response = connection.sender.send_request(request).await?;
         let (head, body) = read(response).await?;
         if let (Some(inspected), Some(signed)) = (&inspected, &signed) {
             inspected.check(head.status.as_u16(), &head.headers, &body, &signed.bond)?;
@@ -114,21 +106,12 @@ async fn exchange<T: DeserializeOwned>(
 }
 
 fn build(
-    connection: &Connection,
     address: &Address,
     path: &str,
     body: Bytes,
     prefer: Option<String>,
 ) -> Result<Request<Full<Bytes>>, UplinkError> {
-    let mut request = Request::builder().method(Method::POST).header(CONTENT_TYPE, JSON);
-    request = match connection.sender {
-        Sender::Http1(_) => request.uri(path).header(HOST, address.authority()),
-        Sender::Http2(_) => {
-            let uri =
-                Uri::builder().scheme("https").authority(address.authority()).path_and_query(path).build();
-            request.uri(uri.map_err(|cause| UplinkError::Answer(cause.to_string()))?)
-        }
-    };
+    let mut request = Request::post(path).header(CONTENT_TYPE, JSON).header(HOST, address.authority());
     if let Some(prefer) = prefer {
         request = request.header(prefer::HEADER, prefer);
     }

@@ -1,8 +1,9 @@
 //! One connection, from hello to its end.
 //!
-//! At any time at most one batch is in flight and at most one request is parked. On HTTP/2 they share
-//! the connection; on HTTP/1.1 a second one is made when a report has to go out beside the parked
-//! request.
+//! At any time at most one batch is in flight and at most one request is parked. A parked request has its connection for
+//! itself, and when a report has to go out beside it, a second one is made, with the TLS session of the first. That is
+//! kept for a short while, because what happens at a printer seldom comes alone, and is closed then: at the manager it
+//! costs more than one that is parked.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,8 +29,10 @@ use crate::status::ContactState;
 
 /// At a stop, what waits is tried once more for so long.
 const LAST_SEND: Duration = Duration::from_secs(3);
-/// Idle connections that are kept on HTTP/1.1: one to park on, one to send on.
+/// Idle connections that are kept: one to park on, one to send on.
 const MAX_IDLE_CONNECTIONS: usize = 2;
+/// A connection that is idle beside the parked request is kept for so long.
+const KEPT_BESIDE_PARKED: Duration = Duration::from_secs(10);
 
 /// So many reports are discarded on one connection; a manager that refuses more is itself at fault.
 const MAX_DISCARDED: u32 = 3;
@@ -52,6 +55,8 @@ struct Session<'a> {
     uplink: &'a Uplink,
     habits: &'a mut Habits,
     idle: Vec<Connection>,
+    /// When those are closed, if a request is parked.
+    idle_until: Instant,
     sending: Option<InFlight>,
     parked: Option<InFlight>,
     parked_since: Instant,
@@ -113,7 +118,7 @@ impl Uplink {
         let small_packets = habits.segments.is_needed(self.now());
         self.context.status.send_modify(|status| {
             status.small_packets = small_packets;
-            status.protocol = Some(connection.protocol());
+            status.protocol = Some(Connection::PROTOCOL);
             status.inspected_by = inspected_by;
         });
         let mut session = Session {
@@ -122,6 +127,7 @@ impl Uplink {
             uplink: self,
             habits,
             idle: vec![connection],
+            idle_until: Instant::now() + KEPT_BESIDE_PARKED,
             sending: None,
             parked: None,
             parked_since: Instant::now(),
@@ -171,6 +177,10 @@ impl Session<'_> {
                 finished = completed(&mut self.parked) => { self.parked = None; self.unparked(finished) }
                 () = recorder.news() => Ok(()),
                 () = tokio::time::sleep_until(self.park_after), if self.may_park_later() => Ok(()),
+                () = tokio::time::sleep_until(self.idle_until), if self.has_idle_beside_parked() => {
+                    self.idle.clear();
+                    Ok(())
+                }
                 () = self.uplink.new_certificate() => Err(UplinkError::NewIdentity),
                 () = stop.cancelled() => { self.last_send().await; return None }
             };
@@ -186,6 +196,10 @@ impl Session<'_> {
 
     fn may_park_later(&self) -> bool {
         self.parked.is_none() && self.sending.is_none()
+    }
+
+    fn has_idle_beside_parked(&self) -> bool {
+        self.parked.is_some() && !self.idle.is_empty()
     }
 
     /// Sends what waits; with nothing to send and nothing in flight, parks.
@@ -226,20 +240,17 @@ impl Session<'_> {
         })
     }
 
-    /// A connection that is free: shared with the others on HTTP/2, an idle one on HTTP/1.1.
+    /// A connection that is free; the one that was used last.
     fn free_connection(&mut self) -> Option<Connection> {
         self.idle.retain(|connection| !connection.is_closed());
-        match self.idle.last().and_then(Connection::try_clone) {
-            Some(shared) => Some(shared),
-            None => self.idle.pop(),
-        }
+        self.idle.pop()
     }
 
     fn give_back(&mut self, connection: Option<Connection>) {
         let Some(connection) = connection else { return };
-        let shared = self.idle.iter().any(|idle| idle.try_clone().is_some());
-        if !shared && !connection.is_closed() && self.idle.len() < MAX_IDLE_CONNECTIONS {
+        if !connection.is_closed() && self.idle.len() < MAX_IDLE_CONNECTIONS {
             self.idle.push(connection);
+            self.idle_until = Instant::now() + KEPT_BESIDE_PARKED;
         }
     }
 
@@ -314,6 +325,9 @@ impl Session<'_> {
         if first {
             self.uplink.proven()?;
         }
+        if self.uplink.has_retired() {
+            return Err(UplinkError::Retired);
+        }
         Ok(news)
     }
 
@@ -386,11 +400,11 @@ impl Session<'_> {
                 receive::acknowledge(&self.recorder, &reply)?;
             }
             let batch = self.recorder.outbox().next_batch(self.batch_size())?;
-            if let (Some(mut batch), Some(connection)) = (batch, self.free_connection()) {
+            if let Some(mut batch) = batch {
                 self.recorder.seal(&mut batch);
                 let margin = self.uplink.config.reply_timeout;
-                let (_, result) =
-                    exchange(Some(connection), &self.connector, &batch, Duration::ZERO, margin).await;
+                let connection = self.free_connection();
+                let (_, result) = exchange(connection, &self.connector, &batch, Duration::ZERO, margin).await;
                 receive::acknowledge(&self.recorder, &result?)?;
             }
             Ok::<(), UplinkError>(())
@@ -422,9 +436,8 @@ async fn exchange(
     margin: Duration,
 ) -> (Option<Connection>, Result<Reply, UplinkError>) {
     if let Some(mut connection) = connection {
-        let multiplexed = connection.try_clone().is_some();
         match send(&mut connection, &connector.address, batch, wait, margin).await {
-            Err(cause) if cause.is_stale_connection() && !multiplexed && wait.is_zero() => {}
+            Err(cause) if cause.is_stale_connection() && wait.is_zero() => {}
             result => return (Some(connection), result),
         }
     }

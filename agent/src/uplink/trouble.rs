@@ -112,6 +112,9 @@ pub enum UplinkError {
     /// No failure: a renewed certificate is there, and is tried on a new connection.
     #[error("trying a renewed certificate")]
     NewIdentity,
+    /// The service centre has retired this device, and has been told that it did.
+    #[error("this device was retired at the service centre")]
+    Retired,
     /// The outbox failed.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -350,11 +353,17 @@ impl UplinkError {
                 ProblemKind::CertificateSuperseded => {
                     "this device's state is older than the one it had: it was restored from a copy, or its disk does not keep what is written (`platen doctor` says so). Ask the service centre to readmit this device (on its page, or `platen-manager device readmit`); it then gets a new certificate and reconnects automatically, within seconds while it waits there, otherwise within 15 minutes".to_owned()
                 }
+                ProblemKind::CertificateNewer => {
+                    "the manager was restored from a backup and does not know this device's certificate any more. Ask the service centre to let this device in (on the fleet's page, or `platen-manager restored let-in`); it then goes on automatically, within seconds while it waits there, otherwise within 15 minutes".to_owned()
+                }
                 ProblemKind::DeviceRevoked => format!(
                     "the service centre has shut this device out, and it asks only every few hours; if that is a mistake, {enrol}"
                 ),
                 ProblemKind::WrongVersion => {
                     "agent and manager speak different versions: update the older one".to_owned()
+                }
+                ProblemKind::OverQuota => {
+                    "nothing is lost: what cannot be sent waits here; tell the service centre that this device reports too much".to_owned()
                 }
                 ProblemKind::TokenWrong | ProblemKind::TokenUsed | ProblemKind::TokenExpired => {
                     "ask the service centre for a new token (`platen-manager token create`)".to_owned()
@@ -449,7 +458,11 @@ mod tests {
             .chain(answers.map(plain))
             .chain([handshake(AlertDescription::UnknownCA), handshake(AlertDescription::DecodeError)])
             .chain([UplinkError::Deadline(Duration::from_secs(30))])
-            .chain([UplinkError::Answer("it is not JSON".to_owned()), UplinkError::NewIdentity])
+            .chain([
+                UplinkError::Answer("it is not JSON".to_owned()),
+                UplinkError::NewIdentity,
+                UplinkError::Retired,
+            ])
             .chain([UplinkError::Identity(IdentityError::Busy)])
             .chain([UplinkError::Problem { status: 502, problem: None, retry_after: None }])
             .chain(ProblemKind::ALL.iter().map(problem));

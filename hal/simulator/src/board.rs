@@ -53,7 +53,7 @@ fn board(config: &BoardConfig, printer: &SimPrinter, kind: Kind) -> Result<Box<d
         let adapter = SimBus { printer: printer.clone(), name: name.clone() };
         assembly.add_bus(bus, adapter, SimClockLine::of(config, printer, name))?;
     }
-    Ok(assembly.finish(Box::new(SimLines::new(config, printer)?)))
+    Ok(assembly.finish(Box::new(SimLines::new(config, printer)?))?)
 }
 
 /// One bus of a simulated printer.

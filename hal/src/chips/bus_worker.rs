@@ -1,10 +1,13 @@
 //! How a board waits for a bus: on its own thread, or through a thread of the bus's that may take longer
 //! than the board waits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::eventfd::EventFd;
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
 
 use crate::board::{Finding, Verdict};
@@ -57,8 +60,30 @@ enum Seen {
 }
 
 enum Question {
-    Read,
+    Read(Arc<Round>),
     Examine,
+}
+
+/// One sample, which several buses answer: the last of them rings.
+pub(crate) struct Round {
+    /// Those that have not answered.
+    owing: AtomicUsize,
+    bell: Arc<EventFd>,
+}
+
+impl Round {
+    /// So many buses are asked.
+    pub(crate) fn of(buses: usize, bell: &Arc<EventFd>) -> Arc<Self> {
+        Arc::new(Self { owing: AtomicUsize::new(buses), bell: Arc::clone(bell) })
+    }
+
+    /// One of them needs not be waited for any more.
+    fn done(&self) {
+        if self.owing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Who waits looks now and then without being rung for.
+            let _ = self.bell.write(1);
+        }
+    }
 }
 
 enum Answer {
@@ -84,12 +109,15 @@ impl BusWorker {
         let (answer, answers) = sync_channel(UNDER_WAY);
         thread::Builder::new().name(format!("bus {name}")).stack_size(STACK_BYTES).spawn(move || {
             for question in asked {
-                let said = match question {
-                    Question::Read => Answer::Read(reader.read()),
-                    Question::Examine => Answer::Examined(reader.examine()),
+                let (said, round) = match question {
+                    Question::Read(round) => (Answer::Read(reader.read()), Some(round)),
+                    Question::Examine => (Answer::Examined(reader.examine()), None),
                 };
                 if answer.send(said).is_err() {
                     return;
+                }
+                if let Some(round) = round {
+                    round.done();
                 }
             }
         })?;
@@ -103,10 +131,14 @@ impl BusWorker {
         }))
     }
 
-    /// Asks for a reading, without waiting.
-    pub(crate) fn post(&mut self) {
-        if let Self::Threaded(thread) = self {
-            thread.post(Question::Read, thread.deadline);
+    /// Asks for a reading, as one of a round, without waiting.
+    pub(crate) fn post(&mut self, round: &Arc<Round>) {
+        let taken = match self {
+            Self::Inline(_) => false,
+            Self::Threaded(thread) => thread.post(Question::Read(Arc::clone(round)), thread.deadline),
+        };
+        if !taken {
+            round.done();
         }
     }
 
@@ -148,17 +180,19 @@ impl BusWorker {
 }
 
 impl BusThread {
-    fn post(&mut self, question: Question, patience: Duration) {
+    /// Whether the question was taken.
+    fn post(&mut self, question: Question, patience: Duration) -> bool {
         if self.busy_since.is_some() {
             match self.answers.try_recv() {
                 // What it says now was asked long ago.
                 Ok(_) => self.busy_since = None,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return false,
             }
         }
         let at = KernelClock.now();
         let asked = Asked { at, wanted_by: at.saturating_add(patience), seen: None };
         self.asked = self.questions.try_send(question).ok().map(|()| asked);
+        self.asked.is_some()
     }
 
     fn is_ready(&mut self, limit: Duration) -> bool {

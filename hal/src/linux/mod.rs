@@ -46,6 +46,6 @@ pub(crate) fn board(config: &BoardConfig, strictness: Strictness) -> Result<Box<
     }
     match first_error {
         Some(error) if !anything && strictness == Strictness::SomethingIsThere => Err(error),
-        _ => Ok(assembly.finish(Box::new(lines))),
+        _ => Ok(assembly.finish(Box::new(lines))?),
     }
 }

@@ -70,7 +70,9 @@ pub fn is_readmitted(standing: &Standing, now: Timestamp) -> bool {
 /// Whether operators are to be told that a device's certificate nears its end, or has ended.
 pub fn nears_its_end(standing: &Standing, now: Timestamp) -> bool {
     let life = standing.certificate.expires.duration_since(standing.certificate.issued);
-    standing.revoked.is_none() && standing.certificate.expires.duration_since(now) < life / TELL_BELOW_PART
+    standing.revoked.is_none()
+        && standing.retired.is_none()
+        && standing.certificate.expires.duration_since(now) < life / TELL_BELOW_PART
 }
 
 /// What an operator should know of a device's identity.
@@ -90,11 +92,15 @@ pub enum IdentityState {
     Readmitted,
     /// An operator has shut the device out.
     ShutOut,
+    /// An operator has taken the device out of service.
+    Retired,
 }
 
 /// What an operator should know.
 pub fn state(standing: &Standing, now: Timestamp) -> IdentityState {
-    if standing.revoked.is_some() {
+    if standing.retired.is_some() {
+        IdentityState::Retired
+    } else if standing.revoked.is_some() {
         IdentityState::ShutOut
     } else if let Some(used) = &standing.superseded {
         if used.readmitted && is_readmitted(standing, now) {
@@ -133,6 +139,7 @@ mod tests {
             readmitted_until: None,
             former: vec![certificate("f", -1000, 200)],
             superseded: None,
+            retired: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -10,11 +11,20 @@ use hyper::{Response, StatusCode};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
 use crate::jitter;
+use crate::listen::Parked;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// An answer in the making.
-pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
+/// What a file makes of a request.
+pub(super) enum Handled {
+    /// The answer.
+    Answer(Answer),
+    /// The answer comes when there is something to say.
+    Parked(Parked<Result<Answer, Problem>>),
+}
+
+/// The same in the making.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Handled, Problem>> + Send>>;
 
 /// A JSON document as an answer.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Answer, Problem> {
@@ -36,12 +46,20 @@ fn answer(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Answer 
     answer
 }
 
+/// A refusal that says when to come again.
+pub(super) fn refuse_for(problem: &Problem, time: Duration) -> Answer {
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    let mut answer = refuse(problem, seconds);
+    answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+    answer
+}
+
 pub(super) fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let mut answer = answer(status, HeaderValue::from_static(MEDIA_TYPE), body);
     match problem.kind {
-        ProblemKind::TooMany | ProblemKind::Unavailable => {
+        ProblemKind::TooMany | ProblemKind::OverQuota | ProblemKind::Unavailable => {
             let seconds = jitter::retry_after(retry_after_seconds);
             answer.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

@@ -12,15 +12,18 @@ use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::arrivals::Arrivals;
 use super::mailbox::Mailbox;
 use super::roster::Roster;
 use super::shown::Shown;
 use super::signed::Signatures;
 use super::traffic::{Connected, Traffic};
+use crate::bell::Bell;
 use crate::ca::Ca;
 use crate::counters::{Counters, Turned};
 use crate::inform::Informer;
 use crate::listen::Peer;
+use crate::quota::Quotas;
 use crate::store::{Store, StoreError};
 use crate::throttle::Throttle;
 use crate::watch::Watches;
@@ -35,18 +38,26 @@ pub struct Devices {
     pub certificate_life: SignedDuration,
     /// Who is let in.
     pub roster: Arc<Roster>,
+    /// Whose certificates are newer than a restored store.
+    pub(crate) arrivals: Arrivals,
     /// What waits for devices.
     pub mailbox: Arc<Mailbox>,
     /// Tells operators.
     pub informer: Arc<Informer>,
     /// Watches over them.
     pub watches: Arc<Watches>,
+    /// Rung when an operator decided something that is to be done.
+    pub bell: Arc<Bell>,
     /// Checks signed requests, and signs answers to them.
     pub signatures: Signatures,
     /// Slows down who guesses tokens.
     pub enrol_failures: Arc<Throttle>,
     /// How much each device may ask for.
     pub traffic: Arc<Traffic>,
+    /// How long values are kept.
+    pub history: crate::history::Settings,
+    /// How much each device may hand in.
+    pub quotas: Arc<Quotas>,
     /// Counts who was turned away.
     pub counters: Arc<Counters>,
     /// The least of `Retry-After`.

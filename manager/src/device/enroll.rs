@@ -104,5 +104,6 @@ fn problem_kind(refusal: TokenRefusal) -> ProblemKind {
         TokenRefusal::Used => ProblemKind::TokenUsed,
         TokenRefusal::Expired => ProblemKind::TokenExpired,
         TokenRefusal::BoundToOther | TokenRefusal::AlreadyEnrolled => ProblemKind::OtherDevice,
+        TokenRefusal::BeingDeleted => ProblemKind::Unavailable,
     }
 }

@@ -3,9 +3,7 @@
 //!
 //! TLS lets a certificate in that has ended ([`crate::tls`]), so that its device can be told; here it is
 //! refused everything but a renewal that an operator has consented to. So is one that the device itself has
-//! replaced.
-
-use std::borrow::Cow;
+//! replaced, and one that is newer than a store that was taken back to an older state ([`super::restored`]).
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
@@ -13,9 +11,12 @@ use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::admit::Admission;
 use super::context::{Devices, later};
+use super::judge::judge;
+use super::restored;
 use super::roster::Roster;
 use super::shown::Shown;
 use super::standing;
+use crate::store::Certificate;
 
 /// The device at the other end of the connection. Asked for each request, for a device may have been
 /// given another certificate meanwhile, or have been shut out.
@@ -30,15 +31,8 @@ pub(super) fn identify<'a>(
 /// As [`identify`]; and the first use of a renewed certificate is written down, so that the old one is
 /// good no more. What is answered after this may make the device forget the old one.
 pub(super) async fn let_in(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
-    let judged = judge(&devices.roster, shown, now);
-    let judged =
-        judged.and_then(|(device, admission)| refuse(device, admission).map(|()| (device, admission)));
-    let (device, admission) = match judged {
-        Err(_) if look_again(devices, shown).await? => {
-            let (device, admission) = judge(&devices.roster, shown, now)?;
-            refuse(device, admission)?;
-            (device, admission)
-        }
+    let (device, admission) = match as_known(devices, shown, now).await {
+        Err(_) if look_again(devices, shown).await? => as_known(devices, shown, now).await?,
         judged => judged?,
     };
     first_use(devices, shown, admission, now).await?;
@@ -61,27 +55,41 @@ async fn look_again(devices: &Devices, shown: &Shown) -> Result<bool, Problem> {
 
 /// Who may renew: who is let in, and who is readmitted.
 pub(super) async fn may_renew(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
-    let judged = may_renew_as_known(devices, shown, now);
+    let judged = may_renew_as_known(devices, shown, now).await;
     let (device, admission) = match judged {
-        Err(_) if look_again(devices, shown).await? => may_renew_as_known(devices, shown, now)?,
+        Err(_) if look_again(devices, shown).await? => may_renew_as_known(devices, shown, now).await?,
         judged => judged?,
     };
     first_use(devices, shown, admission, now).await?;
     Ok(device.clone())
 }
 
-fn may_renew_as_known<'a>(
+async fn as_known<'a>(
     devices: &Devices,
     shown: &'a Shown,
     now: Timestamp,
 ) -> Result<(&'a DeviceId, Admission), Problem> {
-    let (device, admission) = judge(&devices.roster, shown, now)?;
+    let (device, admission) = restored::judge(devices, shown, now).await?;
+    refuse(device, admission)?;
+    Ok((device, admission))
+}
+
+async fn may_renew_as_known<'a>(
+    devices: &Devices,
+    shown: &'a Shown,
+    now: Timestamp,
+) -> Result<(&'a DeviceId, Admission), Problem> {
+    let (device, admission) = restored::judge(devices, shown, now).await?;
     let readmitted = matches!(
         admission,
         Admission::Expired { readmitted: true, .. } | Admission::Superseded { readmitted: true }
     );
     if !readmitted {
         refuse(device, admission)?;
+    }
+    if devices.roster.is_retired(device) {
+        let detail = format!("{device} was retired at the service centre: its certificate is not renewed");
+        return Err(Problem::new(ProblemKind::DeviceRevoked, detail));
     }
     Ok((device, admission))
 }
@@ -92,7 +100,7 @@ async fn first_use(
     admission: Admission,
     now: Timestamp,
 ) -> Result<(), Problem> {
-    if let (Admission::Renewed, Shown::Device(device, serial)) = (admission, shown) {
+    if let (Admission::Renewed, Shown::Device(device, Certificate { serial, .. })) = (admission, shown) {
         let known = devices.store.renewed(device.clone(), serial.clone(), now).await;
         if known.map_err(|error| later(devices, &error))? {
             tracing::info!(%device, "a device has started using its renewed certificate");
@@ -102,37 +110,12 @@ async fn first_use(
     Ok(())
 }
 
-fn judge<'a>(
-    roster: &Roster,
-    shown: &'a Shown,
-    now: Timestamp,
-) -> Result<(&'a DeviceId, Admission), Problem> {
-    let unknown = |detail: Cow<'static, str>| Problem::new(ProblemKind::UnknownDevice, detail);
-    match shown {
-        Shown::Nothing => Err(Problem::new(
-            ProblemKind::NoCertificate,
-            "connect with the certificate from enrolment, or enrol first",
-        )),
-        Shown::NoDevice => Err(unknown("the certificate names no device; enrol again".into())),
-        Shown::Device(device, serial) => match roster.admission(device, serial, now) {
-            None => Err(unknown(format!("{device} is not known here; enrol it again").into())),
-            Some(Admission::Replaced) => Err(unknown(
-                format!("{device} has been given another certificate since; enrol it again").into(),
-            )),
-            Some(Admission::Revoked) => Err(Problem::new(
-                ProblemKind::DeviceRevoked,
-                format!(
-                    "{device} was shut out at the service centre; if that was a mistake, ask for a token and enrol it again"
-                ),
-            )),
-            Some(admission) => Ok((device, admission)),
-        },
-    }
-}
-
 /// Whether an operator can let in who was refused so: then it may wait for that.
 pub(super) const fn may_be_readmitted(kind: ProblemKind) -> bool {
-    matches!(kind, ProblemKind::CertificateExpired | ProblemKind::CertificateSuperseded)
+    matches!(
+        kind,
+        ProblemKind::CertificateExpired | ProblemKind::CertificateSuperseded | ProblemKind::CertificateNewer
+    )
 }
 
 fn refuse(device: &DeviceId, admission: Admission) -> Result<(), Problem> {

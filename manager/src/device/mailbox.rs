@@ -83,6 +83,11 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Whose wait it is.
+    pub fn device(&self) -> &DeviceId {
+        &self.device
+    }
+
     /// Waits to be woken, at most until `until`.
     pub async fn wait(&mut self, until: Instant) -> Option<Woken> {
         let until = self.redeliver.map_or(until, |redeliver| redeliver.min(until));
@@ -142,6 +147,8 @@ impl Mailbox {
         let queue = inner.queues.entry(device.clone()).or_default();
         // It may have been read from the store meanwhile.
         if queue.waiting.iter().all(|known| known.command.id != command.id) {
+            // Most devices have one at most, and there may be a hundred thousand of them.
+            queue.waiting.reserve_exact(1);
             queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
         }
         if let Some((_, parked)) = queue.parked.take() {
@@ -188,6 +195,38 @@ impl Mailbox {
             let _ = parked.send(Woken::Mail);
             inner.tidy(device);
         }
+    }
+
+    /// Puts in what another process gave the device: what is not there yet.
+    pub fn restock(&self, device: &DeviceId, commands: Vec<Command>) {
+        for command in commands {
+            let known =
+                self.inner().queues.get(device).is_some_and(|queue| {
+                    queue.waiting.iter().any(|waiting| waiting.command.id == command.id)
+                });
+            if !known {
+                self.put(device, command);
+            }
+        }
+    }
+
+    /// Takes out what another process ended.
+    pub fn keep_only(&self, device: &DeviceId, commands: &[Command]) {
+        let mut inner = self.inner();
+        if let Some(queue) = inner.queues.get_mut(device) {
+            queue.waiting.retain(|waiting| commands.iter().any(|one| one.id == waiting.command.id));
+            inner.tidy(device);
+        }
+    }
+
+    /// There is no such device any more: its wait ends, and nothing waits for it.
+    pub fn forget(&self, device: &DeviceId) {
+        let queue = self.inner().queues.remove(device);
+        if let Some((_, parked)) = queue.and_then(|queue| queue.parked) {
+            // A request that is gone needs no waking.
+            let _ = parked.send(Woken::Mail);
+        }
+        self.anteroom.call(device);
     }
 
     /// Takes a command out: its outcome is in, or its time is over.

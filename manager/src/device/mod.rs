@@ -3,27 +3,34 @@
 //! reports and answers with what waits in the [`mailbox`]; [`roster`] knows every device that is let in,
 //! and when it was last there; [`standing`] is what follows when it stands otherwise; [`traffic`] says how
 //! much each may ask for. In the [`anteroom`] those wait that only an operator can let in; [`superseded`] is what is known
-//! of a certificate that its device has replaced and that is used again. Where a proxy opens TLS, [`signed`] says who asks.
+//! of a certificate that its device has replaced and that is used again, [`restored`] of one that is newer than the store. Where a proxy opens TLS, [`signed`] says who asks.
 
 pub mod admit;
 mod answer;
 pub mod anteroom;
+mod arrivals;
 mod body;
 mod context;
 mod enroll;
 mod identity;
+mod judge;
 pub mod mailbox;
+mod noisy;
 mod nonces;
 mod renew;
 mod reports;
+mod restored;
+pub(crate) mod retire;
 pub mod roster;
 mod service;
 mod shown;
 mod signed;
 pub mod standing;
 mod superseded;
+mod taken_once;
 pub mod traffic;
 
+pub(crate) use arrivals::Arrivals;
 pub use context::Devices;
 pub use reports::PAUSE_SECONDS;
 pub use service::DeviceService;

@@ -20,7 +20,7 @@ use super::anteroom::Called;
 use super::context::{Caller, Devices, later, wait_asked};
 use super::roster::SETTLES;
 use super::shown::Shown;
-use super::{body, identity, superseded};
+use super::{body, identity, restored, superseded};
 use crate::ca::check_csr;
 use crate::clock;
 use crate::ingest::validate::wrong_version;
@@ -54,6 +54,7 @@ pub(super) async fn renew(
         Ok(device) => device,
         Err(refused) => {
             superseded::note(&devices, &caller, None, clock::now()).await;
+            restored::note(&devices, &caller, &refused, clock::now()).await;
             wait_outside(&devices, &caller, wait, refused).await?
         }
     };

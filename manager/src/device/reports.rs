@@ -1,6 +1,7 @@
 //! `POST /v1/reports`: takes a batch, commits it, acknowledges what is committed, and hands over what
 //! waits; or holds the request until there is something to say.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,15 +14,17 @@ use platen_protocol::manager_to_device::{Acknowledged, Reply};
 use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 
-use super::answer::{Answer, json};
+use super::answer::{Answer, Handled, json};
 use super::context::{Caller, Devices, later, wait_asked};
-use super::{body, identity, superseded};
+use super::mailbox::Ticket;
+use super::noisy::NotTaken;
+use super::{body, identity, noisy, restored, retire, superseded};
 use crate::clock;
 use crate::counters::Turned;
 use crate::inform::Event;
 use crate::ingest::clone::CloneSign;
 use crate::ingest::validate;
-use crate::listen::RequestBody;
+use crate::listen::{Parked, RequestBody};
 use crate::store::{CommandState, Ingest, IngestRefusal, Ingested, StoreError};
 
 /// How long a batch may wait to be stored: below the time after which the device itself gives up, so that
@@ -40,65 +43,82 @@ struct ParkedRequest {
     wait: Duration,
 }
 
-/// Answers a batch.
+/// Answers a batch, or parks its request.
 pub(super) async fn reports(
     devices: Arc<Devices>,
     caller: Arc<Caller>,
     request: Request<RequestBody>,
-) -> Result<Answer, Problem> {
+) -> Result<Handled, Problem> {
     // Boxed, so that the body and the batch are gone while the request is held.
-    let parked = Box::pin(take_in(&devices, &caller, request)).await?;
-    if !parked.wait.is_zero() {
-        hold(&devices, &caller, &parked).await;
-    }
+    let taken = match Box::pin(take_in(&devices, &caller, request)).await {
+        Ok(taken) => taken,
+        Err(NotTaken::Problem(problem)) => return Err(problem),
+        Err(NotTaken::OverQuota(device, over)) => {
+            devices.roster.seen(&device, caller.address, clock::now());
+            return Ok(Handled::Answer(noisy::refuse(&devices, &device, over, clock::now()).await));
+        }
+    };
+    let (begun, clock) = (Instant::now(), clock::now());
+    let ticket = if taken.wait.is_zero() {
+        None
+    } else {
+        devices.mailbox.park(&taken.device, caller.connection, begun, clock)
+    };
+    let Some(ticket) = ticket else { return answer(&devices, &caller, taken).await.map(Handled::Answer) };
+    let wait = hold(Arc::clone(&devices), caller.address, ticket, begun + taken.wait);
+    Ok(Handled::Parked(Parked::new(wait, move || async move { answer(&devices, &caller, taken).await })))
+}
+
+/// Waits until there is something to say to a device.
+async fn hold(devices: Arc<Devices>, address: IpAddr, mut ticket: Ticket, until: Instant) {
+    let _parked = devices.roster.park(ticket.device());
+    ticket.wait(until).await;
+    // It was there all the time, and its request still is.
+    devices.roster.seen(ticket.device(), address, clock::now());
+}
+
+async fn answer(devices: &Devices, caller: &Caller, request: ParkedRequest) -> Result<Answer, Problem> {
     // What came in is committed, and is harmless when it comes again.
-    let open = devices.store.open_requests(&parked.device).await;
-    let open = Some(open.map_err(|error| later(&devices, &error))?);
+    let open = devices.store.open_requests(&request.device).await;
+    let open = Some(open.map_err(|error| later(devices, &error))?);
     let now = clock::now();
-    if !parked.wait.is_zero() {
+    if !request.wait.is_zero() {
         // It may have been shut out meanwhile, or its certificate have ended.
         identity::identify(&devices.roster, &caller.shown, now)?;
     }
     json(&Reply {
         version: VERSION,
         manager_time: now,
-        acknowledged: Acknowledged { epoch: parked.epoch, sequence: parked.acknowledged },
+        acknowledged: Acknowledged { epoch: request.epoch, sequence: request.acknowledged },
         pause_seconds: devices.mailbox.is_stopping().then_some(PAUSE_SECONDS),
         open,
-        commands: devices.mailbox.take(&parked.device, caller.connection, Instant::now(), now),
+        commands: devices.mailbox.take(&request.device, caller.connection, Instant::now(), now),
     })
-}
-
-async fn hold(devices: &Arc<Devices>, caller: &Caller, parked: &ParkedRequest) {
-    let (begun, clock) = (Instant::now(), clock::now());
-    if let Some(mut ticket) = devices.mailbox.park(&parked.device, caller.connection, begun, clock) {
-        let _parked = devices.roster.park(&parked.device);
-        ticket.wait(begun + parked.wait).await;
-        // It was there all the time, and its request still is.
-        devices.roster.seen(&parked.device, caller.address, clock::now());
-    }
 }
 
 async fn take_in(
     devices: &Devices,
     caller: &Caller,
     request: Request<RequestBody>,
-) -> Result<ParkedRequest, Problem> {
+) -> Result<ParkedRequest, NotTaken> {
     let device = match identity::let_in(devices, &caller.shown, clock::now()).await {
         Ok(device) => device,
         Err(problem) => {
+            restored::note(devices, caller, &problem, clock::now()).await;
             superseded::batch_refused(devices, caller, request, &problem, clock::now()).await;
-            return Err(problem);
+            return Err(problem.into());
         }
     };
     caller.admit(devices, &device, Instant::now())?;
     let wait = wait_asked(request.headers());
     let body = body::read(devices, request).await?;
+    let (bytes, now) = (body.len(), clock::now());
+    let early = noisy::reserve_early(devices, &device, bytes, now)?;
     let batch: ReportBatch = body::parse(&body)?;
     // Until it is stored, for so long the batch takes memory.
     let _share = body.forget_bytes();
     validate(&batch)?;
-    let now = clock::now();
+    let reserved = noisy::reserve_for(devices, &device, (early, bytes), &batch, now)?;
     let sign = devices.roster.trace(&device, batch.sent.as_ref(), &batch.epoch, caller.address, now);
     tell_clone(devices, &device, sign, now).await;
     if let Some(sent) = &batch.sent {
@@ -126,27 +146,32 @@ async fn take_in(
     let Some(_waiting) = devices.traffic.queue() else {
         devices.counters.count(Turned::Queue);
         let detail = "too many wait for the manager's store; keep the reports and come again later";
-        return Err(Problem::new(ProblemKind::Unavailable, detail));
+        return Err(Problem::new(ProblemKind::Unavailable, detail).into());
     };
     let ingested = tokio::time::timeout(STORE_LIMIT, devices.store.ingest(ingest))
         .await
         .unwrap_or_else(|_| Err(StoreError::Slow(STORE_LIMIT.as_secs())))
-        .map_err(|error| later(devices, &error))?
-        .map_err(|refusal| (refuse(&device, refusal), refusal));
+        .map_err(|error| later(devices, &error))?;
     let ingested = match ingested {
         Ok(ingested) => ingested,
-        Err((problem, refusal)) => {
+        Err(IngestRefusal::OverQuota(over)) => return Err(NotTaken::OverQuota(device, over)),
+        Err(refusal) => {
+            let problem = refuse(&device, &refusal);
             if matches!(refusal, IngestRefusal::Conflict { .. }) {
                 let sign = devices.roster.conflict(&device, now);
                 tell_clone(devices, &device, sign, now).await;
             }
-            return Err(problem);
+            return Err(problem.into());
         }
     };
+    if let Some(reserved) = reserved {
+        reserved.stored(ingested.bytes);
+    }
     devices.roster.acknowledge(&device, &batch.epoch, ingested.acknowledged, batch.in_memory);
     let new = batch.reports.get(ingested.new.clone()).unwrap_or_default();
     devices.watches.follow(&device, batch.next_within_seconds, new, now);
     tell(devices, &device, &batch, &ingested);
+    retire::settle(devices, &device, new, now).await;
     // Whoever hands something in wants to hear that it is safe.
     let tells = !batch.reports.is_empty() || !batch.lost.is_empty();
     let wait = if tells { Duration::ZERO } else { wait };
@@ -168,11 +193,12 @@ async fn tell_clone(devices: &Devices, device: &DeviceId, sign: Option<CloneSign
     }
 }
 
-fn refuse(device: &DeviceId, refusal: IngestRefusal) -> Problem {
+fn refuse(device: &DeviceId, refusal: &IngestRefusal) -> Problem {
     tracing::warn!(%device, %refusal, "a batch was refused");
     let kind = match refusal {
         IngestRefusal::UnknownDevice => ProblemKind::UnknownDevice,
         IngestRefusal::Conflict { .. } => ProblemKind::SequenceConflict,
+        IngestRefusal::OverQuota(_) => ProblemKind::OverQuota,
     };
     Problem::new(kind, refusal.to_string())
 }

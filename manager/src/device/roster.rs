@@ -39,6 +39,11 @@ struct Entry {
 }
 
 impl Entry {
+    /// Whether it was taken out of service.
+    fn is_retired(&self) -> bool {
+        self.certified.standing.as_ref().is_some_and(|standing| standing.retired.is_some())
+    }
+
     /// By the last batch that came: a request that is held may be that of a machine that is gone by now. Only who is
     /// let in has sent any.
     fn present(&self) -> Option<CertificateUse> {
@@ -107,6 +112,28 @@ impl Roster {
     /// How a device stands from now on: it was let in, shut out, or readmitted.
     pub fn know(&self, device: &DeviceId, standing: Standing) {
         self.entries().entry(device.clone()).or_default().certified.standing = Some(standing);
+    }
+
+    /// Whether a device was taken out of service.
+    pub fn is_retired(&self, device: &DeviceId) -> bool {
+        let entries = self.entries();
+        entries.get(device).is_some_and(Entry::is_retired)
+    }
+
+    /// There is no such device any more.
+    pub fn forget(&self, device: &DeviceId) {
+        self.entries().remove(device);
+    }
+
+    /// What was left of a device is deleted; it stays known if a device of that name has enrolled since.
+    pub fn forget_unless_enrolled(&self, device: &DeviceId) {
+        let mut entries = self.entries();
+        let in_service = |entry: &Entry| {
+            entry.certified.standing.as_ref().is_some_and(|standing| standing.revoked.is_none())
+        };
+        if entries.get(device).is_some_and(|entry| !in_service(entry)) {
+            entries.remove(device);
+        }
     }
 
     /// A device was let in with a certificate; whatever was with its identity before is over.
@@ -187,7 +214,11 @@ impl Roster {
     /// The beginning and the end of the certificate of each device that is let in.
     pub fn each_certificate(&self, visit: &mut dyn FnMut(&DeviceId, Timestamp, Timestamp)) {
         for (device, entry) in self.entries().iter() {
-            let standing = entry.certified.standing.as_ref().filter(|standing| standing.revoked.is_none());
+            let standing = entry
+                .certified
+                .standing
+                .as_ref()
+                .filter(|standing| standing.revoked.is_none() && standing.retired.is_none());
             if let Some(Standing { certificate, .. }) = standing {
                 visit(device, certificate.issued, certificate.expires);
             }
@@ -265,7 +296,10 @@ impl Roster {
     /// How each device can be reached that this manager watches over.
     pub fn each(&self, now: Timestamp, mut visit: impl FnMut(&DeviceId, Contact)) {
         for (device, entry) in self.entries().iter().filter(|(_, entry)| entry.presence.is_watched_here()) {
-            visit(device, entry.presence.contact(now));
+            // Nobody waits for one that is out of service.
+            let contact = Contact { state: ContactState::Never, last: None, remote: None };
+            let contact = if entry.is_retired() { contact } else { entry.presence.contact(now) };
+            visit(device, contact);
         }
     }
 
@@ -360,6 +394,7 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::contact::silent_after;
+    use crate::store::DeviceState;
 
     fn certificate(serial: &str) -> Certificate {
         let issued: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
@@ -424,6 +459,8 @@ mod tests {
     #[test]
     fn after_a_restart_only_those_are_silent_who_were_or_who_stay_away() {
         let record = |name: &str, last: &str| DeviceRecord {
+            key: 1,
+            state: DeviceState::default(),
             id: name.parse().unwrap(),
             certificate_serial: "01".to_owned(),
             certificate_expires: Timestamp::MAX,

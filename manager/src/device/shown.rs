@@ -5,6 +5,7 @@ use platen_protocol::identity::DeviceId;
 
 use crate::ca::named_by;
 use crate::listen::Peer;
+use crate::store::Certificate;
 
 /// What the other end of a connection has shown: read once, for all its requests.
 #[derive(Debug)]
@@ -13,8 +14,8 @@ pub(super) enum Shown {
     Nothing,
     /// A certificate of our CA that names no device.
     NoDevice,
-    /// A certificate of a device, with its serial number.
-    Device(DeviceId, String),
+    /// A certificate of a device.
+    Device(DeviceId, Certificate),
 }
 
 impl Shown {
@@ -22,7 +23,7 @@ impl Shown {
         match peer.certificate.as_ref().map(named_by) {
             None => Self::Nothing,
             Some(None) => Self::NoDevice,
-            Some(Some((device, serial))) => Self::Device(device, serial),
+            Some(Some((device, certificate))) => Self::Device(device, certificate),
         }
     }
 }

@@ -25,7 +25,6 @@ use rustls::server::danger::ClientCertVerifier;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::answer::Answer;
-use super::context::{Devices, later};
 use super::nonces::{Nonces, Refused};
 use super::shown::Shown;
 use crate::ca::named_by;
@@ -99,14 +98,14 @@ impl Signatures {
             },
         };
         presented.check_request(&covered, &key).map_err(|refusal| invalid(&refusal))?;
-        let Some((device, serial)) = named_by(&certificate) else {
+        let Some((device, named)) = named_by(&certificate) else {
             return Ok((Shown::NoDevice, SignedDigest(presented.digest().into())));
         };
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
         let (created, expires) = (presented.created(), presented.expires());
         nonces.take(&device, presented.nonce(), created, expires, now.as_second()).map_err(not_taken)?;
         drop(nonces);
-        Ok((Shown::Device(device, serial), SignedDigest(presented.digest().into())))
+        Ok((Shown::Device(device, named), SignedDigest(presented.digest().into())))
     }
 
     /// The key in a certificate, which must be one that TLS would let in.
@@ -150,21 +149,7 @@ impl Signatures {
     }
 }
 
-/// Whether no other manager on the same database has taken it.
-pub(super) async fn taken_by_nobody(
-    devices: &Devices,
-    presented: &Presented,
-    shown: &Shown,
-) -> Result<(), Problem> {
-    let (Shown::Device(device, _), Some(nonce)) = (shown, presented.nonce()) else { return Ok(()) };
-    if !devices.store.is_shared() {
-        return Ok(());
-    }
-    let taken = devices.store.take_nonce(device.clone(), nonce.to_owned(), presented.created()).await;
-    if taken.map_err(|error| later(devices, &error))? { Ok(()) } else { Err(not_taken(Refused::Again)) }
-}
-
-fn not_taken(refused: Refused) -> Problem {
+pub(super) fn not_taken(refused: Refused) -> Problem {
     let window = WINDOW.as_secs();
     let stale = |detail: String| Problem::new(ProblemKind::SignatureStale, detail);
     match refused {

@@ -12,11 +12,13 @@ use crate::store::Standing;
 
 /// The roster knows it, a request of the device that is held is judged anew at once, and whoever listens is told.
 pub fn apply(roster: &Roster, mailbox: &Mailbox, informer: &Informer, device: &DeviceId, standing: Standing) {
-    if roster.standing(device).as_ref() == Some(&standing) {
+    let before = roster.standing(device);
+    if before.as_ref() == Some(&standing) {
         return;
     }
     let shut_out = standing.revoked.is_some();
-    let call = shut_out || is_readmitted(&standing, clock::now());
+    let is_another = before.is_none_or(|before| before.certificate.serial != standing.certificate.serial);
+    let call = shut_out || is_another || is_readmitted(&standing, clock::now());
     roster.know(device, standing);
     if shut_out {
         mailbox.wake(device);

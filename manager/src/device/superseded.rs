@@ -35,12 +35,15 @@ pub(super) async fn batch_refused(
     problem: &Problem,
     now: Timestamp,
 ) {
-    let Shown::Device(device, serial) = &caller.shown else { return };
+    let Shown::Device(device, certificate) = &caller.shown else { return };
     if problem.kind != ProblemKind::CertificateSuperseded {
         return;
     }
-    let boot =
-        if devices.roster.wants_boot(device, serial, now) { boot_in(devices, request).await } else { None };
+    let boot = if devices.roster.wants_boot(device, &certificate.serial, now) {
+        boot_in(devices, request).await
+    } else {
+        None
+    };
     note(devices, caller, boot, now).await;
 }
 
@@ -53,9 +56,9 @@ async fn boot_in(devices: &Devices, request: Request<RequestBody>) -> Option<Str
 
 /// It was used, or is still waited with. That this cannot be kept now changes nothing for who asks.
 pub(super) async fn note(devices: &Devices, caller: &Caller, boot: Option<String>, now: Timestamp) {
-    let Shown::Device(device, serial) = &caller.shown else { return };
+    let Shown::Device(device, certificate) = &caller.shown else { return };
     let used = CertificateUse { last: now, remote: caller.address, boot };
-    let Some(seen) = devices.roster.returns(device, serial, used) else { return };
+    let Some(seen) = devices.roster.returns(device, &certificate.serial, used) else { return };
     match devices.store.superseded_used(device.clone(), seen, now).await {
         Ok(Some((standing, is_news))) => {
             if is_news {

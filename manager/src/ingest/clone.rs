@@ -134,6 +134,8 @@ impl BatchHistory {
             |(side, _)| side,
         );
         (side.remote, side.last) = (remote, now);
+        // Most devices have one.
+        self.sides.reserve_exact(1);
         self.sides.push_back((side, begins));
         if self.sides.len() > MAX_SIDES {
             self.sides.pop_front();

@@ -18,6 +18,8 @@ pub enum LossReason {
     Unreadable,
     /// They were kept in memory only, for the device's disk failed, and the device stopped.
     InMemory,
+    /// The manager had them and lost them, when its database was taken back to an older state.
+    Restored,
     /// The device did not say.
     Other,
 }
@@ -51,6 +53,11 @@ impl Loss {
     /// A run that the device says nothing of.
     pub fn untold(first: u64, last: u64) -> Self {
         Self { first, last: Some(last), reason: LossReason::Other, kinds: BTreeMap::new() }
+    }
+
+    /// A run that the manager had acknowledged before its database was taken back.
+    pub fn restored(first: u64, last: u64) -> Self {
+        Self { reason: LossReason::Restored, ..Self::untold(first, last) }
     }
 
     /// What was not handed in when a device stopped that kept its outbox in memory.
@@ -112,6 +119,12 @@ fn sentence(reason: LossReason, losses: &[&Loss]) -> String {
         LossReason::OutboxFull => write!(words, " {were} discarded because the outbox was full"),
         LossReason::Refused => write!(words, " {were} discarded because this manager refused {it}"),
         LossReason::Unreadable => write!(words, " {were} lost: the device could not read {it} any more"),
+        LossReason::Restored => {
+            write!(
+                words,
+                " {were} lost when this manager was restored from a backup; the device had sent {it}"
+            )
+        }
         LossReason::InMemory | LossReason::Other => write!(words, " {were} lost on the device"),
     };
     words
@@ -174,6 +187,9 @@ mod tests {
         let refused = loss(LossReason::Refused, &[("order", 1)]);
         assert_eq!(refused.words(), "1 order was discarded because this manager refused it");
         assert_eq!(Loss::untold(4, 10).words(), "7 reports were lost on the device");
+        let restored =
+            "1 report was lost when this manager was restored from a backup; the device had sent it";
+        assert_eq!(Loss::restored(4, 4).words(), restored);
         assert!(Loss::in_memory(7).words().starts_with("reports may be lost: the device's disk failed"));
     }
 

@@ -13,5 +13,5 @@ pub mod validate;
 
 pub use loss::{Loss, LossReason};
 pub use merge::{merge_alert, merge_end, merge_replacement};
-pub use plan::{Plan, plan};
+pub use plan::{Gap, Plan, plan};
 pub use validate::validate;

@@ -1,13 +1,14 @@
 //! One connection, from its first request to its end: HTTP/2 or HTTP/1.1, and how long a peer may take
-//! for what.
+//! for what. Over HTTP/1.1 it ends and begins again around each request that is handed off ([`super::parked`]).
 
+use std::future::{pending, poll_fn, ready};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::EXPECT;
 use hyper::service::Service;
 use hyper::{Request, Response};
@@ -17,7 +18,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use super::parked::{HandOff, Outcome, Parked, Reply, WaitEnded, stand_in, wait_on};
 use super::request_body::{RequestBody, Rest, throw_away};
+use super::rewound::{Rewound, Unsent};
 
 /// Requests at once on one HTTP/2 connection: a device has two, a browser with a page a dozen.
 const MAX_STREAMS: u32 = 32;
@@ -89,10 +92,20 @@ impl Drop for UnderWay {
     }
 }
 
-/// Counts the requests of a service.
-struct Counted<S> {
+/// Counts the requests of a service, and keeps those that wait until there is something to say.
+struct Counted<S, B> {
     service: S,
     progress: Arc<Progress>,
+    /// The answer to the request that stands for one that was handed off, which is the first.
+    first: Mutex<Option<Response<B>>>,
+    /// Where requests are put that wait; without it they wait where they are.
+    hand_off: Option<Arc<HandOff<B>>>,
+}
+
+impl<S, B> Counted<S, B> {
+    fn new(service: S) -> Self {
+        Self { service, progress: Arc::default(), first: Mutex::default(), hand_off: None }
+    }
 }
 
 /// A body whose request is under way until it is gone.
@@ -121,11 +134,12 @@ impl<B: Body + Unpin> Body for Counting<B> {
     }
 }
 
-impl<S, B> Service<Request<Incoming>> for Counted<S>
+impl<S, B> Service<Request<Incoming>> for Counted<S, B>
 where
-    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S: Service<Request<RequestBody>, Response: Reply<Body = B>>,
     S::Future: Send + 'static,
-    B: Send,
+    S::Error: Send + 'static,
+    B: Send + 'static,
 {
     type Response = Response<Counting<B>>;
     type Error = S::Error;
@@ -133,14 +147,33 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let under_way = UnderWay::begin(&self.progress);
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(answer) = first {
+            return Box::pin(ready(Ok(answer.map(|body| Counting { body, _under_way: under_way }))));
+        }
         let rest = Arc::new(Rest::default());
         let waits_to_be_asked = request.headers().contains_key(EXPECT);
+        let hand_off = self.hand_off.clone().filter(|_| HandOff::<B>::suits(&request));
         let answer = self.service.call(request.map(|body| RequestBody::new(body, waits_to_be_asked, &rest)));
         Box::pin(async move {
-            let answer = answer.await?;
+            let outcome = answer.await?.outcome();
             if let Some(rest) = rest.take() {
                 Box::pin(throw_away(rest)).await;
             }
+            let answer = match outcome {
+                Outcome::Answer(answer) => answer,
+                Outcome::Parked(parked) => {
+                    let here = match hand_off {
+                        Some(there) => there.put(parked),
+                        None => Some(parked),
+                    };
+                    match here {
+                        Some(parked) => parked.end().await,
+                        // Whoever runs the connection ends this.
+                        None => pending().await,
+                    }
+                }
+            };
             Ok(answer.map(|body| Counting { body, _under_way: under_way }))
         })
     }
@@ -199,9 +232,9 @@ pub async fn serve_connection<T, S, B>(
 ) -> Result<(), hyper::Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response: Reply<Body = B>> + Send + 'static,
     S::Future: Send + 'static,
-    S::Error: Into<Failure>,
+    S::Error: Into<Failure> + Send + 'static,
     B: Body + Unpin + Send + 'static,
     B::Data: Send,
     B::Error: Into<Failure>,
@@ -219,33 +252,148 @@ pub(super) async fn serve_connection_until<T, S, B>(
 ) -> Result<(), hyper::Error>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response: Reply<Body = B>> + Send + 'static,
     S::Future: Send + 'static,
-    S::Error: Into<Failure>,
+    S::Error: Into<Failure> + Send + 'static,
     B: Body + Unpin + Send + 'static,
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    let progress = Arc::new(Progress::default());
-    let service = Counted { service, progress: Arc::clone(&progress) };
-    let stream = TokioIo::new(stream);
+    // Each is boxed, so that its memory goes with it.
     if h2 {
-        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .keep_alive_interval(timeouts.ping_every)
-            .keep_alive_timeout(timeouts.pong)
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEADER_BYTES)
-            .max_send_buf_size(MAX_SEND_BUFFER)
-            .serve_connection(stream, service);
-        drive(connection, &progress, timeouts, until).await
-    } else {
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(timeouts.idle)
-            .max_buf_size(MAX_READ_AHEAD)
-            .serve_connection(stream, service);
-        drive(connection, &progress, timeouts, until).await
+        return Box::pin(serve_http_2(stream, service, timeouts, &until)).await;
+    }
+    let mut open = Box::new(Open { first: Bytes::new(), stream, service, answer: None });
+    loop {
+        let Some(held) = Box::pin(serve_http_1(open, timeouts, &until)).await? else { return Ok(()) };
+        let Some(again) = Box::pin(hold(held, &until)).await else { return Ok(()) };
+        open = again;
+    }
+}
+
+/// A connection by HTTP/1.1 that is to begin.
+struct Open<T, S, B> {
+    /// Is read before the stream.
+    first: Bytes,
+    stream: T,
+    service: S,
+    /// To the first request, if that stands for one that was handed off.
+    answer: Option<Response<B>>,
+}
+
+/// A connection by HTTP/1.1 whose request was handed off.
+struct Held<T, S, B> {
+    stream: T,
+    service: S,
+    parked: Parked<Response<B>>,
+    /// What the peer has said since.
+    said: Bytes,
+}
+
+/// Keeps a request that was handed off until it is to be answered; `None` if the peer has gone.
+async fn hold<T, S, B>(mut held: Box<Held<T, S, B>>, until: &Until) -> Option<Box<Open<T, S, B>>>
+where
+    T: AsyncRead + Unpin,
+    B: Send + 'static,
+{
+    let Until::Word { stop, left } = until else { return None };
+    if held.said.is_empty() {
+        let Held { stream, parked, .. } = &mut *held;
+        match wait_on(stream, parked, left).await {
+            WaitEnded::Answer(said) => held.said = said.into(),
+            WaitEnded::Gone => return None,
+        }
+    }
+    let Held { stream, service, parked, said } = *held;
+    let answer = Some(parked.answer_now().await);
+    let first = stand_in(stop.is_cancelled() || left.is_cancelled(), &said);
+    Some(Box::new(Open { first, stream, service, answer }))
+}
+
+async fn serve_http_2<T, S, B>(
+    stream: T,
+    service: S,
+    timeouts: Timeouts,
+    until: &Until,
+) -> Result<(), hyper::Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<RequestBody>, Response: Reply<Body = B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Failure> + Send + 'static,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Failure>,
+{
+    let service = Counted::new(service);
+    let progress = Arc::clone(&service.progress);
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(timeouts.ping_every)
+        .keep_alive_timeout(timeouts.pong)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_BYTES)
+        .max_send_buf_size(MAX_SEND_BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = std::pin::pin!(connection);
+    drive(connection, &progress, timeouts, until, None::<&Handing<B>>).await.map(|_none| ())
+}
+
+/// Serves by HTTP/1.1 to the end, or until a request was handed off.
+async fn serve_http_1<T, S, B>(
+    open: Box<Open<T, S, B>>,
+    timeouts: Timeouts,
+    until: &Until,
+) -> Result<Option<Box<Held<T, S, B>>>, hyper::Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<RequestBody>, Response: Reply<Body = B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Failure> + Send + 'static,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Failure>,
+{
+    let Open { first, stream, service, answer } = *open;
+    let (hand_off, unsent) = (Arc::new(HandOff::new()), Arc::new(Unsent::default()));
+    let is_answer = answer.is_some();
+    let mut service = Counted::new(service);
+    service.first = Mutex::new(answer);
+    service.hand_off = matches!(until, Until::Word { .. }).then(|| Arc::clone(&hand_off));
+    let progress = Arc::clone(&service.progress);
+    let stream = Rewound::new(first, stream, Arc::clone(&unsent));
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.idle)
+        .max_buf_size(MAX_READ_AHEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    if is_answer {
+        // Before anything else is looked at: a connection that has read nothing ends at once when it is to end.
+        let begun = poll_fn(|context| Poll::Ready(Pin::new(&mut connection).poll(context))).await;
+        if let Poll::Ready(ended) = begun {
+            return ended.map(|()| None);
+        }
+    }
+    let handing = Handing { hand_off, unsent };
+    let parked = drive(Pin::new(&mut connection), &progress, timeouts, until, Some(&handing)).await?;
+    let Some(parked) = parked else { return Ok(None) };
+    let parts = connection.into_parts();
+    let (stream, unread) = parts.io.into_inner().into_parts();
+    // A copy, also of nothing: else it would keep the buffer of which it is a part.
+    let said = Bytes::from([parts.read_buf, unread].concat());
+    Ok(Some(Box::new(Held { stream, service: parts.service.service, parked, said })))
+}
+
+/// How a connection hands a request off.
+struct Handing<B> {
+    hand_off: Arc<HandOff<B>>,
+    /// Not before this has gone out.
+    unsent: Arc<Unsent>,
+}
+
+impl<B> Handing<B> {
+    fn take(&self) -> Option<Parked<Response<B>>> {
+        if self.unsent.is_some() { None } else { self.hand_off.take() }
     }
 }
 
@@ -257,39 +405,60 @@ enum Over {
     Done,
 }
 
-async fn drive(
-    connection: impl HttpConnection,
+/// Runs a connection to its end, or until it has handed a request off.
+async fn drive<B>(
+    mut connection: Pin<&mut impl HttpConnection>,
     progress: &Progress,
     timeouts: Timeouts,
-    until: Until,
-) -> Result<(), hyper::Error> {
-    let mut connection = std::pin::pin!(connection);
+    until: &Until,
+    handing: Option<&Handing<B>>,
+) -> Result<Option<Parked<Response<B>>>, hyper::Error> {
     let over = match until {
         Until::Word { stop, left } => {
             let idle = idle(progress, timeouts.idle);
+            let served = poll_fn(|context| match connection.as_mut().poll(context) {
+                Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
+                Poll::Pending => match handing.and_then(Handing::take) {
+                    Some(parked) => Poll::Ready(Ok(Some(parked))),
+                    None => Poll::Pending,
+                },
+            });
             tokio::select! {
                 // The word first: then an answer that the word has set free says that it is the last.
                 biased;
                 () = stop.cancelled() => Over::Stopping,
-                result = connection.as_mut() => return result,
+                served = served => return served,
                 () = idle => Over::Done,
                 () = left.cancelled() => Over::Done,
             }
         }
         Until::Answered => {
             tokio::select! {
-                result = connection.as_mut() => return result,
+                result = connection.as_mut() => return result.map(|()| None),
                 () = progress.answered.notified() => {}
                 () = tokio::time::sleep(timeouts.close) => {}
             }
             Over::Done
         }
     };
+    if let Some(handing) = handing
+        && let Some(parked) = handing.hand_off.close()
+    {
+        // It is answered when the rest has gone out.
+        let sent = poll_fn(|context| match connection.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending if handing.unsent.is_some() => Poll::Pending,
+            Poll::Pending => Poll::Ready(true),
+        });
+        let is_sent = tokio::time::timeout(timeouts.close, sent).await.unwrap_or(false);
+        return Ok(is_sent.then_some(parked));
+    }
     connection.as_mut().finish();
     match over {
         Over::Stopping => connection.await,
         Over::Done => tokio::time::timeout(timeouts.close, connection).await.unwrap_or(Ok(())),
     }
+    .map(|()| None)
 }
 
 /// Until nothing was asked, and nothing was under way, for a whole stretch.

@@ -4,16 +4,19 @@
 mod connection;
 mod connection_limit;
 mod handshake;
+mod parked;
 mod request_body;
+mod rewound;
 mod turn_away;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
 use hyper::body::Body;
 use hyper::service::Service;
-use hyper::{Request, Response};
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -28,6 +31,7 @@ use handshake::handshake;
 
 pub use connection::{Timeouts, serve_connection};
 pub use connection_limit::{ConnectionLimits, MAX_TURNED_AWAY};
+pub use parked::{Outcome, Parked, Reply};
 pub use request_body::RequestBody;
 pub(crate) use turn_away::TurnAway;
 
@@ -53,6 +57,9 @@ pub struct Peer {
     /// Ends the connection: what is under way may end, for a moment.
     pub leave: CancellationToken,
 }
+
+/// What a connection does next. Each is boxed, so that its memory goes with it, and the task has none of it.
+type Phase<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -83,9 +90,9 @@ pub async fn serve<S, B>(
     stop: CancellationToken,
     service: impl Fn(Peer) -> S + Clone + Send + 'static,
 ) where
-    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response: Reply<Body = B>> + Send + 'static,
     S::Future: Send + 'static,
-    S::Error: Into<Failure>,
+    S::Error: Into<Failure> + Send + 'static,
     B: Body + Unpin + Send + 'static,
     B::Data: Send,
     B::Error: Into<Failure>,
@@ -133,21 +140,20 @@ pub async fn serve<S, B>(
         let connection = count;
         let (acceptor, service, stop) = (acceptor.clone(), service.clone(), stop.clone());
         let counters = Arc::clone(&counters);
-        connections.spawn(async move {
-            // Each phase is boxed, so that its memory goes with it.
+        let shaking: Phase<Option<Phase<()>>> = Box::pin(async move {
             let shaken = tokio::select! {
                 () = stop.cancelled() => None,
-                shaken = Box::pin(handshake(name, acceptor, stream, remote, timeouts.handshake)) => shaken,
+                shaken = handshake(name, acceptor, stream, remote, timeouts.handshake) => shaken,
             };
-            let Some(stream) = shaken else { return };
+            let stream = shaken?;
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let ended = if let Some(reached) = reached {
+            let serving: Phase<Result<(), hyper::Error>> = if let Some(reached) = reached {
                 counters.count(match reached {
                     LimitReached::Total => Turned::Connection,
                     LimitReached::Address => Turned::Address,
                 });
                 let turned = TurnAway::without_place(reached, retry_after_seconds);
-                Box::pin(serve_connection_until(stream, h2, turned, timeouts, Until::Answered)).await
+                Box::pin(serve_connection_until(stream, h2, turned, timeouts, Until::Answered))
             } else {
                 let certificate = stream
                     .get_ref()
@@ -158,12 +164,20 @@ pub async fn serve<S, B>(
                 let leave = CancellationToken::new();
                 let until = Until::Word { stop, left: leave.clone() };
                 let peer = Peer { connection, remote, certificate, leave };
-                Box::pin(serve_connection_until(stream, h2, service(peer), timeouts, until)).await
+                Box::pin(serve_connection_until(stream, h2, service(peer), timeouts, until))
             };
-            if let Err(error) = ended {
-                tracing::debug!(listener = name, %remote, %error, "a connection ended early");
+            let serving: Phase<()> = Box::pin(async move {
+                if let Err(error) = serving.await {
+                    tracing::debug!(listener = name, %remote, %error, "a connection ended early");
+                }
+                drop(permit);
+            });
+            Some(serving)
+        });
+        connections.spawn(async move {
+            if let Some(serving) = shaking.await {
+                serving.await;
             }
-            drop(permit);
         });
     }
     // From now on a new connection is refused by the kernel.

@@ -10,6 +10,9 @@ pub(super) enum ActionRefusal {
     /// The kind is none of ours.
     #[error("action.kind is unknown: use read_now, set or reset")]
     UnknownKind,
+    /// Not by a command alone.
+    #[error("a device is not retired by a command alone: use POST /api/v1/devices/{{id}}/retire")]
+    Retire,
     /// Nothing is to be set.
     #[error("action.settings is empty: give at least one setting with its value")]
     NoSettings,
@@ -43,6 +46,7 @@ pub(super) fn check(action: &Action) -> Result<(), ActionRefusal> {
             Err(ActionRefusal::TooMany(settings.len()))
         }
         Action::Reset { settings } => settings.iter().try_for_each(|name| key(name).map(drop)),
+        Action::Retire => Err(ActionRefusal::Retire),
         Action::Unknown => Err(ActionRefusal::UnknownKind),
     }
 }

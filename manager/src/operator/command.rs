@@ -37,6 +37,7 @@ pub(super) async fn issue(
     operators.store.add_command(device.clone(), command.clone(), operator.to_owned()).await?.map_err(
         |refusal| match refusal {
             CommandRefusal::UnknownDevice => Refusal::not_found("device"),
+            CommandRefusal::Retired => Refusal::new(ProblemKind::StateConflict, refusal.to_string()),
             CommandRefusal::TooMany => Refusal::new(ProblemKind::TooMany, refusal.to_string()),
         },
     )?;

@@ -1,7 +1,4 @@
-//! From devices' records to what an operator sees of them: with what is open, and how they can be
-//! reached now.
-
-use std::collections::HashMap;
+//! From devices' records to what an operator sees of them: with what is open, and how they can be reached now.
 
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::DeviceId;
@@ -9,87 +6,74 @@ use platen_protocol::identity::DeviceId;
 use super::Operators;
 use super::problem::Refusal;
 use super::view::{
-    AlertView, CloneView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView, Worst,
+    AlertView, CloneView, DetailsView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView,
 };
-use crate::store::{AlertFilter, DeviceRecord, OrderFilter, ServiceCallFilter};
+use crate::store::{FleetDevice, OpenThings, Scope};
+use crate::worst::Worst;
 
-/// Open alerts, service calls and orders, of each, that are looked at for a list of devices.
-const MAX_OPEN: u32 = 2_000;
+/// Open things of a kind that are handed out of each device in a list of devices. How many there are is counted.
+const MOST_IN_LIST: u32 = 10;
+/// The same of a device that is looked at alone.
+const MOST_OF_ONE: u32 = 200;
 
 /// So long a device is shown to have lost reports; its own page keeps it.
 const LOST_LATELY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Views of these devices, in their order: a few look-ups, however many they are.
-pub(super) async fn views(
-    operators: &Operators,
-    records: Vec<DeviceRecord>,
-    now: Timestamp,
-) -> Result<Vec<DeviceView>, Refusal> {
-    let only = match records.as_slice() {
-        [] => return Ok(Vec::new()),
-        [one] => Some(one.id.clone()),
-        _ => None,
+/// What is to be looked up of each device in a list: how many open things of a kind, and losses since when.
+pub(super) fn in_list(now: Timestamp) -> (u32, Timestamp) {
+    (MOST_IN_LIST, now - LOST_LATELY)
+}
+
+/// The view of a device with what is open there.
+pub(super) fn view_of(operators: &Operators, found: FleetDevice, now: Timestamp) -> DeviceView {
+    let FleetDevice { device: record, open } = found;
+    let OpenThings { alerts, service_calls, orders, watches, clone, lost } = open;
+    let open = Open {
+        lost_lately: lost,
+        watches: watches.into_iter().map(WatchView::from).collect(),
+        alerts: alerts.into_iter().map(AlertView::from).collect(),
+        service_calls: service_calls.into_iter().map(ServiceCallView::from).collect(),
+        orders: orders.into_iter().map(OrderView::from).collect(),
     };
-    let clones = operators.store.open_clones(MAX_OPEN).await?;
-    let mut clones: HashMap<_, _> =
-        clones.into_iter().map(|record| (record.device.clone(), record)).collect();
-    let alerts = AlertFilter { device: only.clone(), open: Some(true) };
-    let alerts = operators.store.alerts(alerts, None, MAX_OPEN).await?;
-    let mut alerts =
-        by_device(alerts.into_iter().map(AlertView::from), |view: &AlertView| view.device.clone());
-    let calls = ServiceCallFilter { device: only.clone(), open: Some(true) };
-    let calls = operators.store.service_calls(calls, None, MAX_OPEN).await?;
-    let mut calls =
-        by_device(calls.into_iter().map(ServiceCallView::from), |view: &ServiceCallView| view.device.clone());
-    let orders = OrderFilter { device: only, open: Some(true) };
-    let orders = operators.store.orders(orders, None, MAX_OPEN).await?;
-    let mut orders =
-        by_device(orders.into_iter().map(OrderView::from), |view: &OrderView| view.device.clone());
-    let mut lost: HashMap<DeviceId, u64> =
-        operators.store.lost_since(now - LOST_LATELY).await?.into_iter().collect();
-    let views = records.into_iter().map(|record| {
-        let contact = operators.roster.contact(&record.id, now);
-        let standing = operators.watches.standing(&record.id);
-        let watches = standing.into_iter().map(|one| WatchView::new(record.id.clone(), one)).collect();
-        let open = Open {
-            lost_lately: lost.remove(&record.id).unwrap_or(0),
-            watches,
-            alerts: alerts.remove(&record.id).unwrap_or_default(),
-            service_calls: calls.remove(&record.id).unwrap_or_default(),
-            orders: orders.remove(&record.id).unwrap_or_default(),
-        };
-        let due = operators.watches.due(&record.id);
-        let inspected_by = operators.roster.inspected_by(&record.id);
-        let standing = operators.roster.standing(&record.id);
-        let clone = clones.remove(&record.id).map(CloneView::from);
-        let present = operators.roster.present(&record.id);
-        let identity = standing
-            .map(|standing| IdentityView { clone, ..IdentityView::of(standing, present.as_ref(), now) });
-        let mut view = DeviceView::new(record, contact, due, open.in_order(), now);
-        if identity.as_ref().is_some_and(IdentityView::needs_attention) {
-            view.worst = view.worst.min(Worst::Warning);
-        }
-        view.identity = identity;
-        view.contact.inspected_by = inspected_by;
-        view
-    });
-    Ok(views.collect())
+    let contact = operators.roster.contact(&record.id, now);
+    let due = operators.watches.due(&record.id);
+    let inspected_by = operators.roster.inspected_by(&record.id);
+    let standing = operators.roster.standing(&record.id);
+    let present = operators.roster.present(&record.id);
+    let clone = clone.map(CloneView::from);
+    let identity =
+        standing.map(|standing| IdentityView { clone, ..IdentityView::of(standing, present.as_ref(), now) });
+    let mut view = DeviceView::new(record, contact, due, open.in_order(), now);
+    view.noisy = operators.quotas().noisy(&view.id, now);
+    if view.noisy.is_some() {
+        view.worst = view.worst.min(Worst::Warning);
+    }
+    view.identity = identity;
+    view.contact.inspected_by = inspected_by;
+    view
+}
+
+/// What operators say about one device.
+pub(super) async fn details(
+    operators: &Operators,
+    scope: &Scope,
+    id: DeviceId,
+) -> Result<DetailsView, Refusal> {
+    let details = operators.store.details(scope, id.clone()).await?;
+    let details = details.ok_or_else(|| Refusal::not_found("device"))?;
+    let retirement = operators.store.retirement(scope, id).await?;
+    Ok(DetailsView::new(details, retirement))
 }
 
 /// The view of one device.
-pub(super) async fn view(operators: &Operators, id: DeviceId, now: Timestamp) -> Result<DeviceView, Refusal> {
-    let record = operators.store.device(id).await?;
-    let views = views(operators, record.into_iter().collect(), now).await?;
-    views.into_iter().next().ok_or_else(|| Refusal::not_found("device"))
-}
-
-fn by_device<T>(
-    views: impl Iterator<Item = T>,
-    device: impl Fn(&T) -> DeviceId,
-) -> HashMap<DeviceId, Vec<T>> {
-    let mut sorted: HashMap<DeviceId, Vec<T>> = HashMap::new();
-    for view in views {
-        sorted.entry(device(&view)).or_default().push(view);
-    }
-    sorted
+pub(super) async fn view(
+    operators: &Operators,
+    scope: &Scope,
+    id: DeviceId,
+    now: Timestamp,
+) -> Result<DeviceView, Refusal> {
+    let (one, which) = (vec![id], (MOST_OF_ONE, now - LOST_LATELY));
+    let found = operators.store.some_devices(scope, one, which).await?;
+    let found = found.into_iter().next().ok_or_else(|| Refusal::not_found("device"))?;
+    Ok(view_of(operators, found, now))
 }

@@ -5,18 +5,27 @@ mod action;
 mod api;
 mod command;
 mod cursor;
+mod details;
+mod fleet_query;
 mod forwarded;
 mod gather;
 mod hasher;
+mod history;
 mod identity;
 mod known_addresses;
+mod live;
 mod order;
 mod origin;
 mod pages;
 pub mod password;
 mod password_queue;
+mod places;
 mod problem;
+mod profiles;
 mod proxies;
+mod restored;
+pub(crate) mod retire;
+pub(crate) mod said;
 mod service_call;
 mod session;
 mod settings;
@@ -37,6 +46,7 @@ use tower::util::BoxCloneSyncService;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::bell::Bell;
 use crate::counters::Counters;
 use crate::device::Devices;
 use crate::device::mailbox::Mailbox;
@@ -76,6 +86,7 @@ pub struct Operators {
     mailbox: Arc<Mailbox>,
     informer: Arc<Informer>,
     watches: Arc<Watches>,
+    bell: Arc<Bell>,
     counters: Arc<Counters>,
     stop: CancellationToken,
     sign_in_limits: SignInLimits,
@@ -83,6 +94,9 @@ pub struct Operators {
     known_addresses: KnownAddresses,
     proxies: Proxies,
     public_origin: Option<Origin>,
+    history: crate::history::Settings,
+    quotas: Arc<crate::quota::Quotas>,
+    live: live::Live,
 }
 
 impl Operators {
@@ -94,6 +108,7 @@ impl Operators {
             mailbox: Arc::clone(&devices.mailbox),
             informer: Arc::clone(&devices.informer),
             watches: Arc::clone(&devices.watches),
+            bell: Arc::clone(&devices.bell),
             counters: Arc::clone(&devices.counters),
             stop,
             sign_in_limits: SignInLimits::new(),
@@ -101,8 +116,16 @@ impl Operators {
             known_addresses: KnownAddresses::default(),
             proxies: Proxies::new(settings.trusted_proxies),
             public_origin: settings.public_origin,
+            history: devices.history,
+            quotas: Arc::clone(&devices.quotas),
+            live: live::Live::default(),
         })
     }
+}
+
+/// Follows what happens, for the pages that are open, until the manager stops.
+pub async fn follow(operators: Arc<Operators>) {
+    operators.live.follow(&operators.informer, &operators.stop).await;
 }
 
 type Shared = State<Arc<Operators>>;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
 use crate::jitter;
-use crate::store::StoreError;
+use crate::store::{StoreError, cause};
 
 /// What who came at a bad moment waits at least, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 2;
@@ -20,8 +20,9 @@ pub(super) struct Refusal(pub(super) Problem, Option<u64>);
 
 impl Refusal {
     pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        let retry_after = matches!(kind, ProblemKind::TooMany | ProblemKind::Unavailable)
-            .then(|| jitter::retry_after(RETRY_AFTER_SECONDS));
+        let retry_after =
+            matches!(kind, ProblemKind::TooMany | ProblemKind::OverQuota | ProblemKind::Unavailable)
+                .then(|| jitter::retry_after(RETRY_AFTER_SECONDS));
         Self(Problem::new(kind, detail), retry_after)
     }
 
@@ -60,7 +61,10 @@ impl IntoResponse for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::internal(&error)
+        // That the store has trouble is in the log once, by the store itself, and not for each who asks.
+        let Some(cause) = cause(&error) else { return Self::internal(&error) };
+        tracing::debug!(%error, "the store could not serve an operator");
+        Self::new(ProblemKind::Unavailable, cause.words())
     }
 }
 

@@ -15,6 +15,7 @@ use super::problem::Refusal;
 use super::{Operators, session};
 use crate::clock;
 use crate::secret::fingerprint;
+use crate::store::Scope;
 
 /// Where a request came from: the client itself where a trusted proxy carries it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,14 @@ pub(super) struct Remote(pub(super) IpAddr);
 #[derive(Debug, Clone)]
 pub(super) struct Operator {
     pub(super) name: String,
+}
+
+impl Operator {
+    /// What of the fleet this operator may see: today, all.
+    #[expect(clippy::unused_self, reason = "whose scope it is")]
+    pub(super) const fn scope(&self) -> &'static Scope {
+        &Scope::All
+    }
 }
 
 impl FromRequestParts<Arc<Operators>> for Operator {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use platen_protocol::alert::Alert;
+use platen_protocol::alert::{Alert, Severity};
 use platen_protocol::device_to_manager::Report;
 use platen_protocol::identity::AlertId;
 
@@ -13,6 +13,15 @@ use super::{StoreError, statements, to_json};
 
 /// Why an alert ended that no report ended.
 const STANDS_NO_MORE: &str = "stands no more on the device; the report of its end was lost";
+
+/// How bad it is, as its column says: what may happen stops no printer yet, however bad it would be.
+fn class(alert: &Alert) -> i64 {
+    match (alert.forecast, alert.severity) {
+        (true, _) => 2,
+        (false, Severity::Critical) => 0,
+        (false, _) => 1,
+    }
+}
 
 impl BatchWrite<'_, '_> {
     pub(super) fn raise(&mut self, report: &Report, alert: &Alert) -> Result<(), StoreError> {
@@ -26,10 +35,12 @@ impl BatchWrite<'_, '_> {
                 report.simulated,
                 body,
                 self.dated.at.as_millisecond(),
-                self.dated_by()
+                self.dated_by(),
+                class(alert)
             ],
         )?;
         if raised == 1 {
+            self.touched = true;
             self.notice_about("alert_raised", report.sequence, &alert.id, &body)
         } else {
             Ok(())
@@ -55,7 +66,10 @@ impl BatchWrite<'_, '_> {
             |row| row.get(0),
         )?;
         match cleared {
-            Some(body) => self.notice_about("alert_cleared", report.sequence, alert, &body),
+            Some(body) => {
+                self.touched = true;
+                self.notice_about("alert_cleared", report.sequence, alert, &body)
+            }
             None => Ok(()),
         }
     }
@@ -77,6 +91,7 @@ impl BatchWrite<'_, '_> {
                 |row| row.get(0),
             )?;
             if let Some(body) = reopened {
+                self.touched = true;
                 self.notice_about("alert_raised", report.sequence, alert, &body)?;
             }
         }

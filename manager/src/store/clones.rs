@@ -1,12 +1,11 @@
 //! Signs that two machines are using one identity, until an operator dismisses them.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
 use super::engine::{Row, values};
 use super::records::{id, time};
+use super::states::refresh_named;
 use super::{Store, StoreError, from_json, statements, to_json};
 use crate::ingest::clone::CloneSign;
 
@@ -22,7 +21,7 @@ pub struct CloneRecord {
 }
 
 impl CloneRecord {
-    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         let body: String = row.get(2)?;
         Ok(Self {
             device: id("device", row.get(0)?)?,
@@ -56,6 +55,7 @@ impl Store {
                     statements::ADD_NOTICE_OF,
                     values![origin, device.as_str(), "clone", found, body],
                 )?;
+                refresh_named(context.connection, &device)?;
                 Ok(true)
             })
             .await
@@ -73,18 +73,8 @@ impl Store {
                 let dismissed = context
                     .connection
                     .execute(statements::DISMISS_CLONE, values![device.as_str(), now.as_millisecond(), by])?;
+                refresh_named(context.connection, &device)?;
                 Ok(dismissed > 0)
-            })
-            .await
-    }
-
-    /// The signs that are open, of all devices.
-    pub async fn open_clones(&self, limit: u32) -> Result<Vec<CloneRecord>, StoreError> {
-        let damage = Arc::clone(&self.damage);
-        self.readers
-            .clone()
-            .read(move |connection| {
-                damage.collect(connection, statements::CLONES_OPEN, values![limit], 0, CloneRecord::from_row)
             })
             .await
     }

@@ -7,8 +7,9 @@ use platen_protocol::identity::{CommandId, DeviceId};
 use platen_protocol::manager_to_device::Command;
 
 use super::engine::values;
-use super::records::CommandRecord;
-use super::{Store, StoreError, statements, to_json};
+use super::records::{CommandRecord, MAX_OPEN_COMMANDS};
+use super::statements::devices;
+use super::{Scope, Store, StoreError, profiles, statements, to_json};
 
 /// Why a command is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,13 +17,13 @@ pub enum CommandRefusal {
     /// No such device.
     #[error("there is no such device")]
     UnknownDevice,
+    /// The device was taken out of service.
+    #[error("the device is retired: it takes no commands any more")]
+    Retired,
     /// Too many wait for that device.
     #[error("too many commands are waiting for this device: wait for their outcomes")]
     TooMany,
 }
-
-/// Commands that may wait for one device.
-pub const MAX_OPEN_COMMANDS: u32 = 200;
 
 impl Store {
     /// Keeps a new command.
@@ -41,6 +42,9 @@ impl Store {
                 let Some(key) = key else {
                     return Ok(Err(CommandRefusal::UnknownDevice));
                 };
+                if context.connection.exists(devices::IS_RETIRED, values![key])? {
+                    return Ok(Err(CommandRefusal::Retired));
+                }
                 let open: u32 =
                     context.connection.row(statements::OPEN_COMMANDS_OF, values![key], |row| row.get(0))?;
                 if open >= MAX_OPEN_COMMANDS {
@@ -57,6 +61,7 @@ impl Store {
                         command.expires.as_millisecond()
                     ],
                 )?;
+                profiles::note_by_hand(context.connection, key, &command, &issued_by)?;
                 Ok(Ok(()))
             })
             .await
@@ -99,6 +104,9 @@ impl Store {
                         Ok(())
                     },
                 )?;
+                for (id, _) in &ended {
+                    profiles::command_ended(context.connection, id, ("expired", None), now)?;
+                }
                 Ok(ended)
             })
             .await
@@ -118,11 +126,12 @@ impl Store {
     /// The commands of a device, newest first, those below `before`.
     pub async fn commands(
         &self,
+        scope: &Scope,
         device: DeviceId,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<CommandRecord>, StoreError> {
-        let page = self.page(statements::COMMANDS_OF, Some(device), before, limit);
-        self.readers.clone().read(move |connection| page.read(connection, CommandRecord::from_row)).await
+        let list = self.list(scope, (statements::COMMANDS, "c"), Some(device), (before, limit));
+        self.readers.clone().read(move |connection| list.read(connection, CommandRecord::from_row)).await
     }
 }

@@ -4,6 +4,9 @@
 use super::engine::{AsValue, Value};
 use super::scope::Scope;
 
+/// Lengths of lists of keys: pages have so many devices, and one more.
+const LENGTHS: [usize; 6] = [1, 10, 25, 51, 101, 201];
+
 /// Conditions of one statement, and all of its parameters.
 pub(super) struct Conditions<'a> {
     text: String,
@@ -34,6 +37,14 @@ impl<'a> Conditions<'a> {
     pub(super) fn and_in(&mut self, expression: &str, values: impl IntoIterator<Item = Value<'a>>) {
         let places = self.list(values);
         self.and(&in_list(expression, &places));
+    }
+
+    /// The same of keys. The list is filled up to one of a few lengths by its last, so that there are few statements.
+    pub(super) fn and_of(&mut self, expression: &str, keys: &[i64]) {
+        let length = LENGTHS.into_iter().find(|length| *length >= keys.len()).unwrap_or(keys.len());
+        let last = keys.last().copied().into_iter();
+        let filled = keys.iter().copied().chain(last.cycle()).take(length);
+        self.and_in(expression, filled.map(Value::Integer));
     }
 
     /// One more: that the device, whose row has this alias, is within a scope.
@@ -87,6 +98,20 @@ mod tests {
         conditions.and_in("d.key", [1, 2].map(Value::Integer));
         assert_eq!(conditions.text(), "a.cleared IS NULL AND d.id = ?3 AND d.key IN (?4, ?5)");
         assert_eq!(conditions.values().len(), 5);
+    }
+
+    #[test]
+    fn a_list_of_keys_is_filled_up_with_its_last() {
+        let of = |keys: &[i64]| {
+            let mut conditions = Conditions::new(&[]);
+            conditions.and_of("d.key", keys);
+            conditions.values().to_vec()
+        };
+        assert_eq!(of(&[7]), [Value::Integer(7)]);
+        let some = of(&[7, 8]);
+        assert_eq!((some.len(), &some[1], &some[9]), (10, &Value::Integer(8), &Value::Integer(8)));
+        assert_eq!(of(&[]), []);
+        assert_eq!(of(&(0..300).collect::<Vec<_>>()).len(), 300);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Such a row is no failure of the engine: a bit that flipped on the disk, or a row that a later manager
 //! wrote before an older one was installed again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use platen_protocol::identity::DeviceId;
@@ -20,6 +20,8 @@ const MAX_DEVICES: usize = 10_000;
 pub(super) struct Damage {
     /// Held for a look-up.
     of: Mutex<BTreeMap<String, String>>,
+    /// Devices of which the store does not know it yet. Held for a look-up.
+    new: Mutex<BTreeSet<String>>,
 }
 
 impl Damage {
@@ -33,7 +35,22 @@ impl Damage {
         if of.len() < MAX_DEVICES && !of.contains_key(device) {
             tracing::error!(device, found, "some of what is stored about a device is damaged and left out");
             of.insert(device.to_owned(), found.to_owned());
+            self.found_lately().insert(device.to_owned());
         }
+    }
+
+    /// Devices of which the store does not know it yet; they count as known from now on.
+    pub(super) fn take_new(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.found_lately())
+    }
+
+    /// The store could not be told of these after all.
+    pub(super) fn give_back(&self, mut devices: BTreeSet<String>) {
+        self.found_lately().append(&mut devices);
+    }
+
+    fn found_lately(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.new.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is damaged of a device, if anything was found.

@@ -7,11 +7,13 @@ use platen_protocol::identity::DeviceId;
 use super::damage::Damage;
 use super::engine::{owned, values};
 use super::records::{ContactRecord, DeviceRecord};
-use super::{Store, StoreError, statements};
+use super::statements::{self, fleet};
+use super::states::work_out;
+use super::{Store, StoreError};
 
 impl DeviceRecord {
     /// With what was found to be damaged of it in other places.
-    fn know(&mut self, damage: &Damage) {
+    pub(super) fn know(&mut self, damage: &Damage) {
         match &self.damaged {
             Some(found) => damage.note(self.id.as_str(), found),
             None => self.damaged = damage.known(&self.id),
@@ -20,7 +22,7 @@ impl DeviceRecord {
 }
 
 impl Store {
-    /// Devices by name, those after `after`.
+    /// Devices by name, those after `after`, for the manager itself.
     pub async fn devices(
         &self,
         after: Option<DeviceId>,
@@ -42,7 +44,7 @@ impl Store {
             .await
     }
 
-    /// One device, if it is known.
+    /// One device, if it is known, for the manager itself.
     pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRecord>, StoreError> {
         let damage = Arc::clone(&self.damage);
         self.readers
@@ -68,7 +70,8 @@ impl Store {
                     owned(values![contact.device.as_str(), at, contact.remote])
                 };
                 let rows: Vec<_> = contacts.iter().map(row).collect();
-                context.connection.execute_all(&statements::SET_CONTACTS, &rows).map(drop)
+                context.connection.execute_all(&fleet::SET_CONTACTS, &rows)?;
+                work_out(context.connection)
             })
             .await
     }

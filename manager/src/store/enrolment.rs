@@ -3,10 +3,13 @@
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
+use super::certificate::Certificate;
 use super::engine::{Connection, values};
 use super::identities::{IdentityChange, log};
+use super::journal::Entry;
 use super::records::{id, time};
-use super::{Store, StoreError, statements};
+use super::statements::devices;
+use super::{Store, StoreError, profiles, statements, states};
 
 /// A token that was made.
 #[derive(Debug, Clone)]
@@ -56,6 +59,9 @@ pub enum TokenRefusal {
         "a device of that name is already enrolled: ask for a token bound to it, or give this device another name"
     )]
     AlreadyEnrolled,
+    /// What is left of a device of that name is still being deleted.
+    #[error("a device of that name is being deleted at the service centre: try again in a few minutes")]
+    BeingDeleted,
 }
 
 impl Store {
@@ -115,20 +121,33 @@ impl Store {
                     statements::USE_TOKEN,
                     values![token_hash, now.as_millisecond(), device.as_str()],
                 )?;
-                context.connection.execute(
-                    statements::ENROL,
-                    values![
-                        device.as_str(),
-                        certificate_serial,
-                        certificate_expires.as_millisecond(),
-                        now.as_millisecond()
-                    ],
-                )?;
-                log(context.connection, device, IdentityChange::Enrolled, None, *now)?;
+                let certificate = Certificate {
+                    serial: certificate_serial.clone(),
+                    issued: *now,
+                    expires: *certificate_expires,
+                };
+                let_in(context.connection, device, &certificate)?;
+                // Whatever is remembered of one of that name may be of one that was deleted.
+                context.places.forget_device(device);
+                let (token, device) = (token_hash.clone(), device.clone());
+                context.journal.push(Entry::TokenUsed { token, device, certificate });
                 Ok(Ok(()))
             })
             .await
     }
+}
+
+/// Lets a device in with a certificate; whatever was with its identity before is over.
+pub(super) fn let_in(
+    connection: &Connection,
+    device: &DeviceId,
+    certificate: &Certificate,
+) -> Result<(), StoreError> {
+    let (expires, issued) = (certificate.expires.as_millisecond(), certificate.issued.as_millisecond());
+    connection.execute(statements::ENROL, values![device.as_str(), certificate.serial, expires, issued])?;
+    states::add(connection, device)?;
+    profiles::send_anew(connection, device, certificate.issued)?;
+    log(connection, device, IdentityChange::Enrolled, None, certificate.issued)
 }
 
 fn check(
@@ -148,6 +167,9 @@ fn check(
     }
     if expires <= now.as_millisecond() {
         return Ok(Err(TokenRefusal::Expired));
+    }
+    if connection.exists(devices::BEING_DELETED, values![device.as_str()])? {
+        return Ok(Err(TokenRefusal::BeingDeleted));
     }
     if let Some(bound) = bound {
         let same = bound == device.as_str();

@@ -170,7 +170,7 @@ impl LogState {
 
     /// What to do about one that is held.
     pub const fn remedy(&self) -> &'static str {
-        "Another program (a backup, a database browser) keeps the database open for reading: end it, and the log is cut back."
+        "Another program (a backup, a database browser) keeps the database open for reading: end it, and the log is cut back. `platen-manager backup` ends by itself."
     }
 }
 
@@ -257,7 +257,6 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn failure(code: i32) -> Result<(), StoreError> {
         let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);

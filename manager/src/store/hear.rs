@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::StoreError;
 use super::engine::PostgresConfig;
-use super::replicas::Replica;
+use super::replica::Replica;
 
 /// The channel of all managers.
 const CHANNEL: &str = "platen_managers";
@@ -93,10 +93,10 @@ impl Drop for Teller {
 /// Begins to hear and to tell, each on a thread with a session of its own.
 pub(super) fn start(config: &PostgresConfig, me: Replica) -> (Teller, mpsc::Receiver<Heard>) {
     let (hints, waiting) = mpsc::channel(QUEUE);
-    let (hears, heard) = mpsc::channel(QUEUE);
+    let (into, heard) = mpsc::channel(QUEUE);
     let (lost, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (config_of_hearer, stopped) = (config.clone(), Arc::clone(&stop));
-    std::thread::spawn(move || hear_on(&config_of_hearer, me, &hears, &stopped));
+    std::thread::spawn(move || hear_on(&config_of_hearer, me, &into, &stopped));
     let (config_of_teller, lost_too) = (config.clone(), Arc::clone(&lost));
     std::thread::spawn(move || tell_on(&config_of_teller, me, waiting, &lost_too));
     (Teller { hints, lost, stop }, heard)

@@ -8,26 +8,18 @@ use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
+use super::certificate::Certificate;
 use super::engine::{Connection, Row, values};
+use super::journal::Entry;
 use super::records::{id, time, time_if_any, word};
-use super::{Store, StoreError, statements, to_json};
+use super::states::refresh_named;
+use super::{Scope, Store, StoreError, statements, to_json};
 
 /// Entries of the log of one device that are handed out.
 const MAX_LOG: u32 = 20;
 /// Certificates of one device that were replaced by renewal and are remembered: the newest. One that is older is
 /// as good as unknown.
-const MAX_FORMER: usize = 8;
-
-/// A certificate, as far as the manager keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Certificate {
-    /// Its serial number, in hexadecimal digits.
-    pub serial: String,
-    /// When it was issued.
-    pub issued: Timestamp,
-    /// When it ends.
-    pub expires: Timestamp,
-}
+pub(super) const MAX_FORMER: usize = 8;
 
 /// Who used a certificate last, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +65,8 @@ pub struct Standing {
     pub former: Vec<Certificate>,
     /// One of those that is used again, until that is over.
     pub superseded: Option<Superseded>,
+    /// When it was taken out of service, if it was.
+    pub retired: Option<Timestamp>,
 }
 
 /// What was done to an identity.
@@ -93,6 +87,12 @@ pub enum IdentityChange {
     SupersededUsed,
     /// That was dismissed.
     SupersededDismissed,
+    /// The manager was restored from a backup, and a certificate that is newer than that was taken.
+    TakenAfterRestore,
+    /// It was taken out of service.
+    Retired,
+    /// It has answered that, or was given long enough to: its certificate is refused from then on.
+    RetirementEnded,
 }
 
 impl IdentityChange {
@@ -106,6 +106,9 @@ impl IdentityChange {
             Self::Readmitted => "readmitted",
             Self::SupersededUsed => "superseded_used",
             Self::SupersededDismissed => "superseded_dismissed",
+            Self::TakenAfterRestore => "taken_after_restore",
+            Self::Retired => "retired",
+            Self::RetirementEnded => "retirement_ended",
         }
     }
 }
@@ -130,6 +133,12 @@ pub struct Changed {
     pub devices: Vec<(DeviceId, Standing)>,
 }
 
+impl IdentityEntry {
+    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self { what: word("change of an identity", row.get(2)?)?, by: row.get(3)?, at: time(row, 4)? })
+    }
+}
+
 impl Standing {
     /// How a device stands that was let in with a certificate: whatever was with its identity before is over.
     pub fn enrolled(certificate: Certificate) -> Self {
@@ -140,12 +149,15 @@ impl Standing {
             readmitted_until: None,
             former: Vec::new(),
             superseded: None,
+            retired: None,
         }
     }
 
     /// Whether there is something to which an operator can consent.
     pub fn can_be_readmitted(&self, now: Timestamp) -> bool {
-        self.revoked.is_none() && (now >= self.certificate.expires || self.superseded.is_some())
+        self.revoked.is_none()
+            && self.retired.is_none()
+            && (now >= self.certificate.expires || self.superseded.is_some())
     }
 
     /// The renewed certificate, if that is the one, is used: it is the one now. Says whether it was.
@@ -206,12 +218,13 @@ impl Standing {
             // What does not read is forgotten: it is no reason to refuse the device.
             former: forgiving(row.get(9)?).unwrap_or_default(),
             superseded: forgiving(row.get(10)?),
+            retired: time_if_any(row, 11)?,
         };
         Ok((id("device", row.get(0)?)?, standing))
     }
 }
 
-/// Writes an entry of the log, in the transaction that does what it says.
+/// Writes an entry of the log, in the transaction that has done what it says; and how the device stands by it.
 pub(super) fn log(
     connection: &Connection,
     device: &DeviceId,
@@ -221,7 +234,7 @@ pub(super) fn log(
 ) -> Result<(), StoreError> {
     connection
         .execute(statements::LOG_IDENTITY, values![device.as_str(), what.word(), by, at.as_millisecond()])?;
-    Ok(())
+    refresh_named(connection, device)
 }
 
 impl Store {
@@ -270,21 +283,13 @@ impl Store {
     }
 
     /// What was done to a device's identity, the newest first.
-    pub async fn identity_log(&self, device: DeviceId) -> Result<Vec<IdentityEntry>, StoreError> {
-        let damage = Arc::clone(&self.damage);
-        self.readers
-            .clone()
-            .read(move |connection| {
-                let statement = statements::IDENTITY_LOG_OF;
-                damage.collect(connection, statement, values![device.as_str(), MAX_LOG], 3, |row| {
-                    Ok(IdentityEntry {
-                        what: word("change of an identity", row.get(0)?)?,
-                        by: row.get(1)?,
-                        at: time(row, 2)?,
-                    })
-                })
-            })
-            .await
+    pub async fn identity_log(
+        &self,
+        scope: &Scope,
+        device: DeviceId,
+    ) -> Result<Vec<IdentityEntry>, StoreError> {
+        let list = self.list(scope, (statements::IDENTITY_LOG, "l"), Some(device), (None, MAX_LOG));
+        self.readers.clone().read(move |connection| list.read(connection, IdentityEntry::from_row)).await
     }
 
     /// Keeps a renewed certificate beside the one in use; says whether the device is known.
@@ -360,6 +365,7 @@ impl Store {
                     .map(|known| to_json("use of a superseded certificate", known))
                     .transpose()?;
                 context.connection.execute(statements::SET_SUPERSEDED, values![device.as_str(), body])?;
+                refresh_named(context.connection, &device)?;
                 if is_news {
                     log(context.connection, &device, IdentityChange::SupersededUsed, None, now)?;
                     let at = now.as_millisecond();
@@ -415,6 +421,7 @@ impl Store {
                     .connection
                     .execute(statements::REVOKE, values![device.as_str(), now.as_millisecond()])?;
                 log(context.connection, &device, IdentityChange::Revoked, Some(&by), now)?;
+                context.journal.push(Entry::Revoked { device: device.clone(), by: by.clone(), at: now });
                 standing(context.connection, &device)
             })
             .await

@@ -13,15 +13,20 @@ use platen_protocol::stamp::Stamp;
 
 use super::damage::Damage;
 use super::dates::{dates, learn};
-use super::engine::values;
+use super::engine::{Connection, values};
 use super::open::asks;
 use super::places::{EpochPlace, InMemoryEpoch, LastReport, Place};
+use super::quota::over_open;
 use super::records::CommandState;
+use super::restored::{Restored, was_lost_here};
+use super::statements::{self, fleet};
+use super::states::{Levels, refresh};
 use super::writer::WriteContext;
-use super::{Store, StoreError, from_integer, from_json, statements, to_integer, to_json};
+use super::{Store, StoreError, from_integer, from_json, profiles, to_integer, to_json};
 use crate::ingest::date::{Dated, DatedBy};
 use crate::ingest::loss::in_words;
-use crate::ingest::{Loss, plan};
+use crate::ingest::{Gap, Loss, plan};
+use crate::quota::{OverQuota, Settings};
 
 /// Reports of an epoch that are looked at to tell a repeat from another report under its sequence. A device
 /// repeats at most what it has not heard to be acknowledged: a batch or two.
@@ -49,6 +54,8 @@ pub struct Ingested {
     pub losses: Vec<Loss>,
     /// What may be lost of another epoch, which the device kept in memory only.
     pub in_memory_epoch: Option<(Epoch, Loss)>,
+    /// How many bytes of reports were stored.
+    pub bytes: u64,
 }
 
 /// Why nothing of a batch was stored.
@@ -63,15 +70,20 @@ pub enum IngestRefusal {
         /// Which sequence.
         sequence: u64,
     },
+    /// The device would have too much open.
+    #[error("{0}")]
+    OverQuota(OverQuota),
 }
 
 impl Store {
     /// Commits a batch. What it returns is durable.
     pub async fn ingest(&self, ingest: Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
         let (damage, open) = (Arc::clone(&self.damage), Arc::clone(&self.open));
+        let restored = Arc::clone(&self.restored);
         let asker = asks(&ingest.batch).then(|| ingest.device.clone());
         let batch_of = Some((ingest.device.clone(), ingest.batch.epoch.clone()));
-        let act = move |context: &mut WriteContext<'_>| take_in(context, &ingest, &damage);
+        let quota = self.quota.get().copied().unwrap_or_default();
+        let act = move |context: &mut WriteContext<'_>| take_in(context, &ingest, &damage, &restored, &quota);
         let then = move |_: &_| asker.iter().for_each(|device| open.changed(device));
         self.writer.write_batch(batch_of, act, then).await
     }
@@ -81,10 +93,12 @@ fn take_in(
     context: &mut WriteContext<'_>,
     ingest: &Ingest,
     damage: &Damage,
+    restored: &Restored,
+    quota: &Settings,
 ) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
     let batch = &*ingest.batch;
     let found = context.places.find(context.connection, &ingest.device, &batch.epoch)?;
-    let Some(Place { device, epoch, in_memory_epoch }) = found else {
+    let Some(Place { device, epoch, in_memory_epoch, levels, was_there }) = found else {
         return Ok(Err(IngestRefusal::UnknownDevice));
     };
     let epoch = epoch.map(|(_, place)| place);
@@ -98,17 +112,20 @@ fn take_in(
     {
         return Ok(Err(IngestRefusal::Conflict { sequence }));
     }
+    if let Some(over) = over_open(context.connection, quota, device, new)? {
+        return Ok(Err(IngestRefusal::OverQuota(over)));
+    }
     let losses: Vec<Loss> = plan
         .gaps
         .iter()
         .map(|gap| match gap.told.and_then(|position| batch.lost.get(position)) {
-            Some(run) => Loss::told(run, gap.first, gap.last),
-            None => Loss::untold(gap.first, gap.last),
+            Some(run) => Ok(Loss::told(run, gap.first, gap.last)),
+            None => untold(context.connection, gap, before, epoch, restored),
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     let is_news = !losses.is_empty() || !new.is_empty();
     let came_to_safety = epoch.is_some_and(|epoch| epoch.in_memory != batch.in_memory);
-    let mut ended = None;
+    let (mut ended, mut bytes) = (None, 0);
     if is_news || came_to_safety {
         let last = epoch.and_then(|epoch| epoch.last);
         let epoch = match epoch {
@@ -124,7 +141,8 @@ fn take_in(
             learn(context, device, sent, ingest.received)?;
         }
         let dated = Dated { at: ingest.received, by: None };
-        let mut write = BatchWrite { context, ingest, damage, device, epoch, last, dated };
+        let mut write =
+            BatchWrite { context, ingest, damage, device, epoch, last, dated, bytes, touched: !was_there };
         if is_news && let Some(in_memory_epoch) = &in_memory_epoch {
             ended = Some(write.end_of(in_memory_epoch)?);
         }
@@ -141,17 +159,61 @@ fn take_in(
                 activity = Some(key);
             }
         }
-        write.latest(new, latest, activity)?;
-        let last = write.last;
+        let levels_now = write.latest(new, latest, activity, &levels)?;
+        bytes = write.bytes;
+        let (last, touched) = (write.last, write.touched);
+        if !was_there {
+            context
+                .connection
+                .execute(fleet::FIRST_CONTACT, values![device, ingest.received.as_millisecond()])?;
+        }
+        stands(context, device, touched, &levels, &levels_now)?;
         let (acknowledged, last_key) = (to_integer(plan.acknowledged), last.map(|last| last.key));
         context.later(&statements::ACKNOWLEDGE, values![epoch, acknowledged, last_key, batch.in_memory])?;
         let in_memory = batch.in_memory;
         let place = EpochPlace { key: epoch, acknowledged: plan.acknowledged, last, in_memory };
         let in_memory_epoch = in_memory_epoch.filter(|_| ended.is_none());
-        let place = Place { device, epoch: Some((batch.epoch.clone(), place)), in_memory_epoch };
+        let epoch = Some((batch.epoch.clone(), place));
+        let place = Place { device, epoch, in_memory_epoch, levels: levels_now, was_there: true };
         context.places.set(&ingest.device, place);
     }
-    Ok(Ok(Ingested { acknowledged: plan.acknowledged, new: plan.new, losses, in_memory_epoch: ended }))
+    let (acknowledged, new) = (plan.acknowledged, plan.new);
+    Ok(Ok(Ingested { acknowledged, new, losses, in_memory_epoch: ended, bytes }))
+}
+
+/// A device that says nothing of what is missing has handed it in before this manager was taken back, or has lost it.
+fn untold(
+    connection: &Connection,
+    gap: &Gap,
+    acknowledged: u64,
+    epoch: Option<EpochPlace>,
+    restored: &Restored,
+) -> Result<Loss, StoreError> {
+    let follows = gap.first == acknowledged.saturating_add(1);
+    let here = match epoch {
+        Some(epoch) => follows && was_lost_here(connection, epoch.key, acknowledged)?,
+        // One that was begun since.
+        None => follows && restored.is_open(),
+    };
+    let loss = if here { Loss::restored } else { Loss::untold };
+    Ok(loss(gap.first, gap.last))
+}
+
+/// How the device stands after a batch. Readings alone change levels, if anything; an ordinary report nothing.
+fn stands(
+    context: &mut WriteContext<'_>,
+    device: i64,
+    touched: bool,
+    before: &Levels,
+    now: &Levels,
+) -> Result<(), StoreError> {
+    if touched || before.serials != now.serials {
+        return refresh(context.connection, device, Some(now));
+    }
+    if before == now {
+        return Ok(());
+    }
+    context.later(&fleet::SET_LEVELS, values![device, now.lowest_in_store(), now.low, now.simulated])
 }
 
 /// The first repeat that is not what is stored: sought back along the epoch, for what comes again was
@@ -170,10 +232,13 @@ fn find_conflict(
         while let Some(key) = at
             && looked < MAX_LOOK_BACK
         {
-            let (sequence, previous, body): (i64, Option<i64>, String) =
-                context.connection.row(statements::REPORT, values![key], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?;
+            let stored = context
+                .connection
+                .one(statements::REPORT, values![key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            // What is so old that it was let go of is taken for what it repeats.
+            let Some((sequence, previous, body)): Option<(i64, Option<i64>, String)> = stored else {
+                return Ok(conflict);
+            };
             if from_integer(sequence) < report.sequence {
                 break;
             }
@@ -215,6 +280,10 @@ pub(super) struct BatchWrite<'a, 'b> {
     last: Option<LastReport>,
     /// When the report at hand was taken.
     pub(super) dated: Dated,
+    /// How much was stored.
+    bytes: u64,
+    /// Whether something changed by which it is said how the device stands.
+    pub(super) touched: bool,
 }
 
 impl BatchWrite<'_, '_> {
@@ -276,6 +345,8 @@ impl BatchWrite<'_, '_> {
     fn report(&mut self, report: &Report) -> Result<i64, StoreError> {
         let key = self.context.places.next_key(self.context.connection)?;
         let (dated, previous) = (self.dated.at.as_millisecond(), self.last.map(|last| last.key));
+        let body = to_json("report", report)?;
+        self.bytes += u64::try_from(body.len()).unwrap_or(u64::MAX);
         self.context.later(
             &statements::ADD_REPORT,
             values![
@@ -286,9 +357,10 @@ impl BatchWrite<'_, '_> {
                 report.body.kind(),
                 self.received(),
                 previous,
-                to_json("report", report)?,
+                body,
                 dated,
-                self.dated_by()
+                self.dated_by(),
+                self.ingest.batch.next_within_seconds
             ],
         )?;
         self.last = Some(LastReport { key, dated });
@@ -298,6 +370,7 @@ impl BatchWrite<'_, '_> {
                     statements::SET_STARTED,
                     values![self.device, started.model, started.agent_version, started.volatile_state],
                 )?;
+                self.touched = true;
                 if let Some(standing) = &started.standing_alerts {
                     self.standing(report, standing)?;
                 }
@@ -343,6 +416,7 @@ impl BatchWrite<'_, '_> {
                 last_press
             ],
         )?;
+        self.touched = true;
         if added == 1 {
             return self.notice("service_call", report.sequence, &to_json("service call", call)?);
         }
@@ -372,7 +446,11 @@ impl BatchWrite<'_, '_> {
                 order.again
             ],
         )?;
-        if added == 1 { self.notice("order", report.sequence, &to_json("order", order)?) } else { Ok(()) }
+        if added == 0 {
+            return Ok(());
+        }
+        self.touched = true;
+        self.notice("order", report.sequence, &to_json("order", order)?)
     }
 
     fn replacement(
@@ -402,7 +480,7 @@ impl BatchWrite<'_, '_> {
             OutcomeResult::Failed { reason } | OutcomeResult::Refused { reason } => Some(reason),
             OutcomeResult::Done | OutcomeResult::Expired => None,
         };
-        self.context.connection.execute(
+        let ended = self.context.connection.execute(
             statements::FINISH_COMMAND,
             values![
                 self.device,
@@ -412,7 +490,12 @@ impl BatchWrite<'_, '_> {
                 reason
             ],
         )?;
-        Ok(())
+        if ended == 0 {
+            return Ok(());
+        }
+        let state = CommandState::of(&outcome.result).word();
+        let ended = (state, reason.map(String::as_str));
+        profiles::command_ended(self.context.connection, &outcome.command_id, ended, self.ingest.received)
     }
 
     /// What an operator must hear, in the same transaction; its origin makes it unique.

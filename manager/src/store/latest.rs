@@ -6,6 +6,7 @@ use platen_protocol::readings::Readings;
 
 use super::engine::values;
 use super::ingest::BatchWrite;
+use super::states::Levels;
 use super::{StoreError, statements, to_json};
 use crate::ingest::{merge_alert, merge_end, merge_replacement};
 
@@ -19,19 +20,26 @@ fn adds_to_readings(body: &ReportBody) -> bool {
 
 impl BatchWrite<'_, '_> {
     /// The state of the device after these reports: the latest readings (by the position and the key of
-    /// their report), what later alerts and replacements add, and where the latest activity is.
+    /// their report), what later alerts and replacements add, and where the latest activity is. The levels by that;
+    /// `before` are those that the store has.
     pub(super) fn latest(
         &mut self,
         new: &[Report],
         latest: Option<(usize, i64)>,
         activity: Option<i64>,
-    ) -> Result<(), StoreError> {
+        before: &Levels,
+    ) -> Result<Levels, StoreError> {
         let later = latest.map_or(0, |(position, _)| position + 1);
         let later: Vec<&Report> =
             new.iter().skip(later).filter(|report| adds_to_readings(&report.body)).collect();
         let mut merged = None;
+        let told = latest.and_then(|(position, _)| new.get(position));
+        let simulated = told.map_or(before.simulated, |report| report.simulated);
+        let mut levels = told
+            .and_then(|report| report.body.readings())
+            .map_or_else(|| before.clone(), |readings| Levels::of(readings, simulated));
         if !later.is_empty() {
-            let source = latest.and_then(|(position, _)| new.get(position)?.body.readings().cloned());
+            let source = told.and_then(|report| report.body.readings().cloned());
             let readings = match source {
                 Some(readings) => Some(readings),
                 None => self.stored_readings()?,
@@ -41,7 +49,10 @@ impl BatchWrite<'_, '_> {
                 for report in later {
                     changed |= self.merge(&mut readings, &report.body)?;
                 }
-                merged = if changed { Some(to_json("readings", &readings)?) } else { None };
+                if changed {
+                    levels = Levels::of(&readings, simulated);
+                    merged = Some(to_json("readings", &readings)?);
+                }
             }
         }
         if let Some((_, key)) = latest {
@@ -49,7 +60,7 @@ impl BatchWrite<'_, '_> {
         } else if merged.is_some() {
             self.context.connection.execute(statements::MERGE_LATEST, values![self.device, merged])?;
         }
-        Ok(())
+        Ok(levels)
     }
 
     fn stored_readings(&self) -> Result<Option<Readings>, StoreError> {

@@ -1,17 +1,19 @@
 //! Lists for operators: newest first, a page at a time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
+use super::conditions::Conditions;
 use super::damage::Damage;
-use super::engine::{Connection, Row, values};
+use super::engine::{AsValue as _, Connection, Row, Value, values};
 use super::orders::device_of;
-use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState, id};
+use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
+use super::retention::chains_begin;
+use super::states::refresh_all;
 use super::writer::WriteContext;
-use super::{Store, StoreError, from_integer, statements};
+use super::{Scope, Store, StoreError, statements};
 
 /// Which alerts.
 #[derive(Debug, Clone, Default)]
@@ -38,17 +40,47 @@ pub struct ServiceCallFilter {
     pub open: Option<bool>,
 }
 
-/// One page of a list, of all devices by one statement or of one device by another. The rows begin with
-/// their key and the name of their device.
-pub(super) struct Page {
-    pub(super) statement: &'static str,
+/// A list that goes back in time, of which one page is asked for. Its rows begin with their key and the name of their
+/// device.
+pub(super) struct List {
+    /// The statement without its conditions, in which the device's row is `d`.
+    pub(super) select: &'static str,
+    /// The table's name in it.
+    pub(super) table: &'static str,
+    /// A condition on it.
+    pub(super) only: Option<&'static str>,
     pub(super) device: Option<DeviceId>,
+    pub(super) scope: Scope,
     pub(super) before: Option<i64>,
     pub(super) limit: u32,
     damage: Arc<Damage>,
 }
 
-impl Page {
+impl List {
+    fn conditions(&self, from: i64, left: u32) -> Conditions<'_> {
+        let table = self.table;
+        let mut conditions = Conditions::new(&[Value::Integer(from), Value::Integer(i64::from(left))]);
+        conditions.and(&format!("{table}.key < ?1"));
+        if let Some(only) = self.only {
+            conditions.and(only);
+        }
+        if let Some(device) = &self.device {
+            let of_device = format!("{table}.device = (SELECT key FROM devices WHERE id = {{}})");
+            conditions.and_with(&of_device, device.as_str());
+        }
+        conditions.and_within(&self.scope, "d");
+        conditions
+    }
+
+    fn text(&self, conditions: &Conditions<'_>) -> String {
+        format!("{} WHERE {} ORDER BY {}.key DESC LIMIT ?2", self.select, conditions.text(), self.table)
+    }
+
+    /// Only what is open, by the one condition, or only what is over, by the other.
+    pub(super) fn open(self, open: Option<bool>, still: &'static str, over: &'static str) -> Self {
+        Self { only: open.map(|open| if open { still } else { over }), ..self }
+    }
+
     pub(super) fn read<T>(
         &self,
         connection: &Connection,
@@ -59,20 +91,14 @@ impl Page {
         // Rows that cannot be read make room for those behind them: a page that is not full is the last.
         loop {
             let left = left_of(self.limit, found.len());
-            let from = before;
+            let conditions = self.conditions(before, left);
             let mut looked_at = 0;
-            let look = |row: &Row<'_>| {
+            connection.each(&self.text(&conditions), conditions.values(), |row| {
                 looked_at += 1;
                 before = row.get(0)?;
                 found.extend(self.damage.readable(row, 1, read));
                 Ok(())
-            };
-            match &self.device {
-                Some(device) => {
-                    connection.each(self.statement, values![from, left, device.as_str()], look)?
-                }
-                None => connection.each(self.statement, values![from, left], look)?,
-            }
+            })?;
             if looked_at < left || left_of(self.limit, found.len()) == 0 {
                 return Ok(found);
             }
@@ -93,6 +119,11 @@ fn reports_of(
     limit: u32,
     damage: &Damage,
 ) -> Result<Vec<ReportRecord>, StoreError> {
+    // Behind this, reports that come at an interval are gone, and with them the chains; the others have an index.
+    let begin = chains_begin(connection)?;
+    if let Some(before) = before.filter(|before| *before <= begin) {
+        return old_reports_of(connection, device, before, limit, damage);
+    }
     let cursor: Option<(i64, Option<i64>)> = match before {
         None => None,
         Some(key) => {
@@ -120,6 +151,10 @@ fn reports_of(
             let mut looked_at = 0;
             connection.each(statements::REPORTS_BACK, values![at, left], |row| {
                 looked_at += 1;
+                if row.get::<i64>(0)? <= begin {
+                    from = None;
+                    return Ok(());
+                }
                 from = row.get(7)?;
                 found.extend(damage.readable(row, 1, ReportRecord::from_row));
                 Ok(())
@@ -129,73 +164,105 @@ fn reports_of(
             }
         }
     }
+    let left = left_of(limit, found.len());
+    if begin > 0 && left > 0 {
+        found.extend(old_reports_of(connection, device, begin.saturating_add(1), left, damage)?);
+    }
+    Ok(found)
+}
+
+/// What is kept of a device's reports from where its chains have ended, those below `before`.
+fn old_reports_of(
+    connection: &Connection,
+    device: &DeviceId,
+    mut before: i64,
+    limit: u32,
+    damage: &Damage,
+) -> Result<Vec<ReportRecord>, StoreError> {
+    let mut found = Vec::new();
+    while let left @ 1.. = left_of(limit, found.len()) {
+        let (from, mut looked_at) = (before, 0);
+        connection.each(statements::OLD_REPORTS_OF, values![from, left, device.as_str()], |row| {
+            looked_at += 1;
+            before = row.get(0)?;
+            found.extend(damage.readable(row, 1, ReportRecord::from_row));
+            Ok(())
+        })?;
+        if looked_at < left {
+            break;
+        }
+    }
     Ok(found)
 }
 
 impl Store {
-    pub(super) fn page(
+    /// A list of these devices, from a place on.
+    pub(super) fn list(
         &self,
-        statement: &'static str,
+        scope: &Scope,
+        (select, table): (&'static str, &'static str),
         device: Option<DeviceId>,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Page {
-        Page { statement, device, before, limit, damage: Arc::clone(&self.damage) }
+        (before, limit): (Option<i64>, u32),
+    ) -> List {
+        let (scope, damage) = (scope.clone(), Arc::clone(&self.damage));
+        List { select, table, only: None, device, scope, before, limit, damage }
     }
 
     /// Reports, those below `before`.
     pub async fn reports(
         &self,
+        scope: &Scope,
         filter: ReportFilter,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ReportRecord>, StoreError> {
         let readers = self.readers.clone();
         if let Some(device) = filter.device {
-            let damage = Arc::clone(&self.damage);
-            readers.read(move |connection| reports_of(connection, &device, before, limit, &damage)).await
+            let (damage, scope) = (Arc::clone(&self.damage), scope.clone());
+            readers
+                .read(move |connection| {
+                    if !is_within(connection, &scope, &device)? {
+                        return Ok(Vec::new());
+                    }
+                    reports_of(connection, &device, before, limit, &damage)
+                })
+                .await
         } else {
-            let page = self.page(statements::REPORTS, None, before, limit);
-            readers.read(move |connection| page.read(connection, ReportRecord::from_row)).await
+            let list = self.list(scope, (statements::REPORTS, "r"), None, (before, limit));
+            readers.read(move |connection| list.read(connection, ReportRecord::from_row)).await
         }
     }
 
     /// Alerts, those below `before`.
     pub async fn alerts(
         &self,
+        scope: &Scope,
         filter: AlertFilter,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<AlertRecord>, StoreError> {
-        let statement = match (filter.device.is_some(), filter.open) {
-            (false, None) => statements::ALERTS,
-            (false, Some(true)) => statements::ALERTS_OPEN,
-            (false, Some(false)) => statements::ALERTS_CLEARED,
-            (true, None) => statements::ALERTS_OF,
-            (true, Some(true)) => statements::ALERTS_OPEN_OF,
-            (true, Some(false)) => statements::ALERTS_CLEARED_OF,
-        };
-        let page = self.page(statement, filter.device, before, limit);
-        self.readers.clone().read(move |connection| page.read(connection, AlertRecord::from_row)).await
+        let list = self.list(scope, (statements::ALERTS, "a"), filter.device, (before, limit)).open(
+            filter.open,
+            "a.cleared IS NULL",
+            "a.cleared IS NOT NULL",
+        );
+        self.readers.clone().read(move |connection| list.read(connection, AlertRecord::from_row)).await
     }
 
     /// Service calls, those below `before`.
     pub async fn service_calls(
         &self,
+        scope: &Scope,
         filter: ServiceCallFilter,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ServiceCallRecord>, StoreError> {
-        let statement = match (filter.device.is_some(), filter.open) {
-            (false, None) => statements::SERVICE_CALLS,
-            (false, Some(true)) => statements::SERVICE_CALLS_OPEN,
-            (false, Some(false)) => statements::SERVICE_CALLS_HANDLED,
-            (true, None) => statements::SERVICE_CALLS_OF,
-            (true, Some(true)) => statements::SERVICE_CALLS_OPEN_OF,
-            (true, Some(false)) => statements::SERVICE_CALLS_HANDLED_OF,
-        };
-        let page = self.page(statement, filter.device, before, limit);
-        self.readers.clone().read(move |connection| page.read(connection, ServiceCallRecord::from_row)).await
+        let list = self.list(scope, (statements::SERVICE_CALLS, "s"), filter.device, (before, limit)).open(
+            filter.open,
+            "s.handled IS NULL",
+            "s.handled IS NOT NULL",
+        );
+        self.readers.clone().read(move |connection| list.read(connection, ServiceCallRecord::from_row)).await
     }
 
     /// Says what has become of a service call, and gives its device; `None` when there is no such call.
@@ -209,47 +276,32 @@ impl Store {
         let open = Arc::clone(&self.open);
         let act = move |context: &mut WriteContext<'_>| {
             let (state, now) = (state.word(), now.as_millisecond());
-            device_of(context, statements::SET_SERVICE_CALL, values![key, state, now, operator])
+            let device =
+                device_of(context, statements::SET_SERVICE_CALL, values![key, state, now, operator])?;
+            refresh_all(context.connection, device.iter())?;
+            Ok(device)
         };
         self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
     }
 
-    /// How many reports each device lost since then, as far as that was found lately.
-    pub async fn lost_since(&self, since: Timestamp) -> Result<Vec<(DeviceId, u64)>, StoreError> {
-        let read = |row: &Row<'_>| {
-            let (first, last): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
-            // One of unknown size counts as one.
-            let count = last.map_or(1, |last| last.saturating_sub(first).saturating_add(1));
-            Ok((id("device", row.get(0)?)?, from_integer(count)))
-        };
-        let damage = Arc::clone(&self.damage);
-        let lost: Vec<(DeviceId, u64)> = self
-            .readers
-            .clone()
-            .read(move |connection| {
-                damage.collect(connection, statements::LOST_SINCE, values![since.as_millisecond()], 0, read)
-            })
-            .await?;
-        // Added up here: a sum in SQL that goes beyond its integers fails for all devices.
-        let mut sums: BTreeMap<DeviceId, u64> = BTreeMap::new();
-        for (device, count) in lost {
-            let sum = sums.entry(device).or_default();
-            *sum = sum.saturating_add(count);
-        }
-        Ok(sums.into_iter().collect())
-    }
-
     /// What a device lost, newest first.
-    pub async fn gaps(&self, device: DeviceId, limit: u32) -> Result<Vec<GapRecord>, StoreError> {
-        let damage = Arc::clone(&self.damage);
-        self.readers
-            .clone()
-            .read(move |connection| {
-                let statement = statements::GAPS_OF;
-                damage.collect(connection, statement, values![device.as_str(), limit], 7, GapRecord::from_row)
-            })
-            .await
+    pub async fn gaps(
+        &self,
+        scope: &Scope,
+        device: DeviceId,
+        limit: u32,
+    ) -> Result<Vec<GapRecord>, StoreError> {
+        let list = self.list(scope, (statements::GAPS, "g"), Some(device), (None, limit));
+        self.readers.clone().read(move |connection| list.read(connection, GapRecord::from_row)).await
     }
+}
+
+/// Whether a device is within a scope.
+fn is_within(connection: &Connection, scope: &Scope, device: &DeviceId) -> Result<bool, StoreError> {
+    let mut conditions = Conditions::new(&[device.as_str().as_value()]);
+    conditions.and("d.id = ?1");
+    conditions.and_within(scope, "d");
+    connection.exists(&format!("SELECT 1 FROM devices d WHERE {}", conditions.text()), conditions.values())
 }
 
 #[cfg(test)]
@@ -261,17 +313,19 @@ mod tests {
     async fn what_is_open_is_found_without_walking_through_the_history() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("s"), Grouping::Group).unwrap();
-        for (statement, index) in [
-            (statements::ALERTS_OPEN, "alerts_open"),
-            (statements::SERVICE_CALLS_OPEN, "service_calls_open"),
-            (statements::ORDERS_OPEN, "orders_open"),
+        for (select, table, open, index) in [
+            (statements::ALERTS, "a", "a.cleared IS NULL", "alerts_open"),
+            (statements::SERVICE_CALLS, "s", "s.handled IS NULL", "service_calls_open"),
+            (statements::ORDERS, "o", "o.closed IS NULL", "orders_open"),
         ] {
+            let list = store.list(&Scope::All, (select, table), None, (None, 10)).open(Some(true), open, "");
             let plan = store
                 .readers
                 .clone()
                 .read(move |connection| {
-                    let explain = format!("EXPLAIN QUERY PLAN {statement}");
-                    connection.all(&explain, values![i64::MAX, 10], |row| row.get::<String>(3))
+                    let conditions = list.conditions(i64::MAX, 10);
+                    let explain = format!("EXPLAIN QUERY PLAN {}", list.text(&conditions));
+                    connection.all(&explain, conditions.values(), |row| row.get::<String>(3))
                 })
                 .await
                 .unwrap();

@@ -10,25 +10,10 @@ use std::time::{Duration, Instant};
 use super::StoreError;
 use super::engine::Connection;
 use super::health::Health;
+use super::log_limits::LogLimits;
 
 /// How often the log's size is looked at while something is written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How large the log may become, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogLimits {
-    /// Above it the log is cut back as soon as nobody reads an old moment of it. SQLite folds what is half of it.
-    pub cut_above: u64,
-    /// Above it nothing is stored any more, so that a reader that is forgotten does not fill the disk: devices
-    /// keep what they have.
-    pub most: u64,
-}
-
-impl Default for LogLimits {
-    fn default() -> Self {
-        Self { cut_above: 8 * 1024 * 1024, most: 1024 * 1024 * 1024 }
-    }
-}
 
 /// The log beside a database.
 #[derive(Debug, Clone)]

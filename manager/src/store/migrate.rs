@@ -55,6 +55,10 @@ const MIGRATIONS: &[Migration] = &[
     of_sqlite!(10, "0010_dead_columns"),
     of_sqlite!(11, "0011_duplicates"),
     of_both!(12, "0012_superseded"),
+    of_both!(13, "0013_fleet"),
+    of_both!(14, "0014_history"),
+    of_both!(15, "0015_devices"),
+    of_both!(16, "0016_restored"),
     of_both!(17, "0017_replicas"),
 ];
 
@@ -68,7 +72,8 @@ const RELEASE_ALONE: &str = "SELECT pg_advisory_unlock(7210417211514)";
 const OTHERS_WAIT: Duration = Duration::from_secs(5);
 const OTHERS_LOOK: Duration = Duration::from_millis(50);
 
-fn known() -> u32 {
+/// The newest version that is known.
+pub(super) fn known() -> u32 {
     MIGRATIONS.last().map_or(0, |last| last.version)
 }
 
@@ -265,10 +270,25 @@ mod tests {
                 "304e69a1f1653e4b81add78f21b5c8ce4dac6fae135fa0442f76f1381b5ad9ca",
                 "314a059adaa9e10b0e571eda12834aff517c52bd3cd56c9916ee1ef50304b9aa",
                 "749456af1ea7ab3cee9e097f063401b91f6687101b81ee1ba47ff12ffc440155",
+                "e653908e46b15534d922a9bdc389962ba7af665dc0622e67a24823c389e5bdf3",
+                "cf61c3c8ef7748d15c6a3f816822f2ef0eb8fa792ff633f68c1ab46c145541f2",
+                "5df566bf7250ce4d3fec2cb2f3c0af5414b6ea9be29f861d578776257afd69c6",
+                "4e3b228955b91356983b06c86e5420f3721fd6b32f3fcae2729feb51c2ae6bee",
+                "0bf05d2aaee55c174a9dcbe574ba8ab5e1d3405339e01cb513516c6cdd1af58e",
             ]
         );
         let of_postgres: Vec<String> =
             MIGRATIONS.iter().filter_map(|one| one.postgres.map(fingerprint)).collect();
-        assert_eq!(of_postgres, ["PG12"]);
+        assert_eq!(
+            of_postgres,
+            [
+                "5ecdde1590240853e5bc47c66029c4c4978219b1468fcd93f5a2f2fd780585c5",
+                "efc6f68e263f80a42b84d462380853815bc99db6000a70fde4776d88cf087713",
+                "ad2072a48f94ca4110d752274c99542fcee671d9ec399ec95157803442dca2fa",
+                "b6d38661513bdef7e9aafa5377f42ee880a3c9b30290005fd873e3f391cb95fa",
+                "2443700e358f687ab790a81ed26112ca9eaeeb4192587e25ef2aec9c90e07505",
+                "14ab3dd416433c29eee6ab39704738ae8b21741129e6709abf03ac4cae655f1e",
+            ]
+        );
     }
 }

@@ -8,69 +8,109 @@
 //! its limits ([`log`]).
 
 mod alerts;
+mod certificate;
+mod check;
 mod clones;
+mod columns;
 mod commands;
 mod conditions;
+mod copy;
+mod customers;
 mod damage;
 mod dates;
+mod delete;
+mod details;
 mod devices;
 mod engine;
 mod enrolment;
+mod fleet;
 mod health;
 mod hear;
+mod history;
 mod identities;
 mod ingest;
+mod journal;
 mod later;
 mod latest;
 mod lists;
 mod log;
+mod log_limits;
 mod migrate;
 mod moving;
 mod open;
+mod open_of;
 mod operators;
 mod orders;
 mod places;
+mod profiles;
+mod quota;
 mod readers;
 mod records;
 mod replacements;
+mod replica;
 mod replicas;
+mod restored;
+mod retention;
+mod retire;
 mod scope;
 mod statements;
+mod states;
 mod watches;
 mod writer;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
+pub use certificate::Certificate;
+pub use check::{
+    JournalCheck, StoreCheck, bring_back_store, check_journal, check_store, is_empty_store, newest_version,
+};
 pub use clones::CloneRecord;
-pub use commands::{CommandRefusal, MAX_OPEN_COMMANDS};
+pub use commands::CommandRefusal;
+pub use copy::{Copied, copy};
+pub use customers::{CustomerRecord, NewCustomer, NewSite, PlaceRefusal, SiteRecord};
+pub use delete::{DeleteRefusal, Deletion};
+pub use details::{Changes, Choice, DetailsChange, DetailsRecord, DetailsRefusal, MAX_TAGS, Named};
 pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFiles, ServerError};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub use fleet::{
+    FleetCounts, FleetDevice, FleetFilter, FleetKey, FleetOrder, FleetPlace, FleetValue, Reached,
+};
 pub(crate) use health::cause;
 pub use health::{Health, LogState, Trouble, TroubleCause};
 pub use hear::{Heard, Hint, Teller};
-pub use identities::{
-    Certificate, CertificateUse, Changed, IdentityChange, IdentityEntry, Standing, Superseded,
-};
+pub use history::{HistoryPart, HistoryQuery, Sealed, Unsealed};
+pub use identities::{CertificateUse, Changed, IdentityChange, IdentityEntry, Standing, Superseded};
 pub use ingest::{Ingest, IngestRefusal, Ingested};
+pub use journal::JOURNAL;
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
-pub use log::LogLimits;
+pub use log_limits::LogLimits;
 pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate_to, reclaim};
+pub use open_of::OpenThings;
 pub use operators::OperatorToken;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
+pub use profiles::{
+    ApplicationRecord, Applied, Group, GroupKind, NewProfile, OwnSetting, ProfileRecord, ProfileRefusal,
+    ProfileRefused, Progress,
+};
 pub use records::{
-    ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, GapRecord,
-    ReportRecord, ServiceCallRecord, ServiceCallState,
+    ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, DeviceState,
+    GapRecord, MAX_OPEN_COMMANDS, ReportRecord, ServiceCallRecord, ServiceCallState,
 };
 pub use replacements::ReplacementRecord;
-pub use replicas::{Inherited, Replica, Whereabouts};
+pub use replica::Replica;
+pub use replicas::Whereabouts;
+pub use restored::{Arrival, BackupRecord, Between, Replayed, Restoration, Restored};
+pub use retention::{JobMark, Kept, ReportsStep, ReportsToLetGo};
+pub use retire::{RETIRE_ANSWERED_WITHIN, RETIRE_WITHIN, Retired, Retirement};
 pub use scope::Scope;
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
 
 use self::engine::{Connection, Purpose, values};
+use self::journal::Journal;
 use crate::file_set::LockedDirectory;
 
 /// Why the store could not do what was asked. None of these is the asker's fault.
@@ -160,6 +200,22 @@ pub enum StoreError {
         /// How large the log is.
         bytes: u64,
     },
+    /// The journal of identities cannot be read or written.
+    #[error("{}: {source}; without the journal nobody would know, after a restore, who was shut out since", path.display())]
+    Journal {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: Arc<std::io::Error>,
+    },
+    /// A copy of the database was given up.
+    #[error(
+        "the copy of the database was given up: so much is written meanwhile that the write-ahead log has grown to {bytes} bytes; make the backup when less comes in, or on a faster disk"
+    )]
+    CopyTooSlow {
+        /// How large the log is.
+        bytes: u64,
+    },
     /// It was not done in time; it may still be done.
     #[error("the database took longer than {0} s")]
     Slow(u64),
@@ -198,6 +254,9 @@ pub struct Store {
     /// SQLite's.
     log: Option<log::Log>,
     open: Arc<open::Open>,
+    restored: Arc<Restored>,
+    /// How much a device may have open, where that is not the default.
+    quota: Arc<OnceLock<crate::quota::Settings>>,
 }
 
 impl Store {
@@ -219,18 +278,22 @@ impl Store {
         moving::refuse_moved(&connection)?;
         migrate::migrate(&connection)?;
         drop(locked);
-        Self::start(location, connection, grouping, Some(log::Log::beside(path, limits)))
+        let journal = Some(Journal::open(directory)?);
+        Self::start(location, connection, grouping, Some(log::Log::beside(path, limits)), journal)
     }
 
-    /// Opens the database of PostgreSQL, makes its tables when there are none, and brings them to this version.
+    /// Opens the database of PostgreSQL, makes its tables when there are none, and brings them to this version. The
+    /// journal of identities is in the directory that the configuration names for it, this manager's own, where no backup
+    /// of the database takes it back.
     pub fn open_postgres(config: PostgresConfig, grouping: Grouping) -> Result<Self, StoreError> {
+        let journal = config.journal().map(Journal::open).transpose()?;
         let location = Location::Postgres(Box::new(config));
         // The client library waits by a runtime of its own, and may not be called from one.
         let opening = std::thread::spawn(move || {
             let connection = Connection::open(&location, LogLimits::default(), Purpose::Write)?;
             migrate::migrate(&connection)?;
             moving::refuse_half(&connection)?;
-            Self::start(location, connection, grouping, None)
+            Self::start(location, connection, grouping, None, journal)
         });
         opening.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
     }
@@ -240,8 +303,14 @@ impl Store {
         connection: Connection,
         grouping: Grouping,
         log: Option<log::Log>,
+        journal: Option<Journal>,
     ) -> Result<Self, StoreError> {
+        if let Some(journal) = &journal {
+            restored::catch_up(&connection, journal, crate::clock::now())?;
+        }
+        let restored = Arc::new(restored::load(&connection)?);
         let limits = log.as_ref().map(|log| log.limits).unwrap_or_default();
+        states::fill(&connection)?;
         let open = Arc::new(open::Open::load(&connection)?);
         let readers = readers::Readers::open(location.clone(), limits, grouping)?;
         let health = Arc::new(Health::default());
@@ -250,12 +319,18 @@ impl Store {
             log::LogKeeper::new(log, Arc::clone(&health))
         });
         let kept_location = location.clone();
+        let beside = journal.as_ref().map(Journal::directory);
         let reopen = move || {
             let connection = Connection::open(&location, limits, Purpose::Write)?;
             migrate::hold(&connection)?;
+            // A standby of PostgreSQL that took over may lack what was committed last.
+            if let Some(directory) = &beside {
+                restored::catch_up(&connection, &Journal::open(directory)?, crate::clock::now())?;
+            }
             Ok(connection)
         };
-        let writer = writer::Writer::start(connection, grouping, (Arc::clone(&health), keeper), reopen);
+        let writer =
+            writer::Writer::start((connection, journal), grouping, (Arc::clone(&health), keeper), reopen);
         Ok(Self {
             location: kept_location,
             writer,
@@ -264,6 +339,8 @@ impl Store {
             damage: Arc::default(),
             log,
             open,
+            restored,
+            quota: Arc::default(),
         })
     }
 
@@ -287,14 +364,28 @@ impl Store {
         self.readers
             .clone()
             .read(|connection| {
-                let own = match connection {
-                    Connection::Sqlite(_) => statements::ALL_SQLITE,
-                    Connection::Postgres(_) => statements::ALL_POSTGRES,
+                let (own, retained, of_fleet) = match connection {
+                    Connection::Sqlite(_) => (statements::ALL_SQLITE, retention::ALL_SQLITE, [].as_slice()),
+                    Connection::Postgres(_) => {
+                        (statements::ALL_POSTGRES, retention::ALL_POSTGRES, statements::fleet::ALL_POSTGRES)
+                    }
                 };
+                let own = own.iter().chain(of_fleet).chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
                     .iter()
+                    .chain(quota::ALL_BULK)
+                    .chain(statements::fleet::ALL_BULK)
                     .map(|(name, bulk)| (*name, connection.text(bulk.each, bulk.all)));
-                let all = statements::ALL.iter().chain(own).copied().chain(bulk);
+                let others = [
+                    history::ALL,
+                    retention::ALL,
+                    retained,
+                    quota::ALL,
+                    statements::devices::ALL,
+                    statements::restored::ALL,
+                ];
+                let others = others.into_iter().flatten();
+                let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);
                 // Each outside of a transaction that an error would end.
                 connection.batch("COMMIT")?;
                 let failed = all.filter_map(|(name, text)| {

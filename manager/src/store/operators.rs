@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::engine::values;
+use super::journal::Entry;
 use super::records::time;
 use super::{Store, StoreError, statements};
 
@@ -31,6 +32,7 @@ impl Store {
                     .connection
                     .execute(statements::ADD_OPERATOR, values![name, password_hash, now.as_millisecond()])?;
                 context.connection.execute(statements::END_SESSIONS_OF, values![name])?;
+                context.journal.push(Entry::PasswordSet { operator: name.clone() });
                 Ok(())
             })
             .await

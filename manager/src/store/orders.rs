@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::{Row, Value, values};
 use super::records::{dated, id, time, time_if_any, word};
+use super::states::refresh_all;
 use super::writer::WriteContext;
-use super::{Store, StoreError, from_json, statements};
+use super::{Scope, Store, StoreError, from_json, statements};
 use crate::ingest::date::Dated;
 
 /// Which orders.
@@ -117,7 +118,7 @@ pub enum Settled {
 }
 
 impl OrderRecord {
-    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         let supply: String = row.get(5)?;
         Ok(Self {
             key: row.get(0)?,
@@ -145,20 +146,17 @@ impl Store {
     /// Orders, those below `before`.
     pub async fn orders(
         &self,
+        scope: &Scope,
         filter: OrderFilter,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<OrderRecord>, StoreError> {
-        let statement = match (filter.device.is_some(), filter.open) {
-            (false, None) => statements::ORDERS,
-            (false, Some(true)) => statements::ORDERS_OPEN,
-            (false, Some(false)) => statements::ORDERS_CLOSED,
-            (true, None) => statements::ORDERS_OF,
-            (true, Some(true)) => statements::ORDERS_OPEN_OF,
-            (true, Some(false)) => statements::ORDERS_CLOSED_OF,
-        };
-        let page = self.page(statement, filter.device, before, limit);
-        self.readers.clone().read(move |connection| page.read(connection, OrderRecord::from_row)).await
+        let list = self.list(scope, (statements::ORDERS, "o"), filter.device, (before, limit)).open(
+            filter.open,
+            "o.closed IS NULL",
+            "o.closed IS NOT NULL",
+        );
+        self.readers.clone().read(move |connection| list.read(connection, OrderRecord::from_row)).await
     }
 
     /// Says what has become of an order, and gives its device; `None` when there is no such order.
@@ -173,7 +171,11 @@ impl Store {
         let act = move |context: &mut WriteContext<'_>| {
             let now = now.as_millisecond();
             let closed = (!state.is_open()).then_some(now);
-            device_of(context, statements::SET_ORDER, values![key, state.word(), now, operator, closed])
+            let state = state.word();
+            let changed = values![key, state, now, operator, closed];
+            let device = device_of(context, statements::SET_ORDER, changed)?;
+            refresh_all(context.connection, device.iter())?;
+            Ok(device)
         };
         self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
     }
@@ -194,6 +196,7 @@ impl Store {
         let act = move |context: &mut WriteContext<'_>| {
             if let Some(device) = device_of(context, statement, values![key, now.as_millisecond(), operator])?
             {
+                refresh_all(context.connection, [&device].into_iter())?;
                 return Ok(Settled::Done(device));
             }
             let exists = context.connection.exists(statements::ORDER_EXISTS, values![key])?;

@@ -9,6 +9,7 @@ use platen_protocol::identity::{DeviceId, Epoch};
 
 use super::engine::{AsValue as _, Connection, Row, values};
 use super::records::id;
+use super::states::{Levels, levels};
 use super::{StoreError, from_integer, statements};
 
 /// Devices whose place in their epoch is remembered.
@@ -23,6 +24,10 @@ pub(super) struct Place {
     pub(super) epoch: Option<(Epoch, EpochPlace)>,
     /// Another epoch of the device, which it kept in memory only when it was last heard of.
     pub(super) in_memory_epoch: Option<InMemoryEpoch>,
+    /// What its readings said last of its supplies.
+    pub(super) levels: Levels,
+    /// Whether the store knows that it was ever there.
+    pub(super) was_there: bool,
 }
 
 /// An epoch that was in memory only.
@@ -99,7 +104,9 @@ impl Places {
             let (device, epoch): (DeviceId, Epoch) = (id("device", row.get(0)?)?, id("epoch", row.get(1)?)?);
             let in_memory_epoch = in_memory_epoch(row, 8)?;
             let epoch = epoch_place(row, 3)?.map(|place| (epoch, place));
-            found.push((device, Place { device: row.get(2)?, epoch, in_memory_epoch }));
+            let (levels, was_there) = (Levels::from_row(row, 11)?, row.get::<i64>(15)? != 0);
+            let device_key = row.get(2)?;
+            found.push((device, Place { device: device_key, epoch, in_memory_epoch, levels, was_there }));
             Ok(())
         })?;
         for (device, place) in found {
@@ -128,7 +135,9 @@ impl Places {
         let found = connection.one(statements::EPOCH, parameters, |row| epoch_place(row, 0))?.flatten();
         let in_memory_epoch =
             connection.one(statements::EPOCH_IN_MEMORY, parameters, |row| in_memory_epoch(row, 0))?.flatten();
-        let place = Place { device: key, epoch: found.map(|place| (epoch.clone(), place)), in_memory_epoch };
+        let (levels, was_there) = levels(connection, key)?.unwrap_or_default();
+        let epoch = found.map(|place| (epoch.clone(), place));
+        let place = Place { device: key, epoch, in_memory_epoch, levels, was_there };
         self.of.insert(device.clone(), place.clone());
         Ok(Some(place))
     }
@@ -164,6 +173,11 @@ impl Places {
             self.keys.drawn.reverse();
         }
         self.keys.drawn.pop().ok_or(StoreError::NoRow)
+    }
+
+    /// There may be another device of this name now.
+    pub(super) fn forget_device(&mut self, device: &DeviceId) {
+        self.of.remove(device);
     }
 
     /// What was written is undone, or another may have written: all is looked up again.

@@ -36,17 +36,6 @@ impl Drop for Lent<'_> {
     }
 }
 
-/// A session of PostgreSQL says good-bye when it is dropped, and waits for that by a runtime of its own: not where
-/// another one runs.
-impl Drop for Readers {
-    fn drop(&mut self) {
-        let idle = std::mem::take(self.idle.get_mut().unwrap_or_else(PoisonError::into_inner));
-        if matches!(self.location, Location::Postgres(_)) {
-            std::thread::spawn(move || drop(idle));
-        }
-    }
-}
-
 impl Readers {
     pub(super) fn open(
         location: Location,
@@ -83,13 +72,18 @@ impl Readers {
     }
 
     fn look<T>(&self, look_up: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => Connection::open(&self.location, self.limits, Purpose::Read)?,
+        let open = || -> Result<Connection, StoreError> {
+            let connection = Connection::open(&self.location, self.limits, Purpose::Read)?;
+            connection.begin_snapshot()?;
+            Ok(connection)
         };
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // One of PostgreSQL may have been cut while it was idle, which is found out only now.
+        let idle = idle.filter(|idle| idle.begin_snapshot().is_ok());
+        let connection = idle.map_or_else(open, Ok)?;
         let lent = Lent { connection: Some(connection), idle: &self.idle };
         let connection = lent.connection.as_ref().ok_or(StoreError::Closed)?;
-        connection.snapshot(look_up)
+        let found = look_up(connection);
+        connection.finish(found)
     }
 }

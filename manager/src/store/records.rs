@@ -9,14 +9,21 @@ use platen_protocol::readings::Readings;
 use platen_protocol::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 
+use super::columns::{RETIRED, level};
 use super::engine::Row;
 use super::{StoreError, from_integer, from_json, to_time};
 use crate::ingest::Loss;
 use crate::ingest::date::Dated;
+use crate::worst::Worst;
+
+/// Commands that may wait for one device.
+pub const MAX_OPEN_COMMANDS: u32 = 200;
 
 /// One device, as it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRecord {
+    /// Its key in the store.
+    pub key: i64,
     /// The name with which it enrolled.
     pub id: DeviceId,
     /// The serial number of the certificate that it was given last, in hexadecimal digits.
@@ -47,6 +54,44 @@ pub struct DeviceRecord {
     pub volatile_state: Option<String>,
     /// What of it cannot be read, if that is so; it is then missing above or in a list.
     pub damaged: Option<String>,
+    /// How it stands.
+    pub state: DeviceState,
+}
+
+/// How a device stands now, as the columns of the fleet have it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that is so or not")]
+pub struct DeviceState {
+    /// The worst that is the matter.
+    pub worst: Worst,
+    /// Whether it is out of service.
+    pub retired: bool,
+    /// Open alerts that stop the printer.
+    pub critical: u32,
+    /// Open alerts of what has happened and does not stop it.
+    pub warnings: u32,
+    /// Open alerts of what may happen.
+    pub forecasts: u32,
+    /// Service calls that are not handled.
+    pub service_calls: u32,
+    /// Orders that are neither delivered nor cancelled.
+    pub orders: u32,
+    /// What watches found and is not over, apart from that it is away.
+    pub watches: u32,
+    /// Whether it is away for so long that somebody should look after it.
+    pub overdue: bool,
+    /// Whether it is out of contact, or was never in contact.
+    pub away: bool,
+    /// Percent that is left of its lowest supply, waste boxes apart; none where no level is known.
+    pub lowest_percent: Option<u8>,
+    /// Whether one of those is at or below its set value.
+    pub low_supply: bool,
+    /// Where it stands, as operators say.
+    pub place: Option<String>,
+    /// Whose it is, by the customer's key.
+    pub customer: Option<i64>,
+    /// At which site, by its key.
+    pub site: Option<i64>,
 }
 
 /// What a printer did in a stretch of time.
@@ -288,6 +333,32 @@ fn activity_in(report: &Report) -> Option<&Activity> {
     }
 }
 
+impl DeviceState {
+    /// Columns: worst, critical, warnings, forecasts, service calls, orders, watches, overdue, away, lowest, low, place,
+    /// customer, site.
+    fn from_row(row: &Row<'_>, at: usize) -> Result<Self, StoreError> {
+        let rank: i64 = row.get(at)?;
+        Ok(Self {
+            // A rank that is not known yet is worked out before anybody asks.
+            worst: Worst::of_rank(rank).unwrap_or(Worst::Fine),
+            retired: rank == RETIRED,
+            critical: row.get(at + 1)?,
+            warnings: row.get(at + 2)?,
+            forecasts: row.get(at + 3)?,
+            service_calls: row.get(at + 4)?,
+            orders: row.get(at + 5)?,
+            watches: row.get(at + 6)?,
+            overdue: row.get(at + 7)?,
+            away: row.get(at + 8)?,
+            lowest_percent: level(row.get(at + 9)?),
+            low_supply: row.get(at + 10)?,
+            place: Some(row.get::<String>(at + 11)?).filter(|place| !place.is_empty()),
+            customer: row.get(at + 12)?,
+            site: row.get(at + 13)?,
+        })
+    }
+}
+
 impl DeviceRecord {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         // What cannot be read is unknown; the device is shown all the same, and as damaged.
@@ -300,7 +371,9 @@ impl DeviceRecord {
             .zip(told.as_ref().or(report.as_ref()).and_then(activity_in))
             .map(|(received, activity)| ActivityRecord { received, activity: activity.clone() });
         Ok(Self {
+            key: row.get(14)?,
             id: id("device", row.get(0)?)?,
+            state: DeviceState::from_row(row, 15)?,
             certificate_serial: row.get(1)?,
             certificate_expires: time(row, 2)?,
             enrolled: time(row, 3)?,
@@ -402,7 +475,7 @@ impl CommandRecord {
 impl GapRecord {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            epoch: id("epoch", row.get(1)?)?,
+            epoch: id("epoch", row.get(7)?)?,
             loss: Loss {
                 first: from_integer(row.get(2)?),
                 last: row.get::<Option<i64>>(3)?.map(from_integer),

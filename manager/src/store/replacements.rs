@@ -6,7 +6,7 @@ use platen_protocol::identity::DeviceId;
 
 use super::engine::Row;
 use super::records::{dated, id, time};
-use super::{Store, StoreError, from_json, statements};
+use super::{Scope, Store, StoreError, from_json, statements};
 use crate::ingest::date::Dated;
 
 /// One replacement, as it came.
@@ -44,12 +44,12 @@ impl Store {
     /// Replacements, of all devices or of one, those below `before`.
     pub async fn replacements(
         &self,
+        scope: &Scope,
         device: Option<DeviceId>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<ReplacementRecord>, StoreError> {
-        let statement = if device.is_some() { statements::REPLACEMENTS_OF } else { statements::REPLACEMENTS };
-        let page = self.page(statement, device, before, limit);
-        self.readers.clone().read(move |connection| page.read(connection, ReplacementRecord::from_row)).await
+        let list = self.list(scope, (statements::REPLACEMENTS, "p"), device, (before, limit));
+        self.readers.clone().read(move |connection| list.read(connection, ReplacementRecord::from_row)).await
     }
 }

@@ -12,14 +12,10 @@ use super::engine::{AsValue as _, Location, Row, Value, owned, values};
 use super::hear::{self, Heard, Teller};
 use super::identities::standing;
 use super::records::{CommandRecord, id, time_if_any};
+use super::replica::Replica;
 use super::watches::WatchRecord;
 use super::{Store, StoreError, statements};
-use crate::watch::{Memory, Standing as Watched};
-
-/// One manager of several, for one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Replica(pub(super) i32);
+use crate::watch::{Inherited, Memory};
 
 /// Where a device was heard of last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +30,6 @@ pub struct Whereabouts {
     pub remote: Option<IpAddr>,
     /// Whether operators were told that it is away.
     pub away: bool,
-}
-
-/// What stands, and what the watches remember, of devices that another manager watched over until now.
-#[derive(Debug, Clone, Default)]
-pub struct Inherited {
-    /// What stands.
-    pub standing: Vec<(DeviceId, Watched)>,
-    /// What is remembered.
-    pub memories: Vec<(DeviceId, Memory)>,
 }
 
 fn names(devices: &[DeviceId]) -> impl Iterator<Item = Value<'_>> {
@@ -212,7 +199,9 @@ impl Store {
 
     /// Another manager changed what is open of these devices.
     pub fn open_requests_changed(&self, devices: &[DeviceId]) {
-        devices.iter().for_each(|device| self.open.changed(device));
+        for device in devices {
+            self.open.changed(device);
+        }
     }
 
     /// Others may have changed what is open of any device: all of it is read anew.

@@ -7,7 +7,8 @@ use platen_protocol::identity::DeviceId;
 
 use super::engine::{Connection, Row, owned, values};
 use super::records::{id, time, time_if_any};
-use super::{Store, StoreError, from_json, statements, to_json};
+use super::states::refresh_all;
+use super::{Scope, Store, StoreError, from_json, statements, to_json};
 use crate::watch::{Change, Finding, Memory, Standing, Step};
 
 /// Which watches.
@@ -123,7 +124,10 @@ impl Store {
     /// Keeps what the watches found, with the notices of it.
     pub async fn keep_watches(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.writer
-            .write(move |context| changes.iter().try_for_each(|change| keep(context.connection, change)))
+            .write(move |context| {
+                changes.iter().try_for_each(|change| keep(context.connection, change))?;
+                refresh_all(context.connection, changes.iter().map(|change| &change.device))
+            })
             .await
     }
 
@@ -154,28 +158,26 @@ impl Store {
             .await
     }
 
-    /// Everything that stands.
+    /// Everything that stands, for the watches themselves.
     pub async fn standing_watches(&self) -> Result<Vec<(DeviceId, Standing)>, StoreError> {
-        let all = self.watches(WatchFilter { device: None, open: Some(true) }, None, u32::MAX).await?;
+        let open = WatchFilter { device: None, open: Some(true) };
+        let all = self.watches(&Scope::All, open, None, u32::MAX).await?;
         Ok(all.into_iter().map(WatchRecord::into_standing).collect())
     }
 
     /// What the watches found, those below `before`.
     pub async fn watches(
         &self,
+        scope: &Scope,
         filter: WatchFilter,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<WatchRecord>, StoreError> {
-        let statement = match (filter.device.is_some(), filter.open) {
-            (false, None) => statements::WATCHES,
-            (false, Some(true)) => statements::WATCHES_OPEN,
-            (false, Some(false)) => statements::WATCHES_ENDED,
-            (true, None) => statements::WATCHES_OF,
-            (true, Some(true)) => statements::WATCHES_OPEN_OF,
-            (true, Some(false)) => statements::WATCHES_ENDED_OF,
-        };
-        let page = self.page(statement, filter.device, before, limit);
-        self.readers.clone().read(move |connection| page.read(connection, WatchRecord::from_row)).await
+        let list = self.list(scope, (statements::WATCHES, "w"), filter.device, (before, limit)).open(
+            filter.open,
+            "w.ended IS NULL",
+            "w.ended IS NOT NULL",
+        );
+        self.readers.clone().read(move |connection| list.read(connection, WatchRecord::from_row)).await
     }
 }

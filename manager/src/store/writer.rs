@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::StoreError;
 use super::engine::{Bulk, Connection, Value};
 use super::health::Health;
+use super::journal::{Appended, Entry, Journal};
 use super::later::Later;
 use super::log::LogKeeper;
 use super::places::Places;
@@ -28,8 +29,11 @@ const MAX_GROUP: usize = 1024;
 const GATHER_FROM: usize = 5;
 /// The moment. Measured: at 2 ms the workers run out of requests and idle, without it groups stay small.
 const GATHER: Duration = Duration::from_micros(200);
+/// A session of PostgreSQL that was idle for so long is tried before it is used: a server that was started anew between two
+/// reports is nobody's trouble.
+const TRY_AFTER: Duration = Duration::from_secs(1);
 /// How often the connection is made anew while nothing can be stored.
-const REOPEN_EVERY: Duration = Duration::from_secs(5);
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
 /// Whether what waits is committed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
@@ -51,19 +55,16 @@ pub enum Grouping {
 pub(super) struct WriteContext<'a> {
     pub(super) connection: &'a Connection,
     pub(super) places: &'a mut Places,
+    /// What this transaction does that must not come undone when the database is taken back to an older state.
+    pub(super) journal: &'a mut Vec<Entry>,
     later: &'a mut Later,
 }
 
 impl WriteContext<'_> {
     /// Writes a row of what all devices write alike: it may wait until the end of the group. Nothing in this piece of
-    /// work may read it, but for [`flush`](Self::flush).
+    /// work may read it.
     pub(super) fn later(&mut self, bulk: &'static Bulk, row: &[Value<'_>]) -> Result<(), StoreError> {
         self.later.write(self.connection, bulk, row)
-    }
-
-    /// Writes what waits.
-    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
-        self.later.flush(self.connection)
     }
 }
 
@@ -117,26 +118,27 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        connection: Connection,
+        (connection, journal): (Connection, Option<Journal>),
         grouping: Grouping,
         (health, keeper): (Arc<Health>, Option<LogKeeper>),
         reopen: impl Fn() -> Result<Connection, StoreError> + Send + 'static,
     ) -> Self {
         let (queue, work) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
+        let disk = Disk { connection, journal, places: Places::default() };
         let most = match grouping {
             Grouping::Group | Grouping::Simulated { .. } => MAX_GROUP,
             Grouping::Single => 1,
         };
-        if let Grouping::Simulated { disk } = grouping {
+        if let Grouping::Simulated { disk: slow } = grouping {
             tokio::spawn(async move {
-                run_as_task(connection, work, disk, &health).await;
+                run_as_task(disk, work, slow, &health).await;
                 // Nobody need be waiting for the end.
                 let _ = end.send(());
             });
         } else {
             std::thread::spawn(move || {
-                run(connection, work, most, (&health, keeper), &reopen);
+                run(disk, work, most, (&health, keeper), &reopen);
                 // Nobody need be waiting for the end.
                 let _ = end.send(());
             });
@@ -182,6 +184,11 @@ impl Writer {
         outcome.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// How many pieces of work wait.
+    pub(super) fn waiting(&self) -> usize {
+        QUEUE.saturating_sub(self.queue.capacity())
+    }
+
     pub(super) async fn close(&self) {
         // A writer that takes nothing any more has ended already.
         let _ = self.queue.send(None).await;
@@ -193,17 +200,25 @@ impl Writer {
     }
 }
 
+/// What is written with.
+struct Disk {
+    connection: Connection,
+    /// None where nothing is to outlive the database: in a test of the store.
+    journal: Option<Journal>,
+    places: Places,
+}
+
 fn run(
-    mut connection: Connection,
+    mut disk: Disk,
     mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
     most: usize,
     (health, mut keeper): (&Health, Option<LogKeeper>),
     reopen: &dyn Fn() -> Result<Connection, StoreError>,
 ) {
-    let mut places = Places::default();
     let mut reopened: Option<Instant> = None;
     let mut open = true;
     let mut last_group = 0;
+    let mut idle_since = Instant::now();
     while open && let Some(first) = work.blocking_recv() {
         if last_group >= GATHER_FROM {
             std::thread::sleep(GATHER);
@@ -211,10 +226,16 @@ fn run(
         let group;
         (group, open) = gather(first, &mut work, most);
         last_group = group.len();
-        let held = keeper.as_mut().and_then(|keeper| keeper.refuses(&connection, Instant::now()));
+        if idle_since.elapsed() >= TRY_AFTER
+            && !disk.connection.answers()
+            && let Ok(fresh) = reopen()
+        {
+            disk.take_up(fresh);
+        }
+        let held = keeper.as_mut().and_then(|keeper| keeper.refuses(&disk.connection, Instant::now()));
         let attempted = match held {
             Some(held) => vec![(group, Err(held))],
-            None => commit_group(&connection, &mut places, group),
+            None => commit_group(&mut disk, group),
         };
         let now = Instant::now();
         if note(health, &attempted, now)
@@ -224,10 +245,7 @@ fn run(
             // A connection that was made while the disk was read-only stays so. What is remembered of places
             // is looked up again.
             match reopen() {
-                Ok(fresh) => {
-                    connection = fresh;
-                    places.forget();
-                }
+                Ok(fresh) => disk.take_up(fresh),
                 // What keeps it from being made anew says more than that it was cut.
                 Err(error) => drop(health.note(&Err(error), crate::clock::now, now)),
             }
@@ -235,27 +253,27 @@ fn run(
         settle(attempted);
         // Behind the answers, so that nobody who was stored waits for it.
         if let Some(keeper) = &mut keeper {
-            keeper.look_after(&connection, now);
+            keeper.look_after(&disk.connection, now);
         }
+        idle_since = Instant::now();
     }
 }
 
 /// The same in a simulation: in the runtime's time.
 async fn run_as_task(
-    connection: Connection,
+    mut disk: Disk,
     mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
-    disk: Duration,
+    slow: Duration,
     health: &Health,
 ) {
-    let mut places = Places::default();
     let mut open = true;
     while open && let Some(first) = work.recv().await {
-        tokio::time::sleep(disk).await;
+        tokio::time::sleep(slow).await;
         let group;
         (group, open) = gather(first, &mut work, MAX_GROUP);
-        let committed = commit_group(&connection, &mut places, group);
+        let committed = commit_group(&mut disk, group);
         note(health, &committed, Instant::now());
-        tokio::time::sleep(disk).await;
+        tokio::time::sleep(slow).await;
         settle(committed);
     }
 }
@@ -290,20 +308,16 @@ fn gather(
 /// Pieces that were attempted together, and whether they are durable.
 type Attempted = (Vec<Box<dyn Work>>, Result<(), StoreError>);
 
-fn commit_group(
-    connection: &Connection,
-    places: &mut Places,
-    mut group: Vec<Box<dyn Work>>,
-) -> Vec<Attempted> {
+fn commit_group(disk: &mut Disk, mut group: Vec<Box<dyn Work>>) -> Vec<Attempted> {
     if group.is_empty() {
         return Vec::new();
     }
-    match attempt(connection, places, &mut group) {
+    match disk.attempt(&mut group) {
         Err(error) if group.len() > 1 => {
             tracing::debug!(pieces = group.len(), %error, "a transaction was rolled back; each part is retried on its own");
             let alone = group.into_iter().map(|piece| {
                 let mut alone = vec![piece];
-                let result = attempt(connection, places, &mut alone);
+                let result = disk.attempt(&mut alone);
                 (alone, result)
             });
             alone.collect()
@@ -320,31 +334,48 @@ fn settle(attempted: Vec<Attempted>) {
     }
 }
 
-fn attempt(
-    connection: &Connection,
-    places: &mut Places,
-    group: &mut [Box<dyn Work>],
-) -> Result<(), StoreError> {
-    let result = transact(connection, places, group);
-    if result.is_err() {
-        places.forget();
-    }
-    result
-}
-
-fn transact(
-    connection: &Connection,
-    places: &mut Places,
-    group: &mut [Box<dyn Work>],
-) -> Result<(), StoreError> {
-    connection.write(|connection| {
-        let wanted: Vec<_> = group.iter().filter_map(|piece| piece.batch_of()).collect();
-        places.prepare(connection, &wanted)?;
-        let mut later = Later::default();
-        for piece in group.iter_mut() {
-            later.before(connection, piece.batch_of().map(|(device, _)| device))?;
-            piece.attempt(&mut WriteContext { connection, places, later: &mut later })?;
+impl Disk {
+    fn attempt(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+        let mut appended = None;
+        let result = self.transact(group, &mut appended);
+        if result.is_err() {
+            self.places.forget();
+            // Of a commit of PostgreSQL that was cut off nobody knows whether it came about.
+            if let (Some(appended), Connection::Sqlite(_)) = (appended, &self.connection) {
+                appended.take_back();
+            }
         }
-        later.flush(connection)
-    })
+        result
+    }
+
+    /// What is appended to the journal is on the disk before the commit, and nobody else appends until that is through.
+    fn transact(
+        &mut self,
+        group: &mut [Box<dyn Work>],
+        appended: &mut Option<Appended>,
+    ) -> Result<(), StoreError> {
+        let Self { connection, journal, places } = self;
+        connection.write(|connection| {
+            let wanted: Vec<_> = group.iter().filter_map(|piece| piece.batch_of()).collect();
+            places.prepare(connection, &wanted)?;
+            let (mut later, mut entries) = (Later::default(), Vec::new());
+            for piece in group.iter_mut() {
+                later.before(connection, piece.batch_of().map(|(device, _)| device))?;
+                let journal = &mut entries;
+                piece.attempt(&mut WriteContext { connection, places, journal, later: &mut later })?;
+            }
+            later.flush(connection)?;
+            if let Some(journal) = journal.as_mut().filter(|_| !entries.is_empty()) {
+                let upto = appended.insert(journal.append(&entries)?).upto;
+                journal.note_known(connection, upto, crate::clock::now())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Goes on with another connection. What is remembered of places is looked up again.
+    fn take_up(&mut self, fresh: Connection) {
+        self.connection = fresh;
+        self.places.forget();
+    }
 }

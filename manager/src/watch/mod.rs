@@ -7,6 +7,7 @@
 //! should stand with what stands, and [`crate::upkeep`] writes the difference, many devices at once. So a
 //! watch costs no write for a report, and what could not be written is tried again.
 
+pub mod backup_age;
 pub mod endings;
 pub mod freshness;
 pub mod frozen;
@@ -21,7 +22,6 @@ use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
-use crate::store::Inherited;
 use endings::Endings;
 use frozen::{Frozen, SensorHistory};
 use rules::{Seen, wanted};
@@ -177,6 +177,15 @@ impl Memory {
     }
 }
 
+/// What stands, and what the watches remember, of devices that another manager watched over until now.
+#[derive(Debug, Clone, Default)]
+pub struct Inherited {
+    /// What stands.
+    pub standing: Vec<(DeviceId, Standing)>,
+    /// What is remembered.
+    pub memories: Vec<(DeviceId, Memory)>,
+}
+
 type Key = (WatchKind, String);
 
 #[derive(Debug, Default)]
@@ -279,6 +288,19 @@ impl Watches {
             one.memory.received = Some(now);
             one.unflushed = true;
         }
+    }
+
+    /// A device is out of service: what was found of it is over, and nothing is looked for.
+    pub fn rest(&self, device: &DeviceId) {
+        if let Some(one) = self.watched().get_mut(device) {
+            one.memory = Memory::default();
+            one.unflushed = true;
+        }
+    }
+
+    /// There is no such device any more.
+    pub fn forget(&self, device: &DeviceId) {
+        self.watched().remove(device);
     }
 
     /// What stands for a device, the oldest first.

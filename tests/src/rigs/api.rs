@@ -107,6 +107,12 @@ impl Operator {
         answer(self.client.get(format!("{}{path}", self.base)).header("authorization", self.bearer()).call())
     }
 
+    /// As [`Self::get`], of a manager that may be away; nothing if no answer came.
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        let url = format!("{}{path}", self.base);
+        self.client.get(url).header("authorization", self.bearer()).call().ok().map(|found| answer(Ok(found)))
+    }
+
     /// As [`Self::get`]; the body of an answer that must be 200.
     pub fn json(&self, path: &str) -> Value {
         let answer = self.get(path);

@@ -33,8 +33,14 @@ impl Centre {
         let first = Manager::start_with(&extra);
         let others: Vec<Manager> = (1..managers).map(|_| first.start_beside(&extra)).collect();
         let managers = std::iter::once(first).chain(others).collect();
-        let mut centre =
-            Self { balancer: None, managers, cluster, extra, port: free_port(), folder: TempDir::new().unwrap() };
+        let mut centre = Self {
+            balancer: None,
+            managers,
+            cluster,
+            extra,
+            port: free_port(),
+            folder: TempDir::new().unwrap(),
+        };
         centre.balance();
         centre
     }
@@ -59,19 +65,23 @@ impl Centre {
     /// Starts the balancer for the managers that there are.
     fn balance(&mut self) {
         self.balancer = None;
-        let servers: String = self
+        let servers: Vec<String> = self
             .managers
             .iter()
             .enumerate()
             .map(|(number, manager)| {
-                format!("    server m{number} 127.0.0.1:{} check inter 250 fall 2 rise 1\n", manager.device_port())
+                format!(
+                    "    server m{number} 127.0.0.1:{} check inter 250 fall 2 rise 1",
+                    manager.device_port()
+                )
             })
             .collect();
         let text = format!(
             "global\n    maxconn 4000\ndefaults\n    mode tcp\n    timeout connect 2s\n    timeout client 10m\n    \
              timeout server 10m\n    option redispatch\n    retries 2\nlisten devices\n    bind 127.0.0.1:{}\n    \
-             balance leastconn\n    default-server on-marked-down shutdown-sessions\n{servers}",
-            self.port
+             balance leastconn\n    default-server on-marked-down shutdown-sessions\n{}\n",
+            self.port,
+            servers.join("\n")
         );
         let file = self.folder.path().join("haproxy.cfg");
         fs::write(&file, text).unwrap();

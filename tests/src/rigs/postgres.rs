@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
+use platen_manager::store::{PostgresConfig, PostgresFiles};
 use tempfile::TempDir;
 
 use super::authority::Authority;
@@ -65,6 +66,8 @@ pub struct Cluster {
     port: u16,
     password: String,
     databases: u32,
+    /// Folders that were given to managers.
+    states: AtomicU32,
     folder: TempDir,
 }
 
@@ -91,8 +94,16 @@ impl Cluster {
         let folder = TempDir::new().unwrap();
         // The server's user has to come in.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        let cluster =
-            Self { server: None, programs: programs(), authority, port: 0, password, databases: 0, folder };
+        let cluster = Self {
+            server: None,
+            programs: programs(),
+            authority,
+            port: 0,
+            password,
+            databases: 0,
+            states: AtomicU32::new(0),
+            folder,
+        };
         cluster.make_files();
         cluster
     }
@@ -153,13 +164,13 @@ impl Cluster {
             let mut lines = text.lines();
             (lines.next() == Some(&pid)).then(|| lines.last().unwrap_or_default().trim().to_owned())
         };
-        let serves = until("PostgreSQL serves or ends", || match state().as_deref() {
+        let is_ready = until("PostgreSQL serves or ends", || match state().as_deref() {
             Some("ready" | "standby") => Some(true),
             _ if server.is_running() => None,
             _ => Some(false),
         });
-        self.server = serves.then_some(server);
-        serves
+        self.server = is_ready.then_some(server);
+        is_ready
     }
 
     /// Starts it again after an end, on the same port, with what it had.
@@ -290,6 +301,19 @@ impl Cluster {
         format!("postgresql://{ROLE}@{socket}:{}/{database}", self.port)
     }
 
+    /// A database over the socket, for a store in the test's process.
+    pub fn config(&self, database: &str) -> PostgresConfig {
+        PostgresConfig::parse(&self.socket_url(database), PostgresFiles::default()).unwrap()
+    }
+
+    /// An empty folder for what a manager keeps beside its database; it goes with the cluster.
+    pub fn state(&self) -> PathBuf {
+        let number = self.states.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.path().join(format!("state-{number}"));
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
     /// The address of a database over TCP, for a role.
     pub fn url(&self, role: &str, database: &str) -> String {
         format!("postgresql://{role}@localhost:{}/{database}", self.port)
@@ -370,6 +394,7 @@ impl Cluster {
     }
 
     /// A server that follows this one by streaming, and only reads until it is promoted.
+    #[must_use]
     pub fn standby(&self) -> Self {
         let mut standby = Self::new(Authority::new(), self.password.clone());
         let mut copy = as_server(&standby.programs.join("pg_basebackup"));

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::Bytes;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use platen_manager::database_path;
 use platen_manager::device::{DeviceService, Devices};
 use platen_manager::device_backend::DeviceBackend;
-use platen_manager::listen::{self, Peer, RequestBody};
-use platen_manager::store::{Grouping, OrderFilter, OrderState, Store};
+use platen_manager::listen::{self, Outcome, Peer, RequestBody};
+use platen_manager::store::{Grouping, OrderFilter, OrderState, Scope, Store};
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Command;
 use tokio::task::JoinSet;
@@ -140,7 +140,7 @@ async fn play_deliveries(shared: &Shared, devices: &Devices) {
         shared.next_delivery.fetch_add(1, Ordering::Relaxed);
         let device: DeviceId = shared.places[device].name.parse().unwrap();
         let filter = OrderFilter { device: Some(device.clone()), open: Some(true) };
-        let Ok(open) = devices.store.orders(filter, None, MOST_ORDERS).await else { continue };
+        let Ok(open) = devices.store.orders(&Scope::All, filter, None, MOST_ORDERS).await else { continue };
         let Some(oldest) = open.last() else { continue };
         shared.history.note(MANAGER, format_args!("finds {} of {device} delivered", oldest.id));
         let (state, now) = (OrderState::Delivered, shared.now());
@@ -168,7 +168,7 @@ async fn serve(
     let peer = Peer { connection, remote, certificate, leave };
     let inner = DeviceService::new(Arc::clone(devices), &peer);
     let service = Watched { inner, shared: Arc::clone(shared), device, connection };
-    if let Err(cause) = listen::serve_connection(stream, hello.http_2, service, stopped, left).await {
+    if let Err(cause) = listen::serve_connection(stream, false, service, stopped, left).await {
         let name = &shared.places[device].name;
         shared.history.note(MANAGER, format_args!("loses connection {connection} of {name}: {cause}"));
     }
@@ -183,7 +183,7 @@ struct Watched {
 }
 
 impl Service<Request<RequestBody>> for Watched {
-    type Response = Response<Full<Bytes>>;
+    type Response = Outcome<Full<Bytes>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -195,11 +195,17 @@ impl Service<Request<RequestBody>> for Watched {
         shared.history.note(MANAGER, format_args!("is asked by {name} on {connection}, {wait}"));
         shared.book().requested(device, shared.elapsed());
         let answer = self.inner.call(request);
-        Box::pin(async move {
-            let (head, body) = answer.await?.into_parts();
-            let bytes = body.collect().await?.to_bytes();
+        let judged = move |answer: Response<Full<Bytes>>| async move {
+            let (head, body) = answer.into_parts();
+            let bytes = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
             judge::answer(&shared, device, head.status, &bytes);
-            Ok(Response::from_parts(head, Full::new(bytes)))
+            Response::from_parts(head, Full::new(bytes))
+        };
+        Box::pin(async move {
+            Ok(match answer.await? {
+                Outcome::Answer(answer) => Outcome::Answer(judged(answer).await),
+                Outcome::Parked(parked) => Outcome::Parked(parked.map(judged)),
+            })
         })
     }
 }

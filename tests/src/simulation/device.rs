@@ -87,14 +87,14 @@ async fn work(shared: &Arc<Shared>, device: usize) -> turmoil::Result {
         board,
         settings: life.settings.clone(),
         clock: Arc::clone(&life.clock),
+        state_directory: place.directory.clone(),
     };
     let connector = Connector {
         address: format!("https://{MANAGER}:{PORT}").parse()?,
-        dial: Arc::new(SimulatedRoute { shared: Arc::clone(shared), device, http_2: plan.http_2 }),
-        tls: TlsMode::Plain { http_2: plan.http_2 },
+        dial: Arc::new(SimulatedRoute { shared: Arc::clone(shared), device }),
+        tls: TlsMode::Plain,
         timeout: plan.uplink.connect_timeout,
         segments: Segments::Whole,
-        ping: plan.uplink.ping,
     };
     let uplink = Uplink::over(connector, plan.uplink.clone(), life.context(), Arc::default());
     let stop = CancellationToken::new();

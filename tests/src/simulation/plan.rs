@@ -53,8 +53,6 @@ pub(super) struct DevicePlan {
     pub(super) limits: OutboxConfig,
     /// Its patience.
     pub(super) uplink: UplinkConfig,
-    /// Which HTTP it speaks.
-    pub http_2: bool,
     /// The wall clock when it begins.
     pub(super) wall: Timestamp,
     /// What happens at it, by rising time.
@@ -167,7 +165,7 @@ fn device(random: &mut Random) -> DevicePlan {
         };
         happenings.push((at, happening));
     }
-    DevicePlan { limits, uplink, http_2: random.percent(50), wall: wall(random), happenings }
+    DevicePlan { limits, uplink, wall: wall(random), happenings }
 }
 
 fn wishes(random: &mut Random, devices: usize) -> Vec<Wish> {

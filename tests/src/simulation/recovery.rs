@@ -186,7 +186,6 @@ fn quiet_plan(fleet: u32) -> Plan {
     let device = DevicePlan {
         limits,
         uplink: UplinkConfig::default(),
-        http_2: true,
         wall: beginning() - SignedDuration::from_hours(24 * 7),
         happenings: Vec::new(),
     };
@@ -341,11 +340,10 @@ async fn run_fleet(shared: Arc<Shared>, lives: Vec<Arc<Life>>) -> turmoil::Resul
         .map(|(device, life)| {
             let connector = Connector {
                 address: format!("https://{MANAGER}:{PORT}").parse().unwrap(),
-                dial: Arc::new(SimulatedRoute { shared: Arc::clone(&shared), device, http_2: true }),
-                tls: TlsMode::Plain { http_2: true },
+                dial: Arc::new(SimulatedRoute { shared: Arc::clone(&shared), device }),
+                tls: TlsMode::Plain,
                 timeout: config.connect_timeout,
                 segments: Segments::Whole,
-                ping: config.ping,
             };
             Uplink::over(connector, config.clone(), life.context(), Arc::default()).run(stop.clone())
         })

@@ -20,26 +20,22 @@ use super::shared::{MANAGER, PORT, PROXY, Shared};
 pub(super) struct Hello {
     /// Which device, by number.
     pub(super) device: u16,
-    /// Whether HTTP/2 follows.
-    pub http_2: bool,
 }
 
 /// Bytes of a hello.
-pub(super) const HELLO_BYTES: usize = 3;
+pub(super) const HELLO_BYTES: usize = 2;
 
 impl Hello {
     /// As it goes over the wire.
     pub(super) fn bytes(self) -> [u8; HELLO_BYTES] {
-        let [high, low] = self.device.to_be_bytes();
-        [high, low, u8::from(self.http_2)]
+        self.device.to_be_bytes()
     }
 
     /// Takes it from the beginning of a stream.
     pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Self> {
         let mut bytes = [0; HELLO_BYTES];
         stream.read_exact(&mut bytes).await?;
-        let [high, low, http_2] = bytes;
-        Ok(Self { device: u16::from_be_bytes([high, low]), http_2: http_2 == 1 })
+        Ok(Self { device: u16::from_be_bytes(bytes) })
     }
 }
 
@@ -50,8 +46,6 @@ pub(super) struct SimulatedRoute {
     pub(super) shared: Arc<Shared>,
     /// Whose, by number.
     pub(super) device: usize,
-    /// Which HTTP.
-    pub http_2: bool,
 }
 
 impl Dial for SimulatedRoute {
@@ -65,7 +59,7 @@ impl Dial for SimulatedRoute {
             shared.book().dialled(self.device, shared.elapsed());
             let unreachable = |source| ReachError::Unreachable { address: address.to_string(), source };
             let mut stream = TcpStream::connect((host, PORT)).await.map_err(unreachable)?;
-            let hello = Hello { device: u16::try_from(self.device).unwrap(), http_2: self.http_2 };
+            let hello = Hello { device: u16::try_from(self.device).unwrap() };
             stream.write_all(&hello.bytes()).await.map_err(unreachable)?;
             Ok(Box::new(Tap { stream, shared: Arc::clone(shared), name, sent: 0, digest: FNV_START })
                 as Box<dyn Stream>)

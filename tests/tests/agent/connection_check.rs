@@ -39,24 +39,18 @@ async fn at(address: &str) -> (Device, Manager) {
 
 #[tokio::test]
 async fn where_everything_is_well_each_step_says_what_it_found_and_the_session_is_not_disturbed() {
-    for protocol in [b"h2".as_slice(), b"http/1.1"] {
-        let manager = Manager::speaking(&[protocol]).await;
-        let device = Device::enrolled(&manager).await;
-        let agent = device.start();
-        manager.until("it is parked", |state| (state.parked > 0).then_some(())).await;
-        let (before, epochs) = (manager.state.borrow().ever_parked, manager.state.borrow().epochs.clone());
-        let Answer::Findings { connection, .. } = agent.ask(Request::Doctor).await else { panic!() };
-        let (steps, failed) = taken(&connection);
-        assert_eq!(
-            steps,
-            ["name", "TCP", "TLS", "HTTP", "clock", "certificate", "manager"],
-            "{connection:?}"
-        );
-        assert_eq!(failed, "");
-        assert!(connection.steps.iter().any(|step| step.took_ms.is_some()));
-        assert_eq!((manager.state.borrow().ever_parked, &manager.state.borrow().epochs), (before, &epochs));
-        agent.stop().await.unwrap();
-    }
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    let agent = device.start();
+    manager.until("it is parked", |state| (state.parked > 0).then_some(())).await;
+    let (before, epochs) = (manager.state.borrow().ever_parked, manager.state.borrow().epochs.clone());
+    let Answer::Findings { connection, .. } = agent.ask(Request::Doctor).await else { panic!() };
+    let (steps, failed) = taken(&connection);
+    assert_eq!(steps, ["name", "TCP", "TLS", "HTTP", "clock", "certificate", "manager"], "{connection:?}");
+    assert_eq!(failed, "");
+    assert!(connection.steps.iter().any(|step| step.took_ms.is_some()));
+    assert_eq!((manager.state.borrow().ever_parked, &manager.state.borrow().epochs), (before, &epochs));
+    agent.stop().await.unwrap();
 }
 
 #[tokio::test]

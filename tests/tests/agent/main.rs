@@ -11,6 +11,7 @@
 mod at_the_device;
 mod connection_check;
 mod renewal;
+mod retiring;
 mod sleeping;
 mod through_a_proxy;
 mod tool;

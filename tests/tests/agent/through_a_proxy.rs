@@ -30,7 +30,7 @@ async fn told(answer: &str) -> (String, String, Option<Step>) {
     let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
     let address = "https://[2001:db8::1]:8443".parse().unwrap();
     let trace = ConnectTrace::default();
-    let route = dial::route(&config.proxy(), &address).unwrap();
+    let route = dial::route(&config.proxy(), &address, config.ping).unwrap();
     let failed = route.dial(&address, Segments::Whole, &trace).await.err().unwrap();
     assert!(proxy.heads()[0].starts_with("CONNECT [2001:db8::1]:8443 HTTP/1.1\r\n"));
     let trouble = UplinkError::from(failed).trouble();
@@ -84,7 +84,7 @@ async fn a_proxy_of_the_old_version_of_http_is_good_enough() {
     let proxy = FaultProxy::saying("HTTP/1.0 200 Connection established\r\nProxy-Agent: old\r\n\r\n");
     let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
     let address = "https://manager.invalid".parse().unwrap();
-    let route = dial::route(&config.proxy(), &address).unwrap();
+    let route = dial::route(&config.proxy(), &address, config.ping).unwrap();
     route.dial(&address, Segments::Whole, &ConnectTrace::default()).await.unwrap();
     assert!(proxy.heads()[0].starts_with("CONNECT manager.invalid:443 "));
 }
@@ -94,7 +94,7 @@ async fn whatever_a_proxy_says_after_its_yes_belongs_to_the_tunnel() {
     let proxy = FaultProxy::saying("HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nthe other end");
     let config = UplinkConfig { proxy: Some(proxy.http_url().parse().unwrap()), ..UplinkConfig::default() };
     let address = "https://manager.invalid".parse().unwrap();
-    let route = dial::route(&config.proxy(), &address).unwrap();
+    let route = dial::route(&config.proxy(), &address, config.ping).unwrap();
     let mut stream = route.dial(&address, Segments::Whole, &ConnectTrace::default()).await.unwrap();
     let mut said = String::new();
     stream.read_to_string(&mut said).await.unwrap();
@@ -121,18 +121,16 @@ async fn any_answer_of_success_opens_the_tunnel_and_everything_passes() {
 
 #[tokio::test]
 async fn a_connection_that_something_forgot_without_a_word_is_found_and_replaced() {
-    for protocol in [b"h2".as_slice(), b"http/1.1"] {
-        let manager = Manager::speaking(&[protocol]).await;
-        let proxy = FaultProxy::http();
-        let mut device = behind(&proxy);
-        device.enroll(&manager, &manager.token()).await.unwrap();
-        let second = Duration::from_secs(1);
-        let uplink = &mut device.config.uplink;
-        (uplink.wait, uplink.wait_least, uplink.wait_most) = (second, second, second);
-        let agent = device.start();
-        parked_again(&manager).await;
-        proxy.strike(Direction::Up, Fault::HalfOpen);
-        parked_again(&manager).await;
-        agent.stop().await.unwrap();
-    }
+    let manager = Manager::start().await;
+    let proxy = FaultProxy::http();
+    let mut device = behind(&proxy);
+    device.enroll(&manager, &manager.token()).await.unwrap();
+    let second = Duration::from_secs(1);
+    let uplink = &mut device.config.uplink;
+    (uplink.wait, uplink.wait_least, uplink.wait_most) = (second, second, second);
+    let agent = device.start();
+    parked_again(&manager).await;
+    proxy.strike(Direction::Up, Fault::HalfOpen);
+    parked_again(&manager).await;
+    agent.stop().await.unwrap();
 }

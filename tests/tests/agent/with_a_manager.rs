@@ -46,8 +46,9 @@ async fn nothing_waits(agent: &Agent) {
 
 #[tokio::test]
 async fn a_device_enrols_and_what_happens_reaches_the_manager_beside_the_parked_request() {
-    for protocol in [b"h2".as_slice(), b"http/1.1"] {
-        let manager = Manager::speaking(&[protocol]).await;
+    let old_and_new: [&[&[u8]]; 3] = [&[b"h2", b"http/1.1"], &[b"http/1.1"], &[]];
+    for protocols in old_and_new {
+        let manager = Manager::speaking(protocols).await;
         let device = Device::enrolled(&manager).await;
         let agent = device.start();
         parked(&manager).await;
@@ -71,8 +72,8 @@ async fn a_device_enrols_and_what_happens_reaches_the_manager_beside_the_parked_
             other => panic!("{other:?}"),
         };
         assert_eq!(alert(state.of_kind("alert_raised")[0]), alert(state.of_kind("alert_cleared")[0]));
-        let expected = if protocol == b"h2" { 2 } else { 3 };
-        assert_eq!(state.connections.len(), expected, "one to enrol, then one, or two on HTTP/1.1");
+        assert_eq!(state.connections.len(), 3, "one to enrol, one to park on, one for all reports");
+        assert!(state.connections.iter().all(|protocol| protocol.as_deref() != Some(b"h2")));
         drop(state);
         agent.stop().await.unwrap();
     }
@@ -280,6 +281,26 @@ async fn a_manager_that_knows_the_sequence_otherwise_gets_a_new_epoch() {
     let agent = device.start();
     manager.until("it begins anew", |state| (!state.of_kind("started").is_empty()).then_some(())).await;
     nothing_waits(&agent).await;
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_over_the_quota_waits_at_the_device_and_goes_when_there_is_room() {
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    let agent = device.start();
+    parked(&manager).await;
+    nothing_waits(&agent).await;
+    manager.state.send_modify(|state| state.problems.extend([ProblemKind::OverQuota; 2]));
+    agent.act(&open());
+    agent.until("the report waits", |status| (status.backlog > 0).then_some(())).await;
+    agent.act(&close());
+    manager.until("both are there", |state| (!state.of_kind("alert_cleared").is_empty()).then_some(())).await;
+    nothing_waits(&agent).await;
+    let state = manager.state.borrow();
+    assert!(state.problems.is_empty() && state.gaps.is_empty(), "it was refused, and lost nothing");
+    assert_eq!((state.of_kind("alert_raised").len(), state.epochs.len()), (1, 1));
+    drop(state);
     agent.stop().await.unwrap();
 }
 

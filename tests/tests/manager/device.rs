@@ -112,7 +112,7 @@ async fn a_client_with_a_certificate_of_another_ca_gets_no_connection() {
 async fn a_device_that_the_manager_does_not_know_is_told_so() {
     let manager = TestManager::start().await;
     let device = manager.enrol("lobby").await;
-    // The certificate is good; the database is an older one.
+    // The certificate is good; the database is an older one, and what it forgot stands nowhere.
     let directory = manager.directory.clone();
     let mut manager = manager;
     manager.ask_to_stop();
@@ -122,6 +122,7 @@ async fn a_device_that_the_manager_does_not_know_is_told_so() {
     for ending in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(directory.path().join(format!("manager.sqlite3{ending}")));
     }
+    std::fs::remove_file(directory.path().join("manager.journal")).unwrap();
     let manager = TestManager::start_in(directory).await;
     let answer = device.report(manager.device, &batch(1, &[utilisation(50)])).await;
     assert!(answer.problem(ProblemKind::UnknownDevice).contains("is not known here"));
@@ -234,7 +235,8 @@ async fn a_hole_is_waited_for_and_a_loss_is_recorded() {
     assert_eq!(device.report(manager.device, &batch_of(2, 4, &[utilisation(48)])).await.acknowledged(), 1);
     assert_eq!(stored(&manager, "lobby").await, 1);
     assert_eq!(device.report(manager.device, &batch_of(4, 4, &[utilisation(48)])).await.acknowledged(), 4);
-    let gaps = manager.store.gaps("lobby".parse().unwrap(), 10).await.unwrap();
+    let gaps =
+        manager.store.gaps(&platen_manager::store::Scope::All, "lobby".parse().unwrap(), 10).await.unwrap();
     let spans: Vec<_> = gaps.iter().map(|gap| (gap.loss.first, gap.loss.last)).collect();
     assert_eq!(spans, [(2, Some(3))]);
     // What was discarded and comes after all changes nothing.

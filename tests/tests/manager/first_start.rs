@@ -25,7 +25,16 @@ fn works(site: &Site, because: &str) {
         .filter(|name| !name.starts_with("manager.sqlite3-"))
         .collect();
     names.sort();
-    let expected = [".lock", "ca.key", "ca.pem", "manager.sqlite3", "server.key", "server.pem"];
+    let expected = [
+        ".lock",
+        ".serving",
+        "ca.key",
+        "ca.pem",
+        "manager.journal",
+        "manager.sqlite3",
+        "server.key",
+        "server.pem",
+    ];
     assert_eq!(names, expected, "{because}");
 }
 

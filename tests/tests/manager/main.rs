@@ -8,22 +8,30 @@
     reason = "helpers of tests end the test, with its words"
 )]
 
+mod backup;
 mod dates;
 mod device;
 mod endings;
 mod first_start;
+mod fleet;
+mod history;
 mod identities;
 mod load;
 mod log;
 mod numbers;
 mod operator;
+mod parked;
+mod places;
+mod postgresql;
 mod program;
 mod program_rig;
 mod refusals;
+mod restored;
 mod secrets;
 mod sign_in_flood;
 mod signed;
 mod store;
+mod store_devices;
 mod superseded;
 mod watches;
 mod whole_printer;

@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use platen_manager::ingest::Loss;
 use platen_manager::store::{
     AlertFilter, CommandState, Enrolment, Grouping, Ingest, IngestRefusal, Ingested, NewToken, OrderFilter,
-    OrderState, PostgresConfig, PostgresFiles, ReportFilter, ServiceCallFilter, ServiceCallState, Store,
-    TokenRefusal,
+    OrderState, ReportFilter, Scope, ServiceCallFilter, ServiceCallState, Store, TokenRefusal,
 };
 use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::identity::DeviceId;
@@ -71,9 +70,9 @@ mod suite {
         assert_eq!((ahead.acknowledged, ahead.new.len()), (2, 0));
         let lost = ingest(&store, &device(), batch(5, &[utilisation(40)])).await.unwrap();
         assert_eq!((lost.acknowledged, lost.losses), (5, vec![Loss::untold(3, 4)]));
-        let stored = store.reports(ReportFilter::default(), None, 10).await.unwrap();
+        let stored = store.reports(&Scope::All, ReportFilter::default(), None, 10).await.unwrap();
         assert_eq!(stored.iter().map(|one| one.report.sequence).collect::<Vec<_>>(), [5, 2, 1]);
-        assert_eq!(store.gaps(device(), 10).await.unwrap().len(), 1);
+        assert_eq!(store.gaps(&Scope::All, device(), 10).await.unwrap().len(), 1);
         let record = store.device(device()).await.unwrap().unwrap();
         assert_eq!(record.readings.unwrap().supplies[0].percent(), Some(40));
     }
@@ -83,8 +82,14 @@ mod suite {
         ingest(&store, &device(), batch(1, &[utilisation(50)])).await.unwrap();
         let refused = ingest(&store, &device(), batch(1, &[utilisation(9), service_call("x")])).await;
         assert_eq!(refused, Err(IngestRefusal::Conflict { sequence: 1 }));
-        assert_eq!(store.reports(ReportFilter::default(), None, 10).await.unwrap().len(), 1);
-        assert!(store.service_calls(ServiceCallFilter::default(), None, 10).await.unwrap().is_empty());
+        assert_eq!(store.reports(&Scope::All, ReportFilter::default(), None, 10).await.unwrap().len(), 1);
+        assert!(
+            store
+                .service_calls(&Scope::All, ServiceCallFilter::default(), None, 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 
     pub(super) async fn a_new_epoch_counts_from_one_again(store: Store) {
@@ -93,7 +98,7 @@ mod suite {
         let mut second = batch(1, &[utilisation(48)]);
         second["epoch"] = json!("e2");
         assert_eq!(ingest(&store, &device(), second).await.unwrap().acknowledged, 1);
-        assert_eq!(store.reports(ReportFilter::default(), None, 10).await.unwrap().len(), 3);
+        assert_eq!(store.reports(&Scope::All, ReportFilter::default(), None, 10).await.unwrap().len(), 3);
     }
 
     pub(super) async fn a_devices_reports_are_paged_from_its_newest_life_back(store: Store) {
@@ -111,15 +116,16 @@ mod suite {
         let mut seen = Vec::new();
         let mut before = None;
         loop {
-            let page = store.reports(filter(), before, 2).await.unwrap();
+            let page = store.reports(&Scope::All, filter(), before, 2).await.unwrap();
             let Some(last) = page.last() else { break };
             before = Some(last.key);
             seen.extend(page.iter().map(|one| (one.epoch.to_string(), one.report.sequence)));
         }
         let expected = [("e2", 2), ("e2", 1), ("e1", 4), ("e1", 3), ("e1", 2), ("e1", 1)];
         assert_eq!(seen, expected.map(|(epoch, sequence)| (epoch.to_owned(), sequence)));
-        let foreign = store.reports(ReportFilter { device: Some(other) }, None, 1).await.unwrap();
-        assert!(store.reports(filter(), Some(foreign[0].key), 10).await.unwrap().is_empty());
+        let foreign =
+            store.reports(&Scope::All, ReportFilter { device: Some(other) }, None, 1).await.unwrap();
+        assert!(store.reports(&Scope::All, filter(), Some(foreign[0].key), 10).await.unwrap().is_empty());
     }
 
     pub(super) async fn who_is_not_let_in_stores_nothing(store: Store) {
@@ -145,9 +151,9 @@ mod suite {
         tasks.join_all().await;
         for device in devices {
             let filter = ReportFilter { device: Some(device.clone()) };
-            assert_eq!(store.reports(filter, None, 10).await.unwrap().len(), 5);
+            assert_eq!(store.reports(&Scope::All, filter, None, 10).await.unwrap().len(), 5);
             let filter = AlertFilter { device: Some(device), open: Some(true) };
-            assert_eq!(store.alerts(filter, None, 10).await.unwrap().len(), 5);
+            assert_eq!(store.alerts(&Scope::All, filter, None, 10).await.unwrap().len(), 5);
         }
     }
 
@@ -179,7 +185,7 @@ mod suite {
         ingest(&store, &device(), batch(1, &[done("c1")])).await.unwrap();
         let ended = store.expire_commands(expires).await.unwrap();
         assert_eq!(ended, [("c2".parse().unwrap(), device())]);
-        let list = store.commands(device(), None, 10).await.unwrap();
+        let list = store.commands(&Scope::All, device(), None, 10).await.unwrap();
         let states: Vec<CommandState> = list.iter().map(|one| one.state).collect();
         assert_eq!(states, [CommandState::Expired, CommandState::Done]);
         assert_eq!(list[0].command.issued_by.as_deref(), Some("anna"), "the device is told who asked");
@@ -206,11 +212,18 @@ mod suite {
         ingest(&store, &device(), again).await.unwrap();
         ingest(&store, &other, batch(1, &[order("o1", 1)])).await.unwrap();
         let of = |device| OrderFilter { device: Some(device), open: None };
-        let list = store.orders(of(device()), None, 10).await.unwrap();
+        let list = store.orders(&Scope::All, of(device()), None, 10).await.unwrap();
         let ids: Vec<_> = list.iter().map(|one| (one.id.as_str(), one.quantity)).collect();
         assert_eq!(ids, [("o2", 1), ("o1", 2)]);
-        assert_eq!(store.orders(of(other), None, 10).await.unwrap().len(), 1, "names are each device's own");
-        assert_eq!(store.orders(OrderFilter::default(), Some(list[0].key), 10).await.unwrap().len(), 1);
+        assert_eq!(
+            store.orders(&Scope::All, of(other), None, 10).await.unwrap().len(),
+            1,
+            "names are each device's own"
+        );
+        assert_eq!(
+            store.orders(&Scope::All, OrderFilter::default(), Some(list[0].key), 10).await.unwrap().len(),
+            1
+        );
         let first = &list[1];
         assert_eq!(
             (first.supply.percent(), first.supply.part_number.as_deref()),
@@ -230,7 +243,7 @@ mod suite {
         let mut again = batch(1, &[named("call-2"), service_call("streaks"), service_call("streaks")]);
         again["epoch"] = json!("e2");
         assert_eq!(ingest(&store, &device(), again).await.unwrap().acknowledged, 3);
-        let calls = store.service_calls(ServiceCallFilter::default(), None, 10).await.unwrap();
+        let calls = store.service_calls(&Scope::All, ServiceCallFilter::default(), None, 10).await.unwrap();
         assert_eq!(calls.len(), 4, "two with names, and two without");
     }
 
@@ -243,7 +256,8 @@ mod suite {
             call
         };
         let only = async || {
-            let calls = store.service_calls(ServiceCallFilter::default(), None, 10).await.unwrap();
+            let calls =
+                store.service_calls(&Scope::All, ServiceCallFilter::default(), None, 10).await.unwrap();
             assert_eq!(calls.len(), 1);
             calls.into_iter().next().unwrap()
         };
@@ -271,7 +285,7 @@ mod suite {
         let_in(&store, &other).await;
         ingest(&store, &other, batch(1, &[jam("a")])).await.unwrap();
         let open = async || {
-            let alerts = store.alerts(AlertFilter::default(), None, 10).await.unwrap();
+            let alerts = store.alerts(&Scope::All, AlertFilter::default(), None, 10).await.unwrap();
             let open = alerts.into_iter().filter(|alert| alert.cleared.is_none() && alert.device == device());
             open.map(|alert| alert.alert.id.to_string()).collect::<Vec<_>>()
         };
@@ -291,13 +305,13 @@ mod suite {
         ingest(&store, &device(), batch(10, &[began])).await.unwrap();
         assert!(open().await.is_empty());
         let of_other = AlertFilter { device: Some(other), ..AlertFilter::default() };
-        assert_eq!(store.alerts(of_other, None, 10).await.unwrap()[0].cleared, None);
+        assert_eq!(store.alerts(&Scope::All, of_other, None, 10).await.unwrap()[0].cleared, None);
     }
 
     pub(super) async fn an_order_is_open_until_it_is_delivered_or_cancelled(store: Store) {
         let_in(&store, &device()).await;
         ingest(&store, &device(), batch(1, &[order("o1", 2)])).await.unwrap();
-        let key = store.orders(OrderFilter::default(), None, 1).await.unwrap()[0].key;
+        let key = store.orders(&Scope::All, OrderFilter::default(), None, 1).await.unwrap()[0].key;
         for (state, open) in [
             (OrderState::Ordered, true),
             (OrderState::Delivered, false),
@@ -308,13 +322,13 @@ mod suite {
             assert_eq!(of, Some(device()));
             for wanted in [true, false] {
                 let filter = OrderFilter { device: Some(device()), open: Some(wanted) };
-                let found = store.orders(filter, None, 10).await.unwrap();
+                let found = store.orders(&Scope::All, filter, None, 10).await.unwrap();
                 assert_eq!(found.len(), usize::from(wanted == open), "{state:?}");
                 let filter = OrderFilter { device: None, open: Some(wanted) };
-                assert_eq!(store.orders(filter, None, 10).await.unwrap(), found);
+                assert_eq!(store.orders(&Scope::All, filter, None, 10).await.unwrap(), found);
             }
         }
-        let order = store.orders(OrderFilter::default(), None, 1).await.unwrap().remove(0);
+        let order = store.orders(&Scope::All, OrderFilter::default(), None, 1).await.unwrap().remove(0);
         assert_eq!((order.changed, order.changed_by.as_deref()), (Some(now()), Some("anna")));
         assert_eq!(store.set_order(key + 1, OrderState::Ordered, "anna".into(), now()).await.unwrap(), None);
     }
@@ -327,14 +341,14 @@ mod suite {
         let supply = &record.readings.unwrap().supplies[0];
         assert_eq!((supply.percent(), supply.serial.as_deref()), (Some(100), Some("K-2")));
         for whose in [None, Some(device())] {
-            let list = store.replacements(whose, None, 10).await.unwrap();
+            let list = store.replacements(&Scope::All, whose, None, 10).await.unwrap();
             assert_eq!(list.len(), 1);
             let removed = list[0].replacement.removed_supply.as_ref().unwrap();
             assert_eq!(removed.percent(), Some(3), "the residue");
-            assert!(store.replacements(None, Some(list[0].key), 10).await.unwrap().is_empty());
+            assert!(store.replacements(&Scope::All, None, Some(list[0].key), 10).await.unwrap().is_empty());
         }
         let nobody: DeviceId = "nobody".parse().unwrap();
-        assert!(store.replacements(Some(nobody), None, 10).await.unwrap().is_empty());
+        assert!(store.replacements(&Scope::All, Some(nobody), None, 10).await.unwrap().is_empty());
     }
 
     pub(super) async fn a_replacement_that_comes_again_in_another_epoch_is_the_same(store: Store) {
@@ -350,7 +364,7 @@ mod suite {
         ingest(&store, &device(), batch(1, &[replaced()])).await.unwrap();
         assert_eq!(ingest(&store, &device(), later).await.unwrap().acknowledged, 2);
         ingest(&store, &other, batch(1, &[replaced()])).await.unwrap();
-        let of = async |whose| store.replacements(Some(whose), None, 10).await.unwrap().len();
+        let of = async |whose| store.replacements(&Scope::All, Some(whose), None, 10).await.unwrap().len();
         assert_eq!((of(device()).await, of(other).await), (2, 1));
     }
 
@@ -411,12 +425,13 @@ mod suite {
 }
 
 /// A store on an empty database of this server.
-async fn on_postgres(cluster: &mut Cluster, grouping: Grouping) -> Store {
+pub(super) async fn on_postgres(cluster: &mut Cluster, grouping: Grouping) -> Store {
     let database = cluster.database();
-    let url = cluster.socket_url(&database);
-    let config = PostgresConfig::parse(&url, PostgresFiles::default()).unwrap();
+    let (config, state) = (cluster.config(&database), cluster.state());
     // Not on a thread of the runtime: a session of PostgreSQL waits for its server.
-    tokio::task::spawn_blocking(move || Store::open_postgres(config, grouping)).await.unwrap().unwrap()
+    let config = config.with_journal(state);
+    let opening = tokio::task::spawn_blocking(move || Store::open_postgres(config, grouping));
+    opening.await.unwrap().unwrap()
 }
 
 /// Runs every function of the suite on a fresh store of each kind.
@@ -453,6 +468,7 @@ macro_rules! on_every_store {
         }
     };
 }
+pub(super) use on_every_store;
 
 on_every_store! {
     reports_are_stored_once_and_in_order,

@@ -1,8 +1,17 @@
 //! The operator's pages, in a real browser.
 
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use platen_manager::store::{Enrolment, Ingest, NewToken, Store};
+use platen_protocol::device_to_manager::ReportBatch;
+use platen_protocol::identity::DeviceId;
 use platen_tests::rigs::agent::process::{BOARD, Device};
 use platen_tests::rigs::browser::Browser;
+use platen_tests::rigs::manager::messages::{batch, cleared, condition, started, utilisation};
 use platen_tests::rigs::manager::process::{Manager, OPERATOR, PASSWORD};
+use platen_tests::rigs::manager::task::{self, TestManager, now};
+use tokio::task::JoinSet;
 
 async fn signed_in(manager: &Manager) -> Browser {
     let browser = Browser::start().await;
@@ -217,5 +226,84 @@ async fn a_telephone_needs_no_scrolling_sideways() {
             .await;
         assert_eq!(fits, true, "{path} is wider than a telephone");
     }
+    browser.close().await;
+}
+
+/// Lets a device in that has reported once, past the listeners.
+pub(super) async fn add(store: Store, name: String) {
+    let device: DeviceId = name.parse().unwrap();
+    let expires = now() + SignedDuration::from_hours(1);
+    let token = NewToken { hash: name.clone(), device: None, created: now(), expires };
+    store.add_token(token).await.unwrap();
+    let enrolment = Enrolment {
+        token_hash: name,
+        device: device.clone(),
+        certificate_serial: "40aa".to_owned(),
+        certificate_expires: now() + SignedDuration::from_hours(2_400),
+        now: now(),
+    };
+    store.enrol(enrolment).await.unwrap().unwrap();
+    let reports: ReportBatch =
+        serde_json::from_value(batch(1, &[started("Copier 4000"), utilisation(60)])).unwrap();
+    store.ingest(Ingest { device, batch: Arc::new(reports), received: now() }).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn of_five_thousand_the_stopped_one_is_first_is_found_and_is_followed() {
+    let manager = TestManager::start().await;
+    let mut adding = JoinSet::new();
+    for number in 0..5_000 {
+        adding.spawn(add(manager.store.clone(), format!("printer-{number:04}")));
+    }
+    adding.join_all().await;
+    let zoo = manager.enrol("zoo").await;
+    let mut line = zoo.connect(manager.device).await.unwrap();
+    let jam = |id: &str| condition(id, "jam", "mediaPath", "path");
+    line.post("/v1/reports", &batch(1, &[started("Copier 4000"), jam("a1")])).await;
+
+    let browser = Browser::start().await;
+    let url = format!("https://localhost:{}", manager.operator.port());
+    browser.sign_in(&url, task::OPERATOR, task::PASSWORD).await;
+    browser.see("body[data-live=on]").await;
+    browser.see("tbody > [data-row]:first-child[data-device=zoo][data-worst=critical]").await;
+    let summary = browser.text("#summary").await;
+    assert!(summary.contains("5\u{202f}001 devices") && summary.contains("1 stopped"), "{summary}");
+
+    // More comes by scrolling.
+    browser.see_no("tbody > [data-row]:nth-child(51)").await;
+    browser.script("window.scrollTo(0, document.body.scrollHeight);").await;
+    browser.see("tbody > [data-row]:nth-child(51)").await;
+
+    // What is asked for stands in the address.
+    browser
+        .script(
+            "document.getElementById('q').value = 'ZOO'; document.getElementById('filters').requestSubmit();",
+        )
+        .await;
+    browser.see("#clear").await;
+    browser.see("[data-device=zoo]").await;
+    browser.see_no("[data-device=printer-0001]").await;
+    assert_eq!(browser.script("return location.search;").await, "?q=ZOO");
+
+    // It is followed in its place.
+    browser.see("body[data-live=on]").await;
+    browser.mark().await;
+    line.post("/v1/reports", &batch(3, &[cleared("a1")])).await;
+    browser.see("[data-device=zoo][data-worst=fine]").await;
+    browser.see_no("#summary .critical").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+
+    // One that stops while others are on the screen is announced, and nothing moves.
+    browser.open(&url).await;
+    browser.see("tbody > [data-row]:first-child[data-device=printer-0000]").await;
+    browser.see("body[data-live=on]").await;
+    browser.mark().await;
+    line.post("/v1/reports", &batch(4, &[jam("a2")])).await;
+    browser.see("#news:not([hidden])").await;
+    browser.see("#summary .critical").await;
+    browser.see("tbody > [data-row]:first-child[data-device=printer-0000]").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
+    browser.click("#news").await;
+    browser.see("tbody > [data-row]:first-child[data-device=zoo]").await;
     browser.close().await;
 }

@@ -2,6 +2,8 @@
 //! goes on in memory and comes back; the manager acknowledges nothing that it has not stored. The checker
 //! compares the books at the end, as after kills.
 
+mod postgresql;
+
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::Duration;

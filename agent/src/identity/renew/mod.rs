@@ -94,7 +94,10 @@ fn retry_after(facts: &Facts, failures: u32) -> Duration {
 
 /// Whether an operator can let in who is refused so.
 pub const fn may_be_readmitted(kind: ProblemKind) -> bool {
-    matches!(kind, ProblemKind::CertificateExpired | ProblemKind::CertificateSuperseded)
+    matches!(
+        kind,
+        ProblemKind::CertificateExpired | ProblemKind::CertificateSuperseded | ProblemKind::CertificateNewer
+    )
 }
 
 /// Whether a device that was refused after `took` was let wait for an operator, as it had `asked`: then it asks again

@@ -210,7 +210,9 @@ fn a_refusal_that_was_held_is_followed_by_the_next_wait_and_not_by_the_slow_pace
         assert!(!was_let_wait(asked, Duration::from_secs(took)), "{took}");
     }
     assert!(!was_let_wait(Duration::ZERO, Duration::from_secs(3)), "it did not ask to be held");
-    for kind in [ProblemKind::CertificateExpired, ProblemKind::CertificateSuperseded] {
+    for kind in
+        [ProblemKind::CertificateExpired, ProblemKind::CertificateSuperseded, ProblemKind::CertificateNewer]
+    {
         assert!(may_be_readmitted(kind));
         assert!(pause_after_refusal(Some(kind), 0) >= ASK_EXPIRED_EVERY, "who finds no place");
     }

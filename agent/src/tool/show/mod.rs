@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, Unit};
 use platen_protocol::alert::Alert;
 
+use crate::identity::retired::Retired;
 use crate::identity::volatile;
 use crate::status::{ContactReport, ContactState, StatusReport};
 
@@ -26,6 +27,9 @@ pub fn status(status: &StatusReport) -> String {
         let _ = writeln!(out, "          through the proxy {proxy}");
     }
     let _ = writeln!(out, "contact   {}", contact_line(&status.contact));
+    if let Some(retired) = &status.retired {
+        out.push_str(&retired_line(retired, status.contact.state));
+    }
     if let Some(wait) = wait_line(&status.contact) {
         let _ = writeln!(out, "          {wait}");
     }
@@ -153,6 +157,24 @@ fn contact_line(report: &ContactReport) -> String {
             "\n          do:  get a token at the service centre (`platen-manager token create`), then run `platen-agent enroll` here",
         );
     }
+    line
+}
+
+/// That the device was taken out of service.
+fn retired_line(retired: &Retired, state: ContactState) -> String {
+    let mut line = "          retired at the service centre".to_owned();
+    // What cannot be read says no time.
+    if retired.at != Timestamp::UNIX_EPOCH {
+        let _ = write!(line, " on {}", moment(retired.at));
+    }
+    if let Some(by) = &retired.by {
+        let _ = write!(line, " by {by}");
+    }
+    line.push_str(if state == ContactState::NotEnrolled {
+        ": not under service, and the key and certificates are removed; a new token brings it back\n"
+    } else {
+        ": the key and certificates are removed once the manager has been told\n"
+    });
     line
 }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 
@@ -20,6 +20,10 @@ use crate::identity::address::Address;
 
 /// The next address is tried after this (RFC 8305, section 5).
 const NEXT_AFTER: Duration = Duration::from_millis(250);
+/// Who is asked whether it is there, and does not answer, is asked again after this.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// So often in all.
+const ASK_AT_MOST: u32 = 2;
 /// More addresses of one name are not tried.
 const MAX_ADDRESSES: usize = 8;
 
@@ -46,12 +50,17 @@ pub enum ReachError {
 
 /// Plain TCP.
 #[derive(Debug, Clone, Copy)]
-pub struct Direct;
+pub struct Direct {
+    /// When nothing has passed for so long, the kernel asks the manager whether it is there.
+    pub ping: Duration,
+}
 
 impl Dial for Direct {
     fn dial<'a>(&'a self, address: &'a Address, segments: Segments, trace: &'a ConnectTrace) -> Dialing<'a> {
         Box::pin(async move {
             let tcp = reach(&address.host, address.port, segments, trace).await?;
+            ask_when_silent(&tcp, self.ping)
+                .map_err(|source| ReachError::Unreachable { address: address.authority(), source })?;
             Ok(Box::new(tcp) as Box<dyn Stream>)
         })
     }
@@ -81,6 +90,14 @@ pub(super) async fn reach(
     tcp.set_nodelay(true).map_err(unreachable)?;
     trace.found(ends(&tcp).map_err(unreachable)?);
     Ok(tcp)
+}
+
+/// The kernel asks the other end whether it is there when nothing has passed for `ping`, and ends the connection when it
+/// does not answer. So a request that is parked hears soon that its connection is gone, and what stands between, which
+/// forgets connections that are idle, sees that this one is not.
+pub(super) fn ask_when_silent(tcp: &TcpStream, ping: Duration) -> io::Result<()> {
+    let asking = TcpKeepalive::new().with_time(ping).with_interval(ASK_AGAIN_AFTER).with_retries(ASK_AT_MOST);
+    SockRef::from(tcp).set_tcp_keepalive(&asking)
 }
 
 fn ends(tcp: &TcpStream) -> io::Result<String> {

@@ -16,6 +16,7 @@ pub mod tunnel;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -58,13 +59,14 @@ pub enum DialError {
     Proxy(#[from] ProxyError),
 }
 
-/// The route that the configuration and the environment give: direct, or through a proxy.
+/// The route that the configuration and the environment give: direct, or through a proxy. The kernel asks the other end
+/// whether it is there when nothing has passed for `ping`.
 ///
 /// # Errors
 /// When the proxy that they name cannot be used.
-pub fn route(config: &ProxyConfig, address: &Address) -> Result<Arc<dyn Dial>, SetupError> {
+pub fn route(config: &ProxyConfig, address: &Address, ping: Duration) -> Result<Arc<dyn Dial>, SetupError> {
     Ok(match proxy::choose(config, address)? {
-        Some(proxy) => Arc::new(Tunnel { proxy }),
-        None => Arc::new(Direct),
+        Some(proxy) => Arc::new(Tunnel { proxy, ping }),
+        None => Arc::new(Direct { ping }),
     })
 }

@@ -1,5 +1,7 @@
 //! Through an HTTP proxy: `CONNECT` (RFC 9110, section 9.3.6).
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::{LOCATION, PROXY_AUTHENTICATE};
 use hyper::http::uri::Authority;
@@ -11,7 +13,7 @@ use super::super::plain_answer::site;
 use super::super::retry_after::retry_after;
 use super::super::segments::Segments;
 use super::connect_head::{self, Head};
-use super::direct::reach;
+use super::direct::{ask_when_silent, reach};
 use super::prefixed::Prefixed;
 use super::proxy::Proxy;
 use super::refusal::{Fault, ProxyError, schemes};
@@ -26,6 +28,8 @@ const AGENT: &str = concat!("platen-agent/", env!("CARGO_PKG_VERSION"));
 pub struct Tunnel {
     /// Which.
     pub proxy: Proxy,
+    /// When nothing has passed for so long, the kernel asks the proxy whether it is there.
+    pub ping: Duration,
 }
 
 impl Dial for Tunnel {
@@ -38,6 +42,7 @@ impl Dial for Tunnel {
             };
             let away = |cause| failed(Fault::Away(cause));
             let tcp = reach(&self.proxy.host, self.proxy.port, segments, trace).await.map_err(away)?;
+            ask_when_silent(&tcp, self.ping).map_err(|cause| failed(Fault::Broken(cause)))?;
             trace.enter(Step::Proxy, format!("CONNECT {} at {}", address.authority(), self.proxy));
             let stream = self.open(tcp, &address.authority()).await.map_err(failed)?;
             trace.found("the tunnel is open");

@@ -204,7 +204,7 @@ mod tests {
             let problem = platen_protocol::problem::Problem::new(kind, "");
             let status = problem.kind.status();
             let answer = UplinkError::Problem { status, problem: Some(problem), retry_after: None };
-            manager(&address, "HTTP/2", Some(&answer), Duration::ZERO).finding.verdict
+            manager(&address, "HTTP/1.1", Some(&answer), Duration::ZERO).finding.verdict
         };
         for kind in [ProblemKind::NotJson, ProblemKind::InvalidRequest, ProblemKind::WrongVersion] {
             assert_eq!(verdict(kind), Verdict::Fine, "{kind:?}");

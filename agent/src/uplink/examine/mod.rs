@@ -138,7 +138,7 @@ impl Examiner {
         let limit = self.config.reply_timeout;
         let answer: Result<serde::de::IgnoredAny, _> =
             post(&mut connection, address, path::REPORTS, &Probe {}, Duration::ZERO, limit).await;
-        let (took, protocol, segments) = (began.elapsed(), connection.protocol(), connection.segments);
+        let (took, protocol, segments) = (began.elapsed(), Connection::PROTOCOL, connection.segments);
         Asked { answer: answer.err(), protocol, segments, took }
     }
 
@@ -153,15 +153,14 @@ impl Examiner {
             Some(identity) => {
                 connect::tls_mode(identity, self.config.inspecting_ca.as_deref(), address, &self.clock)?
             }
-            None => TlsMode::Plain { http_2: false },
+            None => TlsMode::Plain,
         };
         Ok(Connector {
-            dial: dial::route(&self.config.proxy(), address)?,
+            dial: dial::route(&self.config.proxy(), address, self.config.ping)?,
             address: address.clone(),
             tls,
             timeout: self.config.connect_timeout,
             segments: Segments::Whole,
-            ping: self.config.ping,
         })
     }
 }

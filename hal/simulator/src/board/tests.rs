@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use platen_hal::config;
 use platen_hal::trace::{self, TraceEntry};
 use platen_protocol::readings::{CounterKind, Reading};
@@ -243,6 +244,37 @@ fn a_bus_that_hangs_holds_up_neither_the_board_nor_its_other_buses() {
     // The thread comes back by itself; a sample that finds it so reads the bus again.
     let back = (0..1_000).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
+        board.sample().buses[0].failing.is_none()
+    });
+    assert!(back, "the bus answers again and is not read");
+}
+
+/// Whether the board tells by its descriptor, within `limit`, that all buses have answered.
+fn tells(board: &dyn Board, limit: PollTimeout) -> bool {
+    let mut fds = [PollFd::new(board.sample_fd().unwrap(), PollFlags::POLLIN)];
+    poll(&mut fds, limit).unwrap() == 1
+}
+
+#[test]
+fn a_descriptor_tells_when_all_buses_have_answered_and_who_waits_for_it_hears_of_edges_meanwhile() {
+    let config = load("colour-mfp.toml");
+    let printer = SimPrinter::new(&config).unwrap();
+    let mut board = board(&config, &printer, Kind::Simulated).unwrap();
+    let fault = |fault| printer.apply(&SimCommand::Fault { target: "cartridges".into(), fault }).unwrap();
+    for _ in 0..3 {
+        board.begin_sample();
+        assert!(tells(&*board, PollTimeout::NONE));
+        assert!(board.sample_is_ready(Duration::ZERO));
+        assert!(!tells(&*board, PollTimeout::ZERO), "it is told once");
+        assert!(board.sample().buses.iter().all(|bus| bus.failing.is_none()));
+    }
+    // One that has not answered for the last sample does not tell for the next one that it is there.
+    fault(Fault::Hangs);
+    assert!(board.sample().buses[0].failing.is_some());
+    fault(Fault::None);
+    let back = (0..1_000).any(|_| {
+        board.begin_sample();
+        assert!(tells(&*board, PollTimeout::NONE));
         board.sample().buses[0].failing.is_none()
     });
     assert!(back, "the bus answers again and is not read");

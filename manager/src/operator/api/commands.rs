@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::super::cursor::Cursor;
+use super::super::cursor::RowCursor;
 use super::super::problem::Refusal;
 use super::super::view::CommandView;
 use super::super::who::Operator;
@@ -31,7 +31,7 @@ use crate::store::CommandState;
 )]
 pub(super) async fn list(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<List<CommandView>>, Refusal> {
@@ -40,8 +40,8 @@ pub(super) async fn list(
     if operators.store.device(id.clone()).await?.is_none() {
         return Err(Refusal::not_found("device"));
     }
-    let records = operators.store.commands(id, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), CommandView::from)))
+    let records = operators.store.commands(operator.scope(), id, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), CommandView::from)))
 }
 
 /// A command for a device.

@@ -5,29 +5,8 @@ use platen_protocol::problem::ProblemKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::cursor::{Cursor, DEFAULT_LIMIT, InvalidCursor, MAX_LIMIT};
+use super::super::cursor::{DEFAULT_LIMIT, InvalidCursor, MAX_LIMIT, RowCursor};
 use super::super::problem::Refusal;
-
-/// Which page of the devices.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DevicePage {
-    /// `next_cursor` of the previous page; leave it out for the first page.
-    #[param(required = false, nullable = false, pattern = "^d[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    cursor: Option<String>,
-    /// The most items on the page.
-    #[param(required = false, nullable = false, minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-}
-
-impl DevicePage {
-    /// The device that the page before ended with, and how many items the page may have.
-    pub(super) fn place(&self) -> Result<(Option<DeviceId>, u32), Refusal> {
-        let after = cursor(self.cursor.as_deref())?.map(Cursor::device).transpose().map_err(bad_cursor)?;
-        Ok((after, limit(self.limit)?))
-    }
-}
 
 /// Which page of a list that goes back in time.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -98,12 +77,13 @@ impl Which {
     }
 }
 
-fn row(asked: Option<&str>, most: Option<u32>) -> Result<(Option<i64>, u32), Refusal> {
-    let before = cursor(asked)?.map(Cursor::row).transpose().map_err(bad_cursor)?;
-    Ok((before, limit(most)?))
+pub(super) fn row(asked: Option<&str>, most: Option<u32>) -> Result<(Option<i64>, u32), Refusal> {
+    let cursor = asked.map(str::parse::<RowCursor>).transpose().map_err(bad_cursor)?;
+    Ok((cursor.map(|cursor| cursor.0), limit(most)?))
 }
 
-fn limit(asked: Option<u32>) -> Result<u32, Refusal> {
+/// How many items a page may have.
+pub(super) fn limit(asked: Option<u32>) -> Result<u32, Refusal> {
     match asked.unwrap_or(DEFAULT_LIMIT) {
         limit @ 1..=MAX_LIMIT => Ok(limit),
         other => Err(Refusal::new(
@@ -113,11 +93,7 @@ fn limit(asked: Option<u32>) -> Result<u32, Refusal> {
     }
 }
 
-fn cursor(asked: Option<&str>) -> Result<Option<Cursor>, Refusal> {
-    asked.map(str::parse).transpose().map_err(bad_cursor)
-}
-
-fn bad_cursor(error: InvalidCursor) -> Refusal {
+pub(super) fn bad_cursor(error: InvalidCursor) -> Refusal {
     Refusal::new(ProblemKind::InvalidRequest, error.to_string())
 }
 
@@ -135,13 +111,13 @@ impl<T> List<T> {
     pub(super) fn new<R>(
         mut records: Vec<R>,
         limit: u32,
-        cursor: impl Fn(&R) -> Cursor,
+        cursor: impl Fn(&R) -> String,
         view: impl FnMut(R) -> T,
     ) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = records.len() > limit;
         records.truncate(limit);
-        let next_cursor = records.last().filter(|_| more).map(|last| cursor(last).to_string());
+        let next_cursor = records.last().filter(|_| more).map(cursor);
         Self { items: records.into_iter().map(view).collect(), next_cursor }
     }
 }

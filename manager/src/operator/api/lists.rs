@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::cursor::Cursor;
+use super::super::cursor::RowCursor;
 use super::super::problem::Refusal;
 use super::super::view::{AlertView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView};
 use super::super::who::Operator;
@@ -31,14 +31,14 @@ use crate::store::{
 )]
 pub(super) async fn alerts(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<List<AlertView>>, Refusal> {
     let Query(which) = which?;
     let (before, limit) = which.place()?;
     let filter = AlertFilter { device: which.device, open: which.open };
-    let records = operators.store.alerts(filter, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), AlertView::from)))
+    let records = operators.store.alerts(operator.scope(), filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), AlertView::from)))
 }
 
 /// Lists what the manager's watches found: devices that are out of contact, readings that are late, sensors that are frozen.
@@ -52,14 +52,14 @@ pub(super) async fn alerts(
 )]
 pub(super) async fn watches(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<List<WatchView>>, Refusal> {
     let Query(which) = which?;
     let (before, limit) = which.place()?;
     let filter = WatchFilter { device: which.device, open: which.open };
-    let records = operators.store.watches(filter, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), WatchView::from)))
+    let records = operators.store.watches(operator.scope(), filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), WatchView::from)))
 }
 
 /// Lists reports.
@@ -73,13 +73,16 @@ pub(super) async fn watches(
 )]
 pub(super) async fn reports(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     which: Result<Query<OfDevice>, QueryRejection>,
 ) -> Result<Json<List<ReportView>>, Refusal> {
     let Query(which) = which?;
     let (before, limit) = which.place()?;
-    let records = operators.store.reports(ReportFilter { device: which.device }, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), ReportView::from)))
+    let records = operators
+        .store
+        .reports(operator.scope(), ReportFilter { device: which.device }, before, limit + 1)
+        .await?;
+    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), ReportView::from)))
 }
 
 /// Lists service calls.
@@ -93,14 +96,14 @@ pub(super) async fn reports(
 )]
 pub(super) async fn service_calls(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<List<ServiceCallView>>, Refusal> {
     let Query(which) = which?;
     let (before, limit) = which.place()?;
     let filter = ServiceCallFilter { device: which.device, open: which.open };
-    let records = operators.store.service_calls(filter, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), ServiceCallView::from)))
+    let records = operators.store.service_calls(operator.scope(), filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), ServiceCallView::from)))
 }
 
 /// The new state of a service call.
@@ -143,14 +146,14 @@ pub(super) async fn set_service_call(
 )]
 pub(super) async fn orders(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<List<OrderView>>, Refusal> {
     let Query(which) = which?;
     let (before, limit) = which.place()?;
     let filter = OrderFilter { device: which.device, open: which.open };
-    let records = operators.store.orders(filter, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), OrderView::from)))
+    let records = operators.store.orders(operator.scope(), filter, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), OrderView::from)))
 }
 
 /// The new state of an order.
@@ -238,11 +241,11 @@ async fn settle(
 )]
 pub(super) async fn replacements(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     which: Result<Query<OfDevice>, QueryRejection>,
 ) -> Result<Json<List<ReplacementView>>, Refusal> {
     let Query(which) = which?;
     let (before, limit) = which.place()?;
-    let records = operators.store.replacements(which.device, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| Cursor::Row(record.key), ReplacementView::from)))
+    let records = operators.store.replacements(operator.scope(), which.device, before, limit + 1).await?;
+    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), ReplacementView::from)))
 }

@@ -1,14 +1,19 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
 mod commands;
+mod details;
 mod devices;
 mod events;
 mod health;
+mod history;
 mod identity;
 mod list;
 mod lists;
 mod openapi;
+mod places;
+mod profiles;
 mod refused;
+mod restored;
 
 use std::sync::Arc;
 
@@ -22,7 +27,23 @@ use super::problem::Refusal;
 pub(super) fn router() -> Router<Arc<Operators>> {
     Router::new()
         .route("/devices", get(devices::list))
-        .route("/devices/{id}", get(devices::one))
+        .route("/devices/{id}", get(devices::one).delete(details::delete))
+        .route("/devices/{id}/history", get(history::history))
+        .route("/device-counts", get(devices::counts))
+        .route("/devices/{id}/details", get(details::get).patch(details::change))
+        .route("/devices/{id}/retire", post(details::retire_one))
+        .route("/device-changes", post(details::change_many))
+        .route("/customers", get(places::customers).post(places::add_customer))
+        .route(
+            "/customers/{id}",
+            get(places::customer).put(places::set_customer).delete(places::remove_customer),
+        )
+        .route("/sites", get(places::sites).post(places::add_site))
+        .route("/sites/{id}", get(places::site).put(places::set_site).delete(places::remove_site))
+        .route("/profiles", get(profiles::list).post(profiles::add))
+        .route("/profiles/{id}", get(profiles::one).put(profiles::set).delete(profiles::remove))
+        .route("/profiles/{id}/send", post(profiles::send))
+        .route("/profiles/{id}/refusals", get(profiles::refusals))
         .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
         .route("/devices/{id}/revoke", post(identity::revoke))
         .route("/devices/{id}/readmit", post(identity::readmit))
@@ -38,6 +59,9 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/orders/{id}/merge", post(lists::merge_order))
         .route("/orders/{id}/keep", post(lists::keep_order))
         .route("/replacements", get(lists::replacements))
+        .route("/restoration", get(restored::restoration))
+        .route("/restoration/let-in", post(restored::let_in))
+        .route("/restoration/end", post(restored::end))
         .route("/health", get(health::health))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::document))

@@ -11,7 +11,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
-use super::{commands, devices, events, health, identity, lists};
+use super::{
+    commands, details, devices, events, health, history, identity, lists, places, profiles, restored,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +26,30 @@ use super::{commands, devices, events, health, identity, lists};
     paths(
         devices::list,
         devices::one,
+        history::history,
+        devices::counts,
+        details::get,
+        details::change,
+        details::change_many,
+        details::retire_one,
+        details::delete,
+        places::customers,
+        places::customer,
+        places::add_customer,
+        places::set_customer,
+        places::remove_customer,
+        places::sites,
+        places::site,
+        places::add_site,
+        places::set_site,
+        places::remove_site,
+        profiles::list,
+        profiles::one,
+        profiles::add,
+        profiles::set,
+        profiles::remove,
+        profiles::send,
+        profiles::refusals,
         commands::list,
         commands::issue,
         identity::revoke,
@@ -40,12 +66,16 @@ use super::{commands, devices, events, health, identity, lists};
         lists::merge_order,
         lists::keep_order,
         lists::replacements,
+        restored::restoration,
+        restored::let_in,
+        restored::end,
         health::health,
         events::events
     ),
     components(schemas(Problem)),
     tags(
         (name = "Devices", description = "Printers' controllers, and what they read."),
+        (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),
@@ -139,6 +169,18 @@ mod tests {
             "devices",
             "devices/{id}",
             "devices/{id}/commands",
+            "devices/{id}/history",
+            "devices/{id}/details",
+            "devices/{id}/retire",
+            "device-changes",
+            "customers",
+            "customers/{id}",
+            "sites",
+            "sites/{id}",
+            "profiles",
+            "profiles/{id}",
+            "profiles/{id}/send",
+            "profiles/{id}/refusals",
             "devices/{id}/revoke",
             "devices/{id}/readmit",
             "devices/{id}/dismiss-clone",
@@ -151,6 +193,9 @@ mod tests {
             "orders",
             "orders/{id}",
             "replacements",
+            "restoration",
+            "restoration/let-in",
+            "restoration/end",
             "health",
             "events",
         ] {

@@ -51,6 +51,15 @@ impl IntoResponses for Missing {
     }
 }
 
+/// A request about a restore that is not there.
+pub(super) struct NotRestored;
+
+impl IntoResponses for NotRestored {
+    fn responses() -> Responses {
+        [problem(409, "The manager was not restored from a backup, or no such certificate waits.")].into()
+    }
+}
+
 /// A request with a body of JSON.
 pub(super) struct BadBody;
 
@@ -82,6 +91,19 @@ impl IntoResponses for NotReadmitted {
         [problem(
             409,
             "The device is shut out, or its certificate has neither expired nor been superseded: there is nothing to readmit.",
+        )]
+        .into()
+    }
+}
+
+/// Something that has the name already, or that is still needed.
+pub(super) struct Conflicts;
+
+impl IntoResponses for Conflicts {
+    fn responses() -> Responses {
+        [problem(
+            409,
+            "Another one has that name or group already, something still belongs to it, or it is in service.",
         )]
         .into()
     }

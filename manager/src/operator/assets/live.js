@@ -1,5 +1,5 @@
 "use strict";
-// Follows what happens: an event asks for the page again, and its <main> takes the place of the old.
+// Follows what happens: a page of which something changed is asked for again, and its <main> takes the place of the old.
 (() => {
   const PAUSE = 200; // ms between two fetches, so that a burst of events costs two and not a hundred
   const LOOK_AGAIN = 60_000; // ms after which the page is fetched without an event
@@ -22,8 +22,10 @@
 
   // Counted from when the page was drawn, so that a wrong clock here does not matter.
   function count() {
-    const passed = Math.floor((performance.now() - drawn) / 1000);
+    const now = performance.now();
     for (const time of document.querySelectorAll("time[data-age]")) {
+      // A row of the fleet is drawn by itself.
+      const passed = Math.floor((now - (time.closest("[data-row]")?.drawn ?? drawn)) / 1000);
       const words = ago(Number(time.dataset.age) + passed);
       if (time.textContent !== words) time.textContent = words;
     }
@@ -58,7 +60,16 @@
       : document.getElementById("summary")?.textContent ?? "";
   }
 
+  // Of the fleet's page, rows alone are asked for again (`fleet.js`): those of these devices, or all.
+  function changed(devices) {
+    document.dispatchEvent(new CustomEvent("platen-changed", { detail: devices }));
+  }
+
   async function refresh() {
+    if (document.querySelector("main[data-fleet]")) {
+      changed(null);
+      return;
+    }
     if (fetching) {
       wanted = true;
       return;
@@ -81,22 +92,27 @@
     }, PAUSE);
   }
 
-  function concerns(data) {
-    const followed = document.querySelector("main")?.dataset.follow;
-    if (!followed) return true;
+  // Which devices changed; null for any.
+  function devices(data) {
     try {
-      const { device } = JSON.parse(data);
-      // What names no device concerns all.
-      return !device || device === followed;
+      return JSON.parse(data).devices ?? null;
     } catch {
-      return true;
+      return null;
     }
+  }
+
+  function happened(data) {
+    const named = devices(data);
+    const followed = document.querySelector("main")?.dataset.follow;
+    if (document.querySelector("main[data-fleet]")) changed(named);
+    else if (!named || !followed || named.includes(followed)) refresh();
   }
 
   // What the stream of events says, here or in the page that listens for all.
   function take({ live, look, data }) {
     if (live !== undefined) body.dataset.live = live ? "on" : "off";
-    if (look || (data !== undefined && concerns(data))) refresh();
+    if (look) refresh();
+    else if (data !== undefined) happened(data);
   }
 
   // Tells what comes, until the function that is returned is called.
@@ -104,7 +120,7 @@
     let source;
     let again;
     function open() {
-      source = new EventSource("/api/v1/events");
+      source = new EventSource("/live");
       source.onopen = () => tell({ live: true, look: true });
       source.onerror = () => {
         // Refused: the session may be over, which the next fetch shows.
@@ -113,7 +129,6 @@
         if (refused) again = setTimeout(open, ASK_AGAIN);
       };
       source.onmessage = (event) => tell({ data: event.data });
-      source.addEventListener("resync", () => tell({ look: true }));
     }
     open();
     return () => {

@@ -26,6 +26,7 @@ pub(super) struct Asset {
 pub(super) struct Assets {
     style: Asset,
     live: Asset,
+    fleet: Asset,
     icon: Asset,
 }
 
@@ -36,6 +37,10 @@ impl Assets {
 
     pub(super) fn live(&self) -> &str {
         &self.live.name
+    }
+
+    pub(super) fn fleet(&self) -> &str {
+        &self.fleet.name
     }
 
     pub(super) fn icon(&self) -> &str {
@@ -52,6 +57,7 @@ fn asset(stem: &str, ending: &str, media_type: &'static str, content: &'static s
 static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     style: asset("style", "css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
     live: asset("live", "js", "text/javascript; charset=utf-8", include_str!("../assets/live.js")),
+    fleet: asset("fleet", "js", "text/javascript; charset=utf-8", include_str!("../assets/fleet.js")),
     icon: asset("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
 });
 
@@ -62,8 +68,8 @@ pub(super) fn assets() -> &'static Assets {
 
 /// `GET /assets/{name}`.
 pub(super) async fn asset_page(Path(name): Path<String>) -> Result<Response, Refusal> {
-    let Assets { style, live, icon } = assets();
-    let found = [style, live, icon]
+    let Assets { style, live, fleet, icon } = assets();
+    let found = [style, live, fleet, icon]
         .into_iter()
         .find(|asset| asset.name == name)
         .ok_or_else(|| Refusal::new(ProblemKind::NotFound, "There is no such file here."))?;

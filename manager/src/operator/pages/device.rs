@@ -14,11 +14,13 @@ use serde::Deserialize;
 use super::super::identity::{self, IdentityAction};
 use super::super::problem::Refusal;
 use super::super::view::{
-    AlertView, CommandView, DeviceView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView,
+    AlertView, CommandView, DetailsView, DeviceView, OrderView, ReplacementView, ReportView, ServiceCallView,
+    WatchView,
 };
 use super::super::who::PageOperator;
 use super::super::{Shared, command, gather, order, service_call};
 use super::gap::LostRuns;
+use super::history::{LevelChart, level_charts};
 use super::{Frame, filters, render_at, words};
 use crate::clock;
 use crate::store::{
@@ -52,7 +54,9 @@ struct DevicePage {
     commands: Vec<CommandView>,
     reports: Vec<ReportView>,
     gaps: Vec<LostRuns>,
+    details: DetailsView,
     identity_log: Vec<IdentityEntry>,
+    levels: Vec<LevelChart>,
 }
 
 /// The page.
@@ -62,24 +66,26 @@ pub(super) async fn page(
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Path(id) = id?;
-    let store = &operators.store;
+    let (store, scope) = (&operators.store, operator.scope());
     let now = clock::now();
     let trouble = operators.store.health().trouble();
     let endings = operators.watches.endings.to_act_on(now);
-    let device = gather::view(&operators, id.clone(), now).await?;
+    let device = gather::view(&operators, scope, id.clone(), now).await?;
     let over = WatchFilter { device: Some(id.clone()), open: Some(false) };
-    let over = store.watches(over, None, MAX_CLEARED).await?;
+    let over = store.watches(scope, over, None, MAX_CLEARED).await?;
     let cleared = AlertFilter { device: Some(id.clone()), open: Some(false) };
-    let cleared = store.alerts(cleared, None, MAX_CLEARED).await?;
+    let cleared = store.alerts(scope, cleared, None, MAX_CLEARED).await?;
     let calls = ServiceCallFilter { device: Some(id.clone()), open: None };
-    let calls = store.service_calls(calls, None, MAX_SERVICE_CALLS).await?;
+    let calls = store.service_calls(scope, calls, None, MAX_SERVICE_CALLS).await?;
     let orders = OrderFilter { device: Some(id.clone()), open: None };
-    let orders = store.orders(orders, None, MAX_ORDERS).await?;
-    let replacements = store.replacements(Some(id.clone()), None, MAX_REPLACEMENTS).await?;
-    let commands = store.commands(id.clone(), None, MAX_COMMANDS).await?;
-    let reports = store.reports(ReportFilter { device: Some(id.clone()) }, None, MAX_REPORTS).await?;
-    let identity_log = store.identity_log(id.clone()).await?;
-    let gaps = store.gaps(id, MAX_GAPS).await?;
+    let orders = store.orders(scope, orders, None, MAX_ORDERS).await?;
+    let replacements = store.replacements(scope, Some(id.clone()), None, MAX_REPLACEMENTS).await?;
+    let commands = store.commands(scope, id.clone(), None, MAX_COMMANDS).await?;
+    let reports = store.reports(scope, ReportFilter { device: Some(id.clone()) }, None, MAX_REPORTS).await?;
+    let details = gather::details(&operators, scope, id.clone()).await?;
+    let identity_log = store.identity_log(scope, id.clone()).await?;
+    let gaps = store.gaps(scope, id, MAX_GAPS).await?;
+    let levels = level_charts(&operators, scope, &device, now).await?;
 
     let page = DevicePage {
         frame: Frame::new(Some(operator.name), true),
@@ -94,7 +100,9 @@ pub(super) async fn page(
         commands: commands.into_iter().map(CommandView::from).collect(),
         reports: reports.into_iter().map(ReportView::from).collect(),
         gaps: LostRuns::all(gaps),
+        details,
         identity_log,
+        levels,
     };
     render_at(&page, now)
 }
@@ -209,7 +217,7 @@ pub(super) async fn set_setting(
     Ok(Redirect::to(&format!("/devices/{id}#commands")))
 }
 
-fn bad_form(rejection: &FormRejection) -> Refusal {
+pub(super) fn bad_form(rejection: &FormRejection) -> Refusal {
     Refusal::new(ProblemKind::InvalidRequest, rejection.body_text())
 }
 

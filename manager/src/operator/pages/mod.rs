@@ -2,10 +2,17 @@
 //! (`assets/live.js`). What comes from devices is text, and askama escapes it.
 
 mod assets;
+mod chart;
+mod customers;
+mod details;
 mod device;
 mod filters;
 mod fleet;
 mod gap;
+mod history;
+mod live;
+mod profiles;
+mod restored;
 mod sign_in;
 mod words;
 
@@ -29,16 +36,36 @@ use assets::Assets;
 pub(super) fn router() -> Router<Arc<Operators>> {
     Router::new()
         .route("/", get(fleet::page))
+        .route("/fleet/rows", get(fleet::rows))
+        .route("/live", get(live::stream))
         .route("/devices/{id}", get(device::page))
+        .route("/devices/{id}/history", get(history::page))
         .route("/devices/{id}/read-now", post(device::read_now))
         .route("/devices/{id}/revoke", post(device::revoke))
         .route("/devices/{id}/readmit", post(device::readmit))
         .route("/devices/{id}/dismiss-clone", post(device::dismiss_clone))
         .route("/devices/{id}/dismiss-superseded", post(device::dismiss_superseded))
         .route("/devices/{id}/settings", post(device::set_setting))
+        .route("/devices/{id}/details", get(details::page).post(details::save))
+        .route("/devices/{id}/retire", post(details::retire_one))
+        .route("/devices/{id}/delete", post(details::delete))
+        .route("/customers", get(customers::list).post(customers::add))
+        .route("/customers/{id}", get(customers::one).post(customers::save))
+        .route("/customers/{id}/remove", post(customers::remove))
+        .route("/sites", post(customers::add_site))
+        .route("/sites/{id}", post(customers::save_site))
+        .route("/sites/{id}/remove", post(customers::remove_site))
+        .route("/profiles", get(profiles::list).post(profiles::add))
+        .route("/profiles/{id}", get(profiles::one).post(profiles::save))
+        .route("/profiles/{id}/send", post(profiles::send))
+        .route("/profiles/{id}/remove", post(profiles::remove))
         .route("/service-calls/{id}", post(device::set_service_call))
         .route("/orders/{id}", post(device::set_order))
         .route("/orders/{id}/duplicate", post(device::settle_duplicate))
+        .route("/restored", get(restored::page))
+        .route("/restored/let-in", post(restored::let_in))
+        .route("/restored/let-in-all", post(restored::let_in_all))
+        .route("/restored/end", post(restored::end))
         .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/{name}", get(assets::asset_page))

@@ -12,12 +12,14 @@ use super::contact::ContactView;
 use super::freshness::Freshness;
 use super::happened::AlertView;
 use super::identity::IdentityView;
-use super::open::{Open, Worst};
+use super::open::{Open, OpenCounts};
 use super::readings::{CounterView, HeldView, PartView, SupplyView, SwitchView, TemperatureView};
 use super::watched::WatchView;
 use crate::contact::Contact;
+use crate::quota::Noisy;
 use crate::store::DeviceRecord;
 use crate::watch::WatchKind;
+use crate::worst::Worst;
 
 /// A device: a printer with its agent, and all that the manager knows of it now.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -32,6 +34,13 @@ pub(in super::super) struct DeviceView {
     pub(in super::super) simulated: bool,
     /// The worst that is the matter; lists for people are ordered by it.
     pub(in super::super) worst: Worst,
+    /// Where it stands, as operators say; `null` until somebody has said so.
+    pub(in super::super) place: Option<String>,
+    /// Percent that is left of its lowest supply, waste boxes apart, 0 to 100, rounded down; `null` where no level is
+    /// known.
+    pub(in super::super) lowest_percent: Option<u8>,
+    /// How many things are open there.
+    pub(in super::super) open: OpenCounts,
     /// When and how it was last in contact.
     pub(in super::super) contact: ContactView,
     /// How old the readings below are; `null` before the first.
@@ -54,13 +63,14 @@ pub(in super::super) struct DeviceView {
     pub(in super::super) activity: Option<ActivityView>,
     /// Number of reports that it had to discard within the last seven days before they reached the manager.
     pub(in super::super) lost_lately: u64,
-    /// What the manager's watches found and is not over, the oldest first.
+    /// What the manager's watches found and is not over, the oldest first; in lists of devices at most 10.
     pub(in super::super) watches: Vec<WatchView>,
-    /// Its open alerts: what has happened before what may, the worse first, then the newer.
+    /// Its open alerts: what has happened before what may, the worse first, then the newer. In lists of devices at
+    /// most 10, here at most 200; `open` counts all, and the list of alerts has them.
     pub(in super::super) alerts: Vec<AlertView>,
-    /// Its service calls that are not handled.
+    /// Its service calls that are not handled, as many as of alerts.
     pub(in super::super) service_calls: Vec<ServiceCallView>,
-    /// Its orders that are neither delivered nor cancelled.
+    /// Its orders that are neither delivered nor cancelled, as many as of alerts.
     pub(in super::super) orders: Vec<OrderView>,
     /// When it enrolled last.
     pub(in super::super) enrolled: Timestamp,
@@ -71,6 +81,8 @@ pub(in super::super) struct DeviceView {
     /// What its state directory is on, where what its agent writes there does not outlive a restart of the controller;
     /// `null` where it does, or where the agent does not say.
     pub(in super::super) volatile_state: Option<String>,
+    /// Which of its quotas it was over of late, so that its reports were refused; `null` where it was not.
+    pub(in super::super) noisy: Option<Noisy>,
     /// What of it the manager cannot read any more, and therefore leaves out; `null` where all can be read.
     pub(in super::super) damaged: Option<String>,
 }
@@ -89,6 +101,7 @@ impl DeviceView {
             .readings_taken
             .zip(record.readings_received)
             .map(|(taken, received)| Freshness::of(taken, received, due, late, now));
+        let state = record.state;
         let readings = record.readings.unwrap_or_default();
         let held = HeldView::all(&readings, freshness.as_ref().map_or(0, |fresh| fresh.age_seconds), now);
         Self {
@@ -96,16 +109,23 @@ impl DeviceView {
             model: record.model,
             agent_version: record.agent_version,
             simulated: record.simulated,
-            worst: open.worst(contact.state).min(if record.damaged.is_some() {
-                Worst::Warning
-            } else {
-                Worst::Fine
-            }),
+            // What was found to be damaged this very moment is not written down yet.
+            worst: state.worst.min(if record.damaged.is_some() { Worst::Warning } else { Worst::Fine }),
+            place: state.place,
+            lowest_percent: state.lowest_percent,
+            open: OpenCounts {
+                critical: state.critical,
+                warnings: state.warnings,
+                forecasts: state.forecasts,
+                service_calls: state.service_calls,
+                orders: state.orders,
+                watches: state.watches,
+            },
             contact: ContactView {
                 state: contact.state,
                 last_contact: contact.last,
                 remote: contact.remote,
-                overdue: open.is_overdue(),
+                overdue: state.overdue,
                 inspected_by: None,
             },
             freshness,
@@ -128,6 +148,7 @@ impl DeviceView {
             certificate_expires: record.certificate_expires,
             identity: None,
             volatile_state: record.volatile_state,
+            noisy: None,
             damaged: record.damaged,
         }
     }

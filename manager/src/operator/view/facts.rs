@@ -7,7 +7,7 @@ use platen_protocol::settings::SettingKey;
 use super::device::DeviceView;
 use super::happened::AlertView;
 use super::identity::{CloneView, SupersededView};
-use super::readings::HeldView;
+use super::readings::{HeldView, SupplyView};
 use super::watched::WatchView;
 use crate::device::admit::IdentityState;
 
@@ -46,6 +46,7 @@ impl DeviceView {
             IdentityState::Superseded => "superseded",
             IdentityState::Readmitted => "readmitted",
             IdentityState::ShutOut => "shut_out",
+            IdentityState::Retired => "retired",
         }
     }
 
@@ -57,6 +58,21 @@ impl DeviceView {
     /// What the watches found, as far as somebody should act on it.
     pub(in super::super) fn watches_to_act_on(&self) -> impl Iterator<Item = &WatchView> {
         self.watches.iter().filter(|watch| watch.needs_action())
+    }
+
+    /// How many open things there are beyond those of which a list shows `most` of each class.
+    pub(in super::super) fn more_open(&self, most: usize) -> u64 {
+        let alerts =
+            ["critical", "warning", "forecast"].map(|class| self.alerts_of(class).take(most).count());
+        let shown =
+            alerts.iter().sum::<usize>() + self.service_calls.len().min(most) + self.orders.len().min(most);
+        u64::from(self.open.all()).saturating_sub(shown as u64)
+    }
+
+    /// The supply of which the least is left, waste boxes apart; none where no level is known.
+    pub(in super::super) fn lowest_supply(&self) -> Option<&SupplyView> {
+        let empties = self.supplies.iter().filter(|supply| !supply.reading.is_receptacle());
+        empties.filter(|supply| supply.percent.is_some()).min_by_key(|supply| supply.percent)
     }
 
     /// Whether anything is the matter.

@@ -178,6 +178,10 @@ pub(crate) fn words(standing: &Standing, now: Timestamp) -> Option<String> {
             stretch(ends, now),
             stretch(now, standing.readmitted_until.unwrap_or(now))
         )),
+        IdentityState::Retired => Some(format!(
+            "Retired {} ago: not under service; a new token brings it back",
+            stretch(standing.retired.unwrap_or(now), now)
+        )),
         IdentityState::ShutOut => Some(format!(
             "Shut out {} ago; a new token lets it back in",
             stretch(standing.revoked.unwrap_or(now), now)
@@ -203,11 +207,6 @@ impl IdentityView {
             revoked: standing.revoked,
             clone: None,
         }
-    }
-
-    /// Whether an operator has to decide.
-    pub(in super::super) fn needs_attention(&self) -> bool {
-        self.state == IdentityState::Superseded
     }
 }
 
@@ -236,7 +235,7 @@ mod tests {
         });
         let view = |present| IdentityView::of(standing.clone(), present, at("2026-11-22T11:00:00Z"));
         let one = view(None);
-        assert!(one.needs_attention());
+        assert_eq!(one.state, IdentityState::Superseded);
         let told = one.superseded.unwrap();
         for part in ["192.0.2.7 (boot now)", "192.0.2.1 (boot then)", "2026-11-22 10:05:00", "readmit it"] {
             assert!(told.words.contains(part), "{part}: {}", told.words);

@@ -4,27 +4,31 @@
 //! [`device`] puts one device together: its [`readings`] and how old they are ([`freshness`]), when it was last there
 //! ([`contact`]), what it did ([`activity`]), how its [`identity`] stands, and what is [`open`] there, by which the
 //! fleet's page is ordered. What is open has forms of its own, which lists show too: alerts and other reports
-//! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). [`facts`]
+//! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
+//! say about it is in [`details`], and a [`profile`] is settings for many. [`facts`]
 //! answers what a page asks of a device.
 
 mod activity;
 mod asked;
 mod contact;
+mod details;
 mod device;
 mod facts;
 mod freshness;
 mod happened;
 mod identity;
 mod open;
+mod profile;
 mod readings;
 mod watched;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(crate) use details::DetailsView;
 pub(super) use device::DeviceView;
 pub(super) use freshness::Freshness;
 pub(super) use happened::{AlertView, ReplacementView, ReportView};
 pub(crate) use identity::words as identity_words;
 pub(super) use identity::{CloneView, IdentityView};
-pub(super) use open::{Open, Worst};
-pub(super) use readings::SupplyView;
+pub(super) use open::Open;
+pub(super) use profile::ProfileView;
 pub(super) use watched::WatchView;

@@ -1,4 +1,4 @@
-//! What is open at a device, and the worst of it, by which the fleet's page is ordered. Pure.
+//! What is open at a device. Pure.
 
 use jiff::Timestamp;
 use platen_protocol::alert::Severity;
@@ -8,58 +8,32 @@ use utoipa::ToSchema;
 use super::asked::{OrderView, ServiceCallView};
 use super::happened::AlertView;
 use super::watched::WatchView;
-use crate::contact::ContactState;
-use crate::watch::WatchKind;
-
-/// The worst that is the matter with a device; the order is that of the fleet's page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(in super::super) enum Worst {
-    /// A critical alert is open: the printer does not print.
-    Critical,
-    /// A person at the device waits for an answer.
-    ServiceCall,
-    /// A person at the device waits for a supply.
-    Order,
-    /// It is away for so long that somebody should look after it: what else is known of it is old.
-    Overdue,
-    /// A warning is open, or a watch found something.
-    Warning,
-    /// Nothing has happened, but something is forecast.
-    Forecast,
-    /// It has not been in contact for long, or never.
-    Silent,
-    /// Nothing is the matter.
-    Fine,
+/// How many things are open at a device. Lists have the first of each kind alone; these count all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub(in super::super) struct OpenCounts {
+    /// Open alerts that stop the printer.
+    pub(in super::super) critical: u32,
+    /// Open alerts of what has happened and does not stop the printer.
+    pub(in super::super) warnings: u32,
+    /// Open alerts of what may happen.
+    pub(in super::super) forecasts: u32,
+    /// Service calls that are not handled.
+    pub(in super::super) service_calls: u32,
+    /// Orders that are neither delivered nor cancelled.
+    pub(in super::super) orders: u32,
+    /// What the manager's watches found and is not over, apart from that the device is away.
+    pub(in super::super) watches: u32,
 }
 
-impl Worst {
-    /// A word for the style sheet.
-    pub(in super::super) const fn class(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::ServiceCall => "service",
-            Self::Order => "order",
-            Self::Overdue => "overdue",
-            Self::Warning => "warning",
-            Self::Forecast => "forecast",
-            Self::Silent => "silent",
-            Self::Fine => "fine",
-        }
+impl OpenCounts {
+    /// All of them.
+    pub(in super::super) const fn all(&self) -> u32 {
+        self.alerts() + self.service_calls + self.orders
     }
 
-    /// A word for people.
-    pub(in super::super) const fn words(self) -> &'static str {
-        match self {
-            Self::Critical => "Stopped",
-            Self::ServiceCall => "Service call",
-            Self::Order => "Order",
-            Self::Overdue => "Overdue",
-            Self::Warning => "Warning",
-            Self::Forecast => "May happen",
-            Self::Silent => "Silent",
-            Self::Fine => "Fine",
-        }
+    /// Open alerts.
+    pub(in super::super) const fn alerts(&self) -> u32 {
+        self.critical + self.warnings + self.forecasts
     }
 }
 
@@ -85,47 +59,14 @@ impl Open {
         self.alerts.sort_by_key(rank);
         self
     }
-
-    pub(super) fn is_overdue(&self) -> bool {
-        self.watches.iter().any(|view| view.kind == WatchKind::Contact && view.overdue.is_some())
-    }
-
-    /// Ranks it. What may happen stops no printer yet, however bad it would be.
-    pub(super) fn worst(&self, contact: ContactState) -> Worst {
-        let silent = matches!(contact, ContactState::Silent | ContactState::Never);
-        let mut occurred =
-            self.alerts.iter().map(|view| &view.alert).filter(|alert| !alert.forecast).peekable();
-        let warned = occurred.peek().is_some();
-        if occurred.any(|alert| alert.severity == Severity::Critical) {
-            Worst::Critical
-        } else if !self.service_calls.is_empty() {
-            Worst::ServiceCall
-        } else if !self.orders.is_empty() {
-            Worst::Order
-        } else if self.is_overdue() {
-            Worst::Overdue
-        } else if warned || self.watches.iter().any(|view| view.kind != WatchKind::Contact) {
-            Worst::Warning
-        } else if !self.alerts.is_empty() {
-            Worst::Forecast
-        } else if silent {
-            Worst::Silent
-        } else {
-            Worst::Fine
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::readings::SupplyView;
     use super::*;
     use crate::ingest::date::Dated;
     use crate::sample;
-    use crate::store::OrderState;
-    use crate::watch::{Finding, Standing};
     use platen_protocol::alert::Alert;
-    use platen_protocol::device_to_manager::EnteredBy;
 
     const NOW: &str = "2026-11-22T10:00:30Z";
 
@@ -145,76 +86,6 @@ mod tests {
             simulated: true,
             alert: Alert { severity, ..sample::toner_low("a", 4) },
         }
-    }
-
-    fn order() -> OrderView {
-        OrderView {
-            id: 1,
-            order: "o1".parse().unwrap(),
-            device: "d".parse().unwrap(),
-            received: now(),
-            dated: Dated { at: now(), by: None },
-            simulated: true,
-            supply: SupplyView::of(sample::full_supply(4)),
-            quantity: 2,
-            note: None,
-            entered_by: EnteredBy::Button,
-            state: OrderState::New,
-            open: true,
-            again: false,
-            duplicate_of: None,
-            kept_by: None,
-            merged_into: None,
-            changed: None,
-            changed_by: None,
-        }
-    }
-
-    fn worst(contact: ContactState, alerts: Vec<AlertView>, orders: Vec<OrderView>) -> Worst {
-        Open { alerts, orders, ..Open::default() }.worst(contact)
-    }
-
-    #[test]
-    fn what_stops_printing_comes_before_a_warning_and_silence_before_nothing() {
-        let warned = || alert(Severity::Warning);
-        assert_eq!(
-            worst(ContactState::Parked, vec![warned(), alert(Severity::Critical)], vec![order()]),
-            Worst::Critical
-        );
-        assert_eq!(worst(ContactState::Parked, vec![warned()], vec![order()]), Worst::Order);
-        assert_eq!(worst(ContactState::Silent, vec![warned()], vec![]), Worst::Warning);
-        assert_eq!(worst(ContactState::Silent, vec![], vec![]), Worst::Silent);
-        assert_eq!(worst(ContactState::Never, vec![], vec![]), Worst::Silent);
-        assert_eq!(worst(ContactState::Recent, vec![], vec![]), Worst::Fine);
-        let order = [Worst::Critical, Worst::ServiceCall, Worst::Order, Worst::Overdue, Worst::Warning];
-        assert!(order.is_sorted() && Worst::Warning < Worst::Forecast && Worst::Forecast < Worst::Silent);
-    }
-
-    #[test]
-    fn a_device_that_is_overdue_comes_before_its_old_warnings_and_a_frozen_sensor_is_a_warning() {
-        let watched = |finding: Finding, overdue| {
-            let watches =
-                vec![WatchView::new("d".parse().unwrap(), Standing { finding, begun: now(), overdue })];
-            Open { watches, alerts: vec![], ..Open::default() }
-        };
-        let away = |overdue| watched(Finding::Contact { last_contact: now() }, overdue);
-        assert_eq!(away(None).worst(ContactState::Silent), Worst::Silent);
-        let mut overdue = away(Some(now()));
-        overdue.alerts.push(alert(Severity::Warning));
-        assert_eq!(overdue.worst(ContactState::Silent), Worst::Overdue);
-        let late = watched(Finding::Freshness { received: now(), within_seconds: 900 }, Some(now()));
-        assert_eq!(late.worst(ContactState::Parked), Worst::Warning);
-    }
-
-    #[test]
-    fn what_may_happen_stops_nothing_however_bad_it_would_be() {
-        let mut coming = alert(Severity::Critical);
-        coming.alert.forecast = true;
-        assert_eq!(worst(ContactState::Parked, vec![coming.clone()], vec![]), Worst::Forecast);
-        assert_eq!(
-            worst(ContactState::Parked, vec![coming, alert(Severity::Warning)], vec![]),
-            Worst::Warning
-        );
     }
 
     #[test]

@@ -129,11 +129,6 @@ impl SupplyView {
             reading,
         }
     }
-
-    /// Whether somebody must bring more of it; a full waste box is another errand.
-    pub(in super::super) fn needs_refill(&self) -> bool {
-        self.low && !self.reading.is_receptacle()
-    }
 }
 
 impl From<PartReading> for PartView {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::store::WatchRecord;
-use crate::watch::{Finding, Standing, WatchKind};
+use crate::watch::{Finding, WatchKind};
 
 /// Something that a watch of the manager found because no device reports it, such as being out of contact.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -42,13 +42,6 @@ impl WatchView {
             WatchKind::Contact => "silent",
             WatchKind::Freshness | WatchKind::Frozen => "warning",
         }
-    }
-
-    /// One that stands.
-    pub(in super::super) fn new(device: DeviceId, standing: Standing) -> Self {
-        let Standing { finding, begun, overdue } = standing;
-        let (kind, since) = (finding.kind(), finding.since());
-        Self { device, kind, open: true, since, begun, overdue, ended: None, finding }
     }
 }
 

@@ -8,7 +8,6 @@ use postgres::error::SqlState;
 use rusqlite::ErrorCode;
 
 use super::super::StoreError;
-use super::postgres_config::in_full;
 
 /// The error of an engine.
 #[derive(Debug, Clone)]
@@ -17,6 +16,15 @@ pub enum EngineError {
     Sqlite(Arc<rusqlite::Error>),
     /// PostgreSQL's, or that of the way to it.
     Postgres(Arc<postgres::Error>),
+}
+
+/// An error as the server said it, or with its cause, which the library leaves out.
+pub(super) fn in_full(error: &postgres::Error) -> String {
+    if let Some(told) = error.as_db_error() {
+        return format!("{} ({})", told.message(), told.code().code());
+    }
+    let cause = error.source().map(|source| format!(": {source}"));
+    format!("{error}{}", cause.unwrap_or_default())
 }
 
 impl fmt::Display for EngineError {
@@ -80,7 +88,8 @@ fn fault_of_sqlite(error: &rusqlite::Error) -> Option<Fault> {
 pub(super) fn fault_of_postgres(error: &postgres::Error) -> Option<Fault> {
     // Without a code the way to the server failed.
     let Some(code) = error.code() else {
-        let cut = error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
+        let cut =
+            error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
         return cut.then_some(Fault::Unreachable);
     };
     Some(match *code {

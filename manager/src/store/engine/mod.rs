@@ -8,6 +8,7 @@ mod bulk;
 mod error;
 mod postgres_config;
 mod postgresql;
+mod programs;
 mod row;
 mod server;
 mod sqlite;
@@ -19,6 +20,7 @@ pub(super) use bulk::Bulk;
 pub use error::EngineError;
 pub(super) use error::Fault;
 pub use postgres_config::{AddressError, PostgresConfig, PostgresFiles};
+pub(super) use postgresql::storable;
 pub(super) use row::Row;
 pub use server::ServerError;
 pub(super) use value::{AsValue, Value, owned, values};
@@ -47,6 +49,7 @@ pub(super) enum Purpose {
 }
 
 /// A connection to either engine. It is used by one thread at a time.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and none is moved about")]
 pub(super) enum Connection {
     Sqlite(rusqlite::Connection),
     Postgres(postgresql::Session),
@@ -58,6 +61,14 @@ impl Connection {
         match location {
             Location::Sqlite(path) => Ok(Self::Sqlite(sqlite::connect(path, limits, purpose)?)),
             Location::Postgres(config) => Ok(Self::Postgres(postgresql::Session::connect(config, purpose)?)),
+        }
+    }
+
+    /// SQLite's own, if it is that.
+    pub(super) fn sqlite(&self) -> Option<&rusqlite::Connection> {
+        match self {
+            Self::Sqlite(connection) => Some(connection),
+            Self::Postgres(_) => None,
         }
     }
 
@@ -140,7 +151,10 @@ impl Connection {
     /// Tries whether a statement is understood, without running it.
     pub(super) fn prepare(&self, statement: &str) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(connection) => Ok(drop(connection.prepare(statement)?)),
+            Self::Sqlite(connection) => {
+                connection.prepare(statement)?;
+                Ok(())
+            }
             Self::Postgres(session) => session.prepare(statement).map(drop),
         }
     }
@@ -193,16 +207,21 @@ impl Connection {
         self.finish(act(self))
     }
 
-    /// Does something that sees one moment of the database.
-    pub(super) fn snapshot<T>(
-        &self,
-        act: impl FnOnce(&Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.batch(self.text("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))?;
-        self.finish(act(self))
+    /// Begins to see one moment of the database, until [`Self::finish`].
+    pub(super) fn begin_snapshot(&self) -> Result<(), StoreError> {
+        self.batch(self.text("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     }
 
-    fn finish<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Whether it still leads somewhere: a session of PostgreSQL may have been cut while nobody used it.
+    pub(super) fn answers(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(session) => session.batch("").is_ok(),
+        }
+    }
+
+    /// Ends a transaction: with what was done, or by undoing it.
+    pub(super) fn finish<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
         let finished = match done {
             Ok(done) => self.batch("COMMIT").map(|()| done),
             Err(error) => Err(error),

@@ -19,6 +19,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::StoreError;
+use super::error::in_full;
 use super::server::{ServerError, check};
 use crate::certificate_files::{self, CertificateFiles, FileError};
 use crate::tls_provider::{ManagersTime, provider};
@@ -119,9 +120,11 @@ struct Tls {
 /// Where the database is, and who we are there.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
-    client: postgres::Config,
+    pub(super) client: postgres::Config,
     password: Option<PathBuf>,
     tls: Option<Tls>,
+    /// In which directory the manager keeps what no backup of the database must take back.
+    journal: Option<PathBuf>,
 }
 
 impl PostgresConfig {
@@ -154,7 +157,29 @@ impl PostgresConfig {
         }
         client.keepalives_idle(KEEPALIVE_AFTER).keepalives_interval(KEEPALIVE_EVERY);
         client.keepalives_retries(KEEPALIVE_TRIES);
-        Ok(Self { client, password: files.password, tls })
+        Ok(Self { client, password: files.password, tls, journal: None })
+    }
+
+    /// The same, with the directory in which the manager keeps its journal of identities: its own, outside of what a
+    /// backup of the database takes.
+    #[must_use]
+    pub fn with_journal(self, directory: PathBuf) -> Self {
+        Self { journal: Some(directory), ..self }
+    }
+
+    /// That directory, if there is one.
+    pub(in crate::store) fn journal(&self) -> Option<&Path> {
+        self.journal.as_deref()
+    }
+
+    /// The password, as its file holds it now.
+    pub(super) fn password(&self) -> Result<Option<String>, ServerError> {
+        self.password.as_deref().map(password).transpose()
+    }
+
+    /// The files of TLS, if that is used: the authorities, and the manager's own certificate.
+    pub(super) fn tls_files(&self) -> Option<(&Path, Option<&CertificateFiles>)> {
+        self.tls.as_ref().map(|tls| (tls.authorities.as_path(), tls.own.as_ref()))
     }
 
     /// Where it is, for people: servers and database, and no secret.
@@ -176,8 +201,8 @@ impl PostgresConfig {
     /// Opens a session with a server that can be used. Blocks, and must not be called on a thread of a runtime.
     pub(in crate::store) fn connect(&self) -> Result<Client, StoreError> {
         let mut config = self.client.clone();
-        if let Some(path) = &self.password {
-            config.password(password(path)?);
+        if let Some(password) = self.password()? {
+            config.password(password);
         }
         let opened = match &self.tls {
             None => config.connect(NoTls),
@@ -241,15 +266,6 @@ fn stays_here(client: &postgres::Config) -> bool {
         }
     });
     named && client.get_hostaddrs().iter().all(IpAddr::is_loopback)
-}
-
-/// An error as the server said it, or with its cause, which the library leaves out.
-pub(super) fn in_full(error: &postgres::Error) -> String {
-    if let Some(told) = error.as_db_error() {
-        return format!("{} ({})", told.message(), told.code().code());
-    }
-    let cause = std::error::Error::source(error).map(|source| format!(": {source}"));
-    format!("{error}{}", cause.unwrap_or_default())
 }
 
 /// The password in a file that nobody else can read.

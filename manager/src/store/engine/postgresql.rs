@@ -1,5 +1,6 @@
 //! PostgreSQL: how a session is opened, and how statements run in it.
 
+use std::borrow::Cow;
 use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::error::Error;
@@ -119,6 +120,12 @@ impl Drop for Session {
     }
 }
 
+/// PostgreSQL has no character 0 in its texts, and SQLite has: in its place there is the one that stands for what cannot be
+/// shown. What a device sends must not be something that can never be stored.
+pub(in crate::store) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
 type Refused = Box<dyn Error + Sync + Send>;
 
 impl ToSql for Value<'_> {
@@ -133,7 +140,7 @@ impl ToSql for Value<'_> {
             },
             Self::Real(number) if *kind == Type::FLOAT8 => number.to_sql(kind, out),
             Self::Text(text) if matches!(*kind, Type::TEXT | Type::VARCHAR | Type::NAME) => {
-                text.as_ref().to_sql(kind, out)
+                storable(text).to_sql(kind, out)
             }
             Self::Blob(bytes) if *kind == Type::BYTEA => bytes.as_ref().to_sql(kind, out),
             other => Err(format!("{other:?} where {kind} is wanted").into()),

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use postgres::Client;
 
 use super::super::StoreError;
-use super::error::{Fault, fault_of_postgres};
-use super::postgres_config::in_full;
+use super::error::{Fault, fault_of_postgres, in_full};
 use crate::certificate_files::FileError;
 
 /// The oldest that has what the statements need; 15, Debian's, is the one that is tried.
@@ -78,12 +77,11 @@ impl ServerError {
             return if untrusted { Fault::Untrusted } else { fault };
         }
         match source.code() {
-            Some(_) => Fault::Refused,
             // It was only waited for.
             None if std::error::Error::source(source).is_none() => Fault::Unreachable,
             // What the client library says itself: the server does without TLS, or wants what we do not have.
             None if *encrypted => Fault::Untrusted,
-            None => Fault::Refused,
+            Some(_) | None => Fault::Refused,
         }
     }
 }
@@ -91,7 +89,8 @@ impl ServerError {
 /// Whether TLS failed, and not the way below it.
 fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let io = error.downcast_ref::<std::io::Error>();
-    io.and_then(std::io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+    io.and_then(std::io::Error::get_ref)
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 /// Looks at the server of a session, and sets the session up.

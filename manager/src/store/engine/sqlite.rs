@@ -23,6 +23,8 @@ const CUT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 pub(super) fn connect(path: &Path, limits: LogLimits, purpose: Purpose) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Of a file that is made now, so that what is let go of can be given back to the file system; another stays as it is.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL beats NORMAL here: waiting for the disk is what makes the groups large.
     connection.pragma_update(None, "synchronous", "FULL")?;

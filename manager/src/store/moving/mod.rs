@@ -10,6 +10,7 @@
 
 mod mark;
 mod pieces;
+mod statements;
 mod tables;
 
 use std::path::Path;
@@ -21,7 +22,7 @@ pub(super) use mark::{refuse_half, refuse_moved};
 use self::mark::State;
 use self::pieces::Pieces;
 use super::engine::{Connection, Location, PostgresConfig, Purpose, Value, values};
-use super::{LogLimits, StoreError, migrate, statements};
+use super::{LogLimits, StoreError, migrate};
 use crate::secret::NoRandom;
 
 /// How far a move has come; each is told before it is done, and whoever hears it can end the move there.
@@ -155,7 +156,7 @@ pub fn migrate_to(
     let tables = tables::in_order(&source, &target)?;
     let mut moved = Vec::new();
     for table in &tables {
-        let rows = source.row(&format!("SELECT count(*) FROM {}", table.name), &[], |row| row.get::<i64>(0))?;
+        let rows: i64 = source.row(&format!("SELECT count(*) FROM {}", table.name), &[], |row| row.get(0))?;
         moved.push((table.name.clone(), u64::try_from(rows).unwrap_or(0)));
     }
     tell(Step::Begin { rows: moved.iter().map(|(_, rows)| rows).sum() })?;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::super::engine::Row;
+use super::super::engine::{Row, storable};
 use super::tables::{Column, Kind, Table, list};
 use super::{Connection, MoveError, Step, StoreError, Value, values};
 
@@ -158,7 +158,7 @@ impl<'a> Pieces<'a> {
         let mut statement = format!("SELECT {} FROM {}", list(columns.iter().copied()), table.name);
         let mut within = Vec::new();
         if let Some(first) = table.range() {
-            statement += &format!(" WHERE {0} > ?1 AND {0} <= ?2", first.name);
+            statement = format!("{statement} WHERE {0} > ?1 AND {0} <= ?2", first.name);
             within.extend([Value::Integer(range.above), Value::Integer(range.upto)]);
         }
         let mut rows = Rows::new();
@@ -184,7 +184,9 @@ fn cell(row: &Row<'_>, at: usize, kind: Kind) -> Result<Value<'static>, StoreErr
     Ok(match kind {
         Kind::Integer => row.get::<Option<i64>>(at)?.map_or(Value::Null, Value::Integer),
         Kind::Real => row.get::<Option<f64>>(at)?.map_or(Value::Null, Value::Real),
-        Kind::Text => row.get::<Option<String>>(at)?.map_or(Value::Null, |text| Value::Text(text.into())),
+        Kind::Text => row
+            .get::<Option<String>>(at)?
+            .map_or(Value::Null, |text| Value::Text(storable(&text).into_owned().into())),
         Kind::Blob => row.get::<Option<Vec<u8>>>(at)?.map_or(Value::Null, |bytes| Value::Blob(bytes.into())),
     })
 }

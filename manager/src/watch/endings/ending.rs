@@ -5,6 +5,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::super::backup_age::Age;
 use super::rule::{self, EndState};
 use crate::certificate_files::{CertificateFiles, Facts};
 
@@ -22,6 +23,8 @@ pub enum What {
     EnrolmentToken,
     /// An operator's token for the API.
     ApiToken,
+    /// The last backup: it ends when there should have been another one.
+    Backup,
 }
 
 impl What {
@@ -33,6 +36,7 @@ impl What {
             Self::OperatorCertificate => "operator_certificate",
             Self::EnrolmentToken => "enrolment_token",
             Self::ApiToken => "api_token",
+            Self::Backup => "backup",
         }
     }
 
@@ -44,7 +48,13 @@ impl What {
             Self::OperatorCertificate => "operators' certificate",
             Self::EnrolmentToken => "enrolment token",
             Self::ApiToken => "API token",
+            Self::Backup => "backup",
         }
+    }
+
+    /// Whether it is a token.
+    pub const fn is_token(self) -> bool {
+        matches!(self, Self::EnrolmentToken | Self::ApiToken)
     }
 
     /// Whether it is a certificate.
@@ -140,9 +150,32 @@ impl Ending {
         }
     }
 
+    /// The last backup, or that there is none.
+    pub fn of_backup(age: &Age) -> Self {
+        let subject = age.last.as_ref().map_or_else(|| "none yet".to_owned(), |last| last.path.clone());
+        Self {
+            what: What::Backup,
+            key: What::Backup.word().to_owned(),
+            used_for: "brings this manager back",
+            subject,
+            from: age.last.as_ref().map(|last| last.made),
+            until: Some(age.due),
+            trouble: None,
+            files: None,
+        }
+    }
+
     /// How near its end is.
     pub fn state(&self, now: Timestamp) -> EndState {
         match self.until {
+            // That another one is due soon is nothing to tell of: it is made then.
+            Some(until) if self.what == What::Backup => {
+                if now < until {
+                    EndState::Good
+                } else {
+                    EndState::Ended
+                }
+            }
             Some(until) => rule::state(self.from, until, now),
             None if self.what == What::ApiToken => EndState::NoEnd,
             None => EndState::Unknown,
@@ -152,6 +185,9 @@ impl Ending {
     /// What people should know and do; `None` when all is well.
     pub fn words(&self, now: Timestamp) -> Option<String> {
         let state = self.state(now);
+        if self.what == What::Backup {
+            return (state == EndState::Ended).then(|| self.words_of_backup(now));
+        }
         let Some(until) = self.until else {
             return self.trouble.as_ref().map(|trouble| format!("The {}: {trouble}.", self.what.words()));
         };
@@ -188,7 +224,20 @@ impl Ending {
                 format!("The enrolment token for {} {ends}, and has not been used.", self.subject)
             }
             What::ApiToken => format!("The API token of {} {ends}.", self.subject),
+            What::Backup => self.words_of_backup(now),
         })
+    }
+
+    fn words_of_backup(&self, now: Timestamp) -> String {
+        let what = match self.from {
+            Some(made) => {
+                format!("The last backup is {} old, of {} ({})", stretch(made, now), day(made), self.subject)
+            }
+            None => "No backup of this manager has been made".to_owned(),
+        };
+        format!(
+            "{what}. See why the timer does not make one (`systemctl status platen-manager-backup`), or make one with `platen-manager backup`."
+        )
     }
 
     fn words_of_trouble(&self, trouble: &str, until: Timestamp) -> String {
@@ -307,6 +356,23 @@ mod tests {
             told.contains("is not used: the key is another one's. The one in use is valid until"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_backup_is_told_of_when_another_one_should_have_been_made_and_not_before() {
+        use super::super::super::backup_age::{Age, LastBackup, Settings};
+        let (begun, made) = (at("2026-11-01T00:00:00Z"), at("2026-11-20T03:00:00Z"));
+        let last = LastBackup { made, path: "/backups/b.tar".to_owned() };
+        let ending = Ending::of_backup(&Age::of(Some(last), begun, Settings::default()).unwrap());
+        assert_eq!((ending.words(at("2026-11-22T02:00:00Z")), ending.state(made)), (None, EndState::Good));
+        let told = ending.words(at("2026-11-23T04:00:00Z")).unwrap();
+        assert!(
+            told.starts_with("The last backup is 3 days old") && told.contains("/backups/b.tar"),
+            "{told}"
+        );
+        let none = Ending::of_backup(&Age::of(None, begun, Settings::default()).unwrap());
+        assert_eq!(none.words(at("2026-11-02T00:00:00Z")), None);
+        assert!(none.words(at("2026-11-03T00:00:00Z")).unwrap().starts_with("No backup of this manager"));
     }
 
     #[test]

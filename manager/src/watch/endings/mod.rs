@@ -62,7 +62,10 @@ fn step(told: Option<&Told>, ending: &Ending, now: Timestamp) -> (Told, Vec<News
     let same = told.filter(|told| told.until == ending.until);
     if told.is_some_and(|told| told.state.is_near()) && same.is_none() && !state.is_near() {
         let valid = ending.until.map(|until| format!(", valid until {}", day(until))).unwrap_or_default();
-        let words = format!("The {} was renewed: {}{valid}.", ending.what.words(), ending.subject);
+        let words = match ending.what {
+            What::Backup => format!("A backup was made: {}.", ending.subject),
+            what => format!("The {} was renewed: {}{valid}.", what.words(), ending.subject),
+        };
         all.push(news(NewsKind::Renewed, words));
     }
     let before = same.map_or(EndState::Good, |told| told.state);
@@ -151,6 +154,7 @@ impl Group {
 struct Held {
     certificates: Group,
     tokens: Group,
+    backup: Group,
     devices: DeviceCertificates,
     /// Of devices whose certificates near their ends: which, and what was told.
     told: BTreeMap<DeviceId, (Timestamp, EndState)>,
@@ -176,6 +180,11 @@ impl Endings {
     /// These are the tokens that can still be used, or have just ended; what of that is news.
     pub fn tokens(&self, endings: Vec<Ending>, now: Timestamp) -> Vec<News> {
         self.held().tokens.follow(endings, now)
+    }
+
+    /// This is the last backup; what of that is news.
+    pub fn backup(&self, ending: Option<Ending>, now: Timestamp) -> Vec<News> {
+        self.held().backup.follow(ending.into_iter().collect(), now)
     }
 
     /// Looks at every device that is let in, which `each` goes through with the beginning and the end of its
@@ -208,7 +217,8 @@ impl Endings {
     /// All that ends, the CA's and the listeners' certificates first; and how devices' certificates stand.
     pub fn all(&self, now: Timestamp) -> (Vec<EndingView>, DeviceCertificates) {
         let held = self.held();
-        let endings = held.certificates.endings.iter().chain(&held.tokens.endings);
+        let groups = [&held.certificates, &held.backup, &held.tokens];
+        let endings = groups.into_iter().flat_map(|group| &group.endings);
         (endings.map(|ending| ending.view(now)).collect(), held.devices)
     }
 
@@ -216,10 +226,10 @@ impl Endings {
     pub fn to_act_on(&self, now: Timestamp) -> Vec<EndingView> {
         let (all, _) = self.all(now);
         let matters = |view: &EndingView| {
-            view.words.is_some() && (view.what.is_certificate() || view.state != EndState::Ended)
+            view.words.is_some() && (!view.what.is_token() || view.state != EndState::Ended)
         };
         let (mut certificates, mut tokens): (Vec<_>, Vec<_>) =
-            all.into_iter().filter(matters).partition(|view| view.what.is_certificate());
+            all.into_iter().filter(matters).partition(|view| !view.what.is_token());
         let more = tokens.len().saturating_sub(MAX_TOKENS_SHOWN);
         tokens.truncate(MAX_TOKENS_SHOWN);
         if let Some(words) = tokens.last_mut().and_then(|view| view.words.as_mut()).filter(|_| more > 0) {

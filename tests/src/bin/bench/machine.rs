@@ -45,15 +45,55 @@ pub(crate) fn voluntary_switches(pid: u32) -> u64 {
 pub(crate) fn bind(pid: u32, core: usize) {
     let mut set = CpuSet::new();
     set.set(core).unwrap();
+    allow(pid, &set);
+}
+
+/// Lets a process, with all its threads, use every core again.
+pub(crate) fn free(pid: u32) {
+    let mut set = CpuSet::new();
+    // Cores that the machine does not have are ignored.
+    (0..CpuSet::count()).for_each(|core| set.set(core).unwrap());
+    allow(pid, &set);
+}
+
+fn allow(pid: u32, set: &CpuSet) {
     for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(Result::unwrap) {
         let id: i32 = task.file_name().to_str().unwrap().parse().unwrap();
-        sched_setaffinity(Pid::from_raw(id), &set).unwrap();
+        sched_setaffinity(Pid::from_raw(id), set).unwrap();
     }
 }
 
+/// A process and all that it has started, and so on.
+pub(crate) fn family(pid: u32) -> Vec<u32> {
+    let mut family = vec![pid];
+    let mut place = 0;
+    while let Some(parent) = family.get(place).copied() {
+        place += 1;
+        let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
+        for thread in threads.filter_map(Result::ok) {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            family.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+    }
+    family
+}
+
 /// The median of some durations.
-pub(crate) fn median(mut values: Vec<Duration>) -> Duration {
+pub(crate) fn median(values: Vec<Duration>) -> Duration {
+    percentile(values, 50.0)
+}
+
+/// The value below which so many of a hundred are.
+pub(crate) fn percentile(mut values: Vec<Duration>, percent: f64) -> Duration {
     values.sort_unstable();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let place = (values.len() as f64 * percent / 100.0) as usize;
+    values[place.min(values.len() - 1)]
+}
+
+/// The middle of some figures.
+pub(crate) fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
 }
 

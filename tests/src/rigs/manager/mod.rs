@@ -40,7 +40,7 @@ pub(crate) fn manager_toml(
 }
 
 /// The configuration of a manager in this process, as it reads it itself.
-pub(crate) fn read_config(state: &Path, name: &str) -> Config {
+pub fn read_config(state: &Path, name: &str) -> Config {
     let text = manager_toml(FREE, FREE, state, &[name.to_owned()], "");
     config::parse(Path::new("manager.toml"), &text).unwrap()
 }

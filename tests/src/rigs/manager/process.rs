@@ -32,6 +32,8 @@ pub struct Stand {
     pub host: String,
     /// Variables of its environment.
     pub environment: Vec<(String, String)>,
+    /// Where its folder is made, if not where temporary ones are.
+    pub within: Option<PathBuf>,
 }
 
 impl Default for Stand {
@@ -44,6 +46,7 @@ impl Default for Stand {
             names: ["localhost", "127.0.0.1", "10.0.2.2"].map(str::to_owned).to_vec(),
             host: "localhost".to_owned(),
             environment: Vec::new(),
+            within: None,
         }
     }
 }
@@ -84,6 +87,7 @@ impl Manager {
     }
 
     /// Starts another one with the same CA, as several managers of one database have it.
+    #[must_use]
     pub fn start_beside(&self, extra: &str) -> Self {
         let mut other = Self::prepared(self.stand_of_another(), extra);
         fs::DirBuilder::new().mode(0o700).create(other.state()).unwrap();
@@ -102,15 +106,22 @@ impl Manager {
 
     /// Lays its configuration; nothing runs, and nobody may sign in yet.
     pub fn prepared(stand: Stand, extra: &str) -> Self {
-        let manager = Self { process: None, folder: TempDir::new().unwrap(), stand };
+        let folder = stand.within.as_ref().map_or_else(TempDir::new, TempDir::new_in).unwrap();
+        let manager = Self { process: None, folder, stand };
         manager.configure(extra);
         manager
     }
 
-    fn configure(&self, extra: &str) {
+    /// Lays its configuration anew, with other lines at its end; it is read at the next start.
+    pub fn configure(&self, extra: &str) {
         let Stand { devices, operators, names, .. } = &self.stand;
         let text = manager_toml(*devices, *operators, &self.state(), names, extra);
         fs::write(self.config(), text).unwrap();
+    }
+
+    /// Lays its configuration anew, with other lines, while it does not run.
+    pub fn set_lines(&mut self, extra: &str) {
+        self.configure(extra);
     }
 
     /// Its configuration.

@@ -163,7 +163,7 @@ impl Manager {
 
     /// Another one of the same CA, whose certificate holds from the first of these years to the second.
     pub async fn twin(&self, begins: i32, ends: i32) -> Self {
-        Self::of(Arc::clone(&self.authority), &[b"h2"], Some((begins, ends))).await
+        Self::of(Arc::clone(&self.authority), &[b"h2", b"http/1.1"], Some((begins, ends))).await
     }
 
     async fn of(authority: Arc<Authority>, protocols: &[&[u8]], years: Option<(i32, i32)>) -> Self {
@@ -325,7 +325,11 @@ fn json(status: u16, body: &impl serde::Serialize) -> Response<Full<Bytes>> {
 }
 
 fn problem(kind: ProblemKind) -> Response<Full<Bytes>> {
-    json(kind.status(), &Problem::new(kind, "as the test wishes"))
+    let mut answer = json(kind.status(), &Problem::new(kind, "as the test wishes"));
+    if kind == ProblemKind::OverQuota {
+        answer.headers_mut().insert(hyper::header::RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
+    }
+    answer
 }
 
 fn enroll(request: &EnrollRequest, state: &watch::Sender<State>, authority: &Authority) -> EnrollReply {

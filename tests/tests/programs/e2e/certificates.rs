@@ -81,8 +81,15 @@ fn a_certificate_is_renewed_beside_the_reports_and_the_old_one_is_good_until_the
     });
     cover(&device, &operator, "open");
     let between = identity(&operator);
-    assert_eq!(between["certificate_issued"], enrolled["certificate_issued"], "by the old one: {between}");
-    assert!(!between["renewal_issued"].is_null(), "{between}");
+    // Which connection comes to nothing is chance, for a report goes out beside the parked request; the new one may have
+    // worked by now. Until it has, the old one is good.
+    if log(&operator).iter().all(|what| what != "renewed") {
+        assert_eq!(
+            between["certificate_issued"], enrolled["certificate_issued"],
+            "by the old one: {between}"
+        );
+        assert!(!between["renewal_issued"].is_null(), "{between}");
+    }
 
     proxy.set(Mode::Sound);
     until("the new certificate has worked", || {

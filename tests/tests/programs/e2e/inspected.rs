@@ -67,7 +67,7 @@ fn with_the_customers_consent_everything_passes_signed_by_both_versions_of_http(
         assert_eq!(operator.device("lobby")["contact"]["inspected_by"], NAME);
         let status = lobby.status();
         assert_eq!(status["contact"]["inspected_by"], NAME);
-        assert_eq!(status["contact"]["protocol"], if protocols.len() == 2 { "HTTP/2" } else { "HTTP/1.1" });
+        assert_eq!(status["contact"]["protocol"], "HTTP/1.1");
         let shown = lobby.platen(&["status"]);
         assert!(shown.contains(&format!("this site inspects TLS: «{NAME}»")), "{shown}");
 

@@ -10,5 +10,7 @@ mod hal_in_process;
 mod inspected;
 mod manuals;
 mod replicas;
+mod restored;
+mod retiring;
 mod traces;
 mod whole_printer;

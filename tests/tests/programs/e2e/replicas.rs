@@ -22,7 +22,9 @@ fn state_of(operator: &Operator, device: &str, command: &str) -> Value {
 }
 
 fn until_done(operator: &Operator, device: &str, command: &str) {
-    until(&format!("{device} has answered"), || (state_of(operator, device, command) == "done").then_some(()));
+    until(&format!("{device} has answered"), || {
+        (state_of(operator, device, command) == "done").then_some(())
+    });
 }
 
 #[test]
@@ -30,8 +32,10 @@ fn a_command_reaches_a_device_that_waits_at_another_manager_and_a_killed_manager
     let mut centre = Centre::start(3);
     let url = centre.device_url();
     let names = ["attic", "cellar", "hall", "lobby"];
-    let devices: Vec<Device> =
-        names.iter().map(|name| Device::enrolled_by(name, &centre.managers[0], &url, Setup::default())).collect();
+    let devices: Vec<Device> = names
+        .iter()
+        .map(|name| Device::enrolled_by(name, &centre.managers[0], &url, Setup::default()))
+        .collect();
     let operators: Vec<Operator> = centre.managers.iter().map(Manager::operator).collect();
     // Whoever asks, wherever the device waits.
     for operator in &operators {

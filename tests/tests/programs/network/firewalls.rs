@@ -157,13 +157,13 @@ fn a_firewall_that_forgets_idle_connections_is_learnt_and_then_never_met_again()
     println!("forgotten after 10 s of silence: learnt after {:.1?}: {learnt}", begin.elapsed());
     device.until_parked();
     let before = bed.flows(HTTPS);
-    let connections = firewall.counter("out_new").packets;
     let held = parked_requests_are_held(&device, 2);
     order_passes(&device, &operator);
     command_passes("lobby", &operator);
     device.until_parked();
-    assert_eq!(firewall.counter("out_new").packets, connections, "no reconnect: {before:?}");
-    println!("  then held for {held:.1?}; {connections} connections in all");
+    let stand = bed.flows(HTTPS);
+    assert!(before.iter().all(|one| stand.contains(one)), "no reconnect: {before:?}, {stand:?}");
+    println!("  then held for {held:.1?}");
     nothing_lost_and_nothing_twice(&operator, "lobby");
 }
 
@@ -314,7 +314,6 @@ fn where_only_what_the_device_sends_is_swallowed_small_packets_are_found_to_help
     assert_eq!(device.status()["contact"]["small_packets"], true, "{}", device.log());
     let (failed, words) = failed_steps(&device);
     assert_eq!(failed, Vec::<String>::new(), "{words}");
-    assert!(words.contains("Large packets vanish"), "{words}");
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn a_proxy_that_wants_a_password_carries_everything_by_ipv4_and_by_ipv6() {
         let carried = everything_passes(&mut device, &manager, &operator);
         println!("by {proxy} with Basic: {carried}");
         let contact = device.status()["contact"].clone();
-        assert_eq!(contact["protocol"], "HTTP/2", "{contact}");
+        assert_eq!(contact["protocol"], "HTTP/1.1", "{contact}");
         assert!(contact["proxy"].as_str().unwrap().contains("3128"), "{contact}");
         let told = format!("{contact}{}{}", device.platen(&["status"]), device.log());
         assert!(!told.contains(PASSWORD), "a password is nowhere shown");
@@ -222,7 +222,8 @@ fn a_proxy_that_cuts_idle_requests_is_learnt_by_one_cut_and_then_never_met_again
     println!("  then held for {held:.1?} with a wait of {wait} s; {ended} tunnels ended in all");
     order_passes(&device, &operator);
     command_passes("lobby", &operator);
-    assert_eq!(connections(), before, "a report goes out beside the parked request");
+    let stand = connections();
+    assert!(before.iter().all(|one| stand.contains(one)), "the parked request stays: {before:?}, {stand:?}");
     device.until_parked();
     nothing_lost_and_nothing_twice(&operator, "lobby");
 }

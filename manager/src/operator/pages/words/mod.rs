@@ -40,6 +40,9 @@ pub(super) fn identity_change(what: IdentityChange) -> &'static str {
         IdentityChange::Readmitted => "Readmitted",
         IdentityChange::SupersededUsed => "A superseded certificate was used",
         IdentityChange::SupersededDismissed => "Use of a superseded certificate dismissed",
+        IdentityChange::TakenAfterRestore => "Let in after this manager was restored from a backup",
+        IdentityChange::Retired => "Retired",
+        IdentityChange::RetirementEnded => "Refused from now on: the retirement is complete",
     }
 }
 
@@ -68,6 +71,11 @@ pub(super) fn setting_name(key: &SettingKey) -> String {
     }
 }
 
+/// A setting by its name on the wire, as the form names it.
+pub(super) fn named_setting(name: &str) -> String {
+    name.parse().map_or_else(|_| name.to_owned(), |key| setting_name(&key))
+}
+
 /// A command, with its settings by the names that the form gives them.
 pub(super) fn action(action: &Action) -> String {
     let name = |name: &str| {
@@ -85,6 +93,7 @@ pub(super) fn action(action: &Action) -> String {
         Action::Reset { settings } => {
             format!("Reset {}", listed(settings.iter().map(|setting| name(setting)).collect()))
         }
+        Action::Retire => "Retire: remove key and certificates".to_owned(),
         Action::Unknown => "Unknown".to_owned(),
     }
 }

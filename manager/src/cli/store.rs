@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock;
 use crate::config::Config;
-use crate::file_set::Serving;
+use crate::file_set::{Held, ServingLock};
 use crate::run::database_path;
 use crate::store::{MoveStep, MoveUntil, PostgresConfig, PostgresFiles, migrate_to, reclaim};
 
@@ -17,7 +17,7 @@ use crate::store::{MoveStep, MoveUntil, PostgresConfig, PostgresFiles, migrate_t
 const BAR: &str = "{bar:40} {pos} of {len} rows, {eta} left: {msg}";
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum StoreCommand {
+pub(super) enum StoreCommand {
     /// Move the database from SQLite to PostgreSQL (docs/postgresql.md). Each row is compared; a move that is
     /// interrupted is continued by the same command.
     MigrateTo(MigrateTo),
@@ -27,8 +27,8 @@ pub(crate) enum StoreCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct MigrateTo {
-    /// Where to, such as postgresql://platen@db.example.org/platen: an empty database, or one to which the move was begun.
+pub(super) struct MigrateTo {
+    /// Where to, such as `postgresql://platen@db.example.org/platen`: an empty database, or one to which the move was begun.
     address: String,
     /// Copy what can be copied while the manager serves. Once it is stopped, run the command again without this: it
     /// then has only to copy what has changed.
@@ -64,23 +64,23 @@ impl MigrateTo {
 
     /// The lines of `manager.toml` that name the target.
     fn lines(&self) -> String {
-        let mut lines = format!("store = {:?}\n", self.address);
-        for (name, path) in [
+        let files = [
             ("store_password_file", &self.password_file),
             ("store_ca", &self.ca),
             ("store_certificate", &self.certificate),
             ("store_key", &self.key),
-        ] {
-            if let Some(path) = path {
-                lines += &format!("{name} = {path:?}\n");
-            }
-        }
-        lines
+        ];
+        let files = files.into_iter().filter_map(|(name, path)| {
+            path.as_ref().map(|path| format!("{name} = {:?}", path.display().to_string()))
+        });
+        let lines: Vec<String> =
+            std::iter::once(format!("store = {:?}", self.address)).chain(files).collect();
+        lines.join("\n") + "\n"
     }
 }
 
 /// Does what the command says. Blocks, and must not be called on a thread of a runtime.
-pub(crate) fn execute(config: &Config, command: &StoreCommand) -> anyhow::Result<()> {
+pub(super) fn execute(config: &Config, command: &StoreCommand) -> anyhow::Result<()> {
     let database = database_path(&config.state_directory);
     if !database.exists() {
         bail!("{}: there is no database of SQLite here", database.display());
@@ -102,14 +102,12 @@ pub(crate) fn execute(config: &Config, command: &StoreCommand) -> anyhow::Result
 }
 
 /// Makes sure that no manager serves from the database.
-fn alone(config: &Config) -> anyhow::Result<Serving> {
-    match Serving::take(&config.state_directory)? {
-        Some(serving) => Ok(serving),
-        None => bail!(
-            "a manager serves from {}: stop it first, or move what can be moved meanwhile with --while-serving",
-            config.state_directory.display()
-        ),
-    }
+fn alone(config: &Config) -> anyhow::Result<ServingLock> {
+    ServingLock::take(&config.state_directory).map_err(|held| {
+        let serves = matches!(held, Held::Serving { .. });
+        let held = anyhow::Error::new(held);
+        if serves { held.context("move what can be moved meanwhile with --while-serving") } else { held }
+    })
 }
 
 fn move_to(config: &Config, command: &MigrateTo) -> anyhow::Result<()> {

@@ -1,0 +1,215 @@
+//! A line over time, as the numbers of an SVG. What was not known is a gap in it, and what stood still while the printer
+//! slept is dashed. Pure.
+
+use std::fmt::Write as _;
+
+use crate::history::points::{Knowledge, Point};
+
+/// The width of the drawing, in units of its own.
+const WIDTH: f64 = 600.0;
+/// Its height.
+const HEIGHT: f64 = 100.0;
+
+/// A part of the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// What to draw.
+    pub(super) path: String,
+    /// Whether it only joins what was read before and after the printer slept.
+    pub(super) dashed: bool,
+}
+
+/// A time of which nothing is known.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Gap {
+    pub(super) x: f64,
+    pub(super) width: f64,
+}
+
+/// The drawing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Chart {
+    pub(super) lines: Vec<Line>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// What is drawn: from when to when, and between which values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// To a tenth: a finer place is not seen.
+fn tenth(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+impl Frame {
+    #[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
+    fn x(&self, at: i64) -> f64 {
+        let passed = at.saturating_sub(self.from) as f64 / self.to.saturating_sub(self.from).max(1) as f64;
+        tenth(passed.clamp(0.0, 1.0) * WIDTH)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let height = (self.high - self.low).max(f64::MIN_POSITIVE);
+        tenth((1.0 - ((value - self.low) / height).clamp(0.0, 1.0)) * HEIGHT)
+    }
+}
+
+/// A chart in the making.
+struct Pen {
+    frame: Frame,
+    chart: Chart,
+    line: Vec<(f64, f64)>,
+    /// The last place before the printer fell asleep.
+    slept: Option<(f64, f64)>,
+    /// Since when nothing is known.
+    unknown: Option<f64>,
+}
+
+impl Pen {
+    fn lift(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
+        let mut path = String::new();
+        for (index, (x, y)) in self.line.iter().enumerate() {
+            // Writing to a text cannot fail.
+            let _ = write!(path, "{}{x} {y}", if index == 0 { "M" } else { "L" });
+        }
+        if self.line.len() == 1 {
+            path.push_str("h.1");
+        }
+        self.chart.lines.push(Line { path, dashed: false });
+        self.line.clear();
+    }
+
+    fn gap(&mut self, from: f64, to: f64) {
+        if to > from {
+            self.chart.gaps.push(Gap { x: from, width: tenth(to - from) });
+        }
+    }
+
+    fn point(&mut self, at: i64, value: f64) {
+        let (x, y) = (self.frame.x(at), self.frame.y(value));
+        if let Some(since) = self.unknown.take() {
+            self.gap(since, x);
+        }
+        if let Some((slept_x, slept_y)) = self.slept.take() {
+            let path = format!("M{slept_x} {slept_y}L{x} {y}");
+            self.chart.lines.push(Line { path, dashed: true });
+        }
+        self.line.push((x, y));
+    }
+
+    fn sleep(&mut self, at: i64) {
+        if self.slept.is_none() && self.unknown.is_none() {
+            self.slept = self.line.last().copied();
+            if self.slept.is_none() {
+                // It was not known before either.
+                self.unknown = Some(self.frame.x(at));
+            }
+        }
+        self.lift();
+    }
+
+    fn lose(&mut self, at: i64) {
+        let x = self.frame.x(at);
+        self.lift();
+        self.slept = None;
+        self.unknown.get_or_insert(x);
+    }
+}
+
+/// Draws one subject; `value` says how high a point with a number is.
+pub(super) fn draw<'a>(
+    points: impl IntoIterator<Item = &'a Point>,
+    frame: Frame,
+    value: impl Fn(&Point) -> Option<f64>,
+) -> Chart {
+    let mut pen = Pen { frame, chart: Chart::default(), line: Vec::new(), slept: None, unknown: None };
+    for point in points {
+        match (value(point), point.knowledge) {
+            (Some(value), _) => pen.point(point.at, value),
+            (None, Knowledge::Asleep) => pen.sleep(point.at),
+            (None, Knowledge::NotHeard) => {
+                pen.lose(point.at);
+                if let (Some(since), Some(until)) = (pen.unknown.take(), point.until) {
+                    let until = frame.x(until);
+                    pen.gap(since, until);
+                }
+            }
+            (None, _) => pen.lose(point.at),
+        }
+    }
+    if let Some(since) = pen.unknown.take() {
+        pen.gap(since, WIDTH);
+    }
+    pen.lift();
+    pen.chart
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Subject, SubjectKind};
+
+    fn point(at: i64, value: Option<i64>, knowledge: Knowledge) -> Point {
+        Point {
+            subject: Subject { kind: SubjectKind::Supply, name: "black".into() },
+            begin: at,
+            at,
+            until: (knowledge == Knowledge::NotHeard).then_some(at + 20),
+            value,
+            lowest: value,
+            highest: value,
+            knowledge,
+            column: None,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn chart(points: &[Point]) -> Chart {
+        let frame = Frame { from: 0, to: 100, low: 0.0, high: 100.0 };
+        draw(points, frame, |point| point.value.map(|value| value as f64))
+    }
+
+    #[test]
+    fn a_gap_breaks_the_line_and_sleep_only_dashes_it() {
+        let known = |at, value| point(at, Some(value), Knowledge::Known);
+        let drawn = chart(&[
+            known(0, 100),
+            known(10, 90),
+            point(10, None, Knowledge::NotHeard),
+            known(30, 80),
+            point(40, None, Knowledge::Asleep),
+            known(60, 70),
+            point(70, None, Knowledge::Unknown),
+            known(80, 60),
+        ]);
+        let paths: Vec<(&str, bool)> =
+            drawn.lines.iter().map(|line| (line.path.as_str(), line.dashed)).collect();
+        assert_eq!(
+            paths,
+            [
+                ("M0 0L60 10", false),
+                ("M180 20h.1", false),
+                ("M180 20L360 30", true),
+                ("M360 30h.1", false),
+                ("M480 40h.1", false),
+            ]
+        );
+        assert_eq!(drawn.gaps, [Gap { x: 60.0, width: 120.0 }, Gap { x: 420.0, width: 60.0 }]);
+    }
+
+    #[test]
+    fn what_is_unknown_up_to_the_end_is_a_gap_up_to_the_end() {
+        let drawn = chart(&[point(50, None, Knowledge::Unknown)]);
+        assert_eq!(drawn, Chart { lines: vec![], gaps: vec![Gap { x: 300.0, width: 300.0 }] });
+        assert_eq!(chart(&[]), Chart::default());
+    }
+}

@@ -1,0 +1,364 @@
+//! Customers and their sites.
+
+use serde::Serialize;
+
+use super::conditions::Conditions;
+use super::engine::{Connection, Row, Value, values};
+use super::scope::Scope;
+use super::statements::{devices as statements, fleet};
+use super::{Store, StoreError, from_integer};
+
+/// A customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct CustomerRecord {
+    /// Number of the customer; never given twice at the same time.
+    #[serde(rename = "id")]
+    pub key: i64,
+    /// Name; each customer has another one.
+    pub name: String,
+    /// Whatever operators want to remember of it.
+    pub note: Option<String>,
+    /// How many sites it has.
+    pub sites: u64,
+    /// How many devices it has.
+    pub devices: u64,
+}
+
+/// What an operator says about a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCustomer {
+    /// Name.
+    pub name: String,
+    /// Whatever is to be remembered.
+    pub note: Option<String>,
+}
+
+/// A site of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct SiteRecord {
+    /// Number of the site; never given twice at the same time.
+    #[serde(rename = "id")]
+    pub key: i64,
+    /// Number of the customer.
+    pub customer: i64,
+    /// Name of the customer.
+    pub customer_name: String,
+    /// Name; each site of a customer has another one.
+    pub name: String,
+    /// Where it is, for people.
+    pub address: Option<String>,
+    /// Time zone, by its name in the IANA database, such as `Europe/Berlin`; `null` if nobody said.
+    pub time_zone: Option<String>,
+    /// How many devices stand there.
+    pub devices: u64,
+}
+
+/// What an operator says about a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSite {
+    /// Whose it is.
+    pub customer: i64,
+    /// Name.
+    pub name: String,
+    /// Where it is.
+    pub address: Option<String>,
+    /// Time zone.
+    pub time_zone: Option<String>,
+}
+
+/// Why a customer or site is not written or removed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceRefusal {
+    /// There is none of that number.
+    #[error("there is no {what} {key} here")]
+    Missing {
+        /// What was looked for.
+        what: &'static str,
+        /// By which number.
+        key: i64,
+    },
+    /// Another one has that name.
+    #[error("there is a {what} named {name:?} already: choose another name")]
+    NameTaken {
+        /// What has it.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Something still belongs to it.
+    #[error("{count} {what} still belong to it: move or remove them first")]
+    InUse {
+        /// What belongs to it.
+        what: &'static str,
+        /// How many.
+        count: u64,
+    },
+}
+
+impl CustomerRecord {
+    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            key: row.get(0)?,
+            name: row.get(1)?,
+            note: row.get(2)?,
+            sites: from_integer(row.get(3)?),
+            devices: from_integer(row.get(4)?),
+        })
+    }
+}
+
+impl SiteRecord {
+    fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            key: row.get(0)?,
+            customer: row.get(1)?,
+            customer_name: row.get(2)?,
+            name: row.get(3)?,
+            address: row.get(4)?,
+            time_zone: row.get(5)?,
+            devices: from_integer(row.get(6)?),
+        })
+    }
+}
+
+fn count(connection: &Connection, statement: &str, key: i64) -> Result<u64, StoreError> {
+    connection.row(statement, values![key], |row| Ok(from_integer(row.get(0)?)))
+}
+
+fn in_use(
+    connection: &Connection,
+    statement: &str,
+    key: i64,
+    what: &'static str,
+) -> Result<Option<PlaceRefusal>, StoreError> {
+    let count = count(connection, statement, key)?;
+    Ok((count > 0).then_some(PlaceRefusal::InUse { what, count }))
+}
+
+impl Store {
+    /// Customers by name, those behind the one of a key.
+    pub async fn customers(
+        &self,
+        scope: &Scope,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<CustomerRecord>, StoreError> {
+        let scope = scope.clone();
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut conditions = Conditions::new(values![limit]);
+                within(&mut conditions, &scope, customer_within);
+                if let Some(after) = &after {
+                    conditions.and_with(statements::CUSTOMERS_AFTER, after);
+                }
+                let (those, text) = (conditions.text(), statements::CUSTOMERS);
+                let text = format!("{text}{those} ORDER BY c.name, c.key LIMIT ?1");
+                connection.all(&text, conditions.values(), CustomerRecord::from_row)
+            })
+            .await
+    }
+
+    /// One customer, if there is one of that key.
+    pub async fn customer(&self, scope: &Scope, key: i64) -> Result<Option<CustomerRecord>, StoreError> {
+        let scope = scope.clone();
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut conditions = Conditions::new(&[]);
+                conditions.and_with("c.key = {}", &key);
+                within(&mut conditions, &scope, customer_within);
+                let text = format!("{}{}", statements::CUSTOMERS, conditions.text());
+                connection.one(&text, conditions.values(), CustomerRecord::from_row)
+            })
+            .await
+    }
+
+    /// Adds a customer, and says under which key.
+    pub async fn add_customer(&self, new: NewCustomer) -> Result<Result<i64, PlaceRefusal>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let connection = context.connection;
+                if connection.exists(statements::CUSTOMER_NAME_TAKEN, values![new.name, 0_i64])? {
+                    return Ok(Err(PlaceRefusal::NameTaken { what: "customer", name: new.name.clone() }));
+                }
+                let key = connection
+                    .row(statements::ADD_CUSTOMER, values![new.name, new.note], |row| row.get(0))?;
+                Ok(Ok(key))
+            })
+            .await
+    }
+
+    /// Says something else about a customer.
+    pub async fn set_customer(
+        &self,
+        key: i64,
+        new: NewCustomer,
+    ) -> Result<Result<(), PlaceRefusal>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let connection = context.connection;
+                if connection.exists(statements::CUSTOMER_NAME_TAKEN, values![new.name, key])? {
+                    return Ok(Err(PlaceRefusal::NameTaken { what: "customer", name: new.name.clone() }));
+                }
+                let parameters = values![key, new.name, new.note];
+                if connection.execute(statements::SET_CUSTOMER, parameters)? == 0 {
+                    return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
+                }
+                Ok(Ok(()))
+            })
+            .await
+    }
+
+    /// Removes a customer that has no sites and devices.
+    pub async fn remove_customer(&self, key: i64) -> Result<Result<(), PlaceRefusal>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let connection = context.connection;
+                for (statement, what) in
+                    [(statements::SITES_OF_CUSTOMER, "sites"), (statements::DEVICES_OF_CUSTOMER, "devices")]
+                {
+                    if let Some(refusal) = in_use(connection, statement, key, what)? {
+                        return Ok(Err(refusal));
+                    }
+                }
+                connection.execute(statements::REMOVE_GROUP_OF, values!["customer", key.to_string()])?;
+                if connection.execute(statements::REMOVE_CUSTOMER, values![key])? == 0 {
+                    return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
+                }
+                Ok(Ok(()))
+            })
+            .await
+    }
+
+    /// Sites by name, those behind the one of a key; of one customer, or of all.
+    pub async fn sites(
+        &self,
+        scope: &Scope,
+        customer: Option<i64>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<SiteRecord>, StoreError> {
+        let scope = scope.clone();
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut conditions = Conditions::new(values![limit]);
+                within(&mut conditions, &scope, site_within);
+                if let Some(customer) = &customer {
+                    conditions.and_with("s.customer = {}", customer);
+                }
+                if let Some(after) = &after {
+                    conditions.and_with(statements::SITES_AFTER, after);
+                }
+                let (those, text) = (conditions.text(), statements::SITES);
+                let text = format!("{text}{those} ORDER BY s.name, s.key LIMIT ?1");
+                connection.all(&text, conditions.values(), SiteRecord::from_row)
+            })
+            .await
+    }
+
+    /// One site, if there is one of that key.
+    pub async fn site(&self, scope: &Scope, key: i64) -> Result<Option<SiteRecord>, StoreError> {
+        let scope = scope.clone();
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut conditions = Conditions::new(&[]);
+                conditions.and_with("s.key = {}", &key);
+                within(&mut conditions, &scope, site_within);
+                let text = format!("{}{}", statements::SITES, conditions.text());
+                connection.one(&text, conditions.values(), SiteRecord::from_row)
+            })
+            .await
+    }
+
+    /// Adds a site, and says under which key.
+    pub async fn add_site(&self, new: NewSite) -> Result<Result<i64, PlaceRefusal>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let connection = context.connection;
+                if let Some(refusal) = site_refused(connection, &new, 0)? {
+                    return Ok(Err(refusal));
+                }
+                let parameters = values![new.customer, new.name, new.address, new.time_zone];
+                Ok(Ok(connection.row(statements::ADD_SITE, parameters, |row| row.get(0))?))
+            })
+            .await
+    }
+
+    /// Says something else about a site. Its devices stay there, and become those of its customer.
+    pub async fn set_site(&self, key: i64, new: NewSite) -> Result<Result<(), PlaceRefusal>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let connection = context.connection;
+                if let Some(refusal) = site_refused(connection, &new, key)? {
+                    return Ok(Err(refusal));
+                }
+                let parameters = values![key, new.customer, new.name, new.address, new.time_zone];
+                if connection.execute(statements::SET_SITE, parameters)? == 0 {
+                    return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
+                }
+                let moved = values![key, new.customer];
+                if connection.execute(statements::MOVE_DEVICES_OF_SITE, moved)? > 0 {
+                    connection.execute(statements::MOVE_STATES_OF_SITE, moved)?;
+                    // Another customer may have another profile.
+                    connection.execute(statements::BEGIN_PASS, values![])?;
+                    connection.execute(fleet::MOVE_STATES_OF_SITE, moved)?;
+                }
+                Ok(Ok(()))
+            })
+            .await
+    }
+
+    /// Removes a site where no devices stand.
+    pub async fn remove_site(&self, key: i64) -> Result<Result<(), PlaceRefusal>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let connection = context.connection;
+                if let Some(refusal) = in_use(connection, statements::DEVICES_AT_SITE, key, "devices")? {
+                    return Ok(Err(refusal));
+                }
+                connection.execute(statements::REMOVE_GROUP_OF, values!["site", key.to_string()])?;
+                if connection.execute(statements::REMOVE_SITE, values![key])? == 0 {
+                    return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
+                }
+                Ok(Ok(()))
+            })
+            .await
+    }
+}
+
+/// That something is within a scope, by the lists of its customers and sites.
+fn within(conditions: &mut Conditions<'_>, scope: &Scope, condition: fn(&str, &str) -> String) {
+    let Scope::Of { customers, sites } = scope else { return };
+    let mut list = |keys: &std::collections::BTreeSet<i64>| {
+        let places: Vec<String> = keys.iter().map(|key| conditions.parameter(Value::Integer(*key))).collect();
+        // A list of nothing is no SQL.
+        if places.is_empty() { "NULL".to_owned() } else { places.join(", ") }
+    };
+    let (customers, sites) = (list(customers), list(sites));
+    conditions.and(&condition(&customers, &sites));
+}
+
+fn customer_within(customers: &str, sites: &str) -> String {
+    format!("(c.key IN ({customers}) OR c.key IN (SELECT v.customer FROM sites v WHERE v.key IN ({sites})))")
+}
+
+fn site_within(customers: &str, sites: &str) -> String {
+    format!("(s.customer IN ({customers}) OR s.key IN ({sites}))")
+}
+
+fn site_refused(
+    connection: &Connection,
+    new: &NewSite,
+    key: i64,
+) -> Result<Option<PlaceRefusal>, StoreError> {
+    if !connection.exists(statements::CUSTOMER_EXISTS, values![new.customer])? {
+        return Ok(Some(PlaceRefusal::Missing { what: "customer", key: new.customer }));
+    }
+    if connection.exists(statements::SITE_NAME_TAKEN, values![new.customer, new.name, key])? {
+        return Ok(Some(PlaceRefusal::NameTaken { what: "site of this customer", name: new.name.clone() }));
+    }
+    Ok(None)
+}
