@@ -72,7 +72,7 @@ use super::{
         health::health,
         events::events
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, crate::store::Reached)),
     tags(
         (name = "Devices", description = "Printers' controllers, and what they read."),
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
