@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::cursor::RowCursor;
@@ -192,6 +192,13 @@ pub(super) async fn send(
     Ok((StatusCode::ACCEPTED, Json(view(&operators, key).await?)))
 }
 
+/// Devices that did not accept a profile.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Refusals {
+    /// The first 500, by name.
+    items: Vec<ProfileRefused>,
+}
+
 /// Lists devices that did not accept a profile, and why: the first 500, by name.
 #[utoipa::path(
     get,
@@ -199,15 +206,15 @@ pub(super) async fn send(
     operation_id = "listProfileRefusals",
     tag = "Customers and profiles",
     params(("id" = i64, Path, description = "Number of the profile.")),
-    responses((status = 200, description = "Devices, by name.", body = List<ProfileRefused>), Missing, Always),
+    responses((status = 200, description = "Devices, by name.", body = Refusals), Missing, Always),
 )]
 pub(super) async fn refusals(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
-) -> Result<Json<List<ProfileRefused>>, Refusal> {
+) -> Result<Json<Refusals>, Refusal> {
     let Path(key) = id?;
     view(&operators, key).await?;
     let items = operators.store.profile_refusals(operator.scope(), key, MAX_REFUSALS).await?;
-    Ok(Json(List { items, next_cursor: None }))
+    Ok(Json(Refusals { items }))
 }
