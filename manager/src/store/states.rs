@@ -309,10 +309,13 @@ pub(super) fn work_out(connection: &Connection) -> Result<(), StoreError> {
 
 /// Works out the rows that a migration has made, some at a time, and of devices that somebody brought back by hand.
 pub(super) fn fill(connection: &Connection) -> Result<(), StoreError> {
-    let mut all: u64 = 0;
-    connection.write(|connection| connection.execute(fleet::ADD_MISSING_STATES, &[]))?;
-    loop {
-        let filled = connection.write(|connection| {
+    let mut all = 0;
+    // Nothing is written where nothing is to be done: a standby can then be looked at.
+    if connection.exists(fleet::MISSES_STATES, &[])? {
+        connection.write(|connection| connection.execute(fleet::ADD_MISSING_STATES, &[]))?;
+    }
+    while connection.exists(fleet::STATES_TO_WORK_OUT, values![1])? {
+        all += connection.write(|connection| {
             let devices: Vec<i64> =
                 connection.all(fleet::STATES_TO_WORK_OUT, values![AT_ONCE], |row| row.get(0))?;
             for device in &devices {
@@ -321,12 +324,9 @@ pub(super) fn fill(connection: &Connection) -> Result<(), StoreError> {
             }
             Ok(devices.len())
         })?;
-        if filled == 0 {
-            return Ok(());
-        }
-        all += filled as u64;
         tracing::info!(devices = all, "how devices stand is worked out");
     }
+    Ok(())
 }
 
 impl Store {

@@ -16,9 +16,11 @@ macro_rules! add_states {
     };
 }
 pub(in crate::store) const ADD_STATE: &str = add_states!("id = ?1");
-/// Of devices that were brought into the table by other means.
+/// Of devices that were brought into the table by other means, and whether there are any.
 pub(in crate::store) const ADD_MISSING_STATES: &str =
     add_states!("NOT EXISTS (SELECT 1 FROM states s WHERE s.device = devices.key)");
+pub(in crate::store) const MISSES_STATES: &str =
+    "SELECT 1 FROM devices WHERE NOT EXISTS (SELECT 1 FROM states s WHERE s.device = devices.key)";
 /// Only of PostgreSQL, where others write as well: what is counted next is what they have committed.
 pub(in crate::store) const HOLD_STATE: &str = "SELECT device FROM states WHERE device = ?1 FOR UPDATE";
 /// What a state is worked out from, and the state as it stands there.
@@ -169,6 +171,7 @@ pub(in crate::store) const ALL: &[(&str, &str)] = &[
     ("SET_STATE", SET_STATE),
     ("LEVELS", LEVELS),
     ("FIRST_CONTACT", FIRST_CONTACT),
+    ("MISSES_STATES", MISSES_STATES),
     ("STATES_TO_WORK_OUT", STATES_TO_WORK_OUT),
     ("STATES_AFTER", STATES_AFTER),
     ("SET_UNDAMAGED", SET_UNDAMAGED),
