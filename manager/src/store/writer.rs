@@ -278,12 +278,13 @@ async fn run_as_task(
     }
 }
 
-/// Notes how the pieces went, the failures last; says whether the connection should be made anew.
+/// Notes how the pieces went; says whether the connection should be made anew. The failures first: where a piece of a group
+/// could be stored and another could not, nothing is over.
 fn note(health: &Health, attempted: &[Attempted], now: Instant) -> bool {
     let mut reopen = false;
     let (good, bad): (Vec<_>, Vec<_>) =
         attempted.iter().map(|(_, result)| result).partition(|one| one.is_ok());
-    for result in good.into_iter().take(1).chain(bad) {
+    for result in bad.into_iter().chain(good.into_iter().take(1)) {
         reopen |= health.note(result, crate::clock::now, now);
     }
     reopen
