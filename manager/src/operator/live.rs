@@ -208,21 +208,7 @@ impl Live {
         rows.drawn.insert((device, shape), Row { html, changes, drawn: now });
     }
 
-    /// Numbers of the whole fleet as they are now.
-    pub(super) async fn overview_now(
-        &self,
-        store: &Store,
-        scope: &Scope,
-        question: Question,
-    ) -> Result<Arc<Overview>, Refusal> {
-        let worked_out = self.work_out(store, scope, question.clone()).await?;
-        if *scope == Scope::All {
-            *self.answer(question).lock().await = Some(Arc::clone(&worked_out));
-        }
-        Ok(worked_out)
-    }
-
-    /// The same, as they were a moment ago; and when to ask again, if something has changed since.
+    /// Numbers of the whole fleet, as they were a moment ago; and when to ask again, if something has changed since.
     pub(super) async fn overview(
         &self,
         store: &Store,

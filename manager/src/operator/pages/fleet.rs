@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::super::cursor::FleetCursor;
 use super::super::fleet_query::{Asked, FleetForm};
-use super::super::live::{Overview, Shape};
+use super::super::live::Shape;
 use super::super::problem::Refusal;
 use super::super::restored::{self, RestoredView};
 use super::super::view::DeviceView;
@@ -153,16 +153,20 @@ pub(super) async fn page(
     let Asked { filter, order, after } = form.asked(now)?;
     let scope = operator.scope();
     let question = (filter.clone(), order);
-    let overview = operators.live.overview_now(&operators.store, scope, question.clone()).await?;
+    let is_first = after.is_none();
+    let changes = operators.live.changes();
+    // Each of the two may have to read all rows: side by side, and as many rows as a table has, should it become one.
+    let most = if form.view == "cards" { CARDS } else { LINES };
+    let (counts, mut found) = tokio::try_join!(
+        operators.store.fleet_counts(scope, filter),
+        operators.store.fleet(scope, question, after, most + 1, gather::in_list(now)),
+    )?;
     let table = match form.view.as_str() {
         "table" => true,
         "cards" => false,
-        _ => matching(&form, &overview.counts) >= TABLE_FROM,
+        _ => matching(&form, &counts) >= TABLE_FROM,
     };
     let (shape, limit) = if table { (Shape::Line, LINES) } else { (Shape::Card, CARDS) };
-    let is_first = after.is_none();
-    let changes = operators.live.changes();
-    let mut found = operators.store.fleet(scope, question, after, limit + 1, gather::in_list(now)).await?;
     let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|(place, _)| {
@@ -177,9 +181,9 @@ pub(super) async fn page(
     let first = (!is_first).then(|| FleetForm { cursor: String::new(), ..form.clone() }.address());
     let page = FleetPage {
         frame: Frame::new(Some(operator.name), true),
-        top: top(&operators, &form, &overview, now).await?,
+        top: top(&operators, &form, &counts, now).await?,
         form,
-        counts: overview.counts.clone(),
+        counts,
         order,
         table,
         rows,
@@ -208,7 +212,7 @@ pub(super) async fn rows(
     let question = (filter, order);
     let (overview, again) = operators.live.overview(&operators.store, scope, question).await?;
     let page = RowsPage {
-        top: top(&operators, &form, &overview, now).await?,
+        top: top(&operators, &form, &overview.counts, now).await?,
         table,
         rows,
         head: overview.head.clone(),
@@ -281,7 +285,7 @@ fn draw(
 async fn top(
     operators: &Operators,
     form: &FleetForm,
-    overview: &Overview,
+    counts: &FleetCounts,
     now: Timestamp,
 ) -> Result<Top, Refusal> {
     Ok(Top {
@@ -289,7 +293,7 @@ async fn top(
         held_log: Some(operators.store.health().log()).filter(|log| log.is_held(now)),
         endings: operators.watches.endings.to_act_on(now),
         restored: restored::view(operators, None, 0).await?,
-        summary: summary(form, &overview.counts),
+        summary: summary(form, counts),
     })
 }
 

@@ -20,7 +20,7 @@ impl Kind {
     /// By PostgreSQL's name of it.
     fn of(name: &str) -> Option<Self> {
         Some(match name {
-            "bigint" => Self::Integer,
+            "bigint" | "integer" => Self::Integer,
             "double precision" => Self::Real,
             "text" => Self::Text,
             "bytea" => Self::Blob,
