@@ -15,9 +15,11 @@ const MAJOR: i64 = 10_000;
 /// What is stored is text in every language.
 const ENCODING: &str = "UTF8";
 /// Said in each session: times and texts mean the same whatever the database or the role is set to, and a machine that lost
-/// its power leaves no session behind that holds a lock for hours.
+/// its power leaves no session behind that holds a lock for long. (While something was under way to it, Linux asks by no
+/// keep-alive, but sends that again for up to half an hour, unless there is a `tcp_user_timeout`: tcp(7).)
 const SETTINGS: &str = "SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET standard_conforming_strings = on; \
     SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4; \
+    SET tcp_user_timeout = '60s'; \
     SET idle_in_transaction_session_timeout = '60s'";
 const ABOUT: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'), \
     current_setting('server_encoding')";
