@@ -14,6 +14,7 @@ mod history;
 mod identity;
 mod known_addresses;
 mod live;
+mod objects;
 mod order;
 mod origin;
 mod pages;

@@ -4,6 +4,7 @@ use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::objects::only_objects;
 use super::problem::Refusal;
 use super::said;
 use crate::store::{NewCustomer, NewSite, PlaceRefusal};
@@ -20,14 +21,18 @@ impl From<PlaceRefusal> for Refusal {
 
 /// A customer, as it is sent.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct CustomerForm {
     /// Name; no other customer has it.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// Whatever is to be remembered of it.
     #[serde(default)]
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 2000, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     note: Option<String>,
 }
 
@@ -42,23 +47,29 @@ impl CustomerForm {
 
 /// A site, as it is sent.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct SiteForm {
     /// Number of the customer that it belongs to.
     #[schema(minimum = 1)]
     customer: i64,
     /// Name; no other site of the customer has it.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// Where it is, for people.
     #[serde(default)]
-    #[schema(max_length = 300)]
+    #[schema(max_length = 300, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     address: Option<String>,
     /// Time zone, by its name in the IANA database, such as `Europe/Berlin`.
     #[serde(default)]
     #[schema(max_length = 100)]
     time_zone: Option<String>,
 }
+
+only_objects!(CustomerForm, SiteForm);
 
 impl SiteForm {
     pub(super) fn read(self) -> Result<NewSite, Refusal> {

@@ -53,10 +53,10 @@ pub(super) async fn delete(
     name: &str,
     operator: String,
 ) -> Result<(), Refusal> {
-    if name.trim() != device.as_str() {
+    if name != device.as_str() {
         let why =
             format!("to delete the device {device} for good, repeat its name; {name:?} is not its name");
-        return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+        return Err(Refusal::new(ProblemKind::StateConflict, why));
     }
     let now = clock::now();
     operators.store.begin_deletion(device.clone(), operator.clone(), now).await?.map_err(|refusal| {

@@ -75,7 +75,7 @@ impl From<Unsayable> for Refusal {
 
 /// A text without the blanks around it; none if it is empty. Lines may be broken.
 pub(crate) fn text(what: &'static str, text: &str, most: usize) -> Result<Option<String>, Unsayable> {
-    let text = text.trim().replace("\r\n", "\n");
+    let text = text.replace("\r\n", "\n");
     let count = text.chars().count();
     if count > most {
         return Err(Unsayable::TooLong { what, count, most });
@@ -83,12 +83,13 @@ pub(crate) fn text(what: &'static str, text: &str, most: usize) -> Result<Option
     if let Some(character) = text.chars().find(|one| one.is_control() && *one != '\n') {
         return Err(Unsayable::Control { what, character });
     }
-    Ok((!text.is_empty()).then_some(text))
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
 /// A text of one line.
 pub(crate) fn line(what: &'static str, line: &str, most: usize) -> Result<Option<String>, Unsayable> {
-    if let Some(character) = line.trim().chars().find(|one| one.is_control()) {
+    if let Some(character) = line.chars().find(|one| one.is_control()) {
         return Err(Unsayable::Control { what, character });
     }
     text(what, line, most)

@@ -209,7 +209,7 @@ async fn a_device_is_deleted_for_good_only_out_of_service_and_by_its_name() {
     };
     assert!(delete("lobby").await.problem(ProblemKind::StateConflict).contains("retire it first"));
     ask(&manager, "POST", "/devices/lobby/revoke", &Value::Null).await;
-    assert!(delete("cellar").await.problem(ProblemKind::InvalidRequest).contains("repeat its name"));
+    assert!(delete("cellar").await.problem(ProblemKind::StateConflict).contains("repeat its name"));
     assert_eq!(delete("lobby").await.status, StatusCode::ACCEPTED);
     manager.ask_api("GET", "/api/v1/devices/lobby", None).await.problem(ProblemKind::NotFound);
     until(|| async {

@@ -83,6 +83,8 @@ fn the_api_does_what_the_document_says_whatever_is_asked() {
     fs::write(&ca, manager.ca()).unwrap();
     finds_nothing(
         Command::new(tools.join("venv/bin/st"))
+            .arg("--config-file")
+            .arg(root().join("scripts/openapi/schemathesis.toml"))
             .args(["run", &format!("{}/api/v1/openapi.json", operator.base())])
             .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"])
             .args(["--max-examples", EXAMPLES, "--seed", "1", "--no-color", "--warnings", "off"])

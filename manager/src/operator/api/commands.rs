@@ -6,18 +6,18 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::cursor::RowCursor;
+use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::view::CommandView;
 use super::super::who::Operator;
 use super::super::{Shared, command};
 use super::list::{List, Page};
 use super::refused::{Always, BadBody, BadQuery, Missing, TooManyWait};
+use super::whole_numbers::with_whole_numbers;
 use crate::store::CommandState;
 
 /// Lists the commands of a device, with what became of them.
@@ -46,34 +46,14 @@ pub(super) async fn list(
 
 /// A command for a device.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct NewCommand {
     /// What the device is to do.
     #[serde(deserialize_with = "with_whole_numbers")]
     action: Action,
 }
 
-/// JSON knows one kind of number, and JSON Schema (draft 2020-12, Validation, 6.1.1) takes 5.0 for an integer: so do we.
-fn with_whole_numbers<'de, D: Deserializer<'de>, T: DeserializeOwned>(body: D) -> Result<T, D::Error> {
-    let mut value = Value::deserialize(body)?;
-    make_whole(&mut value);
-    serde_json::from_value(value).map_err(D::Error::custom)
-}
-
-fn make_whole(value: &mut Value) {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            // What has a fraction, a sign or too many digits is not read as a whole number, and stays. (-0.0 is 0.)
-            let digits = number.as_f64().map(|number| (number + 0.0).to_string());
-            if let Some(whole) = digits.and_then(|digits| digits.parse::<u64>().ok()) {
-                *number = whole.into();
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(make_whole),
-        Value::Object(fields) => fields.values_mut().for_each(make_whole),
-        _ => {}
-    }
-}
+only_objects!(NewCommand);
 
 /// Gives a command to a device.
 #[utoipa::path(

@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::cursor::RowCursor;
+use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::view::DetailsView;
 use super::super::who::Operator;
@@ -34,40 +35,43 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Opt
 
 /// What is to be said otherwise about a device. What is left out stays as it is, and `null` takes it away.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct DetailsPatch {
     /// Number of the customer. A device at a site is its customer's; with another customer it leaves its site.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<i64>, minimum = 1)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
     customer: Option<Option<i64>>,
     /// Number of the site.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<i64>, minimum = 1)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
     site: Option<Option<i64>>,
     /// Where at the site it stands.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 300)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 300, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     place: Option<Option<String>>,
     /// Its own time zone, by its name in the IANA database, where that is another one than the site's.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 100)]
     time_zone: Option<Option<String>>,
     /// Whatever is to be remembered of it.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 2000)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 2000, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     note: Option<Option<String>>,
     /// All its tags: each has 1 to 40 letters, digits and `-`, `_`, `.`, `:`, and is kept in small letters.
-    #[schema(nullable = false, max_items = 20)]
-    tags: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    tags: Option<Option<Vec<String>>>,
     /// Tags that it gets beside those that it has.
+    #[serde(default)]
     #[schema(max_items = 20)]
     add_tags: Vec<String>,
     /// Tags that it loses.
+    #[serde(default)]
     #[schema(max_items = 20)]
     remove_tags: Vec<String>,
     /// Number of the profile that it is given itself; without one it has that of one of its groups.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<i64>, minimum = 1)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
     profile: Option<Option<i64>>,
 }
 
@@ -88,7 +92,7 @@ impl DetailsPatch {
             place: text(self.place, said::place)?,
             time_zone: text(self.time_zone, said::time_zone)?,
             note: text(self.note, said::note)?,
-            tags: self.tags.as_deref().map(tags).transpose()?,
+            tags: self.tags.map(|all| tags(&all.unwrap_or_default())).transpose()?,
             add_tags: tags(&self.add_tags)?,
             remove_tags: tags(&self.remove_tags)?,
             profile: self.profile,
@@ -141,27 +145,28 @@ pub(super) async fn change(
     Ok(Json(gather::details(&operators, scope, id).await?))
 }
 
-/// Which devices; what is left out does not matter.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+/// Which devices; what is left out or `null` does not matter.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct Those {
     /// Those of this customer.
-    #[schema(nullable = false)]
+    #[serde(default)]
     customer: Option<i64>,
     /// Those at this site.
-    #[schema(nullable = false)]
+    #[serde(default)]
     site: Option<i64>,
     /// Those that have this profile.
-    #[schema(nullable = false)]
+    #[serde(default)]
     profile: Option<i64>,
     /// Those with this tag.
-    #[schema(nullable = false)]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 40)]
     tag: Option<String>,
 }
 
 /// A change of many devices: of those that are named, or of those that are chosen.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct ManyPatch {
     /// Names of devices.
     #[serde(default)]
@@ -173,11 +178,13 @@ pub(super) struct ManyPatch {
     those: Option<Those>,
     /// `next_cursor` of the answer before, to go on with those that are chosen.
     #[serde(default)]
-    #[schema(nullable = false)]
+    #[schema(pattern = "^r[1-9][0-9]{0,17}$")]
     cursor: Option<String>,
     /// What is to be said otherwise about each of them.
     change: DetailsPatch,
 }
+
+only_objects!(DetailsPatch, Those, ManyPatch);
 
 /// A device that was not changed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -278,6 +285,7 @@ pub(super) async fn retire_one(
 #[serde(deny_unknown_fields)]
 pub(super) struct Repeated {
     /// The device's name once more, so that no other one is deleted by a slip.
+    #[param(value_type = DeviceId)]
     confirm: String,
 }
 

@@ -126,11 +126,11 @@ which_devices! {
     /// Which devices, in which order, and which page of them.
     DevicePage {
         /// By what the devices are sorted, with a `-` before it the other way round; those that are equal in it are
-        /// sorted by name. A page that a cursor asks for goes on in the order in which the list began.
+        /// sorted by name. Empty is as left out. A page that a cursor asks for goes on in the order in which the list began.
         #[param(
             required = false,
             nullable = false,
-            pattern = "^-?(?:worst|name|last_contact|supply|model|place|agent_version)$",
+            pattern = "^(?:-?(?:worst|name|last_contact|supply|model|place|agent_version))?$",
             default = "worst"
         )]
         sort: Option<String>,

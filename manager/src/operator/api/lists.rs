@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::cursor::RowCursor;
+use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::view::{AlertView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView};
 use super::super::who::Operator;
@@ -108,7 +109,7 @@ pub(super) async fn service_calls(
 
 /// The new state of a service call.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct NewState {
     /// The state that it has from now on.
     state: ServiceCallState,
@@ -158,11 +159,13 @@ pub(super) async fn orders(
 
 /// The new state of an order.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct NewOrderState {
     /// The state that it has from now on.
     state: OrderState,
 }
+
+only_objects!(NewState, NewOrderState);
 
 /// Marks an order as ordered, delivered or cancelled.
 #[utoipa::path(

@@ -14,6 +14,7 @@ mod places;
 mod profiles;
 mod refused;
 mod restored;
+mod whole_numbers;
 
 use std::sync::Arc;
 

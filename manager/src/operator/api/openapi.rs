@@ -99,17 +99,27 @@ impl utoipa::Modify for Security {
     }
 }
 
-/// What an operator may ask of a device: tighter than what a device understands, and with the bounds of each
-/// setting, for which the types have no words.
-fn action() -> Value {
-    let patterns = SettingKey::patterns();
-    let values: serde_json::Map<String, Value> = patterns
-        .iter()
+/// Values of settings: with the bounds of each, for which the types have no words.
+fn settings(description: &str) -> Value {
+    let values: serde_json::Map<String, Value> = SettingKey::patterns()
+        .into_iter()
         .map(|(name, bounds)| {
-            let value = json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()});
-            (name.clone(), value)
+            (name, json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()}))
         })
         .collect();
+    json!({
+        "type": "object",
+        "description": description,
+        "minProperties": 1,
+        "maxProperties": MAX_SETTINGS_PER_COMMAND,
+        "patternProperties": values,
+        "additionalProperties": false,
+    })
+}
+
+/// What an operator may ask of a device: tighter than what a device understands.
+fn action() -> Value {
+    let patterns = SettingKey::patterns();
     let names: Vec<&str> = patterns.iter().map(|(name, _)| name.as_str()).collect();
     let of_kind = |kind: &str, description: &str, settings: Option<Value>| {
         let kind = json!({"type": "string", "enum": [kind]});
@@ -119,14 +129,7 @@ fn action() -> Value {
         let required: Vec<String> = properties.keys().cloned().collect();
         json!({"type": "object", "description": description, "properties": properties, "required": required})
     };
-    let set = json!({
-        "type": "object",
-        "description": "The new values, in the unit that each name ends with.",
-        "minProperties": 1,
-        "maxProperties": MAX_SETTINGS_PER_COMMAND,
-        "patternProperties": values,
-        "additionalProperties": false,
-    });
+    let set = settings("The new values, in the unit that each name ends with.");
     let reset = json!({
         "type": "array",
         "description": "Which settings; none means all.",
@@ -143,11 +146,61 @@ fn action() -> Value {
     })
 }
 
+/// Parts an object into forms: each has some of its properties, of which the first must be there, and always the
+/// `common` ones; of the others nothing may be said.
+fn forms(schema: &mut Value, common: &[&str], forms: &[&[&str]]) {
+    let Some(properties) = schema["properties"].as_object() else { return };
+    let form = |own: &&[&str]| {
+        let said = |name: &String| own.contains(&name.as_str()) || common.contains(&name.as_str());
+        let all: serde_json::Map<String, Value> = properties
+            .iter()
+            .map(|(name, of)| (name.clone(), if said(name) { of.clone() } else { json!({"type": "null"}) }))
+            .collect();
+        let required: Vec<&str> = own.iter().take(1).chain(common).copied().collect();
+        json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
+    };
+    let parted: Vec<Value> = forms.iter().map(form).collect();
+    *schema = json!({"description": schema["description"], "oneOf": parted});
+}
+
+/// One certificate, or all.
+fn let_in(schema: &mut Value) {
+    let said = |name: &str| schema["properties"][name].clone();
+    let (mut one, mut all) = (said("all"), said("all"));
+    one["enum"] = json!([false]);
+    all["enum"] = json!([true]);
+    let device = json!({"$ref": "#/components/schemas/DeviceId"});
+    let serial = json!({"type": "string", "description": schema["properties"]["serial"]["description"]});
+    let nothing = json!({"type": "null"});
+    let form = |all: Value, device: &Value, serial: &Value, required: &[&str]| {
+        let properties = json!({"all": all, "device": device, "serial": serial});
+        json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    };
+    *schema = json!({
+        "description": schema["description"],
+        "oneOf": [form(one, &device, &serial, &["device", "serial"]), form(all, &nothing, &nothing, &["all"])],
+    });
+}
+
+/// What the types have no words for.
+const EXACTER: &[(&str, fn(&mut Value))] = &[
+    ("/components/schemas/NewCommand/properties/action", |asked| *asked = action()),
+    ("/components/schemas/ProfileForm/properties/settings", |values| {
+        *values = settings(values["description"].as_str().unwrap_or_default());
+    }),
+    ("/components/schemas/ManyPatch", |patch| {
+        forms(patch, &["change"], &[&["devices"], &["those", "cursor"]]);
+    }),
+    ("/components/schemas/LetIn", let_in),
+];
+
 /// The document, made once.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
-    if let Some(asked) = document.pointer_mut("/components/schemas/NewCommand/properties/action") {
-        *asked = action();
+    for (place, say) in EXACTER {
+        if let Some(schema) = document.pointer_mut(place) {
+            say(schema);
+        }
     }
     document
 });

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::cursor::RowCursor;
+use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::view::ProfileView;
 use super::super::who::Operator;
 use super::super::{Operators, Shared, profiles};
 use super::list::{List, Page};
 use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
+use super::whole_numbers::with_whole_numbers;
 use crate::clock;
 use crate::store::{GroupKind, NewProfile, ProfileRefused, Scope};
 
@@ -24,7 +26,7 @@ const MAX_REFUSALS: u32 = 500;
 
 /// A group of devices, as it is sent.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct GroupForm {
     /// What kind of group.
     kind: GroupKind,
@@ -34,23 +36,30 @@ pub(super) struct GroupForm {
 
 /// A profile, as it is sent.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct ProfileForm {
     /// Name; no other profile has it.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// Whatever is to be remembered of it.
     #[serde(default)]
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 2000, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     note: Option<String>,
     /// Values by the names of the settings, in the unit that each name ends with. A device is sent those for supplies
     /// and parts that it has.
+    #[serde(deserialize_with = "with_whole_numbers")]
     settings: BTreeMap<String, u32>,
     /// Whom it is for; a group has at most one profile. A device has the profile that it was given itself, else that of
     /// the first of its tags that has one, else its site's, else its customer's.
     #[serde(default)]
     groups: Vec<GroupForm>,
 }
+
+only_objects!(GroupForm, ProfileForm);
 
 impl ProfileForm {
     fn read(self) -> Result<NewProfile, Refusal> {

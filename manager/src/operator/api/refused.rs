@@ -103,7 +103,7 @@ impl IntoResponses for Conflicts {
     fn responses() -> Responses {
         [problem(
             409,
-            "Another one has that name or group already, something still belongs to it, or it is in service.",
+            "Another one has that name or group already, something still belongs to it, it is in service, or the name that was repeated is not its name.",
         )]
         .into()
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::Shared;
+use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::restored::{self, RestoredAction, RestoredView};
 use super::super::who::Operator;
@@ -36,7 +37,7 @@ pub(super) struct RestorationView {
 
 /// Whom to let in: one certificate, or all of the time of which the manager knows nothing.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct LetIn {
     /// The device; not with `all`.
     device: Option<DeviceId>,
@@ -46,6 +47,8 @@ pub(super) struct LetIn {
     #[serde(default)]
     all: bool,
 }
+
+only_objects!(LetIn);
 
 /// Tells whether the manager was restored from a backup, and which devices wait since.
 #[utoipa::path(

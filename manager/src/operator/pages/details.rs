@@ -148,6 +148,6 @@ pub(super) async fn delete(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(Confirmed { confirm }) = form.map_err(|rejection| bad_form(&rejection))?;
-    retire::delete(&operators, id, &confirm, operator.name).await?;
+    retire::delete(&operators, id, confirm.trim(), operator.name).await?;
     Ok(Redirect::to("/"))
 }
