@@ -12,6 +12,7 @@ use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::certificate_files::CertificateFiles;
 use crate::limits::Limits;
 use crate::listen::Timeouts;
+use crate::networks::Networks;
 use crate::store::{AddressError, PostgresConfig, PostgresFiles};
 use crate::{history, operator, quota, retention, watch};
 
@@ -60,6 +61,8 @@ pub enum ConfigError {
 pub struct Config {
     /// Where devices connect; port 0 takes a free one.
     pub device_listen: SocketAddr,
+    /// Load balancers before it: their connections begin with a header of the PROXY protocol, and those of others with TLS.
+    pub balancers: Networks,
     /// Where operators connect; port 0 takes a free one.
     pub operator_listen: SocketAddr,
     /// Holds the database if it is SQLite's, the device CA and the manager's own certificate.
@@ -114,6 +117,8 @@ impl Default for Ingest {
 #[expect(clippy::struct_field_names, reason = "they are the names in the file")]
 struct File {
     device_listen: Spanned<String>,
+    #[serde(default)]
+    balancers: Networks,
     operator_listen: Spanned<String>,
     state_directory: Spanned<PathBuf>,
     store: Option<Spanned<String>>,
@@ -257,6 +262,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         postgres,
         device_certificate_life: life,
         device_listen,
+        balancers: file.balancers,
         operator_listen,
         state_directory: file.state_directory.into_inner(),
         names: file.names.into_inner(),
@@ -328,6 +334,20 @@ mod tests {
         {
             let message = refusal(&with(line));
             assert!(message.starts_with("manager.toml:6: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn load_balancers_are_read_or_refused_with_their_line() {
+        assert_eq!(parse(Path::new("m"), GOOD).unwrap().balancers, Networks::default());
+        let good = format!("{GOOD}balancers = [\"192.0.2.10/32\", \"2001:db8::/64\"]\n");
+        let balancers = parse(Path::new("m"), &good).unwrap().balancers;
+        assert!(balancers.contains("192.0.2.10".parse().unwrap()));
+        assert!(!balancers.contains("192.0.2.11".parse().unwrap()));
+        for wrong in ["balancers = [\"haproxy\"]", "balancers = [\"0.0.0.0/0\"]", "balancers = \"10.0.0.1\""]
+        {
+            let message = refusal(&format!("{GOOD}{wrong}\n"));
+            assert!(message.starts_with("manager.toml:5: "), "{message}");
         }
     }
 

@@ -23,11 +23,13 @@ pub enum Turned {
     Store,
     /// One of `[quota]`.
     Quota,
+    /// None: a load balancer did not say whose connection it was.
+    Introduction,
 }
 
 /// Counts since the manager began.
 #[derive(Debug, Default)]
-pub struct Counters([AtomicU64; 8]);
+pub struct Counters([AtomicU64; 9]);
 
 /// How often devices were turned away since the manager began, by the limit of `manager.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -48,6 +50,8 @@ pub struct TurnedAway {
     pub store_failed: u64,
     /// Batches of reports of a device that was over one of its quotas.
     pub quota: u64,
+    /// Connections from one of `balancers` that did not begin with a whole header of the PROXY protocol.
+    pub proxy_header: u64,
 }
 
 impl Counters {
@@ -71,6 +75,7 @@ impl Counters {
             waiting_for_store: of(Turned::Queue),
             store_failed: of(Turned::Store),
             quota: of(Turned::Quota),
+            proxy_header: of(Turned::Introduction),
         }
     }
 }
@@ -82,11 +87,12 @@ mod tests {
     #[test]
     fn each_limit_is_counted_for_itself() {
         let counters = Counters::default();
-        for turned in [Turned::Connection, Turned::Rate, Turned::Rate, Turned::Store] {
+        for turned in [Turned::Connection, Turned::Rate, Turned::Rate, Turned::Store, Turned::Introduction] {
             counters.count(turned);
         }
         let read = counters.read();
         assert_eq!((read.connections, read.requests_per_minute, read.store_failed), (1, 2, 1));
         assert_eq!((read.connections_per_address, read.waiting_for_store), (0, 0));
+        assert_eq!((read.quota, read.proxy_header), (0, 1));
     }
 }

@@ -113,6 +113,7 @@ pub async fn run(
     let device_tls = tls::for_devices(certificates.ca.certificate(), Arc::clone(&certificates.own))?;
     let operator_tls = tls::for_operators(certificates.for_operators())?;
     let (limits, timeouts, for_people) = (config.limits, config.timeouts, config.operators.clone());
+    let balancers = config.balancers.clone();
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
     let (mailbox, counters) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.counters));
@@ -130,12 +131,13 @@ pub async fn run(
         operators = ?listeners.operator.local_addr().ok(),
         "listening"
     );
-    let listener = |name, socket, tls, connections, proxies| Listener {
+    let listener = |name, socket, tls, connections| Listener {
         name,
         socket,
         tls,
         limits: connections,
-        proxies,
+        proxies: Networks::default(),
+        balancers: Networks::default(),
         timeouts,
         retry_after_seconds: limits.retry_after_seconds,
         counters: Arc::clone(&counters),
@@ -143,9 +145,9 @@ pub async fn run(
     let device_connections =
         ConnectionLimits { connections: limits.connections, per_address: limits.connections_per_address };
     let device_listener =
-        listener("devices", listeners.device, device_tls, device_connections, Networks::default());
+        Listener { balancers, ..listener("devices", listeners.device, device_tls, device_connections) };
     let operator_listener =
-        listener("operators", listeners.operator, operator_tls, OPERATOR_CONNECTIONS, proxies);
+        Listener { proxies, ..listener("operators", listeners.operator, operator_tls, OPERATOR_CONNECTIONS) };
     tasks.spawn(listen::serve(device_listener, stopped.clone(), move |peer| {
         DeviceService::new(Arc::clone(&devices), &peer)
     }));

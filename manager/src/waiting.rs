@@ -111,9 +111,10 @@ impl Answers {
             let certificates = Certificates::load_or_make(config, clock::now())?;
             let for_devices = tls::for_devices(certificates.ca.certificate(), Arc::clone(&certificates.own))?;
             let for_operators = tls::for_operators(certificates.for_operators())?;
-            for (name, socket, tls) in
-                [("devices", devices, for_devices), ("operators", operators, for_operators)]
-            {
+            for (name, socket, tls, balancers) in [
+                ("devices", devices, for_devices, config.balancers.clone()),
+                ("operators", operators, for_operators, Networks::default()),
+            ] {
                 let retry_after_seconds = config.limits.retry_after_seconds;
                 let listener = Listener {
                     name,
@@ -124,6 +125,7 @@ impl Answers {
                         per_address: config.limits.connections_per_address,
                     },
                     proxies: Networks::default(),
+                    balancers,
                     timeouts: config.timeouts,
                     retry_after_seconds,
                     counters: Arc::new(Counters::default()),

@@ -1,22 +1,25 @@
 //! The TLS handshake of a connection that came in, within its time.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use rustls::{Error, PeerIncompatible};
+use rustls::{Error, InvalidMessage, PeerIncompatible};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The connection, once it is secure. Why it is not is in the log.
+/// The connection, once it is secure. Why it is not is in the log; a balancer that only looks whether somebody is there
+/// (`is_balancers_own`) is no news.
 pub(super) async fn handshake(
     name: &'static str,
     acceptor: TlsAcceptor,
     stream: TcpStream,
     remote: SocketAddr,
-    limit: Duration,
+    is_balancers_own: bool,
+    deadline: Instant,
 ) -> Option<Box<TlsStream<TcpStream>>> {
-    match tokio::time::timeout(limit, acceptor.accept(stream)).await {
+    match tokio::time::timeout_at(deadline, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some(Box::new(stream)),
         Ok(Err(error)) if speaks_old_tls(&error) => {
             tracing::info!(
@@ -24,6 +27,22 @@ pub(super) async fn handshake(
                 %remote,
                 %error,
                 "a TLS handshake failed: the other side offers TLS 1.2 at most, and here it is TLS 1.3; nginx before 1.23.4 needs `proxy_ssl_protocols TLSv1.3;`"
+            );
+            None
+        }
+        Ok(Err(error))
+            if is_balancers_own
+                && matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) =>
+        {
+            tracing::debug!(listener = name, balancer = %remote, "a load balancer looked whether somebody is there");
+            None
+        }
+        Ok(Err(error)) if speaks_no_tls(&error) => {
+            tracing::info!(
+                listener = name,
+                %remote,
+                %error,
+                "a TLS handshake failed: what came is not TLS; a load balancer that sends PROXY headers must be listed in `balancers`, for devices"
             );
             None
         }
@@ -38,10 +57,17 @@ pub(super) async fn handshake(
     }
 }
 
+fn cause(error: &std::io::Error) -> Option<&Error> {
+    error.get_ref().and_then(|cause| cause.downcast_ref())
+}
+
+fn speaks_no_tls(error: &std::io::Error) -> bool {
+    matches!(cause(error), Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+}
+
 fn speaks_old_tls(error: &std::io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     matches!(
-        cause,
+        cause(error),
         Some(Error::PeerIncompatible(
             PeerIncompatible::SupportedVersionsExtensionRequired
                 | PeerIncompatible::Tls12NotOffered

@@ -1,9 +1,12 @@
-//! Takes connections in: TCP, TLS 1.3, then HTTP/2 or HTTP/1.1 as the client chose by ALPN. Both
-//! listeners go through here; nothing here knows what is served.
+//! Takes connections in: TCP, behind a load balancer the word for whom it is, TLS 1.3, then HTTP/2 or HTTP/1.1 as the client
+//! chose by ALPN. Both listeners go through here; nothing here knows what is served.
 
+mod balancers;
 mod connection;
 mod connection_limit;
+mod entrance;
 mod handshake;
+mod introduction;
 mod parked;
 mod request_body;
 mod rewound;
@@ -25,9 +28,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::counters::{Counters, Turned};
 use crate::networks::Networks;
+use balancers::Balancers;
 use connection::{Until, serve_connection_until};
 use connection_limit::{Arrival, ConnectionLimiter, LimitReached};
-use handshake::handshake;
+use entrance::{Entered, Entrance};
 
 pub use connection::{Timeouts, serve_connection};
 pub use connection_limit::{ConnectionLimits, MAX_TURNED_AWAY};
@@ -50,7 +54,7 @@ pub const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 pub struct Peer {
     /// Tells this connection from all others of this run.
     pub connection: u64,
-    /// From where.
+    /// From where; behind a load balancer, as that says.
     pub remote: SocketAddr,
     /// The client certificate, which our CA signed, if there is one.
     pub certificate: Option<CertificateDer<'static>>,
@@ -75,6 +79,8 @@ pub struct Listener {
     pub limits: ConnectionLimits,
     /// Whose connections are those of many people: only the limit for all together is theirs.
     pub proxies: Networks,
+    /// Load balancers, whose connections begin with the word for whom they are.
+    pub balancers: Networks,
     /// How long each may take.
     pub timeouts: Timeouts,
     /// The least of `Retry-After` for those who are turned away.
@@ -97,9 +103,16 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    let Listener { name, socket, tls, limits, proxies, timeouts, retry_after_seconds, counters } = listener;
-    let acceptor = TlsAcceptor::from(tls);
-    let limiter = ConnectionLimiter::new(limits, proxies);
+    let Listener { name, socket, tls, limits, proxies, balancers, timeouts, retry_after_seconds, counters } =
+        listener;
+    let entrance = Arc::new(Entrance {
+        name,
+        limiter: ConnectionLimiter::new(limits, proxies),
+        balancers: Balancers::new(balancers, Arc::clone(&counters)),
+        acceptor: TlsAcceptor::from(tls),
+        limit: timeouts.handshake,
+        counters: Arc::clone(&counters),
+    });
     let mut connections = JoinSet::new();
     let mut count = 0_u64;
     let mut failing = false;
@@ -129,23 +142,20 @@ pub async fn serve<S, B>(
             tracing::info!(listener = name, "connections can be accepted again");
         }
         count += 1;
-        let (permit, reached) = match limiter.enter(remote.ip()) {
-            Arrival::Served(permit) => (permit, None),
-            Arrival::TurnedAway(permit, reached) => (permit, Some(reached)),
-            Arrival::Closed => {
-                counters.count(Turned::Connection);
-                continue;
-            }
-        };
+        let arrival = entrance.arrive(remote);
+        if matches!(arrival, Arrival::Closed) {
+            counters.count(Turned::Connection);
+            continue;
+        }
         let connection = count;
-        let (acceptor, service, stop) = (acceptor.clone(), service.clone(), stop.clone());
+        let (entrance, service, stop) = (Arc::clone(&entrance), service.clone(), stop.clone());
         let counters = Arc::clone(&counters);
         let shaking: Phase<Option<Phase<()>>> = Box::pin(async move {
-            let shaken = tokio::select! {
+            let entered = tokio::select! {
                 () = stop.cancelled() => None,
-                shaken = handshake(name, acceptor, stream, remote, timeouts.handshake) => shaken,
+                entered = entrance.enter(stream, remote, arrival) => entered,
             };
-            let stream = shaken?;
+            let Entered { stream, remote, permit, reached } = entered?;
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let serving: Phase<Result<(), hyper::Error>> = if let Some(reached) = reached {
                 counters.count(match reached {

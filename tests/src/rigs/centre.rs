@@ -11,6 +11,9 @@ use super::manager::process::Manager;
 use super::postgres::Cluster;
 use super::process::{Running, until};
 
+/// From where the balancer connects to the managers; everybody else comes from 127.0.0.1.
+pub const BALANCER: &str = "127.0.0.9";
+
 /// Managers on one database, and the way to them.
 pub struct Centre {
     // Dropped in this order: whoever asks ends before what is asked.
@@ -29,7 +32,7 @@ impl Centre {
     pub fn start(managers: usize) -> Self {
         let mut cluster = Cluster::start();
         let database = cluster.database();
-        let extra = format!("store = \"{}\"\n", cluster.socket_url(&database));
+        let extra = format!("balancers = [\"{BALANCER}\"]\nstore = \"{}\"\n", cluster.socket_url(&database));
         let first = Manager::start_with(&extra);
         let others: Vec<Manager> = (1..managers).map(|_| first.start_beside(&extra)).collect();
         let managers = std::iter::once(first).chain(others).collect();
@@ -71,7 +74,7 @@ impl Centre {
             .enumerate()
             .map(|(number, manager)| {
                 format!(
-                    "    server m{number} 127.0.0.1:{} check inter 250 fall 2 rise 1",
+                    "    server m{number} 127.0.0.1:{} source {BALANCER} send-proxy-v2 check check-send-proxy inter 250 fall 2 rise 1",
                     manager.device_port()
                 )
             })

@@ -9,6 +9,7 @@
 )]
 
 mod backup;
+mod balancers;
 mod dates;
 mod device;
 mod endings;

@@ -123,7 +123,12 @@ impl Client {
     pub async fn connect_from(&self, from: SocketAddr, to: SocketAddr) -> std::io::Result<Connection> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(from)?;
-        Self::converse(self.shake_hands_on(socket.connect(to).await?).await?).await
+        self.connect_on(socket.connect(to).await?).await
+    }
+
+    /// On a connection that is there.
+    pub async fn connect_on(&self, stream: TcpStream) -> std::io::Result<Connection> {
+        Self::converse(self.shake_hands_on(stream).await?).await
     }
 
     async fn converse(tls: TlsStream<TcpStream>) -> std::io::Result<Connection> {

@@ -2,6 +2,7 @@
 
 mod backpressure;
 mod bad_input;
+mod balanced;
 mod certificates;
 mod endings;
 mod first_light;
