@@ -204,10 +204,10 @@ async fn enrolments_that_fail_are_counted_for_the_address_that_is_named() {
         through(&nobody, &manager, header).await.post("/v1/enroll", &body).await.status
     };
     let guesser = version_1("192.0.2.1");
-    let mut guesses = 0;
+    let mut failed = 0;
     while enrol(&guesser, "guessed").await != StatusCode::TOO_MANY_REQUESTS {
-        guesses += 1;
-        assert!(guesses < 100, "nobody slows it down");
+        failed += 1;
+        assert!(failed < 100, "nobody slows it down");
     }
     let secret = manager.token(Some("lobby"), SignedDuration::from_hours(1)).await;
     assert_eq!(enrol(&guesser, &secret).await, StatusCode::TOO_MANY_REQUESTS);

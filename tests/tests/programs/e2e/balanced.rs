@@ -20,7 +20,9 @@ fn behind_haproxy_a_device_is_seen_where_it_is_and_health_checks_are_no_trouble(
     assert_eq!(operator.device("lobby")["contact"]["remote"], "127.0.0.1", "and not the balancer's");
     let looked = until("the balancer has looked whether the manager is there", || {
         let log = manager.log();
-        log.lines().find(|line| line.contains("a load balancer looked")).map(str::to_owned)
+        log.lines()
+            .find(|line| line.contains("a load balancer looked whether somebody is there"))
+            .map(str::to_owned)
     });
     assert!(looked.contains(BALANCER) && looked.contains("DEBUG"), "{looked}");
     let log = manager.log();
