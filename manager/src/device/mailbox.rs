@@ -1,59 +1,20 @@
 //! What waits for devices, and the requests that wait for it.
 //!
 //! The store keeps commands; this is the working copy, so that a parked device costs the database
-//! nothing. A command is handed over again until its outcome is in, but it ends a wait only when it is
-//! due ([`is_due`]): a device that parks again before it has answered is not sent round in circles.
+//! nothing. What waits for one device, and when that ends a wait of it, is its [`queue`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use platen_protocol::identity::{CommandId, DeviceId};
-use platen_protocol::limits::MAX_COMMANDS_PER_REPLY;
 use platen_protocol::manager_to_device::Command;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::anteroom::Anteroom;
-
-/// A command without an outcome ends a wait again after this long, also on the same connection.
-pub const REDELIVER_AFTER: Duration = Duration::from_secs(30);
-/// Connections that are remembered for each command; above it the oldest is forgotten, and the command
-/// is due there once more.
-const MAX_CONNECTIONS: usize = 8;
-
-/// Why a wait ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
-    /// Something is there for the device.
-    Mail,
-    /// The device waits elsewhere now.
-    Superseded,
-    /// The manager stops.
-    Stopping,
-}
-
-struct Waiting {
-    command: Command,
-    /// Since when, and on which connections, it has been handed over.
-    handed: Option<Instant>,
-    connections: Vec<u64>,
-}
-
-/// Whether a command should end a wait: it has not been handed over on this connection, or long ago.
-pub fn is_due(handed: Option<Instant>, connections: &[u64], connection: u64, now: Instant) -> bool {
-    match handed {
-        Some(handed) if connections.contains(&connection) => now.duration_since(handed) >= REDELIVER_AFTER,
-        _ => true,
-    }
-}
-
-#[derive(Default)]
-struct DeviceQueue {
-    waiting: Vec<Waiting>,
-    parked: Option<(u64, oneshot::Sender<Woken>)>,
-}
+pub use super::queue::Woken;
+use super::queue::{Asking, DeviceQueue};
 
 #[derive(Default)]
 struct Inner {
@@ -100,20 +61,23 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut inner = self.mailbox.inner();
-        if let Some(queue) = inner.queues.get_mut(&self.device)
-            && queue.parked.as_ref().is_some_and(|(number, _)| *number == self.number)
-        {
-            queue.parked = None;
-            inner.tidy(&self.device);
-        }
+        self.mailbox.inner().change(&self.device, |queue| queue.leave(self.number));
     }
 }
 
 impl Inner {
-    fn tidy(&mut self, device: &DeviceId) {
-        if self.queues.get(device).is_some_and(|queue| queue.parked.is_none() && queue.waiting.is_empty()) {
-            self.queues.remove(device);
+    /// The queue of a device, which may be a new one.
+    fn queue(&mut self, device: &DeviceId) -> &mut DeviceQueue {
+        self.queues.entry(device.clone()).or_default()
+    }
+
+    /// Changes the queue of a device, if it has one. One that nobody needs any more is not kept.
+    fn change(&mut self, device: &DeviceId, change: impl FnOnce(&mut DeviceQueue)) {
+        if let Some(queue) = self.queues.get_mut(device) {
+            change(queue);
+            if queue.is_idle() {
+                self.queues.remove(device);
+            }
         }
     }
 }
@@ -126,8 +90,7 @@ impl Mailbox {
     ) -> Self {
         let mut inner = Inner::default();
         for (device, command) in open {
-            let waiting = Waiting { command, handed: None, connections: Vec::new() };
-            inner.queues.entry(device).or_default().waiting.push(waiting);
+            inner.queue(&device).add(command);
         }
         Self { inner: Mutex::new(inner), deliveries, anteroom: Arc::default() }
     }
@@ -144,17 +107,9 @@ impl Mailbox {
     /// Puts a command in and wakes its device.
     pub fn put(&self, device: &DeviceId, command: Command) {
         let mut inner = self.inner();
-        let queue = inner.queues.entry(device.clone()).or_default();
-        // It may have been read from the store meanwhile.
-        if queue.waiting.iter().all(|known| known.command.id != command.id) {
-            // Most devices have one at most, and there may be a hundred thousand of them.
-            queue.waiting.reserve_exact(1);
-            queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
-        }
-        if let Some((_, parked)) = queue.parked.take() {
-            // A request that is gone needs no waking; what waits is kept.
-            let _ = parked.send(Woken::Mail);
-        }
+        let queue = inner.queue(device);
+        queue.add(command);
+        queue.wake(Woken::Mail);
     }
 
     /// What the store holds for these devices now, where another manager may have changed it: what is new wakes its device,
@@ -170,77 +125,33 @@ impl Mailbox {
         }
         let mut inner = self.inner();
         for (device, commands) in of {
-            let queue = inner.queues.entry(device.clone()).or_default();
-            queue.waiting.retain(|known| commands.iter().any(|command| command.id == known.command.id));
-            let mut news = false;
-            for command in commands {
-                if queue.waiting.iter().all(|known| known.command.id != command.id) {
-                    queue.waiting.push(Waiting { command, handed: None, connections: Vec::new() });
-                    news = true;
-                }
-            }
-            if news && let Some((_, parked)) = queue.parked.take() {
-                // A request that is gone needs no waking.
-                let _ = parked.send(Woken::Mail);
-            }
-            inner.tidy(&device);
+            inner.queue(&device);
+            inner.change(&device, |queue| queue.refresh(commands));
         }
     }
 
     /// Ends the wait of a device, whatever waits for it: it is to hear at once how it stands.
     pub fn wake(&self, device: &DeviceId) {
-        let mut inner = self.inner();
-        if let Some((_, parked)) = inner.queues.get_mut(device).and_then(|queue| queue.parked.take()) {
-            // A request that is gone needs no waking.
-            let _ = parked.send(Woken::Mail);
-            inner.tidy(device);
-        }
-    }
-
-    /// Puts in what another process gave the device: what is not there yet.
-    pub fn restock(&self, device: &DeviceId, commands: Vec<Command>) {
-        for command in commands {
-            let known =
-                self.inner().queues.get(device).is_some_and(|queue| {
-                    queue.waiting.iter().any(|waiting| waiting.command.id == command.id)
-                });
-            if !known {
-                self.put(device, command);
-            }
-        }
-    }
-
-    /// Takes out what another process ended.
-    pub fn keep_only(&self, device: &DeviceId, commands: &[Command]) {
-        let mut inner = self.inner();
-        if let Some(queue) = inner.queues.get_mut(device) {
-            queue.waiting.retain(|waiting| commands.iter().any(|one| one.id == waiting.command.id));
-            inner.tidy(device);
-        }
+        self.inner().change(device, |queue| queue.wake(Woken::Mail));
     }
 
     /// There is no such device any more: its wait ends, and nothing waits for it.
     pub fn forget(&self, device: &DeviceId) {
         let queue = self.inner().queues.remove(device);
-        if let Some((_, parked)) = queue.and_then(|queue| queue.parked) {
-            // A request that is gone needs no waking.
-            let _ = parked.send(Woken::Mail);
+        if let Some(mut queue) = queue {
+            queue.wake(Woken::Mail);
         }
         self.anteroom.call(device);
     }
 
     /// Takes a command out: its outcome is in, or its time is over.
     pub fn remove(&self, device: &DeviceId, command: &CommandId) {
-        let mut inner = self.inner();
-        if let Some(queue) = inner.queues.get_mut(device) {
-            queue.waiting.retain(|waiting| waiting.command.id != *command);
-            inner.tidy(device);
-        }
+        self.inner().change(device, |queue| queue.keep(|one| one.id != *command));
     }
 
     /// Whether any command's time is over, so that the store is to be asked.
     pub fn any_expired(&self, now: Timestamp) -> bool {
-        self.inner().queues.values().any(|queue| queue.waiting.iter().any(|one| one.command.expires <= now))
+        self.inner().queues.values().any(|queue| queue.any_expired(now))
     }
 
     /// Everything that waits for a device, as far as one reply carries it; it counts as handed over on
@@ -248,25 +159,10 @@ impl Mailbox {
     pub fn take(&self, device: &DeviceId, connection: u64, now: Instant, clock: Timestamp) -> Vec<Command> {
         let mut inner = self.inner();
         let Some(queue) = inner.queues.get_mut(device) else { return Vec::new() };
-        let mut commands = Vec::new();
-        for waiting in queue.waiting.iter_mut().filter(|waiting| waiting.command.expires > clock) {
-            if commands.len() == MAX_COMMANDS_PER_REPLY {
-                break;
-            }
-            if waiting.handed.is_none() {
-                // When that queue is full the store learns of it with the outcome.
-                let _ = self.deliveries.try_send((device.clone(), waiting.command.id.clone()));
-            }
-            waiting.handed = Some(now);
-            if !waiting.connections.contains(&connection) {
-                if waiting.connections.len() == MAX_CONNECTIONS {
-                    waiting.connections.remove(0);
-                }
-                waiting.connections.push(connection);
-            }
-            commands.push(waiting.command.clone());
-        }
-        commands
+        queue.hand_over(&Asking { connection, now, clock }, |first| {
+            // When that queue is full the store learns of it with the outcome.
+            let _ = self.deliveries.try_send((device.clone(), first.clone()));
+        })
     }
 
     /// Begins a wait, unless something is due for the device or the manager stops. An older wait of the
@@ -284,22 +180,12 @@ impl Mailbox {
         }
         inner.tickets += 1;
         let number = inner.tickets;
-        let queue = inner.queues.entry(device.clone()).or_default();
-        let live = || queue.waiting.iter().filter(|waiting| waiting.command.expires > clock);
-        // Only as many as one reply carries can be due, or the rest would end every wait.
-        if live()
-            .take(MAX_COMMANDS_PER_REPLY)
-            .any(|waiting| is_due(waiting.handed, &waiting.connections, connection, now))
-        {
+        let queue = inner.queue(device);
+        let asking = Asking { connection, now, clock };
+        if queue.is_due(&asking) {
             return None;
         }
-        let redeliver =
-            live().filter_map(|waiting| waiting.handed).min().map(|handed| handed + REDELIVER_AFTER);
-        let (wake, woken) = oneshot::channel();
-        if let Some((_, older)) = queue.parked.replace((number, wake)) {
-            // The older request may be gone, which is the usual reason for this one.
-            let _ = older.send(Woken::Superseded);
-        }
+        let (redeliver, woken) = (queue.redeliver(&asking), queue.park(number));
         Some(Ticket { mailbox: Arc::clone(self), device: device.clone(), number, woken, redeliver })
     }
 
@@ -313,18 +199,17 @@ impl Mailbox {
         self.anteroom.stop();
         let mut inner = self.inner();
         inner.stopping = true;
-        for queue in inner.queues.values_mut() {
-            if let Some((_, parked)) = queue.parked.take() {
-                // A request that is gone waits for nothing.
-                let _ = parked.send(Woken::Stopping);
-            }
-        }
+        inner.queues.values_mut().for_each(|queue| queue.wake(Woken::Stopping));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::queue::REDELIVER_AFTER;
     use super::*;
+    use platen_protocol::limits::MAX_COMMANDS_PER_REPLY;
     use platen_protocol::manager_to_device::Action;
     use proptest::prelude::*;
 

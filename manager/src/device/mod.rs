@@ -1,6 +1,6 @@
 //! The device listener: one request a file. [`identity`] says who asks, by what [`admit`] makes of the
 //! certificate; [`enroll`] lets a device in, [`renew`] gives it its next certificate, [`reports`] takes
-//! reports and answers with what waits in the [`mailbox`]; [`roster`] knows every device that is let in,
+//! reports and answers with what waits in the [`mailbox`], a [`queue`] for each device; [`roster`] knows every device that is let in,
 //! and when it was last there; [`standing`] is what follows when it stands otherwise; [`traffic`] says how
 //! much each may ask for. In the [`anteroom`] those wait that only an operator can let in; [`superseded`] is what is known
 //! of a certificate that its device has replaced and that is used again, [`restored`] of one that is newer than the store. Where a proxy opens TLS, [`signed`] says who asks.
@@ -17,6 +17,7 @@ mod judge;
 pub mod mailbox;
 mod noisy;
 mod nonces;
+mod queue;
 mod renew;
 mod reports;
 mod restored;
