@@ -55,11 +55,6 @@ impl Trust {
         Ok(Self { manager: manager.to_vec(), ours, inspecting })
     }
 
-    /// Whether another CA is trusted for transport, so that [`Self::route`] has to be asked.
-    pub fn may_be_inspected(&self) -> bool {
-        self.inspecting.is_some()
-    }
-
     /// Judges a chain, the end entity's certificate first. `known` is the known good time.
     pub fn route(
         &self,
