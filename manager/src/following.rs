@@ -132,15 +132,13 @@ async fn look(upkeep: &Upkeep, replicas: &Replicas, news: News) -> Result<(), St
         upkeep.follow_identities().await;
     }
     if news.everything {
-        let commands = upkeep.store.open_commands().await?;
-        upkeep.mailbox.refresh(None, commands.into_iter().map(|one| (one.device, one.command)).collect());
+        upkeep.follow_commands(None).await?;
         upkeep.store.read_open_requests().await?;
         upkeep.roster.learn(&upkeep.store.whereabouts(None).await?, replicas.me());
     }
     let commands: Vec<DeviceId> = news.commands.into_iter().collect();
     for some in commands.chunks(LOOK_UP_AT_ONCE) {
-        let open = upkeep.store.open_commands_of(some.to_vec()).await?;
-        upkeep.mailbox.refresh(Some(some), open.into_iter().map(|one| (one.device, one.command)).collect());
+        upkeep.follow_commands(Some(some)).await?;
     }
     upkeep.store.open_requests_changed(&news.open.into_iter().collect::<Vec<_>>());
     let elsewhere: Vec<DeviceId> = news.whereabouts.into_iter().collect();
@@ -148,7 +146,8 @@ async fn look(upkeep: &Upkeep, replicas: &Replicas, news: News) -> Result<(), St
         let whereabouts = upkeep.store.whereabouts(Some(some.to_vec())).await?;
         upkeep.roster.learn(&whereabouts, replicas.me());
         let theirs = whereabouts.into_iter().filter(|one| one.replica != Some(replicas.me()));
-        inherit(upkeep, theirs.map(|one| one.device).collect()).await?;
+        let theirs: Vec<DeviceId> = theirs.map(|one| one.device).collect();
+        inherit(upkeep, &theirs).await?;
     }
     // Told last: whoever looks now sees it.
     for Hint(kind, device) in news.told {
@@ -171,10 +170,7 @@ async fn share_claims(
             upkeep.roster.claim_again(&claims);
             return Err(error);
         }
-        for device in some {
-            upkeep.informer.hint(CLAIMED, Some(device));
-        }
-        inherit(upkeep, some.to_vec()).await?;
+        take_over(upkeep, some).await?;
     }
     if !replicas.leads() || !present.contains(&replicas.me()) {
         return Ok(());
@@ -188,14 +184,19 @@ async fn share_claims(
         tracing::info!(devices = adopted.len(), "took over devices whose manager is gone");
         upkeep.roster.adopt(&adopted, clock::now());
         let devices: Vec<DeviceId> = adopted.into_iter().map(|one| one.device).collect();
-        for device in &devices {
-            upkeep.informer.hint(CLAIMED, Some(device));
-        }
-        inherit(upkeep, devices).await?;
+        take_over(upkeep, &devices).await?;
     }
 }
 
-async fn inherit(upkeep: &Upkeep, devices: Vec<DeviceId>) -> Result<(), StoreError> {
+/// These devices are this manager's now: others are told, and what the watches knew of them is read.
+async fn take_over(upkeep: &Upkeep, devices: &[DeviceId]) -> Result<(), StoreError> {
+    for device in devices {
+        upkeep.informer.hint(CLAIMED, Some(device));
+    }
+    inherit(upkeep, devices).await
+}
+
+async fn inherit(upkeep: &Upkeep, devices: &[DeviceId]) -> Result<(), StoreError> {
     for some in devices.chunks(LOOK_UP_AT_ONCE) {
         let inherited = upkeep.store.inherit(some.to_vec()).await?;
         upkeep.watches.inherit(some, inherited);

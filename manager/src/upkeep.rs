@@ -238,13 +238,19 @@ impl Upkeep {
             return;
         }
         self.watches.rest(device);
-        match self.store.open_commands_of(vec![device.clone()]).await {
-            Ok(open) => {
-                let open = open.into_iter().map(|record| (record.device, record.command)).collect();
-                self.mailbox.refresh(Some(std::slice::from_ref(device)), open);
-            }
-            Err(error) => tracing::error!(%device, %error, "a device could not be told that it is retired"),
+        if let Err(error) = self.follow_commands(Some(std::slice::from_ref(device))).await {
+            tracing::error!(%device, %error, "a device could not be told that it is retired");
         }
+    }
+
+    /// Another process may have changed what waits for these devices; without names, for all: reads it.
+    pub(crate) async fn follow_commands(&self, devices: Option<&[DeviceId]>) -> Result<(), StoreError> {
+        let open = match devices {
+            Some(devices) => self.store.open_commands_of(devices.to_vec()).await?,
+            None => self.store.open_commands().await?,
+        };
+        self.mailbox.refresh(devices, open.into_iter().map(|one| (one.device, one.command)).collect());
+        Ok(())
     }
 
     /// Renews the certificates of the listeners, or reads them anew, and tells of those that near their ends;
