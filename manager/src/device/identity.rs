@@ -31,8 +31,42 @@ pub(super) fn identify<'a>(
 /// As [`identify`]; and the first use of a renewed certificate is written down, so that the old one is
 /// good no more. What is answered after this may make the device forget the old one.
 pub(super) async fn let_in(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
-    let (device, admission) = match as_known(devices, shown, now).await {
-        Err(_) if look_again(devices, shown).await? => as_known(devices, shown, now).await?,
+    admit(devices, shown, now, refuse).await
+}
+
+/// Who may renew: who is let in, and who is readmitted.
+pub(super) async fn may_renew(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
+    admit(devices, shown, now, |device, admission| {
+        let readmitted = matches!(
+            admission,
+            Admission::Expired { readmitted: true, .. } | Admission::Superseded { readmitted: true }
+        );
+        if !readmitted {
+            refuse(device, admission)?;
+        }
+        if devices.roster.is_retired(device) {
+            let detail =
+                format!("{device} was retired at the service centre: its certificate is not renewed");
+            return Err(Problem::new(ProblemKind::DeviceRevoked, detail));
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The device, unless it is refused by what is known here, or by what another manager knows.
+async fn admit(
+    devices: &Devices,
+    shown: &Shown,
+    now: Timestamp,
+    refuse: impl Fn(&DeviceId, Admission) -> Result<(), Problem>,
+) -> Result<DeviceId, Problem> {
+    let judged = async || {
+        let (device, admission) = restored::judge(devices, shown, now).await?;
+        refuse(device, admission).map(|()| (device, admission))
+    };
+    let (device, admission) = match judged().await {
+        Err(_) if look_again(devices, shown).await? => judged().await?,
         judged => judged?,
     };
     first_use(devices, shown, admission, now).await?;
@@ -51,47 +85,6 @@ async fn look_again(devices: &Devices, shown: &Shown) -> Result<bool, Problem> {
     };
     standing::apply(&devices.roster, &devices.mailbox, &devices.informer, device, standing);
     Ok(true)
-}
-
-/// Who may renew: who is let in, and who is readmitted.
-pub(super) async fn may_renew(devices: &Devices, shown: &Shown, now: Timestamp) -> Result<DeviceId, Problem> {
-    let judged = may_renew_as_known(devices, shown, now).await;
-    let (device, admission) = match judged {
-        Err(_) if look_again(devices, shown).await? => may_renew_as_known(devices, shown, now).await?,
-        judged => judged?,
-    };
-    first_use(devices, shown, admission, now).await?;
-    Ok(device.clone())
-}
-
-async fn as_known<'a>(
-    devices: &Devices,
-    shown: &'a Shown,
-    now: Timestamp,
-) -> Result<(&'a DeviceId, Admission), Problem> {
-    let (device, admission) = restored::judge(devices, shown, now).await?;
-    refuse(device, admission)?;
-    Ok((device, admission))
-}
-
-async fn may_renew_as_known<'a>(
-    devices: &Devices,
-    shown: &'a Shown,
-    now: Timestamp,
-) -> Result<(&'a DeviceId, Admission), Problem> {
-    let (device, admission) = restored::judge(devices, shown, now).await?;
-    let readmitted = matches!(
-        admission,
-        Admission::Expired { readmitted: true, .. } | Admission::Superseded { readmitted: true }
-    );
-    if !readmitted {
-        refuse(device, admission)?;
-    }
-    if devices.roster.is_retired(device) {
-        let detail = format!("{device} was retired at the service centre: its certificate is not renewed");
-        return Err(Problem::new(ProblemKind::DeviceRevoked, detail));
-    }
-    Ok((device, admission))
 }
 
 async fn first_use(
