@@ -6,9 +6,10 @@ use platen_protocol::problem::ProblemKind;
 
 use super::Operators;
 use super::problem::Refusal;
+use super::who::Operator;
 use crate::clock;
 use crate::inform::Event;
-use crate::store::{Changes, Choice, DetailsChange, DetailsRefusal, Scope};
+use crate::store::{Changes, Choice, DetailsChange, DetailsRefusal};
 
 /// Devices that are changed by one request, when they are chosen and not named.
 pub(super) const MAX_CHOSEN: u32 = 1_000;
@@ -30,10 +31,10 @@ pub(super) async fn set(
     operators: &Operators,
     device: DeviceId,
     change: DetailsChange,
-    operator: String,
+    operator: &Operator,
 ) -> Result<(), Refusal> {
-    let now = clock::now();
-    operators.store.set_details(&Scope::All, device.clone(), change, operator, now).await??;
+    let (scope, by, now) = (operator.scope(), operator.name.clone(), clock::now());
+    operators.store.set_details(scope, device.clone(), change, by, now).await??;
     tell(operators, device, now);
     operators.bell.ring();
     Ok(())
@@ -44,10 +45,10 @@ pub(super) async fn set_many(
     operators: &Operators,
     devices: Vec<DeviceId>,
     change: DetailsChange,
-    operator: String,
+    operator: &Operator,
 ) -> Result<Changes, Refusal> {
-    let now = clock::now();
-    let changes = operators.store.set_details_of(&Scope::All, devices.clone(), change, operator, now).await?;
+    let (scope, by, now) = (operator.scope(), operator.name.clone(), clock::now());
+    let changes = operators.store.set_details_of(scope, devices.clone(), change, by, now).await?;
     for device in devices {
         if !changes.refused.iter().any(|(refused, _)| *refused == device) {
             tell(operators, device, now);
@@ -63,9 +64,9 @@ pub(super) async fn set_chosen(
     choice: Choice,
     after: Option<i64>,
     change: DetailsChange,
-    operator: String,
+    operator: &Operator,
 ) -> Result<Changes, Refusal> {
-    let (devices, next) = operators.store.chosen(&Scope::All, choice, after, MAX_CHOSEN).await?;
+    let (devices, next) = operators.store.chosen(operator.scope(), choice, after, MAX_CHOSEN).await?;
     let changes = set_many(operators, devices, change, operator).await?;
     Ok(Changes { next, ..changes })
 }

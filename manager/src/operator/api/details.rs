@@ -140,9 +140,8 @@ pub(super) async fn change(
     body: Result<Json<DetailsPatch>, JsonRejection>,
 ) -> Result<Json<DetailsView>, Refusal> {
     let (Path(id), Json(patch)) = (id?, body?);
-    let scope = operator.scope();
-    details::set(&operators, id.clone(), patch.read()?, operator.name).await?;
-    Ok(Json(gather::details(&operators, scope, id).await?))
+    details::set(&operators, id.clone(), patch.read()?, &operator).await?;
+    Ok(Json(gather::details(&operators, operator.scope(), id).await?))
 }
 
 /// Which devices; what is left out or `null` does not matter.
@@ -227,7 +226,7 @@ pub(super) async fn change_many(
     let changes = match (devices, those) {
         (Some(devices), None) if (1..=MAX_NAMED).contains(&devices.len()) && cursor.is_none() => {
             let devices: BTreeSet<DeviceId> = devices.into_iter().collect();
-            details::set_many(&operators, devices.into_iter().collect(), change, operator.name).await?
+            details::set_many(&operators, devices.into_iter().collect(), change, &operator).await?
         }
         (Some(devices), None) => {
             let count = devices.len();
@@ -242,7 +241,7 @@ pub(super) async fn change_many(
                 .map_err(|error| invalid(error.to_string()))?;
             let tag = those.tag.as_deref().map(said::tag).transpose()?;
             let choice = Choice { customer: those.customer, site: those.site, profile: those.profile, tag };
-            details::set_chosen(&operators, choice, after, change, operator.name).await?
+            details::set_chosen(&operators, choice, after, change, &operator).await?
         }
         _ => {
             let why = "say which devices: either their names (devices), or what they have in common (those)";

@@ -14,7 +14,7 @@ use super::super::who::Operator;
 use super::super::{Operators, Shared};
 use super::list::{List, Page, row};
 use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
-use crate::store::{CustomerRecord, Scope, SiteRecord};
+use crate::store::{CustomerRecord, SiteRecord};
 
 /// Lists customers, by name.
 #[utoipa::path(
@@ -36,8 +36,12 @@ pub(super) async fn customers(
     Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), |record| record)))
 }
 
-async fn one_customer(operators: &Operators, key: i64) -> Result<CustomerRecord, Refusal> {
-    let found = operators.store.customer(&Scope::All, key).await?;
+async fn one_customer(
+    operators: &Operators,
+    operator: &Operator,
+    key: i64,
+) -> Result<CustomerRecord, Refusal> {
+    let found = operators.store.customer(operator.scope(), key).await?;
     found.ok_or_else(|| Refusal::not_found("customer"))
 }
 
@@ -52,11 +56,11 @@ async fn one_customer(operators: &Operators, key: i64) -> Result<CustomerRecord,
 )]
 pub(super) async fn customer(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Json<CustomerRecord>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(one_customer(&operators, key).await?))
+    Ok(Json(one_customer(&operators, &operator, key).await?))
 }
 
 /// Adds a customer.
@@ -70,12 +74,12 @@ pub(super) async fn customer(
 )]
 pub(super) async fn add_customer(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     body: Result<Json<CustomerForm>, JsonRejection>,
 ) -> Result<(StatusCode, Json<CustomerRecord>), Refusal> {
     let Json(form) = body?;
     let key = operators.store.add_customer(form.read()?).await??;
-    Ok((StatusCode::CREATED, Json(one_customer(&operators, key).await?)))
+    Ok((StatusCode::CREATED, Json(one_customer(&operators, &operator, key).await?)))
 }
 
 /// Says something else about a customer.
@@ -90,13 +94,13 @@ pub(super) async fn add_customer(
 )]
 pub(super) async fn set_customer(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     body: Result<Json<CustomerForm>, JsonRejection>,
 ) -> Result<Json<CustomerRecord>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     operators.store.set_customer(key, form.read()?).await??;
-    Ok(Json(one_customer(&operators, key).await?))
+    Ok(Json(one_customer(&operators, &operator, key).await?))
 }
 
 /// Removes a customer that has neither sites nor devices.
@@ -154,8 +158,8 @@ pub(super) async fn sites(
     Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), |record| record)))
 }
 
-async fn one_site(operators: &Operators, key: i64) -> Result<SiteRecord, Refusal> {
-    let found = operators.store.site(&Scope::All, key).await?;
+async fn one_site(operators: &Operators, operator: &Operator, key: i64) -> Result<SiteRecord, Refusal> {
+    let found = operators.store.site(operator.scope(), key).await?;
     found.ok_or_else(|| Refusal::not_found("site"))
 }
 
@@ -170,11 +174,11 @@ async fn one_site(operators: &Operators, key: i64) -> Result<SiteRecord, Refusal
 )]
 pub(super) async fn site(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Json<SiteRecord>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(one_site(&operators, key).await?))
+    Ok(Json(one_site(&operators, &operator, key).await?))
 }
 
 /// Adds a site.
@@ -188,12 +192,12 @@ pub(super) async fn site(
 )]
 pub(super) async fn add_site(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     body: Result<Json<SiteForm>, JsonRejection>,
 ) -> Result<(StatusCode, Json<SiteRecord>), Refusal> {
     let Json(form) = body?;
     let key = operators.store.add_site(form.read()?).await??;
-    Ok((StatusCode::CREATED, Json(one_site(&operators, key).await?)))
+    Ok((StatusCode::CREATED, Json(one_site(&operators, &operator, key).await?)))
 }
 
 /// Says something else about a site. With another customer its devices become that one's.
@@ -208,14 +212,14 @@ pub(super) async fn add_site(
 )]
 pub(super) async fn set_site(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     body: Result<Json<SiteForm>, JsonRejection>,
 ) -> Result<Json<SiteRecord>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     operators.store.set_site(key, form.read()?).await??;
     operators.bell.ring();
-    Ok(Json(one_site(&operators, key).await?))
+    Ok(Json(one_site(&operators, &operator, key).await?))
 }
 
 /// Removes a site where no devices stand.

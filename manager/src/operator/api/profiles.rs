@@ -93,9 +93,9 @@ pub(super) async fn list(
     Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), view)))
 }
 
-async fn view(operators: &Operators, key: i64) -> Result<ProfileView, Refusal> {
+async fn view(operators: &Operators, scope: &Scope, key: i64) -> Result<ProfileView, Refusal> {
     let record = operators.store.profile(key).await?.ok_or_else(|| Refusal::not_found("profile"))?;
-    let progress = operators.store.profile_progress(&Scope::All, Some(key)).await?;
+    let progress = operators.store.profile_progress(scope, Some(key)).await?;
     Ok(ProfileView::with_groups(record, progress.get(&key)))
 }
 
@@ -110,11 +110,11 @@ async fn view(operators: &Operators, key: i64) -> Result<ProfileView, Refusal> {
 )]
 pub(super) async fn one(
     State(operators): Shared,
-    _operator: Operator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Json<ProfileView>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(view(&operators, key).await?))
+    Ok(Json(view(&operators, operator.scope(), key).await?))
 }
 
 /// Adds a profile, and sends it to the devices of its groups.
@@ -132,9 +132,10 @@ pub(super) async fn add(
     body: Result<Json<ProfileForm>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ProfileView>), Refusal> {
     let Json(form) = body?;
+    let scope = operator.scope();
     let key = operators.store.add_profile(form.read()?, operator.name, clock::now()).await??;
     operators.bell.ring();
-    Ok((StatusCode::CREATED, Json(view(&operators, key).await?)))
+    Ok((StatusCode::CREATED, Json(view(&operators, scope, key).await?)))
 }
 
 /// Says something else about a profile, and sends what changed to the devices that have it.
@@ -154,9 +155,10 @@ pub(super) async fn set(
     body: Result<Json<ProfileForm>, JsonRejection>,
 ) -> Result<Json<ProfileView>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
+    let scope = operator.scope();
     operators.store.set_profile(key, form.read()?, operator.name, clock::now()).await??;
     operators.bell.ring();
-    Ok(Json(view(&operators, key).await?))
+    Ok(Json(view(&operators, scope, key).await?))
 }
 
 /// Removes a profile. Devices that have no other one go back to their own values.
@@ -194,11 +196,12 @@ pub(super) async fn send(
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<(StatusCode, Json<ProfileView>), Refusal> {
     let Path(key) = id?;
+    let scope = operator.scope();
     if !operators.store.send_profile_again(key, operator.name, clock::now()).await? {
         return Err(Refusal::not_found("profile"));
     }
     operators.bell.ring();
-    Ok((StatusCode::ACCEPTED, Json(view(&operators, key).await?)))
+    Ok((StatusCode::ACCEPTED, Json(view(&operators, scope, key).await?)))
 }
 
 /// Devices that did not accept a profile.
@@ -223,7 +226,7 @@ pub(super) async fn refusals(
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Json<Refusals>, Refusal> {
     let Path(key) = id?;
-    view(&operators, key).await?;
+    view(&operators, operator.scope(), key).await?;
     let items = operators.store.profile_refusals(operator.scope(), key, MAX_REFUSALS).await?;
     Ok(Json(Refusals { items }))
 }

@@ -12,7 +12,7 @@ use super::super::problem::Refusal;
 use super::super::who::PageOperator;
 use super::device::bad_form;
 use super::{Frame, render};
-use crate::store::{CustomerRecord, Scope, SiteRecord};
+use crate::store::{CustomerRecord, SiteRecord};
 
 /// Customers, or sites, on a page.
 const ON_A_PAGE: u32 = 100;
@@ -46,7 +46,7 @@ pub(super) async fn list(
     after: Result<Query<After>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(After { after }) = after?;
-    let mut customers = operators.store.customers(&Scope::All, after, ON_A_PAGE + 1).await?;
+    let mut customers = operators.store.customers(operator.scope(), after, ON_A_PAGE + 1).await?;
     let next = cut(&mut customers, ON_A_PAGE, |customer| customer.key);
     render(&CustomersPage { frame: Frame::new(Some(operator.name), false), customers, next })
 }
@@ -79,9 +79,9 @@ pub(super) async fn one(
     after: Result<Query<After>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let (Path(key), Query(After { after })) = (id?, after?);
-    let customer = operators.store.customer(&Scope::All, key).await?;
+    let customer = operators.store.customer(operator.scope(), key).await?;
     let customer = customer.ok_or_else(|| Refusal::not_found("customer"))?;
-    let mut sites = operators.store.sites(&Scope::All, Some(key), after, ON_A_PAGE + 1).await?;
+    let mut sites = operators.store.sites(operator.scope(), Some(key), after, ON_A_PAGE + 1).await?;
     let next = cut(&mut sites, ON_A_PAGE, |site| site.key);
     render(&CustomerPage { frame: Frame::new(Some(operator.name), false), customer, sites, next })
 }

@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use super::super::problem::Refusal;
 use super::super::view::DetailsView;
-use super::super::who::PageOperator;
+use super::super::who::{Operator, PageOperator};
 use super::super::{Operators, Shared, details, gather, retire, said};
 use super::device::bad_form;
 use super::{Frame, render};
-use crate::store::{CustomerRecord, DetailsChange, ProfileRecord, Scope, SiteRecord};
+use crate::store::{CustomerRecord, DetailsChange, ProfileRecord, SiteRecord};
 
 /// Customers, and sites, that a page offers to choose from.
 const MAX_CHOICES: u32 = 1_000;
@@ -23,11 +23,11 @@ const MAX_CHOICES: u32 = 1_000;
 /// Customers with their sites, by name; whether there are more than are offered.
 pub(super) type Choices = (Vec<(CustomerRecord, Vec<SiteRecord>)>, bool);
 
-/// All that can be chosen from.
-pub(super) async fn choices(operators: &Operators) -> Result<Choices, Refusal> {
+/// All that an operator can choose from.
+pub(super) async fn choices(operators: &Operators, operator: &Operator) -> Result<Choices, Refusal> {
     let most = usize::try_from(MAX_CHOICES).unwrap_or(usize::MAX);
-    let customers = operators.store.customers(&Scope::All, None, MAX_CHOICES).await?;
-    let sites = operators.store.sites(&Scope::All, None, None, MAX_CHOICES).await?;
+    let customers = operators.store.customers(operator.scope(), None, MAX_CHOICES).await?;
+    let sites = operators.store.sites(operator.scope(), None, None, MAX_CHOICES).await?;
     let cut = customers.len() >= most || sites.len() >= most;
     let with_sites = |customer: CustomerRecord| {
         let its = sites.iter().filter(|site| site.customer == customer.key).cloned().collect();
@@ -55,7 +55,7 @@ pub(super) async fn page(
 ) -> Result<Html<String>, Refusal> {
     let Path(id) = id?;
     let details = gather::details(&operators, operator.scope(), id.clone()).await?;
-    let (customers, cut) = choices(&operators).await?;
+    let (customers, cut) = choices(&operators, &operator).await?;
     let profiles = operators.store.profiles(None, MAX_CHOICES).await?;
     let frame = Frame::new(Some(operator.name), false);
     render(&DetailsPage { frame, id, details, customers, cut, profiles })
@@ -118,7 +118,7 @@ pub(super) async fn save(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(typed) = form.map_err(|rejection| bad_form(&rejection))?;
-    details::set(&operators, id.clone(), typed.read()?, operator.name).await?;
+    details::set(&operators, id.clone(), typed.read()?, &operator).await?;
     Ok(Redirect::to(&format!("/devices/{id}#details")))
 }
 

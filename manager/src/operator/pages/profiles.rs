@@ -17,7 +17,7 @@ use super::customers::{After, cut};
 use super::details::{choices, chosen};
 use super::{Frame, render, words};
 use crate::clock;
-use crate::store::{CustomerRecord, GroupKind, NewProfile, ProfileRefused, Scope, SiteRecord};
+use crate::store::{CustomerRecord, GroupKind, NewProfile, ProfileRefused, SiteRecord};
 
 /// Profiles on a page.
 const ON_A_PAGE: u32 = 100;
@@ -88,12 +88,12 @@ pub(super) async fn list(
     let Query(After { after }) = after?;
     let mut records = operators.store.profiles(after, ON_A_PAGE + 1).await?;
     let next = cut(&mut records, ON_A_PAGE, |profile| profile.key);
-    let progress = operators.store.profile_progress(&Scope::All, None).await?;
+    let progress = operators.store.profile_progress(operator.scope(), None).await?;
     let view = |record: crate::store::ProfileRecord| {
         let come = progress.get(&record.key);
         ProfileView::of(record, come)
     };
-    let (customers, cut) = choices(&operators).await?;
+    let (customers, cut) = choices(&operators, &operator).await?;
     render(&ProfilesPage {
         frame: Frame::new(Some(operator.name), false),
         profiles: records.into_iter().map(view).collect(),
@@ -126,13 +126,13 @@ pub(super) async fn one(
 ) -> Result<Html<String>, Refusal> {
     let Path(key) = id?;
     let record = operators.store.profile(key).await?.ok_or_else(|| Refusal::not_found("profile"))?;
-    let progress = operators.store.profile_progress(&Scope::All, Some(key)).await?;
+    let progress = operators.store.profile_progress(operator.scope(), Some(key)).await?;
     let profile = ProfileView::with_groups(record, progress.get(&key));
-    let mut refusals = operators.store.profile_refusals(&Scope::All, key, MAX_REFUSALS + 1).await?;
+    let mut refusals = operators.store.profile_refusals(operator.scope(), key, MAX_REFUSALS + 1).await?;
     let most = usize::try_from(MAX_REFUSALS).unwrap_or(usize::MAX);
     let refusals_cut = refusals.len() > most;
     refusals.truncate(most);
-    let (customers, cut) = choices(&operators).await?;
+    let (customers, cut) = choices(&operators, &operator).await?;
     render(&ProfilePage {
         frame: Frame::new(Some(operator.name), false),
         form: Filled::of(&profile),
