@@ -1,12 +1,13 @@
 //! `platen-manager store`: moves the database to another engine, and back into use.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::say;
 use crate::clock;
 use crate::config::Config;
 use crate::file_set::{Held, ServingLock};
@@ -175,10 +176,4 @@ impl Progress {
             say(format_args!("{what}"));
         }
     }
-}
-
-/// Tells the person at the command line. There may be nobody: what was done is done all the same.
-fn say(what: std::fmt::Arguments<'_>) {
-    // That there is nobody changes nothing.
-    let _ = writeln!(io::stderr(), "{what}");
 }
