@@ -1,6 +1,7 @@
 //! How long what happened is kept: the `[retention]` of `manager.toml`.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::history::DAY_MS;
 use crate::limits::within;
@@ -69,23 +70,31 @@ impl Default for Settings {
 /// Days for which reports are kept, by their kind; each 1 to 36,500. Those that come at an interval are let go of
 /// first: the values in them stay in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "ReportsFile")]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 pub struct Reports {
     /// `utilisation` and `readings`.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub readings_days: u32,
     /// `started`.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub started_days: u32,
     /// `alert_raised`, `alert_cleared` and `alerts_standing`.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub alerts_days: u32,
     /// `service_call`.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub service_calls_days: u32,
     /// `order`.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub orders_days: u32,
     /// `replacement`.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub replacements_days: u32,
     /// `outcome`.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub outcomes_days: u32,
     /// `outbox_replaced`, and what a later version may bring.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub others_days: u32,
 }
 
@@ -104,54 +113,6 @@ impl Default for Reports {
     }
 }
 
-/// The same as it stands in the file.
-#[allow(clippy::struct_field_names, reason = "the names are the file's")]
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ReportsFile {
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    readings_days: u32,
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    started_days: u32,
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    alerts_days: u32,
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    service_calls_days: u32,
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    orders_days: u32,
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    replacements_days: u32,
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    outcomes_days: u32,
-    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
-    others_days: u32,
-}
-
-impl Default for ReportsFile {
-    fn default() -> Self {
-        let Reports {
-            readings_days,
-            started_days,
-            alerts_days,
-            service_calls_days,
-            orders_days,
-            replacements_days,
-            outcomes_days,
-            others_days,
-        } = Reports::default();
-        Self {
-            readings_days,
-            started_days,
-            alerts_days,
-            service_calls_days,
-            orders_days,
-            replacements_days,
-            outcomes_days,
-            others_days,
-        }
-    }
-}
-
 /// Reports would be let go of in another order than they can be.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -162,23 +123,13 @@ struct OutOfOrder {
     shortest: u32,
 }
 
-impl TryFrom<ReportsFile> for Reports {
-    type Error = OutOfOrder;
-
-    fn try_from(file: ReportsFile) -> Result<Self, OutOfOrder> {
-        let reports = Self {
-            readings_days: file.readings_days,
-            started_days: file.started_days,
-            alerts_days: file.alerts_days,
-            service_calls_days: file.service_calls_days,
-            orders_days: file.orders_days,
-            replacements_days: file.replacements_days,
-            outcomes_days: file.outcomes_days,
-            others_days: file.others_days,
-        };
+impl<'de> Deserialize<'de> for Reports {
+    fn deserialize<D: Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
+        // What is derived, which reads the fields.
+        let reports = Self::deserialize(file)?;
         let shortest = reports.shortest();
         if shortest < reports.readings_days {
-            return Err(OutOfOrder { readings: reports.readings_days, shortest });
+            return Err(D::Error::custom(OutOfOrder { readings: reports.readings_days, shortest }));
         }
         Ok(reports)
     }
@@ -200,19 +151,7 @@ impl Reports {
     }
 
     fn shortest(&self) -> u32 {
-        [
-            self.readings_days,
-            self.started_days,
-            self.alerts_days,
-            self.service_calls_days,
-            self.orders_days,
-            self.replacements_days,
-            self.outcomes_days,
-            self.others_days,
-        ]
-        .into_iter()
-        .min()
-        .unwrap_or(self.readings_days)
+        self.lengths().first().copied().unwrap_or(self.readings_days)
     }
 
     /// Each number of days that some kind is kept, the shortest first: reports are gone through once for each.
