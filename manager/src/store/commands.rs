@@ -9,7 +9,7 @@ use platen_protocol::manager_to_device::Command;
 use super::engine::values;
 use super::records::{CommandRecord, MAX_OPEN_COMMANDS};
 use super::statements::devices;
-use super::{Scope, Store, StoreError, profiles, statements, to_json};
+use super::{Scope, Store, StoreError, profile_applications, statements, to_json};
 
 /// Why a command is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ impl Store {
                         command.expires.as_millisecond()
                     ],
                 )?;
-                profiles::note_by_hand(context.connection, key, &command, &issued_by)?;
+                profile_applications::note_by_hand(context.connection, key, &command, &issued_by)?;
                 Ok(Ok(()))
             })
             .await
@@ -105,7 +105,7 @@ impl Store {
                     },
                 )?;
                 for (id, _) in &ended {
-                    profiles::command_ended(context.connection, id, ("expired", None), now)?;
+                    profile_applications::command_ended(context.connection, id, ("expired", None), now)?;
                 }
                 Ok(ended)
             })

@@ -8,7 +8,7 @@ use platen_protocol::identity::DeviceId;
 
 use super::conditions::Conditions;
 use super::engine::{Connection, values};
-use super::profiles::{self, ApplicationRecord, OwnSetting};
+use super::profile_applications::{self, ApplicationRecord, OwnSetting};
 use super::records::{id, time_if_any};
 use super::scope::Scope;
 use super::states::refresh;
@@ -315,10 +315,14 @@ fn details(
     })?;
     let Some((key, mut record, profile)) = found else { return Ok(None) };
     record.tags = connection.all(statements::TAGS_OF, values![key], |row| row.get(0))?;
-    record.by_hand = profiles::by_hand(connection, key)?;
+    record.by_hand = profile_applications::by_hand(connection, key)?;
     if let Some((profile, settings, version)) = profile {
-        record.application =
-            Some(profiles::application(connection, (key, profile, version), &settings, &record.by_hand)?);
+        record.application = Some(profile_applications::application(
+            connection,
+            (key, profile, version),
+            &settings,
+            &record.by_hand,
+        )?);
     }
     Ok(Some(record))
 }

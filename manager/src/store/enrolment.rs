@@ -9,7 +9,7 @@ use super::identities::{IdentityChange, log};
 use super::journal::Entry;
 use super::records::{id, time};
 use super::statements::devices;
-use super::{Store, StoreError, profiles, statements, states};
+use super::{Store, StoreError, profile_applications, statements, states};
 
 /// A token that was made.
 #[derive(Debug, Clone)]
@@ -146,7 +146,7 @@ pub(super) fn let_in(
     let (expires, issued) = (certificate.expires.as_millisecond(), certificate.issued.as_millisecond());
     connection.execute(statements::ENROL, values![device.as_str(), certificate.serial, expires, issued])?;
     states::add(connection, device)?;
-    profiles::send_anew(connection, device, certificate.issued)?;
+    profile_applications::send_anew(connection, device, certificate.issued)?;
     log(connection, device, IdentityChange::Enrolled, None, certificate.issued)
 }
 

@@ -22,7 +22,7 @@ use super::restored::{Restored, was_lost_here};
 use super::statements::{self, fleet};
 use super::states::{Levels, refresh};
 use super::writer::WriteContext;
-use super::{Store, StoreError, from_integer, from_json, profiles, to_integer, to_json};
+use super::{Store, StoreError, from_integer, from_json, profile_applications, to_integer, to_json};
 use crate::ingest::date::{Dated, DatedBy};
 use crate::ingest::loss::in_words;
 use crate::ingest::{Gap, Loss, plan};
@@ -495,7 +495,12 @@ impl BatchWrite<'_, '_> {
         }
         let state = CommandState::of(&outcome.result).word();
         let ended = (state, reason.map(String::as_str));
-        profiles::command_ended(self.context.connection, &outcome.command_id, ended, self.ingest.received)
+        profile_applications::command_ended(
+            self.context.connection,
+            &outcome.command_id,
+            ended,
+            self.ingest.received,
+        )
     }
 
     /// What an operator must hear, in the same transaction; its origin makes it unique.

@@ -8,6 +8,7 @@
 //! its limits ([`log`]).
 
 mod alerts;
+mod apply_profiles;
 mod certificate;
 mod check;
 mod clones;
@@ -42,6 +43,7 @@ mod open_of;
 mod operators;
 mod orders;
 mod places;
+mod profile_applications;
 mod profiles;
 mod quota;
 mod readers;
@@ -63,6 +65,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
+pub use apply_profiles::Applied;
 pub use certificate::Certificate;
 pub use check::{
     JournalCheck, StoreCheck, bring_back_store, check_journal, check_store, is_empty_store, newest_version,
@@ -91,10 +94,8 @@ pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate
 pub use open_of::OpenThings;
 pub use operators::OperatorToken;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
-pub use profiles::{
-    ApplicationRecord, Applied, Group, GroupKind, NewProfile, OwnSetting, ProfileRecord, ProfileRefusal,
-    ProfileRefused, Progress,
-};
+pub use profile_applications::{ApplicationRecord, OwnSetting, ProfileRefused, Progress};
+pub use profiles::{Group, GroupKind, NewProfile, ProfileRecord, ProfileRefusal};
 pub use records::{
     ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, DeviceState,
     GapRecord, MAX_OPEN_COMMANDS, ReportRecord, ServiceCallRecord, ServiceCallState,

@@ -9,7 +9,7 @@ use super::conditions::Conditions;
 use super::engine::values;
 use super::identities::{IdentityChange, log, standing};
 use super::journal::Entry;
-use super::profiles;
+use super::profile_applications;
 use super::records::{id, time, time_if_any};
 use super::scope::Scope;
 use super::statements as all_statements;
@@ -101,7 +101,7 @@ impl Store {
                 let ended: Vec<CommandId> =
                     ended.into_iter().map(|one| id("command", one)).collect::<Result<_, _>>()?;
                 for one in &ended {
-                    profiles::command_ended(connection, one, ("expired", Some(RETIRED)), now)?;
+                    profile_applications::command_ended(connection, one, ("expired", Some(RETIRED)), now)?;
                 }
                 let standing = standing(connection, &device)?.unwrap_or(before);
                 Ok(Some(Retired { standing, is_told, ended }))
