@@ -8,7 +8,7 @@ use platen_protocol::device_to_manager::Report;
 use super::engine::{Connection, Location, Purpose, values};
 use super::journal::Journal;
 use super::statements::restored as statements;
-use super::{LogLimits, Replayed, StoreError, copy, from_integer, from_json, migrate, restored};
+use super::{LogLimits, Replayed, StoreError, copy, from_integer, from_json, migrate, replayed};
 
 /// Reports that are read at once: in between nobody is held up.
 const AT_ONCE: i64 = 10_000;
@@ -131,7 +131,7 @@ pub fn bring_back_store(
 ) -> Result<Replayed, StoreError> {
     let connection = Connection::open(location, LogLimits::default(), Purpose::Write)?;
     migrate::migrate(&connection)?;
-    restored::bring_back(&connection, &Journal::open(journal)?, made, now)
+    replayed::bring_back(&connection, &Journal::open(journal)?, made, now)
 }
 
 /// Whether a database holds no tables of a manager yet.

@@ -3,7 +3,7 @@
 //! files, is only ever appended to, and is on the disk before the transaction that does the same is committed.
 //!
 //! Each line is one transaction's, with a checksum of its own: a last line that was cut off is no line. The database
-//! remembers how far it knows the journal ([`super::restored`]). One that knows less than the journal holds was taken
+//! remembers how far it knows the journal ([`super::replayed`]). One that knows less than the journal holds was taken
 //! back to an older state; what it lacks is then done again. An hourly line that says nothing more than that time has
 //! passed ([`Entry::Hour`]) shows that also where nothing else happened.
 

@@ -9,6 +9,7 @@
 
 mod alerts;
 mod apply_profiles;
+mod backups;
 mod certificate;
 mod check;
 mod clones;
@@ -49,6 +50,7 @@ mod quota;
 mod readers;
 mod records;
 mod replacements;
+mod replayed;
 mod replica;
 mod replicas;
 mod restored;
@@ -66,6 +68,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 pub use apply_profiles::Applied;
+pub use backups::BackupRecord;
 pub use certificate::Certificate;
 pub use check::{
     JournalCheck, StoreCheck, bring_back_store, check_journal, check_store, is_empty_store, newest_version,
@@ -101,9 +104,10 @@ pub use records::{
     GapRecord, MAX_OPEN_COMMANDS, ReportRecord, ServiceCallRecord, ServiceCallState,
 };
 pub use replacements::ReplacementRecord;
+pub use replayed::Replayed;
 pub use replica::Replica;
 pub use replicas::Whereabouts;
-pub use restored::{Arrival, BackupRecord, Between, Replayed, Restoration, Restored};
+pub use restored::{Arrival, Between, Restoration, Restored};
 pub use retention::{JobMark, Kept, ReportsStep, ReportsToLetGo};
 pub use retire::{RETIRE_ANSWERED_WITHIN, RETIRE_WITHIN, Retired, Retirement};
 pub use scope::Scope;
@@ -307,7 +311,7 @@ impl Store {
         journal: Option<Journal>,
     ) -> Result<Self, StoreError> {
         if let Some(journal) = &journal {
-            restored::catch_up(&connection, journal, crate::clock::now())?;
+            replayed::catch_up(&connection, journal, crate::clock::now())?;
         }
         let restored = Arc::new(restored::load(&connection)?);
         let limits = log.as_ref().map(|log| log.limits).unwrap_or_default();
@@ -326,7 +330,7 @@ impl Store {
             migrate::hold(&connection)?;
             // A standby of PostgreSQL that took over may lack what was committed last.
             if let Some(directory) = &beside {
-                restored::catch_up(&connection, &Journal::open(directory)?, crate::clock::now())?;
+                replayed::catch_up(&connection, &Journal::open(directory)?, crate::clock::now())?;
             }
             Ok(connection)
         };

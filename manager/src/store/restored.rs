@@ -1,10 +1,10 @@
 //! A database that was taken back to an older state, by `platen-manager restore` or by other means, knows that it was.
 //!
-//! Against the journal ([`super::journal`]) it finds out what it has forgotten: that is done again before anything is
-//! served. What only devices can tell it now is taken with an operator's consent: a certificate of this manager's CA
-//! from the time of which the database knows nothing is shown to operators as it arrives ([`Arrival`]), and is the
-//! device's once they have consented, to it or to all of that time. Until then the device waits. What devices handed
-//! in during that time is a gap with a reason of its own.
+//! What it finds in the journal and has forgotten is done again before anything is served ([`super::replayed`]). What
+//! only devices can tell it now is taken with an operator's consent: a certificate of this manager's CA from the time
+//! of which the database knows nothing is shown to operators as it arrives ([`Arrival`]), and is the device's once they
+//! have consented, to it or to all of that time. Until then the device waits. What devices handed in during that time
+//! is a gap with a reason of its own.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -14,21 +14,15 @@ use serde::Serialize;
 
 use super::engine::{Connection, Row, values};
 use super::identities::{self, IdentityChange, MAX_FORMER, Standing};
-use super::journal::{Entry, Journal};
 use super::records::{id, time, time_if_any};
-use super::statements::{self as all_statements, devices, restored as statements};
+use super::statements::{devices, restored as statements};
 use super::writer::WriteContext;
-use super::{Certificate, Store, StoreError, delete, enrolment, states, to_integer, to_json};
+use super::{Certificate, Store, StoreError, states, to_integer, to_json};
 
 /// Certificates of one device that wait: more are of no use to anybody.
 const MAX_OF_DEVICE: u32 = 4;
 /// Certificates that are taken in one transaction: so that a report that waits for the store does not wait long.
 const TAKEN_AT_ONCE: u32 = 200;
-/// Backups that are remembered.
-const BACKUPS_KEPT: i64 = 50;
-/// No password has this hash: finding one would be to invert Argon2.
-const NO_PASSWORD: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// The database was taken back, and an operator has not said yet that this is dealt with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,34 +64,6 @@ pub struct Arrival {
     /// Whether the manager knows the device: then it has renewed its certificate since the backup, otherwise it has
     /// enrolled since.
     pub known: bool,
-}
-
-/// A backup that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackupRecord {
-    /// The moment that it holds.
-    pub made: Timestamp,
-    /// The file.
-    pub path: String,
-    /// Its size.
-    pub bytes: u64,
-}
-
-/// What was found in the journal that the database had forgotten.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Replayed {
-    /// Tokens that were used.
-    pub tokens: usize,
-    /// Devices that were shut out.
-    pub revocations: usize,
-    /// Devices that were taken out of service.
-    pub retired: usize,
-    /// Devices that were deleted.
-    pub deleted: usize,
-    /// Passwords that were changed: those of before are locked.
-    pub passwords: usize,
-    /// Lines that could not be read.
-    pub damaged: usize,
 }
 
 /// The restorations that are not dealt with, in memory: asked for each certificate that is not known.
@@ -173,143 +139,8 @@ pub(super) fn load(connection: &Connection) -> Result<Restored, StoreError> {
     Ok(restored)
 }
 
-/// Does again what the journal holds and the database has forgotten. One transaction may be missing where a program was
-/// cut off between the journal and the commit; where more are, the database was taken back, which is noted.
-pub(super) fn catch_up(
-    connection: &Connection,
-    journal: &Journal,
-    now: Timestamp,
-) -> Result<Replayed, StoreError> {
-    // The end of the journal moves only within transactions that write, so after the first look nothing is missed.
-    let found: Option<(i64, i64)> =
-        connection.one(statements::MARK, values![journal.id()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if let Some((position, _)) = found
-        && journal.from(u64::try_from(position).unwrap_or(0))?.transactions.is_empty()
-    {
-        return Ok(Replayed::default());
-    }
-    let replayed = connection.write(|connection| {
-        let (replayed, transactions, made) = replay(connection, journal, now)?;
-        if transactions > 1 {
-            tracing::warn!(known_upto = %made, "the database was taken back to an older state");
-            note(connection, made, now)?;
-        }
-        Ok(replayed)
-    })?;
-    if replayed != Replayed::default() {
-        let Replayed { tokens, revocations, retired, deleted, passwords, damaged } = replayed;
-        tracing::warn!(
-            tokens,
-            revocations,
-            retired,
-            deleted,
-            passwords,
-            damaged,
-            "done again, from the journal, what the database had forgotten"
-        );
-    }
-    Ok(replayed)
-}
-
-/// The same for a database that was brought back on purpose, holding the moment `made`.
-pub(super) fn bring_back(
-    connection: &Connection,
-    journal: &Journal,
-    made: Timestamp,
-    now: Timestamp,
-) -> Result<Replayed, StoreError> {
-    connection.write(|connection| {
-        let (replayed, ..) = replay(connection, journal, now)?;
-        note(connection, made, now)?;
-        Ok(replayed)
-    })
-}
-
-/// What was replayed, of how many transactions, and the moment up to which the database knew the journal.
-fn replay(
-    connection: &Connection,
-    journal: &Journal,
-    now: Timestamp,
-) -> Result<(Replayed, usize, Timestamp), StoreError> {
-    let found = connection
-        .one(statements::MARK, values![journal.id()], |row| Ok((row.get::<i64>(0)?, time(row, 1)?)))?;
-    let (position, made) = match found {
-        Some((position, at)) => (u64::try_from(position).unwrap_or(0), at),
-        // A database that never knew this journal, which may be a new one.
-        None => (0, connection.row(statements::KNOWN_UPTO, values![], |row| time(row, 0))?),
-    };
-    let rest = journal.from(position)?;
-    let mut replayed = Replayed { damaged: rest.damaged, ..Replayed::default() };
-    let entries: Vec<&Entry> = rest.transactions.iter().flatten().collect();
-    for (entry, following) in entries.iter().zip(1..) {
-        let later = entries.get(following..).unwrap_or_default();
-        again(connection, entry, later, now, &mut replayed)?;
-    }
-    journal.note_known(connection, rest.upto, now)?;
-    Ok((replayed, rest.transactions.len(), made))
-}
-
-/// Does one thing again, which others followed. Each can be done twice.
-fn again(
-    connection: &Connection,
-    entry: &Entry,
-    later: &[&Entry],
-    now: Timestamp,
-    replayed: &mut Replayed,
-) -> Result<(), StoreError> {
-    match entry {
-        Entry::Hour => {}
-        Entry::TokenUsed { token, device, certificate } => {
-            let at = certificate.issued.as_millisecond();
-            connection.execute(statements::TOKEN_USED_SINCE, values![token, at, device.as_str()])?;
-            let known = identities::standing(connection, device)?;
-            if known.is_none_or(|known| known.certificate.issued <= certificate.issued) {
-                enrolment::let_in(connection, device, certificate)?;
-            }
-            replayed.tokens += 1;
-        }
-        Entry::Revoked { device, by, at } => {
-            connection
-                .execute(statements::SHUT_OUT_UNKNOWN, values![device.as_str(), at.as_millisecond()])?;
-            connection.execute(statements::SHUT_OUT, values![device.as_str(), at.as_millisecond()])?;
-            states::add(connection, device)?;
-            identities::log(connection, device, IdentityChange::Revoked, Some(by), *at)?;
-            replayed.revocations += 1;
-        }
-        Entry::Retired { device, by, at } => {
-            // It was told then, or can be enrolled again to be told: its certificate is refused at once.
-            let key: Option<i64> =
-                connection.one(all_statements::DEVICE_KEY, values![device.as_str()], |row| row.get(0))?;
-            if let Some(key) = key {
-                let told_by: Option<String> = None;
-                connection.execute(devices::RETIRE, values![key, at.as_millisecond(), by, told_by])?;
-                connection.execute(statements::SHUT_OUT, values![device.as_str(), at.as_millisecond()])?;
-                identities::log(connection, device, IdentityChange::Retired, Some(by), *at)?;
-                replayed.retired += 1;
-            }
-        }
-        Entry::Deleted { device, by, at } => {
-            let enrolled_again = later
-                .iter()
-                .any(|one| matches!(one, Entry::TokenUsed { device: enrolled, .. } if enrolled == device));
-            // A device of that name that enrolled since has none of its rows, but they cannot be told apart here.
-            if !enrolled_again && delete::begin(connection, device, by, *at, true)? == Ok(true) {
-                replayed.deleted += 1;
-            }
-        }
-        Entry::PasswordSet { operator } => {
-            tracing::warn!(operator, at = %now, "the password was changed since the backup, and is locked");
-            replayed.passwords += usize::try_from(
-                connection.execute(statements::LOCK_PASSWORD, values![operator, NO_PASSWORD])?,
-            )
-            .unwrap_or(usize::MAX);
-        }
-    }
-    Ok(())
-}
-
 /// The database holds the moment `made`: that is noted, and what must not go on by itself ends.
-fn note(connection: &Connection, made: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn note(connection: &Connection, made: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     connection.execute(statements::ADD_RESTORATION, values![made.as_millisecond(), now.as_millisecond()])?;
     connection.execute(statements::MARK_EPOCHS, values![])?;
     // Somebody may have signed out since.
@@ -532,47 +363,6 @@ impl Store {
             .await?;
         self.restored.set(open);
         Ok(changed)
-    }
-
-    /// Writes to the journal that an hour has passed.
-    pub async fn note_hour(&self) -> Result<(), StoreError> {
-        self.writer
-            .write(move |context| {
-                context.journal.push(Entry::Hour);
-                Ok(())
-            })
-            .await
-    }
-
-    /// A backup was made.
-    pub async fn backup_made(&self, backup: BackupRecord) -> Result<(), StoreError> {
-        self.writer
-            .write(move |context| {
-                let (made, bytes) = (backup.made.as_millisecond(), to_integer(backup.bytes));
-                context.connection.execute(statements::ADD_BACKUP, values![made, backup.path, bytes])?;
-                context.connection.execute(statements::FORGET_BACKUPS, values![BACKUPS_KEPT])?;
-                Ok(())
-            })
-            .await
-    }
-
-    /// The last backup that was made, and since when there has been this store.
-    pub async fn last_backup(&self) -> Result<(Option<BackupRecord>, Timestamp), StoreError> {
-        self.readers
-            .clone()
-            .read(move |connection| {
-                let last = connection.one(statements::LAST_BACKUP, values![], |row| {
-                    let bytes: i64 = row.get(2)?;
-                    Ok(BackupRecord {
-                        made: time(row, 0)?,
-                        path: row.get(1)?,
-                        bytes: u64::try_from(bytes).unwrap_or(0),
-                    })
-                })?;
-                let since = connection.row(statements::FIRST_RUN, values![], |row| time(row, 0))?;
-                Ok((last, since))
-            })
-            .await
     }
 }
 
