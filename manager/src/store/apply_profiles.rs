@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::{CommandId, DeviceId};
 use platen_protocol::manager_to_device::{Action, Command};
-use platen_protocol::readings::Readings;
 use platen_protocol::settings::SettingKey;
 
 use super::engine::{Connection, values};
+use super::last_told::LastTold;
 use super::profile_applications::by_hand;
 use super::records::{MAX_OPEN_COMMANDS, id};
 use super::statements as all_statements;
@@ -268,17 +268,7 @@ fn take_back(
 
 /// The supplies and parts that a device has, if it has said so.
 fn subjects(connection: &Connection, device: i64) -> Result<Option<BTreeSet<String>>, StoreError> {
-    let found: Option<(Option<String>, String)> =
-        connection.one(all_statements::LATEST, values![device], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Some((merged, body)) = found else { return Ok(None) };
-    // What cannot be read says nothing; that it is damaged is told elsewhere.
-    let readings: Option<Readings> = match merged {
-        Some(merged) => serde_json::from_str(&merged).ok(),
-        None => serde_json::from_str::<platen_protocol::device_to_manager::Report>(&body)
-            .ok()
-            .and_then(|report| report.body.readings().cloned()),
-    };
-    Ok(readings.map(|readings| {
+    Ok(LastTold::of(connection, device)?.readings.map(|readings| {
         let supplies = readings.supplies.iter().map(|supply| format!("supply {}", supply.name));
         supplies.chain(readings.parts.iter().map(|part| format!("part {}", part.name))).collect()
     }))

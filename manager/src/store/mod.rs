@@ -32,6 +32,7 @@ mod history;
 mod identities;
 mod ingest;
 mod journal;
+mod last_told;
 mod later;
 mod latest;
 mod lists;

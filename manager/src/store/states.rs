@@ -8,13 +8,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use platen_protocol::device_to_manager::Report;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::readings::{Readings, SupplyReading};
 use serde::Deserialize;
 
 use super::columns::{RETIRED, UNKNOWN_LEVEL, level};
 use super::engine::{Connection, Row, values};
+use super::last_told::LastTold;
 use super::records::id;
 use super::statements::{self, fleet};
 use super::{Store, StoreError};
@@ -281,17 +281,10 @@ pub(super) fn levels(connection: &Connection, device: i64) -> Result<Option<(Lev
 
 /// The levels in the readings that are stored of a device; of what cannot be read, none are known.
 fn stored_levels(connection: &Connection, device: i64) -> Result<Levels, StoreError> {
-    let stored = connection.one(statements::LATEST, values![device], |row| {
-        Ok((row.get::<Option<String>>(0)?, row.get::<String>(1)?))
-    })?;
-    let Some((merged, report)) = stored else { return Ok(Levels::default()) };
-    let report: Option<Report> = serde_json::from_str(&report).ok();
-    let simulated = report.as_ref().is_some_and(|report| report.simulated);
-    let merged: Option<Readings> = merged.and_then(|merged| serde_json::from_str(&merged).ok());
-    let readings = merged.as_ref().or_else(|| report.as_ref()?.body.readings());
+    let LastTold { readings, simulated } = LastTold::of(connection, device)?;
     Ok(readings.map_or_else(
         || Levels { simulated, ..Levels::default() },
-        |readings| Levels::of(readings, simulated),
+        |readings| Levels::of(&readings, simulated),
     ))
 }
 
