@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use platen_protocol::identity::{DeviceId, Epoch};
 
-use super::engine::{AsValue as _, Connection, Row, values};
+use super::engine::{AsValue as _, Connection, Row, Value, values};
 use super::records::id;
-use super::states::{Levels, levels};
+use super::states::Levels;
 use super::{StoreError, from_integer, statements};
 
 /// Devices whose place in their epoch is remembered.
@@ -93,23 +93,9 @@ impl Places {
         if wanted.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = wanted
-            .iter()
-            .map(|(device, epoch)| vec![device.as_str().as_value(), epoch.as_str().as_value()])
-            .collect();
         // First held, then read: what another manager has committed meanwhile is seen by the second.
-        connection.each_of(&statements::HOLD_DEVICES, &rows, |_| Ok(()))?;
-        let mut found = Vec::new();
-        connection.each_of(&statements::PLACES, &rows, |row| {
-            let (device, epoch): (DeviceId, Epoch) = (id("device", row.get(0)?)?, id("epoch", row.get(1)?)?);
-            let in_memory_epoch = in_memory_epoch(row, 8)?;
-            let epoch = epoch_place(row, 3)?.map(|place| (epoch, place));
-            let (levels, was_there) = (Levels::from_row(row, 11)?, row.get::<i64>(15)? != 0);
-            let device_key = row.get(2)?;
-            found.push((device, Place { device: device_key, epoch, in_memory_epoch, levels, was_there }));
-            Ok(())
-        })?;
-        for (device, place) in found {
+        connection.each_of(&statements::HOLD_DEVICES, &in_rows(wanted), |_| Ok(()))?;
+        for (device, place) in look_up(connection, wanted)? {
             // A device whose batches of two epochs are in one group is looked up again for the second.
             self.of.entry(device).or_insert(place);
         }
@@ -128,16 +114,9 @@ impl Places {
         {
             return Ok(Some(place.clone()));
         }
-        let key = connection.one(statements::DEVICE_KEY, values![device.as_str()], |row| row.get(0))?;
-        let Some(key): Option<i64> = key else { return Ok(None) };
-        let word = epoch.as_str();
-        let parameters = values![key, word];
-        let found = connection.one(statements::EPOCH, parameters, |row| epoch_place(row, 0))?.flatten();
-        let in_memory_epoch =
-            connection.one(statements::EPOCH_IN_MEMORY, parameters, |row| in_memory_epoch(row, 0))?.flatten();
-        let (levels, was_there) = levels(connection, key)?.unwrap_or_default();
-        let epoch = found.map(|place| (epoch.clone(), place));
-        let place = Place { device: key, epoch, in_memory_epoch, levels, was_there };
+        let Some((_, place)) = look_up(connection, &[(device, epoch)])?.into_iter().next() else {
+            return Ok(None);
+        };
         self.of.insert(device.clone(), place.clone());
         Ok(Some(place))
     }
@@ -186,21 +165,49 @@ impl Places {
     }
 }
 
-/// Columns: key, acknowledged, key of the last report, its date, in memory.
-fn epoch_place(row: &Row<'_>, at: usize) -> Result<Option<EpochPlace>, StoreError> {
-    let Some(key) = row.get(at)? else { return Ok(None) };
-    let last = row.get::<Option<i64>>(at + 2)?.zip(row.get::<Option<i64>>(at + 3)?);
+fn in_rows<'a>(wanted: &[(&'a DeviceId, &'a Epoch)]) -> Vec<Vec<Value<'a>>> {
+    wanted.iter().map(|(device, epoch)| vec![device.as_str().as_value(), epoch.as_str().as_value()]).collect()
+}
+
+/// Where these devices are, as far as they are known, with these epochs as far as they exist.
+fn look_up(
+    connection: &Connection,
+    wanted: &[(&DeviceId, &Epoch)],
+) -> Result<Vec<(DeviceId, Place)>, StoreError> {
+    let mut found = Vec::new();
+    connection.each_of(&statements::PLACES, &in_rows(wanted), |row| {
+        let (device, epoch): (DeviceId, Epoch) = (id("device", row.get(0)?)?, id("epoch", row.get(1)?)?);
+        let last_contact: Option<i64> = row.get(15)?;
+        // One that is being deleted stands nowhere any more.
+        let levels = last_contact.map(|_| Levels::from_row(row, 11)).transpose()?.unwrap_or_default();
+        let place = Place {
+            device: row.get(2)?,
+            epoch: epoch_place(row)?.map(|place| (epoch, place)),
+            in_memory_epoch: in_memory_epoch(row)?,
+            levels,
+            was_there: last_contact.is_some_and(|at| at != 0),
+        };
+        found.push((device, place));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Its columns begin at 3: key, acknowledged, key of the last report, its date, in memory.
+fn epoch_place(row: &Row<'_>) -> Result<Option<EpochPlace>, StoreError> {
+    let Some(key) = row.get(3)? else { return Ok(None) };
+    let last = row.get::<Option<i64>>(5)?.zip(row.get::<Option<i64>>(6)?);
     Ok(Some(EpochPlace {
         key,
-        acknowledged: from_integer(row.get(at + 1)?),
+        acknowledged: from_integer(row.get(4)?),
         last: last.map(|(key, dated)| LastReport { key, dated }),
-        in_memory: row.get(at + 4)?,
+        in_memory: row.get(7)?,
     }))
 }
 
-/// Columns: key, epoch, acknowledged.
-fn in_memory_epoch(row: &Row<'_>, at: usize) -> Result<Option<InMemoryEpoch>, StoreError> {
-    let Some(key) = row.get(at)? else { return Ok(None) };
-    let (epoch, acknowledged) = (id("epoch", row.get(at + 1)?)?, from_integer(row.get(at + 2)?));
+/// Its columns begin at 8: key, epoch, acknowledged.
+fn in_memory_epoch(row: &Row<'_>) -> Result<Option<InMemoryEpoch>, StoreError> {
+    let Some(key) = row.get(8)? else { return Ok(None) };
+    let (epoch, acknowledged) = (id("epoch", row.get(9)?)?, from_integer(row.get(10)?));
     Ok(Some(InMemoryEpoch { key, epoch, acknowledged }))
 }

@@ -30,7 +30,7 @@ macro_rules! places {
             "SELECT d.id, u.epoch, d.key, e.key, e.acknowledged, e.last, coalesce(r.dated, r.received), e.in_memory, \
              m.key, m.epoch, m.acknowledged, s.lowest, s.low, s.simulated, s.serials, s.last_contact FROM ",
             $wanted,
-            " JOIN devices d ON d.id = u.id JOIN states s ON s.device = d.key \
+            " JOIN devices d ON d.id = u.id LEFT JOIN states s ON s.device = d.key \
              LEFT JOIN epochs e ON e.device = d.key AND e.epoch = u.epoch LEFT JOIN reports r ON r.key = e.last \
              LEFT JOIN epochs m ON m.device = d.key AND m.in_memory = 1 AND m.epoch <> u.epoch"
         )
@@ -40,10 +40,6 @@ pub(super) const PLACES: Bulk = Bulk {
     each: places!("(SELECT ?1 AS id, ?2 AS epoch) u"),
     all: places!("unnest(?1::text[], ?2::text[]) AS u (id, epoch)"),
 };
-pub(super) const EPOCH: &str = "SELECT e.key, e.acknowledged, e.last, coalesce(r.dated, r.received), e.in_memory \
-     FROM epochs e LEFT JOIN reports r ON r.key = e.last WHERE e.device = ?1 AND e.epoch = ?2";
-pub(super) const EPOCH_IN_MEMORY: &str =
-    "SELECT key, epoch, acknowledged FROM epochs WHERE device = ?1 AND in_memory = 1 AND epoch <> ?2";
 pub(super) const HIGHEST_REPORT: &str = "SELECT coalesce(max(key), 0) FROM reports";
 /// Only of PostgreSQL.
 pub(super) const DRAW_KEYS: &str =
@@ -405,8 +401,6 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("TAKE_NONCE", TAKE_NONCE),
     ("FORGET_NONCES", FORGET_NONCES),
     ("DEVICE_KEY", DEVICE_KEY),
-    ("EPOCH", EPOCH),
-    ("EPOCH_IN_MEMORY", EPOCH_IN_MEMORY),
     ("HIGHEST_REPORT", HIGHEST_REPORT),
     ("EPOCH_ENDED", EPOCH_ENDED),
     ("BEGIN_EPOCH", BEGIN_EPOCH),

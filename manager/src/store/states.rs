@@ -273,12 +273,6 @@ pub(super) fn add(connection: &Connection, device: &DeviceId) -> Result<(), Stor
     refresh_named(connection, device)
 }
 
-/// What readings said last, and whether the device was ever there.
-pub(super) fn levels(connection: &Connection, device: i64) -> Result<Option<(Levels, bool)>, StoreError> {
-    connection
-        .one(fleet::LEVELS, values![device], |row| Ok((Levels::from_row(row, 0)?, row.get::<i64>(4)? != 0)))
-}
-
 /// The levels in the readings that are stored of a device; of what cannot be read, none are known.
 fn stored_levels(connection: &Connection, device: i64) -> Result<Levels, StoreError> {
     let LastTold { readings, simulated } = LastTold::of(connection, device)?;

@@ -53,9 +53,6 @@ pub(in crate::store) const SET_LEVELS: Bulk = Bulk {
 };
 /// The devices at a site are another customer's from now on.
 pub(in crate::store) const MOVE_STATES_OF_SITE: &str = "UPDATE states SET customer = ?2 WHERE site = ?1";
-/// What readings said last, and whether it was ever there.
-pub(in crate::store) const LEVELS: &str =
-    "SELECT lowest, low, simulated, serials, last_contact FROM states WHERE device = ?1";
 pub(in crate::store) const FIRST_CONTACT: &str =
     "UPDATE states SET last_contact = ?2 WHERE device = ?1 AND last_contact = 0";
 /// A first contact changes how the device stands: that is to be worked out.
@@ -169,7 +166,6 @@ pub(in crate::store) const ALL: &[(&str, &str)] = &[
     ("ADD_MISSING_STATES", ADD_MISSING_STATES),
     ("STATE", STATE),
     ("SET_STATE", SET_STATE),
-    ("LEVELS", LEVELS),
     ("FIRST_CONTACT", FIRST_CONTACT),
     ("MISSES_STATES", MISSES_STATES),
     ("STATES_TO_WORK_OUT", STATES_TO_WORK_OUT),
