@@ -286,11 +286,6 @@ impl Quotas {
         self.of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The limits.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     fn bytes_per_day(&self, reserve: bool) -> u64 {
         let mib = if reserve { self.settings.reserve_mib_per_day } else { self.settings.mib_per_day };
         u64::from(mib) * MIB
@@ -377,11 +372,6 @@ impl Quotas {
         (now.as_millisecond().saturating_sub(noisy.last.as_millisecond()) < NOISY_FOR_MS).then_some(noisy)
     }
 
-    /// What a device has used.
-    pub fn usage(&self, device: &DeviceId) -> Usage {
-        self.of().get(device).map(|entry| entry.usage).unwrap_or_default()
-    }
-
     /// What has changed since the store was told, of at most so many devices.
     pub fn take_changes(&self, most: usize) -> Vec<UsageChange> {
         let mut of = self.of();
@@ -458,7 +448,7 @@ mod tests {
             drop(quotas.reserve(&lobby, MIB, at(0)).unwrap());
         }
         quotas.reserve(&lobby, MIB, at(0)).unwrap().stored(10);
-        assert_eq!(quotas.usage(&lobby).kept, 10);
+        assert_eq!(quotas.of()[&lobby].usage.kept, 10);
         assert!(quotas.reserve(&lobby, MIB / 2, at(0)).unwrap().only_for_people().is_none());
     }
 
@@ -480,7 +470,7 @@ mod tests {
     #[test]
     fn operators_hear_once_that_a_device_is_noisy_until_it_has_been_quiet() {
         let (quotas, lobby) = quotas(small());
-        let over = quotas.settings().over(Quota::OpenAlerts);
+        let over = small().over(Quota::OpenAlerts);
         assert!(quotas.refused(&lobby, &over, at(0)));
         assert!(!quotas.refused(&lobby, &over, at(3_599)));
         let noisy = quotas.noisy(&lobby, at(4_000)).unwrap();

@@ -9,7 +9,7 @@ use crate::networks::Networks;
 use crate::throttle::counted;
 
 /// Connections that are let in beyond the limit, only to be told to come again.
-pub const MAX_TURNED_AWAY: u32 = 64;
+const MAX_TURNED_AWAY: u32 = 64;
 
 /// How many connections a listener may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

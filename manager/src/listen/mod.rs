@@ -34,7 +34,7 @@ use connection_limit::{Arrival, ConnectionLimiter, LimitReached};
 use entrance::{Entered, Entrance};
 
 pub use connection::{Timeouts, serve_connection};
-pub use connection_limit::{ConnectionLimits, MAX_TURNED_AWAY};
+pub use connection_limit::ConnectionLimits;
 pub use parked::{Outcome, Parked, Reply};
 pub use request_body::RequestBody;
 pub(crate) use turn_away::TurnAway;

@@ -251,23 +251,6 @@ impl Store {
             })
             .await
     }
-
-    /// Tags that devices have, by name, each with how many have it.
-    pub async fn tags(&self, scope: &Scope, limit: u32) -> Result<Vec<(String, u64)>, StoreError> {
-        let scope = scope.clone();
-        self.readers
-            .clone()
-            .read(move |connection| {
-                let mut conditions = Conditions::new(values![limit]);
-                conditions.and_within(&scope, "d");
-                let (those, text) = (conditions.text(), statements::TAGS);
-                let text = format!("{text}{those} GROUP BY t.tag ORDER BY t.tag LIMIT ?1");
-                connection.all(&text, conditions.values(), |row| {
-                    Ok((row.get(0)?, super::from_integer(row.get(1)?)))
-                })
-            })
-            .await
-    }
 }
 
 fn named(key: Option<i64>, name: Option<String>) -> Option<Named> {

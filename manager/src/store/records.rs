@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
 use platen_protocol::device_to_manager::{Activity, EnteredBy, OutcomeResult, Report, ReportBody};
-use platen_protocol::identity::{AlertId, CommandId, DeviceId, Epoch};
+use platen_protocol::identity::{CommandId, DeviceId, Epoch};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::readings::Readings;
 use platen_protocol::stamp::Stamp;
@@ -420,11 +420,6 @@ impl AlertRecord {
             simulated: row.get(5)?,
             alert: from_json("alert", &body)?,
         })
-    }
-
-    /// The name that the device gave it.
-    pub fn id(&self) -> &AlertId {
-        &self.alert.id
     }
 }
 

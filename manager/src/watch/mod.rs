@@ -303,15 +303,6 @@ impl Watches {
         self.watched().remove(device);
     }
 
-    /// What stands for a device, the oldest first.
-    pub fn standing(&self, device: &DeviceId) -> Vec<Standing> {
-        let watched = self.watched();
-        let mut standing: Vec<Standing> =
-            watched.get(device).map(|one| one.standing.values().cloned().collect()).unwrap_or_default();
-        standing.sort_by_key(|standing| standing.finding.since());
-        standing
-    }
-
     /// How old readings may be before they are late: when they must have come.
     pub fn due(&self, device: &DeviceId) -> Option<Timestamp> {
         let watched = self.watched();

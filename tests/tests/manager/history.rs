@@ -317,13 +317,15 @@ mod suite {
 
         let quotas = Quotas::new(quota::Settings::default(), []);
         quotas.reserve(&device(), 5_000, now()).unwrap().stored(4_000);
-        quotas.refused(&device(), &quotas.settings().over(Quota::OpenOrders), now());
+        quotas.refused(&device(), &quota::Settings::default().over(Quota::OpenOrders), now());
         let changes = quotas.take_changes(10);
+        let bytes = changes[0].usage.bytes;
         store.keep_usages(changes.clone()).await.unwrap();
         store.keep_usages(changes).await.unwrap();
-        let kept = Quotas::new(quota::Settings::default(), store.usages().await.unwrap());
-        assert_eq!(kept.usage(&device()).kept, 8_000, "added up");
-        assert_eq!(kept.usage(&device()).bytes, quotas.usage(&device()).bytes);
+        let usages: Vec<_> = store.usages().await.unwrap();
+        let [(whose, usage)] = usages.as_slice() else { panic!("{usages:?}") };
+        assert_eq!((whose, usage.kept, usage.bytes), (&device(), 8_000, bytes), "what is kept is added up");
+        let kept = Quotas::new(quota::Settings::default(), usages);
         assert_eq!(kept.noisy(&device(), now()), quotas.noisy(&device(), now()));
     }
 }

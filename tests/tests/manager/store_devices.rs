@@ -194,7 +194,6 @@ mod suite {
             assert!(store.site(&scope, ulm).await.unwrap().is_none());
             assert!(store.details(&scope, one.clone()).await.unwrap().is_some());
             assert!(store.details(&scope, two.clone()).await.unwrap().is_none());
-            assert_eq!(store.tags(&scope, 10).await.unwrap(), [("a".to_owned(), 1)]);
             let chosen = store.chosen(&scope, Choice::default(), None, 10).await.unwrap();
             assert_eq!(chosen, (vec![one.clone()], None));
             let change = tagged("c");

@@ -53,9 +53,6 @@ pub(in crate::store) const SET_DETAILS: &str = "UPDATE devices SET customer = ?2
 pub(in crate::store) const ADD_TAG: &str =
     "INSERT INTO device_tags (device, tag) VALUES (?1, ?2) ON CONFLICT (device, tag) DO NOTHING";
 pub(in crate::store) const REMOVE_TAGS: &str = "DELETE FROM device_tags WHERE device = ?1";
-/// Conditions follow.
-pub(in crate::store) const TAGS: &str = "SELECT t.tag, count(*) FROM device_tags t JOIN devices d ON d.key = t.device \
-     WHERE d.deleting IS NULL AND ";
 pub(in crate::store) const CUSTOMER_OF_SITE: &str = "SELECT customer FROM sites WHERE key = ?1";
 pub(in crate::store) const CUSTOMER_EXISTS: &str = "SELECT 1 FROM customers WHERE key = ?1";
 pub(in crate::store) const PROFILE_EXISTS: &str = "SELECT 1 FROM profiles WHERE key = ?1";
