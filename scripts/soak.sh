@@ -19,6 +19,7 @@ fault_jobs=${PLATEN_SOAK_FAULT_JOBS:-3}
 kills=${PLATEN_SOAK_KILLS:-200}
 cuts=${PLATEN_SOAK_CUTS:-30}
 disk_seeds=${PLATEN_SOAK_DISK_SEEDS:-5}
+failover=${PLATEN_SOAK_FAILOVER:-5000}
 # Each is a function below.
 all=(
     year
@@ -29,6 +30,7 @@ all=(
     kill
     powercut
     disk
+    failover
     fleet
 )
 parts=("$@")
@@ -95,6 +97,19 @@ soak_disk() {
         say "disk: seed $seed"
         PLATEN_CRASH_SEED=$seed PLATEN_DISK_PHASE_MS=15000 PLATEN_DISK_WAYS=3 across disk --no-capture
     done
+}
+
+# So many devices behind three managers: one of them is killed, then PostgreSQL, then PostgreSQL for good and its standby
+# takes over. The manager is built as it is shipped.
+soak_failover() {
+    say "failover: $failover devices"
+    need_unstarted haproxy && need_postgresql
+    cargo build --locked --release -p platen-manager
+    local programs=$TARGET/failover-programs
+    mkdir -p "$programs"
+    cp "$TARGET/release/platen-manager" "$programs/"
+    ulimit -n "$(ulimit -Hn)"
+    PLATEN_PROGRAMS=$programs PLATEN_FAILOVER_DEVICES=$failover across e2e::failover --no-capture
 }
 
 # As many parked devices as the managers' descriptors allow (15,000 each), 100,000 in the store, and old reports deleted all

@@ -245,12 +245,21 @@ impl Upkeep {
 
     /// Another process may have changed what waits for these devices; without names, for all: reads it.
     pub(crate) async fn follow_commands(&self, devices: Option<&[DeviceId]>) -> Result<(), StoreError> {
-        let open = match devices {
-            Some(devices) => self.store.open_commands_of(devices.to_vec()).await?,
-            None => self.store.open_commands().await?,
-        };
-        self.mailbox.refresh(devices, open.into_iter().map(|one| (one.device, one.command)).collect());
-        Ok(())
+        let mut devices = devices.map(<[_]>::to_vec);
+        loop {
+            let look = self.mailbox.look();
+            let open = match &devices {
+                Some(devices) => self.store.open_commands_of(devices.clone()).await?,
+                None => self.store.open_commands().await?,
+            };
+            let open = open.into_iter().map(|one| (one.device, one.command)).collect();
+            // What changed here meanwhile may be newer than what was read.
+            let again = self.mailbox.refresh(look, devices.as_deref(), open);
+            if again.is_empty() {
+                return Ok(());
+            }
+            devices = Some(again);
+        }
     }
 
     /// Renews the certificates of the listeners, or reads them anew, and tells of those that near their ends;

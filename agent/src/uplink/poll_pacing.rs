@@ -3,7 +3,8 @@
 //! A manager that answers parked requests at once, again and again, and says nothing new, is not asked in
 //! a busy loop. One that fails is asked less and less ([`Backoff`]), and never sooner than it would have
 //! been asked had it answered: errors speed nothing up. One that is being restarted says for how long to
-//! spread the return.
+//! spread the return; one that died says nothing, and all whose requests it held would be back in one second, so idle
+//! devices spread their return by themselves.
 
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ const HELD: Duration = Duration::from_secs(1);
 const CONTACT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// An idle device whose parked request broke comes back within this part of the wait that it had asked for ...
+const RETURN_PART: u32 = 5;
+/// ... and within this.
+const LONGEST_RETURN: Duration = Duration::from_secs(10);
 /// A manager cannot spread the return of its devices over more.
 pub const MAX_DRAIN: Duration = Duration::from_secs(10 * 60);
 
@@ -24,6 +29,8 @@ pub struct PollPacing {
     backoff: Backoff,
     /// Parked requests in a row that were answered at once, with nothing new.
     idle_answers: u32,
+    /// Over how long to spread the return after contact that broke.
+    spread: Duration,
     /// Before this, on the monotonic clock, an idle device does not come back.
     quiet_until: Duration,
 }
@@ -47,10 +54,16 @@ fn idle_pause(answers: u32) -> Duration {
     }
 }
 
+/// An evenly drawn part of a time.
+fn share(of: Duration, random: u64) -> Duration {
+    let nanos = u128::from(random) * of.as_nanos() / u128::from(u64::MAX);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
 impl PollPacing {
     /// Begins with what a failure costs at first, and at most.
     pub fn new(backoff: Backoff) -> Self {
-        Self { backoff, idle_answers: 0, quiet_until: Duration::ZERO }
+        Self { backoff, idle_answers: 0, spread: Duration::ZERO, quiet_until: Duration::ZERO }
     }
 
     /// The manager has taken reports.
@@ -64,18 +77,17 @@ impl PollPacing {
         self.idle_answers = if news || held >= HELD { 0 } else { self.idle_answers.saturating_add(1) };
     }
 
-    /// A parked request failed after `held`.
-    pub fn broke(&mut self, held: Duration) {
+    /// A parked request that was to be held for `asked` failed after `held`.
+    pub fn broke(&mut self, held: Duration, asked: Duration) {
         if held >= CONTACT {
             self.backoff.reset();
+            self.spread = (asked / RETURN_PART).min(LONGEST_RETURN);
         }
     }
 
     /// The manager asks its idle devices to come back within `pause`, each at another time.
     pub fn drain(&mut self, pause: Duration, random: u64, now: Duration) {
-        let nanos = u128::from(random) * pause.min(MAX_DRAIN).as_nanos() / u128::from(u64::MAX);
-        let share = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        self.quiet_until = self.quiet_until.max(now + share);
+        self.quiet_until = self.quiet_until.max(now + share(pause.min(MAX_DRAIN), random));
     }
 
     /// How long an idle device waits before it parks again. `now` is the monotonic clock.
@@ -89,7 +101,8 @@ impl PollPacing {
         let drawn = self.backoff.next(random, retry_after);
         // As long as if this had been one more idle answer.
         let least = drawn.max(idle_pause(self.idle_answers.saturating_add(1)));
-        Pause { least, idle: least.max(self.quiet_until.saturating_sub(now)) }
+        let spread = share(std::mem::take(&mut self.spread), random);
+        Pause { least, idle: least.max(spread).max(self.quiet_until.saturating_sub(now)) }
     }
 
     /// Whether nothing has failed since the last success.
@@ -128,7 +141,7 @@ mod tests {
         let pauses: Vec<_> = (0..12)
             .map(|_| {
                 // The hello was answered; the parked request failed at once.
-                pacing.broke(Duration::from_millis(3));
+                pacing.broke(Duration::from_millis(3), Duration::from_secs(50));
                 pacing.failed(u64::MAX, None, Duration::ZERO).least
             })
             .collect();
@@ -148,6 +161,28 @@ mod tests {
             assert!(pause.least <= second && pause.idle >= back);
         }
         assert!(tenths.iter().all(|devices| (90..=110).contains(devices)), "{tenths:?}");
+    }
+
+    #[test]
+    fn a_manager_that_dies_has_its_idle_devices_back_spread_over_ten_seconds_and_reports_at_once() {
+        let (second, wait) = (Duration::from_secs(1), Duration::from_secs(50));
+        let mut seconds = [0_u32; 10];
+        for device in 0..1_000_u64 {
+            let mut pacing = pacing();
+            pacing.broke(wait / 2, wait);
+            let pause = pacing.failed(u64::MAX / 1_000 * device, None, second);
+            assert!(pause.least <= second);
+            seconds[usize::try_from(pause.idle.as_secs()).unwrap()] += 1;
+            // Only that one: what follows is paced by what it costs.
+            assert!(pacing.failed(u64::MAX / 2, None, second).idle <= second * 2);
+        }
+        assert!(seconds.iter().all(|devices| (90..=110).contains(devices)), "{seconds:?}");
+        let mut short = pacing();
+        short.broke(second * 6, second * 8);
+        assert!(
+            short.failed(u64::MAX, None, second).idle <= second * 2,
+            "a site that cuts soon is asked soon"
+        );
     }
 
     #[derive(Debug, Clone)]
@@ -180,11 +215,12 @@ mod tests {
             let mut pacing = pacing();
             let mut now = Duration::ZERO;
             let wish = wish.map(Duration::from_secs);
+            let asked = Duration::from_secs(50);
             for event in events {
                 match event {
                     Event::Taken => pacing.taken(),
                     Event::Answered(held, news) => pacing.answered(Duration::from_millis(held), news),
-                    Event::Broke(held) => pacing.broke(Duration::from_millis(held)),
+                    Event::Broke(held) => pacing.broke(Duration::from_millis(held), asked),
                     Event::Drain(pause, random) => pacing.drain(Duration::from_millis(pause), random, now),
                     Event::Failed(random, after) => {
                         pacing.failed(random, after.map(Duration::from_secs), now);
@@ -197,7 +233,7 @@ mod tests {
             let mut good = pacing.clone();
             good.answered(held, false);
             let mut bad = pacing;
-            bad.broke(held);
+            bad.broke(held, asked);
             let pause = bad.failed(random, wish, now);
             prop_assert!(pause.idle >= good.park_in(now));
             prop_assert!(pause.least >= wish.unwrap_or_default().min(super::super::backoff::MAX_RETRY_AFTER));

@@ -285,7 +285,7 @@ impl Session<'_> {
         let reply = match finished.result {
             Ok(reply) => reply,
             Err(cause) => {
-                self.habits.pacing.broke(finished.took);
+                self.habits.pacing.broke(finished.took, finished.asked);
                 if let Some(cut) = cause.cut(finished.took) {
                     self.habits.long_poll.suspect(finished.asked, cut);
                 }

@@ -3,7 +3,7 @@
 //! The store keeps commands; this is the working copy, so that a parked device costs the database
 //! nothing. What waits for one device, and when that ends a wait of it, is its [`queue`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -21,6 +21,9 @@ struct Inner {
     queues: BTreeMap<DeviceId, DeviceQueue>,
     tickets: u64,
     stopping: bool,
+    /// Look-ups in the store that are under way, and whose queue was changed meanwhile: what was looked up may be older.
+    looks: usize,
+    touched: BTreeSet<DeviceId>,
 }
 
 /// What waits for all devices.
@@ -65,7 +68,29 @@ impl Drop for Ticket {
     }
 }
 
+/// A look-up of what the store holds, from before it is made to [`Mailbox::refresh`].
+pub struct Look {
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let mut inner = self.mailbox.inner();
+        inner.looks -= 1;
+        if inner.looks == 0 {
+            inner.touched.clear();
+        }
+    }
+}
+
 impl Inner {
+    /// What waits for a device is changed here.
+    fn touch(&mut self, device: &DeviceId) {
+        if self.looks > 0 {
+            self.touched.insert(device.clone());
+        }
+    }
+
     /// The queue of a device, which may be a new one.
     fn queue(&mut self, device: &DeviceId) -> &mut DeviceQueue {
         self.queues.entry(device.clone()).or_default()
@@ -107,27 +132,49 @@ impl Mailbox {
     /// Puts a command in and wakes its device.
     pub fn put(&self, device: &DeviceId, command: Command) {
         let mut inner = self.inner();
+        inner.touch(device);
         let queue = inner.queue(device);
         queue.add(command);
         queue.wake(Woken::Mail);
     }
 
-    /// What the store holds for these devices now, where another manager may have changed it: what is new wakes its device,
-    /// and what is over is taken out. Without names, all devices are meant.
-    pub fn refresh(&self, devices: Option<&[DeviceId]>, open: Vec<(DeviceId, Command)>) {
+    /// Begins to look up what the store holds.
+    pub fn look(self: &Arc<Self>) -> Look {
+        self.inner().looks += 1;
+        Look { mailbox: Arc::clone(self) }
+    }
+
+    /// What the store holds for these devices, where another manager may have changed it: what is new wakes its device, and
+    /// what is over is taken out. Without names, all devices are meant. Those for which something was put in or taken out
+    /// here since `look` are left as they are, and named: of them it has to be looked up again.
+    pub fn refresh(
+        &self,
+        look: Look,
+        devices: Option<&[DeviceId]>,
+        open: Vec<(DeviceId, Command)>,
+    ) -> Vec<DeviceId> {
         let mut of: BTreeMap<DeviceId, Vec<Command>> = BTreeMap::new();
-        match devices {
-            Some(devices) => of.extend(devices.iter().map(|device| (device.clone(), Vec::new()))),
-            None => of.extend(self.inner().queues.keys().map(|device| (device.clone(), Vec::new()))),
-        }
         for (device, command) in open {
             of.entry(device).or_default().push(command);
         }
-        let mut inner = self.inner();
-        for (device, commands) in of {
-            inner.queue(&device);
-            inner.change(&device, |queue| queue.refresh(commands));
+        let mut again = Vec::new();
+        {
+            let mut inner = self.inner();
+            let named = devices.map_or_else(|| inner.queues.keys().cloned().collect(), <[_]>::to_vec);
+            for device in named {
+                of.entry(device).or_default();
+            }
+            for (device, commands) in of {
+                if inner.touched.contains(&device) {
+                    again.push(device);
+                    continue;
+                }
+                inner.queue(&device);
+                inner.change(&device, |queue| queue.refresh(commands));
+            }
         }
+        drop(look);
+        again
     }
 
     /// Ends the wait of a device, whatever waits for it: it is to hear at once how it stands.
@@ -137,7 +184,11 @@ impl Mailbox {
 
     /// There is no such device any more: its wait ends, and nothing waits for it.
     pub fn forget(&self, device: &DeviceId) {
-        let queue = self.inner().queues.remove(device);
+        let queue = {
+            let mut inner = self.inner();
+            inner.touch(device);
+            inner.queues.remove(device)
+        };
         if let Some(mut queue) = queue {
             queue.wake(Woken::Mail);
         }
@@ -146,7 +197,9 @@ impl Mailbox {
 
     /// Takes a command out: its outcome is in, or its time is over.
     pub fn remove(&self, device: &DeviceId, command: &CommandId) {
-        self.inner().change(device, |queue| queue.keep(|one| one.id != *command));
+        let mut inner = self.inner();
+        inner.touch(device);
+        inner.change(device, |queue| queue.keep(|one| one.id != *command));
     }
 
     /// Whether any command's time is over, so that the store is to be asked.
@@ -240,6 +293,27 @@ mod tests {
         let taken = mailbox.take(&device, 1, now, EARLY.parse().unwrap());
         assert_eq!(taken.len(), 1);
         assert_eq!(noted.try_recv().unwrap().1, taken[0].id);
+    }
+
+    #[test]
+    fn what_was_looked_up_before_something_was_put_in_or_taken_out_does_not_undo_that() {
+        let (mailbox, _noted, device) = mailbox();
+        let other: DeviceId = "cellar".parse().unwrap();
+        let (now, clock) = (Instant::now(), EARLY.parse().unwrap());
+        let waiting = |device| mailbox.take(device, 1, now, clock).len();
+        mailbox.put(&device, command("c1"));
+        // Both were looked up before an outcome came in, and before an operator sent something.
+        let (all, some) = (mailbox.look(), mailbox.look());
+        mailbox.remove(&device, &"c1".parse().unwrap());
+        mailbox.put(&other, command("c2"));
+        let held = vec![(device.clone(), command("c1"))];
+        let again = vec![other.clone(), device.clone()];
+        assert_eq!(mailbox.refresh(all, None, held.clone()), again);
+        assert_eq!(mailbox.refresh(some, Some(&again), held), again);
+        assert_eq!((waiting(&device), waiting(&other)), (0, 1));
+        // What is looked up now is right.
+        assert!(mailbox.refresh(mailbox.look(), None, vec![(device.clone(), command("c3"))]).is_empty());
+        assert_eq!((waiting(&device), waiting(&other)), (1, 0));
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use platen_protocol::VERSION;
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
 use platen_protocol::identity::{DeviceId, Epoch};
-use platen_protocol::manager_to_device::{Acknowledged, Reply};
+use platen_protocol::manager_to_device::{Acknowledged, Command, Reply};
 use platen_protocol::problem::{Problem, ProblemKind};
 use tokio::time::Instant;
 
@@ -92,8 +92,33 @@ async fn answer(devices: &Devices, caller: &Caller, request: ParkedRequest) -> R
         acknowledged: Acknowledged { epoch: request.epoch, sequence: request.acknowledged },
         pause_seconds: devices.mailbox.is_stopping().then_some(PAUSE_SECONDS),
         open,
-        commands: devices.mailbox.take(&request.device, caller.connection, Instant::now(), now),
+        commands: hand_over(devices, caller, &request.device, now).await?,
     })
+}
+
+/// What waits for a device. Of a store that is shared it is looked up once more: a device may have answered at another
+/// manager before it asked this one, which has not heard of that yet, and whoever asks for an outcome that was acknowledged
+/// is told it a second time.
+async fn hand_over(
+    devices: &Devices,
+    caller: &Caller,
+    device: &DeviceId,
+    now: Timestamp,
+) -> Result<Vec<Command>, Problem> {
+    let mut commands = devices.mailbox.take(device, caller.connection, Instant::now(), now);
+    if commands.is_empty() || !devices.store.is_shared() {
+        return Ok(commands);
+    }
+    let open = devices.store.open_commands_of(vec![device.clone()]).await;
+    let open = open.map_err(|error| later(devices, &error))?;
+    commands.retain(|command| {
+        let is_open = open.iter().any(|one| one.command.id == command.id);
+        if !is_open {
+            devices.mailbox.remove(device, &command.id);
+        }
+        is_open
+    });
+    Ok(commands)
 }
 
 async fn take_in(
@@ -213,10 +238,15 @@ fn tell(devices: &Devices, device: &DeviceId, batch: &ReportBatch, ingested: &In
         tracing::warn!(%device, %epoch, "{}", event.words.as_deref().unwrap_or_default());
         devices.informer.publish(event);
     }
+    // Also those that are not new: whoever handed them in may have gone before they were committed, and nobody was told.
+    for report in &batch.reports {
+        if let ReportBody::Outcome(outcome) = &report.body {
+            devices.mailbox.remove(device, &outcome.command_id);
+        }
+    }
     for report in batch.reports.get(ingested.new.clone()).unwrap_or_default() {
         if let ReportBody::Outcome(outcome) = &report.body {
             let (id, state) = (outcome.command_id.clone(), CommandState::of(&outcome.result));
-            devices.mailbox.remove(device, &id);
             devices.informer.publish(Event::of_command(device.clone(), id, state, now));
         }
         devices.informer.publish(Event::of_report(device, &batch.epoch, report, now));

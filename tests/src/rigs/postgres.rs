@@ -297,8 +297,18 @@ impl Cluster {
 
     /// The address of a database over the socket: without TLS and password.
     pub fn socket_url(&self, database: &str) -> String {
-        let socket = self.socket().display().to_string().replace('/', "%2F");
-        format!("postgresql://{ROLE}@{socket}:{}/{database}", self.port)
+        Self::url_of(&[self], database)
+    }
+
+    /// The same of a database that several servers have, of which one is written to.
+    pub fn url_of(servers: &[&Self], database: &str) -> String {
+        let places: Vec<String> = servers
+            .iter()
+            .map(|server| {
+                format!("{}:{}", server.socket().display().to_string().replace('/', "%2F"), server.port)
+            })
+            .collect();
+        format!("postgresql://{ROLE}@{}/{database}", places.join(","))
     }
 
     /// A database over the socket, for a store in the test's process.

@@ -1,7 +1,10 @@
 //! What devices may and may not do, over real TLS.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use jiff::SignedDuration;
+use platen_manager::store::Ingest;
 use platen_protocol::limits::MAX_BODY_BYTES;
 use platen_protocol::problem::ProblemKind;
 use serde_json::{Value, json};
@@ -11,7 +14,7 @@ use platen_tests::rigs::manager::messages::{
     active, batch, batch_of, cleared, done, order, replaced, report, service_call, started, toner_low,
     utilisation,
 };
-use platen_tests::rigs::manager::task::{OPERATOR, TestManager};
+use platen_tests::rigs::manager::task::{self, OPERATOR, TestManager};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -331,6 +334,23 @@ async fn a_command_wakes_the_parked_device_and_ends_with_its_outcome() {
     assert_eq!(list["items"][0]["state"], "done");
     assert!(!held.is_finished());
     held.abort();
+}
+
+#[tokio::test]
+async fn a_command_is_over_also_when_its_outcome_comes_again_because_the_device_had_gone_when_it_was_kept() {
+    let manager = TestManager::start().await;
+    let device = manager.enrol("lobby").await;
+    let command = manager.read_now("lobby").await;
+    let outcome = batch(1, &[done(&command)]);
+    // It is committed, and nothing else that follows a commit was done.
+    let committed = serde_json::from_value(outcome.clone()).unwrap();
+    let committed =
+        Ingest { device: "lobby".parse().unwrap(), batch: Arc::new(committed), received: task::now() };
+    manager.store.ingest(committed).await.unwrap().unwrap();
+    let again = device.report(manager.device, &outcome).await;
+    // A device that is asked again after that tells the outcome a second time.
+    assert_eq!((again.acknowledged(), again.commands().len()), (1, 0));
+    assert!(device.report(manager.device, &batch(2, &[])).await.commands().is_empty());
 }
 
 #[tokio::test]

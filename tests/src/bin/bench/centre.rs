@@ -1,21 +1,18 @@
 //! Managers whose store is filled before they serve, by SQL: a fleet that enrolled one by one would take longer than what
 //! is measured.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use platen_manager::database_path;
-use platen_tests::rigs::manager::process::{Manager, OPERATOR, PASSWORD, Stand};
+use platen_tests::rigs::manager::process::{Manager, Stand};
+use platen_tests::rigs::pki::{DEVICES_AT_ONCE, Identity, Pki, devices};
 use platen_tests::rigs::postgres::{Cluster, Options};
 use platen_tests::rigs::process::run_ok;
 use rusqlite::Connection;
 
 use crate::machine::{family, free};
-use crate::pki::{Identity, Pki};
 
-/// Devices that one statement lets in.
-pub(crate) const DEVICES_AT_ONCE: usize = 500;
 /// Where nothing is written to a disk.
 const MEMORY: &str = "/dev/shm";
 /// As for a database of some millions of rows on a small machine; its disk is waited for at each commit.
@@ -220,7 +217,7 @@ impl Centre {
         let store = Store::new(plan.engine, &manager.state());
         manager.set_lines(&format!("{}{}", store.lines(), plan.lines));
         pki.plant(&manager.state());
-        run_ok(manager.command().args(["operator", "add", OPERATOR, "--password-stdin"]), PASSWORD);
+        manager.add_operator();
         let centre = Self { manager, store, lines: plan.lines.to_owned() };
         centre.let_in(identities);
         centre
@@ -271,23 +268,6 @@ const STATES: &str = "INSERT INTO states (device, name, worst, critical, warning
     watches, overdue, away, identity, clones, damaged, lowest, low, simulated, model, agent_version, place, serials, \
     search, last_contact) SELECT key, id, -1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1000, 0, 0, '', '', '', '', '', 0 \
     FROM devices WHERE key NOT IN (SELECT device FROM states)";
-
-/// Lets devices in.
-pub(crate) fn devices(identities: &[Identity]) -> String {
-    let mut sql = "INSERT INTO devices (id, certificate_serial, certificate_issued, certificate_expires, enrolled) VALUES".to_owned();
-    for (place, identity) in identities.iter().enumerate() {
-        let (issued, expires) =
-            (identity.certificate.issued.as_millisecond(), identity.certificate.expires.as_millisecond());
-        let comma = if place == 0 { "" } else { "," };
-        write!(
-            sql,
-            "{comma} ('{}', '{}', {issued}, {expires}, {issued})",
-            identity.name, identity.certificate.serial
-        )
-        .unwrap();
-    }
-    sql
-}
 
 /// A statement that inserts a row for each number from `first` to `last`: `insert` says into what, `select` what, of
 /// `series.n`, and of what else.

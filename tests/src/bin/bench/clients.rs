@@ -1,7 +1,6 @@
 //! Many devices and who wakes them, in this process, straight on the wire. What is measured is never here: the servers are
 //! processes of their own, on another processor.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full};
@@ -9,111 +8,25 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use platen_tests::rigs::crowd::AT_ONCE;
+use platen_tests::rigs::crowd::wire::{Carried, Tls, dial, reports};
 use platen_tests::rigs::manager::process::OPERATOR;
+use platen_tests::rigs::pki::{Identity, Pki, SERVER_NAME};
 use platen_tests::rigs::process::run_ok;
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpSocket;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use crate::mqtt;
-use crate::pki::{Identity, Pki, SERVER_NAME};
 use crate::server::{Http, Kind, Server};
 
 /// How long a device lets itself be held.
 const WAIT_SECONDS: u32 = 240;
-/// Handshakes under way at once: as many as keep a server busy all the time.
-pub(crate) const AT_ONCE: usize = 256;
-/// Devices of one address: the manager has a limit to them.
-const PER_ADDRESS: usize = 2_500;
 /// The waits that have ended and nobody has looked at.
 const ENDED_WAITS: usize = 100_000;
-
-type Tls = TlsStream<tokio::net::TcpStream>;
-
-/// Connects and shakes hands. Device `number` comes from the address that is its.
-pub(crate) async fn dial(port: u16, number: usize, config: Arc<ClientConfig>) -> std::io::Result<Tls> {
-    let socket = TcpSocket::new_v4()?;
-    let host = u8::try_from(2 + number / PER_ADDRESS).map_err(std::io::Error::other)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)))?;
-    let stream = socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-    stream.set_nodelay(true)?;
-    let name = ServerName::try_from(SERVER_NAME).map_err(std::io::Error::other)?;
-    TlsConnector::from(config).connect(name, stream).await
-}
-
-/// A device of the manager that says what it likes.
-pub(crate) enum Device {
-    Http1 { sender: http1::SendRequest<Full<Bytes>>, _carried: Carried },
-    Http2 { sender: http2::SendRequest<Full<Bytes>>, _carried: Carried },
-}
-
-impl Device {
-    /// Connects as device `number`.
-    pub(crate) async fn open(
-        port: u16,
-        number: usize,
-        config: Arc<ClientConfig>,
-        http: Http,
-    ) -> anyhow::Result<Self> {
-        let io = TokioIo::new(dial(port, number, config).await?);
-        Ok(match http {
-            Http::One => {
-                let (sender, connection) = http1::handshake(io).await?;
-                Self::Http1 { sender, _carried: Carried::spawn(connection) }
-            }
-            Http::Two => {
-                let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-                Self::Http2 { sender, _carried: Carried::spawn(connection) }
-            }
-        })
-    }
-
-    /// Hands in a batch, and lets itself be held for so many seconds; the reply.
-    pub(crate) async fn hand_in(&mut self, batch: &[u8], wait: Option<u32>) -> anyhow::Result<Value> {
-        let mut request = parking().map(|()| Full::from(batch.to_vec()));
-        match wait {
-            Some(seconds) => drop(request.headers_mut().insert("prefer", format!("wait={seconds}").parse()?)),
-            None => drop(request.headers_mut().remove("prefer")),
-        }
-        let answer = match self {
-            Self::Http1 { sender, .. } => {
-                sender.ready().await?;
-                sender.send_request(request).await?
-            }
-            Self::Http2 { sender, .. } => {
-                sender.ready().await?;
-                sender.send_request(request).await?
-            }
-        };
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
-        Ok(serde_json::from_slice(&body)?)
-    }
-}
-
-/// What carries a connection; it ends with this.
-pub(crate) struct Carried(JoinHandle<()>);
-
-impl Carried {
-    fn spawn<E: std::fmt::Display>(connection: impl Future<Output = Result<(), E>> + Send + 'static) -> Self {
-        // Who waits for an answer is told as well.
-        Self(tokio::spawn(async move { drop(connection.await) }))
-    }
-}
-
-impl Drop for Carried {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
 
 /// A device of any server.
 #[expect(clippy::large_enum_variant, reason = "all of one run are of one kind")]
@@ -184,12 +97,7 @@ fn has_commands(body: &[u8]) -> bool {
 
 /// A device that has nothing to report, and lets itself be held.
 fn parking() -> Request<()> {
-    Request::post(format!("https://{SERVER_NAME}/v1/reports"))
-        .header("host", SERVER_NAME)
-        .header("content-type", "application/json")
-        .header("prefer", format!("wait={WAIT_SECONDS}"))
-        .body(())
-        .unwrap()
+    reports((), Some(WAIT_SECONDS))
 }
 
 fn polling(name: &str) -> Request<()> {

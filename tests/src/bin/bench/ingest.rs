@@ -8,15 +8,16 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
+use platen_tests::rigs::crowd::messages::{USUAL, batch, template};
+use platen_tests::rigs::crowd::wire::Carried;
 use platen_tests::rigs::manager::process::Manager;
-use serde_json::{Value, json};
+use platen_tests::rigs::pki::{Identity, SERVER_NAME};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::centre::{Centre, Plan};
-use crate::clients::{self, Carried};
+use crate::clients;
 use crate::machine::{bind, cpu_nanoseconds, family, middle};
-use crate::pki::{Identity, SERVER_NAME};
 use crate::server::SERVER_CORE;
 use crate::table::Table;
 use crate::{Bench, centre};
@@ -29,10 +30,6 @@ pub(crate) const WATCH: Duration = Duration::from_secs(5);
 pub(crate) const ROUNDS: usize = 3;
 /// What is measured is the store, and not how often one device may ask.
 pub(crate) const LIMITS: &str = "[limits]\nrequests_per_minute = 1000000\nrequests_burst = 100000\n";
-/// The supplies of a usual small printer, whose report is about 1 KB.
-pub(crate) const USUAL: &[&str] = &["black", "cyan"];
-/// Those of one with which a store is filled.
-pub(crate) const SMALL: &[&str] = &["black"];
 
 pub(crate) fn measure(bench: &Bench, table: &mut Table) {
     crate::keep_to_client_core();
@@ -156,33 +153,4 @@ pub(crate) async fn rate(
         share(2),
     );
     reports as f64 / seconds
-}
-
-/// A utilisation report of a printer with these supplies: all but the epoch and the sequence is made once, so that the
-/// client costs little beside the server.
-pub(crate) fn template(supplies: &[&str]) -> String {
-    let supply = |name: &str, index: u64| {
-        json!({
-            "name": name, "index": index, "class": "supplyThatIsConsumed", "type": "tonerCartridge", "colorant": name,
-            "unit": "tenthsOfGrams", "capacity": {"state": "known", "amount": 3000},
-            "level": {"state": "known", "amount": 1500}, "set_percent": 10, "serial": "SIM",
-        })
-    };
-    let supplies: Vec<Value> = (1..).zip(supplies).map(|(index, name)| supply(name, index)).collect();
-    json!({
-        "kind": "utilisation", "running_seconds": 900, "failed_reads": 0,
-        "readings": {
-            "supplies": supplies, "parts": [],
-            "temperatures": [{"name": "cabinet", "millidegrees_celsius": {"state": "known", "value": 25000}}],
-            "switches": [{"name": "cover", "meaning": "cover", "active": {"state": "known", "value": false}}],
-        },
-    })
-    .to_string()
-}
-
-pub(crate) fn batch(epoch: &str, sequence: u64, body: &str) -> Vec<u8> {
-    format!(
-        r#"{{"version":1,"epoch":"{epoch}","oldest_sequence":{sequence},"reports":[{{"sequence":{sequence},"simulated":true,"taken":{{"boot_id":"5a0c6d7e-2f0e-4a53-9a32-0d6de40a8c11","monotonic_ms":{sequence},"wall":"2026-11-22T09:00:00Z","clock":"synchronised"}},"body":{body}}}]}}"#
-    )
-    .into_bytes()
 }

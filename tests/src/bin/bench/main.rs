@@ -18,7 +18,6 @@ mod ingest;
 mod machine;
 mod mqtt;
 mod parked;
-mod pki;
 mod server;
 mod soak;
 mod store;
@@ -36,7 +35,7 @@ use tokio::runtime::Runtime;
 
 use centre::Engine;
 use machine::{bind, free};
-use pki::Pki;
+use platen_tests::rigs::pki::Pki;
 use server::CLIENT_CORE;
 use table::Table;
 

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use platen_tests::rigs::pki::Identity;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::centre::Plan;
 use crate::clients::{Crowd, Waker};
-use crate::pki::Identity;
 use crate::server::{Http, Kind, Server};
 use crate::table::Table;
 use crate::{Bench, centre};

@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use platen_tests::rigs::manager::process::Manager;
+use platen_tests::rigs::pki::Pki;
 use platen_tests::rigs::process::{Running, until};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::machine::{bind, cpu_nanoseconds, family, memory};
-use crate::pki::Pki;
 
 /// The processor of what is measured. Whatever asks it runs on the other one.
 pub(crate) const SERVER_CORE: usize = 0;

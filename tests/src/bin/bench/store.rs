@@ -4,16 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use platen_tests::rigs::crowd::messages::{SMALL, USUAL, template};
 use platen_tests::rigs::manager::task::now;
+use platen_tests::rigs::pki::Identity;
 use platen_tests::rigs::process::until_within;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::Bench;
 use crate::centre::{Centre, Engine, Plan, series};
-use crate::ingest::{CONNECTIONS, LIMITS, ROUNDS, Reporter, SMALL, USUAL, rate, template};
+use crate::ingest::{CONNECTIONS, LIMITS, ROUNDS, Reporter, rate};
 use crate::machine::{bind, middle, percentile};
-use crate::pki::Identity;
 use crate::server::SERVER_CORE;
 use crate::table::Table;
 

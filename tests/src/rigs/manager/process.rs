@@ -79,7 +79,7 @@ impl Manager {
     /// As [`Self::start_with`], somewhere else.
     pub fn start_at(stand: Stand, extra: &str) -> Self {
         let mut manager = Self::prepared(stand, extra);
-        run_ok(manager.command().args(["operator", "add", OPERATOR, "--password-stdin"]), PASSWORD);
+        manager.add_operator();
         manager.resume();
         // From now on it keeps the ports that it was given, so that devices find it after a restart.
         manager.configure(extra);
@@ -110,6 +110,11 @@ impl Manager {
         let manager = Self { process: None, folder, stand };
         manager.configure(extra);
         manager
+    }
+
+    /// Lets the operator sign in; whoever does that first makes the store.
+    pub fn add_operator(&self) {
+        run_ok(self.command().args(["operator", "add", OPERATOR, "--password-stdin"]), PASSWORD);
     }
 
     /// Lays its configuration anew, with other lines at its end; it is read at the next start.

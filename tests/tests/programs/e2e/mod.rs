@@ -5,6 +5,7 @@ mod bad_input;
 mod balanced;
 mod certificates;
 mod endings;
+mod failover;
 mod first_light;
 mod frozen_state;
 mod hal_in_process;

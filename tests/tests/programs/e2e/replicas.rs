@@ -3,12 +3,15 @@
 
 use platen_tests::rigs::agent::process::{Device, Setup};
 use platen_tests::rigs::api::Operator;
-use platen_tests::rigs::centre::Centre;
+use platen_tests::rigs::centre::{Centre, Plan};
+use platen_tests::rigs::crowd::messages::batch_of;
+use platen_tests::rigs::crowd::wire::Connection;
 use platen_tests::rigs::manager::process::Manager;
+use platen_tests::rigs::pki::Pki;
 use platen_tests::rigs::process::until;
 use serde_json::{Value, json};
 
-fn read_now(operator: &Operator, device: &str) -> String {
+pub(super) fn read_now(operator: &Operator, device: &str) -> String {
     let path = format!("/api/v1/devices/{device}/commands");
     let sent = operator.post(&path, &json!({"action": {"kind": "read_now"}}));
     assert_eq!(sent.status, 202, "{sent:?}");
@@ -21,7 +24,7 @@ fn state_of(operator: &Operator, device: &str, command: &str) -> Value {
     found.map_or(Value::Null, |one| one["state"].clone())
 }
 
-fn until_done(operator: &Operator, device: &str, command: &str) {
+pub(super) fn until_done(operator: &Operator, device: &str, command: &str) {
     until(&format!("{device} has answered"), || {
         (state_of(operator, device, command) == "done").then_some(())
     });
@@ -67,4 +70,23 @@ fn a_command_reaches_a_device_that_waits_at_another_manager_and_a_killed_manager
         assert_eq!(shown["gaps"].as_array().unwrap().len(), 0, "{shown}");
         assert_ne!(shown["contact"]["state"], "silent", "{shown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_was_answered_elsewhere_is_not_handed_over_by_a_manager_that_has_not_heard_of_it() {
+    let pki = Pki::new();
+    let identities = pki.identities("light", 0, 1);
+    let plan = Plan { managers: 1, lines: "", standby: false, fleet: Some((&pki, &identities)) };
+    let centre = Centre::start_with(plan);
+    let operator = centre.managers[0].operator();
+    let answered = read_now(&operator, "light-0");
+    let open = read_now(&operator, "light-0");
+    // What another manager commits, and its word has not come yet.
+    centre.ask(&format!("UPDATE commands SET state = 'done', finished = issued WHERE id = '{answered}'"));
+    let config = pki.device(&identities[0], &[b"http/1.1"], 0);
+    let mut device = Connection::open(centre.device_port(), 0, config).await.unwrap();
+    let nothing = batch_of("light-0", 1, std::iter::empty());
+    let reply = device.hand_in(nothing, None).await.unwrap();
+    let ids: Vec<&Value> = reply["commands"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, [&Value::from(open)]);
 }

@@ -6,11 +6,11 @@ use platen_tests::rigs::manager::messages::{
 };
 use platen_tests::rigs::manager::process::Manager;
 use platen_tests::rigs::manager::task::now;
+use platen_tests::rigs::pki::Identity;
 
 use crate::Bench;
 use crate::centre::{Centre, Engine, Plan, series};
 use crate::ingest::{LIMITS, Reporter};
-use crate::pki::Identity;
 
 /// Devices that really report; they are stopped by an alert, so that they are the first of the fleet's page.
 pub(crate) const REPORTING: usize = 1_000;

@@ -12,16 +12,17 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode};
+use platen_tests::rigs::crowd::wire::Carried;
 use platen_tests::rigs::manager::process::{Manager, OPERATOR};
+use platen_tests::rigs::pki::SERVER_NAME;
 use platen_tests::rigs::process::run_ok;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::Bench;
 use crate::centre::{Centre, Engine};
-use crate::clients::{self, Carried};
+use crate::clients;
 use crate::machine::percentile;
-use crate::pki::SERVER_NAME;
 use crate::table::Table;
 
 /// How many look at once, and how often each asks.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
+use platen_tests::rigs::crowd::messages::template;
+use platen_tests::rigs::pki::Identity;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -14,9 +16,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::{Looker, bearer};
 use crate::Bench;
 use crate::centre::{Centre, Engine};
-use crate::ingest::{Reporter, template};
+use crate::ingest::Reporter;
 use crate::machine::cpu_nanoseconds;
-use crate::pki::Identity;
 use crate::table::Table;
 
 const PAGES: usize = 100;

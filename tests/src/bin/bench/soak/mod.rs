@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use platen_tests::rigs::crowd::figures::Figures;
 use platen_tests::rigs::manager::process::{Manager, Stand};
 use platen_tests::rigs::process::until_within;
 use serde_json::json;
@@ -21,7 +22,7 @@ use crate::ingest::LIMITS;
 use crate::machine::{memory, percentile};
 use crate::store::{DELETING, fill_reports};
 use crate::table::Table;
-use clients::{Figures, Order};
+use clients::Order;
 
 /// Devices that are parked at one manager: a process has 20,000 descriptors.
 const PARKED_AT_ONE: usize = 15_000;
@@ -107,7 +108,8 @@ impl Crowd {
 
 /// What all of them say.
 fn look(crowds: &mut [Crowd]) -> Figures {
-    crowds.iter_mut().fold(Figures::default(), |all, crowd| all + *crowd.look())
+    let all = crowds.iter_mut().map(|crowd| *crowd.look()).reduce(|all, figures| all + figures);
+    all.unwrap_or_default()
 }
 
 pub(crate) fn measure(bench: &Bench, table: &mut Table) {
@@ -159,7 +161,6 @@ pub(crate) fn measure(bench: &Bench, table: &mut Table) {
          WHERE e.epoch LIKE 'soak-%' GROUP BY r.epoch, r.sequence HAVING count(*) > 1) twice",
     );
     table.at_most("in the store twice", twice as f64, "", 0.0, "");
-    table.at_most("devices that gave up", figures.gave_up as f64, "", 0.0, "");
 }
 
 /// A store with everything in it.
@@ -269,13 +270,10 @@ impl Soaked {
         table.show("from a command to its outcome, p50", ms(50.0), "ms", &format!("{}", self.outcomes.len()));
         table.show("from a command to its outcome, p99", ms(99.0), "ms", "");
         table.at_most("commands without an outcome", self.overdue as f64, "", 0.0, "");
-        table.show(
-            "fewest parked at once",
-            self.fewest as f64,
-            "",
-            "those that report are not parked meanwhile",
-        );
-        table.show("cut off and back", self.last.dialled_again as f64, "", "");
+        table.show("fewest parked at once", self.fewest as f64, "", "");
+        table.show("cut off, and tries in vain", self.last.cut as f64, "", "");
+        let again = self.last.asked_again as f64;
+        table.at_most("commands that were handed over after their outcome", again, "", 0.0, "");
         table.show("old reports deleted", self.deleted as f64, "", &format!("in {minutes} minutes"));
         let warm = self.memory.get(self.memory.len() / WARM_PART as usize).copied();
         if let (Some(warm), Some(last)) = (warm, self.memory.last()) {

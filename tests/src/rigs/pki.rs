@@ -1,5 +1,7 @@
-//! One authority for every server of a run, so that all of them shake hands with the same devices.
+//! One authority for every server of a run, and devices that it has let in: they are put into a store by SQL, because a
+//! fleet that enrolled one by one would take longer than what is looked at.
 
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use platen_manager::ca::{Ca, DEVICE_LIFE, check_csr};
 use platen_manager::store::Certificate;
-use platen_tests::rigs::manager::task::now;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -18,12 +19,17 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use tempfile::TempDir;
 
+use super::manager::task::now;
+
 /// What the servers are known as.
-pub(crate) const SERVER_NAME: &str = "localhost";
+pub const SERVER_NAME: &str = "localhost";
+
+/// Devices that one statement lets in.
+pub const DEVICES_AT_ONCE: usize = 500;
 
 /// The manager's authority, in a folder of its own. All devices have one key: a key each would only cost the client's
 /// time and memory, and no server can tell.
-pub(crate) struct Pki {
+pub struct Pki {
     folder: PathBuf,
     /// It goes with the one who made it.
     own_folder: Option<TempDir>,
@@ -35,14 +41,23 @@ pub(crate) struct Pki {
 }
 
 /// A device that may come in.
-pub(crate) struct Identity {
-    pub(crate) name: String,
-    pub(crate) certificate: Certificate,
+pub struct Identity {
+    /// Its id.
+    pub name: String,
+    /// What the store has to know of its certificate.
+    pub certificate: Certificate,
     chain: Vec<CertificateDer<'static>>,
 }
 
+impl Default for Pki {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Pki {
-    pub(crate) fn new() -> Self {
+    /// One of its own, which goes with it.
+    pub fn new() -> Self {
         let folder = TempDir::new().unwrap();
         // A server that gives up root's rights has to come in.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -55,12 +70,12 @@ impl Pki {
     }
 
     /// Where it is.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The one of a folder, where there may be none yet.
-    pub(crate) fn of(folder: &Path) -> Self {
+    pub fn of(folder: &Path) -> Self {
         let ca = Ca::load_or_make(folder, now()).unwrap();
         let names = [SERVER_NAME.to_owned(), "127.0.0.1".to_owned()];
         ca.server(folder, &names, now()).unwrap();
@@ -82,12 +97,12 @@ impl Pki {
     }
 
     /// Certificate and key of servers, and the authority's certificate.
-    pub(crate) fn server_files(&self) -> [PathBuf; 3] {
+    pub fn server_files(&self) -> [PathBuf; 3] {
         ["server.pem", "server.key", "ca.pem"].map(|name| self.folder.join(name))
     }
 
     /// Makes this the authority of a manager that was never started.
-    pub(crate) fn plant(&self, state: &Path) {
+    pub fn plant(&self, state: &Path) {
         fs::create_dir_all(state).unwrap();
         fs::set_permissions(state, Permissions::from_mode(0o700)).unwrap();
         for name in ["ca.pem", "ca.key"] {
@@ -96,7 +111,7 @@ impl Pki {
     }
 
     /// So many devices, by a word and a number from `first` on.
-    pub(crate) fn identities(&self, word: &str, first: usize, count: usize) -> Vec<Identity> {
+    pub fn identities(&self, word: &str, first: usize, count: usize) -> Vec<Identity> {
         let now = now();
         (first..first + count).map(|number| self.identity(format!("{word}-{number}"), now)).collect()
     }
@@ -114,12 +129,7 @@ impl Pki {
     }
 
     /// How a device shakes hands: anew each time, or with what `sessions` it may remember.
-    pub(crate) fn device(
-        &self,
-        identity: &Identity,
-        protocols: &[&[u8]],
-        sessions: usize,
-    ) -> Arc<ClientConfig> {
+    pub fn device(&self, identity: &Identity, protocols: &[&[u8]], sessions: usize) -> Arc<ClientConfig> {
         let certified = CertifiedKey::new(identity.chain.clone(), Arc::clone(&self.signing));
         let resolver = Arc::new(SingleCertAndKey::from(certified));
         let mut config = self.versions().with_client_cert_resolver(resolver);
@@ -130,7 +140,7 @@ impl Pki {
     }
 
     /// How an operator's program does, which has no certificate.
-    pub(crate) fn operator(&self) -> Arc<ClientConfig> {
+    pub fn operator(&self) -> Arc<ClientConfig> {
         let mut config = self.versions().with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
@@ -142,4 +152,21 @@ impl Pki {
             .unwrap()
             .with_root_certificates(Arc::clone(&self.roots))
     }
+}
+
+/// The statement that lets devices into a store.
+pub fn devices(identities: &[Identity]) -> String {
+    let mut sql = "INSERT INTO devices (id, certificate_serial, certificate_issued, certificate_expires, enrolled) VALUES".to_owned();
+    for (place, identity) in identities.iter().enumerate() {
+        let (issued, expires) =
+            (identity.certificate.issued.as_millisecond(), identity.certificate.expires.as_millisecond());
+        let comma = if place == 0 { "" } else { "," };
+        write!(
+            sql,
+            "{comma} ('{}', '{}', {issued}, {expires}, {issued})",
+            identity.name, identity.certificate.serial
+        )
+        .unwrap();
+    }
+    sql
 }
