@@ -69,6 +69,7 @@ pub(super) async fn delete(
     operators.roster.forget(&device);
     operators.mailbox.forget(&device);
     operators.watches.forget(&device);
+    operators.quotas().forget(&device);
     operators.informer.publish(Event::new("deleted", device, now));
     operators.bell.ring();
     Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use platen_manager::database_path;
 use platen_manager::history::rows::{Cell, Row};
 use platen_manager::history::{self, Resolution};
 use platen_manager::quota::{self, Quota, Quotas};
@@ -25,7 +26,7 @@ use platen_tests::rigs::manager::messages::{
     active, batch, cleared, condition, order, service_call, started, toner_low, utilisation,
 };
 use platen_tests::rigs::manager::pages::{browser, get, sign_in};
-use platen_tests::rigs::manager::task::TestManager;
+use platen_tests::rigs::manager::task::{TestManager, until};
 use platen_tests::rigs::postgres::Cluster;
 
 const HOUR: i64 = 3_600_000;
@@ -457,6 +458,29 @@ async fn a_noisy_device_is_refused_and_shown_and_its_people_and_others_get_throu
     // A restart makes nobody quiet.
     let manager = manager.restart().await;
     assert_eq!(manager.api("/api/v1/devices/noisy").await["noisy"]["quota"], "bytes_per_day");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_enrols_after_one_of_its_name_was_deleted_has_used_nothing() {
+    let manager =
+        with_quota(quota::Settings { mib_per_day: 1, reserve_mib_per_day: 1, ..Default::default() }).await;
+    let former = manager.enrol("lobby").await;
+    let mut sequence = 1;
+    while former.report(manager.device, &large(sequence, 90)).await.status == StatusCode::OK {
+        sequence += 90;
+        assert!(sequence < 3_000, "it is never refused");
+    }
+    for (method, path) in [("POST", "/devices/lobby/revoke"), ("DELETE", "/devices/lobby?confirm=lobby")] {
+        let answer = manager.ask_api(method, &format!("/api/v1{path}"), None).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text());
+    }
+    let stored = rusqlite::Connection::open(database_path(manager.directory.path())).unwrap();
+    let is_there = "SELECT count(*) FROM devices WHERE id = 'lobby'";
+    until(|| async { (stored.query_row(is_there, [], |row| row.get(0)) == Ok(0)).then_some(()) }).await;
+    let lobby = manager.enrol("lobby").await;
+    let answer = lobby.report(manager.device, &large(1, 90)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(manager.api("/api/v1/devices/lobby").await["noisy"], Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]
