@@ -146,50 +146,61 @@ fn action() -> Value {
     })
 }
 
+/// What stands at a place of a schema.
+fn said(schema: &Value, place: &str) -> Value {
+    schema.pointer(place).cloned().unwrap_or_default()
+}
+
 /// Parts an object into forms: each has some of its properties, of which the first must be there, and always the
 /// `common` ones; of the others nothing may be said.
-fn forms(schema: &mut Value, common: &[&str], forms: &[&[&str]]) {
-    let Some(properties) = schema["properties"].as_object() else { return };
+fn forms(schema: &Value, common: &[&str], forms: &[&[&str]]) -> Value {
+    let properties = said(schema, "/properties");
     let form = |own: &&[&str]| {
-        let said = |name: &String| own.contains(&name.as_str()) || common.contains(&name.as_str());
+        let is_of_it = |name: &String| own.contains(&name.as_str()) || common.contains(&name.as_str());
         let all: serde_json::Map<String, Value> = properties
-            .iter()
-            .map(|(name, of)| (name.clone(), if said(name) { of.clone() } else { json!({"type": "null"}) }))
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, of)| {
+                (name.clone(), if is_of_it(name) { of.clone() } else { json!({"type": "null"}) })
+            })
             .collect();
         let required: Vec<&str> = own.iter().take(1).chain(common).copied().collect();
         json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
     };
     let parted: Vec<Value> = forms.iter().map(form).collect();
-    *schema = json!({"description": schema["description"], "oneOf": parted});
+    json!({"description": said(schema, "/description"), "oneOf": parted})
 }
 
 /// One certificate, or all.
-fn let_in(schema: &mut Value) {
-    let said = |name: &str| schema["properties"][name].clone();
-    let (mut one, mut all) = (said("all"), said("all"));
-    one["enum"] = json!([false]);
-    all["enum"] = json!([true]);
+fn let_in(schema: &Value) -> Value {
+    let all = |which: bool| {
+        let description = said(schema, "/properties/all/description");
+        json!({"type": "boolean", "enum": [which], "description": description})
+    };
     let device = json!({"$ref": "#/components/schemas/DeviceId"});
-    let serial = json!({"type": "string", "description": schema["properties"]["serial"]["description"]});
+    let serial = json!({"type": "string", "description": said(schema, "/properties/serial/description")});
     let nothing = json!({"type": "null"});
     let form = |all: Value, device: &Value, serial: &Value, required: &[&str]| {
         let properties = json!({"all": all, "device": device, "serial": serial});
         json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
     };
-    *schema = json!({
-        "description": schema["description"],
-        "oneOf": [form(one, &device, &serial, &["device", "serial"]), form(all, &nothing, &nothing, &["all"])],
-    });
+    let one = form(all(false), &device, &serial, &["device", "serial"]);
+    let all = form(all(true), &nothing, &nothing, &["all"]);
+    json!({"description": said(schema, "/description"), "oneOf": [one, all]})
 }
 
-/// What the types have no words for.
-const EXACTER: &[(&str, fn(&mut Value))] = &[
-    ("/components/schemas/NewCommand/properties/action", |asked| *asked = action()),
+/// Says a schema exacter.
+type Exacter = fn(&Value) -> Value;
+
+/// What the types have no words for, by its place.
+const EXACTER: &[(&str, Exacter)] = &[
+    ("/components/schemas/NewCommand/properties/action", |_| action()),
     ("/components/schemas/ProfileForm/properties/settings", |values| {
-        *values = settings(values["description"].as_str().unwrap_or_default());
+        settings(values.pointer("/description").and_then(Value::as_str).unwrap_or_default())
     }),
     ("/components/schemas/ManyPatch", |patch| {
-        forms(patch, &["change"], &[&["devices"], &["those", "cursor"]]);
+        forms(patch, &["change"], &[&["devices"], &["those", "cursor"]])
     }),
     ("/components/schemas/LetIn", let_in),
 ];
@@ -199,7 +210,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
     for (place, say) in EXACTER {
         if let Some(schema) = document.pointer_mut(place) {
-            say(schema);
+            *schema = say(schema);
         }
     }
     document

@@ -121,6 +121,9 @@ mod tests {
         assert_eq!(faults(&[book()], &["c1".to_owned()], &kept()), Vec::<String>::new());
     }
 
+    /// A change after which they differ.
+    type Way<'a> = &'a dyn Fn(&mut Book, &mut Kept);
+
     #[test]
     fn each_way_in_which_they_may_differ_is_found() {
         let fault_of = |change: &dyn Fn(&mut Book, &mut Kept)| {
@@ -128,7 +131,7 @@ mod tests {
             change(&mut book, &mut kept);
             faults(&[book], &["c1".to_owned()], &kept).len()
         };
-        let ways: [&dyn Fn(&mut Book, &mut Kept); 7] = [
+        let ways: [Way<'_>; 7] = [
             &|_, kept| kept.reports.clear(),
             &|_, kept| kept.reports.values_mut().for_each(|one| one.reports += 1),
             &|_, kept| kept.reports.values_mut().for_each(|one| one.sequences -= 1),

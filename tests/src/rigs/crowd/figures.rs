@@ -138,7 +138,7 @@ impl Counts {
 fn most_in_a_second(times: &[Duration]) -> usize {
     let mut first = 0;
     let within = times.iter().enumerate().map(|(last, time)| {
-        while *time - times[first] >= SECOND {
+        while time.saturating_sub(times[first]) >= SECOND {
             first += 1;
         }
         last - first + 1

@@ -108,8 +108,8 @@ impl Fleet {
             "{what}: all {} parked {:.1} s after it began, {:.1} s after it was over; {} connections ended or failed, {} \
              answers \"not now\"; {busiest} connections in the busiest second, {:.0} % of the devices",
             self.devices,
-            (now - since).as_secs_f64(),
-            (now - after_act).as_secs_f64(),
+            now.saturating_sub(since).as_secs_f64(),
+            now.saturating_sub(after_act).as_secs_f64(),
             after.cut - before.cut,
             after.turned_away - before.turned_away,
             percent(busiest, self.devices),
