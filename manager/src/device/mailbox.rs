@@ -1,7 +1,7 @@
 //! What waits for devices, and the requests that wait for it.
 //!
 //! The store keeps commands; this is the working copy, so that a parked device costs the database
-//! nothing. What waits for one device, and when that ends a wait of it, is its [`queue`].
+//! nothing. What waits for one device, and when that ends a wait of it, is its [queue](super::queue).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
