@@ -1,6 +1,7 @@
 //! What the tests stand on, by kind:
 //!
-//! * [`rigs`]: managers, agents, the proxies and networks between them, a fleet with people who use it, a browser;
+//! * [`rigs`]: managers, agents, the proxies and networks between them, a fleet with people who use it, a
+//!   crowd of light devices, a browser;
 //! * [`oracles`]: who knows what really happened, and compares it with what the programs say;
 //! * [`guests`]: machines with a real kernel, whose I2C buses and GPIO chip are a simulated printer;
 //! * [`hal_suite`]: the one suite of the HAL, for every backend;

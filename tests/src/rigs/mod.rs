@@ -1,5 +1,5 @@
-//! What tests stand on: managers, agents, the proxies and networks between them and before the operators, a fleet with people who use it, disks
-//! that fail, a PostgreSQL, a browser, the Debian package.
+//! What tests stand on: managers, agents, the proxies and networks between them and before the operators, a fleet with people who use it, a crowd of
+//! light devices, disks that fail, a PostgreSQL, a browser, the Debian package.
 
 pub mod agent;
 pub mod api;
