@@ -59,7 +59,8 @@ const KINDS: [&str; 24] = [
 /// Bytes of the word that tells one run of the manager from another.
 const RUN_BYTES: usize = 4;
 
-/// Something that happened, for pages and programs that listen.
+/// Something that happened, for pages and programs that listen. A thousand of them are kept: what most of them have not is
+/// in a box.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Event {
     /// Identifies the event; hand it back as `Last-Event-ID`.
@@ -86,34 +87,34 @@ pub struct Event {
     pub sequence: Option<u64>,
     /// Of a report: the device's stamp.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub taken: Option<Stamp>,
+    pub taken: Option<Box<Stamp>>,
     /// Of a report: whether the board is a simulated one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simulated: Option<bool>,
     /// The alert that was raised.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub alert: Option<Alert>,
+    pub alert: Option<Box<Alert>>,
     /// The alert that was cleared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert_id: Option<AlertId>,
     /// What a person at the device asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_call: Option<ServiceCall>,
+    pub service_call: Option<Box<ServiceCall>>,
     /// What an operator made of a service call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_call_state: Option<ServiceCallState>,
     /// What a person at the device orders.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<Order>,
+    pub order: Option<Box<Order>>,
     /// What an operator made of an order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_state: Option<OrderState>,
     /// What was changed or put back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub replacement: Option<Replacement>,
+    pub replacement: Option<Box<Replacement>>,
     /// How a command ended, as the device says.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Box<Outcome>>,
     /// Which command changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandId>,
@@ -125,7 +126,7 @@ pub struct Event {
     pub contact: Option<ContactState>,
     /// What tells that two machines are using one identity.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clone: Option<CloneSign>,
+    pub clone: Option<Box<CloneSign>>,
     /// When the device's certificate ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_ends: Option<Timestamp>,
@@ -134,7 +135,7 @@ pub struct Event {
     pub gap: Option<(u64, u64)>,
     /// What a watch found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub finding: Option<Finding>,
+    pub finding: Option<Box<Finding>>,
     /// Whether anything can be stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storing: Option<bool>,
@@ -211,17 +212,17 @@ impl Event {
         let mut event = Self {
             epoch: Some(epoch.clone()),
             sequence: Some(report.sequence),
-            taken: Some(report.taken.clone()),
+            taken: Some(Box::new(report.taken.clone())),
             simulated: Some(report.simulated),
             ..Self::new(report.body.kind(), device.clone(), time)
         };
         match &report.body {
-            ReportBody::AlertRaised { alert } => event.alert = Some(alert.clone()),
+            ReportBody::AlertRaised { alert } => event.alert = Some(Box::new(alert.clone())),
             ReportBody::AlertCleared { alert_id, .. } => event.alert_id = Some(alert_id.clone()),
-            ReportBody::ServiceCall(call) => event.service_call = Some(call.clone()),
-            ReportBody::Order(order) => event.order = Some(order.clone()),
-            ReportBody::Replacement(replacement) => event.replacement = Some((**replacement).clone()),
-            ReportBody::Outcome(outcome) => event.outcome = Some(outcome.clone()),
+            ReportBody::ServiceCall(call) => event.service_call = Some(Box::new(call.clone())),
+            ReportBody::Order(order) => event.order = Some(Box::new(order.clone())),
+            ReportBody::Replacement(replacement) => event.replacement = Some(replacement.clone()),
+            ReportBody::Outcome(outcome) => event.outcome = Some(Box::new(outcome.clone())),
             ReportBody::Started(_)
             | ReportBody::AlertsStanding { .. }
             | ReportBody::Utilisation(_)
@@ -386,9 +387,9 @@ mod tests {
         };
         let order = sample::order("o1", 2);
         let told = of(ReportBody::Order(order.clone()));
-        assert_eq!((told.kind, told.order), ("order", Some(order)));
+        assert_eq!((told.kind, told.order), ("order", Some(Box::new(order))));
         let told = of(ReportBody::Replacement(Box::new(sample::replacement())));
-        assert_eq!((told.kind, told.replacement), ("replacement", Some(sample::replacement())));
+        assert_eq!((told.kind, told.replacement), ("replacement", Some(Box::new(sample::replacement()))));
     }
 
     #[test]

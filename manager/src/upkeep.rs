@@ -144,7 +144,7 @@ impl Upkeep {
                 };
                 let device = &change.device;
                 tracing::info!(%device, finding = ?change.finding, step = ?change.step, "a watch changed");
-                let finding = Some(change.finding);
+                let finding = Some(Box::new(change.finding));
                 self.informer.publish(Event { finding, ..Event::new(kind, change.device, now) });
             }
         }

@@ -211,7 +211,7 @@ async fn tell_clone(devices: &Devices, device: &DeviceId, sign: Option<CloneSign
         Ok(true) => {
             tracing::warn!(%device, ?sign, "two machines are using one identity");
             let event = Event::new("clone", device.clone(), now);
-            devices.informer.publish(Event { clone: Some(sign), ..event });
+            devices.informer.publish(Event { clone: Some(Box::new(sign)), ..event });
         }
         Ok(false) => {}
         Err(error) => tracing::error!(%device, %error, "a sign of a cloned identity could not be recorded"),
