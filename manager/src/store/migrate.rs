@@ -283,7 +283,7 @@ mod tests {
             of_postgres,
             [
                 "5ecdde1590240853e5bc47c66029c4c4978219b1468fcd93f5a2f2fd780585c5",
-                "efc6f68e263f80a42b84d462380853815bc99db6000a70fde4776d88cf087713",
+                "3c90b599da41247e291befd774b2ab2e240ba4caf6303247f7a2e20428fab164",
                 "ad2072a48f94ca4110d752274c99542fcee671d9ec399ec95157803442dca2fa",
                 "b6d38661513bdef7e9aafa5377f42ee880a3c9b30290005fd873e3f391cb95fa",
                 "2443700e358f687ab790a81ed26112ca9eaeeb4192587e25ef2aec9c90e07505",
