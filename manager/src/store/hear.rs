@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use platen_protocol::identity::DeviceId;
-use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator as _;
+use postgres::{Client, Statement};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -23,6 +23,8 @@ use super::replica::Replica;
 
 /// The channel of all managers.
 const CHANNEL: &str = "platen_managers";
+/// Tells payloads, in one transaction.
+const TELL: &str = "SELECT pg_notify($1, u) FROM unnest($2::text[]) AS u";
 /// Managers hold an advisory lock of this class each, by their key: so the others see which of them are there.
 const PRESENT: i32 = 7_210_417;
 /// Whoever holds this one does what only one of them should.
@@ -188,7 +190,7 @@ fn understand(payload: &str, me: Replica) -> Option<Heard> {
 
 /// Tells until nobody has anything to tell.
 fn tell_on(config: &PostgresConfig, me: Replica, mut waiting: mpsc::Receiver<Hint>, lost: &AtomicBool) {
-    let mut client: Option<Client> = None;
+    let mut session = None;
     while let Some(first) = waiting.blocking_recv() {
         std::thread::sleep(GATHER);
         let mut hints = BTreeSet::from([first]);
@@ -197,9 +199,9 @@ fn tell_on(config: &PostgresConfig, me: Replica, mut waiting: mpsc::Receiver<Hin
         }
         let hints = if lost.swap(false, Ordering::Relaxed) { None } else { Some(hints) };
         let payloads = payloads(me, hints);
-        while let Err(error) = tell_in_session(&mut client, config, &payloads) {
+        while let Err(error) = tell_in_session(&mut session, config, &payloads) {
             tracing::debug!(%error, "other managers cannot be told for the moment");
-            client = None;
+            session = None;
             if waiting.is_closed() {
                 return;
             }
@@ -209,15 +211,19 @@ fn tell_on(config: &PostgresConfig, me: Replica, mut waiting: mpsc::Receiver<Hin
 }
 
 fn tell_in_session(
-    session: &mut Option<Client>,
+    session: &mut Option<(Client, Statement)>,
     config: &PostgresConfig,
     payloads: &[String],
 ) -> Result<(), StoreError> {
-    let client = match session {
-        Some(client) => client,
-        None => session.insert(config.connect()?),
+    let (client, tell) = match session {
+        Some(session) => session,
+        None => {
+            let mut client = config.connect()?;
+            let tell = client.prepare(TELL)?;
+            session.insert((client, tell))
+        }
     };
-    client.execute("SELECT pg_notify($1, u) FROM unnest($2::text[]) AS u", &[&CHANNEL, &payloads])?;
+    client.execute(&*tell, &[&CHANNEL, &payloads])?;
     Ok(())
 }
 

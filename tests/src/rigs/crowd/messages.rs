@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+/// The boot in which everything is taken, and when in it batches are sent, in milliseconds.
+const BOOT: &str = "5a0c6d7e-2f0e-4a53-9a32-0d6de40a8c11";
+const SENT_MS: u64 = 1_000_000_000;
+
 /// The supplies of a usual small printer, whose report is about 1 KB.
 pub const USUAL: &[&str] = &["black", "cyan"];
 /// Those of one with which a store is filled.
@@ -45,12 +49,15 @@ pub fn batch(epoch: &str, sequence: u64, body: &str) -> Vec<u8> {
 
 /// A batch of reports, each with its sequence; `oldest` is that of the oldest that the device still has.
 pub fn batch_of<'a>(epoch: &str, oldest: u64, reports: impl Iterator<Item = (u64, &'a str)>) -> Vec<u8> {
-    let mut text = format!(r#"{{"version":1,"epoch":"{epoch}","oldest_sequence":{oldest},"reports":["#);
+    // Sent a moment after all of them, in the same boot, as an agent says it of every batch.
+    let mut text = format!(
+        r#"{{"version":1,"epoch":"{epoch}","oldest_sequence":{oldest},"sent":{{"boot_id":"{BOOT}","monotonic_ms":{SENT_MS},"wall":"2026-11-22T09:00:00Z","clock":"synchronised"}},"reports":["#
+    );
     for (place, (sequence, body)) in reports.enumerate() {
         let comma = if place == 0 { "" } else { "," };
         write!(
             text,
-            r#"{comma}{{"sequence":{sequence},"simulated":true,"taken":{{"boot_id":"5a0c6d7e-2f0e-4a53-9a32-0d6de40a8c11","monotonic_ms":{sequence},"wall":"2026-11-22T09:00:00Z","clock":"synchronised"}},"body":{body}}}"#
+            r#"{comma}{{"sequence":{sequence},"simulated":true,"taken":{{"boot_id":"{BOOT}","monotonic_ms":{sequence},"wall":"2026-11-22T09:00:00Z","clock":"synchronised"}},"body":{body}}}"#
         )
         .unwrap();
     }
