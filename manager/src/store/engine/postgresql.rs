@@ -15,9 +15,10 @@ use super::{PostgresConfig, Purpose, Row, STATEMENT_CACHE, Value};
 /// A statement of one look-up that takes longer is ended by the server: it would keep others from being shown.
 const LOOK_UP_TIMEOUT: &str = "20s";
 
-/// A look-up is planned for what is asked. A plan that is kept for whatever is asked finds a text by its index of three
-/// letters even where the text has no three, or every row has them: that takes several times as long as reading all rows.
-const PLANS: &str = "SET plan_cache_mode = force_custom_plan";
+/// A look-up is planned for what is asked: a plan that is kept for whatever is asked finds a text by its index of three
+/// letters even where the text has no three, or every row has them. And it is done by one process of the server: several
+/// for each of many operators only get in each other's way.
+const PLANS: &str = "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0";
 
 /// A session, with the statements that were prepared in it.
 pub(in crate::store) struct Session {
