@@ -215,13 +215,12 @@ fn tell_in_session(
     config: &PostgresConfig,
     payloads: &[String],
 ) -> Result<(), StoreError> {
-    let (client, tell) = match session {
-        Some(session) => session,
-        None => {
-            let mut client = config.connect()?;
-            let tell = client.prepare(TELL)?;
-            session.insert((client, tell))
-        }
+    let (client, tell) = if let Some(session) = session {
+        session
+    } else {
+        let mut client = config.connect()?;
+        let tell = client.prepare(TELL)?;
+        session.insert((client, tell))
     };
     client.execute(&*tell, &[&CHANNEL, &payloads])?;
     Ok(())
