@@ -12,6 +12,12 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 /// No try follows sooner: a draw near zero must not become a busy loop.
 const LEAST: Duration = Duration::from_millis(50);
 
+/// An evenly drawn part of a time.
+pub(super) fn share(of: Duration, random: u64) -> Duration {
+    let nanos = u128::from(random) * of.as_nanos() / u128::from(u64::MAX);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
 /// The state of the retries.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -36,8 +42,7 @@ impl Backoff {
     pub fn next(&mut self, random: u64, retry_after: Option<Duration>) -> Duration {
         let ceiling = self.ceiling();
         self.failures = self.failures.saturating_add(1);
-        let nanos = u128::from(random) * ceiling.as_nanos() / u128::from(u64::MAX);
-        let drawn = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)).max(LEAST);
+        let drawn = share(ceiling, random).max(LEAST);
         match retry_after {
             Some(wish) => wish.min(MAX_RETRY_AFTER) + drawn,
             None => drawn,

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, share};
 
 /// A request that was held so long was parked.
 const HELD: Duration = Duration::from_secs(1);
@@ -52,12 +52,6 @@ fn idle_pause(answers: u32) -> Duration {
             FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
         }
     }
-}
-
-/// An evenly drawn part of a time.
-fn share(of: Duration, random: u64) -> Duration {
-    let nanos = u128::from(random) * of.as_nanos() / u128::from(u64::MAX);
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 impl PollPacing {
