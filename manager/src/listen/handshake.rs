@@ -21,15 +21,6 @@ pub(super) async fn handshake(
 ) -> Option<Box<TlsStream<TcpStream>>> {
     match tokio::time::timeout_at(deadline, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some(Box::new(stream)),
-        Ok(Err(error)) if speaks_old_tls(&error) => {
-            tracing::info!(
-                listener = name,
-                %remote,
-                %error,
-                "a TLS handshake failed: the other side offers TLS 1.2 at most, and here it is TLS 1.3; nginx before 1.23.4 needs `proxy_ssl_protocols TLSv1.3;`"
-            );
-            None
-        }
         Ok(Err(error))
             if is_balancers_own
                 && matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) =>
@@ -37,17 +28,8 @@ pub(super) async fn handshake(
             tracing::debug!(listener = name, balancer = %remote, "a load balancer looked whether somebody is there");
             None
         }
-        Ok(Err(error)) if speaks_no_tls(&error) => {
-            tracing::info!(
-                listener = name,
-                %remote,
-                %error,
-                "a TLS handshake failed: what came is not TLS; a load balancer that sends PROXY headers must be listed in `balancers`, for devices"
-            );
-            None
-        }
         Ok(Err(error)) => {
-            tracing::info!(listener = name, %remote, %error, "a TLS handshake failed");
+            tracing::info!(listener = name, %remote, %error, "a TLS handshake failed{}", what_to_do(&error));
             None
         }
         Err(_) => {
@@ -57,21 +39,19 @@ pub(super) async fn handshake(
     }
 }
 
-fn cause(error: &std::io::Error) -> Option<&Error> {
-    error.get_ref().and_then(|cause| cause.downcast_ref())
-}
-
-fn speaks_no_tls(error: &std::io::Error) -> bool {
-    matches!(cause(error), Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)))
-}
-
-fn speaks_old_tls(error: &std::io::Error) -> bool {
-    matches!(
-        cause(error),
+/// Why it failed and what to do about it, where that is known, as the end of a sentence.
+fn what_to_do(error: &std::io::Error) -> &'static str {
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
         Some(Error::PeerIncompatible(
             PeerIncompatible::SupportedVersionsExtensionRequired
-                | PeerIncompatible::Tls12NotOffered
-                | PeerIncompatible::Tls12NotOfferedOrEnabled
-        ))
-    )
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        )) => {
+            ": the other side offers TLS 1.2 at most, and here it is TLS 1.3; nginx before 1.23.4 needs `proxy_ssl_protocols TLSv1.3;`"
+        }
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            ": what came is not TLS; a load balancer that sends PROXY headers must be listed in `balancers`, for devices"
+        }
+        _ => "",
+    }
 }
