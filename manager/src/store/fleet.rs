@@ -14,12 +14,11 @@ use super::damage::Damage;
 use super::engine::{AsValue as _, Connection, Row, Value};
 use super::open_of::{OpenThings, open_of};
 use super::records::{DeviceRecord, id};
+use super::search::{Word, words};
 use super::statements::{self, fleet};
 use super::{Scope, Store, StoreError, from_integer};
 use crate::worst::Worst;
 
-/// Words of a search that are looked for; what comes behind them is not.
-const MAX_WORDS: usize = 8;
 /// How a device can be reached, as the store knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -222,37 +221,18 @@ impl FleetKey {
 /// What is asked for, as it goes into a statement.
 struct Asked {
     filter: FleetFilter,
-    /// The words of the text: in small letters, and for PostgreSQL as patterns.
-    words: Vec<String>,
+    words: Vec<Word>,
     silent_since: Option<i64>,
-}
-
-/// A pattern for any text in which the word stands: what would mean something in a pattern is taken as it stands.
-fn pattern(word: &str) -> String {
-    let mut pattern = String::with_capacity(word.len() + 2);
-    pattern.push('%');
-    for letter in word.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 impl Asked {
     fn new(connection: &Connection, filter: &FleetFilter) -> Self {
-        let words = filter.text.as_deref().unwrap_or_default().to_lowercase();
-        let words = words.split_whitespace().take(MAX_WORDS).map(|word| match connection {
-            Connection::Sqlite(_) => word.to_owned(),
-            Connection::Postgres(_) => pattern(word),
-        });
+        let words = words(connection, filter.text.as_deref().unwrap_or_default());
         let silent_since = filter.silent_since.map(Timestamp::as_millisecond);
-        Self { words: words.collect(), silent_since, filter: filter.clone() }
+        Self { words, silent_since, filter: filter.clone() }
     }
 
-    fn conditions<'a>(&'a self, connection: &Connection, scope: &Scope) -> Conditions<'a> {
+    fn conditions<'a>(&'a self, scope: &Scope) -> Conditions<'a> {
         let mut conditions = Conditions::new(&[]);
         let FleetFilter { worst, reached, supply_at_most, model, agent_version, tag, customer, site, .. } =
             &self.filter;
@@ -263,8 +243,7 @@ impl Asked {
         };
         conditions.and(&in_service);
         for word in &self.words {
-            conditions
-                .and_with(connection.text("instr(s.search, {}) > 0", "s.search LIKE {}"), word.as_str());
+            conditions.and_with(word.condition, word.value.as_str());
         }
         match reached {
             None | Some(Reached::Retired) => {}
@@ -339,7 +318,7 @@ fn keys(
     limit: u32,
 ) -> Result<Vec<(i64, FleetPlace)>, StoreError> {
     let asked = Asked::new(connection, filter);
-    let mut conditions = asked.conditions(connection, scope);
+    let mut conditions = asked.conditions(scope);
     let (column, than, way) = (
         order.by.column(),
         if order.backwards { "<" } else { ">" },
@@ -486,7 +465,7 @@ impl Store {
             .clone()
             .read(move |connection| {
                 let asked = Asked::new(connection, &filter);
-                let mut conditions = asked.conditions(connection, &scope);
+                let mut conditions = asked.conditions(&scope);
                 if filter == FleetFilter::default() {
                     // Those out of service are counted as well.
                     conditions = Conditions::new(&[]);
@@ -507,11 +486,6 @@ impl Store {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn what_means_something_in_a_pattern_is_taken_as_it_stands() {
-        assert_eq!(pattern("50%_'\"\\"), "%50\\%\\_'\"\\\\%");
-    }
 
     proptest! {
         #[test]

@@ -58,6 +58,7 @@ mod restored;
 mod retention;
 mod retire;
 mod scope;
+mod search;
 mod statements;
 mod states;
 mod watches;
