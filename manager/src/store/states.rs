@@ -313,6 +313,12 @@ pub(super) fn fill(connection: &Connection) -> Result<(), StoreError> {
         })?;
         tracing::info!(devices = all, "how devices stand is worked out");
     }
+    if let Connection::Postgres(_) = connection
+        && all > 0
+    {
+        // Otherwise look-ups would be planned for empty columns until the server looks at the table of its own accord.
+        connection.execute(fleet::KNOW_STATES, &[])?;
+    }
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub(in crate::store) const MISSES_STATES: &str =
     "SELECT 1 FROM devices WHERE NOT EXISTS (SELECT 1 FROM states s WHERE s.device = devices.key)";
 /// Only of PostgreSQL, where others write as well: what is counted next is what they have committed.
 pub(in crate::store) const HOLD_STATE: &str = "SELECT device FROM states WHERE device = ?1 FOR UPDATE";
+/// Only of PostgreSQL: what it plans by.
+pub(in crate::store) const KNOW_STATES: &str = "ANALYZE states";
 /// What a state is worked out from, and the state as it stands there.
 pub(in crate::store) const STATE: &str = "SELECT d.id, coalesce(d.model, ''), coalesce(d.agent_version, ''), \
      coalesce(d.place, ''), d.customer, d.site, d.retired, d.revoked, d.readmitted_until, d.superseded, \
@@ -185,4 +187,5 @@ pub(in crate::store) const ALL_BULK: &[(&str, &Bulk)] =
     &[("SET_LEVELS", &SET_LEVELS), ("SET_CONTACTS", &SET_CONTACTS)];
 
 /// Those of PostgreSQL alone.
-pub(in crate::store) const ALL_POSTGRES: &[(&str, &str)] = &[("HOLD_STATE", HOLD_STATE)];
+pub(in crate::store) const ALL_POSTGRES: &[(&str, &str)] =
+    &[("HOLD_STATE", HOLD_STATE), ("KNOW_STATES", KNOW_STATES)];

@@ -4,6 +4,7 @@
 mod coming_in;
 mod moving;
 mod outages;
+mod planning;
 mod program;
 mod versions;
 
