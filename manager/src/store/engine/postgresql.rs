@@ -17,8 +17,9 @@ const LOOK_UP_TIMEOUT: &str = "20s";
 
 /// A look-up is planned for what is asked: a plan that is kept for whatever is asked finds a text by its index of three
 /// letters even where the text has no three, or every row has them. And it is done by one process of the server: several
-/// for each of many operators only get in each other's way.
-const PLANS: &str = "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0";
+/// for each of many operators only get in each other's way. Nothing is compiled for it, which takes longer than a look-up.
+const PLANS: &str =
+    "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0; SET jit = off";
 
 /// A session, with the statements that were prepared in it.
 pub(in crate::store) struct Session {
