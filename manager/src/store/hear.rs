@@ -25,6 +25,9 @@ use super::replica::Replica;
 const CHANNEL: &str = "platen_managers";
 /// Tells payloads, in one transaction.
 const TELL: &str = "SELECT pg_notify($1, u) FROM unnest($2::text[]) AS u";
+/// What a hint hints at is on the server's disk already. The hint itself need not be: a server that fails loses all that
+/// was told and not heard, and whoever hears it again reads everything.
+const UNKEPT: &str = "SET synchronous_commit = off";
 /// Managers hold an advisory lock of this class each, by their key: so the others see which of them are there.
 const PRESENT: i32 = 7_210_417;
 /// Whoever holds this one does what only one of them should.
@@ -219,6 +222,7 @@ fn tell_in_session(
         session
     } else {
         let mut client = config.connect()?;
+        client.batch_execute(UNKEPT)?;
         let tell = client.prepare(TELL)?;
         session.insert((client, tell))
     };

@@ -51,11 +51,11 @@ impl Later {
         Ok(())
     }
 
-    /// Writes what waits.
+    /// Writes what waits. Whether that went well is heard with whatever is asked next.
     pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.of.clear();
         for (bulk, rows) in self.waiting.drain(..) {
-            connection.execute_all(bulk, &rows)?;
+            connection.send_all(bulk, rows)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use platen_protocol::identity::{DeviceId, Epoch};
 
-use super::engine::{AsValue as _, Connection, Row, Value, values};
+use super::engine::{AsValue as _, Connection, Row, Value, owned, values};
 use super::records::id;
 use super::states::Levels;
 use super::{StoreError, from_integer, statements};
@@ -94,7 +94,8 @@ impl Places {
             return Ok(());
         }
         // First held, then read: what another manager has committed meanwhile is seen by the second.
-        connection.each_of(&statements::HOLD_DEVICES, &in_rows(wanted), |_| Ok(()))?;
+        let held = in_rows(wanted).iter().map(|row| owned(row)).collect();
+        connection.send_all(&statements::HOLD_DEVICES, held)?;
         for (device, place) in look_up(connection, wanted)? {
             // A device whose batches of two epochs are in one group is looked up again for the second.
             self.of.entry(device).or_insert(place);

@@ -356,9 +356,17 @@ impl Disk {
         appended: &mut Option<Appended>,
     ) -> Result<(), StoreError> {
         let Self { connection, journal, places } = self;
-        connection.write(|connection| {
-            let wanted: Vec<_> = group.iter().filter_map(|piece| piece.batch_of()).collect();
-            places.prepare(connection, &wanted)?;
+        let wanted: Vec<_> = group.iter().filter_map(|piece| piece.batch_of()).collect();
+        let begin = connection.text("BEGIN IMMEDIATE", "BEGIN");
+        // Where devices are looked up next, that fails if this does, before anything is changed.
+        if wanted.is_empty() {
+            connection.batch(begin)?
+        } else {
+            connection.send(begin)?
+        };
+        let prepared = places.prepare(connection, &wanted);
+        let connection = &*connection;
+        let done = prepared.and_then(|()| {
             let (mut later, mut entries) = (Later::default(), Vec::new());
             for piece in group.iter_mut() {
                 later.before(connection, piece.batch_of().map(|(device, _)| device))?;
@@ -367,11 +375,13 @@ impl Disk {
             }
             later.flush(connection)?;
             if let Some(journal) = journal.as_mut().filter(|_| !entries.is_empty()) {
+                connection.settle()?;
                 let upto = appended.insert(journal.append(&entries)?).upto;
                 journal.note_known(connection, upto, crate::clock::now())?;
             }
             Ok(())
-        })
+        });
+        connection.finish(done)
     }
 
     /// Goes on with another connection. What is remembered of places is looked up again.

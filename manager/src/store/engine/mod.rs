@@ -6,6 +6,7 @@
 
 mod bulk;
 mod error;
+mod line;
 mod postgres_config;
 mod postgresql;
 mod programs;
@@ -166,6 +167,31 @@ impl Connection {
                 rows.iter().try_fold(0, |sum, row| Ok(sum + sqlite::execute(connection, bulk.each, row)?))
             }
             Self::Postgres(session) => session.execute_all(bulk.all, rows),
+        }
+    }
+
+    /// Runs a statement without parameters: with PostgreSQL right before whatever is waited for next, which fails if this
+    /// does.
+    pub(super) fn send(&self, text: &'static str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => Ok(connection.execute_batch(text)?),
+            Self::Postgres(session) => session.send(text),
+        }
+    }
+
+    /// The same of a statement for each of these rows of parameters.
+    pub(super) fn send_all(&self, bulk: &Bulk, rows: Vec<Vec<Value<'static>>>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => self.execute_all(bulk, &rows).map(drop),
+            Self::Postgres(session) => session.send_all(bulk.all, rows),
+        }
+    }
+
+    /// Waits until all is done that was sent.
+    pub(super) fn settle(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.batch(""),
         }
     }
 

@@ -16,11 +16,13 @@ use postgres::{Client, NoTls};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::runtime;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::StoreError;
 use super::error::in_full;
-use super::server::{ServerError, check};
+use super::line::Line;
+use super::server::{ABOUT, SETTINGS, ServerError, check};
 use crate::certificate_files::{self, CertificateFiles, FileError};
 use crate::tls_provider::{ManagersTime, provider};
 
@@ -120,7 +122,7 @@ struct Tls {
 /// Where the database is, and who we are there.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
-    pub(super) client: postgres::Config,
+    pub(super) client: tokio_postgres::Config,
     password: Option<PathBuf>,
     tls: Option<Tls>,
     /// In which directory the manager keeps what no backup of the database must take back.
@@ -134,7 +136,7 @@ impl PostgresConfig {
             return Err(AddressError::NotPostgres);
         }
         let (address, mode) = without_ssl_mode(address);
-        let parsed = address.parse::<postgres::Config>();
+        let parsed = address.parse::<tokio_postgres::Config>();
         let mut client = parsed.map_err(|error| AddressError::Unreadable(in_full(&error)))?;
         if client.get_password().is_some() {
             return Err(AddressError::Password);
@@ -198,21 +200,49 @@ impl PostgresConfig {
         format!("{database} at {}, port {}, as {user}", servers.join(", "), ports.join(", "))
     }
 
-    /// Opens a session with a server that can be used. Blocks, and must not be called on a thread of a runtime.
+    /// Opens a session that also hears what others say, with a server that can be used. Blocks, and must not be called on
+    /// a thread of a runtime.
     pub(in crate::store) fn connect(&self) -> Result<Client, StoreError> {
-        let mut config = self.client.clone();
-        if let Some(password) = self.password()? {
-            config.password(password);
-        }
+        let config = postgres::Config::from(self.with_password()?);
         let opened = match &self.tls {
             None => config.connect(NoTls),
             Some(tls) => config.connect(MakeRustlsConnect::new(tls.client()?)),
         };
-        let encrypted = self.tls.is_some();
-        let mut client =
-            opened.map_err(|source| ServerError::Session { place: self.place(), source, encrypted })?;
-        check(&mut client)?;
+        let mut client = opened.map_err(|source| self.not_opened(source))?;
+        check(&client.query_one(ABOUT, &[])?)?;
+        client.batch_execute(SETTINGS)?;
         Ok(client)
+    }
+
+    /// Opens a session in which statements can go out together. The same holds.
+    pub(super) fn open(&self) -> Result<Line, StoreError> {
+        let config = self.with_password()?;
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().map_err(ServerError::Runtime)?;
+        let opened = match &self.tls {
+            None => runtime.block_on(config.connect(NoTls)).map(|parts| Line::new(runtime, parts)),
+            Some(tls) => {
+                let tls = MakeRustlsConnect::new(tls.client()?);
+                runtime.block_on(config.connect(tls)).map(|parts| Line::new(runtime, parts))
+            }
+        };
+        let mut line = opened.map_err(|source| self.not_opened(source))?;
+        let client = line.client();
+        check(&line.wait(client.query_one(ABOUT, &[]))?)?;
+        line.wait(client.batch_execute(SETTINGS))?;
+        Ok(line)
+    }
+
+    fn with_password(&self) -> Result<tokio_postgres::Config, ServerError> {
+        let mut config = self.client.clone();
+        if let Some(password) = self.password()? {
+            config.password(password);
+        }
+        Ok(config)
+    }
+
+    fn not_opened(&self, source: postgres::Error) -> ServerError {
+        ServerError::Session { place: self.place(), source, encrypted: self.tls.is_some() }
     }
 }
 
@@ -228,7 +258,7 @@ fn without_ssl_mode(address: &str) -> (String, Option<String>) {
 
 /// Whether TLS is used: where nothing is said, for everything that leaves this machine.
 fn tls(
-    client: &postgres::Config,
+    client: &tokio_postgres::Config,
     mode: Option<&str>,
     files: &PostgresFiles,
 ) -> Result<Option<Tls>, AddressError> {
@@ -258,7 +288,7 @@ fn tls(
 }
 
 /// Whether all that is sent stays on this machine.
-fn stays_here(client: &postgres::Config) -> bool {
+fn stays_here(client: &tokio_postgres::Config) -> bool {
     let named = client.get_hosts().iter().all(|host| match host {
         Host::Unix(_) => true,
         Host::Tcp(name) => {

@@ -7,9 +7,10 @@ use std::error::Error;
 
 use bytes::BytesMut;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Statement};
+use tokio_postgres::Statement;
 
 use super::super::StoreError;
+use super::line::Line;
 use super::{PostgresConfig, Purpose, Row, STATEMENT_CACHE, Value};
 
 /// A statement of one look-up that takes longer is ended by the server: it would keep others from being shown.
@@ -24,34 +25,37 @@ const PLANS: &str =
 /// A session, with the statements that were prepared in it.
 pub(in crate::store) struct Session {
     /// Borrowed while a statement runs; there until the session is dropped.
-    client: RefCell<Option<Client>>,
+    line: RefCell<Option<Line>>,
     prepared: RefCell<HashMap<String, Statement>>,
 }
 
 impl Session {
     pub(super) fn connect(config: &PostgresConfig, purpose: Purpose) -> Result<Self, StoreError> {
-        let mut client = config.connect()?;
+        let line = config.open()?;
+        let session = Self { line: RefCell::new(Some(line)), prepared: RefCell::default() };
         if purpose == Purpose::Read {
-            client.batch_execute(&format!(
+            session.batch(&format!(
                 "SET default_transaction_read_only = on; SET statement_timeout = '{LOOK_UP_TIMEOUT}'; {PLANS}"
             ))?;
         }
-        Ok(Self { client: RefCell::new(Some(client)), prepared: RefCell::default() })
+        Ok(session)
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.client.borrow().as_ref().is_some_and(|client| !client.is_closed())
+        self.line.borrow().as_ref().is_some_and(Line::is_open)
     }
 
-    fn client(&self) -> Result<RefMut<'_, Client>, StoreError> {
-        RefMut::filter_map(self.client.borrow_mut(), Option::as_mut).or(Err(StoreError::Closed))
+    fn line(&self) -> Result<RefMut<'_, Line>, StoreError> {
+        RefMut::filter_map(self.line.borrow_mut(), Option::as_mut).or(Err(StoreError::Closed))
     }
 
     pub(super) fn prepare(&self, text: &str) -> Result<Statement, StoreError> {
         if let Some(known) = self.prepared.borrow().get(text) {
             return Ok(known.clone());
         }
-        let statement = self.client()?.prepare(&text.replace('?', "$"))?;
+        let mut line = self.line()?;
+        let client = line.client();
+        let statement = line.wait(client.prepare(&text.replace('?', "$")))?;
         let mut prepared = self.prepared.borrow_mut();
         // Only texts that are put together for what somebody asks can be so many.
         if prepared.len() >= STATEMENT_CACHE {
@@ -64,7 +68,9 @@ impl Session {
     pub(super) fn execute(&self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
         let statement = self.prepare(text)?;
         let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        Ok(self.client()?.execute(&statement, &parameters)?)
+        let mut line = self.line()?;
+        let client = line.client();
+        line.wait(client.execute(&statement, &parameters))
     }
 
     pub(super) fn execute_all(&self, text: &str, rows: &[Vec<Value<'_>>]) -> Result<u64, StoreError> {
@@ -74,7 +80,29 @@ impl Session {
         }
         let statement = self.prepare(text)?;
         let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
-        Ok(self.client()?.execute(&statement, &parameters)?)
+        let mut line = self.line()?;
+        let client = line.client();
+        line.wait(client.execute(&statement, &parameters))
+    }
+
+    /// The same for rows that are given away, right before whatever is waited for next.
+    pub(super) fn send_all(&self, text: &str, rows: Vec<Vec<Value<'static>>>) -> Result<(), StoreError> {
+        if rows.first().is_none_or(Vec::is_empty) {
+            return Ok(());
+        }
+        let statement = self.prepare(text)?;
+        let mut line = self.line()?;
+        let client = line.client();
+        line.send(async move { client.execute_raw(&statement, columns_of(&rows)).await.map(drop) });
+        Ok(())
+    }
+
+    /// Runs statements without parameters right before whatever is waited for next.
+    pub(super) fn send(&self, text: &'static str) -> Result<(), StoreError> {
+        let mut line = self.line()?;
+        let client = line.client();
+        line.send(async move { client.batch_execute(text).await });
+        Ok(())
     }
 
     pub(super) fn each(
@@ -109,20 +137,27 @@ impl Session {
     ) -> Result<(), StoreError> {
         let statement = self.prepare(text)?;
         // All of it is taken before anything is done with it: what is done may ask for more in this session.
-        let found = self.client()?.query(&statement, parameters)?;
+        let found = {
+            let mut line = self.line()?;
+            let client = line.client();
+            line.wait(client.query(&statement, parameters))?
+        };
         found.iter().try_for_each(|row| act(&Row::Postgres(row)))
     }
 
     pub(super) fn batch(&self, text: &str) -> Result<(), StoreError> {
-        Ok(self.client()?.batch_execute(text)?)
+        let mut line = self.line()?;
+        let client = line.client();
+        line.wait(client.batch_execute(text))
     }
 }
 
 impl Drop for Session {
     /// The goodbye to the server waits for the network, which no task of a runtime may do.
     fn drop(&mut self) {
-        let client = self.client.take();
-        std::thread::spawn(move || drop(client));
+        if let Some(line) = self.line.take() {
+            std::thread::spawn(move || line.close());
+        }
     }
 }
 

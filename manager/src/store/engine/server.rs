@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use postgres::Client;
+use postgres::Row;
 
 use super::super::StoreError;
 use super::error::{Fault, fault_of_postgres, in_full};
@@ -17,11 +17,11 @@ const ENCODING: &str = "UTF8";
 /// Said in each session: times and texts mean the same whatever the database or the role is set to, and a machine that lost
 /// its power leaves no session behind that holds a lock for long. (While something was under way to it, Linux asks by no
 /// keep-alive, but sends that again for up to half an hour, unless there is a `tcp_user_timeout`: tcp(7).)
-const SETTINGS: &str = "SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET standard_conforming_strings = on; \
+pub(super) const SETTINGS: &str = "SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET standard_conforming_strings = on; \
     SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4; \
     SET tcp_user_timeout = '60s'; \
     SET idle_in_transaction_session_timeout = '60s'";
-const ABOUT: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'), \
+pub(super) const ABOUT: &str = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'), \
     current_setting('server_encoding')";
 
 /// Why a server cannot be used as it is.
@@ -37,6 +37,9 @@ pub enum ServerError {
         /// Whether TLS is used.
         encrypted: bool,
     },
+    /// This machine gives nothing to wait for a server with.
+    #[error("no session with PostgreSQL can be opened: {0}")]
+    Runtime(std::io::Error),
     /// A file that is needed to come in.
     #[error(transparent)]
     File(FileError),
@@ -73,7 +76,11 @@ impl ServerError {
 
     /// What is wrong, in the same classes as for what fails later.
     pub(in crate::store) fn fault(&self) -> Fault {
-        let Self::Session { source, encrypted, .. } = self else { return Fault::Unsuitable };
+        let (source, encrypted) = match self {
+            Self::Session { source, encrypted, .. } => (source, encrypted),
+            Self::Runtime(_) => return Fault::Unreachable,
+            _ => return Fault::Unsuitable,
+        };
         if let Some(fault) = fault_of_postgres(source) {
             let untrusted = std::error::Error::source(source).is_some_and(is_of_tls);
             return if untrusted { Fault::Untrusted } else { fault };
@@ -95,11 +102,9 @@ fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
         .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
-/// Looks at the server of a session, and sets the session up.
-pub(super) fn check(client: &mut Client) -> Result<(), StoreError> {
-    let row = client.query_one(ABOUT, &[])?;
+/// Looks at what a server said [`ABOUT`] itself.
+pub(super) fn check(row: &Row) -> Result<(), StoreError> {
     judge(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)?;
-    client.batch_execute(SETTINGS)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod moving;
 mod outages;
 mod planning;
 mod program;
+mod together;
 mod versions;
 
 use std::path::PathBuf;
