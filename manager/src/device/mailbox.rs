@@ -53,11 +53,14 @@ impl Ticket {
     }
 
     /// Waits to be woken, at most until `until`.
-    pub async fn wait(&mut self, until: Instant) -> Option<Woken> {
+    pub fn wait(&mut self, until: Instant) -> impl Future<Output = Option<Woken>> + Send {
         let until = self.redeliver.map_or(until, |redeliver| redeliver.min(until));
-        match tokio::time::timeout_at(until, &mut self.woken).await {
-            Ok(woken) => Some(woken.unwrap_or(Woken::Stopping)),
-            Err(_) => None,
+        async move {
+            // Made here, or it would be there twice: as what the block has, and as what it waits for.
+            match tokio::time::timeout_at(until, &mut self.woken).await {
+                Ok(woken) => Some(woken.unwrap_or(Woken::Stopping)),
+                Err(_) => None,
+            }
         }
     }
 }

@@ -60,6 +60,8 @@ impl Waiting {
             if self.connections.len() == MAX_CONNECTIONS {
                 self.connections.remove(0);
             }
+            // Most are handed over on one.
+            self.connections.reserve_exact(1);
             self.connections.push(asking.connection);
         }
         self.command.clone()

@@ -69,12 +69,21 @@ pub(super) async fn reports(
     Ok(Handled::Parked(Parked::new(wait, move || async move { answer(&devices, &caller, taken).await })))
 }
 
-/// Waits until there is something to say to a device.
-async fn hold(devices: Arc<Devices>, address: IpAddr, mut ticket: Ticket, until: Instant) {
-    let _parked = devices.roster.park(ticket.device());
-    ticket.wait(until).await;
-    // It was there all the time, and its request still is.
-    devices.roster.seen(ticket.device(), address, clock::now());
+/// Waits until there is something to say to a device. Most of a manager's requests are here, so each of these is as small
+/// as can be: a block has what it waits with once, where an `async fn` would have its arguments twice.
+fn hold(
+    devices: Arc<Devices>,
+    address: IpAddr,
+    mut ticket: Ticket,
+    until: Instant,
+) -> impl Future<Output = ()> + Send {
+    let parked = devices.roster.park(ticket.device());
+    async move {
+        ticket.wait(until).await;
+        // It was there all the time, and its request still is.
+        devices.roster.seen(ticket.device(), address, clock::now());
+        drop(parked);
+    }
 }
 
 async fn answer(devices: &Devices, caller: &Caller, request: ParkedRequest) -> Result<Answer, Problem> {

@@ -1,7 +1,7 @@
 //! How much one device may ask for: connections at once, and requests over time. One device that is out
 //! of order must not take what the others need.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,13 +54,13 @@ impl Pace {
 
 struct Entry {
     /// The oldest first.
-    connections: VecDeque<Held>,
+    connections: Vec<Held>,
     pace: Pace,
 }
 
 impl Entry {
     fn new(now: Instant) -> Self {
-        Self { connections: VecDeque::new(), pace: Pace { full_at: now } }
+        Self { connections: Vec::new(), pace: Pace { full_at: now } }
     }
 }
 
@@ -169,9 +169,11 @@ impl Traffic {
         let full = entry.connections.len() >= self.connections;
         if full {
             let oldest = entry.connections.iter().position(|held| held.leave.is_some())?;
-            entry.connections.remove(oldest)?.leave?.cancel();
+            entry.connections.remove(oldest).leave?.cancel();
         }
-        entry.connections.push_back(Held { place, leave });
+        // Most devices have one.
+        entry.connections.reserve_exact(1);
+        entry.connections.push(Held { place, leave });
         Some((Connected { traffic: Arc::clone(self), device: device.clone(), place }, full))
     }
 

@@ -239,17 +239,18 @@ where
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    serve_connection_until(stream, h2, service, Timeouts::default(), Until::Word { stop, left }).await
+    serve_connection_until(stream, h2, service, Arc::default(), Until::Word { stop, left }).await
 }
 
-/// Serves a connection to its end.
-pub(super) async fn serve_connection_until<T, S, B>(
+/// Serves a connection to its end. A block, which has its arguments once, and an `async fn` would have them twice: most of
+/// a manager's memory is connections.
+pub(super) fn serve_connection_until<T, S, B>(
     stream: T,
     h2: bool,
     service: S,
-    timeouts: Timeouts,
+    timeouts: Arc<Timeouts>,
     until: Until,
-) -> Result<(), hyper::Error>
+) -> impl Future<Output = Result<(), hyper::Error>> + Send
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<RequestBody>, Response: Reply<Body = B>> + Send + 'static,
@@ -259,15 +260,18 @@ where
     B::Data: Send,
     B::Error: Into<Failure>,
 {
-    // Each is boxed, so that its memory goes with it.
-    if h2 {
-        return Box::pin(serve_http_2(stream, service, timeouts, &until)).await;
-    }
     let mut open = Box::new(Open { first: Bytes::new(), stream, service, answer: None });
-    loop {
-        let Some(held) = Box::pin(serve_http_1(open, timeouts, &until)).await? else { return Ok(()) };
-        let Some(again) = Box::pin(hold(held, &until)).await else { return Ok(()) };
-        open = again;
+    // Each is boxed, so that its memory goes with it.
+    async move {
+        if h2 {
+            let Open { stream, service, .. } = *open;
+            return Box::pin(serve_http_2(stream, service, *timeouts, &until)).await;
+        }
+        loop {
+            let Some(held) = Box::pin(serve_http_1(open, *timeouts, &until)).await? else { return Ok(()) };
+            let Some(again) = Box::pin(hold(held, &until)).await else { return Ok(()) };
+            open = again;
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod turn_away;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::Request;
@@ -62,8 +63,29 @@ pub struct Peer {
     pub leave: CancellationToken,
 }
 
-/// What a connection does next. Each is boxed, so that its memory goes with it, and the task has none of it.
-type Phase<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// What a connection does now, and what comes then. Each is boxed, so that its memory goes with it, and the task has none
+/// of it: one of these is all that a task consists of, which makes it half as large as with a few bytes more.
+struct Phase(Pin<Box<dyn Future<Output = Option<Phase>> + Send>>);
+
+impl Phase {
+    fn new(phase: impl Future<Output = Option<Self>> + Send + 'static) -> Self {
+        Self(Box::pin(phase))
+    }
+}
+
+impl Future for Phase {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(next) = ready!(self.0.as_mut().poll(context)) {
+            *self = next;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// What serves a connection, of whichever service.
+type Serving = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -113,6 +135,7 @@ pub async fn serve<S, B>(
         limit: timeouts.handshake,
         counters: Arc::clone(&counters),
     });
+    let timeouts = Arc::new(timeouts);
     let mut connections = JoinSet::new();
     let mut count = 0_u64;
     let mut failing = false;
@@ -121,7 +144,7 @@ pub async fn serve<S, B>(
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
             accepted = socket.accept() => accepted.and_then(|(stream, remote)| {
-                prepare(&stream, timeouts)?;
+                prepare(&stream, *timeouts)?;
                 Ok((stream, remote))
             }),
         };
@@ -150,14 +173,15 @@ pub async fn serve<S, B>(
         let connection = count;
         let (entrance, service, stop) = (Arc::clone(&entrance), service.clone(), stop.clone());
         let counters = Arc::clone(&counters);
-        let shaking: Phase<Option<Phase<()>>> = Box::pin(async move {
+        let timeouts = Arc::clone(&timeouts);
+        connections.spawn(Phase::new(async move {
             let entered = tokio::select! {
                 () = stop.cancelled() => None,
                 entered = entrance.enter(stream, remote, arrival) => entered,
             };
             let Entered { stream, remote, permit, reached } = entered?;
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let serving: Phase<Result<(), hyper::Error>> = if let Some(reached) = reached {
+            let serving: Serving = if let Some(reached) = reached {
                 counters.count(match reached {
                     LimitReached::Total => Turned::Connection,
                     LimitReached::Address => Turned::Address,
@@ -176,19 +200,14 @@ pub async fn serve<S, B>(
                 let peer = Peer { connection, remote, certificate, leave };
                 Box::pin(serve_connection_until(stream, h2, service(peer), timeouts, until))
             };
-            let serving: Phase<()> = Box::pin(async move {
+            Some(Phase::new(async move {
                 if let Err(error) = serving.await {
                     tracing::debug!(listener = name, %remote, %error, "a connection ended early");
                 }
                 drop(permit);
-            });
-            Some(serving)
-        });
-        connections.spawn(async move {
-            if let Some(serving) = shaking.await {
-                serving.await;
-            }
-        });
+                None
+            }))
+        }));
     }
     // From now on a new connection is refused by the kernel.
     drop(socket);

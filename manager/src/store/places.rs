@@ -60,7 +60,8 @@ pub(super) struct LastReport {
 /// What the writer remembers of devices.
 #[derive(Default)]
 pub(super) struct Places {
-    of: HashMap<DeviceId, Place>,
+    /// Boxed, for half of such a table is empty.
+    of: HashMap<DeviceId, Box<Place>>,
     /// When the present boot of a device began, by its key, as it was last written. It is only a reason not to write it
     /// again.
     boots: HashMap<i64, (String, i64)>,
@@ -98,7 +99,7 @@ impl Places {
         connection.send_all(&statements::HOLD_DEVICES, held)?;
         for (device, place) in look_up(connection, wanted)? {
             // A device whose batches of two epochs are in one group is looked up again for the second.
-            self.of.entry(device).or_insert(place);
+            self.of.entry(device).or_insert_with(|| Box::new(place));
         }
         Ok(())
     }
@@ -110,21 +111,24 @@ impl Places {
         device: &DeviceId,
         epoch: &Epoch,
     ) -> Result<Option<Place>, StoreError> {
-        if let Some(place @ Place { epoch: Some((known, _)), .. }) = self.of.get(device)
-            && known == epoch
+        if let Some(place) = self.of.get(device)
+            && place.epoch.as_ref().is_some_and(|(known, _)| known == epoch)
         {
-            return Ok(Some(place.clone()));
+            return Ok(Some(Place::clone(place)));
         }
         let Some((_, place)) = look_up(connection, &[(device, epoch)])?.into_iter().next() else {
             return Ok(None);
         };
-        self.of.insert(device.clone(), place.clone());
+        self.of.insert(device.clone(), Box::new(place.clone()));
         Ok(Some(place))
     }
 
     /// Remembers where a device is now.
     pub(super) fn set(&mut self, device: &DeviceId, place: Place) {
-        self.of.insert(device.clone(), place);
+        match self.of.get_mut(device) {
+            Some(known) => **known = place,
+            None => drop(self.of.insert(device.clone(), Box::new(place))),
+        }
     }
 
     /// Whether it must be written that a boot began then: not where the same or an earlier moment, but for a second,

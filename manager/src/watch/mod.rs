@@ -318,17 +318,15 @@ impl Watches {
         now: Timestamp,
         most: usize,
     ) -> Vec<Change> {
-        let mut watched = self.watched();
+        let watched = self.watched();
+        let unknown = Watched::default();
         let mut changes = Vec::new();
         each_contact(&mut |device, contact| {
             if changes.len() >= most {
                 return;
             }
-            let one = match watched.get_mut(device) {
-                Some(one) => one,
-                // A device that never reported anything has nothing to be watched but its contact.
-                None => watched.entry(device.clone()).or_default(),
-            };
+            // A device that never reported anything has nothing to be watched but its contact, and takes no memory for it.
+            let one = watched.get(device).unwrap_or(&unknown);
             let seen = Seen {
                 state: contact.state,
                 last: contact.last,
