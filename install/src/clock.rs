@@ -1,8 +1,8 @@
 //! The only place that reads clocks.
 //!
 //! The wall clock of a controller without a battery begins in the past, and whoever answers its NTP requests can set it
-//! far ahead. So it is used as it is only where something vouches for it; else what counts is the latest time that is
-//! known to have been ([`Clock::no_earlier_than`]). Waiting goes by the time since boot.
+//! far ahead. So it comes with a word on whether something vouches for it, and `trust/` decides what follows from that.
+//! Waiting goes by the time since boot.
 
 #![allow(clippy::disallowed_methods, reason = "this is the clock file")]
 
@@ -46,32 +46,11 @@ impl Clock {
     pub fn since_boot_ms(&self) -> u64 {
         u64::try_from(self.since_boot.as_millis()).unwrap_or(u64::MAX)
     }
-
-    /// The time by which is judged what has expired: the wall clock's where something vouches for it, never one before
-    /// the latest that is known, and that one where nothing vouches.
-    pub fn no_earlier_than(&self, latest_known: Timestamp) -> Timestamp {
-        if self.synchronised { self.wall.max(latest_known) } else { latest_known }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn clock(wall: &str, synchronised: bool) -> Clock {
-        let wall = wall.parse().unwrap();
-        Clock { boot_id: "one".to_owned(), since_boot: Duration::ZERO, wall, synchronised }
-    }
-
-    #[test]
-    fn a_clock_that_nobody_vouches_for_moves_nothing_and_one_of_the_past_neither() {
-        let known = "2026-11-25T10:00:00Z".parse().unwrap();
-        let later = "2027-01-01T00:00:00Z";
-        assert_eq!(clock("1970-01-01T00:00:00Z", false).no_earlier_than(known), known);
-        assert_eq!(clock("1970-01-01T00:00:00Z", true).no_earlier_than(known), known);
-        assert_eq!(clock("2099-01-01T00:00:00Z", false).no_earlier_than(known), known);
-        assert_eq!(clock(later, true).no_earlier_than(known), later.parse::<Timestamp>().unwrap());
-    }
 
     #[test]
     fn the_machines_clocks_can_be_read() {
