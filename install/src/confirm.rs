@@ -173,7 +173,9 @@ mod tests {
             assert!(same_version(package, "2.0"), "{package}");
         }
         assert!(same_version("2.0-rc1-1", "2.0-rc1"));
-        assert!(!same_version("2.0.1", "2.0") && !same_version("2.0~rc1", "2.0") && !same_version("2.0", "2.0-1"));
+        assert!(
+            !same_version("2.0.1", "2.0") && !same_version("2.0~rc1", "2.0") && !same_version("2.0", "2.0-1")
+        );
     }
 
     #[test]

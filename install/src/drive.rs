@@ -17,9 +17,7 @@ use crate::confirm::{self, Decision};
 use crate::directories::Directories;
 use crate::durable;
 use crate::installer::Installers;
-use crate::records::{
-    Attempt, CONFIRMED, Confirmed, METADATA, Outcome, PROGRAM, Position, Program, Step,
-};
+use crate::records::{Attempt, CONFIRMED, Confirmed, METADATA, Outcome, PROGRAM, Position, Program, Step};
 use crate::spool::Spool;
 use crate::state::{self, Action, Event, InstallerStep};
 use crate::stop::Stop;
@@ -94,11 +92,8 @@ impl Driver<'_> {
             let before = attempt.position.step;
             self.move_on(&mut attempt, came)?;
             let again = attempt.position.step == before;
-            let stopped = if again {
-                self.stop.wait((self.pause)(before))
-            } else {
-                self.stop.wait(Duration::ZERO)
-            };
+            let stopped =
+                if again { self.stop.wait((self.pause)(before)) } else { self.stop.wait(Duration::ZERO) };
             if stopped && attempt.position.step.outcome().is_none() {
                 tracing::info!("told to end: the attempt {} goes on with the next start", attempt.attempt);
                 return Ok(Left::UnderWay);
@@ -170,7 +165,10 @@ impl Driver<'_> {
                 Ok(found) if found == attempt.program.sha256 => {}
                 Ok(_) => return Ok(Came::of(Event::Failed, "the staged program is not what was verified")),
                 Err(error) => {
-                    return Ok(Came::of(Event::Failed, format!("the staged program cannot be read: {error}")));
+                    return Ok(Came::of(
+                        Event::Failed,
+                        format!("the staged program cannot be read: {error}"),
+                    ));
                 }
             }
             if attempt.program.kind == agent_package::KIND {
@@ -262,6 +260,8 @@ fn tell(attempt: &Attempt, outcome: Outcome) {
         Outcome::Kept => tracing::info!("attempt {id}: {name} {version} is kept"),
         Outcome::RolledBack => tracing::warn!("attempt {id}: {name} {version} was gone back from: {why}"),
         Outcome::Refused => tracing::warn!("attempt {id}: {name} {version} was refused: {why}"),
-        Outcome::Failed => tracing::error!("attempt {id}: {name} {version} failed: {why}; somebody has to look"),
+        Outcome::Failed => {
+            tracing::error!("attempt {id}: {name} {version} failed: {why}; somebody has to look")
+        }
     }
 }

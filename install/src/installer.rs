@@ -137,7 +137,11 @@ fn unable(step: InstallerStep, reason: String) -> Report {
 
 fn report(step: InstallerStep, kind: &str, limit: Duration, told: &Told) -> Report {
     if told.left > 0 {
-        tracing::warn!("the installer {kind} left {} processes behind at {}: they were ended", told.left, step.word());
+        tracing::warn!(
+            "the installer {kind} left {} processes behind at {}: they were ended",
+            told.left,
+            step.word()
+        );
     }
     if !told.clean {
         tracing::error!("the installer {kind} left a process at {} that cannot be ended", step.word());

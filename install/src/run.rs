@@ -53,8 +53,7 @@ pub struct Lock {
 impl Lock {
     /// Takes it, or says that another process has it.
     pub fn take(directories: &Directories) -> Result<Self, RunError> {
-        let file =
-            OpenOptions::new().create(true).append(true).mode(0o600).open(directories.lock())?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(directories.lock())?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(RunError::Busy),

@@ -56,7 +56,10 @@ pub fn print(directories: &Directories, json: bool, out: &mut dyn Write) -> anyh
 fn in_words(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     match &shown.trust {
         Some(trust) => writeln!(out, "Trusts root {} ({})", trust.root, trust.fingerprint)?,
-        None => writeln!(out, "Trusts nobody: nothing is installed until `platen-install trust FILE` has been run")?,
+        None => writeln!(
+            out,
+            "Trusts nobody: nothing is installed until `platen-install trust FILE` has been run"
+        )?,
     }
     match &shown.attempt {
         Some(one) => {

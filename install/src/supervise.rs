@@ -103,7 +103,9 @@ pub fn supervise(order: &Order) -> Told {
     let group = order.group.clone().and_then(|path| match Group::enter(path) {
         Ok(group) => Some(group),
         Err(error) => {
-            tracing::warn!("no control group for the installer ({error}): its processes are ended one by one");
+            tracing::warn!(
+                "no control group for the installer ({error}): its processes are ended one by one"
+            );
             None
         }
     });

@@ -51,7 +51,8 @@ pub fn plant(directories: &Directories, plant: &Plant) -> anyhow::Result<()> {
     }
     // First what was learnt goes: should power be cut now, the old root is where trust begins.
     attempt::emptied(&directories.trust())?;
-    durable::write(&directories.root, trusted.root()).with_context(|| directories.root.display().to_string())?;
+    durable::write(&directories.root, trusted.root())
+        .with_context(|| directories.root.display().to_string())?;
     say(&format!("It is trusted from now on, as {}.", directories.root.display()));
     Ok(())
 }
@@ -105,7 +106,9 @@ fn is_new(path: &Path, root: &[u8], replace: bool) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| path.display().to_string()),
         Ok(there) if there == root || replace => Ok(()),
-        Ok(_) => bail!("{}: another root is trusted already; --replace puts this one in its place", path.display()),
+        Ok(_) => {
+            bail!("{}: another root is trusted already; --replace puts this one in its place", path.display())
+        }
     }
 }
 

@@ -124,7 +124,8 @@ impl Verifier for ByTrust {
     }
 
     fn is_whole(&self, file: &Path, program: &Program) -> Result<(), Unverified> {
-        let signed = self.signed.as_ref().filter(|signed| HEXLOWER.encode(&signed.content.sha256) == program.sha256);
+        let signed =
+            self.signed.as_ref().filter(|signed| HEXLOWER.encode(&signed.content.sha256) == program.sha256);
         let signed = signed.ok_or_else(|| Unverified("this program was not described".to_owned()))?;
         let told = File::open(file).map_err(Into::into).and_then(|mut file| signed.verify_file(&mut file));
         told.map_err(|fault| Unverified(fault.to_string()))

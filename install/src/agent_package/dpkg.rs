@@ -70,7 +70,9 @@ impl Dpkg {
     fn dpkg(&self) -> Command {
         let mut command = quiet("dpkg");
         if let Some(root) = &self.root {
-            command.arg(format!("--root={}", root.display())).arg("--force-script-chrootless");
+            // Its log would be the machine's own.
+            command.arg(format!("--root={}", root.display()));
+            command.args(["--force-script-chrootless", "--log=/dev/null"]);
         }
         command
     }
@@ -84,7 +86,8 @@ impl Dpkg {
     /// How a package is; nothing when dpkg does not know it.
     pub(super) fn status(&self, package: &str) -> Result<Option<Status>, Halt> {
         const FORMAT: &str = "${db:Status-Want} ${db:Status-Status} ${db:Status-Eflag} ${Version}\n";
-        let output = self.query().arg("--show").arg(format!("--showformat={FORMAT}")).arg(package).output()?;
+        let output =
+            self.query().arg("--show").arg(format!("--showformat={FORMAT}")).arg(package).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut words = text.split_whitespace().map(str::to_owned);
         match (words.next(), words.next(), words.next(), words.next()) {
@@ -204,7 +207,8 @@ pub(super) fn field(file: &Path, name: &str) -> Result<String, Halt> {
 fn is_damage(line: &str) -> bool {
     let Some((_, path)) = line.split_once('/') else { return false };
     let configuration = line.split_whitespace().nth(1) == Some("c");
-    let left_out = line.starts_with("missing") && (path.starts_with("usr/share/doc") || path.starts_with("usr/share/man"));
+    let left_out = line.starts_with("missing")
+        && (path.starts_with("usr/share/doc") || path.starts_with("usr/share/man"));
     !configuration && !left_out
 }
 

@@ -24,11 +24,15 @@ pub(super) fn check(given: &Given) -> Result<(), Halt> {
         dpkg.repair()?;
     }
     let Some(status) = dpkg.status(PACKAGE)? else {
-        return Err(Halt::Refused(format!("{PACKAGE} is not installed as a package here: there is no way back")));
+        return Err(Halt::Refused(format!(
+            "{PACKAGE} is not installed as a package here: there is no way back"
+        )));
     };
     if !status.is_whole() {
         let (state, flag) = (status.state, status.flag);
-        return Err(Halt::Refused(format!("{PACKAGE} is {state} ({flag}): mend that first, with apt or dpkg")));
+        return Err(Halt::Refused(format!(
+            "{PACKAGE} is {state} ({flag}): mend that first, with apt or dpkg"
+        )));
     }
     if status.want == "hold" {
         return Err(Halt::Refused(format!("{PACKAGE} is held back by this machine's administrator")));
@@ -46,7 +50,8 @@ fn is_fit(given: &Given) -> Result<(), Halt> {
         Halt::Failed(why) => Halt::Refused(why),
         other => other,
     };
-    let fields = ["Package", "Version", "Architecture", "Installed-Size"].map(|name| field(&given.program, name));
+    let fields =
+        ["Package", "Version", "Architecture", "Installed-Size"].map(|name| field(&given.program, name));
     let [name, version, architecture, size] = fields;
     let (name, version, architecture) =
         (name.map_err(refused)?, version.map_err(refused)?, architecture.map_err(refused)?);

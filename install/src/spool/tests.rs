@@ -98,7 +98,8 @@ fn a_spool_or_a_ready_that_is_a_link_leads_nowhere() {
     assert!(Spool::open(&rig.folder.path().join("linked"), geteuid().as_raw()).is_err());
     let spool = rig.spool();
     spool.clear().unwrap();
-    symlink(&away, rig.ready("")).unwrap_or_else(|_| symlink(&away, rig.folder.path().join("programs/ready")).unwrap());
+    symlink(&away, rig.ready(""))
+        .unwrap_or_else(|_| symlink(&away, rig.folder.path().join("programs/ready")).unwrap());
     assert_eq!(spool.ready().unwrap_err().to_string(), "ready in the spool is no folder");
     spool.clear().unwrap();
     assert!(away.join("precious").exists());

@@ -3,14 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 /// More actions than any attempt may take.
-const ALL_RUNS: u32 = VERIFY_RUNS
-    + CHECK_RUNS
-    + INSTALL_RUNS
-    + PROBE_RUNS
-    + CONFIRM_RUNS
-    + COMMIT_RUNS
-    + ROLLBACK_RUNS
-    + 1;
+const ALL_RUNS: u32 =
+    VERIFY_RUNS + CHECK_RUNS + INSTALL_RUNS + PROBE_RUNS + CONFIRM_RUNS + COMMIT_RUNS + ROLLBACK_RUNS + 1;
 
 /// What one action comes to.
 #[derive(Debug, Clone, Copy)]

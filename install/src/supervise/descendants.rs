@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const ROUND: Duration = Duration::from_millis(5);
 
 /// Kills them all, and reaps them. How many lived, and whether none is left.
-pub fn end_all() -> (u32, bool) {
+pub(super) fn end_all() -> (u32, bool) {
     let (begin, mut lived) = (Instant::now(), 0_u32);
     loop {
         for (pid, alive) in children() {

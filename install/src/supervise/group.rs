@@ -11,7 +11,7 @@ const SERVICE: &str = "/platen-install.service";
 
 /// A group that this process is in.
 #[derive(Debug)]
-pub struct Group {
+pub(super) struct Group {
     path: PathBuf,
 }
 
@@ -31,7 +31,7 @@ fn lent(own: &str) -> Option<&str> {
 impl Group {
     /// Makes the group and moves this process there; its children are born there. What a killed process left of an
     /// earlier one is ended first.
-    pub fn enter(path: PathBuf) -> io::Result<Self> {
+    pub(super) fn enter(path: PathBuf) -> io::Result<Self> {
         match std::fs::create_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 std::fs::write(path.join("cgroup.kill"), "1")?;
@@ -43,14 +43,14 @@ impl Group {
     }
 
     /// Moves this process out, and ends all that are left in it.
-    pub fn leave_and_kill(&self) -> io::Result<()> {
+    pub(super) fn leave_and_kill(&self) -> io::Result<()> {
         let parent = self.path.parent().unwrap_or(Path::new(TREE));
         std::fs::write(parent.join("cgroup.procs"), "0")?;
         std::fs::write(self.path.join("cgroup.kill"), "1")
     }
 
     /// Removes the group, once everything in it is reaped.
-    pub fn remove(&self) -> io::Result<()> {
+    pub(super) fn remove(&self) -> io::Result<()> {
         std::fs::remove_dir(&self.path)
     }
 }
@@ -61,7 +61,10 @@ mod tests {
 
     #[test]
     fn only_the_services_own_group_is_used() {
-        assert_eq!(lent("0::/system.slice/platen-install.service\n"), Some("/system.slice/platen-install.service"));
+        assert_eq!(
+            lent("0::/system.slice/platen-install.service\n"),
+            Some("/system.slice/platen-install.service")
+        );
         assert_eq!(lent("4:cpu:/x\n0::/user.slice/session-1.scope\n"), None);
         assert_eq!(lent("4:cpu:/platen-install.service\n"), None);
     }

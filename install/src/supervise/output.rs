@@ -6,7 +6,7 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 
 /// Bytes that are kept of the beginning, and as many of the end.
-pub const KEPT: usize = 4 * 1024;
+pub(super) const KEPT: usize = 4 * 1024;
 /// Bytes that are read at once.
 const BLOCK: usize = 4 * 1024;
 /// The longest line that is a reason, in characters.
@@ -14,7 +14,7 @@ const REASON: usize = 300;
 
 /// The beginning and the end of what was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Collected {
+pub(super) struct Collected {
     first: Vec<u8>,
     last: VecDeque<u8>,
     omitted: u64,
@@ -22,7 +22,7 @@ pub struct Collected {
 
 impl Collected {
     /// Takes in what was written.
-    pub fn add(&mut self, mut bytes: &[u8]) {
+    pub(super) fn add(&mut self, mut bytes: &[u8]) {
         let room = KEPT.saturating_sub(self.first.len()).min(bytes.len());
         if let Some((fits, rest)) = bytes.split_at_checked(room) {
             self.first.extend_from_slice(fits);
@@ -35,7 +35,7 @@ impl Collected {
     }
 
     /// As text.
-    pub fn finish(&self) -> Output {
+    pub(super) fn finish(&self) -> Output {
         let last: Vec<u8> = self.last.iter().copied().collect();
         if self.omitted == 0 {
             let whole = [self.first.as_slice(), &last].concat();
@@ -82,7 +82,7 @@ impl Output {
 }
 
 /// Reads to the end, and tells each block.
-pub fn collect(mut from: impl Read, mut tell: impl FnMut(&[u8])) {
+pub(super) fn collect(mut from: impl Read, mut tell: impl FnMut(&[u8])) {
     let mut block = [0; BLOCK];
     loop {
         match from.read(&mut block) {

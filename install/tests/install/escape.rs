@@ -38,7 +38,10 @@ fn one_that_hangs_is_ended_with_all_that_it_began() {
 fn one_that_does_not_listen_is_killed() {
     let machine = Machine { limit: short, ..Machine::new() };
     let pids = machine.folder.path().join("pids");
-    machine.installer(&format!("trap 'echo heard' TERM; echo $$ >'{}'; while :; do sleep 1; done", pids.display()));
+    machine.installer(&format!(
+        "trap 'echo heard' TERM; echo $$ >'{}'; while :; do sleep 1; done",
+        pids.display()
+    ));
     machine.offer_firmware("7");
     machine.run();
     assert!(machine.ended().output.unwrap().contains("heard"), "it was told first");

@@ -72,7 +72,10 @@ fn what_fails_is_gone_back_from() {
     assert_eq!(machine.steps(), ["check 1", "install 1", "rollback 1"]);
     let ended = machine.ended();
     assert_eq!(ended.outcome, Outcome::RolledBack);
-    assert_eq!(ended.reason, "the installer engine-firmware, at install, failed (exit code 4): the flash is worn");
+    assert_eq!(
+        ended.reason,
+        "the installer engine-firmware, at install, failed (exit code 4): the flash is worn"
+    );
     assert!(machine.installed().programs.is_empty());
 }
 

@@ -38,7 +38,8 @@ impl Machine {
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::under(folder.path());
         let maker = Maker::new();
-        for path in [&directories.spool, &directories.installers, &directories.root.parent().unwrap().into()] {
+        for path in [&directories.spool, &directories.installers, &directories.root.parent().unwrap().into()]
+        {
             std::fs::create_dir_all(path).unwrap();
         }
         std::fs::write(&directories.root, &maker.root).unwrap();
@@ -71,7 +72,8 @@ impl Machine {
             sensors_read: true,
             acknowledged: true,
         };
-        let (text, to) = (serde_json::to_string(&confirmed).unwrap(), self.directories.spool.join("confirmed.json"));
+        let (text, to) =
+            (serde_json::to_string(&confirmed).unwrap(), self.directories.spool.join("confirmed.json"));
         format!("[ $1 != verify ] || echo '{text}' >'{}'", to.display())
     }
 
@@ -83,7 +85,8 @@ impl Machine {
     pub fn offer_as(&self, attempt: &str, program: &Program, bytes: &[u8], metadata: &[u8]) {
         let fetching = self.directories.spool.join("fetching");
         std::fs::create_dir_all(&fetching).unwrap();
-        let request = serde_json::json!({"attempt": attempt, "name": program.name, "version": program.version});
+        let request =
+            serde_json::json!({"attempt": attempt, "name": program.name, "version": program.version});
         std::fs::write(fetching.join("request.json"), request.to_string()).unwrap();
         std::fs::write(fetching.join("metadata.json"), metadata).unwrap();
         std::fs::write(fetching.join("program"), bytes).unwrap();
