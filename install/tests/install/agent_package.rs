@@ -56,9 +56,9 @@ impl Package {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
         let file = folder.join(format!("{}.deb", self.version));
-        let built =
-            Command::new("dpkg-deb").args(["-Zgzip", "--root-owner-group", "--build"]).arg(&tree).arg(&file);
-        succeeded(built.output().unwrap());
+        let mut build = Command::new("dpkg-deb");
+        build.args(["-Zgzip", "--root-owner-group", "--build"]).arg(&tree).arg(&file);
+        succeeded(build.output().unwrap());
         file
     }
 }
