@@ -101,7 +101,7 @@ fn when_the_installing_program_dies_its_installer_does_too() {
 }
 
 /// Waits for what comes by itself.
-pub fn until(happened: impl Fn() -> bool) {
+pub(crate) fn until(happened: impl Fn() -> bool) {
     while !happened() {
         std::thread::sleep(Duration::from_millis(20));
     }

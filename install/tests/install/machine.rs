@@ -21,20 +21,20 @@ use tempfile::TempDir;
 use crate::maker::{self, Maker};
 
 /// The program itself.
-pub const OWN: &str = env!("CARGO_BIN_EXE_platen-install");
+pub(crate) const OWN: &str = env!("CARGO_BIN_EXE_platen-install");
 /// The kind whose installer is a script of the test.
-pub const KIND: &str = "engine-firmware";
+pub(crate) const KIND: &str = "engine-firmware";
 
-pub struct Machine {
-    pub folder: TempDir,
-    pub directories: Directories,
-    pub maker: Maker,
-    pub stop: Stop,
-    pub limit: fn(InstallerStep) -> Duration,
+pub(crate) struct Machine {
+    pub(crate) folder: TempDir,
+    pub(crate) directories: Directories,
+    pub(crate) maker: Maker,
+    pub(crate) stop: Stop,
+    pub(crate) limit: fn(InstallerStep) -> Duration,
 }
 
 impl Machine {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::under(folder.path());
         let maker = Maker::new();
@@ -46,18 +46,18 @@ impl Machine {
         Self { folder, directories, maker, stop: Stop::default(), limit: installer::limit }
     }
 
-    pub fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
     /// What the script was told, in order.
-    pub fn steps(&self) -> Vec<String> {
+    pub(crate) fn steps(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
     }
 
     /// Installs an installer that writes down its steps and then does what the test says.
-    pub fn installer(&self, does: &str) {
+    pub(crate) fn installer(&self, does: &str) {
         let text = format!("#!/bin/sh\necho \"$1 $PLATEN_RUN\" >>'{}'\n{does}\n", self.log().display());
         let path = self.directories.installers.join(KIND);
         std::fs::write(&path, text).unwrap();
@@ -65,7 +65,7 @@ impl Machine {
     }
 
     /// Lines for an installer's script by which the agent confirms.
-    pub fn confirming(&self, attempt: &str) -> String {
+    pub(crate) fn confirming(&self, attempt: &str) -> String {
         let confirmed = Confirmed {
             attempt: attempt.to_owned(),
             agent_version: "1.0".to_owned(),
@@ -78,11 +78,11 @@ impl Machine {
     }
 
     /// Puts a program into the spool, as the agent does.
-    pub fn offer(&self, attempt: &str, program: &Program, bytes: &[u8]) {
+    pub(crate) fn offer(&self, attempt: &str, program: &Program, bytes: &[u8]) {
         self.offer_as(attempt, program, bytes, &self.maker.document(program));
     }
 
-    pub fn offer_as(&self, attempt: &str, program: &Program, bytes: &[u8], metadata: &[u8]) {
+    pub(crate) fn offer_as(&self, attempt: &str, program: &Program, bytes: &[u8], metadata: &[u8]) {
         let fetching = self.directories.spool.join("fetching");
         std::fs::create_dir_all(&fetching).unwrap();
         let request =
@@ -94,13 +94,13 @@ impl Machine {
     }
 
     /// Offers the firmware of the tests.
-    pub fn offer_firmware(&self, attempt: &str) {
+    pub(crate) fn offer_firmware(&self, attempt: &str) {
         let bytes = b"firmware";
         self.offer(attempt, &maker::program(KIND, "engine", "2.0", bytes), bytes);
     }
 
     /// What the service manager starts, without the pauses between tries.
-    pub fn run(&self) -> Ran {
+    pub(crate) fn run(&self) -> Ran {
         prepare(&self.directories).unwrap();
         let book = Book::open(&self.directories).unwrap();
         let mut verifier = verify::by_trust(&self.directories);
@@ -124,33 +124,33 @@ impl Machine {
     }
 
     /// The same, as a program of its own.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(OWN);
         command.arg("--root").arg(self.folder.path()).arg("run");
         command
     }
 
-    pub fn attempt(&self) -> Option<Attempt> {
+    pub(crate) fn attempt(&self) -> Option<Attempt> {
         read(&self.directories.record("attempt.json"))
     }
 
-    pub fn history(&self) -> Vec<Ended> {
+    pub(crate) fn history(&self) -> Vec<Ended> {
         read::<History>(&self.directories.record("history.json")).unwrap_or_default().attempts
     }
 
     /// The only attempt that has ended.
-    pub fn ended(&self) -> Ended {
+    pub(crate) fn ended(&self) -> Ended {
         let mut history = self.history();
         assert_eq!(history.len(), 1, "{history:?}");
         history.remove(0)
     }
 
-    pub fn installed(&self) -> Installed {
+    pub(crate) fn installed(&self) -> Installed {
         read(&self.directories.record("installed.json")).unwrap_or_default()
     }
 }
 
-pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
     let text = std::fs::read(path).ok()?;
     Some(serde_json::from_slice(&text).unwrap())
 }

@@ -1,14 +1,17 @@
 //! A printer's maker: keys, and programs that are signed with them.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use platen_trust::sign::{KeySet, Roles, SigningKey, online, programs, roles};
+use platen_trust::sign::{Draft, KeySet, Roles, SigningKey, online, programs, roles};
 use platen_trust::{Content, Document, Program};
 
-pub struct Maker {
+pub(crate) struct Maker {
     keys: [SigningKey; 4],
-    pub root: Vec<u8>,
+    /// What was published last: the targets file, and the version of the others.
+    published: Mutex<Option<(Draft, u32)>>,
+    pub(crate) root: Vec<u8>,
 }
 
 /// Metadata of tests are good for as long as anybody runs them: clocks of machines without a time service may lag.
@@ -17,23 +20,27 @@ fn until() -> Timestamp {
 }
 
 impl Maker {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let keys = [(); 4].map(|()| SigningKey::generate().unwrap());
         let set = |at: usize| KeySet { keys: vec![public(&keys[at])], threshold: 1 };
         let roles = Roles { root: set(0), targets: set(1), snapshot: set(2), timestamp: set(3) };
         let mut root = roles::first_root(&roles, until()).unwrap();
         root.sign(&keys[0]).unwrap();
         let root = root.to_bytes().unwrap();
-        Self { keys, root }
+        Self { keys, published: Mutex::new(None), root }
     }
 
-    /// The document that vouches for one program.
-    pub fn document(&self, program: &Program) -> Vec<u8> {
-        let mut targets = programs::change(None, std::slice::from_ref(program), &[], until()).unwrap();
+    /// The document that vouches for one program more.
+    pub(crate) fn document(&self, program: &Program) -> Vec<u8> {
+        let mut published = self.published.lock().unwrap();
+        let (before, version) = published.as_ref().map(|(targets, version)| (targets, *version)).unzip();
+        let mut targets = programs::change(before, std::slice::from_ref(program), &[], until()).unwrap();
         targets.sign(&self.keys[1]).unwrap();
-        let targets = targets.to_bytes().unwrap();
-        let snapshot = online::snapshot(None, &targets, until(), &[&self.keys[2]]).unwrap();
-        let timestamp = online::timestamp(None, &snapshot, until(), &[&self.keys[3]]).unwrap();
+        let signed = targets.to_bytes().unwrap();
+        let snapshot = online::snapshot(version, &signed, until(), &[&self.keys[2]]).unwrap();
+        let timestamp = online::timestamp(version, &snapshot, until(), &[&self.keys[3]]).unwrap();
+        *published = Some((targets, version.unwrap_or(0) + 1));
+        let targets = signed;
         Document { roots: Vec::new(), timestamp, snapshot, targets }.to_bytes().unwrap()
     }
 }
@@ -43,7 +50,7 @@ fn public(key: &SigningKey) -> platen_trust::PublicKey {
     key.public().clone()
 }
 
-pub fn program(kind: &str, name: &str, version: &str, bytes: &[u8]) -> Program {
+pub(crate) fn program(kind: &str, name: &str, version: &str, bytes: &[u8]) -> Program {
     Program {
         kind: kind.to_owned(),
         name: name.to_owned(),
