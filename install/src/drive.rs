@@ -261,7 +261,7 @@ fn tell(attempt: &Attempt, outcome: Outcome) {
         Outcome::RolledBack => tracing::warn!("attempt {id}: {name} {version} was gone back from: {why}"),
         Outcome::Refused => tracing::warn!("attempt {id}: {name} {version} was refused: {why}"),
         Outcome::Failed => {
-            tracing::error!("attempt {id}: {name} {version} failed: {why}; somebody has to look")
+            tracing::error!("attempt {id}: {name} {version} failed: {why}; somebody has to look");
         }
     }
 }

@@ -78,7 +78,7 @@ pub struct Told {
 }
 
 impl Told {
-    fn not_started(why: impl ToString) -> Self {
+    fn not_started(why: &impl ToString) -> Self {
         let nothing = Output::default();
         let ending = Ending::NotStarted(why.to_string());
         Self { ending, stdout: nothing.clone(), stderr: nothing, left: 0, clean: true }
@@ -98,7 +98,7 @@ enum Happened {
 pub fn supervise(order: &Order) -> Told {
     let (tell, happened) = sync_channel(2);
     if let Err(error) = prepare(order, tell.clone()) {
-        return Told::not_started(error);
+        return Told::not_started(&error);
     }
     let group = order.group.clone().and_then(|path| match Group::enter(path) {
         Ok(group) => Some(group),
@@ -111,7 +111,7 @@ pub fn supervise(order: &Order) -> Told {
     });
     let told = match begin(order) {
         Ok(child) => watch(child, order.limit, group.as_ref(), tell, &happened),
-        Err(error) => Told::not_started(error),
+        Err(error) => Told::not_started(&error),
     };
     if let Some(group) = group {
         // It may be busy for a moment longer; the next step takes it as it is.

@@ -168,16 +168,16 @@ impl Dpkg {
         nix::unistd::sync();
         if done.success() { Ok(()) } else { Err(Halt::Failed(format!("dpkg --install: {done}"))) }
     }
+}
 
-    /// Whether a version is at least another one.
-    pub(super) fn at_least(&self, version: &str, lowest: &str) -> Result<bool, Halt> {
-        Ok(quiet("dpkg").args(["--compare-versions", version, "ge", lowest]).status()?.success())
-    }
+/// Whether a version is at least another one.
+pub(super) fn at_least(version: &str, lowest: &str) -> Result<bool, Halt> {
+    Ok(quiet("dpkg").args(["--compare-versions", version, "ge", lowest]).status()?.success())
+}
 
-    /// The architecture for which this machine installs.
-    pub(super) fn architecture(&self) -> Result<String, Halt> {
-        text_of(quiet("dpkg").arg("--print-architecture")).map(|text| text.trim().to_owned())
-    }
+/// The architecture for which this machine installs.
+pub(super) fn architecture_here() -> Result<String, Halt> {
+    text_of(quiet("dpkg").arg("--print-architecture")).map(|text| text.trim().to_owned())
 }
 
 /// A program that asks nobody anything.

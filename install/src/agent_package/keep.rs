@@ -78,7 +78,8 @@ fn lay_out(dpkg: &Dpkg, package: &str, tree: &Path) -> Result<(), Halt> {
                 say(&format!("{} was changed or removed here: it stays as it is", path.display()));
                 continue;
             }
-            packed_configuration.push_str(&format!("{}\n", path.display()));
+            packed_configuration.push_str(&path.to_string_lossy());
+            packed_configuration.push('\n');
         }
         let holds_others = || paths.iter().any(|(other, _)| other != path && other.starts_with(path));
         place(&source, &tree.join(below), holds_others)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::dpkg::{Dpkg, copy_durably, field, quiet, text_of};
+use super::dpkg::{Dpkg, architecture_here, at_least, copy_durably, field, quiet, text_of};
 use super::keep::{self, BEFORE, CURRENT};
 use super::{Given, Halt, PACKAGE, say};
 use crate::durable;
@@ -37,7 +37,7 @@ pub(super) fn check(given: &Given) -> Result<(), Halt> {
     if status.want == "hold" {
         return Err(Halt::Refused(format!("{PACKAGE} is held back by this machine's administrator")));
     }
-    if !given.replaces.is_empty() && !dpkg.at_least(&status.version, &given.replaces)? {
+    if !given.replaces.is_empty() && !at_least(&status.version, &given.replaces)? {
         let (is, wanted) = (status.version, &given.replaces);
         return Err(Halt::Refused(format!("it is installed over {wanted} or later only, and {is} is here")));
     }
@@ -61,7 +61,7 @@ fn is_fit(given: &Given) -> Result<(), Halt> {
     if version != given.version {
         return Err(Halt::Refused(format!("the package is {version}, and {} was signed", given.version)));
     }
-    let here = given.dpkg.architecture()?;
+    let here = architecture_here()?;
     if architecture != here && architecture != ANY {
         return Err(Halt::Refused(format!("it is for {architecture}, and this machine is {here}")));
     }

@@ -26,6 +26,7 @@ fn beat() -> impl Strategy<Value = Beat> {
 }
 
 /// The machine on which an attempt runs, and what really happened to it.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact for itself")]
 #[derive(Debug, Default)]
 struct Machine {
     genuine: bool,

@@ -76,7 +76,7 @@ impl Output {
     /// The last line that says anything, cut to the length of a reason.
     pub fn last_line(&self) -> Option<String> {
         let lines = self.first.lines().chain(self.last.lines());
-        let line = lines.map(str::trim).filter(|line| !line.is_empty()).last()?;
+        let line = lines.map(str::trim).rfind(|line| !line.is_empty())?;
         Some(line.chars().take(REASON).collect())
     }
 }
