@@ -1,8 +1,9 @@
 //! Roots: which keys the roles have, and how a device climbs from one root to the next (TUF 5.3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use tuf::Database;
 use tuf::crypto::{KeyId, KeyType, PublicKey};
 use tuf::metadata::{Metadata as _, RawSignedMetadata, RootMetadata};
@@ -12,7 +13,7 @@ use crate::distrust::Distrust;
 use crate::document::bounded;
 use crate::limits::{MAX_KEYS, MAX_KEYS_PER_ROLE};
 use crate::role::Role;
-use crate::signed::{outline, told};
+use crate::signed::{outline, told, unreadable};
 use crate::time::of_tuf;
 
 /// A root that is trusted.
@@ -20,6 +21,24 @@ use crate::time::of_tuf;
 pub(crate) struct Root {
     pub(crate) bytes: Vec<u8>,
     pub(crate) metadata: RootMetadata,
+}
+
+/// What a root says of its roles, before it is read by the crate `tuf`, which refuses the same without words for people.
+#[derive(Deserialize)]
+struct Outer {
+    signed: Inner,
+}
+
+#[derive(Deserialize)]
+struct Inner {
+    version: u32,
+    roles: BTreeMap<String, Definition>,
+}
+
+#[derive(Deserialize)]
+struct Definition {
+    keyids: Vec<String>,
+    threshold: u32,
 }
 
 /// Which keys changed on the way up.
@@ -37,6 +56,7 @@ impl Root {
     pub(crate) fn first(bytes: &[u8]) -> Result<Self, Distrust> {
         let bytes = bytes.trim_ascii();
         outline(Role::Root, bytes)?;
+        meant(bytes)?;
         let database = database(bytes)?;
         Self::of(bytes, &database)
     }
@@ -51,10 +71,7 @@ impl Root {
             if version <= top.metadata.version() {
                 continue;
             }
-            if top.metadata.version().checked_add(1) != Some(version) {
-                return Err(Distrust::RootGap { trusted: top.metadata.version(), offered: version });
-            }
-            let next = top.next(bytes)?;
+            let next = top.followed_by(version, bytes)?;
             rotation.online |= next.online_keys() != top.online_keys();
             rotation.targets |= next.keys_of(Role::Targets).is_disjoint(&top.keys_of(Role::Targets));
             top = next;
@@ -62,8 +79,12 @@ impl Root {
         Ok((top, rotation))
     }
 
-    /// The root after this one, signed by the keys of both (TUF 5.3.4, 5.3.5).
-    pub(crate) fn next(&self, bytes: &[u8]) -> Result<Self, Distrust> {
+    /// The root of this version, which has to be the one after this, signed by the keys of both (TUF 5.3.4, 5.3.5).
+    pub(crate) fn followed_by(&self, version: u32, bytes: &[u8]) -> Result<Self, Distrust> {
+        if self.metadata.version().checked_add(1) != Some(version) {
+            return Err(Distrust::RootGap { trusted: self.metadata.version(), offered: version });
+        }
+        meant(bytes)?;
         let mut database = database(&self.bytes)?;
         database
             .update_root(&RawSignedMetadata::new(bytes.to_vec()))
@@ -120,27 +141,44 @@ impl Root {
         bounded("the root", self.metadata.keys().len(), "keys", MAX_KEYS)?;
         let unsound = |cause: String| Err(Distrust::UnsoundRoot { version: self.metadata.version(), cause });
         for role in Role::ALL {
-            let (names, keys, threshold) = self.role(role);
-            bounded("a role of the root", names.len(), "keys", MAX_KEYS_PER_ROLE)?;
-            if threshold == 0 {
-                return unsound(format!("the {role} needs no signature"));
-            }
+            let (names, keys, _) = self.role(role);
             if keys.len() < names.len() {
                 return unsound(format!("a key of the {role} is not there, or not under its own name"));
             }
             if keys.iter().any(|key| *key.typ() != KeyType::Ed25519) {
                 return unsound(format!("a key of the {role} is not of the type ed25519"));
             }
-            let different = self.keys_of(role).len();
-            if different < keys.len() {
+            if self.keys_of(role).len() < keys.len() {
                 return unsound(format!("the {role} has one key under two names"));
-            }
-            if usize::try_from(threshold).map_or(true, |threshold| different < threshold) {
-                return unsound(format!("the {role} needs {threshold} signatures and has {different} keys"));
             }
         }
         Ok(())
     }
+}
+
+/// Thresholds that a root can have; each key is named once.
+fn meant(bytes: &[u8]) -> Result<(), Distrust> {
+    let Outer { signed: root } =
+        serde_json::from_slice(bytes).map_err(|error| unreadable(Role::Root, &error))?;
+    let unsound = |cause: String| Err(Distrust::UnsoundRoot { version: root.version, cause });
+    for role in Role::ALL {
+        let Some(definition) = root.roles.get(role.name()) else {
+            return unsound(format!("it has no keys for the {role}"));
+        };
+        let names = &definition.keyids;
+        bounded("a role of the root", names.len(), "keys", MAX_KEYS_PER_ROLE)?;
+        if definition.threshold == 0 {
+            return unsound(format!("the {role} needs no signature"));
+        }
+        if names.iter().collect::<BTreeSet<_>>().len() < names.len() {
+            return unsound(format!("the {role} names one key twice"));
+        }
+        if usize::try_from(definition.threshold).map_or(true, |threshold| names.len() < threshold) {
+            let (threshold, keys) = (definition.threshold, names.len());
+            return unsound(format!("the {role} needs {threshold} signatures and has {keys} keys"));
+        }
+    }
+    Ok(())
 }
 
 fn database(bytes: &[u8]) -> Result<Database<Pouf1>, Distrust> {
