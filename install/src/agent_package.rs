@@ -12,15 +12,11 @@ mod steps;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::installer::{LATER, REFUSED};
+use crate::contract::{AGENT_PACKAGE, DPKG_ROOT, LATER, REFUSED};
 use crate::state::InstallerStep;
 
 use self::dpkg::Dpkg;
 
-/// The kind of which this is the installer.
-pub const KIND: &str = "agent-package";
-/// Another root for dpkg; for tests.
-pub const ROOT_VARIABLE: &str = "PLATEN_DPKG_ROOT";
 /// The only package that it installs.
 pub(crate) const PACKAGE: &str = "platen-agent";
 
@@ -66,7 +62,9 @@ impl Given {
         };
         let name = variable("PLATEN_NAME")?;
         if name != PACKAGE {
-            return Err(Halt::Refused(format!("only {PACKAGE} is installed as {KIND}, and this is {name}")));
+            return Err(Halt::Refused(format!(
+                "only {PACKAGE} is installed as {AGENT_PACKAGE}, and this is {name}"
+            )));
         }
         Ok(Self {
             program: variable("PLATEN_PROGRAM")?.into(),
@@ -75,7 +73,7 @@ impl Given {
             kept: variable("PLATEN_KEPT")?.into(),
             work: variable("PLATEN_WORK")?.into(),
             run: variable("PLATEN_RUN").ok().and_then(|run| run.parse().ok()).unwrap_or(1),
-            dpkg: Dpkg::new(std::env::var_os(ROOT_VARIABLE).map(PathBuf::from)),
+            dpkg: Dpkg::new(std::env::var_os(DPKG_ROOT).map(PathBuf::from)),
         })
     }
 }

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::contract::AGENT_PACKAGE;
 use crate::records::{Attempt, Confirmed, Waiting};
 
 /// How often the confirmation is looked for.
@@ -18,8 +19,6 @@ pub const LEAST: Duration = Duration::from_secs(60);
 pub const MOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often it is written down how long was waited.
 const NOTES: u64 = 10;
-/// The kind whose confirmation has to come from the very version that was installed.
-const AGENTS_OWN: &str = "agent-package";
 
 /// What follows from what is known now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +85,7 @@ fn missing(attempt: &Attempt, said: Option<&Confirmed>) -> Option<String> {
     let Some(said) = said.filter(|said| said.attempt == attempt.attempt) else {
         return Some("the agent has said nothing".to_owned());
     };
-    if attempt.program.kind == AGENTS_OWN && !same_version(&attempt.program.version, &said.agent_version) {
+    if attempt.program.kind == AGENT_PACKAGE && !same_version(&attempt.program.version, &said.agent_version) {
         let (is, wanted) = (&said.agent_version, &attempt.program.version);
         return Some(format!("the agent that runs is {is}, not {wanted}"));
     }
@@ -131,7 +130,7 @@ mod tests {
 
     fn package(version: &str) -> Attempt {
         let mut attempt = begun("7");
-        attempt.program.kind = AGENTS_OWN.to_owned();
+        attempt.program.kind = AGENT_PACKAGE.to_owned();
         attempt.program.version = version.to_owned();
         attempt
     }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 
-use crate::agent_package;
 use crate::attempt::{self, Book};
 use crate::clock::Clock;
 use crate::confirm::{self, Decision};
+use crate::contract::AGENT_PACKAGE;
 use crate::directories::Directories;
 use crate::durable;
 use crate::installer::Installers;
@@ -171,7 +171,7 @@ impl Driver<'_> {
                     ));
                 }
             }
-            if attempt.program.kind == agent_package::KIND {
+            if attempt.program.kind == AGENT_PACKAGE {
                 self.keep_runner()?;
             }
         }

@@ -6,16 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::agent_package;
+use crate::contract::{AGENT_PACKAGE, DPKG_ROOT, LATER, REFUSED};
 use crate::directories::Directories;
 use crate::records::{Attempt, PROGRAM, is_kind};
 use crate::state::{Event, InstallerStep};
 use crate::supervise::{self, Ending, Told};
 
-/// The exit code that says: not here, and nothing was changed. The last line of standard error says why.
-pub const REFUSED: i32 = 10;
-/// The exit code that says: not now.
-pub const LATER: i32 = 11;
 /// Where an installer finds programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Anybody but the owner may write.
@@ -87,7 +83,7 @@ impl Installers {
             .env("PLATEN_KEPT", directories.kept(&program.kind))
             .env("PLATEN_WORK", directories.work());
         if let Some(root) = &self.dpkg_root {
-            supervisor.env(agent_package::ROOT_VARIABLE, root);
+            supervisor.env(DPKG_ROOT, root);
         }
         let told = supervisor.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
         match told {
@@ -104,7 +100,7 @@ impl Installers {
             return Err(format!("{kind:?} is not the name of a kind"));
         }
         let file = self.folder.join(kind);
-        if !file.exists() && kind == agent_package::KIND {
+        if !file.exists() && kind == AGENT_PACKAGE {
             let own = self.own.display().to_string();
             return Ok(vec![own, "installer".to_owned(), kind.to_owned(), step.word().to_owned()]);
         }

@@ -23,6 +23,8 @@ pub mod clock;
 #[cfg(feature = "program")]
 pub mod confirm;
 #[cfg(feature = "program")]
+pub mod contract;
+#[cfg(feature = "program")]
 pub mod directories;
 #[cfg(feature = "program")]
 pub mod drive;
