@@ -73,7 +73,7 @@ use_tools() {
 }
 
 # What is shipped, always named together: any other choice has other features, and would be built anew.
-PROGRAMS=(-p platen-manager -p platen-agent -p platen-sim)
+PROGRAMS=(-p platen-manager -p platen-agent -p platen-install -p platen-sim)
 
 # The shipped programs, built as a user builds them, in a folder of their own: what cargo builds for the tests has the
 # tests' features, and takes the same names beside them. Every test uses these (rigs/process.rs).
@@ -81,7 +81,7 @@ build_programs() {
     cargo build --locked "${PROGRAMS[@]}" || return
     export PLATEN_PROGRAMS=$TARGET/programs
     mkdir -p "$PLATEN_PROGRAMS"
-    cp --update --remove-destination "$TARGET"/debug/{platen,platen-agent,platen-manager,platen-sim} "$PLATEN_PROGRAMS/"
+    cp --update --remove-destination "$TARGET"/debug/{platen,platen-agent,platen-install,platen-manager,platen-sim} "$PLATEN_PROGRAMS/"
 }
 
 # Tests, always of the whole workspace with all features: a part of it has others, and everything would be built again.

@@ -1,0 +1,152 @@
+//! The five steps for a Debian package. Each may be called again after it was cut off anywhere.
+
+use std::path::Path;
+
+use super::dpkg::{Dpkg, architecture_here, at_least, copy_durably, field, quiet, text_of};
+use super::keep::{self, BEFORE, CURRENT};
+use super::{Given, Halt, PACKAGE, say};
+use crate::durable;
+use crate::spool::room_for;
+
+/// The architecture of what runs on any.
+const ANY: &str = "all";
+/// A unit of `Installed-Size`, in bytes.
+const SIZE_UNIT: u64 = 1024;
+
+/// Whether the package can be installed; and the way back is made ready.
+pub(super) fn check(given: &Given) -> Result<(), Halt> {
+    let dpkg = &given.dpkg;
+    is_fit(given)?;
+    if dpkg.is_locked() {
+        return Err(Halt::Later("another package manager is at work".to_owned()));
+    }
+    if dpkg.was_interrupted(PACKAGE)? {
+        dpkg.repair()?;
+    }
+    let Some(status) = dpkg.status(PACKAGE)? else {
+        return Err(Halt::Refused(format!(
+            "{PACKAGE} is not installed as a package here: there is no way back"
+        )));
+    };
+    if !status.is_whole() {
+        let (state, flag) = (status.state, status.flag);
+        return Err(Halt::Refused(format!(
+            "{PACKAGE} is {state} ({flag}): mend that first, with apt or dpkg"
+        )));
+    }
+    if status.want == "hold" {
+        return Err(Halt::Refused(format!("{PACKAGE} is held back by this machine's administrator")));
+    }
+    if !given.replaces.is_empty() && !at_least(&status.version, &given.replaces)? {
+        let (is, wanted) = (status.version, &given.replaces);
+        return Err(Halt::Refused(format!("it is installed over {wanted} or later only, and {is} is here")));
+    }
+    keep::keep(dpkg, PACKAGE, &status.version, &given.kept, &given.work)
+}
+
+/// Whether the file is the package that it says, for this machine, and there is room for it.
+fn is_fit(given: &Given) -> Result<(), Halt> {
+    let refused = |halt: Halt| match halt {
+        Halt::Failed(why) => Halt::Refused(why),
+        other => other,
+    };
+    let fields =
+        ["Package", "Version", "Architecture", "Installed-Size"].map(|name| field(&given.program, name));
+    let [name, version, architecture, size] = fields;
+    let (name, version, architecture) =
+        (name.map_err(refused)?, version.map_err(refused)?, architecture.map_err(refused)?);
+    if name != PACKAGE {
+        return Err(Halt::Refused(format!("it is the package {name}, not {PACKAGE}")));
+    }
+    if version != given.version {
+        return Err(Halt::Refused(format!("the package is {version}, and {} was signed", given.version)));
+    }
+    let here = architecture_here()?;
+    if architecture != here && architecture != ANY {
+        return Err(Halt::Refused(format!("it is for {architecture}, and this machine is {here}")));
+    }
+    // dpkg unpacks all of it beside what is there.
+    let size = size.ok().and_then(|size| size.parse::<u64>().ok()).unwrap_or(0).saturating_mul(SIZE_UNIT);
+    let system = given.dpkg.place(Path::new("/usr"));
+    if system.exists() {
+        room_for(&system, size).map_err(|error| Halt::Refused(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Installs the package.
+pub(super) fn install(given: &Given) -> Result<(), Halt> {
+    let dpkg = &given.dpkg;
+    dpkg.await_lock()?;
+    if dpkg.was_interrupted(PACKAGE)? {
+        dpkg.repair()?;
+    }
+    dpkg.install(&given.program)
+}
+
+/// Whether the package is installed, as it was packed, and its service runs.
+pub(super) fn verify(given: &Given) -> Result<(), Halt> {
+    is_installed(&given.dpkg, &given.version)
+}
+
+fn is_installed(dpkg: &Dpkg, version: &str) -> Result<(), Halt> {
+    let failed = |why: String| Err(Halt::Failed(why));
+    let Some(status) = dpkg.status(PACKAGE)? else { return failed(format!("{PACKAGE} is not installed")) };
+    if status.version != version {
+        return failed(format!("{PACKAGE} is {}, not {version}", status.version));
+    }
+    if !status.is_whole() {
+        return failed(format!("{PACKAGE} is {} ({})", status.state, status.flag));
+    }
+    let changed = dpkg.changed(PACKAGE)?;
+    if let Some(first) = changed.first() {
+        return failed(format!("{} files are not as they were packed, such as {first}", changed.len()));
+    }
+    if dpkg.is_system() { runs() } else { Ok(()) }
+}
+
+/// Whether the service runs, where services are managed.
+fn runs() -> Result<(), Halt> {
+    if !Path::new("/run/systemd/system").exists() {
+        return Ok(());
+    }
+    let unit = format!("{PACKAGE}.service");
+    let state = text_of(quiet("systemctl").args(["show", "--property=ActiveState", "--value"]).arg(&unit))?;
+    match state.trim() {
+        "active" => Ok(()),
+        "activating" | "reloading" => Err(Halt::Later(format!("{unit} is starting"))),
+        other => Err(Halt::Failed(format!("{unit} is {other}"))),
+    }
+}
+
+/// From now on this package is what one goes back to.
+pub(super) fn commit(given: &Given) -> Result<(), Halt> {
+    let current = given.kept.join(CURRENT);
+    if !keep::is_version(&current, &given.version) {
+        copy_durably(&given.program, &current)?;
+    }
+    // Only now: until this step has ended, there has to be a way back.
+    Ok(durable::remove(&given.kept.join(BEFORE))?)
+}
+
+/// Brings back the package that was installed before.
+pub(super) fn rollback(given: &Given) -> Result<(), Halt> {
+    let (dpkg, before) = (&given.dpkg, given.kept.join(BEFORE));
+    let version = field(&before, "Version")?;
+    if is_installed(dpkg, &version).is_ok() {
+        say(&format!("{PACKAGE} {version} was never replaced"));
+        return Ok(());
+    }
+    dpkg.await_lock()?;
+    if given.run > 1 {
+        // They may be what prevents it: dpkg asks the version that is to go before it lets it go.
+        for script in ["prerm", "postrm"] {
+            durable::remove(&dpkg.control_file(PACKAGE, script))?;
+        }
+    }
+    if dpkg.was_interrupted(PACKAGE)? {
+        dpkg.repair()?;
+    }
+    dpkg.install(&before)?;
+    is_installed(dpkg, &version)
+}
