@@ -360,10 +360,10 @@ impl Disk {
         let begin = connection.text("BEGIN IMMEDIATE", "BEGIN");
         // Where devices are looked up next, that fails if this does, before anything is changed.
         if wanted.is_empty() {
-            connection.batch(begin)?
+            connection.batch(begin)?;
         } else {
-            connection.send(begin)?
-        };
+            connection.send(begin)?;
+        }
         let prepared = places.prepare(connection, &wanted);
         let connection = &*connection;
         let done = prepared.and_then(|()| {

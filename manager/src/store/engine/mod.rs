@@ -50,7 +50,6 @@ pub(super) enum Purpose {
 }
 
 /// A connection to either engine. It is used by one thread at a time.
-#[expect(clippy::large_enum_variant, reason = "there are few of them, and none is moved about")]
 pub(super) enum Connection {
     Sqlite(rusqlite::Connection),
     Postgres(postgresql::Session),
