@@ -97,7 +97,9 @@ impl Store {
                 let alive: Vec<i32> = alive.iter().map(|replica| replica.0).collect();
                 let mut orphans = Conditions::new(values![me.0, most]);
                 orphans.and_in("o.replica", alive.iter().map(|replica| replica.as_value()));
-                let statement = statements::adopt(orphans.text());
+                // A device that another manager hears from in this moment is left to it.
+                let held = context.connection.text("", "FOR NO KEY UPDATE SKIP LOCKED");
+                let statement = statements::adopt(orphans.text(), held);
                 let mut adopted = Vec::new();
                 context.connection.each(&statement, orphans.values(), |row| {
                     adopted.extend(damage.readable(row, 0, whereabouts));

@@ -355,8 +355,9 @@ pub(super) const AUTHORITY: &str = "SELECT fingerprint FROM authority WHERE key 
 pub(super) const ENTER: &str = "INSERT INTO replicas (name, started) VALUES (?1, ?2) RETURNING key";
 pub(super) const CLAIM: Bulk = Bulk {
     each: "UPDATE devices SET replica = ?2 WHERE id = ?1",
-    all: "UPDATE devices SET replica = u.replica FROM unnest(?1::text[], ?2::bigint[]) AS u (id, replica) \
-          WHERE devices.id = u.id",
+    all: "UPDATE devices SET replica = u.replica FROM (SELECT d.key, w.replica \
+          FROM unnest(?1::text[], ?2::bigint[]) AS w (id, replica) JOIN devices d ON d.id = w.id \
+          ORDER BY d.key FOR NO KEY UPDATE OF d) u WHERE devices.key = u.key",
 };
 macro_rules! whereabouts {
     () => {
@@ -365,11 +366,12 @@ macro_rules! whereabouts {
          AND w.kind = 'contact' AND w.ended IS NULL) THEN 1 ELSE 0 END"
     };
 }
-/// The parameters are the manager and how many; the conditions say which managers are there.
-pub(super) fn adopt(alive: &str) -> String {
+/// The parameters are the manager and how many; the conditions say which managers are there, `held` what becomes of devices
+/// with which another one works.
+pub(super) fn adopt(alive: &str, held: &str) -> String {
     format!(
         "UPDATE devices AS d SET replica = ?1 WHERE d.key IN (SELECT o.key FROM devices o \
-         WHERE o.replica IS NULL OR NOT ({alive}) ORDER BY o.key LIMIT ?2) RETURNING {}",
+         WHERE o.replica IS NULL OR NOT ({alive}) ORDER BY o.key LIMIT ?2 {held}) RETURNING {}",
         whereabouts!()
     )
 }

@@ -46,12 +46,14 @@ pub(in crate::store) const SET_STATE: &str = "UPDATE states SET worst = ?2, crit
      forecasts = ?5, service_calls = ?6, orders = ?7, watches = ?8, overdue = ?9, away = ?10, identity = ?11, \
      clones = ?12, decide_from = ?13, damaged = ?14, lowest = ?15, low = ?16, simulated = ?17, model = ?18, \
      agent_version = ?19, place = ?20, customer = ?21, site = ?22, serials = ?23, search = ?24 WHERE device = ?1";
-/// The few columns that change with readings.
+/// The few columns that change with readings. Who changes several states at once holds them in the order of their keys, so
+/// that two never wait for each other; so does [`SET_CONTACTS`].
 pub(in crate::store) const SET_LEVELS: Bulk = Bulk {
     each: "UPDATE states SET lowest = ?2, low = ?3, simulated = ?4 WHERE device = ?1",
     all: "UPDATE states SET lowest = u.lowest, low = u.low, simulated = u.simulated \
-          FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[]) AS u (device, lowest, low, simulated) \
-          WHERE states.device = u.device",
+          FROM (SELECT s.device, w.lowest, w.low, w.simulated \
+          FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[]) AS w (device, lowest, low, simulated) \
+          JOIN states s ON s.device = w.device ORDER BY s.device FOR NO KEY UPDATE OF s) u WHERE states.device = u.device",
 };
 /// The devices at a site are another customer's from now on.
 pub(in crate::store) const MOVE_STATES_OF_SITE: &str = "UPDATE states SET customer = ?2 WHERE site = ?1";
@@ -63,7 +65,8 @@ pub(in crate::store) const SET_CONTACTS: Bulk = Bulk {
            WHERE name = ?1",
     all: "UPDATE states SET last_contact = u.at, remote = u.remote, \
           worst = CASE WHEN last_contact = 0 THEN -1 ELSE worst END \
-          FROM unnest(?1::text[], ?2::bigint[], ?3::text[]) AS u (id, at, remote) WHERE states.name = u.id",
+          FROM (SELECT s.device, w.at, w.remote FROM unnest(?1::text[], ?2::bigint[], ?3::text[]) AS w (id, at, remote) \
+          JOIN states s ON s.name = w.id ORDER BY s.device FOR NO KEY UPDATE OF s) u WHERE states.device = u.device",
 };
 pub(in crate::store) const STATES_TO_WORK_OUT: &str =
     "SELECT device FROM states WHERE worst < 0 ORDER BY device LIMIT ?1";

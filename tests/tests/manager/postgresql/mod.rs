@@ -6,6 +6,7 @@ mod moving;
 mod outages;
 mod planning;
 mod program;
+mod taking_over;
 mod together;
 mod versions;
 
