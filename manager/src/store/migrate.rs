@@ -60,6 +60,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(15, "0015_devices"),
     of_both!(16, "0016_restored"),
     of_both!(17, "0017_replicas"),
+    of_both!(18, "0018_programs"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
