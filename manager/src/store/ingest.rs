@@ -392,7 +392,7 @@ impl BatchWrite<'_, '_> {
             ReportBody::OutboxReplaced(replaced) => {
                 self.notice("outbox_replaced", report.sequence, &to_json("outbox", replaced)?)?;
             }
-            ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
+            ReportBody::Utilisation(_) | ReportBody::Readings(_) | ReportBody::Program { .. } => {}
         }
         Ok(key)
     }
