@@ -240,6 +240,8 @@ pub enum AttemptOutcome {
     RolledBack,
     /// It was never begun.
     Refused,
+    /// Neither it nor the one before could be brought to run: somebody has to look.
+    Failed,
     /// An outcome of a later version.
     #[serde(other)]
     Other,
@@ -264,7 +266,7 @@ pub struct ProgramReport {
     pub running_version: Option<ProgramVersion>,
 }
 
-/// How far an attempt is. The last three are ends: nothing follows.
+/// How far an attempt is. The last four are ends: nothing follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -283,6 +285,8 @@ pub enum ProgramStep {
     Refused,
     /// It was installed, and the one before is back.
     RolledBack,
+    /// Neither it nor the one before could be brought to run: somebody has to look.
+    Failed,
     /// It runs, and stays.
     Kept,
     /// A step of a later version.
@@ -293,7 +297,7 @@ pub enum ProgramStep {
 impl ProgramStep {
     /// Whether nothing follows.
     pub const fn is_end(self) -> bool {
-        matches!(self, Self::Refused | Self::RolledBack | Self::Kept)
+        matches!(self, Self::Refused | Self::RolledBack | Self::Failed | Self::Kept)
     }
 }
 
@@ -352,11 +356,11 @@ mod tests {
     }
 
     #[test]
-    fn three_steps_are_ends() {
+    fn four_steps_are_ends() {
         use ProgramStep::{
-            Confirming, Fetching, GoingBack, Installing, Kept, Other, Ready, Refused, RolledBack,
+            Confirming, Failed, Fetching, GoingBack, Installing, Kept, Other, Ready, Refused, RolledBack,
         };
-        assert!([Kept, RolledBack, Refused].iter().all(|step| step.is_end()));
+        assert!([Kept, RolledBack, Refused, Failed].iter().all(|step| step.is_end()));
         assert!(
             [Fetching, Ready, Installing, Confirming, GoingBack, Other].iter().all(|step| !step.is_end())
         );

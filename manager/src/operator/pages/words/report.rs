@@ -94,6 +94,7 @@ fn attempted(report: &ProgramReport) -> String {
         ProgramStep::GoingBack => "is being taken back",
         ProgramStep::Refused => "was refused",
         ProgramStep::RolledBack => "was taken back",
+        ProgramStep::Failed => "could neither be installed nor taken back",
         ProgramStep::Kept => "is installed for good",
         ProgramStep::Other => "is at a step that this version does not know",
     };
