@@ -227,7 +227,8 @@ impl Event {
             | ReportBody::AlertsStanding { .. }
             | ReportBody::Utilisation(_)
             | ReportBody::Readings(_)
-            | ReportBody::OutboxReplaced(_) => {}
+            | ReportBody::OutboxReplaced(_)
+            | ReportBody::Program { .. } => {}
         }
         event
     }

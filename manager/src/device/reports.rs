@@ -87,6 +87,7 @@ async fn answer(devices: &Devices, caller: &Caller, request: ParkedRequest) -> R
         identity::identify(&devices.roster, &caller.shown, now)?;
     }
     json(&Reply {
+        programs: false,
         version: VERSION,
         manager_time: now,
         acknowledged: Acknowledged { epoch: request.epoch, sequence: request.acknowledged },

@@ -140,6 +140,7 @@ fn action() -> Value {
         "description": "What is asked of the device.",
         "oneOf": [
             of_kind("read_now", "Read every chip and line now, and report it.", None),
+            of_kind("check_programs", "Ask now whether there is a program for the device.", None),
             of_kind("set", "Change settings: all of them, or none when one cannot be.", Some(set)),
             of_kind("reset", "Take settings back to what the device's own files say.", Some(reset)),
         ],
