@@ -89,8 +89,8 @@ impl Store {
             }
             let mut offered = Offered::default();
             for ((device, attempt), key) in devices.iter().zip(keys) {
-                let at = now.as_millisecond();
-                let row = values![key, program.key, attempt.as_str(), at, by];
+                let (at, attempt) = (now.as_millisecond(), attempt.as_str());
+                let row = values![key, program.key, attempt, at, by];
                 let is_new = connection.execute(statements::ADD_OFFER, row)? == 1;
                 if is_new { &mut offered.new } else { &mut offered.already }.push(device.clone());
             }
@@ -116,8 +116,8 @@ impl Store {
             if !is_within(context.connection, &scope, &device)? {
                 return Ok(false);
             }
-            let row = values![device.as_str(), program];
-            Ok(context.connection.execute(statements::TAKE_OFFER_BACK, row)? == 1)
+            let name = device.as_str();
+            Ok(context.connection.execute(statements::TAKE_OFFER_BACK, values![name, program])? == 1)
         };
         self.writer.write_then(act, move |_| on_offer.changed(&gone)).await
     }

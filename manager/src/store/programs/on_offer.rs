@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use platen_protocol::identity::{AttemptId, DeviceId};
+use platen_protocol::programs::ProgramStep;
 
 use super::super::engine::{Connection, values};
 use super::super::known::Known;
@@ -20,16 +21,16 @@ pub struct OnOffer {
     pub attempt: AttemptId,
     /// The program, by its key.
     pub program: i64,
-    /// Whether the device was given it before.
-    pub is_given: bool,
+    /// How far the attempt is; none before the device was given it.
+    pub step: Option<ProgramStep>,
     /// Why it is not given, where that is so.
     pub waits: Option<String>,
 }
 
 impl From<OfferRecord> for OnOffer {
     fn from(offer: OfferRecord) -> Self {
-        let OfferRecord { key, attempt, program, given, waits, .. } = offer;
-        Self { key, attempt, program, is_given: given.is_some(), waits }
+        let OfferRecord { key, attempt, program, waits, step, .. } = offer;
+        Self { key, attempt, program, step, waits }
     }
 }
 
@@ -77,7 +78,7 @@ impl Store {
     /// Whether something is offered to a device that it was not given yet; unless that is known, no.
     pub fn has_new_offer(&self, device: &DeviceId) -> bool {
         self.on_offer.0.get(device).is_ok_and(|offers| {
-            offers.first().is_some_and(|offer| !offer.is_given && offer.waits.is_none())
+            offers.first().is_some_and(|offer| offer.step.is_none() && offer.waits.is_none())
         })
     }
 

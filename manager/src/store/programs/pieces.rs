@@ -34,7 +34,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                let row = values![sha256, place, bytes, now.as_millisecond()];
+                let at = now.as_millisecond();
+                let row = values![sha256, place, bytes, at];
                 context.connection.execute(statements::KEEP_PIECE, row).map(drop)
             })
             .await

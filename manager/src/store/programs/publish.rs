@@ -145,8 +145,8 @@ impl Store {
             .clone()
             .read(move |connection| {
                 let count = |program: ProgramRecord| {
-                    let of = values![program.name.as_str(), program.version.as_str(), program.key].to_vec();
-                    let mut conditions = Conditions::new(&of);
+                    let (name, version) = (program.name.as_str(), program.version.as_str());
+                    let mut conditions = Conditions::new(values![name, version, program.key]);
                     conditions.and_within(&scope, "d");
                     let counts = connection.row(
                         &statements::counts_of(conditions.text()),
@@ -159,7 +159,8 @@ impl Store {
                                 trying: count(2)?,
                                 kept: count(3)?,
                                 rolled_back: count(4)?,
-                                refused: count(5)?,
+                                failed: count(5)?,
+                                refused: count(6)?,
                             })
                         },
                     )?;
@@ -234,8 +235,9 @@ fn metadata(connection: &Connection) -> Result<Vec<MetadataFile>, StoreError> {
 
 fn keep_metadata(connection: &Connection, file: &MetadataFile) -> Result<bool, StoreError> {
     let expires = file.expires.as_millisecond();
-    let row = values![file.role, to_integer(file.version), file.body, expires];
-    Ok(connection.execute(statements::KEEP_METADATA, row)? == 1)
+    let version = to_integer(file.version);
+    let kept = values![file.role, version, file.body, expires];
+    Ok(connection.execute(statements::KEEP_METADATA, kept)? == 1)
 }
 
 fn refused(

@@ -76,6 +76,8 @@ pub struct ProgramCounts {
     pub kept: u64,
     /// Attempts after which the one before came back.
     pub rolled_back: u64,
+    /// Attempts after which neither it nor the one before ran.
+    pub failed: u64,
     /// Attempts that were never begun.
     pub refused: u64,
 }
@@ -105,6 +107,8 @@ pub struct OfferRecord {
     pub given: Option<Timestamp>,
     /// Why it is not given, where that is so.
     pub waits: Option<String>,
+    /// How far the attempt is, if it has begun.
+    pub step: Option<ProgramStep>,
 }
 
 impl OfferRecord {
@@ -121,6 +125,7 @@ impl OfferRecord {
             offered_by: row.get(8)?,
             given: time_if_any(row, 9)?,
             waits: row.get(10)?,
+            step: row.get::<Option<String>>(11)?.map(|step| word("step of an attempt", step)).transpose()?,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
-use platen_protocol::identity::DeviceId;
+use platen_protocol::identity::{AttemptId, DeviceId};
 use platen_protocol::programs::{
     AttemptOutcome, Hardware, ProgramReport, ProgramStep, RunningProgram, TriedProgram,
 };
@@ -17,6 +17,9 @@ use super::records::RunningRecord;
 
 /// Attempts of a device that are kept: the newest.
 const ATTEMPTS_KEPT: u32 = 50;
+
+/// The reason of an attempt that had nothing to do.
+const RAN_ALREADY: &str = "the device ran it already";
 
 /// What a device says of itself when it asks for a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +107,23 @@ impl Store {
         self.writer.write_then(act, then).await
     }
 
+    /// A device runs already what is offered to it: the offer is over, and nothing was to be done.
+    pub async fn offer_runs_already(
+        &self,
+        device: DeviceId,
+        attempt: AttemptId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (on_offer, whose) = (Arc::clone(&self.on_offer), device.clone());
+        let act = move |context: &mut WriteContext<'_>| {
+            let connection = context.connection;
+            let Some(key) = key_of(connection, &device)? else { return Ok(()) };
+            let step = (ProgramStep::Kept, Some(RAN_ALREADY));
+            attempt_told(connection, key, attempt.as_str(), None, step, now)
+        };
+        self.writer.write_then(act, move |()| on_offer.changed(&whose)).await
+    }
+
     /// What runs on a device, as it told last.
     pub async fn running_of(&self, device: DeviceId) -> Result<Vec<RunningRecord>, StoreError> {
         self.readers
@@ -162,8 +182,8 @@ fn keep_running(connection: &Connection, device: i64, asked: &Asked, at: i64) ->
         }
     }
     for RunningProgram { kind, name, version } in &asked.running {
-        let row = values![device, kind.as_str(), name.as_str(), version.as_str(), at];
-        connection.execute(statements::RUNS, row)?;
+        let (kind, name, version) = (kind.as_str(), name.as_str(), version.as_str());
+        connection.execute(statements::RUNS, values![device, kind, name, version, at])?;
     }
     Ok(())
 }
@@ -174,6 +194,7 @@ fn step_of(outcome: AttemptOutcome) -> Option<ProgramStep> {
         AttemptOutcome::Kept => Some(ProgramStep::Kept),
         AttemptOutcome::RolledBack => Some(ProgramStep::RolledBack),
         AttemptOutcome::Refused => Some(ProgramStep::Refused),
+        AttemptOutcome::Failed => Some(ProgramStep::Failed),
         AttemptOutcome::Other => None,
     }
 }

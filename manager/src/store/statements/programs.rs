@@ -53,8 +53,9 @@ pub(in crate::store) const FORGET_PIECES: &str = "DELETE FROM program_pieces WHE
 macro_rules! offers {
     ($more:literal) => {
         concat!(
-            "SELECT o.key, d.id, o.id, o.program, p.name, p.version, p.kind, o.offered, o.offered_by, o.given, o.waits \
-             FROM program_offers o JOIN devices d ON d.key = o.device JOIN programs p ON p.key = o.program",
+            "SELECT o.key, d.id, o.id, o.program, p.name, p.version, p.kind, o.offered, o.offered_by, o.given, o.waits, \
+             a.step FROM program_offers o JOIN devices d ON d.key = o.device JOIN programs p ON p.key = o.program \
+             LEFT JOIN program_attempts a ON a.device = o.device AND a.id = o.id",
             $more
         )
     };
@@ -133,12 +134,13 @@ pub(in crate::store) fn counts_of(within: &str) -> String {
         )
     };
     format!(
-        "SELECT {}, {}, {}, {}, {}, {}",
+        "SELECT {}, {}, {}, {}, {}, {}, {}",
         of("program_running", "x.name = ?1 AND x.version = ?2"),
         of("program_offers", "x.program = ?3 AND x.given IS NULL"),
         of("program_offers", "x.program = ?3 AND x.given IS NOT NULL"),
         ended("kept"),
         ended("rolled_back"),
+        ended("failed"),
         ended("refused"),
     )
 }
