@@ -99,7 +99,8 @@ impl Edition {
 
     fn roots_of<'a>(&self, shelf: &'a Shelf) -> Option<Vec<&'a Signed>> {
         let (from, to) = self.roots;
-        let count = to.checked_sub(from).filter(|count| usize::try_from(*count).is_ok_and(|n| n <= MAX_ROOTS))?;
+        let count =
+            to.checked_sub(from).filter(|count| usize::try_from(*count).is_ok_and(|n| n <= MAX_ROOTS))?;
         (from..from.saturating_add(count)).map(|version| shelf.signed(Role::Root, version)).collect()
     }
 

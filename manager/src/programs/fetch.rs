@@ -108,10 +108,7 @@ impl Programs {
     }
 }
 
-async fn write(
-    mut part: super::files::Part,
-    piece: Vec<u8>,
-) -> Result<super::files::Part, FetchError> {
+async fn write(mut part: super::files::Part, piece: Vec<u8>) -> Result<super::files::Part, FetchError> {
     let written = tokio::task::spawn_blocking(move || part.write(&piece).map(|()| part)).await;
     written.unwrap_or_else(|_| Err(interrupted())).map_err(FetchError::from)
 }

@@ -51,7 +51,8 @@ impl OnlineKey {
             Ok(()) => Ok(Self(key)),
             // Somebody else has made one at the same time.
             Err(SignError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-                Self::load(state_directory)?.ok_or(SignError::Io { path: Self::path(state_directory), source })
+                Self::load(state_directory)?
+                    .ok_or(SignError::Io { path: Self::path(state_directory), source })
             }
             Err(error) => Err(error),
         }
@@ -63,12 +64,22 @@ impl OnlineKey {
     }
 
     /// The snapshot that names these targets.
-    pub fn snapshot(&self, previous: Option<u32>, targets: &[u8], now: Timestamp) -> Result<Vec<u8>, SignError> {
+    pub fn snapshot(
+        &self,
+        previous: Option<u32>,
+        targets: &[u8],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, SignError> {
         online::snapshot(previous, targets, now + SNAPSHOT_LIFE, &[&self.0])
     }
 
     /// The timestamp that names this snapshot.
-    pub fn timestamp(&self, previous: Option<u32>, snapshot: &[u8], now: Timestamp) -> Result<Vec<u8>, SignError> {
+    pub fn timestamp(
+        &self,
+        previous: Option<u32>,
+        snapshot: &[u8],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, SignError> {
         online::timestamp(previous, snapshot, now + TIMESTAMP_LIFE, &[&self.0])
     }
 }

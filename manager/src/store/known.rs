@@ -90,7 +90,11 @@ mod tests {
         let lobby: DeviceId = "lobby".parse().unwrap();
         let known = Known::new([(lobby.clone(), 1)].into());
         assert_eq!(known.get(&lobby), Ok(1));
-        assert_eq!(known.get(&"cellar".parse().unwrap()), Ok(0), "of which nothing is known there is nothing");
+        assert_eq!(
+            known.get(&"cellar".parse().unwrap()),
+            Ok(0),
+            "of which nothing is known there is nothing"
+        );
         known.changed(&lobby);
         let first = known.get(&lobby).unwrap_err();
         known.changed(&lobby);

@@ -75,11 +75,12 @@ impl Store {
         Ok(offers)
     }
 
-    /// Whether something is offered to a device that it was not given yet; unless that is known, no.
-    pub fn has_new_offer(&self, device: &DeviceId) -> bool {
-        self.on_offer.0.get(device).is_ok_and(|offers| {
-            offers.first().is_some_and(|offer| offer.step.is_none() && offer.waits.is_none())
-        })
+    /// Whether a device is to ask for a program: something is offered to it that it was not given yet, and nothing is
+    /// known to be in the way.
+    pub async fn has_new_offer(&self, device: &DeviceId) -> bool {
+        let is_new = |offer: &OnOffer| offer.step.is_none() && offer.waits.is_none();
+        // Where it cannot be looked up, the device asks at its interval.
+        self.on_offer(device).await.is_ok_and(|offers| offers.first().is_some_and(is_new))
     }
 
     /// Another manager changed what is offered to these devices.

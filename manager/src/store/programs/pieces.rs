@@ -18,8 +18,7 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                connection
-                    .row(statements::PIECES, values![sha256], |row| row.get::<i64>(1).map(from_integer))
+                connection.row(statements::PIECES, values![sha256], |row| row.get::<i64>(1).map(from_integer))
             })
             .await
     }

@@ -100,9 +100,7 @@ impl Store {
     }
 
     /// All of what devices are given: the number of the last change, the metadata and the programs.
-    pub async fn given_programs(
-        &self,
-    ) -> Result<(i64, Vec<MetadataFile>, Vec<ProgramRecord>), StoreError> {
+    pub async fn given_programs(&self) -> Result<(i64, Vec<MetadataFile>, Vec<ProgramRecord>), StoreError> {
         self.readers
             .clone()
             .read(|connection| {
@@ -202,17 +200,20 @@ impl Store {
         self.writer.write_then(act, then).await
     }
 
-    /// Keeps a newer timestamp; says whether it is news. Others may have made one of the same version: theirs stays.
-    pub async fn renew_timestamp(&self, file: MetadataFile, now: Timestamp) -> Result<bool, StoreError> {
+    /// Keeps newer metadata of this manager's own: a timestamp first, and what goes with it. Says whether it is news; where
+    /// others have made a timestamp of the same version, theirs stays, and nothing of this is kept.
+    pub async fn renew_metadata(&self, files: Vec<MetadataFile>, now: Timestamp) -> Result<bool, StoreError> {
         self.writer
             .write(move |context| {
                 let connection = context.connection;
-                let is_new = keep_metadata(connection, &file)?;
-                connection.execute(statements::FORGET_METADATA, values![now.as_millisecond()])?;
-                if is_new {
-                    connection.execute(statements::COUNT_CHANGE, values![])?;
+                for (at, file) in files.iter().enumerate() {
+                    if !keep_metadata(connection, file)? && at == 0 {
+                        return Ok(false);
+                    }
                 }
-                Ok(is_new)
+                connection.execute(statements::FORGET_METADATA, values![now.as_millisecond()])?;
+                connection.execute(statements::COUNT_CHANGE, values![])?;
+                Ok(true)
             })
             .await
     }
@@ -240,13 +241,11 @@ fn keep_metadata(connection: &Connection, file: &MetadataFile) -> Result<bool, S
     Ok(connection.execute(statements::KEEP_METADATA, kept)? == 1)
 }
 
-fn refused(
-    connection: &Connection,
-    publication: &Publication,
-) -> Result<Option<PublishRefusal>, StoreError> {
+fn refused(connection: &Connection, publication: &Publication) -> Result<Option<PublishRefusal>, StoreError> {
     for MetadataFile { role, version, body, .. } in &publication.metadata {
-        let kept: Option<String> = connection
-            .one(statements::METADATA_BODY, values![role, to_integer(*version)], |row| row.get(0))?;
+        let kept: Option<String> =
+            connection
+                .one(statements::METADATA_BODY, values![role, to_integer(*version)], |row| row.get(0))?;
         if kept.is_some_and(|kept| kept != *body) {
             return Ok(Some(PublishRefusal::OtherContent { role: role.clone(), version: *version }));
         }

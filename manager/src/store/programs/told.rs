@@ -152,9 +152,8 @@ fn key_of(connection: &Connection, device: &DeviceId) -> Result<Option<i64>, Sto
 }
 
 fn running(connection: &Connection, device: i64) -> Result<Vec<(String, String, String)>, StoreError> {
-    connection.all(statements::RUNNING_KEYS, values![device], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-    })
+    connection
+        .all(statements::RUNNING_KEYS, values![device], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
 fn runs_as_known(connection: &Connection, device: i64, asked: &Asked) -> Result<bool, StoreError> {
@@ -236,8 +235,8 @@ fn attempt_told(
         let ended = step.is_end().then_some(at);
         connection.execute(statements::ATTEMPT_TOLD, values![device, attempt, word, at, ended, reason])?;
     } else {
-        let offered: Option<(String, String, String)> = connection
-            .one(statements::OFFER_OF_ATTEMPT, values![device, attempt], |row| {
+        let offered: Option<(String, String, String)> =
+            connection.one(statements::OFFER_OF_ATTEMPT, values![device, attempt], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
         let about = match (&offered, program) {

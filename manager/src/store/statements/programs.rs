@@ -21,7 +21,8 @@ pub(in crate::store) const REVOKE_PROGRAM: &str =
     "UPDATE programs SET revoked = ?2, revoked_by = ?3 WHERE key = ?1 AND revoked IS NULL";
 pub(in crate::store) const SHA256_WANTED: &str =
     "SELECT 1 FROM programs WHERE sha256 = ?1 AND revoked IS NULL";
-pub(in crate::store) const COUNT_CHANGE: &str = "UPDATE program_changes SET number = number + 1 WHERE key = 1";
+pub(in crate::store) const COUNT_CHANGE: &str =
+    "UPDATE program_changes SET number = number + 1 WHERE key = 1";
 /// After nothing was changed after all.
 pub(in crate::store) const UNCOUNT_CHANGE: &str =
     "UPDATE program_changes SET number = number - 1 WHERE key = 1";
@@ -95,8 +96,7 @@ pub(in crate::store) const ADD_ATTEMPT: &str = "INSERT INTO program_attempts (de
 /// One that has ended stays so.
 pub(in crate::store) const ATTEMPT_TOLD: &str = "UPDATE program_attempts SET step = ?3, told = ?4, ended = ?5, reason = ?6 \
      WHERE device = ?1 AND id = ?2 AND ended IS NULL";
-pub(in crate::store) const HAS_ATTEMPT: &str =
-    "SELECT 1 FROM program_attempts WHERE device = ?1 AND id = ?2";
+pub(in crate::store) const HAS_ATTEMPT: &str = "SELECT 1 FROM program_attempts WHERE device = ?1 AND id = ?2";
 pub(in crate::store) const ATTEMPT_ENDED: &str =
     "SELECT 1 FROM program_attempts WHERE device = ?1 AND id = ?2 AND ended IS NOT NULL";
 pub(in crate::store) const OFFER_OF_ATTEMPT: &str = "SELECT p.kind, p.name, p.version FROM program_offers o \
