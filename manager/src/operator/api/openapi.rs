@@ -12,7 +12,8 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    commands, details, devices, events, health, history, identity, lists, places, profiles, restored,
+    commands, details, devices, events, health, history, identity, lists, places, profiles, programs,
+    restored,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +51,12 @@ use super::{
         profiles::remove,
         profiles::send,
         profiles::refusals,
+        programs::list,
+        programs::one,
+        programs::offers,
+        programs::attempts,
+        programs::offer,
+        programs::take_back,
         commands::list,
         commands::issue,
         identity::revoke,
@@ -76,6 +83,7 @@ use super::{
     tags(
         (name = "Devices", description = "Printers' controllers, and what they read."),
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
+        (name = "Programs", description = "What is installed on devices."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),
