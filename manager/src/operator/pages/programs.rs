@@ -122,7 +122,7 @@ pub(super) async fn offer(
 
 /// From which device.
 #[derive(Debug, Deserialize)]
-pub(super) struct From {
+pub(super) struct Whose {
     device: DeviceId,
 }
 
@@ -131,10 +131,10 @@ pub(super) async fn take_back(
     State(operators): Shared,
     PageOperator(operator): PageOperator,
     id: Which,
-    form: Result<Form<From>, FormRejection>,
+    form: Result<Form<Whose>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path((name, version)) = id?;
-    let Form(From { device }) = form.map_err(|rejection| bad_form(&rejection))?;
+    let Form(Whose { device }) = form.map_err(|rejection| bad_form(&rejection))?;
     let program = (name.as_str(), version.as_str());
     programs::take_back(&operators, operator.scope(), program, device, &operator.name).await?;
     Ok(Redirect::to(&format!("/programs/{name}/{version}#offers")))
