@@ -110,7 +110,7 @@ pub(super) async fn request(
         }
         Picked::Give(offer, given) => {
             let trusted_root = asked.trusted.map_or(0, |trusted| trusted.root);
-            give(&devices, (&device, offer, given), (&shelf, trusted_root), part, now).await
+            give(&devices, (&device, offer, given), (&*shelf, trusted_root), part, now).await
         }
     }
 }
@@ -198,7 +198,7 @@ async fn give(
     }
     let path = devices.programs.files().path(&record.sha256);
     let (first, length) = range.map_or((0, whole.bytes.get()), |range| (range.first, range.length()));
-    let body = part((&whole.document, &path), (first, length), Arc::clone(&given), transfer).await;
+    let body = part((&whole.document, path.as_path()), (first, length), Arc::clone(&given), transfer).await;
     let body = body.map_err(|error| internal(&error))?;
     let program = RunningProgram {
         kind: record.kind.clone(),

@@ -19,6 +19,8 @@ use platen_trust::sign::key::public_from_pem;
 use platen_trust::{Document, KnownTime, PublicKey, Trusted};
 use serde_json::{Value, json};
 
+use super::signed::{Signer, assert_signed, send};
+
 /// Bytes of a program: more than is read at once, and no two pieces alike.
 fn program_bytes(count: u32) -> Vec<u8> {
     (0..count).flat_map(u32::to_le_bytes).collect()
@@ -368,6 +370,38 @@ async fn too_many_transfers_and_too_many_questions_are_refused_and_end() {
     .await;
     let health = house.manager.api("/api/v1/health").await;
     assert!(health["turned_away"]["transfers"].as_u64().unwrap() >= 1, "{health}");
+}
+
+#[tokio::test]
+async fn through_a_proxy_that_opens_tls_a_program_comes_in_signed_pieces() {
+    let mut house = House::new().await;
+    let device = Signer::enrolled(&house.manager, "lobby").await;
+    let bytes = program_bytes(400_000);
+    house.publish_program("2.0", &bytes).await;
+    house.offer("2.0", &["lobby"]).await;
+    let manager = &house.manager;
+    let ask = async |fields: &[(&'static str, &str)]| {
+        let (mut request, bond) = device.sign_for(path::PROGRAMS, &asks(), now().as_second());
+        for (name, value) in fields {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let answer = send(manager, request).await;
+        assert_signed(manager, &answer, &bond);
+        answer
+    };
+    let first = until(|| async {
+        let answer = ask(&[("range", "bytes=0-")]).await;
+        (answer.status == StatusCode::PARTIAL_CONTENT).then_some(answer)
+    })
+    .await;
+    assert_eq!(first.body.len(), 1 << 20);
+    let etag = field(&first, "etag").to_owned();
+    let second = ask(&[("range", "bytes=1048576-9999999"), ("if-range", &etag)]).await;
+    let whole = [&first.body[..], &second.body[..]].concat();
+    assert_eq!(&whole[field(&first, "platen-metadata-length").parse().unwrap()..], bytes);
+    for fields in [&[][..], &[("range", "bytes=9-"), ("if-range", "\"other\"")]] {
+        assert!(ask(fields).await.problem(ProblemKind::RangeNotSatisfiable).contains("beginning"));
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod coming_in;
 mod moving;
 mod outages;
 mod program;
+mod programs;
 mod versions;
 
 use std::path::PathBuf;
