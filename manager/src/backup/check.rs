@@ -11,7 +11,7 @@ use crate::ca::{CA_KEY, CA_PEM, SERVER_KEY, SERVER_PEM};
 use crate::certificate_files::{CertificateFiles, FileError, facts_in, load};
 use crate::config::Config;
 use crate::file_set::PRIVATE;
-use crate::programs::files::{FileError, ProgramFiles};
+use crate::programs::files::{FileError as ProgramFileError, ProgramFiles};
 use crate::programs::online::ONLINE_KEY;
 use crate::run::{database_path, store_location};
 use crate::store::{JOURNAL, Location, StoreCheck, StoreError, check_journal, check_store, newest_version};
@@ -27,7 +27,7 @@ pub enum CheckError {
     Store(#[from] StoreError),
     /// The bytes of a program cannot be read.
     #[error(transparent)]
-    Programs(#[from] FileError),
+    Programs(#[from] ProgramFileError),
     /// There is nothing to look at.
     #[error("{}: no manager has been started with this state_directory, so there is nothing to check", path.display())]
     Nothing {

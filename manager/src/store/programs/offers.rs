@@ -128,7 +128,8 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let parameters = values![device.as_str()];
+                let name = device.as_str();
+                let parameters = values![name];
                 damage.collect(connection, statements::OFFERS_OF_DEVICE, parameters, 1, OfferRecord::from_row)
             })
             .await
