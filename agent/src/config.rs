@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::judge::JudgeConfig;
 use crate::outbox::OutboxConfig;
+use crate::programs::ProgramsConfig;
 use crate::sample::SampleConfig;
 use crate::tool::control::ControlConfig;
 use crate::uplink::UplinkConfig;
@@ -43,6 +44,8 @@ pub struct Config {
     pub judge: JudgeConfig,
     /// The utilisation report.
     pub utilisation: UtilisationConfig,
+    /// Asking for programs.
+    pub programs: ProgramsConfig,
     /// What waits to be sent.
     pub outbox: OutboxConfig,
     /// The way to the manager.
@@ -59,6 +62,7 @@ pub struct Config {
 const SETTABLE: &[(&str, &str, SettingKey)] = &[
     ("sample", "interval", SettingKey::SampleInterval),
     ("utilisation", "interval", SettingKey::UtilisationInterval),
+    ("programs", "interval", SettingKey::ProgramsInterval),
     ("judge", "hysteresis_percent", SettingKey::Hysteresis),
     ("judge", "debounce_samples", SettingKey::DebounceSamples),
     ("judge", "part_percent", SettingKey::PartPercent),
@@ -75,6 +79,7 @@ impl Default for Config {
             sample: SampleConfig::default(),
             judge: JudgeConfig::default(),
             utilisation: UtilisationConfig::default(),
+            programs: ProgramsConfig::default(),
             outbox: OutboxConfig::default(),
             uplink: UplinkConfig::default(),
             source: DEFAULT_PATH.into(),

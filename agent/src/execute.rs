@@ -159,6 +159,10 @@ async fn act(executor: &Executor, command: &Command) -> End {
         }
         Action::Reset { settings } => changed(executor.settings.without(settings)),
         Action::Retire => retire(executor, command),
+        Action::CheckPrograms => {
+            executor.recorder.ring_for_programs();
+            OutcomeResult::Done.into()
+        }
         Action::Unknown => {
             let reason = format!("version {} of the agent knows no such command", env!("CARGO_PKG_VERSION"));
             OutcomeResult::Refused { reason }.into()

@@ -26,6 +26,7 @@ pub mod identity;
 pub mod judge;
 pub mod monitor;
 pub mod outbox;
+pub mod programs;
 pub mod random;
 pub mod receive;
 pub mod recorder;

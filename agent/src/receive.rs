@@ -16,6 +16,9 @@ pub fn receive(
 ) -> Result<bool, OutboxError> {
     let acknowledged = acknowledge(recorder, reply)?;
     let news = recorder.told_open(batch.mark, reply.open.as_ref()) || acknowledged;
+    if reply.programs {
+        recorder.ring_for_programs();
+    }
     if reply.commands.is_empty() {
         return Ok(news);
     }

@@ -89,6 +89,7 @@ pub async fn run(
     let files = Files::new(
         config.sample.interval,
         config.utilisation.interval,
+        config.programs.interval,
         &config.judge,
         &config.given,
         board_file,

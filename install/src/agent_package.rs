@@ -1,5 +1,5 @@
 //! The installer that is built in: `agent-package`, the agent's own Debian package. In form it is one like any other
-//! (docs/programs.md); everything is done by the machine's own dpkg.
+//! (docs/installers.md); everything is done by the machine's own dpkg.
 //!
 //! It runs from the executable that began the attempt, never from the one that it installs: a new version that cannot
 //! even start must not be what has to bring the old one back. An image without dpkg puts a program of its own in its

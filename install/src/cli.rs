@@ -8,7 +8,7 @@
 //! | 3 | another `platen-install` is at work |
 //! | 5 | an attempt failed, and what ran before could not be brought back: somebody has to look |
 //!
-//! `installer` exits with the codes of the contract for installers (docs/programs.md).
+//! `installer` exits with the codes of the contract for installers (docs/installers.md).
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The words of the contract for installers (docs/programs.md) that both sides of it need: who runs one, and the one that is
+//! The words of the contract for installers (docs/installers.md) that both sides of it need: who runs one, and the one that is
 //! built in.
 
 /// The exit code that says: not here, and nothing was changed. The last line of standard error says why.

@@ -1,4 +1,4 @@
-//! Running an installer by its contract (docs/programs.md): `INSTALLERS/KIND STEP`, what it is told, what its exit code
+//! Running an installer by its contract (docs/installers.md): `INSTALLERS/KIND STEP`, what it is told, what its exit code
 //! means, how long it may take.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

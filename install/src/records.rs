@@ -1,7 +1,7 @@
 //! What is written down, for this program after a power cut and for whoever reads it: the agent, `status`, a person.
 //!
 //! The files lie in `/var/lib/platen-install`; only root writes them, everybody may read them. Fields may be added:
-//! a reader takes no notice of those that it does not know. docs/programs.md lists them.
+//! a reader takes no notice of those that it does not know. docs/installers.md lists them.
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,8 @@
 
 mod backup;
 mod device;
+mod passphrase;
+mod program;
 mod store;
 
 use std::collections::HashMap;
@@ -84,6 +86,10 @@ enum Command {
     /// Move the database from SQLite to PostgreSQL, or back into use.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Sign programs for devices, publish and revoke them (docs/programs.md). Keys of people are used offline: `key`,
+    /// `root` and `sign` need no manager.
+    #[command(subcommand)]
+    Program(program::ProgramCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -183,6 +189,11 @@ pub fn in_words(error: &anyhow::Error) -> String {
 
 /// Does what the command line says.
 pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    if let Command::Program(command) = &arguments.command
+        && let Some(done) = program::offline(command)
+    {
+        return done;
+    }
     let config = config::load(&arguments.config)?;
     let configuration = arguments.config;
     log_to(matches!(arguments.command, Command::Serve));
@@ -211,6 +222,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
             Command::Device(DeviceCommand::Revoke { device }) => revoke(&config, device).await,
             Command::Device(DeviceCommand::Readmit { device }) => readmit(&config, device).await,
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
+            Command::Program(command) => program::execute(config, command).await,
             // Done above, without a runtime.
             Command::Store(_) => Ok(()),
             Command::Device(DeviceCommand::Show { device, json }) => {

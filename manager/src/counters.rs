@@ -25,11 +25,15 @@ pub enum Turned {
     Quota,
     /// None: a load balancer did not say whose connection it was.
     Introduction,
+    /// `program_requests_per_minute`.
+    Programs,
+    /// `transfers` or `transfers_per_device`.
+    Transfer,
 }
 
 /// Counts since the manager began.
 #[derive(Debug, Default)]
-pub struct Counters([AtomicU64; 9]);
+pub struct Counters([AtomicU64; 11]);
 
 /// How often devices were turned away since the manager began, by the limit of `manager.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -52,6 +56,10 @@ pub struct TurnedAway {
     pub quota: u64,
     /// Connections from one of `balancers` that did not begin with a whole header of the PROXY protocol.
     pub proxy_header: u64,
+    /// Requests for programs of a device that asked too often for them.
+    pub program_requests_per_minute: u64,
+    /// Transfers of programs beyond the limit for all devices together, or for one.
+    pub transfers: u64,
 }
 
 impl Counters {
@@ -76,6 +84,8 @@ impl Counters {
             store_failed: of(Turned::Store),
             quota: of(Turned::Quota),
             proxy_header: of(Turned::Introduction),
+            program_requests_per_minute: of(Turned::Programs),
+            transfers: of(Turned::Transfer),
         }
     }
 }

@@ -16,9 +16,10 @@ use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::traffic::Traffic;
-use crate::device::{Arrivals, Devices, Signatures};
+use crate::device::{Arrivals, Devices, Said, Signatures};
 use crate::following;
 use crate::inform::Informer;
+use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::replicas::Replicas;
 use crate::retention_job::Job;
@@ -81,6 +82,9 @@ impl DeviceBackend {
         let limits = &config.limits;
         store.limit_open(config.quota);
         let quotas = Quotas::new(config.quota, store.usages().await?);
+        let programs = Arc::new(Programs::new(store.clone(), &config.state_directory));
+        programs.follow().await?;
+        let said = Arc::<Said>::default();
         let devices = Arc::new(Devices {
             store: store.clone(),
             ca: Arc::clone(&certificates.ca),
@@ -94,6 +98,8 @@ impl DeviceBackend {
             signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             traffic: Traffic::new(limits),
+            programs: Arc::clone(&programs),
+            said: Arc::clone(&said),
             quotas: Arc::clone(&quotas),
             history: config.history,
             counters: Arc::default(),
@@ -111,6 +117,8 @@ impl DeviceBackend {
             identities,
             replicas,
             quotas,
+            programs,
+            said,
         });
         Ok(Self { devices, upkeep, delivered, heard })
     }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::inform::PROGRAM;
 use crate::replicas::Replicas;
 use crate::store::{Heard, Hint, Replica, StoreError};
 use crate::upkeep::Upkeep;
@@ -35,6 +36,7 @@ struct News {
     commands: BTreeSet<DeviceId>,
     open: BTreeSet<DeviceId>,
     whereabouts: BTreeSet<DeviceId>,
+    programs: BTreeSet<DeviceId>,
     identities: bool,
     told: BTreeSet<Hint>,
     present: Option<BTreeSet<Replica>>,
@@ -65,6 +67,7 @@ impl News {
                 }
                 "contact" | CLAIMED | "watch" | "watch_over" => drop(self.whereabouts.insert(device)),
                 "identity" | "superseded" | "certificate_ends" => self.identities = true,
+                PROGRAM => drop(self.programs.insert(device)),
                 _ => {}
             }
         }
@@ -134,11 +137,21 @@ async fn look(upkeep: &Upkeep, replicas: &Replicas, news: News) -> Result<(), St
     if news.everything {
         upkeep.follow_commands(None).await?;
         upkeep.store.read_open_requests().await?;
+        upkeep.store.read_offers().await?;
+        upkeep.said.forget_all();
+        upkeep.follow_programs().await;
         upkeep.roster.learn(&upkeep.store.whereabouts(None).await?, replicas.me());
     }
     let commands: Vec<DeviceId> = news.commands.into_iter().collect();
     for some in commands.chunks(LOOK_UP_AT_ONCE) {
         upkeep.follow_commands(Some(some)).await?;
+    }
+    let programs: Vec<DeviceId> = news.programs.into_iter().collect();
+    upkeep.store.offers_changed(&programs);
+    for device in &programs {
+        upkeep.said.forget(device);
+        // It may have been offered something.
+        upkeep.mailbox.wake(device);
     }
     upkeep.store.open_requests_changed(&news.open.into_iter().collect::<Vec<_>>());
     let elsewhere: Vec<DeviceId> = news.whereabouts.into_iter().collect();

@@ -29,8 +29,10 @@ const RING: usize = 1024;
 const BEHIND: usize = 1024;
 /// The kind that says that everything is to be looked at again; it is no event of its own.
 pub const RESYNC: &str = "resync";
+/// The kind that tells of programs, of a device's or of all.
+pub const PROGRAM: &str = "program";
 /// The kinds of events.
-const KINDS: [&str; 24] = [
+const KINDS: [&str; 25] = [
     "started",
     "alert_raised",
     "alert_cleared",
@@ -55,6 +57,7 @@ const KINDS: [&str; 24] = [
     "superseded",
     "clone",
     "ending",
+    PROGRAM,
 ];
 /// Bytes of the word that tells one run of the manager from another.
 const RUN_BYTES: usize = 4;
@@ -70,7 +73,8 @@ pub struct Event {
     /// `watch_over`, `store`, `identity` (it was let in, shut out, readmitted or retired), `details` (operators said
     /// something else about it), `deleted`, `certificate_ends`, `arrival` (it waits with a certificate that is newer than the
     /// backup that this manager was restored from), `restored` (what operators decided about that), `superseded` (a
-    /// certificate is used that the device has replaced), `clone`, `noisy` (it is over one of its quotas) or `ending` (a
+    /// certificate is used that the device has replaced), `clone`, `noisy` (it is over one of its quotas), `program` (a program
+    /// that it is to have, has or has tried; without a device, what there is) or `ending` (a
     /// certificate of the manager, or a token,
     /// nears its end or was renewed).
     pub kind: &'static str,
@@ -199,6 +203,16 @@ impl Event {
         Self::about("restored", None, time)
     }
 
+    /// Programs were published, revoked or renewed.
+    pub fn of_programs(time: Timestamp) -> Self {
+        Self::about(PROGRAM, None, time)
+    }
+
+    /// What is offered to a device, what runs on it, or how an attempt goes has changed.
+    pub fn of_program(device: DeviceId, time: Timestamp) -> Self {
+        Self::new(PROGRAM, device, time)
+    }
+
     /// Reports of an epoch are lost.
     pub fn of_losses(device: DeviceId, epoch: Epoch, losses: Vec<Loss>, time: Timestamp) -> Self {
         let first = losses.first().map(|loss| loss.first);
@@ -227,7 +241,8 @@ impl Event {
             | ReportBody::AlertsStanding { .. }
             | ReportBody::Utilisation(_)
             | ReportBody::Readings(_)
-            | ReportBody::OutboxReplaced(_) => {}
+            | ReportBody::OutboxReplaced(_)
+            | ReportBody::Program { .. } => {}
         }
         event
     }

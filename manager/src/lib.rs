@@ -44,6 +44,7 @@ pub mod listen;
 mod memory;
 pub mod networks;
 pub mod operator;
+pub mod programs;
 pub mod quota;
 mod replicas;
 pub mod retention;

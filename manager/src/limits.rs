@@ -29,6 +29,17 @@ pub struct Limits {
     /// Requests that wait for the store at once: 1 to 100,000.
     #[serde(deserialize_with = "within::<_, 1, 100_000>")]
     pub waiting_for_store: u32,
+    /// Times that one device may ask for programs a minute, in the long run: 1 to 100,000. A piece of a transfer is one
+    /// of them.
+    #[serde(deserialize_with = "within::<_, 1, 100_000>")]
+    pub program_requests_per_minute: u32,
+    /// Transfers of programs at once, in all: 1 to 100,000.
+    #[serde(deserialize_with = "within::<_, 1, 100_000>")]
+    pub transfers: u32,
+    /// Of these, to one device: 1 to 100. A device has one; those that a network swallowed count for the minutes that it
+    /// takes to find them.
+    #[serde(deserialize_with = "within::<_, 1, 100>")]
+    pub transfers_per_device: u32,
     /// Seconds after which who was turned away may come again: 1 to 3,600. What is said is drawn between
     /// this and three times this, so that many are not back as one.
     #[serde(deserialize_with = "within::<_, 1, 3_600>")]
@@ -45,6 +56,9 @@ impl Default for Limits {
             requests_burst: 120,
             body_memory_mib: 64,
             waiting_for_store: 4_000,
+            program_requests_per_minute: 240,
+            transfers: 1_000,
+            transfers_per_device: 4,
             retry_after_seconds: 20,
         }
     }

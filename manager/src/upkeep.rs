@@ -15,8 +15,9 @@ use crate::clock;
 use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
-use crate::device::standing;
+use crate::device::{Said, standing};
 use crate::inform::{Event, Informer};
+use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::replicas::Replicas;
 use crate::store::{CommandState, NewToken, Standing, Store, StoreError};
@@ -70,6 +71,10 @@ pub(crate) struct Upkeep {
     pub(crate) replicas: Option<Arc<Replicas>>,
     /// How much each device has handed in.
     pub(crate) quotas: Arc<Quotas>,
+    /// Programs for devices.
+    pub(crate) programs: Arc<Programs>,
+    /// What devices said of themselves when they asked for one.
+    pub(crate) said: Arc<Said>,
 }
 
 impl Upkeep {
@@ -243,6 +248,31 @@ impl Upkeep {
         }
     }
 
+    /// Learns what was published, revoked or renewed, here or by another process.
+    pub(crate) async fn follow_programs(&self) {
+        let followed = async {
+            if !self.programs.follow().await? {
+                return Ok(());
+            }
+            // With what is revoked, its offers are gone.
+            self.store.read_offers().await?;
+            self.informer.publish(Event::of_programs(clock::now()));
+            self.programs.share().await
+        };
+        if let Err(error) = followed.await {
+            tracing::error!(%error, "changes of programs could not be taken up; retrying");
+        }
+    }
+
+    /// Renews the timestamp of programs before it ends.
+    async fn renew_programs(&self) {
+        match self.programs.renew(&self.config.state_directory, clock::now()).await {
+            Ok(true) => tracing::info!("renewed the timestamp of programs"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the timestamp of programs was not renewed; retrying"),
+        }
+    }
+
     /// Another process may have changed what waits for these devices; without names, for all: reads it.
     pub(crate) async fn follow_commands(&self, devices: Option<&[DeviceId]>) -> Result<(), StoreError> {
         let mut devices = devices.map(<[_]>::to_vec);
@@ -344,6 +374,10 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
     let (mut identities, mut hour) = (every(IDENTITIES_EVERY), every(HOUR));
     upkeep.look_at_certificates(false).await;
     upkeep.look_at_endings().await;
+    upkeep.renew_programs().await;
+    if let Err(error) = upkeep.programs.share().await {
+        tracing::error!(%error, "programs could not be handed to other managers");
+    }
     loop {
         tokio::select! {
             // In order, so that a simulation runs the same each time.
@@ -359,14 +393,21 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
                 upkeep.sweep().await;
                 upkeep.look_at_certificates(false).await;
             }
-            _ = identities.tick() => upkeep.follow_identities().await,
+            _ = identities.tick() => {
+                upkeep.follow_identities().await;
+                upkeep.follow_programs().await;
+            }
             _ = endings.tick() => {
                 upkeep.look_at_endings().await;
                 upkeep.forget_nonces().await;
+                upkeep.renew_programs().await;
             }
             _ = hour.tick() => {
                 if let Err(error) = upkeep.store.note_hour().await {
                     tracing::debug!(%error, "the journal could not be written");
+                }
+                if let Err(error) = upkeep.programs.clean(clock::now()).await {
+                    tracing::debug!(%error, "programs that nobody needs could not be removed; retrying");
                 }
             }
         }

@@ -34,6 +34,7 @@ pub fn fit(body: &mut ReportBody) {
             words(&mut replaced.reason);
             replaced.evidence.iter_mut().for_each(words);
         }
+        ReportBody::Program { program } => program.reason.iter_mut().for_each(words),
         // A person typed it, and was told then what is wrong with it.
         ReportBody::ServiceCall(_) => {}
     }
@@ -117,7 +118,12 @@ mod tests {
     fn whatever_a_program_wrote_in_a_frozen_report_is_brought_to_its_limit() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/frozen/v1");
         let mut found = 0;
-        for name in ["report-batch.json", "report-batch-printer.json", "report-batch-standing.json"] {
+        for name in [
+            "report-batch.json",
+            "report-batch-printer.json",
+            "report-batch-standing.json",
+            "report-batch-program.json",
+        ] {
             let text = std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
             let mut batch: Value = serde_json::from_str(&text).unwrap();
             for report in batch["reports"].as_array_mut().unwrap() {

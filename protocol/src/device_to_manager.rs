@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::identity::{AlertId, CommandId, Epoch, OrderId, ServiceCallId};
+use crate::programs::ProgramReport;
 use crate::readings::{PartReading, Readings, SupplyReading};
 use crate::stamp::Stamp;
 
@@ -132,6 +133,11 @@ pub enum ReportBody {
     Outcome(Outcome),
     /// The outbox was lost, and this epoch begins in a new one.
     OutboxReplaced(OutboxReplaced),
+    /// How far an attempt to install a program is.
+    Program {
+        /// The attempt.
+        program: ProgramReport,
+    },
 }
 
 impl ReportBody {
@@ -149,6 +155,7 @@ impl ReportBody {
             Self::Readings(_) => "readings",
             Self::Outcome(_) => "outcome",
             Self::OutboxReplaced(_) => "outbox_replaced",
+            Self::Program { .. } => "program",
         }
     }
 

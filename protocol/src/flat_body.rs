@@ -15,6 +15,7 @@ use crate::device_to_manager::{
     Replacement, ReplacementKind, ReportBody, ServiceCall, Started, Utilisation,
 };
 use crate::identity::{AlertId, CommandId, Epoch, OrderId, ServiceCallId};
+use crate::programs::ProgramReport;
 use crate::readings::{PartReading, Readings, SupplyReading};
 
 #[derive(Deserialize)]
@@ -31,6 +32,7 @@ enum Kind {
     Readings,
     Outcome,
     OutboxReplaced,
+    Program,
 }
 
 /// Every field that a body of any kind has.
@@ -61,6 +63,7 @@ struct FlatBody {
     note: Option<String>,
     presses: Option<u32>,
     previous_epoch: Option<Epoch>,
+    program: Option<ProgramReport>,
     quantity: Option<u16>,
     readings: Option<Readings>,
     reason: Option<String>,
@@ -162,6 +165,7 @@ impl TryFrom<FlatBody> for ReportBody {
                 evidence: flat.evidence,
                 previous_epoch: flat.previous_epoch,
             }),
+            Kind::Program => Self::Program { program: need("program", "program", flat.program)? },
         })
     }
 }

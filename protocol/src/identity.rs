@@ -121,6 +121,21 @@ identifier!(
     ServiceCallId,
     "service call"
 );
+identifier!(
+    /// One try to install one program on one device, named by the manager.
+    AttemptId,
+    "attempt"
+);
+identifier!(
+    /// A program, such as `platen-agent`, whatever its version.
+    ProgramName,
+    "program"
+);
+identifier!(
+    /// Who installs a program, such as `agent-package`: the name of an installer on the device.
+    ProgramKind,
+    "kind of program"
+);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@
 //! * what it reads ([`readings`]) and what it concludes ([`alert`]) leaves in a batch of reports
 //!   ([`device_to_manager`]);
 //! * the reply ([`manager_to_device`]) acknowledges what is committed and carries commands back;
+//! * a device asks for programs, and the answer carries one ([`programs`]);
 //! * what cannot be accepted is answered with a problem document ([`problem`]);
 //! * where a proxy opens TLS, requests and answers are signed ([`signature`]).
 //!
@@ -28,6 +29,7 @@ pub mod limits;
 pub mod manager_to_device;
 pub mod prefer;
 pub mod problem;
+pub mod programs;
 pub mod readings;
 pub mod settings;
 pub mod signature;
@@ -48,4 +50,6 @@ pub mod path {
     pub const RENEW: &str = "/v1/renew";
     /// Hand in a batch of reports and take the reply.
     pub const REPORTS: &str = "/v1/reports";
+    /// Say what runs, and take a program if there is one.
+    pub const PROGRAMS: &str = "/v1/programs/request";
 }

@@ -38,3 +38,25 @@ pub const MAX_WAIT: Duration = Duration::from_secs(240);
 /// The wait that a device asks for when nothing else is known about its site: below the idle limit
 /// of 60 s that many proxies have.
 pub const DEFAULT_WAIT: Duration = Duration::from_secs(50);
+/// The most trust metadata in one answer that carries a program, in bytes.
+pub const MAX_METADATA_BYTES: u64 = 256 * 1024;
+/// The largest program, in bytes: 1 GiB.
+pub const MAX_PROGRAM_BYTES: u64 = 1024 * 1024 * 1024;
+/// The most of an answer that carries a program that a device asks for at once, in bytes.
+pub const MAX_PIECE_BYTES: u64 = 1024 * 1024;
+/// The least that it asks for at once, in bytes, however little a proxy lets through.
+pub const MIN_PIECE_BYTES: u64 = 64 * 1024;
+/// The longest version of a program, in characters.
+pub const MAX_VERSION_CHARS: usize = 64;
+/// The longest name of a printer's model or a controller in a request for a program, in characters.
+pub const MAX_MODEL_CHARS: usize = MAX_TEXT_CHARS;
+/// The longest reason of an attempt's end, in characters.
+pub const MAX_REASON_CHARS: usize = MAX_TEXT_CHARS;
+/// The most programs that run and can be told in one request.
+pub const MAX_RUNNING: usize = 50;
+/// The most attempts in one request: the last.
+pub const MAX_TRIED: usize = 20;
+/// The most often that a device asks for programs by itself, in seconds: hourly.
+pub const MIN_PROGRAMS_SECONDS: u32 = 3_600;
+/// The least often that a device asks for programs, in seconds: every 30 days.
+pub const MAX_PROGRAMS_SECONDS: u32 = 30 * 86_400;

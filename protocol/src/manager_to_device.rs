@@ -26,6 +26,9 @@ pub struct Reply {
     /// does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<OpenRequests>,
+    /// A program may wait for the device: it asks now, and not at its interval. A hint, which is free to repeat.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub programs: bool,
     /// Everything that waits for the device, oldest first. A command is repeated until its outcome
     /// has arrived.
     pub commands: Vec<Command>,
@@ -94,6 +97,8 @@ pub enum Action {
     /// outcome, and needs a new token to come back. A device that does not know this refuses it with an outcome, and is
     /// not let in any more.
     Retire,
+    /// Ask now whether there is a program for the device ([`crate::programs`]).
+    CheckPrograms,
     /// An action that this version does not know: it is refused with an outcome.
     #[serde(other)]
     Unknown,

@@ -77,6 +77,7 @@ problem_kinds! {
     StateConflict 409 "urn:platen:problem:state-conflict" "This cannot be done in the present state",
     BodyTooLarge 413 "urn:platen:problem:body-too-large" "The body is too large",
     UnsupportedMediaType 415 "urn:platen:problem:unsupported-media-type" "The body is of another media type",
+    RangeNotSatisfiable 416 "urn:platen:problem:range-not-satisfiable" "The body has no such range",
     TooMany 429 "urn:platen:problem:too-many" "Too many requests",
     OverQuota 429 "urn:platen:problem:over-quota" "The device is over its quota",
     Internal 500 "urn:platen:problem:internal" "The manager failed",

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::limits::{MAX_ID_CHARS, MAX_SET_DAYS, MAX_SET_PAGES};
+use crate::limits::{MAX_ID_CHARS, MAX_PROGRAMS_SECONDS, MAX_SET_DAYS, MAX_SET_PAGES, MIN_PROGRAMS_SECONDS};
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +16,8 @@ pub enum SettingKey {
     SampleInterval,
     /// `utilisation.interval-seconds`: how often the utilisation state is reported.
     UtilisationInterval,
+    /// `programs.interval-seconds`: how often the device asks for programs.
+    ProgramsInterval,
     /// `judge.hysteresis-percent`: percent above the set value at which a level alert ends.
     Hysteresis,
     /// `judge.debounce-samples`: samples in a row that must agree.
@@ -38,6 +40,7 @@ impl SettingKey {
         match self {
             Self::SampleInterval => 1..=60,
             Self::UtilisationInterval => 10..=86_400,
+            Self::ProgramsInterval => MIN_PROGRAMS_SECONDS..=MAX_PROGRAMS_SECONDS,
             Self::Hysteresis => 0..=50,
             Self::DebounceSamples => 1..=20,
             Self::PartPercent | Self::SupplyPercent(_) | Self::PartSetPercent(_) => 0..=100,
@@ -52,6 +55,7 @@ impl SettingKey {
         let all = [
             Self::SampleInterval,
             Self::UtilisationInterval,
+            Self::ProgramsInterval,
             Self::Hysteresis,
             Self::DebounceSamples,
             Self::PartPercent,
@@ -93,6 +97,7 @@ impl fmt::Display for SettingKey {
         match self {
             Self::SampleInterval => f.write_str("sample.interval-seconds"),
             Self::UtilisationInterval => f.write_str("utilisation.interval-seconds"),
+            Self::ProgramsInterval => f.write_str("programs.interval-seconds"),
             Self::Hysteresis => f.write_str("judge.hysteresis-percent"),
             Self::DebounceSamples => f.write_str("judge.debounce-samples"),
             Self::PartPercent => f.write_str("judge.part-percent"),
@@ -131,7 +136,7 @@ impl fmt::Display for UnknownSetting {
         write!(
             f,
             "{:?} is not a setting; the settings are sample.interval-seconds, utilisation.interval-seconds, \
-             judge.hysteresis-percent, judge.debounce-samples, judge.part-percent, supply.NAME.set-percent, \
+             programs.interval-seconds, judge.hysteresis-percent, judge.debounce-samples, judge.part-percent, supply.NAME.set-percent, \
              supply.NAME.set-pages, supply.NAME.set-days and part.NAME.set-percent",
             self.0
         )
@@ -153,6 +158,7 @@ impl FromStr for SettingKey {
         let key = match *words.as_slice() {
             ["sample", "interval-seconds"] => Some(Self::SampleInterval),
             ["utilisation", "interval-seconds"] => Some(Self::UtilisationInterval),
+            ["programs", "interval-seconds"] => Some(Self::ProgramsInterval),
             ["judge", "hysteresis-percent"] => Some(Self::Hysteresis),
             ["judge", "debounce-samples"] => Some(Self::DebounceSamples),
             ["judge", "part-percent"] => Some(Self::PartPercent),

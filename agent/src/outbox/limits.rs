@@ -71,7 +71,8 @@ impl Rank {
             | ReportBody::AlertsStanding { .. }
             | ReportBody::Replacement(_)
             | ReportBody::Outcome(_)
-            | ReportBody::OutboxReplaced(_) => Self::Alert,
+            | ReportBody::OutboxReplaced(_)
+            | ReportBody::Program { .. } => Self::Alert,
             // How often a call was repeated: the next such report tells it again.
             ReportBody::ServiceCall(call) if call.presses.is_some() => Self::Alert,
             ReportBody::ServiceCall(_) => Self::ServiceCall,

@@ -42,6 +42,8 @@ pub struct Recorder {
     commands: Notify,
     /// Rung when an open call was repeated.
     presses: Notify,
+    /// Rung when the manager is to be asked for programs now.
+    programs: Notify,
     /// The manager's clock when it last answered, and when that was on the monotonic clock.
     manager_time: Mutex<Option<(Timestamp, Duration)>>,
     simulated: bool,
@@ -78,6 +80,7 @@ impl Recorder {
             news: Notify::new(),
             commands: Notify::new(),
             presses: Notify::new(),
+            programs: Notify::new(),
             manager_time: Mutex::new(None),
             simulated,
         };
@@ -104,6 +107,16 @@ impl Recorder {
     /// Tells who waits for [`Self::commands`] that one may be in the journal.
     pub fn ring_for_commands(&self) {
         self.commands.notify_one();
+    }
+
+    /// Ends when the manager is to be asked for programs now.
+    pub async fn programs(&self) {
+        self.programs.notified().await;
+    }
+
+    /// Has the manager asked for programs now.
+    pub fn ring_for_programs(&self) {
+        self.programs.notify_one();
     }
 
     /// What was asked for of late, oldest first.

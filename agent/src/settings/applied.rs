@@ -19,6 +19,8 @@ pub struct Applied {
     pub sample_interval: Duration,
     /// Between reports of the utilisation state.
     pub utilisation_interval: Duration,
+    /// Between requests for programs.
+    pub programs_interval: Duration,
     /// Thresholds.
     pub judge: JudgeConfig,
 }
@@ -67,6 +69,7 @@ pub fn apply(files: &Files, settings: &Settings) -> Applied {
     let mut applied = Applied {
         sample_interval: files.sample_interval,
         utilisation_interval: files.utilisation_interval,
+        programs_interval: files.programs_interval,
         judge: files.judge.clone(),
     };
     let judge = &mut applied.judge;
@@ -77,6 +80,9 @@ pub fn apply(files: &Files, settings: &Settings) -> Applied {
             SettingKey::SampleInterval => applied.sample_interval = Duration::from_secs((*value).into()),
             SettingKey::UtilisationInterval => {
                 applied.utilisation_interval = Duration::from_secs((*value).into());
+            }
+            SettingKey::ProgramsInterval => {
+                applied.programs_interval = Duration::from_secs((*value).into());
             }
             SettingKey::Hysteresis => judge.hysteresis_percent = percent,
             SettingKey::DebounceSamples => judge.debounce_samples = *value,
@@ -109,6 +115,7 @@ pub fn report(files: &Files, settings: &Settings) -> Vec<SettingReport> {
     let mut rows = vec![
         of_agent(&SettingKey::SampleInterval, period(files.sample_interval)),
         of_agent(&SettingKey::UtilisationInterval, period(files.utilisation_interval)),
+        of_agent(&SettingKey::ProgramsInterval, period(files.programs_interval)),
         of_agent(&SettingKey::Hysteresis, (judge.hysteresis_percent.into(), "%")),
         of_agent(&SettingKey::DebounceSamples, (judge.debounce_samples, "samples")),
         of_agent(&SettingKey::PartPercent, (judge.part_percent.into(), "%")),
@@ -156,7 +163,7 @@ fn row(
 
 fn unit(key: &SettingKey) -> &'static str {
     match key {
-        SettingKey::SampleInterval | SettingKey::UtilisationInterval => "s",
+        SettingKey::SampleInterval | SettingKey::UtilisationInterval | SettingKey::ProgramsInterval => "s",
         SettingKey::DebounceSamples => "samples",
         SettingKey::SupplyPages(_) => "pages",
         SettingKey::SupplyDays(_) => "days",

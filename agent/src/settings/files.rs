@@ -15,6 +15,8 @@ pub struct Files {
     pub sample_interval: Duration,
     /// Between reports of the utilisation state.
     pub utilisation_interval: Duration,
+    /// Between requests for programs.
+    pub programs_interval: Duration,
     /// Thresholds.
     pub judge: JudgeConfig,
     /// The settings that stand in agent.toml; the others have their default.
@@ -44,6 +46,7 @@ impl Files {
     pub fn new(
         sample_interval: Duration,
         utilisation_interval: Duration,
+        programs_interval: Duration,
         judge: &JudgeConfig,
         given: &BTreeSet<SettingKey>,
         board: &BoardConfig,
@@ -61,6 +64,7 @@ impl Files {
         Self {
             sample_interval,
             utilisation_interval,
+            programs_interval,
             judge: JudgeConfig { no_power: board.no_power_in_sleep(), ..judge.clone() },
             given: given.clone(),
             supplies: supplies.collect(),

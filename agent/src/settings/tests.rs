@@ -37,7 +37,8 @@ fn files() -> Files {
     let board = parse(BOARD, Path::new("board.toml")).unwrap();
     let given = BTreeSet::from([SettingKey::SampleInterval]);
     let (sample, utilisation) = (Duration::from_millis(2_500), Duration::from_secs(900));
-    Files::new(sample, utilisation, &JudgeConfig::default(), &given, &board)
+    let programs = Duration::from_secs(86_400);
+    Files::new(sample, utilisation, programs, &JudgeConfig::default(), &given, &board)
 }
 
 fn origin() -> Origin {
@@ -79,6 +80,7 @@ fn what_the_manager_sets_applies_until_it_is_reset() {
     let settings = set(&[
         ("sample.interval-seconds", 5),
         ("utilisation.interval-seconds", 60),
+        ("programs.interval-seconds", 7_200),
         ("judge.hysteresis-percent", 7),
         ("judge.debounce-samples", 4),
         ("judge.part-percent", 12),
@@ -90,6 +92,7 @@ fn what_the_manager_sets_applies_until_it_is_reset() {
     let applied = apply(&files(), &settings);
     assert_eq!(applied.sample_interval, Duration::from_secs(5));
     assert_eq!(applied.utilisation_interval, Duration::from_secs(60));
+    assert_eq!(applied.programs_interval, Duration::from_secs(7_200));
     let judge = &applied.judge;
     assert_eq!((judge.hysteresis_percent, judge.debounce_samples, judge.part_percent), (7, 4, 12));
     let black = &judge.set_values["black"];
@@ -124,8 +127,8 @@ proptest! {
     fn whatever_is_set_stays_within_its_bounds(
         value in any::<u32>(),
         name in prop::sample::select(vec![
-            "sample.interval-seconds", "utilisation.interval-seconds", "judge.hysteresis-percent",
-            "judge.debounce-samples", "judge.part-percent", "supply.black.set-percent",
+            "sample.interval-seconds", "utilisation.interval-seconds", "programs.interval-seconds",
+            "judge.hysteresis-percent", "judge.debounce-samples", "judge.part-percent", "supply.black.set-percent",
             "supply.cyan.set-pages", "supply.cyan.set-days", "part.drum.set-percent",
         ]),
     ) {

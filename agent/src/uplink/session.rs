@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use platen_protocol::device_to_manager::ReportBody;
 use platen_protocol::limits::MAX_REPORTS_PER_BATCH;
 use platen_protocol::manager_to_device::Reply;
 use platen_protocol::problem::ProblemKind;
@@ -366,11 +367,15 @@ impl Session<'_> {
                 self.recorder.begin_epoch()?;
                 Ok(())
             }
-            Some(ProblemKind::InvalidReport | ProblemKind::BodyTooLarge) if first < last => {
+            // A manager that was taken back to an earlier version may not know what tells of programs.
+            Some(ProblemKind::NotJson) if !tells_of_programs(batch) => Err(cause),
+            Some(ProblemKind::InvalidReport | ProblemKind::BodyTooLarge | ProblemKind::NotJson)
+                if first < last =>
+            {
                 self.most = 1;
                 Ok(())
             }
-            Some(ProblemKind::InvalidReport | ProblemKind::BodyTooLarge)
+            Some(ProblemKind::InvalidReport | ProblemKind::BodyTooLarge | ProblemKind::NotJson)
                 if self.discarded < MAX_DISCARDED =>
             {
                 let kind = batch.body.reports.first().map_or("", |report| report.body.kind());
@@ -419,6 +424,10 @@ impl Session<'_> {
             }
         }
     }
+}
+
+fn tells_of_programs(batch: &Batch) -> bool {
+    batch.body.reports.iter().any(|report| matches!(report.body, ReportBody::Program { .. }))
 }
 
 fn tell_of_small_packets() {

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::archive::{Archive, ArchiveError, Engine, Manifest, io_error};
-use super::make::{DATABASE, DUMP};
+use super::make::{DATABASE, DUMP, is_of_programs};
 use super::postgresql::{self, DumpError};
 use crate::ca::{CA_PEM, SERVER_PEM, STATE_FILES};
 use crate::config::Config;
 use crate::file_set::{Held, PRIVATE, PUBLIC, RESTORING, ServingLock, sync_directory};
+use crate::programs::files::FOLDER;
 use crate::run::{database_path, store_location};
 use crate::store::{
     JOURNAL, Location, Replayed, StoreError, bring_back_store, is_empty_store, newest_version,
@@ -167,7 +168,9 @@ fn in_place(state: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(state)? {
         let name = file?.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&database) || STATE_FILES.contains(&name.as_str()) {
+        // Of programs there may be an empty folder.
+        let programs = name == FOLDER && std::fs::read_dir(state.join(FOLDER))?.next().is_some();
+        if name.starts_with(&database) || STATE_FILES.contains(&name.as_str()) || programs {
             found.push(name);
         }
     }
@@ -180,9 +183,12 @@ fn unpack(archive: &mut Archive, state: &Path) -> Result<PathBuf, ArchiveError> 
     let unpacked = state.join(UNPACKED);
     let failed = io_error(&unpacked);
     remove(&unpacked).map_err(&failed)?;
-    DirBuilder::new().mode(DIRECTORY_MODE).create(&unpacked).map_err(&failed)?;
+    for folder in [unpacked.clone(), unpacked.join(FOLDER)] {
+        DirBuilder::new().mode(DIRECTORY_MODE).create(&folder).map_err(&failed)?;
+    }
     let done = archive.unpack(&mut |name| {
-        let ours = STATE_FILES.contains(&name) || [JOURNAL, DATABASE, DUMP].contains(&name);
+        let ours =
+            STATE_FILES.contains(&name) || [JOURNAL, DATABASE, DUMP].contains(&name) || is_of_programs(name);
         ours.then(|| unpacked.join(name))
     });
     if done.is_err() {
@@ -217,6 +223,7 @@ fn move_aside(state: &Path, names: &[String], now: Timestamp) -> io::Result<Opti
 
 /// Moves what was unpacked to its place, the database last.
 fn put_in_place(unpacked: &Path, state: &Path) -> io::Result<()> {
+    put_programs_in_place(&unpacked.join(FOLDER), &state.join(FOLDER))?;
     for name in STATE_FILES.into_iter().chain([JOURNAL, DATABASE]) {
         let (from, to) = (unpacked.join(name), state.join(name));
         if !from.exists() || (name == JOURNAL && to.exists()) {
@@ -231,4 +238,20 @@ fn put_in_place(unpacked: &Path, state: &Path) -> io::Result<()> {
     }
     sync_directory(state)?;
     std::fs::remove_dir_all(unpacked)
+}
+
+/// Moves the bytes of programs, and the key, to their place.
+fn put_programs_in_place(unpacked: &Path, folder: &Path) -> io::Result<()> {
+    let files = match std::fs::read_dir(unpacked) {
+        // Moved before, by one that was cut off.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        files => files?,
+    };
+    for file in files {
+        let file = file?;
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(folder)?;
+        std::fs::set_permissions(file.path(), Permissions::from_mode(PRIVATE))?;
+        std::fs::rename(file.path(), folder.join(file.file_name()))?;
+    }
+    if folder.exists() { sync_directory(folder) } else { Ok(()) }
 }

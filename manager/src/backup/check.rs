@@ -11,6 +11,8 @@ use crate::ca::{CA_KEY, CA_PEM, SERVER_KEY, SERVER_PEM};
 use crate::certificate_files::{CertificateFiles, FileError, facts_in, load};
 use crate::config::Config;
 use crate::file_set::PRIVATE;
+use crate::programs::files::{FileError as ProgramFileError, ProgramFiles};
+use crate::programs::online::ONLINE_KEY;
 use crate::run::{database_path, store_location};
 use crate::store::{JOURNAL, Location, StoreCheck, StoreError, check_journal, check_store, newest_version};
 
@@ -23,6 +25,9 @@ pub enum CheckError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The bytes of a program cannot be read.
+    #[error(transparent)]
+    Programs(#[from] ProgramFileError),
     /// There is nothing to look at.
     #[error("{}: no manager has been started with this state_directory, so there is nothing to check", path.display())]
     Nothing {
@@ -102,6 +107,28 @@ impl Checked {
         }
     }
 
+    /// Whether each file of a program holds what its name says.
+    fn programs(&mut self, state: &Path) -> Result<(), CheckError> {
+        let files = ProgramFiles::in_state(state);
+        let names = files.names()?;
+        for name in &names {
+            let path = files.path(name);
+            let (_, sha256) = ProgramFiles::measure(&path)?;
+            if sha256 != *name {
+                self.wrong.push(format!(
+                    "{} is damaged: remove it, and publish its program again with its file",
+                    path.display()
+                ));
+            }
+            self.permissions(&path);
+        }
+        if !names.is_empty() {
+            self.looked_at.push(format!("{}: {} programs", files.folder().display(), names.len()));
+        }
+        self.permissions(&files.folder().join(ONLINE_KEY));
+        Ok(())
+    }
+
     fn journal(&mut self, directory: &Path) -> Result<(), StoreError> {
         let path = directory.join(JOURNAL);
         if !path.exists() {
@@ -145,6 +172,7 @@ pub fn in_place(
     checked.pair(state, (CA_PEM, CA_KEY), false, now);
     checked.pair(state, (SERVER_PEM, SERVER_KEY), true, now);
     checked.journal(state)?;
+    checked.programs(state)?;
     Ok(checked)
 }
 

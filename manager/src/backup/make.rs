@@ -9,6 +9,8 @@ use super::postgresql::{self, DumpError};
 use crate::ca::STATE_FILES;
 use crate::config::Config;
 use crate::file_set::sync_directory;
+use crate::programs::files::{FOLDER, FileError, ProgramFiles, is_name};
+use crate::programs::online::ONLINE_KEY;
 use crate::run::{database_path, store_location};
 use crate::store::{JOURNAL, Location, LogLimits, StoreError, copy, newest_version};
 
@@ -39,6 +41,9 @@ pub enum BackupError {
     /// The database of PostgreSQL cannot be dumped.
     #[error(transparent)]
     Dump(#[from] DumpError),
+    /// The bytes of programs cannot be listed.
+    #[error(transparent)]
+    Programs(#[from] FileError),
     /// What would be replaced is no backup.
     #[error("{}: this file exists and is no backup of a manager; give another name", path.display())]
     NotReplaced {
@@ -135,6 +140,13 @@ pub fn make(
             writing.add(name, &path)?;
         }
     }
+    for name in of_programs(state, engine)? {
+        // One that was revoked meanwhile is gone, and nobody needs it.
+        match writing.add(&name, &state.join(&name)) {
+            Err(ArchiveError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            added => added?,
+        }
+    }
     if configuration.exists() {
         writing.add(CONFIGURATION, configuration)?;
     }
@@ -153,6 +165,23 @@ pub fn make(
     let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     sync_directory(directory).map_err(io_error(directory))?;
     Ok(Made { manifest, bytes })
+}
+
+/// The key with which this manager signs, and the bytes of programs: PostgreSQL's are in the database.
+fn of_programs(state: &Path, engine: Engine) -> Result<Vec<String>, BackupError> {
+    let files = ProgramFiles::in_state(state);
+    let mut names = match engine {
+        Engine::Sqlite => files.names()?,
+        Engine::Postgresql => Vec::new(),
+    };
+    names.extend(files.folder().join(ONLINE_KEY).exists().then(|| ONLINE_KEY.to_owned()));
+    Ok(names.into_iter().map(|name| format!("{FOLDER}/{name}")).collect())
+}
+
+/// Whether a file of a backup is one of these.
+pub(super) fn is_of_programs(name: &str) -> bool {
+    let name = name.strip_prefix(FOLDER).and_then(|name| name.strip_prefix('/'));
+    name.is_some_and(|name| name == ONLINE_KEY || is_name(name))
 }
 
 /// How a backup of now is called in a directory of many.

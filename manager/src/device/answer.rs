@@ -4,16 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
+use super::answer_body::AnswerBody;
 use crate::jitter;
 use crate::listen::Parked;
 
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<AnswerBody>;
 
 /// What a file makes of a request.
 pub(super) enum Handled {
@@ -39,7 +39,7 @@ pub(super) fn internal(error: &dyn std::error::Error) -> Problem {
 }
 
 fn answer(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    let mut answer = Response::new(AnswerBody::from(Bytes::from(body)));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, media_type);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

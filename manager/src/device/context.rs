@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::arrivals::Arrivals;
 use super::mailbox::Mailbox;
 use super::roster::Roster;
+use super::said::Said;
 use super::shown::Shown;
 use super::signed::Signatures;
 use super::traffic::{Connected, Traffic};
@@ -23,6 +24,7 @@ use crate::ca::Ca;
 use crate::counters::{Counters, Turned};
 use crate::inform::Informer;
 use crate::listen::Peer;
+use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::store::{Store, StoreError};
 use crate::throttle::Throttle;
@@ -54,6 +56,10 @@ pub struct Devices {
     pub enrol_failures: Arc<Throttle>,
     /// How much each device may ask for.
     pub traffic: Arc<Traffic>,
+    /// Programs for them.
+    pub programs: Arc<Programs>,
+    /// What devices said of themselves when they asked for one.
+    pub(crate) said: Arc<Said>,
     /// How long values are kept.
     pub history: crate::history::Settings,
     /// How much each device may hand in.
@@ -101,6 +107,27 @@ impl Caller {
                 ),
             ));
         }
+        self.take_place(devices, device, now)
+    }
+
+    /// The same for a device that asks for a program, which has a rate of its own.
+    pub(super) fn admit_for_program(
+        &self,
+        devices: &Devices,
+        device: &DeviceId,
+        now: Instant,
+    ) -> Result<(), Problem> {
+        if !devices.traffic.may_ask_for_program(device, now) {
+            devices.counters.count(Turned::Programs);
+            return Err(Problem::new(
+                ProblemKind::TooMany,
+                format!("{device} asks for programs more often than a device needs to; come again later"),
+            ));
+        }
+        self.take_place(devices, device, now)
+    }
+
+    fn take_place(&self, devices: &Devices, device: &DeviceId, now: Instant) -> Result<(), Problem> {
         let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
         if place.is_some() {
             return Ok(());

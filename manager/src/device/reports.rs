@@ -96,6 +96,7 @@ async fn answer(devices: &Devices, caller: &Caller, request: ParkedRequest) -> R
         identity::identify(&devices.roster, &caller.shown, now)?;
     }
     json(&Reply {
+        programs: devices.store.has_new_offer(&request.device).await,
         version: VERSION,
         manager_time: now,
         acknowledged: Acknowledged { epoch: request.epoch, sequence: request.acknowledged },

@@ -6,17 +6,16 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper::{Method, Request};
 use platen_protocol::path;
 use platen_protocol::problem::{Problem, ProblemKind};
 use platen_protocol::signature::Presented;
 
 use super::answer::{Answer, Answering, Handled, refuse};
+use super::answer_body::AnswerBody;
 use super::context::{Caller, Devices};
 use super::taken_once::taken_by_nobody;
-use super::{enroll, renew, reports, signed};
+use super::{enroll, programs, renew, reports, signed};
 use crate::clock;
 use crate::listen::{Outcome, Peer, RequestBody};
 
@@ -34,7 +33,7 @@ impl DeviceService {
 }
 
 impl hyper::service::Service<Request<RequestBody>> for DeviceService {
-    type Response = Outcome<Full<Bytes>>;
+    type Response = Outcome<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -56,7 +55,7 @@ impl hyper::service::Service<Request<RequestBody>> for DeviceService {
 async fn put_into_words<F: Future<Output = Answer> + Send + 'static>(
     handled: Result<Handled, Problem>,
     answer: impl FnOnce(Result<Answer, Problem>) -> F + Send + 'static,
-) -> Outcome<Full<Bytes>> {
+) -> Outcome<AnswerBody> {
     match handled {
         Ok(Handled::Parked(parked)) => Outcome::Parked(parked.map(answer)),
         Ok(Handled::Answer(handled)) => Outcome::Answer(answer(Ok(handled)).await),
@@ -74,7 +73,10 @@ fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request<RequestBod
         (path::RENEW, &Method::POST) => {
             Box::pin(async move { renew::renew(devices, caller, request).await.map(Handled::Answer) })
         }
-        (known @ (path::REPORTS | path::ENROLL | path::RENEW), method) => {
+        (path::PROGRAMS, &Method::POST) => {
+            Box::pin(async move { programs::request(devices, caller, request).await.map(Handled::Answer) })
+        }
+        (known @ (path::REPORTS | path::ENROLL | path::RENEW | path::PROGRAMS), method) => {
             let detail = format!("{known} takes POST, not {method}");
             let problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
             Box::pin(ready(Err(problem)))
@@ -92,7 +94,7 @@ async fn serve_signed(
     devices: Arc<Devices>,
     caller: Arc<Caller>,
     mut request: Request<RequestBody>,
-) -> Outcome<Full<Bytes>> {
+) -> Outcome<AnswerBody> {
     let presented = Presented::read(|name| signed::only(request.headers(), name))
         .map_err(|refusal| signed::invalid(&refusal));
     let bond = presented.as_ref().ok().map(Presented::bond);

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response};
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::answer::Answer;
+use super::answer::{Answer, internal, refuse};
 use super::nonces::{Nonces, Refused};
 use super::shown::Shown;
 use crate::ca::named_by;
@@ -127,7 +127,16 @@ impl Signatures {
     /// Signs an answer for the request that it answers.
     pub(super) async fn sign(&self, answer: Answer, to: &Bond, now: Timestamp) -> Answer {
         let (mut head, body) = answer.into_parts();
-        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let body = match body.collect().await {
+            Ok(whole) => whole.to_bytes(),
+            // A part of a program whose file cannot be read to its end.
+            Err(error) => {
+                let instead = refuse(&internal(&error), 0);
+                let (instead, body) = instead.into_parts();
+                head = instead;
+                body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default()
+            }
+        };
         let covered = Covered {
             status: head.status.as_u16(),
             content_type: only(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default(),
@@ -145,7 +154,7 @@ impl Signatures {
         } else {
             tracing::error!("an answer could not be signed; the device will reject it");
         }
-        Response::from_parts(head, Full::new(body))
+        Response::from_parts(head, body.into())
     }
 }
 

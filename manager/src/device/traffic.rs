@@ -56,11 +56,24 @@ struct Entry {
     /// The oldest first.
     connections: Vec<Held>,
     pace: Pace,
+    /// For programs.
+    programs: Pace,
+    /// Programs that are on their way to it.
+    transfers: usize,
 }
 
 impl Entry {
     fn new(now: Instant) -> Self {
-        Self { connections: Vec::new(), pace: Pace { full_at: now } }
+        let pace = Pace { full_at: now };
+        Self { connections: Vec::new(), pace, programs: pace, transfers: 0 }
+    }
+
+    /// Whether there is nothing to remember of it.
+    fn is_idle(&self, now: Instant) -> bool {
+        self.connections.is_empty()
+            && self.transfers == 0
+            && self.pace.full_at <= now
+            && self.programs.full_at <= now
     }
 }
 
@@ -86,6 +99,33 @@ pub struct Traffic {
     entries: Mutex<Entries>,
     memory: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    programs_rate: Rate,
+    transfers: Arc<Semaphore>,
+    transfers_per_device: usize,
+}
+
+/// A program on its way to a device, as long as that lasts.
+pub struct Transfer {
+    traffic: Arc<Traffic>,
+    device: DeviceId,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        if let Some(entry) = self.traffic.entries().of.get_mut(&self.device) {
+            entry.transfers = entry.transfers.saturating_sub(1);
+        }
+    }
+}
+
+/// Why no transfer begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoTransfer {
+    /// As many as there may be are under way.
+    All,
+    /// As many as there may be are under way to this device.
+    Device,
 }
 
 /// A device's connection, as long as it lives.
@@ -100,7 +140,7 @@ impl Drop for Connected {
         let mut entries = self.traffic.entries();
         let Some(entry) = entries.of.get_mut(&self.device) else { return };
         entry.connections.retain(|held| held.place != self.place);
-        if entry.connections.is_empty() && entry.pace.full_at <= Instant::now() {
+        if entry.is_idle(Instant::now()) {
             entries.of.remove(&self.device);
         }
     }
@@ -146,6 +186,12 @@ impl Traffic {
             entries: Mutex::default(),
             memory: places(limits.body_memory_mib.saturating_mul(SHARES_PER_MIB)),
             queue: places(limits.waiting_for_store),
+            programs_rate: Rate::new(
+                limits.program_requests_per_minute,
+                limits.program_requests_per_minute.div_ceil(2),
+            ),
+            transfers: places(limits.transfers),
+            transfers_per_device: usize::try_from(limits.transfers_per_device).unwrap_or(usize::MAX),
         })
     }
 
@@ -182,6 +228,28 @@ impl Traffic {
         let mut entries = self.entries();
         let entry = entries.of.entry(device.clone()).or_insert_with(|| Entry::new(now));
         entry.pace.take(self.rate, now)
+    }
+
+    /// Whether a device may ask for a program now; if so, that counts.
+    pub fn may_ask_for_program(&self, device: &DeviceId, now: Instant) -> bool {
+        let mut entries = self.entries();
+        let entry = entries.of.entry(device.clone()).or_insert_with(|| Entry::new(now));
+        entry.programs.take(self.programs_rate, now)
+    }
+
+    /// Begins to transfer a program to a device.
+    ///
+    /// # Errors
+    /// When too many are under way.
+    pub fn transfer(self: &Arc<Self>, device: &DeviceId, now: Instant) -> Result<Transfer, NoTransfer> {
+        let mut entries = self.entries();
+        let entry = entries.of.entry(device.clone()).or_insert_with(|| Entry::new(now));
+        if entry.transfers >= self.transfers_per_device {
+            return Err(NoTransfer::Device);
+        }
+        let Ok(place) = Arc::clone(&self.transfers).try_acquire_owned() else { return Err(NoTransfer::All) };
+        entry.transfers += 1;
+        Ok(Transfer { traffic: Arc::clone(self), device: device.clone(), _place: place })
     }
 
     /// A place among those who wait for the store; `None` when there are too many.
@@ -248,6 +316,30 @@ mod tests {
         assert_eq!(traffic.entries().of[&device].connections.len(), 2);
         held.drain(..2);
         assert_eq!(traffic.entries().of[&device].connections.len(), 2, "they had left already");
+    }
+
+    #[test]
+    fn a_device_has_some_transfers_and_all_together_have_some_and_each_gives_its_place_back() {
+        let limits = Limits { transfers: 3, transfers_per_device: 2, ..Limits::default() };
+        let (traffic, device) = traffic(limits);
+        let (now, other) = (Instant::now(), "cellar".parse().unwrap());
+        let one = traffic.transfer(&device, now).unwrap();
+        let two = traffic.transfer(&device, now).unwrap();
+        assert_eq!(traffic.transfer(&device, now).err(), Some(NoTransfer::Device));
+        let three = traffic.transfer(&other, now).unwrap();
+        assert_eq!(traffic.transfer(&other, now).err(), Some(NoTransfer::All));
+        drop((one, three));
+        assert!(traffic.transfer(&device, now).is_ok() && traffic.transfer(&other, now).is_ok());
+        drop(two);
+    }
+
+    #[test]
+    fn asking_for_programs_has_a_rate_of_its_own() {
+        let limits = Limits { program_requests_per_minute: 4, requests_burst: 1, ..Limits::default() };
+        let (traffic, device) = traffic(limits);
+        let now = Instant::now();
+        assert_eq!((0..10).filter(|_| traffic.may_ask_for_program(&device, now)).count(), 2);
+        assert!(traffic.may_ask(&device, now));
     }
 
     #[test]

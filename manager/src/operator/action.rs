@@ -34,7 +34,7 @@ fn key(name: &str) -> Result<SettingKey, ActionRefusal> {
 /// Refuses an action that no device would carry out.
 pub(super) fn check(action: &Action) -> Result<(), ActionRefusal> {
     match action {
-        Action::ReadNow => Ok(()),
+        Action::ReadNow | Action::CheckPrograms => Ok(()),
         Action::Set { settings } if settings.is_empty() => Err(ActionRefusal::NoSettings),
         Action::Set { settings } if settings.len() > MAX_SETTINGS_PER_COMMAND => {
             Err(ActionRefusal::TooMany(settings.len()))

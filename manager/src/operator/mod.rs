@@ -23,6 +23,7 @@ mod password_queue;
 mod places;
 mod problem;
 mod profiles;
+mod programs;
 mod proxies;
 mod restored;
 pub(crate) mod retire;

@@ -16,6 +16,7 @@ use super::dates::{dates, learn};
 use super::engine::{Connection, values};
 use super::open::asks;
 use super::places::{EpochPlace, InMemoryEpoch, LastReport, Place};
+use super::programs::{program_told, settles};
 use super::quota::over_open;
 use super::records::CommandState;
 use super::restored::{Restored, was_lost_here};
@@ -79,12 +80,16 @@ impl Store {
     /// Commits a batch. What it returns is durable.
     pub async fn ingest(&self, ingest: Ingest) -> Result<Result<Ingested, IngestRefusal>, StoreError> {
         let (damage, open) = (Arc::clone(&self.damage), Arc::clone(&self.open));
-        let restored = Arc::clone(&self.restored);
+        let (restored, on_offer) = (Arc::clone(&self.restored), Arc::clone(&self.on_offer));
         let asker = asks(&ingest.batch).then(|| ingest.device.clone());
+        let settler = settles(&ingest.batch).then(|| ingest.device.clone());
         let batch_of = Some((ingest.device.clone(), ingest.batch.epoch.clone()));
         let quota = self.quota.get().copied().unwrap_or_default();
         let act = move |context: &mut WriteContext<'_>| take_in(context, &ingest, &damage, &restored, &quota);
-        let then = move |_: &_| asker.iter().for_each(|device| open.changed(device));
+        let then = move |_: &_| {
+            asker.iter().for_each(|device| open.changed(device));
+            settler.iter().for_each(|device| on_offer.changed(device));
+        };
         self.writer.write_batch(batch_of, act, then).await
     }
 }
@@ -391,6 +396,9 @@ impl BatchWrite<'_, '_> {
             ReportBody::Outcome(outcome) => self.outcome(outcome)?,
             ReportBody::OutboxReplaced(replaced) => {
                 self.notice("outbox_replaced", report.sequence, &to_json("outbox", replaced)?)?;
+            }
+            ReportBody::Program { program } => {
+                program_told(self.context.connection, self.device, program, self.ingest.received)?;
             }
             ReportBody::Utilisation(_) | ReportBody::Readings(_) => {}
         }

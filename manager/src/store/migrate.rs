@@ -60,6 +60,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(15, "0015_devices"),
     of_both!(16, "0016_restored"),
     of_both!(17, "0017_replicas"),
+    of_both!(18, "0018_programs"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -275,6 +276,7 @@ mod tests {
                 "5df566bf7250ce4d3fec2cb2f3c0af5414b6ea9be29f861d578776257afd69c6",
                 "4e3b228955b91356983b06c86e5420f3721fd6b32f3fcae2729feb51c2ae6bee",
                 "0bf05d2aaee55c174a9dcbe574ba8ab5e1d3405339e01cb513516c6cdd1af58e",
+                "6d7a42c9470083ea606ce14011e3a8323ce629c1b860311b4e351ebc865a84a1",
             ]
         );
         let of_postgres: Vec<String> =
@@ -288,6 +290,7 @@ mod tests {
                 "b6d38661513bdef7e9aafa5377f42ee880a3c9b30290005fd873e3f391cb95fa",
                 "2443700e358f687ab790a81ed26112ca9eaeeb4192587e25ef2aec9c90e07505",
                 "14ab3dd416433c29eee6ab39704738ae8b21741129e6709abf03ac4cae655f1e",
+                "44abc603782c1cc18308e7bf4a5670448025b5b58decd900f82b7ec9a1ae7d17",
             ]
         );
     }

@@ -32,6 +32,7 @@ mod history;
 mod identities;
 mod ingest;
 mod journal;
+mod known;
 mod last_told;
 mod later;
 mod latest;
@@ -47,6 +48,7 @@ mod orders;
 mod places;
 mod profile_applications;
 mod profiles;
+mod programs;
 mod quota;
 mod readers;
 mod records;
@@ -101,6 +103,10 @@ pub use operators::OperatorToken;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use profile_applications::{ApplicationRecord, OwnSetting, ProfileRefused, Progress};
 pub use profiles::{Group, GroupKind, NewProfile, ProfileRecord, ProfileRefusal};
+pub use programs::{
+    Asked, AttemptRecord, MetadataFile, NewProgram, NewlyTold, OfferRecord, OfferRefusal, Offered, OnOffer,
+    PIECE_BYTES, ProgramCounts, ProgramRecord, Publication, PublishRefusal, Published, RunningRecord,
+};
 pub use records::{
     ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, DeviceState,
     GapRecord, MAX_OPEN_COMMANDS, ReportRecord, ServiceCallRecord, ServiceCallState,
@@ -261,6 +267,7 @@ pub struct Store {
     /// SQLite's.
     log: Option<log::Log>,
     open: Arc<open::Open>,
+    on_offer: Arc<programs::OnOffers>,
     restored: Arc<Restored>,
     /// How much a device may have open, where that is not the default.
     quota: Arc<OnceLock<crate::quota::Settings>>,
@@ -319,6 +326,7 @@ impl Store {
         let limits = log.as_ref().map(|log| log.limits).unwrap_or_default();
         states::fill(&connection)?;
         let open = Arc::new(open::Open::load(&connection)?);
+        let on_offer = Arc::new(programs::OnOffers::load(&connection)?);
         let readers = readers::Readers::open(location.clone(), limits, grouping)?;
         let health = Arc::new(Health::default());
         let keeper = log.clone().map(|log| {
@@ -346,6 +354,7 @@ impl Store {
             damage: Arc::default(),
             log,
             open,
+            on_offer,
             restored,
             quota: Arc::default(),
         })
@@ -389,6 +398,7 @@ impl Store {
                     retained,
                     quota::ALL,
                     statements::devices::ALL,
+                    statements::programs::ALL,
                     statements::restored::ALL,
                 ];
                 let others = others.into_iter().flatten();

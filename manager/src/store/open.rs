@@ -2,7 +2,6 @@
 //! that waits costs the database nothing; what changed of a device is looked up once, at its next reply.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
 use platen_protocol::identity::DeviceId;
@@ -10,89 +9,40 @@ use platen_protocol::limits::MAX_OPEN_PER_REPLY;
 use platen_protocol::manager_to_device::OpenRequests;
 
 use super::engine::{Connection, values};
+use super::known::Known;
 use super::{Store, StoreError, statements};
 
-/// What is known of one device.
-enum Entry {
-    Known(OpenRequests),
-    /// Something was committed since, as the change of this number.
-    Changed(u64),
-}
-
-#[derive(Default)]
-struct Inner {
-    /// Of a device that is not here nothing is open.
-    devices: BTreeMap<DeviceId, Entry>,
-    changes: u64,
-}
-
 /// What is open of each device.
-#[derive(Default)]
-pub(super) struct Open {
-    /// Held for a look-up, never across an await.
-    inner: Mutex<Inner>,
-}
+pub(super) struct Open(Known<OpenRequests>);
 
 impl Open {
     /// By what the store holds.
     pub(super) fn load(connection: &Connection) -> Result<Self, StoreError> {
-        let mut devices: BTreeMap<DeviceId, OpenRequests> = BTreeMap::new();
-        for (device, name) in pairs(connection, statements::OPEN_CALL_NAMES)? {
-            add(&mut devices.entry(device).or_default().service_calls, &name);
-        }
-        for (device, name) in pairs(connection, statements::OPEN_ORDER_NAMES)? {
-            add(&mut devices.entry(device).or_default().orders, &name);
-        }
-        let devices = devices.into_iter().map(|(device, open)| (device, Entry::Known(open))).collect();
-        Ok(Self { inner: Mutex::new(Inner { devices, changes: 0 }) })
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self(Known::new(all(connection)?)))
     }
 
     /// What the store holds now, whatever was known.
     pub(super) fn reload(&self, connection: &Connection) -> Result<(), StoreError> {
-        let changes = self.inner().changes;
-        let loaded = Self::load(connection)?.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut inner = self.inner();
-        // What changed while it was looked up is looked up again.
-        let later = std::mem::take(&mut inner.devices).into_iter();
-        let later = later.filter(|(_, entry)| matches!(entry, Entry::Changed(change) if *change > changes));
-        let later: Vec<_> = later.collect();
-        inner.devices = loaded.devices;
-        inner.devices.extend(later);
+        let changes = self.0.changes();
+        self.0.learn_all(changes, all(connection)?);
         Ok(())
     }
 
     /// Something of this device was committed.
     pub(super) fn changed(&self, device: &DeviceId) {
-        let mut inner = self.inner();
-        inner.changes += 1;
-        let change = inner.changes;
-        inner.devices.insert(device.clone(), Entry::Changed(change));
+        self.0.changed(device);
     }
+}
 
-    /// What is open, or the change since which that is not known.
-    fn known(&self, device: &DeviceId) -> Result<OpenRequests, u64> {
-        match self.inner().devices.get(device) {
-            None => Ok(OpenRequests::default()),
-            Some(Entry::Known(open)) => Ok(open.clone()),
-            Some(Entry::Changed(change)) => Err(*change),
-        }
+fn all(connection: &Connection) -> Result<BTreeMap<DeviceId, OpenRequests>, StoreError> {
+    let mut devices: BTreeMap<DeviceId, OpenRequests> = BTreeMap::new();
+    for (device, name) in pairs(connection, statements::OPEN_CALL_NAMES)? {
+        add(&mut devices.entry(device).or_default().service_calls, &name);
     }
-
-    /// What was looked up after a change; it is remembered unless there was another one meanwhile.
-    fn learn(&self, device: &DeviceId, change: u64, open: &OpenRequests) {
-        let mut inner = self.inner();
-        if matches!(inner.devices.get(device), Some(Entry::Changed(last)) if *last == change) {
-            if *open == OpenRequests::default() {
-                inner.devices.remove(device);
-            } else {
-                inner.devices.insert(device.clone(), Entry::Known(open.clone()));
-            }
-        }
+    for (device, name) in pairs(connection, statements::OPEN_ORDER_NAMES)? {
+        add(&mut devices.entry(device).or_default().orders, &name);
     }
+    Ok(devices)
 }
 
 /// Whether something in a batch can change what is open.
@@ -136,13 +86,13 @@ impl Store {
     ///
     /// When it cannot be read. The device must not be told that nothing is open then: it would ask once more.
     pub async fn open_requests(&self, device: &DeviceId) -> Result<OpenRequests, StoreError> {
-        let change = match self.open.known(device) {
+        let change = match self.open.0.get(device) {
             Ok(open) => return Ok(open),
             Err(change) => change,
         };
         let asked = device.clone();
         let open = self.readers.clone().read(move |connection| look_up(connection, &asked)).await?;
-        self.open.learn(device, change, &open);
+        self.open.0.learn(device, change, &open);
         Ok(open)
     }
 }

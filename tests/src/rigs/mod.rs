@@ -10,6 +10,7 @@ pub mod crowd;
 pub mod debian;
 pub mod disk;
 pub mod fleet;
+pub mod maker;
 pub mod manager;
 pub mod network;
 pub mod pki;

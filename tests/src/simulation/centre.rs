@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http_body_util::{BodyExt as _, Collected, Full};
-use hyper::body::Bytes;
+use http_body_util::{BodyExt as _, Collected};
 use hyper::service::Service;
 use hyper::{Request, Response};
 use platen_manager::database_path;
-use platen_manager::device::{DeviceService, Devices};
+use platen_manager::device::{AnswerBody, DeviceService, Devices};
 use platen_manager::device_backend::DeviceBackend;
 use platen_manager::listen::{self, Outcome, Peer, RequestBody};
 use platen_manager::store::{Grouping, OrderFilter, OrderState, Scope, Store};
@@ -183,7 +182,7 @@ struct Watched {
 }
 
 impl Service<Request<RequestBody>> for Watched {
-    type Response = Outcome<Full<Bytes>>;
+    type Response = Outcome<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -195,11 +194,11 @@ impl Service<Request<RequestBody>> for Watched {
         shared.history.note(MANAGER, format_args!("is asked by {name} on {connection}, {wait}"));
         shared.book().requested(device, shared.elapsed());
         let answer = self.inner.call(request);
-        let judged = move |answer: Response<Full<Bytes>>| async move {
+        let judged = move |answer: Response<AnswerBody>| async move {
             let (head, body) = answer.into_parts();
             let bytes = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
             judge::answer(&shared, device, head.status, &bytes);
-            Response::from_parts(head, Full::new(bytes))
+            Response::from_parts(head, AnswerBody::from(bytes))
         };
         Box::pin(async move {
             Ok(match answer.await? {

@@ -53,7 +53,8 @@ pub(super) fn files() -> Files {
     static CONFIG: OnceLock<BoardConfig> = OnceLock::new();
     let board = CONFIG.get_or_init(|| config::parse(BOARD, std::path::Path::new("lobby.toml")).unwrap());
     let (sample, utilisation) = (Duration::from_secs(15), Duration::from_secs(900));
-    Files::new(sample, utilisation, &JudgeConfig::default(), &BTreeSet::new(), board)
+    let programs = Duration::from_secs(86_400);
+    Files::new(sample, utilisation, programs, &JudgeConfig::default(), &BTreeSet::new(), board)
 }
 
 /// The parts of an agent that write.

@@ -22,12 +22,12 @@ const JSON: &str = "application/json";
 const REPORTS: &str = "/v1/reports";
 
 /// A device that has only its key, and no certificate in TLS.
-struct Signer {
+pub(super) struct Signer {
     key: SigningKey,
 }
 
 impl Signer {
-    async fn enrolled(manager: &TestManager, name: &str) -> Self {
+    pub(super) async fn enrolled(manager: &TestManager, name: &str) -> Self {
         let secret = manager.token(Some(name), SignedDuration::from_hours(1)).await;
         let (key, csr) = csr(name);
         let (status, reply) = manager.try_enrol(&secret, &csr).await;
@@ -44,12 +44,16 @@ impl Signer {
     }
 
     fn sign_at(&self, body: &Value, created: i64) -> (Request<Bytes>, Bond) {
+        self.sign_for(REPORTS, body, created)
+    }
+
+    pub(super) fn sign_for(&self, path: &str, body: &Value, created: i64) -> (Request<Bytes>, Bond) {
         let nonce = platen_manager::secret::random_hex::<16>().unwrap();
         let body = body.to_string();
-        let covered = signature::Request { method: "POST", path: REPORTS, content_type: JSON, prefer: None };
+        let covered = signature::Request { method: "POST", path, content_type: JSON, prefer: None };
         let when = When { created, expires: Some(created + 120), nonce: Some(&nonce) };
         let Signed { fields, bond } = sign_request(&self.key, &covered, body.as_bytes(), &when).unwrap();
-        let mut request = request("POST", REPORTS, body);
+        let mut request = request("POST", path, body);
         let content_type = HeaderValue::from_static(JSON);
         request.headers_mut().insert("content-type", content_type);
         for (name, value) in fields {
@@ -68,7 +72,7 @@ fn now() -> i64 {
 }
 
 /// Sends without a certificate, as a proxy does.
-async fn send(manager: &TestManager, request: Request<Bytes>) -> Answer {
+pub(super) async fn send(manager: &TestManager, request: Request<Bytes>) -> Answer {
     let mut connection = Client::new(&manager.ca, None).connect(manager.device).await.unwrap();
     connection.send(request).await.unwrap()
 }
@@ -82,7 +86,7 @@ fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The manager has signed this answer, for that request.
-fn assert_signed(manager: &TestManager, answer: &Answer, to: &Bond) -> i64 {
+pub(super) fn assert_signed(manager: &TestManager, answer: &Answer, to: &Bond) -> i64 {
     let presented = Presented::read(|name| field(&answer.headers, name)).unwrap();
     let server = std::fs::read_to_string(manager.directory.path().join("server.pem")).unwrap();
     let server = CertificateDer::from_pem_slice(server.as_bytes()).unwrap();
@@ -91,7 +95,7 @@ fn assert_signed(manager: &TestManager, answer: &Answer, to: &Bond) -> i64 {
     let key = PublicKey::new(&parsed.public_key().subject_public_key.data);
     let covered = signature::Answer {
         status: answer.status.as_u16(),
-        content_type: field(&answer.headers, "content-type").unwrap(),
+        content_type: field(&answer.headers, "content-type").unwrap_or_default(),
         retry_after: field(&answer.headers, "retry-after"),
         to,
     };

@@ -5,7 +5,9 @@ use platen_protocol::device_to_manager::{
     Activity, Order, OutcomeResult, Replacement, Report, ReportBody, Utilisation,
 };
 use platen_protocol::identity::AlertId;
-use platen_protocol::limits::{MAX_ID_CHARS, MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY, MAX_STANDING_ALERTS};
+use platen_protocol::limits::{
+    MAX_ID_CHARS, MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY, MAX_REASON_CHARS, MAX_STANDING_ALERTS,
+};
 use platen_protocol::problem::Problem;
 
 use super::place::{MAX_MEASURE_CHARS, MAX_TEXT_CHARS, MAX_UPTIME_MS, Place};
@@ -59,6 +61,10 @@ pub(super) fn check(place: &Place, report: &Report) -> Result<(), Problem> {
         ReportBody::OutboxReplaced(replaced) => {
             place.text("reason", &replaced.reason, MAX_TEXT_CHARS)?;
             replaced.evidence.as_ref().map_or(Ok(()), |file| place.text("evidence", file, MAX_TEXT_CHARS))
+        }
+        ReportBody::Program { program } => {
+            let reason = program.reason.as_deref().unwrap_or_default();
+            place.text("program.reason", reason, MAX_REASON_CHARS)
         }
     }
 }

@@ -11,9 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::cursor::FleetCursor;
 use super::super::fleet_query::{cursor, order, text};
 use super::super::problem::Refusal;
-use super::super::view::{DetailsView, DeviceView};
+use super::super::view::{DetailsView, DevicePrograms, DeviceView};
 use super::super::who::Operator;
-use super::super::{Shared, gather};
+use super::super::{Shared, gather, programs};
 use super::list::{List, limit};
 use super::refused::{Always, BadQuery, Missing};
 use crate::clock;
@@ -33,6 +33,8 @@ pub(super) struct DeviceDetail {
     gaps: Vec<GapView>,
     /// What operators say about it: whose it is, where it stands, its tags, its profile.
     details: DetailsView,
+    /// What runs on it, what it is to have, and what was tried.
+    programs: DevicePrograms,
     /// What was done to its identity (enrolled, renewed, shut out, readmitted), the newest first.
     identity_log: Vec<IdentityEntry>,
 }
@@ -226,6 +228,7 @@ pub(super) async fn one(
     let device = gather::view(&operators, scope, id.clone(), clock::now()).await?;
     let details = gather::details(&operators, scope, id.clone()).await?;
     let identity_log = operators.store.identity_log(scope, id.clone()).await?;
+    let programs = programs::of_device(&operators, scope, id.clone()).await?;
     let gaps = operators.store.gaps(scope, id, MAX_GAPS).await?;
     let gaps = gaps.into_iter().map(|gap| GapView {
         epoch: gap.epoch,
@@ -233,5 +236,5 @@ pub(super) async fn one(
         loss: gap.loss,
         recorded: gap.recorded,
     });
-    Ok(Json(DeviceDetail { device, gaps: gaps.collect(), details, identity_log }))
+    Ok(Json(DeviceDetail { device, gaps: gaps.collect(), details, programs, identity_log }))
 }

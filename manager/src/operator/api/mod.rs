@@ -12,6 +12,7 @@ mod lists;
 mod openapi;
 mod places;
 mod profiles;
+mod programs;
 mod refused;
 mod restored;
 mod whole_numbers;
@@ -19,7 +20,7 @@ mod whole_numbers;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use platen_protocol::problem::ProblemKind;
 
 use super::Operators;
@@ -45,6 +46,11 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/profiles/{id}", get(profiles::one).put(profiles::set).delete(profiles::remove))
         .route("/profiles/{id}/send", post(profiles::send))
         .route("/profiles/{id}/refusals", get(profiles::refusals))
+        .route("/programs", get(programs::list))
+        .route("/programs/{name}/{version}", get(programs::one))
+        .route("/programs/{name}/{version}/offers", get(programs::offers).post(programs::offer))
+        .route("/programs/{name}/{version}/offers/{device}", delete(programs::take_back))
+        .route("/programs/{name}/{version}/attempts", get(programs::attempts))
         .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
         .route("/devices/{id}/revoke", post(identity::revoke))
         .route("/devices/{id}/readmit", post(identity::readmit))

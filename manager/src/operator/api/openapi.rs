@@ -12,7 +12,8 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    commands, details, devices, events, health, history, identity, lists, places, profiles, restored,
+    commands, details, devices, events, health, history, identity, lists, places, profiles, programs,
+    restored,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +51,12 @@ use super::{
         profiles::remove,
         profiles::send,
         profiles::refusals,
+        programs::list,
+        programs::one,
+        programs::offers,
+        programs::attempts,
+        programs::offer,
+        programs::take_back,
         commands::list,
         commands::issue,
         identity::revoke,
@@ -76,6 +83,7 @@ use super::{
     tags(
         (name = "Devices", description = "Printers' controllers, and what they read."),
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
+        (name = "Programs", description = "What is installed on devices."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),
@@ -140,6 +148,7 @@ fn action() -> Value {
         "description": "What is asked of the device.",
         "oneOf": [
             of_kind("read_now", "Read every chip and line now, and report it.", None),
+            of_kind("check_programs", "Ask now whether there is a program for the device.", None),
             of_kind("set", "Change settings: all of them, or none when one cannot be.", Some(set)),
             of_kind("reset", "Take settings back to what the device's own files say.", Some(reset)),
         ],

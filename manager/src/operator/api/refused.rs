@@ -109,6 +109,19 @@ impl IntoResponses for Conflicts {
     }
 }
 
+/// A program or a device that cannot be brought together.
+pub(super) struct CannotBeOffered;
+
+impl IntoResponses for CannotBeOffered {
+    fn responses() -> Responses {
+        [problem(
+            409,
+            "The program is revoked, or one of the devices is retired or is to have too many programs already: it was offered to none.",
+        )]
+        .into()
+    }
+}
+
 /// An order that is no duplicate of another one.
 pub(super) struct NotDuplicate;
 

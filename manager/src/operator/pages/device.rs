@@ -14,11 +14,11 @@ use serde::Deserialize;
 use super::super::identity::{self, IdentityAction};
 use super::super::problem::Refusal;
 use super::super::view::{
-    AlertView, CommandView, DetailsView, DeviceView, OrderView, ReplacementView, ReportView, ServiceCallView,
-    WatchView,
+    AlertView, CommandView, DetailsView, DevicePrograms, DeviceView, OrderView, ReplacementView, ReportView,
+    ServiceCallView, WatchView,
 };
 use super::super::who::PageOperator;
-use super::super::{Shared, command, gather, order, service_call};
+use super::super::{Shared, command, gather, order, programs, service_call};
 use super::gap::LostRuns;
 use super::history::{LevelChart, level_charts};
 use super::{Frame, filters, render_at, words};
@@ -56,6 +56,7 @@ struct DevicePage {
     gaps: Vec<LostRuns>,
     details: DetailsView,
     identity_log: Vec<IdentityEntry>,
+    programs: DevicePrograms,
     levels: Vec<LevelChart>,
 }
 
@@ -84,6 +85,7 @@ pub(super) async fn page(
     let reports = store.reports(scope, ReportFilter { device: Some(id.clone()) }, None, MAX_REPORTS).await?;
     let details = gather::details(&operators, scope, id.clone()).await?;
     let identity_log = store.identity_log(scope, id.clone()).await?;
+    let programs = programs::of_device(&operators, scope, id.clone()).await?;
     let gaps = store.gaps(scope, id, MAX_GAPS).await?;
     let levels = level_charts(&operators, scope, &device, now).await?;
 
@@ -102,6 +104,7 @@ pub(super) async fn page(
         gaps: LostRuns::all(gaps),
         details,
         identity_log,
+        programs,
         levels,
     };
     render_at(&page, now)

@@ -12,6 +12,7 @@ mod gap;
 mod history;
 mod live;
 mod profiles;
+mod programs;
 mod restored;
 mod sign_in;
 mod words;
@@ -59,6 +60,10 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/profiles/{id}", get(profiles::one).post(profiles::save))
         .route("/profiles/{id}/send", post(profiles::send))
         .route("/profiles/{id}/remove", post(profiles::remove))
+        .route("/programs", get(programs::list))
+        .route("/programs/{name}/{version}", get(programs::one))
+        .route("/programs/{name}/{version}/offers", post(programs::offer))
+        .route("/programs/{name}/{version}/take-back", post(programs::take_back))
         .route("/service-calls/{id}", post(device::set_service_call))
         .route("/orders/{id}", post(device::set_order))
         .route("/orders/{id}/duplicate", post(device::settle_duplicate))

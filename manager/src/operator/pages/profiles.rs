@@ -56,6 +56,7 @@ fn known_settings() -> Vec<(String, String)> {
     let keys = [
         SettingKey::SampleInterval,
         SettingKey::UtilisationInterval,
+        SettingKey::ProgramsInterval,
         SettingKey::Hysteresis,
         SettingKey::DebounceSamples,
         SettingKey::PartPercent,

@@ -142,6 +142,7 @@ impl DeviceView {
             SettingKey::DebounceSamples,
             SettingKey::SampleInterval,
             SettingKey::UtilisationInterval,
+            SettingKey::ProgramsInterval,
         ];
         // The board may have names that no setting can have.
         let possible = |key: &SettingKey| key.to_string().parse::<SettingKey>().is_ok();

@@ -5,7 +5,7 @@
 //! ([`contact`]), what it did ([`activity`]), how its [`identity`] stands, and what is [`open`] there, by which the
 //! fleet's page is ordered. What is open has forms of its own, which lists show too: alerts and other reports
 //! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
-//! say about it is in [`details`], and a [`profile`] is settings for many. [`facts`]
+//! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed. [`facts`]
 //! answers what a page asks of a device.
 
 mod activity;
@@ -19,6 +19,7 @@ mod happened;
 mod identity;
 mod open;
 mod profile;
+mod program;
 mod readings;
 mod watched;
 
@@ -31,4 +32,5 @@ pub(crate) use identity::words as identity_words;
 pub(super) use identity::{CloneView, IdentityView};
 pub(super) use open::Open;
 pub(super) use profile::ProfileView;
+pub(super) use program::{AttemptView, DevicePrograms, OfferView, ProgramView};
 pub(super) use watched::WatchView;

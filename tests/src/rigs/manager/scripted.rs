@@ -462,6 +462,7 @@ impl Drop for Parked<'_> {
 fn reply(batch: &ReportBatch, state: &State) -> Reply {
     let sequence = state.acknowledged.get(batch.epoch.as_str()).copied().unwrap_or(0);
     Reply {
+        programs: false,
         version: VERSION,
         manager_time: time(state),
         acknowledged: Acknowledged { epoch: batch.epoch.clone(), sequence },

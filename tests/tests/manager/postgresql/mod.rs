@@ -6,6 +6,7 @@ mod moving;
 mod outages;
 mod planning;
 mod program;
+mod programs;
 mod taking_over;
 mod together;
 mod versions;

@@ -61,6 +61,7 @@ pub(super) fn setting_name(key: &SettingKey) -> String {
     match key {
         SettingKey::SampleInterval => "Time between samples, in seconds".to_owned(),
         SettingKey::UtilisationInterval => "Time between utilisation reports, in seconds".to_owned(),
+        SettingKey::ProgramsInterval => "Time between checks for programs, in seconds".to_owned(),
         SettingKey::Hysteresis => "Hysteresis of levels, in percent".to_owned(),
         SettingKey::DebounceSamples => "Samples in a row that must agree".to_owned(),
         SettingKey::PartPercent => "Set value of parts, in percent of life".to_owned(),
@@ -94,6 +95,7 @@ pub(super) fn action(action: &Action) -> String {
             format!("Reset {}", listed(settings.iter().map(|setting| name(setting)).collect()))
         }
         Action::Retire => "Retire: remove key and certificates".to_owned(),
+        Action::CheckPrograms => "Check for programs".to_owned(),
         Action::Unknown => "Unknown".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use platen_protocol::device_to_manager::{
     OutcomeResult, ReadingsCause, Replacement, ReplacementKind, ReportBody,
 };
+use platen_protocol::programs::{ProgramReport, ProgramStep};
 use platen_protocol::readings::{CounterKind, CounterReading, Readings, SupplyReading};
 
 use platen_protocol::facts::words::{grouped, label};
@@ -25,6 +26,7 @@ pub(in super::super) fn kind(body: &ReportBody) -> &'static str {
         ReportBody::Readings(_) => "Readings",
         ReportBody::Outcome(_) => "Outcome",
         ReportBody::OutboxReplaced(_) => "Outbox replaced",
+        ReportBody::Program { .. } => "Program",
     }
 }
 
@@ -78,7 +80,30 @@ pub(in super::super) fn content(body: &ReportBody) -> String {
         ReportBody::OutboxReplaced(replaced) => {
             format!("The device's outbox was lost with everything waiting in it: {}", replaced.reason)
         }
+        ReportBody::Program { program } => attempted(program),
     }
+}
+
+/// How far an attempt is.
+fn attempted(report: &ProgramReport) -> String {
+    let step = match report.step {
+        ProgramStep::Fetching => "is being transferred",
+        ProgramStep::Ready => "is on the device",
+        ProgramStep::Installing => "is being installed",
+        ProgramStep::Confirming => "is installed and must prove itself",
+        ProgramStep::GoingBack => "is being taken back",
+        ProgramStep::Refused => "was refused",
+        ProgramStep::RolledBack => "was taken back",
+        ProgramStep::Failed => "could neither be installed nor taken back",
+        ProgramStep::Kept => "is installed for good",
+        ProgramStep::Other => "is at a step that this version does not know",
+    };
+    let program = report
+        .program
+        .as_ref()
+        .map_or_else(|| "A program".to_owned(), |program| format!("{} {}", program.name, program.version));
+    let why = report.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    format!("{program} {step}{why}")
 }
 
 /// What is left in something that was taken out, in words.
