@@ -15,6 +15,7 @@ use platen_tests::rigs::maker::Maker;
 use platen_tests::rigs::manager::client::{Answer, Client, request};
 use platen_tests::rigs::manager::messages::{batch, report, started};
 use platen_tests::rigs::manager::task::{TestManager, now, until};
+use platen_trust::PrivateKey as _;
 use platen_trust::sign::key::public_from_pem;
 use platen_trust::{Document, KnownTime, PublicKey, Trusted};
 use serde_json::{Value, json};
