@@ -91,6 +91,7 @@ machine_packages() {
 cached_things() {
     local status=0
     skips openapi || scripts/openapi/install.sh || status=1
+    skips tuf || trust/tests/interop/install.sh >/dev/null || status=1
     skips overlays || tests/device-trees/fetch.sh || status=1
     skips raspberry-pi || { scripts/cross-rust.sh arm64 && tests/guest/build.sh raspberry-pi; } || status=1
     { skips kernel && skips powercut && skips cp2112; } || tests/guest/build.sh pc || status=1
@@ -109,7 +110,7 @@ packages() {
 licences() { cargo deny --log-level error check licenses bans sources; }
 
 # Who names something that is not there would believe that it was left out.
-known=" lints licences unit ${PARTS[*]} "
+known=" lints licences unit tuf ${PARTS[*]} "
 for name in ${PLATEN_SKIP//,/ }; do
     [[ $known == *" $name "* ]] || { echo "PLATEN_SKIP: there is no $name; there are:$known" >&2; exit 2; }
 done
@@ -119,7 +120,8 @@ left_out='none()'
 for part in "${PARTS[@]}"; do
     ! skips "$part" || left_out+=" | (binary(programs) & test(/^${part//-/_}::/))"
 done
-! skips unit || left_out+=' | not binary(programs)'
+! skips tuf || left_out+=' | binary(interop)'
+! skips unit || left_out+=' | not (binary(programs) | binary(interop))'
 
 build_tests() {
     tests --no-run && list_tests -E "not ($left_out)" >"$LOGS/listed.json" &&

@@ -30,6 +30,8 @@ def listed(path):
 
 
 def part_of(binary, name):
+    if binary.endswith("::interop"):
+        return "tuf"
     return name.split("::")[0].replace("_", "-") if binary.endswith("::programs") else "unit"
 
 

@@ -160,6 +160,12 @@ pub enum Distrust {
     },
 }
 
+/// What a library says about bytes from strangers, who can have it repeat them: one line, and not a long one.
+pub(crate) fn plain(text: &str) -> String {
+    const MAX_CAUSE_CHARS: usize = 200;
+    text.chars().filter(|c| !c.is_control()).take(MAX_CAUSE_CHARS).collect()
+}
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "unknown hardware".to_owned() } else { names.join(" or ") }
 }

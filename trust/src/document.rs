@@ -11,7 +11,7 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::distrust::Distrust;
+use crate::distrust::{Distrust, plain};
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_ROOTS};
 use crate::role::Role;
 
@@ -62,7 +62,7 @@ impl Document {
         let mut bytes = Vec::new();
         let most = u64::try_from(MAX_DOCUMENT_BYTES).unwrap_or(u64::MAX);
         let read = from.take(most.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|error| Distrust::Unreadable { what: WHAT, cause: error.to_string() })?;
+        read.map_err(|error| Distrust::Unreadable { what: WHAT, cause: plain(&error.to_string()) })?;
         Self::parse(&bytes)
     }
 
@@ -92,7 +92,7 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<&RawValue, Distrust> {
 
 /// The words of `serde_json` say what and where, without what stands there.
 fn unreadable(error: &serde_json::Error) -> Distrust {
-    Distrust::Unreadable { what: WHAT, cause: error.to_string() }
+    Distrust::Unreadable { what: WHAT, cause: plain(&error.to_string()) }
 }
 
 /// Refuses what is more than a limit.
@@ -142,6 +142,13 @@ mod tests {
         ] {
             assert!(matches!(Document::parse(wrong.as_bytes()), Err(Distrust::Unreadable { .. })), "{wrong}");
         }
+    }
+
+    #[test]
+    fn strangers_cannot_fill_or_break_a_log() {
+        let loud = format!(r#"{{"timestamp":1,"\u001b[2J\n{}":1}}"#, "x".repeat(10_000));
+        let refused = Document::parse(loud.as_bytes()).unwrap_err().to_string();
+        assert!(refused.len() < 400 && !refused.contains(char::is_control), "{refused}");
     }
 
     #[test]

@@ -15,14 +15,12 @@ use thiserror::Error;
 use tuf::crypto::{HashAlgorithm, HashValue};
 use tuf::metadata::{TargetDescription, TargetPath};
 
-use crate::distrust::Distrust;
+use crate::distrust::{Distrust, plain};
 use crate::limits::{
     DEFAULT_CONFIRM_WITHIN, MAX_CONFIRM_WITHIN, MAX_FREE_BYTES, MAX_HARDWARE, MAX_HARDWARE_CHARS,
     MAX_KIND_CHARS, MAX_NAME_CHARS, MAX_PROGRAM_BYTES, MAX_VERSION_CHARS, MIN_CONFIRM_WITHIN,
 };
 
-/// The longest path of a program, in characters.
-pub(crate) const MAX_PATH_CHARS: usize = MAX_NAME_CHARS + 1 + MAX_VERSION_CHARS;
 /// Under this name in `custom`.
 const CUSTOM: &str = "platen";
 /// So much of a file is read at once.
@@ -144,7 +142,7 @@ impl Program {
     pub(crate) fn described(path: &str, target: &TargetDescription) -> Result<Self, Distrust> {
         let unsound = |cause: String| Distrust::UnsoundProgram { path: path.to_owned(), cause };
         let custom = target.custom().get(CUSTOM).ok_or_else(|| unsound("it is not described".to_owned()))?;
-        let custom = Custom::deserialize(custom).map_err(|error| unsound(error.to_string()))?;
+        let custom = Custom::deserialize(custom).map_err(|error| unsound(plain(&error.to_string())))?;
         let sha256 = target.hashes().get(&HashAlgorithm::Sha256).map(HashValue::value);
         let sha256 = sha256.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         let sha256 = sha256.ok_or_else(|| unsound("it has no SHA-256".to_owned()))?;

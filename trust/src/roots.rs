@@ -71,10 +71,7 @@ impl Root {
             if version <= top.metadata.version() {
                 continue;
             }
-            if top.metadata.version().checked_add(1) != Some(version) {
-                return Err(Distrust::RootGap { trusted: top.metadata.version(), offered: version });
-            }
-            let next = top.next(bytes)?;
+            let next = top.followed_by(version, bytes)?;
             rotation.online |= next.online_keys() != top.online_keys();
             rotation.targets |= next.keys_of(Role::Targets).is_disjoint(&top.keys_of(Role::Targets));
             top = next;
@@ -82,8 +79,11 @@ impl Root {
         Ok((top, rotation))
     }
 
-    /// The root after this one, signed by the keys of both (TUF 5.3.4, 5.3.5).
-    pub(crate) fn next(&self, bytes: &[u8]) -> Result<Self, Distrust> {
+    /// The root of this version, which has to be the one after this, signed by the keys of both (TUF 5.3.4, 5.3.5).
+    pub(crate) fn followed_by(&self, version: u32, bytes: &[u8]) -> Result<Self, Distrust> {
+        if self.metadata.version().checked_add(1) != Some(version) {
+            return Err(Distrust::RootGap { trusted: self.metadata.version(), offered: version });
+        }
         meant(bytes)?;
         let mut database = database(&self.bytes)?;
         database

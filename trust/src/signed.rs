@@ -9,7 +9,7 @@ use tuf::crypto::{HashAlgorithm, HashValue};
 use tuf::metadata::MetadataPath;
 use tuf::pouf::{Pouf as _, Pouf1};
 
-use crate::distrust::Distrust;
+use crate::distrust::{Distrust, plain};
 use crate::document::bounded;
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_SIGNATURES};
 use crate::role::Role;
@@ -90,7 +90,7 @@ pub(crate) fn has_hash(bytes: &[u8], algorithm: &HashAlgorithm, value: &HashValu
 }
 
 pub(crate) fn unreadable(role: Role, error: &serde_json::Error) -> Distrust {
-    Distrust::Unreadable { what: role.name(), cause: error.to_string() }
+    Distrust::Unreadable { what: role.name(), cause: plain(&error.to_string()) }
 }
 
 /// What the crate says about a file of this role, in our words.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tuf::metadata::Metadata as _;
 
 use crate::chain::{Chain, Files};
-use crate::distrust::Distrust;
+use crate::distrust::{Distrust, plain};
 use crate::document::{Document, bounded, raw};
 use crate::limits::MAX_TRUSTED_BYTES;
 use crate::program::Program;
@@ -185,12 +185,10 @@ impl Trusted {
 }
 
 fn unreadable(error: &serde_json::Error) -> Distrust {
-    Distrust::Unreadable { what: WHAT, cause: error.to_string() }
+    Distrust::Unreadable { what: WHAT, cause: plain(&error.to_string()) }
 }
 
 fn not_a_target(path: &str) -> Distrust {
     // What was asked for came from outside.
-    Distrust::NotATarget {
-        path: path.chars().filter(|c| !c.is_control()).take(crate::program::MAX_PATH_CHARS).collect(),
-    }
+    Distrust::NotATarget { path: plain(path) }
 }

@@ -84,20 +84,22 @@ impl Draft {
         Ok(())
     }
 
-    /// Whether its signatures are enough for those who trust this root. A draft that is the next root needs those of its
-    /// own keys too (TUF 5.3.4); the first root needs its own alone, and is given as `root` itself.
+    /// Whether it is a first root that its own keys have signed.
+    pub fn enough_to_begin(&self) -> Result<(), SignError> {
+        Root::first(&self.to_bytes()?)?;
+        Ok(())
+    }
+
+    /// Whether its signatures are enough for those who trust this root. A draft that is a root has to be the next one, and
+    /// needs the signatures of its own keys too (TUF 5.3.4).
     pub fn enough(&self, root: &[u8]) -> Result<(), SignError> {
-        let bytes = self.to_bytes()?;
-        if let Content::Root(next) = &self.content {
-            let first = Root::first(root)?;
-            if next.version() > first.metadata.version() {
-                first.next(&bytes)?;
-            }
-            return Ok(());
-        }
         let root = Root::first(root)?;
+        let bytes = self.to_bytes()?;
         let (_, keys, threshold) = root.role(self.role);
         let verified = match &self.content {
+            Content::Root(next) => {
+                return root.followed_by(next.version(), &bytes).map(drop).map_err(SignError::from);
+            }
             Content::Timestamp(_) => {
                 let raw = RawSignedMetadata::<Pouf1, TimestampMetadata>::new(bytes);
                 verify_signatures(&MetadataPath::timestamp(), &raw, threshold, keys).map(drop)
@@ -106,7 +108,7 @@ impl Draft {
                 let raw = RawSignedMetadata::<Pouf1, SnapshotMetadata>::new(bytes);
                 verify_signatures(&MetadataPath::snapshot(), &raw, threshold, keys).map(drop)
             }
-            Content::Targets(_) | Content::Root(_) => {
+            Content::Targets(_) => {
                 let raw = RawSignedMetadata::<Pouf1, TargetsMetadata>::new(bytes);
                 verify_signatures(&MetadataPath::targets(), &raw, threshold, keys).map(drop)
             }

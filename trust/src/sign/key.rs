@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::{Decode as _, Encode as _, SecretDocument};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
@@ -11,6 +12,7 @@ use pkcs8::{
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::json;
 use tuf::crypto::{Ed25519PrivateKey, PrivateKey, PublicKey, Signature};
 use zeroize::Zeroizing;
 
@@ -119,6 +121,13 @@ impl PrivateKey for SigningKey {
     }
 }
 
+/// A signature that a token made with this key: what [`PrivateKey::sign`] of such a key gives.
+pub fn signature(key: &PublicKey, bytes: &[u8]) -> Result<Signature, SignError> {
+    // The crate `tuf` makes one only of its text.
+    let text = json!({ "keyid": key.key_id(), "sig": HEXLOWER.encode(bytes) });
+    serde_json::from_value(text).map_err(|error| SignError::KeyFailed(error.to_string()))
+}
+
 fn not_a_key(error: pkcs8::der::Error) -> SignError {
     SignError::NotAKey(error.to_string())
 }
@@ -194,6 +203,13 @@ mod tests {
         let other = private.replace("K2Vw", "K2Vu");
         assert!(matches!(SigningKey::from_pem(&other, None), Err(SignError::NotAKey(_))));
         assert!(matches!(SigningKey::from_pem("no key", None), Err(SignError::NotAKey(_))));
+    }
+
+    #[test]
+    fn a_signature_of_a_token_is_the_same_signature() {
+        let key = SigningKey::generate().unwrap();
+        let made = key.sign(b"x").unwrap();
+        assert_eq!(signature(key.public(), made.value().as_bytes()).unwrap(), made);
     }
 
     #[test]

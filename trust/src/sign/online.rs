@@ -1,5 +1,8 @@
 //! Snapshot and timestamp, made by the manager with the keys that it holds: after each change of the targets, and before
 //! they expire.
+//!
+//! Versions must never go back, or devices refuse what they are handed: a manager that was restored from a backup goes on
+//! from the highest version that it may have published.
 
 use std::collections::HashMap;
 

@@ -49,11 +49,13 @@ fn signatures_of_another_draft_are_not_merged() {
 fn the_next_root_is_enough_only_with_old_and_new_signatures() {
     let maker = Maker::new();
     let current = Draft::read(Role::Root, &maker.roots[0]).unwrap();
-    current.enough(&maker.roots[0]).unwrap();
+    current.enough_to_begin().unwrap();
+    assert!(current.enough(&maker.roots[0]).is_err());
     let mut new = maker.keys.clone();
     new.root = keys(3);
     let next = roles::next_root(&current, &new.roles(), day(365)).unwrap();
     assert_eq!(next.version(), 2);
+    assert!(next.enough_to_begin().is_err());
     let old_only = sign(next.clone(), &all(&maker.keys.root[1..]));
     assert!(old_only.enough(&maker.roots[0]).is_err());
     let both = sign(old_only, &all(&new.root[1..]));
