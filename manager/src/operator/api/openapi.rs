@@ -254,6 +254,11 @@ mod tests {
             "profiles/{id}",
             "profiles/{id}/send",
             "profiles/{id}/refusals",
+            "programs",
+            "programs/{name}/{version}",
+            "programs/{name}/{version}/offers",
+            "programs/{name}/{version}/offers/{device}",
+            "programs/{name}/{version}/attempts",
             "devices/{id}/revoke",
             "devices/{id}/readmit",
             "devices/{id}/dismiss-clone",
@@ -279,7 +284,7 @@ mod tests {
             assert!(schemas["DeviceView"]["properties"][property].is_object(), "{property}");
         }
         assert_eq!(schemas["SupplyClass"]["enum"][1], "supplyThatIsConsumed", "as on the wire");
-        let bounds = &schemas["NewCommand"]["properties"]["action"]["oneOf"][1]["properties"]["settings"];
+        let bounds = &schemas["NewCommand"]["properties"]["action"]["oneOf"][2]["properties"]["settings"];
         let interval = &bounds["patternProperties"]["^sample\\.interval-seconds$"];
         assert_eq!((&interval["minimum"], &interval["maximum"]), (&json!(1), &json!(60)));
         for schema in ["OrderView", "ReplacementView", "Action", "Evidence", "Activity", "CounterReading"] {
