@@ -17,6 +17,7 @@ use crate::identity::{self, volatile};
 use crate::judge::Judge;
 use crate::monitor::{Monitor, MonitorError, Setup, watchdog};
 use crate::outbox::OutboxError;
+use crate::programs::{self, Programs};
 use crate::recorder::{self, Recorder, Remembered};
 use crate::request::Lamp;
 use crate::sample::{self, BoardHandle, Rhythm};
@@ -187,7 +188,20 @@ impl Shared {
             clock: Arc::clone(clock),
         };
         let uplink = Uplink::new(config.uplink.clone(), config.state_directory.clone(), context, progress);
+        let programs = Programs::new(
+            &config.programs,
+            &config.uplink,
+            &config.state_directory,
+            programs::Context {
+                recorder: Arc::clone(recorder),
+                status: status.clone(),
+                settings: settings.clone(),
+                clock: Arc::clone(clock),
+                contact: uplink.contact(),
+            },
+        );
         tasks.spawn(uplink.run(stop.clone()));
+        tasks.spawn(programs.run(stop.clone()));
         let executor = Executor {
             recorder: Arc::clone(recorder),
             board: board.clone(),

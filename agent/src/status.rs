@@ -1,5 +1,7 @@
 //! What the agent knows of itself at this moment, for `platen` and for the service manager.
 
+pub mod programs;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +16,7 @@ use crate::judge::DiskFault;
 use crate::outbox::DiskTrouble;
 use crate::request::Asked;
 use crate::settings::SettingReport;
+use programs::Standing;
 
 /// How the device stands with its manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +234,8 @@ pub struct Status {
     pub certificate_renewal: Option<Timestamp>,
     /// What the state directory is on, when what is written there does not last.
     pub volatile_state: Option<String>,
+    /// How it stands with programs.
+    pub programs: Standing,
     /// That the device was taken out of service, once the outcome of that is written.
     pub retired: Option<Retired>,
 }
@@ -277,6 +282,7 @@ impl Status {
             certificate_ends: None,
             certificate_renewal: None,
             volatile_state: None,
+            programs: Standing::default(),
             retired: None,
         }
     }

@@ -184,7 +184,8 @@ impl Monitor {
 
     /// Applies what the manager set or took back.
     fn configure(&mut self) {
-        let Applied { sample_interval, utilisation_interval, judge } = self.settings.applied();
+        let Applied { sample_interval, utilisation_interval, judge, programs_interval: _ } =
+            self.settings.applied();
         let rhythm = Rhythm { interval: sample_interval, repeats: judge.debounce_samples, ..self.rhythm };
         self.new_rhythm |= rhythm != self.rhythm;
         self.rhythm = rhythm;

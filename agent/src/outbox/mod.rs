@@ -168,6 +168,11 @@ impl Outbox {
         self.state.acknowledged
     }
 
+    /// The place that the next report gets.
+    pub fn next_place(&self) -> u64 {
+        self.state.next_place
+    }
+
     /// What is kept beside the reports for others.
     pub fn remembered(&self) -> &Blobs {
         &self.remembered

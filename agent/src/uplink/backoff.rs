@@ -13,7 +13,7 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 const LEAST: Duration = Duration::from_millis(50);
 
 /// An evenly drawn part of a time.
-pub(super) fn share(of: Duration, random: u64) -> Duration {
+pub fn share(of: Duration, random: u64) -> Duration {
     let nanos = u128::from(random) * of.as_nanos() / u128::from(u64::MAX);
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

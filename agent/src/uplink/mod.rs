@@ -5,7 +5,7 @@
 //! [`connect_trace`] records the steps, [`plain_answer`] tells what it is that does not speak TLS, by its first bytes
 //! ([`overheard`]). [`trust`] says whom the device trusts, diagnoses who else answered, and signs every message where a
 //! proxy inspects TLS with consent. [`enroll`] is the first conversation, in which the device gets its certificate.
-//! [`send`] is one exchange, [`one_exchange`] one on a connection of its own, [`session`] runs a connection; where only
+//! [`send`] is one exchange, [`carried`] one whose answer carries a program, [`one_exchange`] one on a connection of its own, [`session`] runs a connection; where only
 //! an operator can help, [`readmission`] waits for that at the manager; [`retiring`] ends what a device that is taken out
 //! of service has. Pure decisions: [`poll_pacing`] with [`backoff`] says when to ask again, [`long_poll`] how long a
 //! request may be parked, [`batch_size`] how many reports to send at once, [`segments`] in what packets. [`trouble`] puts
@@ -14,6 +14,7 @@
 
 pub mod backoff;
 pub mod batch_size;
+pub mod carried;
 pub mod causes;
 mod config;
 pub mod connect;
@@ -87,6 +88,8 @@ pub struct Uplink {
     context: Context,
     progress: Arc<Progress>,
     tls: Option<(Files, TlsMode)>,
+    /// The connector with which the manager has answered, as long as the connection stands: for who asks it beside this.
+    contact: watch::Sender<Option<Connector>>,
     /// What was last logged: the same trouble is not logged at every try, for the log lives on a card.
     logged: Option<Trouble>,
 }
@@ -194,7 +197,14 @@ impl Uplink {
     }
 
     fn by(source: ConnectorSource, config: UplinkConfig, context: Context, progress: Arc<Progress>) -> Self {
-        Self { config, source, context, progress, tls: None, logged: None }
+        let contact = watch::Sender::new(None);
+        Self { config, source, context, progress, tls: None, contact, logged: None }
+    }
+
+    /// How to reach the manager beside this uplink, while there is contact; none while there is not, and from before
+    /// another certificate is tried until the manager has answered by it.
+    pub fn contact(&self) -> watch::Receiver<Option<Connector>> {
+        self.contact.subscribe()
     }
 
     /// Works until `stop` is true. After a stop what waits is tried once more, within a limit.

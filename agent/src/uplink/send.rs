@@ -11,6 +11,7 @@ use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::limits::MAX_REPLY_BYTES;
 use platen_protocol::manager_to_device::Reply;
 use platen_protocol::problem::{Problem, ProblemKind};
+use platen_protocol::signature::Signed;
 use platen_protocol::{VERSION, path, prefer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +22,8 @@ use super::retry_after::retry_after;
 use crate::identity::address::Address;
 use crate::outbox::Batch;
 
-const JSON: &str = "application/json";
+/// The media type of requests.
+pub(super) const JSON: &str = "application/json";
 
 /// Sends a batch and returns the reply. The manager may hold it for `wait`; `margin` is the time for
 /// the round trip.
@@ -89,9 +91,8 @@ async fn exchange<T: DeserializeOwned>(
         None => None,
     };
     let mut request = build(address, path, body, prefer)?;
-    for (name, value) in signed.iter().flat_map(|signed| &signed.fields) {
-        let value = HeaderValue::from_str(value).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
-        request.headers_mut().insert(*name, value);
+    if let Some(signed) = &signed {
+        insert_signature(&mut request, signed)?;
     }
     let exchange = async {
         connection.sender.ready().await?;
@@ -105,7 +106,20 @@ async fn exchange<T: DeserializeOwned>(
     tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(UplinkError::Deadline(limit)))
 }
 
-fn build(
+/// Puts a signature onto the request that it was made for.
+pub(super) fn insert_signature(
+    request: &mut Request<Full<Bytes>>,
+    signed: &Signed,
+) -> Result<(), UplinkError> {
+    for (name, value) in &signed.fields {
+        let value = HeaderValue::from_str(value).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
+        request.headers_mut().insert(*name, value);
+    }
+    Ok(())
+}
+
+/// A request to post JSON.
+pub(super) fn build(
     address: &Address,
     path: &str,
     body: Bytes,
@@ -130,7 +144,8 @@ async fn read(response: Response<Incoming>) -> Result<(Parts, Bytes), UplinkErro
     Ok((head, body))
 }
 
-fn understand<T: DeserializeOwned>(head: &Parts, body: &[u8]) -> Result<T, UplinkError> {
+/// What an answer says: what was asked for, or why not.
+pub(super) fn understand<T: DeserializeOwned>(head: &Parts, body: &[u8]) -> Result<T, UplinkError> {
     if head.status.is_success() {
         return serde_json::from_slice(body).map_err(|cause| UplinkError::Answer(cause.to_string()));
     }

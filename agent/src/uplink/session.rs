@@ -147,6 +147,7 @@ impl Uplink {
             ended = session.run(stop) => ended,
             never = self.renew_when_due(&connector) => match never {},
         };
+        session.uplink.contact.send_replace(None);
         if !session.greeted {
             session.habits.long_poll.dismiss();
         }
@@ -325,6 +326,7 @@ impl Session<'_> {
         let news = receive::receive(&self.recorder, &self.uplink.context.clock, batch, reply)?;
         if first {
             self.uplink.proven()?;
+            self.uplink.contact.send_replace(Some(self.connector.clone()));
         }
         if self.uplink.has_retired() {
             return Err(UplinkError::Retired);

@@ -8,7 +8,7 @@ use platen_protocol::settings::{OutOfBounds, SettingKey, UnknownSetting};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ActionRefusal {
     /// The kind is none of ours.
-    #[error("action.kind is unknown: use read_now, set or reset")]
+    #[error("action.kind is unknown: use read_now, set, reset or check_programs")]
     UnknownKind,
     /// Not by a command alone.
     #[error("a device is not retired by a command alone: use POST /api/v1/devices/{{id}}/retire")]
@@ -79,7 +79,7 @@ mod tests {
             refusal(&Action::Reset { settings: vec!["sample.interval-seconds".into(), "x".into()] });
         assert!(unknown.contains("\"x\" is not a setting"), "{unknown}");
         assert!(refusal(&Action::Set { settings: [].into() }).contains("at least one setting"));
-        assert!(refusal(&Action::Unknown).contains("read_now, set or reset"));
+        assert!(refusal(&Action::Unknown).contains("read_now, set, reset or check_programs"));
     }
 
     #[test]

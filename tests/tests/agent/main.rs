@@ -10,6 +10,7 @@
 
 mod at_the_device;
 mod connection_check;
+mod programs;
 mod renewal;
 mod retiring;
 mod sleeping;

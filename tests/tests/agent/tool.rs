@@ -168,3 +168,20 @@ async fn a_call_that_repeats_an_open_one_is_counted_and_an_empty_message_is_none
     assert!(shown.contains("service, 2 times, last"), "{shown}");
     agent.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_runs_is_shown_for_people_and_for_programs_and_a_check_says_where_to_look() {
+    let device = Device::with("allow_simulated = true");
+    let agent = started(&device).await;
+    let shown = platen(&agent.socket, &["programs"]).await;
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    let shown = text(&shown.stdout);
+    assert!(shown.starts_with("trust     none") && shown.contains("platen-agent"), "{shown}");
+    let listed = platen(&agent.socket, &["programs", "--json"]).await;
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["running"][0]["kind"], "agent-package");
+    let checked = platen(&agent.socket, &["programs", "check"]).await;
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    assert!(text(&checked.stdout).contains("`platen programs`"), "{checked:?}");
+    agent.stop().await.unwrap();
+}

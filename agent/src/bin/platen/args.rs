@@ -82,11 +82,25 @@ pub(crate) enum Task {
         #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
         time: Option<std::time::Duration>,
     },
+    /// Show which programs run, what is being fetched and installed, and what was tried and why it went back.
+    Programs {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(subcommand)]
+        act: Option<ProgramsAct>,
+    },
     /// Operate the simulated printer.
     Sim {
         #[command(subcommand)]
         act: Act,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ProgramsAct {
+    /// Ask the service centre now whether there is a program for this device.
+    Check,
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

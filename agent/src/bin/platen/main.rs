@@ -22,7 +22,7 @@ use platen_agent::tool::show;
 use platen_protocol::limits::MAX_MESSAGE_CHARS;
 use platen_protocol::text;
 
-use args::{Arguments, Task};
+use args::{Arguments, ProgramsAct, Task};
 use client::{Client, ClientError};
 
 /// How long `call-service`, `order` and `report` wait for the manager's word.
@@ -86,13 +86,28 @@ async fn perform(arguments: Arguments) -> Result<(), ClientError> {
             let client = Client::ask(socket, Request::Report).await?;
             kept(client, "The report", "The service centre has the report.").await
         }
-        Task::Sim { act } => {
-            let mut client = Client::ask(socket, Request::Sim { command: act.into() }).await?;
+        Task::Programs { json, act: None } => {
+            let mut client = Client::ask(socket, Request::Programs).await?;
             match client.answer().await? {
-                Answer::Done { what } => print(&format!("{what}\n")),
+                Answer::Programs(report) if json => {
+                    print(&format!("{}\n", serde_json::to_string_pretty(&report)?))
+                }
+                Answer::Programs(report) => print(&show::programs(&report)),
                 _ => Err(ClientError::Unexpected),
             }
         }
+        Task::Programs { act: Some(ProgramsAct::Check), .. } => {
+            done(Client::ask(socket, Request::CheckPrograms).await?).await
+        }
+        Task::Sim { act } => done(Client::ask(socket, Request::Sim { command: act.into() }).await?).await,
+    }
+}
+
+/// The answer to something that is done at once.
+async fn done(mut client: Client) -> Result<(), ClientError> {
+    match client.answer().await? {
+        Answer::Done { what } => print(&format!("{what}\n")),
+        _ => Err(ClientError::Unexpected),
     }
 }
 

@@ -89,6 +89,8 @@ mod tests {
             Just(Request::Watch),
             Just(Request::Report),
             Just(Request::Doctor),
+            Just(Request::Programs),
+            Just(Request::CheckPrograms),
             Just(Request::Record),
             prop::option::of(".{0,200}").prop_map(|message| Request::CallService { message }),
             ("[a-z]{1,9}", any::<u16>(), prop::option::of(".{0,200}"))

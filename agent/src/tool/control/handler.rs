@@ -118,6 +118,16 @@ impl ControlHandler {
                 let answer = self.diagnose().await;
                 tell(output, &answer).await
             }
+            Request::Programs => {
+                let now = self.context.clock.monotonic();
+                let report = self.context.status.borrow().programs.report(now);
+                tell(output, &Answer::Programs(Box::new(report))).await
+            }
+            Request::CheckPrograms => {
+                self.context.recorder.ring_for_programs();
+                let what = "The service centre is asked for programs as soon as there is contact (see `platen programs`).";
+                tell(output, &Answer::Done { what: what.to_owned() }).await
+            }
             Request::Record => self.record(input, output).await,
             Request::Sim { command } => {
                 let answer = self.simulate(command).await;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::Asked;
 use crate::status::StatusReport;
+use crate::status::programs::ProgramsReport;
 use crate::uplink::examine::ConnectionCheck;
 
 /// The version of these messages. `platen` and the agent come in one package and agree, unless one was
@@ -57,6 +58,10 @@ pub enum Request {
     /// Hands over what the buses and lines say: [`Answer::Trace`] again and again, until the asker closes
     /// its side of the connection; then the entries that were under way, and [`Answer::Done`].
     Record,
+    /// One [`Answer::Programs`].
+    Programs,
+    /// Asks the manager for programs now: [`Answer::Done`].
+    CheckPrograms,
     /// Plays the printer, on a simulated board: [`Answer::Done`].
     Sim {
         /// What is done to it.
@@ -94,6 +99,8 @@ pub enum Answer {
         /// The entry.
         entry: TraceEntry,
     },
+    /// How it stands with programs.
+    Programs(Box<ProgramsReport>),
     /// It was done.
     Done {
         /// What was done, in words.

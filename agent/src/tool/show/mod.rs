@@ -1,6 +1,7 @@
 //! Readings, status and findings as text, for `platen` and `platen-agent read`.
 
 mod findings;
+mod programs;
 mod readings;
 mod sections;
 
@@ -14,6 +15,7 @@ use crate::identity::volatile;
 use crate::status::{ContactReport, ContactState, StatusReport};
 
 pub use findings::{connection, findings, verdict};
+pub use programs::programs;
 pub use readings::readings;
 pub use sections::{called_already, ordered_already};
 

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -29,6 +29,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+
+use super::carried::{Parts, Programs};
 
 /// What the manager knows, and how it is to behave.
 #[derive(Default)]
@@ -77,6 +79,8 @@ pub struct State {
     pub refuse_renewed: bool,
     /// The certificate in enrolment replies is another device's.
     pub swap_certificate: bool,
+    /// What there is of programs.
+    pub programs: Programs,
 }
 
 impl State {
@@ -285,9 +289,10 @@ async fn answer(
     shown: Option<CertificateDer<'static>>,
     state: &watch::Sender<State>,
     authority: &Authority,
-) -> Result<Response<Full<Bytes>>, Cut> {
+) -> Result<Response<Parts>, Cut> {
     let path = request.uri().path().to_owned();
     let wait = request.headers().get(prefer::HEADER).map(|value| prefer::parse_wait(value.to_str().unwrap()));
+    let headers = request.headers().clone();
     let body = request.into_body().collect().await.map_err(|_gone| Cut)?.to_bytes();
     if path == platen_protocol::path::ENROLL {
         return Ok(json(200, &enroll(&serde_json::from_slice(&body).unwrap(), state, authority)));
@@ -307,6 +312,11 @@ async fn answer(
     if let Some(kind) = refuses {
         return Ok(problem(kind));
     }
+    if path == platen_protocol::path::PROGRAMS {
+        let mut answer = Err(ProblemKind::NotFound);
+        state.send_modify(|state| answer = state.programs.answer(&headers, &body));
+        return Ok(answer.unwrap_or_else(problem));
+    }
     let Ok(batch) = serde_json::from_slice::<ReportBatch>(&body) else {
         return Ok(problem(ProblemKind::InvalidRequest));
     };
@@ -319,12 +329,12 @@ async fn answer(
     Ok(json(200, &reply(&batch, &state.borrow())))
 }
 
-fn json(status: u16, body: &impl serde::Serialize) -> Response<Full<Bytes>> {
-    let body = Full::new(serde_json::to_vec(body).unwrap().into());
+fn json(status: u16, body: &impl serde::Serialize) -> Response<Parts> {
+    let body = Parts::whole(serde_json::to_vec(body).unwrap().into());
     Response::builder().status(status).body(body).unwrap()
 }
 
-fn problem(kind: ProblemKind) -> Response<Full<Bytes>> {
+fn problem(kind: ProblemKind) -> Response<Parts> {
     let mut answer = json(kind.status(), &Problem::new(kind, "as the test wishes"));
     if kind == ProblemKind::OverQuota {
         answer.headers_mut().insert(hyper::header::RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
@@ -352,11 +362,7 @@ fn enroll(request: &EnrollRequest, state: &watch::Sender<State>, authority: &Aut
     }
 }
 
-fn renew(
-    request: &RenewRequest,
-    state: &watch::Sender<State>,
-    authority: &Authority,
-) -> Response<Full<Bytes>> {
+fn renew(request: &RenewRequest, state: &watch::Sender<State>, authority: &Authority) -> Response<Parts> {
     let mut csr = CertificateSigningRequestParams::from_pem(&request.csr).unwrap();
     // Later than what an enrolment gives.
     csr.params.not_after = rcgen::date_time_ymd(5000, 1, 1);
@@ -462,7 +468,7 @@ impl Drop for Parked<'_> {
 fn reply(batch: &ReportBatch, state: &State) -> Reply {
     let sequence = state.acknowledged.get(batch.epoch.as_str()).copied().unwrap_or(0);
     Reply {
-        programs: false,
+        programs: state.programs.hint,
         version: VERSION,
         manager_time: time(state),
         acknowledged: Acknowledged { epoch: batch.epoch.clone(), sequence },
