@@ -55,15 +55,14 @@ fn of_file(path: &Path) -> anyhow::Result<String> {
 
 /// A passphrase for a new key.
 pub(super) fn new(file: Option<&Path>) -> anyhow::Result<String> {
-    let passphrase = match file {
-        Some(path) => of_file(path)?,
-        None => {
-            let typed = ask("Passphrase for the new key")?;
-            if typed != ask("The same once more")? {
-                bail!("the two are not the same: no key was made");
-            }
-            typed
+    let passphrase = if let Some(path) = file {
+        of_file(path)?
+    } else {
+        let typed = ask("Passphrase for the new key")?;
+        if typed != ask("The same once more")? {
+            bail!("the two are not the same: no key was made");
         }
+        typed
     };
     if passphrase.chars().count() < LEAST {
         bail!("a passphrase needs at least {LEAST} characters: no key was made");

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
 pub(super) use self::offline::offline;
-use self::offline::{Key, Root, Sign};
+use self::offline::{Key, RootArguments, Sign};
 use super::{account, say, unless_closed};
 use crate::clock;
 use crate::config::Config;
@@ -28,7 +28,7 @@ pub(super) enum ProgramCommand {
     /// Make a key for a person, in FILE, with its public half in FILE.pub; or show the manager's own public key.
     Key(Key),
     /// Say which keys sign what: make the first root, or the next one.
-    Root(Root),
+    Root(RootArguments),
     /// Make the next targets file, which names the programs, or add signatures to a file that needs more.
     Sign(Sign),
     /// Publish what was signed, with the programs' files. Everything is checked as devices would, before any of it is kept.

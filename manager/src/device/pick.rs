@@ -184,7 +184,7 @@ mod tests {
         let full = asked(|asked| asked.free_bytes = 1499);
         assert_eq!(why(&full, &fits), "it needs 1500 bytes, and the device has 1499 free");
         // What it holds of a transfer that broke off takes its space already.
-        assert!(matches!(pick(&[fits.clone()], &shelf, (&full, 1), now()), Picked::Give(..)));
+        assert!(matches!(pick(std::slice::from_ref(&fits), &shelf, (&full, 1), now()), Picked::Give(..)));
         let known = OnOffer { waits: Some(why(&full, &fits)), ..fits };
         assert!(matches!(pick(&[known], &shelf, (&full, 0), now()), Picked::Nothing));
         let late = "2026-12-01T00:00:00Z".parse().unwrap();

@@ -235,13 +235,13 @@ fn with_document(mut edition: Edition, shelf: &Shelf, size: u64) -> Option<Whole
                 let bytes = NonZeroU64::new(head.checked_add(size)?)?;
                 return Some(Whole { edition, document: document.into(), bytes });
             }
-            Err(error) => match edition.with_fewer_roots() {
-                Some(fewer) => edition = fewer,
-                None => {
+            Err(error) => {
+                let Some(fewer) = edition.with_fewer_roots() else {
                     tracing::error!(%error, "the trust metadata of programs cannot be sent");
                     return None;
-                }
-            },
+                };
+                edition = fewer;
+            }
         }
     }
 }

@@ -67,8 +67,8 @@ fn sum_of(sha256: &str) -> String {
 impl Edition {
     /// The newest metadata, with the roots behind the one that a device trusts, for a program of these bytes; none
     /// where there is nothing to give.
-    pub fn newest(shelf: &Shelf, trusted_root: u64, sha256: &str) -> Option<Self> {
-        let newest = |role| shelf.newest(role).map(|(version, _)| version);
+    pub fn newest(stock: &Shelf, trusted_root: u64, sha256: &str) -> Option<Self> {
+        let newest = |role| stock.newest(role).map(|(version, _)| version);
         // A root that nobody published here is of another maker; the device says so itself.
         let first = trusted_root.saturating_add(1);
         let most = u64::try_from(MAX_ROOTS).unwrap_or(u64::MAX);
@@ -83,34 +83,34 @@ impl Edition {
     }
 
     /// Whether a transfer of it can go on: it is of these bytes, all of it is still there, and the device would take it.
-    pub fn is_good(&self, shelf: &Shelf, sha256: &str, now: Timestamp) -> bool {
+    pub fn is_good(&self, stock: &Shelf, sha256: &str, now: Timestamp) -> bool {
         self.sum == sum_of(sha256)
-            && self.others(shelf).is_some_and(|all| all.iter().all(|signed| signed.expires > now))
-            && self.roots_of(shelf).is_some()
+            && self.others(stock).is_some_and(|all| all.iter().all(|signed| signed.expires > now))
+            && self.roots_of(stock).is_some()
     }
 
-    fn others<'a>(&self, shelf: &'a Shelf) -> Option<[&'a Signed; 3]> {
+    fn others<'a>(&self, stock: &'a Shelf) -> Option<[&'a Signed; 3]> {
         Some([
-            shelf.signed(Role::Timestamp, self.timestamp)?,
-            shelf.signed(Role::Snapshot, self.snapshot)?,
-            shelf.signed(Role::Targets, self.targets)?,
+            stock.signed(Role::Timestamp, self.timestamp)?,
+            stock.signed(Role::Snapshot, self.snapshot)?,
+            stock.signed(Role::Targets, self.targets)?,
         ])
     }
 
-    fn roots_of<'a>(&self, shelf: &'a Shelf) -> Option<Vec<&'a Signed>> {
+    fn roots_of<'a>(&self, stock: &'a Shelf) -> Option<Vec<&'a Signed>> {
         let (from, to) = self.roots;
         let count =
             to.checked_sub(from).filter(|count| usize::try_from(*count).is_ok_and(|n| n <= MAX_ROOTS))?;
-        (from..from.saturating_add(count)).map(|version| shelf.signed(Role::Root, version)).collect()
+        (from..from.saturating_add(count)).map(|version| stock.signed(Role::Root, version)).collect()
     }
 
     /// The document; none where some of it is not there any more.
     ///
     /// # Errors
     /// When devices would not read it: it is too large.
-    pub fn document(&self, shelf: &Shelf) -> Option<Result<Vec<u8>, Distrust>> {
+    pub fn document(&self, stock: &Shelf) -> Option<Result<Vec<u8>, Distrust>> {
         let bytes = |signed: &Signed| signed.body.as_bytes().to_vec();
-        let (roots, [timestamp, snapshot, targets]) = (self.roots_of(shelf)?, self.others(shelf)?);
+        let (roots, [timestamp, snapshot, targets]) = (self.roots_of(stock)?, self.others(stock)?);
         let document = Document {
             roots: roots.into_iter().map(bytes).collect(),
             timestamp: bytes(timestamp),

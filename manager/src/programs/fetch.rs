@@ -80,8 +80,8 @@ impl Programs {
         if !self.store.is_shared() {
             return Ok(());
         }
-        let shelf = self.shelf();
-        for given in shelf.programs().filter(|given| self.files.has(&given.record.sha256)) {
+        let stock = self.shelf();
+        for given in stock.programs().filter(|given| self.files.has(&given.record.sha256)) {
             if self.store.pieces_of(given.record.sha256.clone()).await? < given.record.size {
                 self.keep_pieces(&given.record.sha256).await?;
             }

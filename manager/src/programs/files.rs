@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(std::fs::read(files.path(&sha256)).unwrap(), b"abc");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&files.path(&sha256)), mode(files.folder())), (0o600, 0o700));
-        assert_eq!(files.names().unwrap(), [sha256.clone()]);
+        assert_eq!(files.names().unwrap(), std::slice::from_ref(&sha256));
         files.remove(&sha256).unwrap();
         files.remove(&sha256).unwrap();
         assert!(!files.has(&sha256));
@@ -272,7 +272,7 @@ mod tests {
         part.write(b"ab").unwrap();
         drop(part);
         let mut part = files.begin().unwrap();
-        part.write(b"abd").unwrap();
+        part.write(b"abx").unwrap();
         let wanted = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert!(matches!(part.finish(Some(wanted)), Err(FileError::Other { .. })));
         assert_eq!(std::fs::read_dir(files.folder()).unwrap().count(), 0);
@@ -284,7 +284,7 @@ mod tests {
         let from = directory.path().join("one");
         std::fs::write(&from, b"abc").unwrap();
         let (_, wanted) = files.take_in(&from).unwrap();
-        std::fs::write(&from, b"abd").unwrap();
+        std::fs::write(&from, b"abx").unwrap();
         let (_, unwanted) = files.take_in(&from).unwrap();
         for name in ["0011.part", "online.key"] {
             std::fs::write(files.folder().join(name), b"x").unwrap();

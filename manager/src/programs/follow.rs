@@ -71,8 +71,8 @@ impl Programs {
     /// # Errors
     /// When the key or the store fails, or there is no key and little time.
     pub async fn renew(&self, state_directory: &Path, now: Timestamp) -> Result<bool, FollowError> {
-        let shelf = self.shelf();
-        let Some((_, timestamp)) = shelf.newest(Role::Timestamp) else { return Ok(false) };
+        let stock = self.shelf();
+        let Some((_, timestamp)) = stock.newest(Role::Timestamp) else { return Ok(false) };
         let until = timestamp.expires;
         if until.duration_since(now) > RENEW_BEFORE {
             return Ok(false);
@@ -81,7 +81,7 @@ impl Programs {
             let is_soon = until.duration_since(now) <= WARN_BEFORE;
             return if is_soon { Err(FollowError::NoKey { until }) } else { Ok(false) };
         };
-        let Some(files) = renewed(&shelf, &key, now)? else { return Ok(false) };
+        let Some(files) = renewed(&stock, &key, now)? else { return Ok(false) };
         let is_new = self.store.renew_metadata(files, now).await?;
         self.follow().await?;
         Ok(is_new)
@@ -92,8 +92,8 @@ impl Programs {
     /// # Errors
     /// When a file or the store fails.
     pub async fn clean(&self, now: Timestamp) -> Result<(), FollowError> {
-        let shelf = self.shelf();
-        let wanted: BTreeSet<String> = shelf.programs().map(|given| given.record.sha256.clone()).collect();
+        let stock = self.shelf();
+        let wanted: BTreeSet<String> = stock.programs().map(|given| given.record.sha256.clone()).collect();
         let files = self.files.clone();
         let cleaned =
             tokio::task::spawn_blocking(move || files.clean(now.into(), |name| wanted.contains(name)));
@@ -112,9 +112,9 @@ fn number(version: u64) -> u32 {
 }
 
 /// The next timestamp, first, and a snapshot where that is old; none where there is nothing to sign.
-fn renewed(shelf: &Shelf, key: &OnlineKey, now: Timestamp) -> Result<Option<Vec<MetadataFile>>, SignError> {
+fn renewed(stock: &Shelf, key: &OnlineKey, now: Timestamp) -> Result<Option<Vec<MetadataFile>>, SignError> {
     let (Some((timestamp, _)), Some((version, snapshot)), Some((_, targets))) =
-        (shelf.newest(Role::Timestamp), shelf.newest(Role::Snapshot), shelf.newest(Role::Targets))
+        (stock.newest(Role::Timestamp), stock.newest(Role::Snapshot), stock.newest(Role::Targets))
     else {
         return Ok(None);
     };

@@ -52,7 +52,7 @@ impl Programs {
         &self.files
     }
 
-    fn put_on_shelf(&self, shelf: Shelf) {
-        *self.shelf.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shelf);
+    fn put_on_shelf(&self, stock: Shelf) {
+        *self.shelf.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stock);
     }
 }

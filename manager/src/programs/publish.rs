@@ -187,7 +187,7 @@ impl Programs {
         for path in given {
             let from = path.clone();
             let measured = tokio::task::spawn_blocking(move || ProgramFiles::measure(&from)).await;
-            let (_, sha256) = measured.map_err(|_| interrupted(path))??;
+            let (_, sha256) = measured.map_err(|error| interrupted(path, error))??;
             if !programs.iter().any(|program| sum(program) == sha256) {
                 return Err(PublishError::UnknownFile { path: path.clone(), sha256 });
             }
@@ -202,7 +202,7 @@ impl Programs {
         for (sha256, path) in new {
             let (files, from) = (self.files.clone(), path.clone());
             let taken = tokio::task::spawn_blocking(move || files.take_in(&from)).await;
-            let (_, found) = taken.map_err(|_| interrupted(path))??;
+            let (_, found) = taken.map_err(|error| interrupted(path, error))??;
             if found != sha256 {
                 return Err(FileError::Other { wanted: sha256, found }.into());
             }
@@ -222,8 +222,8 @@ impl Programs {
     }
 }
 
-fn interrupted(path: &Path) -> FileError {
-    FileError::Io { path: path.to_owned(), source: std::io::ErrorKind::Interrupted.into() }
+fn interrupted(path: &Path, error: tokio::task::JoinError) -> FileError {
+    FileError::Io { path: path.to_owned(), source: std::io::Error::other(error) }
 }
 
 fn sum(program: &Program) -> String {

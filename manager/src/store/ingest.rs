@@ -87,8 +87,12 @@ impl Store {
         let quota = self.quota.get().copied().unwrap_or_default();
         let act = move |context: &mut WriteContext<'_>| take_in(context, &ingest, &damage, &restored, &quota);
         let then = move |_: &_| {
-            asker.iter().for_each(|device| open.changed(device));
-            settler.iter().for_each(|device| on_offer.changed(device));
+            if let Some(device) = &asker {
+                open.changed(device);
+            }
+            if let Some(device) = &settler {
+                on_offer.changed(device);
+            }
         };
         self.writer.write_batch(batch_of, act, then).await
     }

@@ -42,7 +42,7 @@ impl Key {
 }
 
 #[derive(Debug, Args)]
-pub(in super::super) struct Root {
+pub(in super::super) struct RootArguments {
     /// Where the root is written; the file must not be there yet.
     #[arg(value_name = "FILE")]
     to: PathBuf,
@@ -183,7 +183,7 @@ fn until(valid: SignedDuration) -> anyhow::Result<Timestamp> {
     Ok(clock::now().checked_add(valid)?)
 }
 
-fn make_root(root: &Root) -> anyhow::Result<()> {
+fn make_root(root: &RootArguments) -> anyhow::Result<()> {
     let online = set(std::slice::from_ref(&root.online_key), 1)?;
     let roles = Roles {
         root: set(&root.root_key, root.root_threshold)?,

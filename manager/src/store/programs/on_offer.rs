@@ -85,7 +85,9 @@ impl Store {
 
     /// Another manager changed what is offered to these devices.
     pub fn offers_changed(&self, devices: &[DeviceId]) {
-        devices.iter().for_each(|device| self.on_offer.changed(device));
+        for device in devices {
+            self.on_offer.changed(device);
+        }
     }
 
     /// Others may have changed what is offered to any device: all of it is read anew.

@@ -99,7 +99,7 @@ impl Offer {
 
 /// The body of an answer: in parts, with an end of some kind.
 #[derive(Debug)]
-pub struct Parts {
+pub struct AnswerBody {
     parts: VecDeque<Bytes>,
     crawl: Option<Interval>,
     /// Whether the connection is cut after the last; only once that has been flushed.
@@ -107,7 +107,7 @@ pub struct Parts {
     length: Option<u64>,
 }
 
-impl Parts {
+impl AnswerBody {
     /// All at once.
     pub fn whole(bytes: Bytes) -> Self {
         let length = Some(bytes.len() as u64);
@@ -127,7 +127,7 @@ impl std::fmt::Display for CutHere {
 
 impl std::error::Error for CutHere {}
 
-impl Body for Parts {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = CutHere;
 
@@ -163,7 +163,7 @@ impl Programs {
     ///
     /// # Errors
     /// With the problem that it is answered with.
-    pub fn answer(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<Response<Parts>, ProblemKind> {
+    pub fn answer(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<Response<AnswerBody>, ProblemKind> {
         if self.is_unknown {
             return Err(ProblemKind::NotFound);
         }
@@ -177,18 +177,18 @@ impl Programs {
             return Err(kind);
         }
         let Some(offer) = &self.offer else {
-            return Ok(Response::builder().status(204).body(Parts::whole(Bytes::new())).unwrap());
+            return Ok(Response::builder().status(204).body(AnswerBody::whole(Bytes::new())).unwrap());
         };
-        Ok(carry(offer, range, text(IF_RANGE), fault))
+        Ok(carry(offer, range, text(IF_RANGE).as_deref(), fault.as_ref()))
     }
 }
 
 fn carry(
     offer: &Offer,
     range: Option<ByteRange>,
-    if_range: Option<String>,
-    fault: Option<Fault>,
-) -> Response<Parts> {
+    if_range: Option<&str>,
+    fault: Option<&Fault>,
+) -> Response<AnswerBody> {
     let whole = NonZeroU64::new(offer.body.len() as u64).unwrap();
     let same = if_range.is_none_or(|etag| etag == offer.etag);
     let part = range.filter(|_| same).and_then(|range| range.of(whole));
@@ -198,22 +198,22 @@ fn carry(
     let bytes = offer.body.slice(place(part.first)..=place(part.last));
     let mut told = part;
     let mut etag = offer.etag.clone();
-    let mut body = Parts::whole(bytes.clone());
+    let mut body = AnswerBody::whole(bytes.clone());
     match fault {
-        Some(Fault::TooLargeForProxy(most)) if bytes.len() > most => {
+        Some(&Fault::TooLargeForProxy(most)) if bytes.len() > most => {
             let refused = Bytes::from_static(b"<h1>too large</h1>");
-            return Response::builder().status(502).body(Parts::whole(refused)).unwrap();
+            return Response::builder().status(502).body(AnswerBody::whole(refused)).unwrap();
         }
-        Some(Fault::Cut(after)) => {
+        Some(&Fault::Cut(after)) => {
             body.parts = [bytes.slice(..after.min(bytes.len()))].into();
             body.cut = Some(false);
         }
-        Some(Fault::Crawl(each)) => {
+        Some(&Fault::Crawl(each)) => {
             body.parts = bytes.chunks(each).map(Bytes::copy_from_slice).collect();
             body.crawl = Some(interval(CRAWL));
         }
         Some(Fault::OtherPart) => told = ContentRange { first: part.first + 1, ..part },
-        Some(Fault::OtherBody) => etag = "\"another\"".to_owned(),
+        Some(Fault::OtherBody) => etag.replace_range(.., "\"another\""),
         Some(Fault::Longer) => body.parts.push_back(Bytes::from_static(b"more than was said")),
         Some(Fault::Shorter) => body.parts = [bytes.slice(..bytes.len() / 2)].into(),
         Some(Fault::Problem(_) | Fault::TooLargeForProxy(_)) | None => {}

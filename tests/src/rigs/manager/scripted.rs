@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::carried::{Parts, Programs};
+use super::carried::{AnswerBody, Programs};
 
 /// What the manager knows, and how it is to behave.
 #[derive(Default)]
@@ -289,7 +289,7 @@ async fn answer(
     shown: Option<CertificateDer<'static>>,
     state: &watch::Sender<State>,
     authority: &Authority,
-) -> Result<Response<Parts>, Cut> {
+) -> Result<Response<AnswerBody>, Cut> {
     let path = request.uri().path().to_owned();
     let wait = request.headers().get(prefer::HEADER).map(|value| prefer::parse_wait(value.to_str().unwrap()));
     let headers = request.headers().clone();
@@ -329,12 +329,12 @@ async fn answer(
     Ok(json(200, &reply(&batch, &state.borrow())))
 }
 
-fn json(status: u16, body: &impl serde::Serialize) -> Response<Parts> {
-    let body = Parts::whole(serde_json::to_vec(body).unwrap().into());
+fn json(status: u16, body: &impl serde::Serialize) -> Response<AnswerBody> {
+    let body = AnswerBody::whole(serde_json::to_vec(body).unwrap().into());
     Response::builder().status(status).body(body).unwrap()
 }
 
-fn problem(kind: ProblemKind) -> Response<Parts> {
+fn problem(kind: ProblemKind) -> Response<AnswerBody> {
     let mut answer = json(kind.status(), &Problem::new(kind, "as the test wishes"));
     if kind == ProblemKind::OverQuota {
         answer.headers_mut().insert(hyper::header::RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
@@ -362,7 +362,11 @@ fn enroll(request: &EnrollRequest, state: &watch::Sender<State>, authority: &Aut
     }
 }
 
-fn renew(request: &RenewRequest, state: &watch::Sender<State>, authority: &Authority) -> Response<Parts> {
+fn renew(
+    request: &RenewRequest,
+    state: &watch::Sender<State>,
+    authority: &Authority,
+) -> Response<AnswerBody> {
     let mut csr = CertificateSigningRequestParams::from_pem(&request.csr).unwrap();
     // Later than what an enrolment gives.
     csr.params.not_after = rcgen::date_time_ymd(5000, 1, 1);
