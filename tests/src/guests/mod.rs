@@ -281,6 +281,11 @@ impl Guest {
         self.check_within("dpkg -i /root/platen.deb", INSTALL_LIMIT)
     }
 
+    /// Removes a package with all that it made, as an administrator would; returns what dpkg printed.
+    pub fn purge(&self, package: &str) -> Result<String, GuestError> {
+        self.check_within(&format!("dpkg --purge {package}"), INSTALL_LIMIT)
+    }
+
     /// Copies a file of this machine into the guest, with its permissions; the folder is made if need be.
     pub fn push_file(&self, from: &Path, to: &str) -> Result<(), GuestError> {
         match self.carrier {

@@ -18,6 +18,12 @@ fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
     for path in [
         "./usr/sbin/platen-agent",
         "./usr/bin/platen",
+        "./usr/sbin/platen-install",
+        "./usr/lib/platen/installers/",
+        "./etc/platen/programs/",
+        "./usr/lib/systemd/system/platen-install.service",
+        "./usr/lib/systemd/system/platen-install.path",
+        "./usr/share/man/man8/platen-install.8.gz",
         "./etc/platen/agent.toml",
         "./etc/platen/board.toml",
         "./usr/lib/systemd/system/platen-agent.service",
