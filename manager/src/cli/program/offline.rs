@@ -61,7 +61,7 @@ pub(in super::super) struct RootArguments {
     /// How many of them have to sign.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     targets_threshold: u32,
-    /// The manager's public key (`platen-manager program key --online`).
+    /// The public key of the manager, made there by `platen-manager program key`.
     #[arg(long, value_name = "FILE", required = true)]
     online_key: PathBuf,
     /// How long it is good, in hours.
