@@ -276,7 +276,7 @@ mod tests {
                 "5df566bf7250ce4d3fec2cb2f3c0af5414b6ea9be29f861d578776257afd69c6",
                 "4e3b228955b91356983b06c86e5420f3721fd6b32f3fcae2729feb51c2ae6bee",
                 "0bf05d2aaee55c174a9dcbe574ba8ab5e1d3405339e01cb513516c6cdd1af58e",
-                "6d7a42c9470083ea606ce14011e3a8323ce629c1b860311b4e351ebc865a84a1",
+                "d9aede0553bd920e6b0a38517e95d22c84b80ac81ec5ca1d1b4dd2278bfaf96a",
             ]
         );
         let of_postgres: Vec<String> =
@@ -290,7 +290,7 @@ mod tests {
                 "b6d38661513bdef7e9aafa5377f42ee880a3c9b30290005fd873e3f391cb95fa",
                 "2443700e358f687ab790a81ed26112ca9eaeeb4192587e25ef2aec9c90e07505",
                 "14ab3dd416433c29eee6ab39704738ae8b21741129e6709abf03ac4cae655f1e",
-                "44abc603782c1cc18308e7bf4a5670448025b5b58decd900f82b7ec9a1ae7d17",
+                "4acf57a15fd57d7ab222e3c11115546361853499966139d8b536958595cb9eff",
             ]
         );
     }

@@ -198,9 +198,8 @@ fn make_root(root: &RootArguments) -> anyhow::Result<()> {
         None => first_root(&roles, until)?,
     };
     root.keys.sign(&mut draft)?;
-    let bytes = draft.to_bytes()?;
-    write_new(&root.to, &bytes)?;
-    show(&root.to, &draft, before.as_deref().unwrap_or(&bytes));
+    write_new(&root.to, &draft.to_bytes()?)?;
+    show(&root.to, &draft, before.as_deref());
     Ok(())
 }
 
@@ -272,10 +271,10 @@ fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("{}: cannot be written", path.display()))
 }
 
-/// Shows a root, and whether it needs more signatures.
-fn show(path: &Path, draft: &Draft, before: &[u8]) {
+/// Shows a root that is the first or follows another one, and whether it needs more signatures.
+fn show(path: &Path, draft: &Draft, before: Option<&[u8]>) {
     draft.lines().iter().for_each(|line| say(format_args!("{line}")));
-    match draft.enough(before) {
+    match before.map_or_else(|| draft.enough_to_begin(), |before| draft.enough(before)) {
         Ok(()) => say(format_args!("{} is signed by as many keys as it needs.", path.display())),
         Err(error) => say(format_args!(
             "{} needs more signatures ({error}): hand it to the holders of the other keys (`platen-manager program sign {} --key FILE`).",

@@ -21,12 +21,14 @@ pub(in crate::store) const REVOKE_PROGRAM: &str =
     "UPDATE programs SET revoked = ?2, revoked_by = ?3 WHERE key = ?1 AND revoked IS NULL";
 pub(in crate::store) const SHA256_WANTED: &str =
     "SELECT 1 FROM programs WHERE sha256 = ?1 AND revoked IS NULL";
-pub(in crate::store) const COUNT_CHANGE: &str =
-    "UPDATE program_changes SET number = number + 1 WHERE key = 1";
+pub(in crate::store) const COUNT_CHANGE: &str = "INSERT INTO program_changes (key, number) VALUES (1, 1) \
+     ON CONFLICT (key) DO UPDATE SET number = program_changes.number + 1";
 /// After nothing was changed after all.
 pub(in crate::store) const UNCOUNT_CHANGE: &str =
     "UPDATE program_changes SET number = number - 1 WHERE key = 1";
-pub(in crate::store) const CHANGES: &str = "SELECT number FROM program_changes WHERE key = 1";
+/// 0 before the first.
+pub(in crate::store) const CHANGES: &str =
+    "SELECT coalesce(max(number), 0) FROM program_changes WHERE key = 1";
 pub(in crate::store) const METADATA: &str =
     "SELECT role, version, body, expires FROM program_metadata ORDER BY role, version";
 pub(in crate::store) const METADATA_BODY: &str =

@@ -34,7 +34,6 @@ CREATE TABLE program_changes (
     key BIGINT PRIMARY KEY,
     number BIGINT NOT NULL
 );
-INSERT INTO program_changes (key, number) VALUES (1, 0);
 
 -- The bytes of programs in pieces of 1 MiB. They are programs, which are packed already: no time is spent on that again.
 CREATE TABLE program_pieces (

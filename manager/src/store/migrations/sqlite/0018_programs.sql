@@ -33,7 +33,6 @@ CREATE TABLE program_changes (
     key INTEGER PRIMARY KEY,
     number INTEGER NOT NULL
 ) STRICT;
-INSERT INTO program_changes (key, number) VALUES (1, 0);
 
 -- The bytes of programs in pieces of 1 MiB, for other managers on the same database: of PostgreSQL alone, and here so
 -- that a service centre can move there.
