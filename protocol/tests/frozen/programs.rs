@@ -1,8 +1,4 @@
-//! The example messages about programs are what released programs send (`tests/frozen.rs` has the others).
-
-#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests end the test, with its words.
-
-use std::fs;
+//! The example messages about programs.
 
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
 use platen_protocol::manager_to_device::{Action, Reply};
@@ -10,22 +6,9 @@ use platen_protocol::programs::range::{ByteRange, ContentRange};
 use platen_protocol::programs::{
     AskCause, AttemptOutcome, ProgramRequest, ProgramStep, RunningProgram, TrustedVersions, field,
 };
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-fn example(name: &str) -> Value {
-    let path = format!("{}/frozen/v1/{name}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))).unwrap()
-}
-
-/// Reads the example and writes it again: nothing may be lost, renamed or added.
-fn survives<T: Serialize + DeserializeOwned>(name: &str) -> T {
-    let frozen = example(name);
-    let read: T = serde_json::from_value(frozen.clone()).unwrap_or_else(|e| panic!("{name}: {e}"));
-    assert_eq!(serde_json::to_value(&read).unwrap(), frozen, "{name}");
-    read
-}
+use super::{example, survives};
 
 #[test]
 fn a_request_for_a_program_is_understood() {

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests end the test, with its words.
 
+mod programs;
+
 use std::fs;
 use std::path::PathBuf;
 
