@@ -4,11 +4,12 @@
 //! what a power cut interrupts is begun again, and counted.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use platen_trust::{Content, FileFault};
 
 use crate::attempt::{self, Book};
 use crate::clock::Clock;
@@ -23,8 +24,6 @@ use crate::state::{self, Action, Event, InstallerStep};
 use crate::stop::Stop;
 use crate::verify::Verifier;
 
-/// Bytes that are hashed at once.
-const BLOCK: usize = 64 * 1024;
 /// The mode of the copy of this program.
 const EXECUTABLE: u32 = 0o755;
 
@@ -165,10 +164,7 @@ impl Driver<'_> {
                 Ok(found) if found == attempt.program.sha256 => {}
                 Ok(_) => return Ok(Came::of(Event::Failed, "the staged program is not what was verified")),
                 Err(error) => {
-                    return Ok(Came::of(
-                        Event::Failed,
-                        format!("the staged program cannot be read: {error}"),
-                    ));
+                    return Ok(Came::of(Event::Failed, format!("what was staged: {error}")));
                 }
             }
             if attempt.program.kind == AGENT_PACKAGE {
@@ -241,16 +237,8 @@ pub fn fits(program: &Program, hardware: &[String]) -> Result<(), String> {
 }
 
 /// SHA-256 of a file, in hexadecimal digits.
-fn digest(path: &Path) -> io::Result<String> {
-    let (mut file, mut block) = (File::open(path)?, vec![0; BLOCK]);
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    loop {
-        let read = file.read(&mut block)?;
-        if read == 0 {
-            return Ok(HEXLOWER.encode(context.finish().as_ref()));
-        }
-        context.update(block.get(..read).unwrap_or_default());
-    }
+fn digest(path: &Path) -> Result<String, FileFault> {
+    Ok(HEXLOWER.encode(&Content::of(&mut File::open(path)?)?.sha256))
 }
 
 fn tell(attempt: &Attempt, outcome: Outcome) {
