@@ -9,45 +9,25 @@
 //! (`agent_package`). Between installing and making it permanent the agent has to say that all is well (`confirm`).
 //!
 //! `run` takes the lock and brings all of it together; `cli` is the command line; `clock` alone reads clocks.
-//! [`records`] is what others may read: the agent tells the manager from it how attempts ended. Without the feature
-//! `program` it is all that this crate has.
+//! [`records`] is what others may read: the agent tells the manager from it how attempts ended.
 
-#[cfg(feature = "program")]
 pub mod agent_package;
-#[cfg(feature = "program")]
 pub mod attempt;
-#[cfg(feature = "program")]
 pub mod cli;
-#[cfg(feature = "program")]
 pub mod clock;
-#[cfg(feature = "program")]
 pub mod confirm;
-#[cfg(feature = "program")]
 pub mod contract;
-#[cfg(feature = "program")]
 pub mod directories;
-#[cfg(feature = "program")]
 pub mod drive;
-#[cfg(feature = "program")]
 pub mod durable;
-#[cfg(feature = "program")]
 pub mod hardware;
-#[cfg(feature = "program")]
 pub mod installer;
 pub mod records;
-#[cfg(feature = "program")]
 pub mod run;
-#[cfg(feature = "program")]
 pub mod spool;
-#[cfg(feature = "program")]
 pub mod state;
-#[cfg(feature = "program")]
 pub mod status;
-#[cfg(feature = "program")]
 pub mod stop;
-#[cfg(feature = "program")]
 pub mod supervise;
-#[cfg(feature = "program")]
 pub mod trust_root;
-#[cfg(feature = "program")]
 pub mod verify;
