@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::Programs;
-use super::files::FileError;
+use super::files::{FileError, on_a_thread};
 use crate::store::{PIECE_BYTES, ProgramRecord, StoreError};
 
 /// How long a device waits for that. If it takes longer, it comes again, and goes on from what is there then.
@@ -65,18 +65,20 @@ impl Programs {
             let Some(piece) = self.store.piece(sha256.clone(), place).await? else {
                 return Err(lost(program));
             };
-            part = write(part, piece).await?;
+            part = on_a_thread(move || part.write(&piece).map(|()| part)).await?;
         }
         let wanted = sha256.clone();
-        let finished = tokio::task::spawn_blocking(move || part.finish(Some(&wanted))).await;
-        finished.unwrap_or_else(|_| Err(interrupted()))?;
+        on_a_thread(move || part.finish(Some(&wanted))).await?;
         tracing::info!(name = %program.name, version = %program.version, "fetched a program from the database");
         Ok(())
     }
 
     /// Puts the bytes of programs into the database of which it has none or not all, and this manager has a file: after a
     /// database was moved here, or somebody published without it.
-    pub(super) async fn hand_over_files(&self) -> Result<(), FetchError> {
+    ///
+    /// # Errors
+    /// When the store or a file fails.
+    pub async fn share(&self) -> Result<(), FetchError> {
         if !self.store.is_shared() {
             return Ok(());
         }
@@ -106,16 +108,6 @@ impl Programs {
         }
         Ok(())
     }
-}
-
-async fn write(mut part: super::files::Part, piece: Vec<u8>) -> Result<super::files::Part, FetchError> {
-    let written = tokio::task::spawn_blocking(move || part.write(&piece).map(|()| part)).await;
-    written.unwrap_or_else(|_| Err(interrupted())).map_err(FetchError::from)
-}
-
-/// The thread that wrote is gone.
-fn interrupted() -> FileError {
-    FileError::Io { path: super::files::FOLDER.into(), source: std::io::ErrorKind::Interrupted.into() }
 }
 
 fn lost(program: &ProgramRecord) -> FetchError {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use platen_protocol::hex;
 use platen_protocol::limits::MAX_PROGRAM_BYTES;
+use platen_trust::{Content, FileFault};
 use ring::digest::{Context, SHA256};
 
 use crate::file_set::{PRIVATE, sync_directory};
@@ -61,6 +62,15 @@ pub enum FileError {
 fn io_error(path: &Path) -> impl Fn(io::Error) -> FileError + use<> {
     let path = path.to_owned();
     move |source| FileError::Io { path: path.clone(), source }
+}
+
+/// Does this with files on a thread that may wait for the disk.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, FileError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    // The thread is gone, with what it did.
+    done.unwrap_or_else(|gone| Err(FileError::Io { path: FOLDER.into(), source: io::Error::other(gone) }))
 }
 
 /// Whether a file is named as one of these.
@@ -143,14 +153,11 @@ impl ProgramFiles {
     pub fn measure(from: &Path) -> Result<(u64, String), FileError> {
         let failed = io_error(from);
         let mut file = File::open(from).map_err(&failed)?;
-        let (mut sum, mut bytes, mut buffer) = (Context::new(&SHA256), 0_u64, vec![0; BUFFER]);
-        loop {
-            let count = file.read(&mut buffer).map_err(&failed)?;
-            if count == 0 {
-                return Ok((bytes, hex::encode(sum.finish().as_ref())));
-            }
-            sum.update(buffer.get(..count).unwrap_or_default());
-            bytes += u64::try_from(count).unwrap_or(0);
+        match Content::of(&mut file) {
+            Ok(Content { size, sha256 }) => Ok((size, hex::encode(&sha256))),
+            Err(FileFault::TooLarge) => Err(FileError::TooLarge { path: from.to_owned() }),
+            Err(FileFault::Io(error)) => Err(failed(error)),
+            Err(fault) => Err(failed(io::Error::other(fault))),
         }
     }
 

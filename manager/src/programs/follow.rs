@@ -9,8 +9,7 @@ use platen_trust::Role;
 use platen_trust::sign::SignError;
 
 use super::Programs;
-use super::fetch::FetchError;
-use super::files::FileError;
+use super::files::{FileError, on_a_thread};
 use super::online::{OnlineKey, RENEW_BEFORE, RENEW_SNAPSHOT_BEFORE, SNAPSHOT_LIFE, TIMESTAMP_LIFE};
 use super::shelf::{Shelf, Signed};
 use crate::store::{MetadataFile, StoreError};
@@ -30,9 +29,6 @@ pub enum FollowError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The bytes of a program cannot be handed over.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
     /// The timestamp ends, and this manager has no key to renew it.
     #[error(
         "the timestamp of the programs ends on {until} and is not renewed: no manager has the key programs/online.key; bring it back from the backup, or sign a root with another one"
@@ -56,14 +52,6 @@ impl Programs {
         let (changes, metadata, programs) = self.store.given_programs().await?;
         self.put_on_shelf(before.next(changes, metadata, programs));
         Ok(true)
-    }
-
-    /// Hands the bytes that only this manager has to the others.
-    ///
-    /// # Errors
-    /// When the store or a file fails.
-    pub async fn share(&self) -> Result<(), FollowError> {
-        Ok(self.hand_over_files().await?)
     }
 
     /// Renews the timestamp, and with it a snapshot that is old; says whether it did.
@@ -95,11 +83,7 @@ impl Programs {
         let stock = self.shelf();
         let wanted: BTreeSet<String> = stock.programs().map(|given| given.record.sha256.clone()).collect();
         let files = self.files.clone();
-        let cleaned =
-            tokio::task::spawn_blocking(move || files.clean(now.into(), |name| wanted.contains(name)));
-        if let Ok(cleaned) = cleaned.await {
-            cleaned?;
-        }
+        on_a_thread(move || files.clean(now.into(), |name| wanted.contains(name))).await?;
         if self.store.is_shared() {
             self.store.forget_pieces(now).await?;
         }

@@ -12,7 +12,7 @@ use platen_trust::{Distrust, Document, KnownTime, Program, Role, Trusted};
 
 use super::Programs;
 use super::fetch::FetchError;
-use super::files::{FileError, ProgramFiles};
+use super::files::{FileError, ProgramFiles, on_a_thread};
 use super::follow::file;
 use super::online::{OnlineKey, SNAPSHOT_LIFE, TIMESTAMP_LIFE};
 use crate::store::{MetadataFile, NewProgram, Publication, PublishRefusal, Published, Store, StoreError};
@@ -186,8 +186,7 @@ impl Programs {
         let mut new = Vec::new();
         for path in given {
             let from = path.clone();
-            let measured = tokio::task::spawn_blocking(move || ProgramFiles::measure(&from)).await;
-            let (_, sha256) = measured.map_err(|error| interrupted(path, error))??;
+            let (_, sha256) = on_a_thread(move || ProgramFiles::measure(&from)).await?;
             if !programs.iter().any(|program| sum(program) == sha256) {
                 return Err(PublishError::UnknownFile { path: path.clone(), sha256 });
             }
@@ -201,8 +200,7 @@ impl Programs {
         }
         for (sha256, path) in new {
             let (files, from) = (self.files.clone(), path.clone());
-            let taken = tokio::task::spawn_blocking(move || files.take_in(&from)).await;
-            let (_, found) = taken.map_err(|error| interrupted(path, error))??;
+            let (_, found) = on_a_thread(move || files.take_in(&from)).await?;
             if found != sha256 {
                 return Err(FileError::Other { wanted: sha256, found }.into());
             }
@@ -220,10 +218,6 @@ impl Programs {
         }
         Ok(self.store.is_shared() && self.store.pieces_of(sha256.to_owned()).await? == program.content.size)
     }
-}
-
-fn interrupted(path: &Path, error: tokio::task::JoinError) -> FileError {
-    FileError::Io { path: path.to_owned(), source: std::io::Error::other(error) }
 }
 
 fn sum(program: &Program) -> String {
