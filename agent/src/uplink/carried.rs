@@ -9,13 +9,12 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use platen_protocol::limits::MAX_REPLY_BYTES;
-use platen_protocol::problem::ProblemKind;
 use platen_protocol::programs::range::ByteRange;
 use serde::Serialize;
 
 use super::UplinkError;
 use super::connection::Connection;
-use super::send::{JSON, build, insert_signature, understand};
+use super::send::{is_to_be_signed_again, request, understand};
 use crate::identity::address::Address;
 
 /// What is asked for.
@@ -62,11 +61,7 @@ pub async fn ask(
     let bytes = serde_json::to_vec(body).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
     let bytes = Bytes::from(bytes);
     match exchange(connection, address, bytes.clone(), wanted).await {
-        // As with every signed request: the manager has told its time, and by that it is signed again, once.
-        Err(stale)
-            if connection.inspected.is_some()
-                && stale.problem_kind() == Some(ProblemKind::SignatureStale) =>
-        {
+        Err(failed) if is_to_be_signed_again(connection, &failed) => {
             exchange(connection, address, bytes, wanted).await
         }
         first => first,
@@ -79,15 +74,7 @@ async fn exchange(
     bytes: Bytes,
     wanted: Wanted<'_>,
 ) -> Result<Carried, UplinkError> {
-    let inspected = connection.inspected.clone();
-    let signed = match &inspected {
-        Some(inspected) => Some(inspected.sign(wanted.path, JSON, None, &bytes)?),
-        None => None,
-    };
-    let mut request = build(address, wanted.path, bytes, None)?;
-    if let Some(signed) = &signed {
-        insert_signature(&mut request, signed)?;
-    }
+    let (mut request, seal) = request(connection, address, wanted.path, bytes, None)?;
     let unusable = |_| UplinkError::Answer("its ETag is not one".to_owned());
     let range = HeaderValue::from_str(&wanted.range.to_string()).map_err(unusable)?;
     request.headers_mut().insert(RANGE, range);
@@ -100,13 +87,13 @@ async fn exchange(
     };
     let (head, mut body) = within(wanted.silence, head).await?.into_parts();
     let is_success = head.status.is_success();
-    let body = match (&inspected, &signed) {
-        (Some(inspected), Some(signed)) => {
+    let body = match seal {
+        Some(seal) => {
             let whole = collect(&mut body, wanted.most.max(MAX_REPLY_BYTES as u64), wanted.silence).await?;
-            inspected.check(head.status.as_u16(), &head.headers, &whole, &signed.bond)?;
+            seal.check(&head, &whole)?;
             Body::Signed(Some(whole))
         }
-        _ => Body::Coming(body),
+        None => Body::Coming(body),
     };
     let mut carried = Carried {
         status: head.status.as_u16(),

@@ -1,5 +1,6 @@
 //! One request and its answer, within a deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -11,7 +12,7 @@ use platen_protocol::device_to_manager::ReportBatch;
 use platen_protocol::limits::MAX_REPLY_BYTES;
 use platen_protocol::manager_to_device::Reply;
 use platen_protocol::problem::{Problem, ProblemKind};
-use platen_protocol::signature::Signed;
+use platen_protocol::signature::{Bond, Signed};
 use platen_protocol::{VERSION, path, prefer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,11 +20,12 @@ use serde::de::DeserializeOwned;
 use super::UplinkError;
 use super::connection::Connection;
 use super::retry_after::retry_after;
+use super::trust::sign::Inspected;
 use crate::identity::address::Address;
 use crate::outbox::Batch;
 
 /// The media type of requests.
-pub(super) const JSON: &str = "application/json";
+const JSON: &str = "application/json";
 
 /// Sends a batch and returns the reply. The manager may hold it for `wait`; `margin` is the time for
 /// the round trip.
@@ -65,11 +67,7 @@ pub async fn post<T: DeserializeOwned>(
     let bytes = Bytes::from(bytes);
     let first = exchange(connection, address, path, bytes.clone(), wait, limit).await;
     match first {
-        // The manager has told its time, and by that it is signed again, once.
-        Err(stale)
-            if connection.inspected.is_some()
-                && stale.problem_kind() == Some(ProblemKind::SignatureStale) =>
-        {
+        Err(failed) if is_to_be_signed_again(connection, &failed) => {
             exchange(connection, address, path, bytes, wait, limit).await
         }
         first => first,
@@ -85,51 +83,63 @@ async fn exchange<T: DeserializeOwned>(
     limit: Duration,
 ) -> Result<T, UplinkError> {
     let prefer = (!wait.is_zero()).then(|| prefer::wait(wait));
-    let inspected = connection.inspected.clone();
-    let signed = match &inspected {
-        Some(inspected) => Some(inspected.sign(path, JSON, prefer.as_deref(), &body)?),
-        None => None,
-    };
-    let mut request = build(address, path, body, prefer)?;
-    if let Some(signed) = &signed {
-        insert_signature(&mut request, signed)?;
-    }
+    let (request, seal) = request(connection, address, path, body, prefer)?;
     let exchange = async {
         connection.sender.ready().await?;
         let response = connection.sender.send_request(request).await?;
         let (head, body) = read(response).await?;
-        if let (Some(inspected), Some(signed)) = (&inspected, &signed) {
-            inspected.check(head.status.as_u16(), &head.headers, &body, &signed.bond)?;
+        if let Some(seal) = seal {
+            seal.check(&head, &body)?;
         }
         understand(&head, &body)
     };
     tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(UplinkError::Deadline(limit)))
 }
 
-/// Puts a signature onto the request that it was made for.
-pub(super) fn insert_signature(
-    request: &mut Request<Full<Bytes>>,
-    signed: &Signed,
-) -> Result<(), UplinkError> {
-    for (name, value) in &signed.fields {
-        let value = HeaderValue::from_str(value).map_err(|cause| UplinkError::Answer(cause.to_string()))?;
-        request.headers_mut().insert(*name, value);
-    }
-    Ok(())
+/// Whether the manager has told its time to a signed request: by that it is signed again, once.
+pub(super) fn is_to_be_signed_again(connection: &Connection, failed: &UplinkError) -> bool {
+    connection.inspected.is_some() && failed.problem_kind() == Some(ProblemKind::SignatureStale)
 }
 
-/// A request to post JSON.
-pub(super) fn build(
+/// By what the answer to a signed request is checked.
+pub(super) struct Seal {
+    inspected: Arc<Inspected>,
+    bond: Bond,
+}
+
+impl Seal {
+    /// Whether the manager has made this answer, and to this request.
+    pub(super) fn check(&self, head: &Parts, body: &[u8]) -> Result<(), UplinkError> {
+        Ok(self.inspected.check(head.status.as_u16(), &head.headers, body, &self.bond)?)
+    }
+}
+
+/// A request to post JSON, signed where the connection is inspected.
+pub(super) fn request(
+    connection: &Connection,
     address: &Address,
     path: &str,
     body: Bytes,
     prefer: Option<String>,
-) -> Result<Request<Full<Bytes>>, UplinkError> {
+) -> Result<(Request<Full<Bytes>>, Option<Seal>), UplinkError> {
+    let signed = match &connection.inspected {
+        Some(inspected) => {
+            Some((Arc::clone(inspected), inspected.sign(path, JSON, prefer.as_deref(), &body)?))
+        }
+        None => None,
+    };
+    let unusable = |cause: String| UplinkError::Answer(cause);
     let mut request = Request::post(path).header(CONTENT_TYPE, JSON).header(HOST, address.authority());
     if let Some(prefer) = prefer {
         request = request.header(prefer::HEADER, prefer);
     }
-    request.body(Full::new(body)).map_err(|cause| UplinkError::Answer(cause.to_string()))
+    let mut request = request.body(Full::new(body)).map_err(|cause| unusable(cause.to_string()))?;
+    let Some((inspected, Signed { fields, bond })) = signed else { return Ok((request, None)) };
+    for (name, value) in fields {
+        let value = HeaderValue::from_str(&value).map_err(|cause| unusable(cause.to_string()))?;
+        request.headers_mut().insert(name, value);
+    }
+    Ok((request, Some(Seal { inspected, bond })))
 }
 
 async fn read(response: Response<Incoming>) -> Result<(Parts, Bytes), UplinkError> {
