@@ -61,6 +61,10 @@ impl std::fmt::Display for Figures {
     }
 }
 
+/// The number of the last strike, and what it is.
+type Strike = (u64, Option<(Direction, Fault)>);
+type Strikes = watch::Receiver<Strike>;
+
 /// What all connections share.
 struct Shared {
     /// Where all go; `None` when each asks for its own.
@@ -69,7 +73,7 @@ struct Shared {
     mode: Mutex<Mode>,
     figures: Mutex<Figures>,
     /// The last fault that was asked for; its number tells it from the one before.
-    strikes: watch::Sender<(u64, Option<(Direction, Fault)>)>,
+    strikes: watch::Sender<Strike>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -165,6 +169,8 @@ impl FaultProxy {
 }
 
 fn take(stream: TcpStream, shared: &Arc<Shared>) -> Option<impl Future<Output = ()> + Send + use<>> {
+    // Before its faults are drawn: a strike after that is not missed while it is being passed on to.
+    let strikes = shared.strikes.subscribe();
     let mode = *lock(&shared.mode);
     if mode == Mode::Closed {
         return None;
@@ -182,10 +188,10 @@ fn take(stream: TcpStream, shared: &Arc<Shared>) -> Option<impl Future<Output = 
         }
         Mode::Sound | Mode::Closed | Mode::EverySecondClosed(_) => Vec::new(),
     };
-    Some(connection(stream, plans, Arc::clone(shared)))
+    Some(connection(stream, plans, strikes, Arc::clone(shared)))
 }
 
-async fn connection(mut near: TcpStream, plans: Vec<Plan>, shared: Arc<Shared>) {
+async fn connection(mut near: TcpStream, plans: Vec<Plan>, strikes: Strikes, shared: Arc<Shared>) {
     // Whoever is not there is not there for the device either: the connection ends.
     let far = match shared.to {
         Some(to) => {
@@ -201,9 +207,8 @@ async fn connection(mut near: TcpStream, plans: Vec<Plan>, shared: Arc<Shared>) 
     let then = {
         let (near_read, near_write) = near.split();
         let (far_read, far_write) = far.split();
-        let up = pump(near_read, far_write, Breaker::new(&plans, Direction::Up), Direction::Up, &shared);
-        let down =
-            pump(far_read, near_write, Breaker::new(&plans, Direction::Down), Direction::Down, &shared);
+        let up = pump(near_read, far_write, &plans, Direction::Up, strikes.clone(), &shared);
+        let down = pump(far_read, near_write, &plans, Direction::Down, strikes, &shared);
         let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
         // The end of one way is passed on, and the other goes on; a fault ends both.
         tokio::select! {
@@ -226,11 +231,12 @@ async fn connection(mut near: TcpStream, plans: Vec<Plan>, shared: Arc<Shared>) 
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
-    mut breaker: Breaker,
+    plans: &[Plan],
     direction: Direction,
+    mut strikes: Strikes,
     shared: &Shared,
 ) -> Then {
-    let mut strikes = shared.strikes.subscribe();
+    let mut breaker = Breaker::new(plans, direction);
     let mut piece = vec![0; PIECE];
     loop {
         let read = tokio::select! {
