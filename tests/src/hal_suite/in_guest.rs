@@ -6,6 +6,9 @@ use serde_json::Value;
 use crate::guests::Guest;
 use crate::rigs::process::until;
 
+/// When an agent that is forgotten stops listening by itself.
+const LONGEST_LISTENING_SECONDS: u32 = 3_600;
+
 /// An edge that the agent printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuestEdge {
@@ -25,24 +28,36 @@ pub fn read_board(guest: &Guest) -> Readings {
     serde_json::from_value(value["readings"].take()).unwrap()
 }
 
-/// The edges that the agent sees in so many seconds, `act` among them. It has to be done by then.
-pub fn edges(guest: &Guest, seconds: u32, act: impl FnOnce()) -> Vec<GuestEdge> {
+/// The edges that the agent sees from before `act` until `enough` says that all of them are there. However slow the guest is,
+/// the agent listens for as long as that takes.
+pub fn edges(
+    guest: &Guest,
+    act: impl FnOnce(),
+    mut enough: impl FnMut(&[GuestEdge]) -> bool,
+) -> Vec<GuestEdge> {
     let check = |command: &str| guest.check(command).unwrap();
-    let over = || check("ls /tmp").contains("edges.end");
-    // In the guest its own job: it ends by itself, and its lines are read then.
     check(&format!(
-        "(platen-agent read --edges {seconds} >/tmp/edges 2>/tmp/edges.said; touch /tmp/edges.end) &"
+        "platen-agent read --edges {LONGEST_LISTENING_SECONDS} >/tmp/edges 2>/tmp/edges.said & echo $! >/tmp/edges.pid"
     ));
     // That it holds a line is not enough: the kernel takes the lines one after the other.
     until("the agent listens", || {
-        let said = check("cat /tmp/edges.said 2>/dev/null || true");
-        assert!(!over() || said.contains("listening"), "{said}");
+        let said =
+            check("cat /tmp/edges.said; kill -0 $(cat /tmp/edges.pid) 2>/dev/null || echo it has ended");
+        assert!(!said.contains("it has ended"), "{said}");
         said.contains("listening").then_some(())
     });
     act();
-    assert!(!over(), "the acts took longer than the agent listened");
-    until("the time is over", || over().then_some(()));
-    let text = check("cat /tmp/edges; rm /tmp/edges /tmp/edges.said /tmp/edges.end");
+    let seen = until("the edges are there", || {
+        let seen = parse(&check("cat /tmp/edges"));
+        enough(&seen).then_some(seen)
+    });
+    // Each line was written whole before the next was begun, so it may be ended at any time.
+    check("kill $(cat /tmp/edges.pid) && rm /tmp/edges /tmp/edges.said /tmp/edges.pid");
+    seen
+}
+
+/// All lines that are whole.
+fn parse(text: &str) -> Vec<GuestEdge> {
     let edge = |line: &str| {
         let edge: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {text}"));
         GuestEdge {
@@ -51,5 +66,6 @@ pub fn edges(guest: &Guest, seconds: u32, act: impl FnOnce()) -> Vec<GuestEdge> 
             at_us: edge["at_monotonic_us"].as_u64().unwrap(),
         }
     };
-    text.lines().filter(|line| !line.is_empty()).map(edge).collect()
+    let whole = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    whole.filter(|line| !line.is_empty()).map(edge).collect()
 }

@@ -47,7 +47,7 @@ fn the_cover_is_read_as_a_state(rig: &mut dyn Rig) {
 
 fn the_cover_opens_and_closes(rig: &mut dyn Rig) {
     for open in [true, false] {
-        let edges = rig.edges_during(&[cover(open)]);
+        let edges = rig.edges_during(&[cover(open)], 1);
         assert_eq!(edges, [("cover".to_owned(), open)]);
     }
 }
@@ -55,7 +55,7 @@ fn the_cover_opens_and_closes(rig: &mut dyn Rig) {
 fn a_press_is_two_edges(rig: &mut dyn Rig) {
     for button in ["service", "order"] {
         let press = SimCommand::Press { button: button.into(), milliseconds: Some(HELD_MS) };
-        let edges = rig.edges_during(&[press]);
+        let edges = rig.edges_during(&[press], 2);
         assert_eq!(edges, [(button.to_owned(), true), (button.to_owned(), false)]);
     }
 }

@@ -42,8 +42,9 @@ pub trait Rig {
     /// Reads the board through the backend.
     fn sample(&mut self) -> Readings;
 
-    /// The edges that the backend sees while the printer does `commands`: the switch and the state after it.
-    fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)>;
+    /// The edges that the backend sees of what the printer does by `commands`: the switch and the state after it. It waits
+    /// until there are as many as are expected.
+    fn edges_during(&mut self, commands: &[SimCommand], expected: usize) -> Vec<(String, bool)>;
 
     /// The printer at the other side, which may be in another process or on another machine, does one act.
     /// An act that it refuses ends the test.

@@ -1,17 +1,17 @@
 //! The HAL's suite on Debian's stock kernel without hardware: `platen-sim` in a guest is the chip of the kernel's own
 //! driver hid-cp2112, and the agent reads it by `/dev/i2c-N` and `/dev/gpiochipN`.
 
+use std::cell::Cell;
 use std::fs;
 use std::time::Instant;
 
 use platen_protocol::readings::Readings;
 use platen_simulator::SimCommand;
 use platen_tests::guests::{Guest, GuestFiles, GuestOptions};
-use platen_tests::hal_suite::{self, Kernel, Need, Rig, in_guest};
+use platen_tests::hal_suite::in_guest::{self, GuestEdge};
+use platen_tests::hal_suite::{self, Kernel, Need, Rig};
 use platen_tests::rigs::process::{program, until};
 
-/// How long the program in the guest listens for edges: it and the acts need a part of this on a busy machine.
-const EDGE_SECONDS: u32 = 6;
 /// The driver reads the levels every 40 ms or so, and says of the first reading after it began that each line which is
 /// not as it last knew it has just changed. Once so many readings have begun, the first is told.
 const SETTLING_READS: u64 = 3;
@@ -126,19 +126,18 @@ impl Rig for Bench {
         in_guest::read_board(&self.guest)
     }
 
-    fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
-        let mut since = 0;
-        let edges = in_guest::edges(&self.guest, EDGE_SECONDS, || {
+    fn edges_during(&mut self, commands: &[SimCommand], expected: usize) -> Vec<(String, bool)> {
+        let since = Cell::new(0);
+        let act = || {
             self.settle();
-            since = self.monotonic_us();
-            for command in commands {
-                self.act(command);
-            }
+            since.set(self.monotonic_us());
+            commands.iter().for_each(|command| self.act(command));
             self.settle();
-        });
+        };
+        let later = |edge: &&GuestEdge| edge.at_us >= since.get();
+        let edges = in_guest::edges(&self.guest, act, |seen| seen.iter().filter(later).count() >= expected);
         println!("edges: {edges:?}");
-        let seen = edges.into_iter().filter(|edge| edge.at_us >= since);
-        seen.map(|edge| (edge.switch, edge.active)).collect()
+        edges.iter().filter(later).map(|edge| (edge.switch.clone(), edge.active)).collect()
     }
 
     fn lacks(&self) -> &[(Need, &'static str)] {

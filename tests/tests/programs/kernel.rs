@@ -23,8 +23,6 @@ const KERNEL: Kernel<'_> = Kernel {
     behind: Some(["i2c-0-mux (chan_id 2)", "i2c-0-mux (chan_id 5)"]),
     gpio: "/dev/gpiochip0",
 };
-/// How long the program in the guest listens for edges: starting it takes some of this on a busy machine.
-const EDGE_SECONDS: u32 = 4;
 
 /// The guest and the printer at the other side of its buses.
 struct Bench {
@@ -68,12 +66,9 @@ impl Rig for Bench {
         in_guest::read_board(&self.guest)
     }
 
-    fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
-        let edges = in_guest::edges(&self.guest, EDGE_SECONDS, || {
-            for command in commands {
-                self.act(command);
-            }
-        });
+    fn edges_during(&mut self, commands: &[SimCommand], expected: usize) -> Vec<(String, bool)> {
+        let act = || commands.iter().for_each(|command| self.act(command));
+        let edges = in_guest::edges(&self.guest, act, |seen| seen.len() >= expected);
         edges.into_iter().map(|edge| (edge.switch, edge.active)).collect()
     }
 

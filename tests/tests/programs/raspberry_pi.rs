@@ -133,7 +133,7 @@ impl Rig for Pi<'_> {
         read(self.0)
     }
 
-    fn edges_during(&mut self, _commands: &[SimCommand]) -> Vec<(String, bool)> {
+    fn edges_during(&mut self, _commands: &[SimCommand], _expected: usize) -> Vec<(String, bool)> {
         unreachable!("no edges here: `lacks` says so")
     }
 

@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::{FREE, manager_toml};
 use crate::rigs::api::Operator;
-use crate::rigs::process::{Place, Running, program, run_ok, until};
+use crate::rigs::process::{Place, Running, program, run_ok, until_within};
+
+/// What it gets to begin to listen: it may have to work out how each device of a great database stands.
+const START_PATIENCE: Duration = Duration::from_secs(600);
 
 /// The operator of every site.
 pub const OPERATOR: &str = "olga";
@@ -151,15 +155,18 @@ impl Manager {
     pub fn resume(&mut self) {
         let log = self.folder.path().join("manager.log");
         fs::write(&log, "").unwrap();
-        let process = Running::start(self.command().arg("serve"), &log);
+        let mut process = Running::start(self.command().arg("serve"), &log);
         let address = |log: &str, listener: &str| -> Option<SocketAddr> {
             let after = log.split_once(&format!("{listener}=Some("))?.1;
             after.split_once(')')?.0.parse().ok()
         };
-        (self.stand.devices, self.stand.operators) = until("the manager listens", || {
-            let log = process.log();
-            Some((address(&log, "devices")?, address(&log, "operators")?))
-        });
+        (self.stand.devices, self.stand.operators) =
+            until_within(START_PATIENCE, "the manager listens", || {
+                let runs = process.is_running();
+                let log = process.log();
+                assert!(runs, "the manager has ended: {log}");
+                Some((address(&log, "devices")?, address(&log, "operators")?))
+            });
         self.process = Some(process);
     }
 

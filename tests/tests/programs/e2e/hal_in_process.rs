@@ -19,7 +19,7 @@ impl Rig for InProcess {
         self.board.sample()
     }
 
-    fn edges_during(&mut self, commands: &[SimCommand]) -> Vec<(String, bool)> {
+    fn edges_during(&mut self, commands: &[SimCommand], _expected: usize) -> Vec<(String, bool)> {
         // What happened before is not asked for.
         drop(self.board.take_edges().unwrap());
         for command in commands {
