@@ -22,8 +22,8 @@ use crate::upkeep::Upkeep;
 const CLAIM_EVERY: Duration = Duration::from_secs(1);
 /// How often everything is read anew, whatever was heard: hints are a matter of speed, this one of being right.
 const READ_EVERY: Duration = Duration::from_secs(60);
-/// Devices that are taken over at once.
-const ADOPT_AT_ONCE: u32 = 2_000;
+/// Devices that are taken over at once: whoever takes a report of one of them in waits until that is done.
+const ADOPT_AT_ONCE: u32 = 500;
 /// Devices that are looked up at once.
 const LOOK_UP_AT_ONCE: usize = 500;
 /// Heard pieces of news that are looked at together.
@@ -105,8 +105,10 @@ pub(crate) async fn follow(
                 some.drain(..).for_each(|heard| news.take(heard, &replicas));
             }
             _ = claim.tick() => {
-                if let Err(error) = share_claims(&upkeep, &replicas, &present).await {
-                    tracing::debug!(%error, "other managers could not be told of devices; retrying");
+                match share_claims(&upkeep, &replicas, &present).await {
+                    Ok(true) => claim.reset_immediately(),
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!(%error, "other managers could not be told of devices; retrying"),
                 }
                 continue;
             }
@@ -171,34 +173,34 @@ async fn look(upkeep: &Upkeep, replicas: &Replicas, news: News) -> Result<(), St
     Ok(())
 }
 
-/// Tells others which devices are here now; and whoever leads takes care of those whose manager is gone.
+/// Tells others which devices are here now; and whoever leads takes care of those whose manager is gone. Some of them:
+/// between these steps it is heard what others tell, above all which of them are there. Says whether more are left.
 async fn share_claims(
     upkeep: &Upkeep,
     replicas: &Replicas,
     present: &BTreeSet<Replica>,
-) -> Result<(), StoreError> {
-    let claims = upkeep.roster.take_claims();
-    for some in claims.chunks(LOOK_UP_AT_ONCE) {
-        if let Err(error) = upkeep.store.claim(some.to_vec(), replicas.me()).await {
+) -> Result<bool, StoreError> {
+    let claims = upkeep.roster.take_claims(LOOK_UP_AT_ONCE);
+    if !claims.is_empty() {
+        if let Err(error) = upkeep.store.claim(claims.clone(), replicas.me()).await {
             upkeep.roster.claim_again(&claims);
             return Err(error);
         }
-        take_over(upkeep, some).await?;
+        take_over(upkeep, &claims).await?;
     }
+    let more = claims.len() == LOOK_UP_AT_ONCE;
     if !replicas.leads() || !present.contains(&replicas.me()) {
-        return Ok(());
+        return Ok(more);
     }
-    loop {
-        let alive = present.iter().copied().collect();
-        let adopted = upkeep.store.adopt(replicas.me(), alive, ADOPT_AT_ONCE).await?;
-        if adopted.is_empty() {
-            return Ok(());
-        }
-        tracing::info!(devices = adopted.len(), "took over devices whose manager is gone");
-        upkeep.roster.adopt(&adopted, clock::now());
-        let devices: Vec<DeviceId> = adopted.into_iter().map(|one| one.device).collect();
-        take_over(upkeep, &devices).await?;
+    let adopted = upkeep.store.adopt(replicas.me(), ADOPT_AT_ONCE).await?;
+    if adopted.is_empty() {
+        return Ok(more);
     }
+    tracing::info!(devices = adopted.len(), "took over devices whose manager is gone");
+    upkeep.roster.adopt(&adopted, clock::now());
+    let devices: Vec<DeviceId> = adopted.into_iter().map(|one| one.device).collect();
+    take_over(upkeep, &devices).await?;
+    Ok(true)
 }
 
 /// These devices are this manager's now: others are told, and what the watches knew of them is read.

@@ -257,13 +257,13 @@ impl Roster {
         }
     }
 
-    /// Devices that were first heard of here since the last time; they count as told to others.
-    pub fn take_claims(&self) -> Vec<DeviceId> {
+    /// Devices that were first heard of here since the last time, at most `most`; they count as told to others.
+    pub fn take_claims(&self, most: usize) -> Vec<DeviceId> {
         let mut entries = self.entries();
         let claimed = entries
             .iter_mut()
             .filter_map(|(device, entry)| entry.presence.take_claim().then(|| device.clone()));
-        claimed.collect()
+        claimed.take(most).collect()
     }
 
     /// Others could not be told of these after all.
@@ -489,6 +489,23 @@ mod tests {
         assert_eq!(roster.sweep(later), [there], "and the other has been told of before");
         assert!(roster.seen(&gone, IpAddr::from([192, 0, 2, 1]), later), "its return is news");
         assert_eq!(roster.contact(&gone, later).state, ContactState::Recent);
+    }
+
+    #[test]
+    fn who_was_never_there_does_not_fall_silent_when_another_manager_takes_over() {
+        let (roster, device) = roster();
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let gone = Whereabouts {
+            device: device.clone(),
+            replica: Some(Replica(7)),
+            last_contact: None,
+            remote: None,
+            away: false,
+        };
+        roster.learn(std::slice::from_ref(&gone), Replica(1));
+        roster.adopt(&[gone], now);
+        assert_eq!(roster.contact(&device, now).state, ContactState::Never);
+        assert!(roster.sweep(now + silent_after(None) * 2).is_empty());
     }
 
     #[test]

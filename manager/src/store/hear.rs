@@ -17,9 +17,9 @@ use postgres::{Client, Statement};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::StoreError;
 use super::engine::PostgresConfig;
 use super::replica::Replica;
+use super::{StoreError, statements};
 
 /// The channel of all managers.
 const CHANNEL: &str = "platen_managers";
@@ -29,7 +29,7 @@ const TELL: &str = "SELECT pg_notify($1, u) FROM unnest($2::text[]) AS u";
 /// was told and not heard, and whoever hears it again reads everything.
 const UNKEPT: &str = "SET synchronous_commit = off";
 /// Managers hold an advisory lock of this class each, by their key: so the others see which of them are there.
-const PRESENT: i32 = 7_210_417;
+pub(super) const PRESENT: i32 = 7_210_417;
 /// Whoever holds this one does what only one of them should.
 const LEADER: i32 = 7_210_418;
 /// How often it is looked who is there, and how long a session waits for news.
@@ -173,12 +173,9 @@ fn hear_in_session(
 /// Who is there, and whether this one leads; it does once the one before is gone.
 fn present(client: &mut Client, leads: bool) -> Result<(BTreeSet<Replica>, bool), StoreError> {
     let leads = leads || client.query_one("SELECT pg_try_advisory_lock($1, 0)", &[&LEADER])?.try_get(0)?;
-    let rows = client.query(
-        "SELECT objid::bigint::int FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 \
-         AND classid::bigint = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        &[&i64::from(PRESENT)],
-    )?;
-    let replicas = rows.iter().map(|row| row.try_get(0).map(Replica)).collect::<Result<_, _>>()?;
+    let rows = client.query(&statements::PRESENT_REPLICAS.replace('?', "$"), &[&i64::from(PRESENT)])?;
+    let replicas = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    let replicas = replicas.into_iter().filter_map(|key| i32::try_from(key).ok().map(Replica)).collect();
     Ok((replicas, leads))
 }
 

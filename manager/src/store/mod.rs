@@ -250,6 +250,13 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Whether a transaction was ended because it and another one waited for each other.
+    fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_deadlock())
+    }
+}
+
 impl From<ServerError> for StoreError {
     fn from(error: ServerError) -> Self {
         Self::Server(Arc::new(error))

@@ -14,12 +14,14 @@ const USAGES: &str = "SELECT d.id, u.full_at, u.reserve_full_at, u.kept, u.noisy
      FROM device_usage u JOIN devices d ON d.key = u.device";
 /// What is kept is added up by [`ADD_KEPT`]: several managers count the same device.
 macro_rules! keep_usage {
-    ($rows:literal) => {
+    ($rows:literal, $held:literal) => {
         concat!(
             "INSERT INTO device_usage (device, full_at, reserve_full_at, kept, noisy, noisy_since, noisy_last, refused) \
              SELECT d.key, u.full_at, u.reserve_full_at, 0, u.noisy, u.since, u.last, u.refused FROM ",
             $rows,
-            " JOIN devices d ON d.id = u.id WHERE 1 = 1 ON CONFLICT (device) DO UPDATE SET full_at = excluded.full_at, \
+            " JOIN devices d ON d.id = u.id WHERE 1 = 1",
+            $held,
+            " ON CONFLICT (device) DO UPDATE SET full_at = excluded.full_at, \
              reserve_full_at = excluded.reserve_full_at, \
              noisy = excluded.noisy, noisy_since = excluded.noisy_since, \
              noisy_last = excluded.noisy_last, refused = excluded.refused"
@@ -28,11 +30,13 @@ macro_rules! keep_usage {
 }
 const KEEP_USAGE: Bulk = Bulk {
     each: keep_usage!(
-        "(SELECT ?1 AS id, ?2 AS full_at, ?3 AS reserve_full_at, ?4 AS noisy, ?5 AS since, ?6 AS last, ?7 AS refused) u"
+        "(SELECT ?1 AS id, ?2 AS full_at, ?3 AS reserve_full_at, ?4 AS noisy, ?5 AS since, ?6 AS last, ?7 AS refused) u",
+        ""
     ),
     all: keep_usage!(
         "unnest(?1::text[], ?2::bigint[], ?3::bigint[], ?4::text[], ?5::bigint[], ?6::bigint[], ?7::bigint[]) \
-         AS u (id, full_at, reserve_full_at, noisy, since, last, refused)"
+         AS u (id, full_at, reserve_full_at, noisy, since, last, refused)",
+        " ORDER BY d.key FOR NO KEY UPDATE OF d"
     ),
 };
 const ADD_KEPT: Bulk = Bulk {

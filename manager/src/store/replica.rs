@@ -3,4 +3,4 @@
 /// One manager of several, for one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
-pub struct Replica(pub(super) i32);
+pub struct Replica(pub(crate) i32);

@@ -84,17 +84,16 @@ impl Store {
             .await
     }
 
-    /// Takes over devices that no manager of these watches over, at most `most`.
-    pub async fn adopt(
-        &self,
-        me: Replica,
-        alive: Vec<Replica>,
-        most: u32,
-    ) -> Result<Vec<Whereabouts>, StoreError> {
+    /// Takes over devices that no manager which is there watches over, at most `most`. Who is there is asked in the same
+    /// moment: one that has just come may hear from some of them already.
+    pub async fn adopt(&self, me: Replica, most: u32) -> Result<Vec<Whereabouts>, StoreError> {
         let damage = Arc::clone(&self.damage);
         self.writer
             .write(move |context| {
-                let alive: Vec<i32> = alive.iter().map(|replica| replica.0).collect();
+                let (connection, lock) = (context.connection, i64::from(hear::PRESENT));
+                let mut alive =
+                    connection.all(statements::PRESENT_REPLICAS, values![lock], |row| row.get::<i64>(0))?;
+                alive.push(i64::from(me.0));
                 let mut orphans = Conditions::new(values![me.0, most]);
                 orphans.and_in("o.replica", alive.iter().map(|replica| replica.as_value()));
                 // A device that another manager hears from in this moment is left to it.

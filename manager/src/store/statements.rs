@@ -337,7 +337,7 @@ pub(super) const SET_MEMORIES: Bulk = Bulk {
            ON CONFLICT (device) DO UPDATE SET body = excluded.body",
     all: "INSERT INTO watch_memories (device, body) SELECT d.key, u.body \
           FROM unnest(?1::text[], ?2::text[]) AS u (id, body) JOIN devices d ON d.id = u.id \
-          ON CONFLICT (device) DO UPDATE SET body = excluded.body",
+          ORDER BY d.key FOR NO KEY UPDATE OF d ON CONFLICT (device) DO UPDATE SET body = excluded.body",
 };
 /// A watch that stands does not begin again.
 pub(super) const BEGIN_WATCH: &str = "INSERT INTO watches (device, kind, subject, since, begun, body) \
@@ -360,6 +360,9 @@ pub(super) const CLAIM: Bulk = Bulk {
           FROM unnest(?1::text[], ?2::bigint[]) AS w (id, replica) JOIN devices d ON d.id = w.id \
           ORDER BY d.key FOR NO KEY UPDATE OF d) u WHERE devices.key = u.key",
 };
+/// Of PostgreSQL: the managers that are there, each of which holds a lock of this number for as long as it lives.
+pub(super) const PRESENT_REPLICAS: &str = "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted \
+     AND objsubid = 2 AND classid::bigint = ?1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 macro_rules! whereabouts {
     () => {
         "d.id, d.replica, (SELECT nullif(s.last_contact, 0) FROM states s WHERE s.device = d.key), \
@@ -505,8 +508,11 @@ pub(super) const ALL_BULK: &[(&str, &Bulk)] = &[
 ];
 
 /// Those of PostgreSQL alone.
-pub(super) const ALL_POSTGRES: &[(&str, &str)] =
-    &[("DRAW_KEYS", DRAW_KEYS), ("HAS_MIGRATIONS_POSTGRES", HAS_MIGRATIONS_POSTGRES)];
+pub(super) const ALL_POSTGRES: &[(&str, &str)] = &[
+    ("DRAW_KEYS", DRAW_KEYS),
+    ("HAS_MIGRATIONS_POSTGRES", HAS_MIGRATIONS_POSTGRES),
+    ("PRESENT_REPLICAS", PRESENT_REPLICAS),
+];
 
 /// Those of SQLite alone.
 pub(super) const ALL_SQLITE: &[(&str, &str)] = &[("HAS_MIGRATIONS", HAS_MIGRATIONS)];

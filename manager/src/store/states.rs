@@ -284,9 +284,9 @@ fn stored_levels(connection: &Connection, device: i64) -> Result<Levels, StoreEr
 
 /// Works out what is to be worked out, some at a time, with the levels that are there.
 pub(super) fn work_out(connection: &Connection) -> Result<(), StoreError> {
+    let statement = connection.text(fleet::STATES_TO_WORK_OUT, fleet::STATES_TO_WORK_OUT_POSTGRES);
     loop {
-        let devices: Vec<i64> =
-            connection.all(fleet::STATES_TO_WORK_OUT, values![AT_ONCE], |row| row.get(0))?;
+        let devices: Vec<i64> = connection.all(statement, values![AT_ONCE], |row| row.get(0))?;
         if devices.is_empty() {
             return Ok(());
         }

@@ -34,6 +34,9 @@ const GATHER: Duration = Duration::from_micros(200);
 const TRY_AFTER: Duration = Duration::from_secs(1);
 /// How often the connection is made anew while nothing can be stored.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
+/// How often a group is tried that the server ended because it and another manager's waited for each other.
+const DEADLOCK_TRIES: u32 = 3;
+
 /// Whether what waits is committed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
@@ -71,6 +74,8 @@ impl WriteContext<'_> {
 trait Work: Send {
     /// Whose batch it is, if it is one.
     fn batch_of(&self) -> Option<(&DeviceId, &Epoch)>;
+    /// Whether somebody waits for the answer.
+    fn is_awaited(&self) -> bool;
     fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError>;
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
 }
@@ -92,6 +97,10 @@ where
 {
     fn batch_of(&self) -> Option<(&DeviceId, &Epoch)> {
         self.batch_of.as_ref().map(|(device, epoch)| (device, epoch))
+    }
+
+    fn is_awaited(&self) -> bool {
+        !self.reply.is_closed()
     }
 
     fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError> {
@@ -210,21 +219,20 @@ struct Disk {
 
 fn run(
     mut disk: Disk,
-    mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
+    work: mpsc::Receiver<Option<Box<dyn Work>>>,
     most: usize,
     (health, mut keeper): (&Health, Option<LogKeeper>),
     reopen: &dyn Fn() -> Result<Connection, StoreError>,
 ) {
     let mut reopened: Option<Instant> = None;
-    let mut open = true;
+    let mut queue = Queue::new(work);
     let mut last_group = 0;
     let mut idle_since = Instant::now();
-    while open && let Some(first) = work.blocking_recv() {
+    while let Some(first) = queue.wait() {
         if last_group >= GATHER_FROM {
             std::thread::sleep(GATHER);
         }
-        let group;
-        (group, open) = gather(first, &mut work, most);
+        let group = awaited(queue.gather(first, most, Mixing::of(&disk.connection)));
         last_group = group.len();
         if idle_since.elapsed() >= TRY_AFTER
             && !disk.connection.answers()
@@ -262,15 +270,14 @@ fn run(
 /// The same in a simulation: in the runtime's time.
 async fn run_as_task(
     mut disk: Disk,
-    mut work: mpsc::Receiver<Option<Box<dyn Work>>>,
+    work: mpsc::Receiver<Option<Box<dyn Work>>>,
     slow: Duration,
     health: &Health,
 ) {
-    let mut open = true;
-    while open && let Some(first) = work.recv().await {
+    let mut queue = Queue::new(work);
+    while let Some(first) = queue.next().await {
         tokio::time::sleep(slow).await;
-        let group;
-        (group, open) = gather(first, &mut work, MAX_GROUP);
+        let group = awaited(queue.gather(first, MAX_GROUP, Mixing::of(&disk.connection)));
         let committed = commit_group(&mut disk, group);
         note(health, &committed, Instant::now());
         tokio::time::sleep(slow).await;
@@ -290,20 +297,91 @@ fn note(health: &Health, attempted: &[Attempted], now: Instant) -> bool {
     reopen
 }
 
-/// Takes what waits, at most `most`; says whether more is to come.
-fn gather(
-    first: Option<Box<dyn Work>>,
-    work: &mut mpsc::Receiver<Option<Box<dyn Work>>>,
-    most: usize,
-) -> (Vec<Box<dyn Work>>, bool) {
-    let mut group = Vec::new();
-    let mut next = Some(first);
-    while let Some(piece) = next {
-        let Some(piece) = piece else { return (group, false) };
-        group.push(piece);
-        next = if group.len() < most { work.try_recv().ok() } else { None };
+/// The pieces that wait, in the order in which they came.
+struct Queue {
+    work: mpsc::Receiver<Option<Box<dyn Work>>>,
+    /// Taken out, and not a part of the group before it.
+    held_back: Option<Box<dyn Work>>,
+    is_open: bool,
+}
+
+impl Queue {
+    fn new(work: mpsc::Receiver<Option<Box<dyn Work>>>) -> Self {
+        Self { work, held_back: None, is_open: true }
     }
-    (group, true)
+
+    /// The next piece, as it comes out of the channel; nothing is the end.
+    fn took(&mut self, next: Option<Option<Box<dyn Work>>>) -> Option<Box<dyn Work>> {
+        let piece = next.flatten();
+        self.is_open &= piece.is_some();
+        piece
+    }
+
+    /// Waits for a piece; `None` when there is none any more.
+    fn wait(&mut self) -> Option<Box<dyn Work>> {
+        match self.held_back.take() {
+            None if self.is_open => {
+                let next = self.work.blocking_recv();
+                self.took(next)
+            }
+            held_back => held_back,
+        }
+    }
+
+    /// The same, in a simulation.
+    async fn next(&mut self) -> Option<Box<dyn Work>> {
+        match self.held_back.take() {
+            None if self.is_open => {
+                let next = self.work.recv().await;
+                self.took(next)
+            }
+            held_back => held_back,
+        }
+    }
+
+    /// Takes what waits behind the first, at most `most` in all.
+    fn gather(&mut self, first: Box<dyn Work>, most: usize, mixing: Mixing) -> Vec<Box<dyn Work>> {
+        let is_alone = |piece: &dyn Work| mixing == Mixing::OnlyBatches && piece.batch_of().is_none();
+        let mut group = vec![first];
+        if group.iter().any(|first| is_alone(first.as_ref())) {
+            return group;
+        }
+        while group.len() < most && self.is_open {
+            let Ok(next) = self.work.try_recv() else { break };
+            let Some(piece) = self.took(Some(next)) else { break };
+            if is_alone(piece.as_ref()) {
+                self.held_back = Some(piece);
+                break;
+            }
+            group.push(piece);
+        }
+        group
+    }
+}
+
+/// What may be committed together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mixing {
+    /// Anything: nobody else writes.
+    All,
+    /// Batches with batches, anything else by itself. Other managers write too, and a group holds its devices in the order
+    /// of their keys, so that two never wait for each other; what else it did would be out of that order.
+    OnlyBatches,
+}
+
+impl Mixing {
+    const fn of(connection: &Connection) -> Self {
+        match connection {
+            Connection::Sqlite(_) => Self::All,
+            Connection::Postgres(_) => Self::OnlyBatches,
+        }
+    }
+}
+
+/// Batches whose senders have gone are sent again, and need not be stored now: while more comes in than can be stored, only
+/// what is waited for is done.
+fn awaited(group: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+    group.into_iter().filter(|piece| piece.batch_of().is_none() || piece.is_awaited()).collect()
 }
 
 /// Pieces that were attempted together, and whether they are durable.
@@ -313,7 +391,18 @@ fn commit_group(disk: &mut Disk, mut group: Vec<Box<dyn Work>>) -> Vec<Attempted
     if group.is_empty() {
         return Vec::new();
     }
-    match disk.attempt(&mut group) {
+    let mut result = disk.attempt(&mut group);
+    for _ in 1..DEADLOCK_TRIES {
+        if !result.as_ref().is_err_and(StoreError::is_deadlock) {
+            break;
+        }
+        tracing::info!(
+            pieces = group.len(),
+            "a transaction and another manager's waited for each other: it is tried again"
+        );
+        result = disk.attempt(&mut group);
+    }
+    match result {
         Err(error) if group.len() > 1 => {
             tracing::debug!(pieces = group.len(), %error, "a transaction was rolled back; each part is retried on its own");
             let alone = group.into_iter().map(|piece| {

@@ -136,7 +136,8 @@ impl Presence {
             (self.last, self.remote) = (last, remote);
         }
         self.was_silent = away;
-        self.told_there = !away;
+        // Who was never there has not gone.
+        self.told_there = !away && self.last.is_some();
         self.watched = Watched::Elsewhere;
     }
 

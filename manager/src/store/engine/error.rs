@@ -69,6 +69,14 @@ impl EngineError {
             Self::Postgres(error) => fault_of_postgres(error),
         }
     }
+
+    /// Whether a server ended a transaction because it and another one waited for each other: tried again, it goes through.
+    pub(in crate::store) fn is_deadlock(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(error) => error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED),
+        }
+    }
 }
 
 fn fault_of_sqlite(error: &rusqlite::Error) -> Option<Fault> {

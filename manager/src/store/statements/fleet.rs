@@ -59,17 +59,22 @@ pub(in crate::store) const SET_LEVELS: Bulk = Bulk {
 pub(in crate::store) const MOVE_STATES_OF_SITE: &str = "UPDATE states SET customer = ?2 WHERE site = ?1";
 pub(in crate::store) const FIRST_CONTACT: &str =
     "UPDATE states SET last_contact = ?2 WHERE device = ?1 AND last_contact = 0";
-/// A first contact changes how the device stands: that is to be worked out.
+/// A first contact changes how the device stands: that is to be worked out. The devices are held first, as whoever takes a
+/// report in does.
 pub(in crate::store) const SET_CONTACTS: Bulk = Bulk {
     each: "UPDATE states SET last_contact = ?2, remote = ?3, worst = CASE WHEN last_contact = 0 THEN -1 ELSE worst END \
            WHERE name = ?1",
     all: "UPDATE states SET last_contact = u.at, remote = u.remote, \
           worst = CASE WHEN last_contact = 0 THEN -1 ELSE worst END \
           FROM (SELECT s.device, w.at, w.remote FROM unnest(?1::text[], ?2::bigint[], ?3::text[]) AS w (id, at, remote) \
-          JOIN states s ON s.name = w.id ORDER BY s.device FOR NO KEY UPDATE OF s) u WHERE states.device = u.device",
+          JOIN states s ON s.name = w.id JOIN devices d ON d.key = s.device ORDER BY d.key FOR NO KEY UPDATE OF d) u \
+          WHERE states.device = u.device",
 };
 pub(in crate::store) const STATES_TO_WORK_OUT: &str =
     "SELECT device FROM states WHERE worst < 0 ORDER BY device LIMIT ?1";
+/// The same, while others write: what they work with is left to them, so that nobody waits.
+pub(in crate::store) const STATES_TO_WORK_OUT_POSTGRES: &str =
+    "SELECT device FROM states WHERE worst < 0 ORDER BY device LIMIT ?1 FOR NO KEY UPDATE SKIP LOCKED";
 pub(in crate::store) const STATES_AFTER: &str =
     "SELECT device, name FROM states WHERE device > ?1 ORDER BY device LIMIT ?2";
 pub(in crate::store) const SET_UNDAMAGED: &str =
@@ -190,5 +195,8 @@ pub(in crate::store) const ALL_BULK: &[(&str, &Bulk)] =
     &[("SET_LEVELS", &SET_LEVELS), ("SET_CONTACTS", &SET_CONTACTS)];
 
 /// Those of PostgreSQL alone.
-pub(in crate::store) const ALL_POSTGRES: &[(&str, &str)] =
-    &[("HOLD_STATE", HOLD_STATE), ("KNOW_STATES", KNOW_STATES)];
+pub(in crate::store) const ALL_POSTGRES: &[(&str, &str)] = &[
+    ("HOLD_STATE", HOLD_STATE),
+    ("KNOW_STATES", KNOW_STATES),
+    ("STATES_TO_WORK_OUT_POSTGRES", STATES_TO_WORK_OUT_POSTGRES),
+];

@@ -7,6 +7,7 @@ mod outages;
 mod planning;
 mod program;
 mod programs;
+mod side_by_side;
 mod taking_over;
 mod together;
 mod versions;

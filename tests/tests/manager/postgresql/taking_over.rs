@@ -50,7 +50,7 @@ async fn a_device_that_another_manager_hears_from_is_left_to_it_and_nobody_waits
     let me = store.enter("first".to_owned(), now()).await.unwrap();
     let working = Working::with(&cluster, &database, &name(2));
     let taken = async || {
-        let taken = store.adopt(me, vec![me], ALL).await.unwrap();
+        let taken = store.adopt(me, ALL).await.unwrap();
         taken.into_iter().map(|one| one.device).collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(taken().await, [0, 1, 3, 4].map(name).into());
