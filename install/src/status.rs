@@ -65,7 +65,9 @@ fn in_words(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
         (_, Some(why)) => writeln!(out, "Nothing is installed: {why}")?,
         (Some(trust), None) => {
             writeln!(out, "Trusts root {} ({})", trust.root, trust.fingerprint)?;
-            writeln!(out, "Knows that it is later than {}", trust.not_before)?;
+            if let Some(at) = trust.not_before {
+                writeln!(out, "Knows that it is later than {at}")?;
+            }
         }
         (None, None) => writeln!(
             out,

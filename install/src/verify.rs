@@ -168,7 +168,7 @@ pub(crate) struct Shown {
     /// SHA-256 of the root's file.
     pub(crate) fingerprint: String,
     /// It is at least this late, whatever the clock says.
-    pub(crate) not_before: Timestamp,
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 /// What this machine trusts; nothing where nobody has planted a root.
@@ -179,10 +179,10 @@ pub(crate) fn shown(directories: &Directories) -> Result<Option<Shown>, Unverifi
         Ok(None) => None,
         Err(damage) => return Err(forgotten(&damage, &directories.root)),
     };
+    let known = |trusted: &Trusted| trusted.clone().not_before(built().unwrap_or(Timestamp::MIN));
     Ok(trusted.map(|trusted| Shown {
         root: trusted.versions().root,
         fingerprint: trusted.fingerprint(),
-        not_before: built()
-            .map_or(trusted.latest_known_time(), |built| built.max(trusted.latest_known_time())),
+        not_before: Some(known(&trusted).latest_known_time()).filter(|at| *at > Timestamp::MIN),
     }))
 }

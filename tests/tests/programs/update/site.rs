@@ -5,12 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use platen_tests::guests::Guest;
 use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::debian::agent_package;
 use platen_tests::rigs::maker::Maker;
 use platen_tests::rigs::manager::process::Manager;
+use platen_tests::rigs::manager::task::now;
 use platen_tests::rigs::printer_guest::{NAME, Powered, PrinterGuest, status, until_parked};
 use platen_tests::rigs::process::{run_ok, until_within};
 use platen_tests::rigs::versions::{Fault, version_of};
@@ -57,7 +57,7 @@ impl Site {
         let at = |name: &str| folder.join(name);
         let publish = |arguments: &[&str]| run_ok(manager.command().arg("program").args(arguments), "");
         publish(&["key", "--online", at("online.pub").to_str().unwrap()]);
-        let mut maker = Maker::new(&key_file::read_public(&at("online.pub")).unwrap(), Timestamp::now());
+        let mut maker = Maker::new(&key_file::read_public(&at("online.pub")).unwrap(), now());
         let built = agent_package();
         let package = |version: &str, fault: Fault| version_of(&built, version, fault, folder);
         let packages = [
@@ -184,7 +184,7 @@ impl Site {
             .unwrap_or_else(|error| panic!("{error}\n{}", journal(guest)));
         let lines: Vec<&str> = whole.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let installed = format!("ii {version}");
-        let expected = [&installed, "enabled", "enabled", "enabled", "active", "active"];
+        let expected = [installed.as_str(), "enabled", "enabled", "enabled", "active", "active"];
         assert_eq!(lines, expected, "{}", journal(guest));
         until_within(UPDATED_WITHIN, &format!("the manager knows that {version} runs"), || {
             (self.known() == version).then_some(())
