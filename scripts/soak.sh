@@ -18,6 +18,7 @@ fault_rounds=${PLATEN_SOAK_FAULT_ROUNDS:-200}
 fault_jobs=${PLATEN_SOAK_FAULT_JOBS:-3}
 kills=${PLATEN_SOAK_KILLS:-200}
 cuts=${PLATEN_SOAK_CUTS:-30}
+update_cuts=${PLATEN_SOAK_UPDATE_CUTS:-20}
 disk_seeds=${PLATEN_SOAK_DISK_SEEDS:-5}
 failover=${PLATEN_SOAK_FAILOVER:-5000}
 # Each is a function below.
@@ -29,6 +30,7 @@ all=(
     network
     kill
     powercut
+    update
     disk
     failover
     fleet
@@ -87,6 +89,14 @@ soak_powercut() {
     tests/guest/install.sh
     build_programs
     PLATEN_CRASH_CUTS=$cuts PLATEN_CRASH_SEED=$(crash_seed) across powercut --no-capture
+}
+
+# Power cuts of the same guest while the agent's package is updated: one to two minutes each, the rest of the update with it.
+soak_update() {
+    say "update: $update_cuts power cuts"
+    tests/guest/install.sh
+    build_programs
+    PLATEN_UPDATE_CUTS=$update_cuts across update --no-capture
 }
 
 # Full, read-only, failing and corrupt disks, each used for 15 s before, while and after.

@@ -20,7 +20,7 @@ summary=()
 
 PLATEN_SKIP=${PLATEN_SKIP:-}
 # Parts of tests/tests/programs by the names of its modules. `unit` is everything else.
-PARTS=(package overlays e2e network reverse-proxy crash disk browser openapi kernel powercut cp2112 raspberry-pi demo year simulation fuzz scripts)
+PARTS=(package overlays e2e network reverse-proxy crash disk browser openapi kernel powercut update cp2112 raspberry-pi demo year simulation fuzz scripts)
 
 skips() { [[ ",$PLATEN_SKIP," == *",$1,"* ]]; }
 
@@ -94,14 +94,14 @@ cached_things() {
     skips tuf || trust/tests/interop/install.sh >/dev/null || status=1
     skips overlays || tests/device-trees/fetch.sh || status=1
     skips raspberry-pi || { scripts/cross-rust.sh arm64 && tests/guest/build.sh raspberry-pi; } || status=1
-    { skips kernel && skips powercut && skips cp2112; } || tests/guest/build.sh pc || status=1
+    { skips kernel && skips powercut && skips update && skips cp2112; } || tests/guest/build.sh pc || status=1
     return $status
 }
 
 # The packages that the tests install; a test that needs one waits for it.
 packages() {
     local status=0
-    { skips package && skips kernel && skips powercut; } || scripts/deb.sh --for-tests || status=1
+    { skips package && skips kernel && skips powercut && skips update; } || scripts/deb.sh --for-tests || status=1
     skips raspberry-pi || scripts/deb.sh --for-tests arm64 || status=1
     return $status
 }

@@ -9,6 +9,7 @@ use platen_protocol::readings::Readings;
 use crate::judge::{Alerts, Event};
 use crate::random::CannotName;
 use crate::request::{Asked, open, order, service_call};
+use crate::version::version;
 
 /// What follows from events.
 #[derive(Debug, Default)]
@@ -66,7 +67,7 @@ pub fn started(
     volatile_state: Option<String>,
 ) -> ReportBody {
     ReportBody::Started(Started {
-        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        agent_version: version().to_owned(),
         model: model.to_owned(),
         readings: readings.clone(),
         standing_alerts: alerts.ids(MAX_STANDING_ALERTS),

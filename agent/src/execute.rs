@@ -19,6 +19,7 @@ use crate::outbox::{DamagedCommand, OutboxError};
 use crate::recorder::Recorder;
 use crate::sample::BoardHandle;
 use crate::settings::{CannotSet, Current, Origin, Settings};
+use crate::version::version;
 
 /// A board that has not been read by then has failed.
 const READ_LIMIT: Duration = Duration::from_secs(20);
@@ -164,7 +165,7 @@ async fn act(executor: &Executor, command: &Command) -> End {
             OutcomeResult::Done.into()
         }
         Action::Unknown => {
-            let reason = format!("version {} of the agent knows no such command", env!("CARGO_PKG_VERSION"));
+            let reason = format!("version {} of the agent knows no such command", version());
             OutcomeResult::Refused { reason }.into()
         }
     }

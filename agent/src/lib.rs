@@ -39,3 +39,4 @@ pub mod tool;
 mod units;
 pub mod uplink;
 pub mod utilise;
+pub mod version;

@@ -27,6 +27,7 @@ use crate::tool::control;
 use crate::uplink::examine::Examiner;
 use crate::uplink::{self, Progress, Uplink};
 use crate::utilise;
+use crate::version::version;
 
 /// Everything must have ended this long after the stop.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
@@ -108,7 +109,7 @@ pub async fn run(
     }
     tracing::info!(
         %device, model = board.model(), simulated = board.simulated(), epoch = %outbox.epoch(),
-        waiting = outbox.backlog(), "platen-agent {} starts", env!("CARGO_PKG_VERSION")
+        waiting = outbox.backlog(), "platen-agent {} starts", version()
     );
     let rhythm = Rhythm {
         interval: applied.sample_interval,

@@ -16,6 +16,7 @@ use crate::judge::DiskFault;
 use crate::outbox::DiskTrouble;
 use crate::request::Asked;
 use crate::settings::SettingReport;
+use crate::version::version;
 use programs::Standing;
 
 /// How the device stands with its manager.
@@ -300,7 +301,7 @@ impl Status {
     pub fn report(&self, now: Duration, wall: Timestamp) -> StatusReport {
         let ago = |then: Duration| now.saturating_sub(then);
         StatusReport {
-            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            agent_version: version().to_owned(),
             device: self.device.clone(),
             model: self.model.clone(),
             simulated: self.simulated,

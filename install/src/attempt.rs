@@ -33,7 +33,8 @@ impl<'a> Book<'a> {
     pub fn open(directories: &'a Directories) -> io::Result<Self> {
         folder(&directories.state, PUBLIC)?;
         folder(&directories.state.join("kept"), PRIVATE)?;
-        folder(&directories.trust(), PRIVATE)?;
+        // Signed, and public: the agent tells the manager which versions are trusted here.
+        folder(&directories.trust(), PUBLIC)?;
         Ok(Self { directories })
     }
 
@@ -143,11 +144,23 @@ pub fn folder(path: &Path, mode: u32) -> io::Result<()> {
 
 /// Makes a folder anew, for root alone.
 pub fn emptied(path: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        done => done?,
-    }
+    removed(path)?;
     folder(path, PRIVATE)
+}
+
+/// Forgets what was learnt of the maker's versions.
+pub fn forget_trust(directories: &Directories) -> io::Result<()> {
+    removed(&directories.trust())?;
+    folder(&directories.trust(), PUBLIC)?;
+    durable::sync_folder(&directories.state)
+}
+
+/// Removes a folder with all that is in it; one that is gone already is removed.
+fn removed(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 #[cfg(test)]

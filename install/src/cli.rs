@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{User, geteuid};
 
 use crate::agent_package;
@@ -125,6 +126,8 @@ struct Supervise {
 
 /// Does what the command line says.
 pub fn execute(arguments: Arguments) -> ExitCode {
+    // The records are for everybody to read, whatever umask the shell has from which this is run; what is not has its mode.
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
     let directories = Directories::under(&arguments.root);
     log_to(matches!(arguments.command, Command::Run));
     let done = match arguments.command {

@@ -16,6 +16,8 @@ struct Shown {
     history: History,
     installed: Installed,
     trust: Option<verify::Shown>,
+    /// Why nobody knows what is trusted here, if so.
+    trouble: Option<String>,
 }
 
 /// Reads a record without touching it: who only looks sets nothing aside.
@@ -35,11 +37,16 @@ fn read<T: DeserializeOwned>(directories: &Directories, name: &str) -> anyhow::R
 
 /// Prints it.
 pub fn print(directories: &Directories, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (trust, trouble) = match verify::shown(directories) {
+        Ok(trust) => (trust, None),
+        Err(why) => (None, Some(why.to_string())),
+    };
     let shown = Shown {
         attempt: read(directories, ATTEMPT)?,
         history: read(directories, HISTORY)?.unwrap_or_default(),
         installed: read(directories, INSTALLED)?.unwrap_or_default(),
-        trust: verify::shown(directories)?,
+        trust,
+        trouble,
     };
     let written = if json {
         serde_json::to_string_pretty(&shown).map_err(io::Error::from).and_then(|text| writeln!(out, "{text}"))
@@ -54,9 +61,15 @@ pub fn print(directories: &Directories, json: bool, out: &mut dyn Write) -> anyh
 }
 
 fn in_words(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    match &shown.trust {
-        Some(trust) => writeln!(out, "Trusts root {} ({})", trust.root, trust.fingerprint)?,
-        None => writeln!(
+    match (&shown.trust, &shown.trouble) {
+        (_, Some(why)) => writeln!(out, "Nothing is installed: {why}")?,
+        (Some(trust), None) => {
+            writeln!(out, "Trusts root {} ({})", trust.root, trust.fingerprint)?;
+            if let Some(at) = trust.not_before {
+                writeln!(out, "Knows that it is later than {at}")?;
+            }
+        }
+        (None, None) => writeln!(
             out,
             "Trusts nobody: nothing is installed until `platen-install trust FILE` has been run"
         )?,

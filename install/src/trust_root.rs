@@ -50,7 +50,7 @@ pub fn plant(directories: &Directories, plant: &Plant) -> anyhow::Result<()> {
         attempt::folder(folder, 0o755).with_context(|| folder.display().to_string())?;
     }
     // First what was learnt goes: should power be cut now, the old root is where trust begins.
-    attempt::emptied(&directories.trust())?;
+    attempt::forget_trust(directories)?;
     durable::write(&directories.root, trusted.root())
         .with_context(|| directories.root.display().to_string())?;
     say(&format!("It is trusted from now on, as {}.", directories.root.display()));

@@ -9,15 +9,17 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
-use platen_trust::folder::{FILE_NAME, Folder};
+use jiff::Timestamp;
+use platen_trust::folder::Folder;
 use platen_trust::{Distrust, Document, KnownTime, Program as Signed, Trusted};
 use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::directories::Directories;
-use crate::durable;
 use crate::records::Program;
 
+/// When this program was built, in seconds since 1970, where that was said (debian/rules does, by the changelog).
+const BUILT: Option<&str> = option_env!("SOURCE_DATE_EPOCH");
 /// The longest root file, in bytes.
 pub(crate) const ROOT_LIMIT: u64 = 64 * 1024;
 
@@ -39,13 +41,25 @@ pub trait Verifier {
 pub struct ByTrust {
     root: PathBuf,
     folder: PathBuf,
+    /// It is at least this late.
+    not_before: Timestamp,
     /// What was described last, with what a file is compared by.
     signed: Option<Signed>,
 }
 
 /// Whoever verifies on a machine.
 pub fn by_trust(directories: &Directories) -> ByTrust {
-    ByTrust { root: directories.root.clone(), folder: directories.trust(), signed: None }
+    ByTrust {
+        root: directories.root.clone(),
+        folder: directories.trust(),
+        not_before: built().unwrap_or(Timestamp::MIN),
+        signed: None,
+    }
+}
+
+/// When this program was built: no clock that says an earlier time is right.
+pub(crate) fn built() -> Option<Timestamp> {
+    Timestamp::from_second(BUILT?.parse().ok()?).ok()
 }
 
 impl From<Distrust> for Unverified {
@@ -55,22 +69,36 @@ impl From<Distrust> for Unverified {
 }
 
 impl ByTrust {
+    /// The same, where it is known that it is at least this late.
+    #[must_use]
+    pub fn not_before(self, at: Timestamp) -> Self {
+        Self { not_before: self.not_before.max(at), ..self }
+    }
+
     /// What this machine trusts.
     fn trusted(&self) -> Result<Trusted, Unverified> {
-        match Folder::at(&self.folder).read() {
-            Ok(Some(trusted)) => return Ok(trusted),
-            Ok(None) => {}
-            Err(error) => {
-                // Without it nothing could be installed ever again. The root that was planted is what trust begins from.
-                tracing::error!("{error}; trust begins anew from {}", self.root.display());
-                let path = self.folder.join(FILE_NAME);
-                let aside = path.with_extension("json.unreadable");
-                durable::rename(&path, &aside).map_err(|error| Unverified(error.to_string()))?;
+        let trusted = match Folder::at(&self.folder).read() {
+            Ok(Some(found)) => {
+                if let Some(damage) = found.damage {
+                    tracing::error!("{damage}; its copy is whole, and counts");
+                }
+                found.trusted
             }
-        }
-        let root = read_root(&self.root)?;
-        Ok(Trusted::start(&root)?)
+            Ok(None) => Trusted::start(&read_root(&self.root)?)?,
+            Err(damage) => return Err(forgotten(&damage, &self.root)),
+        };
+        Ok(trusted.not_before(self.not_before))
     }
+}
+
+/// Both copies of what was learnt are gone. Beginning anew from the planted root would have old programs pass for new ones,
+/// so a person decides that.
+fn forgotten(damage: &Distrust, root: &Path) -> Unverified {
+    let root = root.display();
+    Unverified(format!(
+        "which of the maker's versions were there before cannot be read any more ({damage}), so an older program could \
+         pass for a new one; `platen-install trust {root}` begins anew with this root"
+    ))
 }
 
 /// The root that was planted.
@@ -139,17 +167,22 @@ pub(crate) struct Shown {
     pub(crate) root: u32,
     /// SHA-256 of the root's file.
     pub(crate) fingerprint: String,
+    /// It is at least this late, whatever the clock says.
+    pub(crate) not_before: Option<Timestamp>,
 }
 
-/// What this machine trusts; nothing where nobody has planted a root. Only root may read what has been learnt since.
-pub(crate) fn shown(directories: &Directories) -> anyhow::Result<Option<Shown>> {
-    let learnt = directories.trust().join(FILE_NAME);
-    let trusted = if File::open(&learnt).is_ok() {
-        Folder::at(&directories.trust()).read()?
-    } else if directories.root.exists() {
-        Some(Trusted::start(&read_root(&directories.root)?)?)
-    } else {
-        None
+/// What this machine trusts; nothing where nobody has planted a root.
+pub(crate) fn shown(directories: &Directories) -> Result<Option<Shown>, Unverified> {
+    let trusted = match Folder::at(&directories.trust()).read() {
+        Ok(Some(found)) => Some(found.trusted),
+        Ok(None) if directories.root.exists() => Some(Trusted::start(&read_root(&directories.root)?)?),
+        Ok(None) => None,
+        Err(damage) => return Err(forgotten(&damage, &directories.root)),
     };
-    Ok(trusted.map(|trusted| Shown { root: trusted.versions().root, fingerprint: trusted.fingerprint() }))
+    let known = |trusted: &Trusted| trusted.clone().not_before(built().unwrap_or(Timestamp::MIN));
+    Ok(trusted.map(|trusted| Shown {
+        root: trusted.versions().root,
+        fingerprint: trusted.fingerprint(),
+        not_before: Some(known(&trusted).latest_known_time()).filter(|at| *at > Timestamp::MIN),
+    }))
 }

@@ -115,3 +115,38 @@ pub(super) fn in_memory() -> Result<Connection, OutboxError> {
     migrate(&mut db)?;
     Ok(db)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A version of the agent that does not prove itself is gone back from, and the one before has to read the outbox that
+    /// it left: it refuses a later format, and then no version would run. So a version that brings the file to another
+    /// format must not be one that can be gone back from. It takes two releases: the first reads the new format and writes
+    /// the present one; once nobody goes back to what was before it, the second brings the file over. Change this number
+    /// only with that second one.
+    #[test]
+    fn the_format_is_the_one_that_every_version_reads_to_which_an_update_may_go_back() {
+        assert_eq!(MIGRATIONS.len(), 3);
+        let db = in_memory().unwrap();
+        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, 3);
+        for (table, columns) in [
+            ("alerts", "only_one state"),
+            ("asked", "number place asked"),
+            ("journal", "number command_id command outcome outcome_place"),
+            ("lost", "chapter first last reason kinds"),
+            ("meta", "only_one state"),
+            ("past", "name state"),
+            ("report", "place chapter sequence rank kind bytes body"),
+            ("setting", "name value origin"),
+        ] {
+            let all = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            assert_eq!(all.column_names().join(" "), columns, "{table}");
+        }
+        let tables: i64 = db
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 8);
+    }
+}

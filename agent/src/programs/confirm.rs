@@ -8,6 +8,7 @@ use platen_protocol::supply::Level;
 use serde::{Deserialize, Serialize};
 
 use super::watching::Attempt;
+use crate::version::version;
 
 /// The file's name in the spool.
 pub(super) const FILE_NAME: &str = "confirmed.json";
@@ -66,7 +67,7 @@ pub(super) fn confirmation(attempt: &Attempt, own: Own<'_>) -> Option<Confirmed>
     let both = own.sensors_read() && own.is_acknowledged();
     (attempt.step == ProgramStep::Confirming && both).then(|| Confirmed {
         attempt: attempt.id.clone(),
-        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        agent_version: version().to_owned(),
         sensors_read: true,
         acknowledged: true,
     })

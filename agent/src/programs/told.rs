@@ -11,6 +11,7 @@ use platen_protocol::programs::{
 use serde::{Deserialize, Serialize};
 
 use super::watching::{Attempt, Ended, Installation, OWN_NAME};
+use crate::version::version;
 
 /// What the manager was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +105,7 @@ const fn end(outcome: AttemptOutcome) -> ProgramStep {
 
 /// The version of the agent that runs.
 fn own_version() -> Option<ProgramVersion> {
-    env!("CARGO_PKG_VERSION").parse().ok()
+    version().parse().ok()
 }
 
 #[cfg(test)]

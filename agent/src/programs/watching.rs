@@ -14,6 +14,8 @@ use platen_protocol::programs::{AttemptOutcome, ProgramStep, RunningProgram, Tru
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::version::version;
+
 /// The attempt under way.
 pub(super) const ATTEMPT: &str = "attempt.json";
 /// The attempts that ended.
@@ -233,7 +235,7 @@ fn trusted(folder: &Path, root: &Path) -> Option<TrustedVersions> {
 
 /// This agent first, as it runs; then what else was kept.
 fn running(installed: Option<file::Installed>) -> Vec<RunningProgram> {
-    let own = program(OWN_KIND, OWN_NAME, env!("CARGO_PKG_VERSION"));
+    let own = program(OWN_KIND, OWN_NAME, version());
     let kept = installed.into_iter().flat_map(|installed| installed.programs);
     let others = kept.filter(|(name, _)| name != OWN_NAME);
     let others = others.filter_map(|(name, keeps)| program(&keeps.kind, &name, &keeps.version));

@@ -43,8 +43,8 @@ pub(super) fn keep(dpkg: &Dpkg, package: &str, version: &str, kept: &Path, work:
     emptied(&tree)?;
     lay_out(dpkg, package, &tree)?;
     let unfinished = before.with_extension("new");
-    // An SD card writes slower than gzip packs, and xz would take the memory of a small controller.
-    let build = text_of(quiet("dpkg-deb").args(["-Zgzip", "--build"]).arg(&tree).arg(&unfinished));
+    // xz would take the memory of a small controller, and gzip at its best most of the time that this step has.
+    let build = text_of(quiet("dpkg-deb").args(["-Zgzip", "-z1", "--build"]).arg(&tree).arg(&unfinished));
     build.map_err(|halt| match halt {
         Halt::Failed(why) => Halt::Failed(format!("what is installed cannot be packed: {why}")),
         other => other,

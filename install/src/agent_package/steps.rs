@@ -10,6 +10,8 @@ use crate::spool::room_for;
 
 /// The architecture of what runs on any.
 const ANY: &str = "all";
+/// How often a service may be started again before it counts as one that does not run.
+const RESTARTS: u32 = 3;
 /// A unit of `Installed-Size`, in bytes.
 const SIZE_UNIT: u64 = 1024;
 
@@ -111,9 +113,22 @@ fn runs() -> Result<(), Halt> {
         return Ok(());
     }
     let unit = format!("{PACKAGE}.service");
-    let state = text_of(quiet("systemctl").args(["show", "--property=ActiveState", "--value"]).arg(&unit))?;
-    match state.trim() {
+    let shown = text_of(
+        quiet("systemctl").args(["show", "--property=ActiveState", "--property=NRestarts"]).arg(&unit),
+    )?;
+    is_up(&unit, &shown)
+}
+
+/// Whether a unit is up, by what `systemctl show` says of it.
+fn is_up(unit: &str, shown: &str) -> Result<(), Halt> {
+    let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let restarts = value("NRestarts").and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
+    match value("ActiveState").unwrap_or_default() {
         "active" => Ok(()),
+        // It is started again and again, and would be for as long as anybody waits.
+        "activating" if restarts >= RESTARTS => {
+            Err(Halt::Failed(format!("{unit} does not stay up: it was started again {restarts} times")))
+        }
         "activating" | "reloading" => Err(Halt::Later(format!("{unit} is starting"))),
         other => Err(Halt::Failed(format!("{unit} is {other}"))),
     }
@@ -149,4 +164,22 @@ pub(super) fn rollback(given: &Given) -> Result<(), Halt> {
     }
     dpkg.install(&before)?;
     is_installed(dpkg, &version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_ends_again_and_again_does_not_run() {
+        let told = |state: &str, restarts: u32| {
+            is_up("a.service", &format!("NRestarts={restarts}\nActiveState={state}\n"))
+        };
+        assert!(told("active", 9).is_ok(), "it runs now, and the agent has to confirm");
+        assert!(matches!(told("activating", RESTARTS - 1), Err(Halt::Later(_))));
+        let Err(Halt::Failed(why)) = told("activating", RESTARTS) else { panic!() };
+        assert_eq!(why, "a.service does not stay up: it was started again 3 times");
+        assert!(matches!(told("failed", 0), Err(Halt::Failed(_))));
+        assert!(matches!(is_up("a.service", ""), Err(Halt::Failed(_))));
+    }
 }

@@ -308,3 +308,100 @@ fn a_root_is_planted_only_by_its_fingerprint_and_not_over_another() {
     assert!(done, "{words}");
     assert_eq!(std::fs::read(&machine.directories.root).unwrap(), other.root);
 }
+
+#[test]
+fn what_is_trusted_and_what_happened_is_for_everybody_to_read_and_nothing_else_is() {
+    let machine = Machine::new();
+    machine.installer(&machine.confirming("7"));
+    machine.offer_firmware("7");
+    let mut command = std::process::Command::new("sh");
+    let run =
+        format!("umask 077; exec '{}' --root '{}' run", crate::machine::OWN, machine.folder.path().display());
+    assert!(command.args(["-c", &run]).status().unwrap().success());
+    assert_eq!(machine.ended().outcome, Outcome::Kept);
+    let mode = |name: &str| {
+        let about = std::fs::metadata(machine.directories.state.join(name)).unwrap();
+        about.permissions().mode() & 0o777
+    };
+    for (name, expected) in [
+        (".", 0o755),
+        ("trust", 0o755),
+        ("trust/trusted.json", 0o644),
+        ("history.json", 0o644),
+        ("installed.json", 0o644),
+        ("kept", 0o700),
+        ("staged", 0o700),
+        ("work", 0o700),
+    ] {
+        assert_eq!(mode(name), expected, "{name}");
+    }
+    // Planting another root leaves it so.
+    let (other, file) = (Maker::new(), machine.folder.path().join("root.json"));
+    std::fs::write(&file, &other.root).unwrap();
+    let fingerprint = platen_trust::Trusted::start(&other.root).unwrap().fingerprint();
+    let mut trust = std::process::Command::new(crate::machine::OWN);
+    trust.arg("--root").arg(machine.folder.path()).arg("trust").arg(&file);
+    assert!(trust.args(["--fingerprint", &fingerprint, "--replace"]).status().unwrap().success());
+    assert_eq!(mode("trust"), 0o755);
+    assert!(
+        !machine.directories.trust().join("trusted.json").exists(),
+        "what was learnt of the other is forgotten"
+    );
+}
+
+#[test]
+fn what_was_learnt_is_never_forgotten_by_damage_alone() {
+    let machine = Machine::new();
+    machine.installer(&machine.confirming("1"));
+    let bytes = b"firmware";
+    let program = maker::program(KIND, "engine", "2.0", bytes);
+    let old = machine.maker.document(&program);
+    machine.offer("1", &program, bytes);
+    machine.run();
+    let (file, copy) = ("trusted.json", "trusted.copy.json");
+    let damage = |name: &str| std::fs::write(machine.directories.trust().join(name), "{").unwrap();
+    // One of two is damaged: what was there before still counts.
+    damage(file);
+    machine.offer_as("2", &program, bytes, &old);
+    machine.run();
+    let reason = machine.history().pop().unwrap().reason;
+    assert!(reason.contains("older metadata is not taken"), "{reason}");
+    // Both are: nobody can say what was there before, so nothing is taken until a person has decided.
+    damage(file);
+    damage(copy);
+    machine.offer_as("3", &program, bytes, &old);
+    machine.run();
+    let reason = machine.history().pop().unwrap().reason;
+    assert!(reason.contains("`platen-install trust ") && reason.contains("damaged"), "{reason}");
+    let own = |more: &[&str]| {
+        let mut command = std::process::Command::new(crate::machine::OWN);
+        command.arg("--root").arg(machine.folder.path()).args(more);
+        command.output().unwrap()
+    };
+    let status = String::from_utf8(own(&["status"]).stdout).unwrap();
+    assert!(status.contains("Nothing is installed: ") && status.contains("engine 2.0: kept"), "{status}");
+    let root = machine.directories.root.to_str().unwrap();
+    let fingerprint = platen_trust::Trusted::start(&machine.maker.root).unwrap().fingerprint();
+    let planted = own(&["trust", root, "--fingerprint", &fingerprint]);
+    assert!(planted.status.success(), "{planted:?}");
+    machine.installer(&machine.confirming("4"));
+    machine.offer("4", &program, bytes);
+    machine.run();
+    assert_eq!(machine.history().pop().unwrap().outcome, Outcome::Kept);
+}
+
+#[test]
+fn a_clock_that_is_behind_the_day_on_which_this_was_built_is_not_believed() {
+    use platen_install::verify::{Verifier as _, by_trust};
+
+    let machine = Machine::new();
+    platen_install::run::prepare(&machine.directories).unwrap();
+    let program = maker::program(KIND, "engine", "2.0", b"firmware");
+    let metadata = machine.maker.document(&program);
+    // What is signed here is good until the end of 2099. Nothing vouches for this machine's clock, or it is earlier.
+    let mut built_later = by_trust(&machine.directories).not_before("2100-06-01T00:00:00Z".parse().unwrap());
+    let refused = built_later.describe(&metadata, "engine", "2.0").unwrap_err();
+    assert!(refused.to_string().contains("has expired"), "{refused}");
+    let mut built_before = by_trust(&machine.directories).not_before("2026-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(built_before.describe(&metadata, "engine", "2.0").unwrap().version, "2.0");
+}

@@ -261,8 +261,8 @@ impl Guest {
         Err(GuestError::Failed { command: command.to_owned(), status, text })
     }
 
-    /// Waits until the guest has ended by itself: it was reset, which a power cut is to it.
-    pub fn wait_until_off(mut self, limit: Duration) -> Result<(), GuestError> {
+    /// Waits until the guest has ended by itself: it was reset, which a power cut is to it. What its console had printed.
+    pub fn wait_until_off(mut self, limit: Duration) -> Result<String, GuestError> {
         let began = Instant::now();
         let waited = |source| GuestError::System { what: "QEMU cannot be waited for", source };
         while self.qemu.try_wait().map_err(waited)?.is_none() {
@@ -272,7 +272,7 @@ impl Guest {
             }
             thread::sleep(LOOK_INTERVAL);
         }
-        Ok(())
+        Ok(self.console())
     }
 
     /// Installs a package of this machine, as an administrator would; returns what dpkg printed.

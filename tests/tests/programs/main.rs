@@ -28,4 +28,5 @@ mod reverse_proxy;
 mod scripts;
 #[cfg(feature = "simulation")]
 mod simulation;
+mod update;
 mod year;

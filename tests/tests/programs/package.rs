@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use platen_tests::rigs::debian::{agent_package, root};
+use platen_tests::rigs::maker::Maker;
+use platen_tests::rigs::manager::task::now;
 use platen_tests::rigs::process::run_ok;
+use platen_trust::PrivateKey as _;
+use platen_trust::sign::SigningKey;
 use tempfile::TempDir;
 
 fn dpkg(arguments: &[&str], package: &Path) -> String {
@@ -60,6 +64,8 @@ fn the_package_has_everything_in_its_place_and_nothing_of_the_build_machine() {
     assert!(!found, "the binary names the folder that it was built in");
     println!("platen-agent: {} bytes, package: {} bytes", binary.len(), package.metadata().unwrap().len());
 
+    believes_no_clock_that_is_behind_its_changelog(&folder.path().join("usr/sbin/platen-install"));
+
     let sim = beside(&package, "platen-sim_");
     let with = extract(&sim);
     let sim_agent = with.path().join("usr/lib/platen/platen-agent-sim");
@@ -103,6 +109,21 @@ fn read_simulated(agent: &Path) -> (Output, TempDir) {
     std::fs::write(at("agent.toml"), config).unwrap();
     let output = Command::new(agent).arg("--config").arg(at("agent.toml")).args(["read", "--json"]).output();
     (output.unwrap(), folder)
+}
+
+fn believes_no_clock_that_is_behind_its_changelog(install: &Path) {
+    let machine = TempDir::new().unwrap();
+    let maker = Maker::new(SigningKey::generate().unwrap().public(), now());
+    std::fs::create_dir_all(machine.path().join("etc/platen/programs")).unwrap();
+    std::fs::write(machine.path().join("etc/platen/programs/root.json"), &maker.root).unwrap();
+    let shown =
+        run_ok(Command::new(install).arg("--root").arg(machine.path()).args(["status", "--json"]), "");
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let known: jiff::Timestamp = shown["trust"]["not_before"].as_str().unwrap().parse().unwrap();
+    let changelog = root().join("packaging/debian/changelog");
+    let mut parse = Command::new("dpkg-parsechangelog");
+    let dated = run_ok(parse.arg("-l").arg(changelog).args(["--show-field", "Timestamp"]), "");
+    assert_eq!(known.as_second().to_string(), dated.trim());
 }
 
 fn refuses_a_simulated_board(agent: &Path) {

@@ -9,27 +9,23 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use platen_hal::config;
 use platen_protocol::manager_to_device::Action;
-use platen_simulator::{SimCommand, SimPrinter};
-use platen_tests::guests::vhost::printer::PrinterDevices;
-use platen_tests::guests::{ChannelError, Disk, Guest, GuestError, GuestFiles, HOST_ADDRESS};
-use platen_tests::hal_suite::{BUSES, Kernel, board_file};
+use platen_simulator::SimCommand;
+use platen_tests::guests::{ChannelError, Guest, GuestError};
 use platen_tests::oracles::books::device::Device;
 use platen_tests::oracles::books::held::Held;
 use platen_tests::oracles::books::people::{Asked, Commanded, People, Pressed, Told, now};
 use platen_tests::oracles::books::physical::Physical;
 use platen_tests::oracles::check::{Allowed, Books, Clocks, check};
 use platen_tests::rigs::api::Operator;
-use platen_tests::rigs::debian::agent_package;
 use platen_tests::rigs::fleet::JUDGE;
 use platen_tests::rigs::fleet::load::{close, open, switch};
 use platen_tests::rigs::manager::process::Manager;
+use platen_tests::rigs::printer_guest::{NAME, PrinterGuest, status, until_parked};
 use platen_tests::rigs::process::until;
 use platen_tests::rigs::random::Random;
 use platen_tests::rigs::random::number;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
 /// Cuts of `make test`.
 const CUTS: u32 = 2;
@@ -41,16 +37,10 @@ const CLOCK_OFF: Duration = Duration::from_millis(2_500);
 const BETWEEN_PRESSES: Duration = Duration::from_secs(8);
 /// A reset takes effect at once; a busy machine may take its time to end QEMU.
 const OFF_LIMIT: Duration = Duration::from_secs(60);
-const NAME: &str = "guest";
-const KERNEL: Kernel<'_> =
-    Kernel { buses: ["/dev/i2c-0", "/dev/i2c-1"], behind: None, gpio: "/dev/gpiochip0" };
 
 /// Everything that outlives a cut.
 struct Bench {
-    files: GuestFiles,
-    folder: TempDir,
-    disk: Disk,
-    printer: SimPrinter,
+    printer: PrinterGuest,
     manager: Manager,
     operator: Operator,
     people: People,
@@ -59,69 +49,22 @@ struct Bench {
     count: u32,
 }
 
-/// A guest that has power.
-struct Running {
-    guest: Guest,
-    // Ends after the guest.
-    _devices: PrinterDevices,
-    _sockets: TempDir,
-}
-
 impl Bench {
     fn new(seed: u64) -> Self {
-        let files = GuestFiles::pc().unwrap();
-        let folder = TempDir::new().unwrap();
-        let disk = Disk::new(&files, folder.path()).unwrap();
-        let board = format!("{}\n[simulation]\nseed = {seed}\nlog = \"physical.jsonl\"\n", board_file(None));
-        let simulated = config::parse(&board, &folder.path().join("board.toml")).unwrap();
-        let printer = SimPrinter::new(&simulated).unwrap();
+        let printer = PrinterGuest::new(&format!("[simulation]\nseed = {seed}\nlog = \"physical.jsonl\"\n"));
         let manager = Manager::start();
         let operator = manager.operator();
         let (people, random) = (People::default(), Random::new(seed, 3));
         let last_press = Instant::now();
-        Self { files, folder, disk, printer, manager, operator, people, random, last_press, count: 0 }
+        Self { printer, manager, operator, people, random, last_press, count: 0 }
     }
 
     fn physical(&self) -> PathBuf {
-        self.folder.path().join("physical.jsonl")
-    }
-
-    fn power_on(&self) -> Running {
-        let sockets = TempDir::new().unwrap();
-        let devices = PrinterDevices::start(&self.printer, &BUSES, sockets.path()).unwrap();
-        let mut options = devices.guest_options();
-        options.disk = Some(self.disk.path());
-        let guest = Guest::boot(&self.files, &options).unwrap();
-        Running { guest, _devices: devices, _sockets: sockets }
-    }
-
-    /// The package, its configuration and its identity, all forced to the disk as an installer would wait for.
-    fn install(&self, running: &Running) {
-        let guest = &running.guest;
-        let package = agent_package();
-        guest.install(&package).unwrap();
-        guest.check("systemctl stop platen-agent").unwrap();
-        let agent = format!(
-            "device = \"{NAME}\"\n{JUDGE}[uplink]\nmanager = \"https://{HOST_ADDRESS}:{}\"\n\
-             [sample]\ninterval = \"500ms\"\n",
-            self.manager.device_port()
-        );
-        for (file, text) in [("board.toml", board_file(Some(KERNEL))), ("agent.toml", agent)] {
-            let from = self.folder.path().join("pushed");
-            fs::write(&from, text).unwrap();
-            guest.push_file(&from, &format!("/etc/platen/{file}")).unwrap();
-        }
-        let token = self.manager.token(&["--device", NAME]);
-        guest
-            .check(&format!(
-                "chmod 644 /etc/platen/*.toml; echo {token} | platen-agent enroll --token-file -"
-            ))
-            .unwrap();
-        guest.check("systemctl enable --now platen-agent && sync").unwrap();
+        self.printer.folder().join("physical.jsonl")
     }
 
     fn act(&self, command: &SimCommand) {
-        self.printer.apply(command).unwrap();
+        self.printer.printer.apply(command).unwrap();
     }
 
     /// People use the printer until the power goes.
@@ -244,23 +187,6 @@ impl Bench {
     }
 }
 
-fn until_parked(guest: &Guest) {
-    let begin = Instant::now();
-    loop {
-        let status = status(guest).unwrap_or_default();
-        if status["contact"]["state"] == "parked" && status["backlog"] == 0 && status["readings"].is_object()
-        {
-            return;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(180), "the agent does not park: {status}");
-    }
-}
-
-fn status(guest: &Guest) -> Option<Value> {
-    let output = guest.run("platen status --json").ok()?;
-    serde_json::from_str(&output.text).ok()
-}
-
 #[test]
 fn the_power_goes_at_random_and_nothing_that_was_acknowledged_is_lost() {
     let (cuts, seed) = (number("PLATEN_CRASH_CUTS", CUTS), number("PLATEN_CRASH_SEED", 4));
@@ -269,8 +195,8 @@ fn the_power_goes_at_random_and_nothing_that_was_acknowledged_is_lost() {
     );
     let begin = Instant::now();
     let mut bench = Bench::new(seed.into());
-    let mut running = bench.power_on();
-    bench.install(&running);
+    let mut running = bench.printer.power_on();
+    bench.printer.install(&running.guest, &bench.manager, JUDGE);
     until_parked(&running.guest);
     println!("[{:>4} s] installed, enrolled and parked", begin.elapsed().as_secs());
     for cut in 1..=cuts {
@@ -278,7 +204,7 @@ fn the_power_goes_at_random_and_nothing_that_was_acknowledged_is_lost() {
         bench.use_it(&running.guest);
         running.guest.wait_until_off(OFF_LIMIT).unwrap();
         let (held, at) = (bench.reports(), begin.elapsed().as_secs());
-        running = bench.power_on();
+        running = bench.printer.power_on();
         until_parked(&running.guest);
         let after = bench.reports();
         println!(
@@ -325,9 +251,9 @@ impl Bench {
     }
 
     fn books(&self, guest: &Guest) -> Books {
-        let outbox = self.folder.path().join("outbox.sqlite");
+        let outbox = self.printer.folder().join("outbox.sqlite");
         let text = guest.check("base64 /var/lib/platen-agent/outbox.sqlite").unwrap();
-        let encoded = self.folder.path().join("outbox.base64");
+        let encoded = self.printer.folder().join("outbox.base64");
         fs::write(&encoded, text).unwrap();
         let decoded = std::process::Command::new("base64").arg("-d").arg(&encoded).output().unwrap();
         assert!(decoded.status.success(), "{decoded:?}");

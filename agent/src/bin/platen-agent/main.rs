@@ -33,7 +33,7 @@ const EXIT_CONFIGURATION: u8 = 78;
 /// Watches a printer and reports to a manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong
 /// configuration.
 #[derive(Parser)]
-#[command(name = "platen-agent", version)]
+#[command(name = "platen-agent", version = platen_agent::version::version())]
 struct Arguments {
     /// The configuration.
     #[arg(long, global = true, default_value = config::DEFAULT_PATH)]

@@ -15,7 +15,7 @@ const DEFAULT_BOARD: &str = "/etc/platen/board.toml";
 #[derive(Parser)]
 #[command(
     name = "platen",
-    version,
+    version = platen_agent::version::version(),
     after_help = "Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no agent answers; 4 no permission; \
                   5 ordered already."
 )]

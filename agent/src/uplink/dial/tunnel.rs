@@ -19,9 +19,10 @@ use super::proxy::Proxy;
 use super::refusal::{Fault, ProxyError, schemes};
 use super::{Dial, DialError, Dialing, Stream};
 use crate::identity::address::Address;
+use crate::version::version;
 
 /// Some proxies let pass by name.
-const AGENT: &str = concat!("platen-agent/", env!("CARGO_PKG_VERSION"));
+const AGENT: &str = "platen-agent";
 
 /// Through a proxy.
 #[derive(Debug, Clone)]
@@ -68,9 +69,11 @@ impl Tunnel {
 
     fn request(&self, target: &str) -> Result<Vec<u8>, Fault> {
         let authority: Authority = target.parse().map_err(|cause| Fault::Target(format!("{cause}")))?;
-        let mut request =
-            format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {AGENT}\r\n")
-                .into_bytes();
+        let mut request = format!(
+            "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {AGENT}/{}\r\n",
+            version()
+        )
+        .into_bytes();
         if let Some(authorization) = &self.proxy.authorization {
             request.extend_from_slice(b"Proxy-Authorization: ");
             request.extend_from_slice(authorization.as_bytes());

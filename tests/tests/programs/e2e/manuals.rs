@@ -31,9 +31,12 @@ fn read(file: &str) -> String {
 
 #[test]
 fn each_command_and_option_of_the_agents_programs_is_in_its_manual_page() {
-    for (name, page) in
-        [("platen-agent", "platen-agent.8"), ("platen", "platen.1"), ("platen-sim", "platen-sim.1")]
-    {
+    for (name, page) in [
+        ("platen-agent", "platen-agent.8"),
+        ("platen", "platen.1"),
+        ("platen-install", "platen-install.8"),
+        ("platen-sim", "platen-sim.1"),
+    ] {
         let page = read(&format!("packaging/debian/man/{page}")).replace("\\-", "-");
         let offered = offered(&program(name), &[]);
         let fewest = if name == "platen-sim" { 1 } else { 4 };
