@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::traffic::Traffic;
-use crate::device::{Arrivals, Devices, Said, Signatures};
+use crate::device::{Arrivals, Devices, Said, Signatures, ddi};
 use crate::following;
 use crate::inform::Informer;
 use crate::programs::Programs;
@@ -97,6 +97,8 @@ impl DeviceBackend {
             bell: Arc::default(),
             signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
+            ddi: config.ddi.clone(),
+            ddi_failures: ddi::failures(),
             traffic: Traffic::new(limits),
             programs: Arc::clone(&programs),
             said: Arc::clone(&said),
