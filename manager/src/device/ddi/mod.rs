@@ -15,7 +15,6 @@ mod choose;
 mod deployment;
 mod feedback;
 mod poll;
-mod settings;
 mod who;
 
 use std::sync::Arc;
@@ -27,9 +26,6 @@ use super::answer::{Answer, Handled};
 use super::context::{Caller, Devices};
 use crate::clock;
 use crate::listen::RequestBody;
-
-pub use settings::Settings;
-pub(crate) use who::{Failures, failures};
 
 use address::{Address, What};
 use who::Shows;

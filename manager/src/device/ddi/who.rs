@@ -1,8 +1,6 @@
 //! Who asks: a client with a token of its device, or one that shows the device's certificate. Whoever is not let in hears
 //! the same, whether there is such a device or not.
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
@@ -21,24 +19,12 @@ use super::address::Address;
 use crate::inform::Event;
 use crate::secret::fingerprint;
 use crate::store::DdiStanding;
-use crate::throttle::{Throttle, counted};
+use crate::throttle::counted;
 
-/// Failures of one device's clients from one address before they must wait, and for how long. One that is set up wrongly
-/// shuts out none of its neighbours.
-const FAILURES: u32 = 20;
-const WINDOW: Duration = Duration::from_secs(60);
 /// The longest token that is looked at, in bytes: ours have 64.
 const MAX_TOKEN_BYTES: usize = 256;
 /// What stands before a token.
 const TARGET_TOKEN: &str = "TargetToken";
-
-/// Slows down who guesses tokens.
-pub(crate) type Failures = Arc<Throttle<(IpAddr, String)>>;
-
-/// None so far.
-pub(crate) fn failures() -> Failures {
-    Throttle::new(FAILURES, WINDOW)
-}
 
 /// What a request shows of who sends it, and by which name of this manager.
 pub(super) struct Shows {

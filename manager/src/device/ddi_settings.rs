@@ -10,7 +10,7 @@ const MAX_TENANT_CHARS: usize = 64;
 /// Whether update clients that are not ours are served, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct DdiSettings {
     /// Whether they are.
     pub enabled: bool,
     /// The one tenant that there is, in their addresses.
@@ -21,7 +21,7 @@ pub struct Settings {
     pub poll_seconds: u32,
 }
 
-impl Default for Settings {
+impl Default for DdiSettings {
     fn default() -> Self {
         Self { enabled: false, tenant: "default".to_owned(), poll_seconds: 300 }
     }
@@ -38,9 +38,9 @@ fn tenant<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(name)
 }
 
-impl Settings {
+impl DdiSettings {
     /// The pause as clients read it: hours, minutes and seconds.
-    pub(super) fn sleep(&self) -> String {
+    pub fn sleep(&self) -> String {
         let seconds = self.poll_seconds;
         format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_pause_is_told_in_hours_minutes_and_seconds() {
-        let sleep = |poll_seconds| Settings { poll_seconds, ..Settings::default() }.sleep();
+        let sleep = |poll_seconds| DdiSettings { poll_seconds, ..DdiSettings::default() }.sleep();
         assert_eq!(
             (sleep(1), sleep(300), sleep(86_399)),
             ("00:00:01".into(), "00:05:00".into(), "23:59:59".into())
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_cannot_stand_in_an_address_is_no_tenant() {
-        let read = |text: &str| toml::from_str::<Settings>(text);
+        let read = |text: &str| toml::from_str::<DdiSettings>(text);
         assert_eq!(read("enabled = true\ntenant = \"acme-1\"").unwrap().tenant, "acme-1");
         assert!(!read("").unwrap().enabled, "off unless somebody turns it on");
         for wrong in ["tenant = \"\"", "tenant = \"a/b\"", "tenant = \"a b\"", "poll_seconds = 0", "poll = 3"]
