@@ -19,10 +19,11 @@ mod who;
 
 use std::sync::Arc;
 
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request};
 use platen_protocol::problem::{Problem, ProblemKind};
 
-use super::answer::{Answer, Handled};
+use super::answer::{Answer, Handled, refuse};
 use super::context::{Caller, Devices};
 use crate::clock;
 use crate::listen::RequestBody;
@@ -70,7 +71,10 @@ async fn answer(
         }
         (what, method) => {
             let detail = format!("this address takes {}, not {method}", what.method());
-            Err(Problem::new(ProblemKind::MethodNotAllowed, detail))
+            let problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
+            let mut answer = refuse(&problem, devices.retry_after_seconds);
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(what.method()));
+            Ok(answer)
         }
     }
 }

@@ -71,11 +71,14 @@ pub(super) async fn identify(
     };
     let known = address.filter(|address| address.tenant == devices.ddi.tenant);
     let is_let_in = match known {
-        Some(address) => is_let_in(devices, caller, (shows, &address.device), now).await?,
-        None => false,
+        Some(address) => is_let_in(devices, caller, (shows, &address.device), now).await,
+        None => Ok(false),
     };
+    if !matches!(is_let_in, Ok(false)) {
+        attempt.forgive();
+    }
+    let is_let_in = is_let_in?;
     let Some(address) = known.filter(|_| is_let_in) else { return Err(nobody()) };
-    attempt.forgive();
     let device = address.device.clone();
     caller.admit(devices, &device, Instant::now())?;
     devices.roster.waits(&device, Duration::from_secs(u64::from(devices.ddi.poll_seconds)));

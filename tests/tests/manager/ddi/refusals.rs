@@ -119,7 +119,9 @@ async fn a_device_that_asks_too_often_is_told_to_come_later() {
 async fn what_is_no_message_of_the_ddi_is_refused_by_name() {
     let house = house().await;
     let lobby = Ddi::new(&house.manager, "lobby").await;
-    lobby.send("DELETE", "", None).await.problem(ProblemKind::MethodNotAllowed);
+    let method = lobby.send("DELETE", "", None).await;
+    method.problem(ProblemKind::MethodNotAllowed);
+    assert_eq!(method.headers["allow"], "GET");
     lobby.send("GET", "/installedBase/7", None).await.problem(ProblemKind::NotFound);
     for beyond in ["/deploymentBase/7", "/deploymentBase/4294967296", "/cancelAction/7", "/deploymentBase/x"]
     {
