@@ -1,7 +1,9 @@
 //! From an offer to the end of its attempt.
 
 use hyper::StatusCode;
+use platen_manager::database_path;
 use platen_protocol::problem::ProblemKind;
+use platen_tests::rigs::manager::task::until;
 use serde_json::json;
 
 use super::super::programs::program_bytes;
@@ -160,4 +162,23 @@ async fn a_client_that_says_what_it_is_is_asked_once() {
     assert_eq!(known["attributes"], json!({"model": "MFP 450", "serial": "1"}));
     let contact = house.manager.api("/api/v1/devices/lobby").await;
     assert_eq!(contact["contact"]["state"], "recent", "{contact}");
+}
+
+#[tokio::test]
+async fn a_number_that_clients_cannot_read_is_not_told_and_said_at_the_offer() {
+    let mut house = house().await;
+    house.publish_program("2.0", &program_bytes(10)).await;
+    let lobby = Ddi::new(&house.manager, "lobby").await;
+    let stored = rusqlite::Connection::open(database_path(house.manager.directory.path())).unwrap();
+    let last = "INSERT INTO ddi_actions (key, device, attempt, program, shown, closed, told) \
+                SELECT 2147483647, key, 'x', 1, 0, 0, '[]' FROM devices WHERE id = 'lobby'";
+    assert_eq!(stored.execute(last, []).unwrap(), 1);
+    house.offer("2.0", &["lobby"]).await;
+    let waits = until(|| async {
+        assert!(lobby.poll().await["_links"].get("deploymentBase").is_none());
+        let offers = house.manager.api("/api/v1/programs/engine-firmware/2.0/offers").await;
+        offers["items"][0]["waits"].as_str().map(str::to_owned)
+    });
+    assert!(waits.await.contains("2147483648, is beyond what clients"));
+    lobby.send("GET", "/deploymentBase/2147483648", None).await.problem(ProblemKind::NotFound);
 }
