@@ -52,6 +52,19 @@ need_squid() {
     need_unstarted squid-openssl=squid
 }
 
+# Debian's swupdate, whose package has three units that would run from now on.
+need_swupdate() {
+    local unit
+    installed swupdate && return 0
+    if [ "$(id -u)" -eq 0 ]; then
+        mkdir -p /etc/systemd/system
+        for unit in swupdate.socket swupdate-progress.service; do
+            [ -e "/etc/systemd/system/$unit" ] || ln -s /dev/null "/etc/systemd/system/$unit"
+        done
+    fi
+    need_unstarted swupdate
+}
+
 # Debian's PostgreSQL, for tests that make clusters of their own (tests/src/rigs/postgres.rs). On its own the package would
 # make one, and start it: postgresql-common is told not to until the server is there. A cluster that is here stays as it is.
 need_postgresql() {

@@ -82,8 +82,8 @@ trap 'exit 143' TERM
 machine_packages() {
     need_packages build-essential pkg-config openssl curl jq \
         chromium chromium-driver libfaketime lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
-        iproute2 nftables procps util-linux libedit2 libxml2 libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
-        need_squid && need_unstarted nginx caddy haproxy && need_postgresql &&
+        cpio iproute2 nftables procps util-linux libedit2 libxml2 libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
+        need_squid && need_unstarted nginx caddy haproxy && need_swupdate && need_postgresql &&
         tests/guest/install.sh
 }
 

@@ -2,6 +2,7 @@
 //! store while `serve` runs.
 
 mod backup;
+mod ddi;
 mod device;
 mod passphrase;
 mod program;
@@ -83,6 +84,9 @@ enum Command {
     /// List enrolled devices, say whose they are and where they stand; revoke, readmit, retire or delete one.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Create and revoke tokens for update clients that are not ours (hawkBit's DDI; docs/hawkbit.md).
+    #[command(subcommand)]
+    Ddi(ddi::DdiCommand),
     /// Move the database from SQLite to PostgreSQL, or back into use.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -222,6 +226,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
             Command::Device(DeviceCommand::Revoke { device }) => revoke(&config, device).await,
             Command::Device(DeviceCommand::Readmit { device }) => readmit(&config, device).await,
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
+            Command::Ddi(command) => ddi::execute(&config, command).await,
             Command::Program(command) => program::execute(config, command).await,
             // Done above, without a runtime.
             Command::Store(_) => Ok(()),

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::certificate_files::CertificateFiles;
+use crate::device::DdiSettings;
 use crate::limits::Limits;
 use crate::listen::Timeouts;
 use crate::networks::Networks;
@@ -93,6 +94,8 @@ pub struct Config {
     pub retention: retention::Settings,
     /// How much a device may hand in and have open.
     pub quota: quota::Settings,
+    /// Whether update clients that are not ours are served.
+    pub ddi: DdiSettings,
     /// How long a peer may take; not in the file.
     pub timeouts: Timeouts,
 }
@@ -146,6 +149,8 @@ struct File {
     retention: retention::Settings,
     #[serde(default)]
     quota: quota::Settings,
+    #[serde(default)]
+    ddi: DdiSettings,
 }
 
 /// Reads and checks the file.
@@ -276,6 +281,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         history: file.history,
         retention: file.retention,
         quota: file.quota,
+        ddi: file.ddi,
         timeouts: Timeouts::default(),
     })
 }

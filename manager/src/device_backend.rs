@@ -38,6 +38,10 @@ const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 /// Failed enrolments from one address before it must wait, and for how long.
 const ENROL_FAILURES: u32 = 20;
 const ENROL_WINDOW: Duration = Duration::from_secs(60);
+/// Failures of one device's clients of the DDI from one address before they must wait, and for how long. One that is set up
+/// wrongly shuts out none of its neighbours.
+const DDI_FAILURES: u32 = 20;
+const DDI_WINDOW: Duration = Duration::from_secs(60);
 
 /// Everything that serves devices.
 pub struct DeviceBackend {
@@ -97,6 +101,8 @@ impl DeviceBackend {
             bell: Arc::default(),
             signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
+            ddi: config.ddi.clone(),
+            ddi_failures: Throttle::new(DDI_FAILURES, DDI_WINDOW),
             traffic: Traffic::new(limits),
             programs: Arc::clone(&programs),
             said: Arc::clone(&said),

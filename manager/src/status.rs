@@ -12,7 +12,7 @@ use crate::ca::{CA_PEM, SERVER_PEM};
 use crate::certificate_files::{FileError, facts_in};
 use crate::certificates::load_pair;
 use crate::config::Config;
-use crate::store::{Store, StoreError};
+use crate::store::{Standing, Store, StoreError};
 use crate::upkeep::{MAX_TOKENS, last_backup, unused_tokens};
 use crate::watch::endings::{DeviceCertificates, Ending, EndingView, What};
 
@@ -53,7 +53,8 @@ impl Status {
             let some = store.standings(after, DEVICES_AT_ONCE).await?;
             let Some((last, _)) = some.last() else { break };
             after = Some(last.clone());
-            for (_, standing) in some.into_iter().filter(|(_, standing)| standing.revoked.is_none()) {
+            let has_one = |standing: &Standing| standing.revoked.is_none() && !standing.certificate.is_none();
+            for (_, standing) in some.into_iter().filter(|(_, standing)| has_one(standing)) {
                 device_certificates.count(standing.certificate.issued, standing.certificate.expires, now);
             }
         }

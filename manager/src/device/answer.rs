@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use platen_protocol::problem::{MEDIA_TYPE, Problem, ProblemKind};
 
@@ -65,6 +65,9 @@ pub(super) fn refuse(problem: &Problem, retry_after_seconds: u32) -> Answer {
         }
         ProblemKind::MethodNotAllowed => {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        ProblemKind::NotSignedIn => {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("TargetToken"));
         }
         _ => {}
     }

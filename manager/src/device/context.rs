@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::arrivals::Arrivals;
+use super::ddi_settings::DdiSettings;
 use super::mailbox::Mailbox;
 use super::roster::Roster;
 use super::said::Said;
@@ -54,6 +55,10 @@ pub struct Devices {
     pub signatures: Signatures,
     /// Slows down who guesses tokens.
     pub enrol_failures: Arc<Throttle>,
+    /// Whether update clients that are not ours are served, and how.
+    pub ddi: DdiSettings,
+    /// Slows down who guesses their tokens.
+    pub ddi_failures: Arc<Throttle<(IpAddr, String)>>,
     /// How much each device may ask for.
     pub traffic: Arc<Traffic>,
     /// Programs for them.

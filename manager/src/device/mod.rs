@@ -4,7 +4,8 @@
 //! that is to be installed there, as [`pick`] says, by a [`transfer`]; [`roster`] knows every device that is let in,
 //! and when it was last there; [`standing`] is what follows when it stands otherwise; [`traffic`] says how
 //! much each may ask for. In the [`anteroom`] those wait that only an operator can let in; [`superseded`] is what is known
-//! of a certificate that its device has replaced and that is used again, [`restored`] of one that is newer than the store. Where a proxy opens TLS, [`signed`] says who asks.
+//! of a certificate that its device has replaced and that is used again, [`restored`] of one that is newer than the store. Where a proxy opens TLS, [`signed`] says who asks. Update
+//! clients that are not ours are served by [`ddi`].
 
 pub mod admit;
 mod answer;
@@ -13,6 +14,8 @@ pub mod anteroom;
 mod arrivals;
 mod body;
 mod context;
+mod ddi;
+mod ddi_settings;
 mod enroll;
 mod identity;
 mod judge;
@@ -40,6 +43,7 @@ mod transfer;
 pub use answer_body::AnswerBody;
 pub(crate) use arrivals::Arrivals;
 pub use context::Devices;
+pub use ddi_settings::DdiSettings;
 pub use reports::PAUSE_SECONDS;
 pub(crate) use said::Said;
 pub use service::DeviceService;

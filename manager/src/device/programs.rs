@@ -268,7 +268,7 @@ fn part_of(asked: &Part, goes_on: bool, whole: NonZeroU64) -> Result<Option<Cont
     })
 }
 
-fn busy(devices: &Devices, device: &DeviceId, full: NoTransfer) -> Problem {
+pub(super) fn busy(devices: &Devices, device: &DeviceId, full: NoTransfer) -> Problem {
     devices.counters.count(Turned::Transfer);
     match full {
         NoTransfer::All => Problem::new(
@@ -284,7 +284,7 @@ fn busy(devices: &Devices, device: &DeviceId, full: NoTransfer) -> Problem {
     }
 }
 
-fn no_file(devices: &Devices, error: &FetchError) -> Problem {
+pub(super) fn no_file(devices: &Devices, error: &FetchError) -> Problem {
     match error {
         FetchError::Store(error) => return later(devices, error),
         FetchError::Slow => tracing::info!("a program is still being fetched from the database"),

@@ -218,7 +218,8 @@ impl Roster {
                 .certified
                 .standing
                 .as_ref()
-                .filter(|standing| standing.revoked.is_none() && standing.retired.is_none());
+                .filter(|standing| standing.revoked.is_none() && standing.retired.is_none())
+                .filter(|standing| !standing.certificate.is_none());
             if let Some(Standing { certificate, .. }) = standing {
                 visit(device, certificate.issued, certificate.expires);
             }

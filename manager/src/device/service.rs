@@ -15,7 +15,7 @@ use super::answer::{Answer, Answering, Handled, refuse};
 use super::answer_body::AnswerBody;
 use super::context::{Caller, Devices};
 use super::taken_once::taken_by_nobody;
-use super::{enroll, programs, renew, reports, signed};
+use super::{ddi, enroll, programs, renew, reports, signed};
 use crate::clock;
 use crate::listen::{Outcome, Peer, RequestBody};
 
@@ -81,6 +81,7 @@ fn route(devices: Arc<Devices>, caller: Arc<Caller>, request: Request<RequestBod
             let problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
             Box::pin(ready(Err(problem)))
         }
+        _ if ddi::is_asked(&devices, &request) => Box::pin(ddi::serve(devices, caller, request)),
         (other, _) => {
             let detail = format!("{other} does not exist on this listener");
             Box::pin(ready(Err(Problem::new(ProblemKind::NotFound, detail))))

@@ -5,6 +5,7 @@ mod action;
 mod api;
 mod command;
 mod cursor;
+mod ddi;
 mod details;
 mod fleet_query;
 mod forwarded;

@@ -2,10 +2,11 @@
 //!
 //! [`files`] keeps the bytes; [`shelf`] is what is given now, in memory; an [`edition`] is the trust metadata that stand
 //! before the bytes of one answer; [`follow`] brings memory, files and the timestamp up to what the store says, and
-//! [`fetch`] makes a file of which only another manager has the bytes. [`online`] is the one key that this manager
+//! [`fetch`] makes a file of which only another manager has the bytes. [`digests`] are for clients that are not ours. [`online`] is the one key that this manager
 //! signs with: whoever steals it can hold devices where they are for as long as a timestamp lasts, and install nothing.
 //! [`publish`] takes in what the maker has signed, and refuses what devices would refuse.
 
+pub mod digests;
 pub mod edition;
 pub mod fetch;
 pub mod files;
@@ -29,6 +30,8 @@ pub struct Programs {
     /// Held for a look, never across an await.
     shelf: RwLock<Arc<Shelf>>,
     fetching: Fetching,
+    /// Held while a file is read for its older hashes.
+    digesting: tokio::sync::Mutex<()>,
 }
 
 impl Programs {
@@ -39,6 +42,7 @@ impl Programs {
             files: ProgramFiles::in_state(state_directory),
             shelf: RwLock::default(),
             fetching: Fetching::default(),
+            digesting: tokio::sync::Mutex::default(),
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) enum Entry {
     Deleted { device: DeviceId, by: String, at: Timestamp },
     /// An operator was given a password: those of before are good no more.
     PasswordSet { operator: String },
+    /// A token of a client that is not ours was revoked.
+    DdiTokenRevoked { token: String },
     /// Nothing but time has passed.
     Hour,
 }

@@ -20,6 +20,7 @@ mod copy;
 mod customers;
 mod damage;
 mod dates;
+mod ddi;
 mod delete;
 mod details;
 mod devices;
@@ -73,7 +74,7 @@ use jiff::Timestamp;
 
 pub use apply_profiles::Applied;
 pub use backups::BackupRecord;
-pub use certificate::Certificate;
+pub use certificate::{Certificate, NEVER};
 pub use check::{
     JournalCheck, StoreCheck, bring_back_store, check_journal, check_store, is_empty_store, newest_version,
 };
@@ -81,6 +82,10 @@ pub use clones::CloneRecord;
 pub use commands::CommandRefusal;
 pub use copy::{Copied, copy};
 pub use customers::{CustomerRecord, NewCustomer, NewSite, PlaceRefusal, SiteRecord};
+pub use ddi::{
+    ActionRecord, Certified, DdiStanding, DdiTokenRecord, DdiTokenRefusal, Digests, Feedback, MAX_DDI_TOKENS,
+    NewDdiToken, Took,
+};
 pub use delete::{DeleteRefusal, Deletion};
 pub use details::{Changes, Choice, DetailsChange, DetailsRecord, DetailsRefusal, MAX_TAGS, Named};
 pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFiles, ServerError};
@@ -406,6 +411,7 @@ impl Store {
                     quota::ALL,
                     statements::devices::ALL,
                     statements::programs::ALL,
+                    statements::ddi::ALL,
                     statements::restored::ALL,
                 ];
                 let others = others.into_iter().flatten();

@@ -7,7 +7,7 @@ use super::identities::{self, IdentityChange};
 use super::journal::{Entry, Journal};
 use super::records::time;
 use super::restored::note;
-use super::statements::{self as all_statements, devices, restored as statements};
+use super::statements::{self as all_statements, ddi, devices, restored as statements};
 use super::{Store, StoreError, delete, enrolment, states};
 
 /// No password has this hash: finding one would be to invert Argon2.
@@ -117,6 +117,10 @@ fn again(
 ) -> Result<(), StoreError> {
     match entry {
         Entry::Hour => {}
+        Entry::DdiTokenRevoked { token } => {
+            connection.execute(ddi::REVOKE_HASH, values![token])?;
+            replayed.tokens += 1;
+        }
         Entry::TokenUsed { token, device, certificate } => {
             let at = certificate.issued.as_millisecond();
             connection.execute(statements::TOKEN_USED_SINCE, values![token, at, device.as_str()])?;

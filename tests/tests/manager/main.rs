@@ -11,6 +11,7 @@
 mod backup;
 mod balancers;
 mod dates;
+mod ddi;
 mod device;
 mod endings;
 mod first_start;

@@ -23,14 +23,14 @@ use serde_json::{Value, json};
 use super::signed::{Signer, assert_signed, send};
 
 /// Bytes of a program: more than is read at once, and no two pieces alike.
-fn program_bytes(count: u32) -> Vec<u8> {
+pub(super) fn program_bytes(count: u32) -> Vec<u8> {
     (0..count).flat_map(u32::to_le_bytes).collect()
 }
 
 /// A manager with a maker who trusts its key.
-struct House {
-    manager: TestManager,
-    maker: Maker,
+pub(super) struct House {
+    pub(super) manager: TestManager,
+    pub(super) maker: Maker,
     folder: tempfile::TempDir,
 }
 
@@ -51,26 +51,26 @@ impl House {
         Self::with(manager.await)
     }
 
-    fn with(manager: TestManager) -> Self {
+    pub(super) fn with(manager: TestManager) -> Self {
         let maker = Maker::new(&online_key(&manager), now());
         Self { manager, maker, folder: tempfile::tempdir().unwrap() }
     }
 
-    fn file(&self, bytes: &[u8]) -> PathBuf {
+    pub(super) fn file(&self, bytes: &[u8]) -> PathBuf {
         let path = self.folder.path().join(platen_manager::secret::fingerprint(bytes));
         std::fs::write(&path, bytes).unwrap();
         path
     }
 
     /// Publishes as `platen-manager program publish` does, beside the manager that serves.
-    async fn publish(&self, brought: Brought) -> Result<Published, PublishError> {
+    pub(super) async fn publish(&self, brought: Brought) -> Result<Published, PublishError> {
         let state = self.manager.directory.path();
         let programs = Programs::new(self.manager.store.clone(), state);
         programs.publish(state, &brought, "anna", now()).await
     }
 
     /// Publishes a program, and waits until the manager that serves has heard of it.
-    async fn publish_program(&mut self, version: &str, bytes: &[u8]) {
+    pub(super) async fn publish_program(&mut self, version: &str, bytes: &[u8]) {
         let program = Maker::program("engine-firmware", version, bytes);
         let targets = Some(self.maker.sign(&[program], &[]));
         let brought =
@@ -80,7 +80,7 @@ impl House {
         self.manager.api(&address).await;
     }
 
-    async fn offer(&self, version: &str, devices: &[&str]) -> Value {
+    pub(super) async fn offer(&self, version: &str, devices: &[&str]) -> Value {
         let address = format!("/api/v1/programs/engine-firmware/{version}/offers");
         let answer = self.manager.ask_api("POST", &address, Some(&json!({"devices": devices}))).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());

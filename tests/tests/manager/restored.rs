@@ -164,6 +164,24 @@ async fn tokens_that_were_used_and_devices_that_were_shut_out_since_the_backup_s
 }
 
 #[tokio::test]
+async fn tokens_of_update_clients_that_were_revoked_since_the_backup_stay_so() {
+    let manager = TestManager::start().await;
+    let tokens = "/api/v1/devices/lobby/ddi/tokens";
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(manager.ask_api("POST", tokens, None).await.json()["id"].clone());
+    }
+    let backup = Backup::of(&manager);
+    let revoked = manager.ask_api("DELETE", &format!("{tokens}/{}", ids[0]), None).await;
+    assert_eq!(revoked.status, StatusCode::NO_CONTENT);
+    let (manager, brought_back) = backup.in_place(manager).await;
+    assert_eq!(brought_back.replayed.tokens, 1);
+    let known = manager.api("/api/v1/devices/lobby/ddi").await;
+    let left: Vec<_> = known["tokens"].as_array().unwrap().iter().map(|token| &token["id"]).collect();
+    assert_eq!(left, [&ids[1]]);
+}
+
+#[tokio::test]
 async fn devices_that_were_retired_or_deleted_since_the_backup_stay_so() {
     let manager = TestManager::start().await;
     let lobby = manager.enrol("lobby").await;

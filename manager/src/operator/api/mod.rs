@@ -1,6 +1,7 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
 mod commands;
+mod ddi;
 mod details;
 mod devices;
 mod events;
@@ -51,6 +52,9 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/programs/{name}/{version}/offers", get(programs::offers).post(programs::offer))
         .route("/programs/{name}/{version}/offers/{device}", delete(programs::take_back))
         .route("/programs/{name}/{version}/attempts", get(programs::attempts))
+        .route("/devices/{id}/ddi", get(ddi::get))
+        .route("/devices/{id}/ddi/tokens", post(ddi::make_token))
+        .route("/devices/{id}/ddi/tokens/{token}", delete(ddi::revoke_token))
         .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
         .route("/devices/{id}/revoke", post(identity::revoke))
         .route("/devices/{id}/readmit", post(identity::readmit))

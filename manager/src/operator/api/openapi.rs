@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    commands, details, devices, events, health, history, identity, lists, places, profiles, programs,
+    commands, ddi, details, devices, events, health, history, identity, lists, places, profiles, programs,
     restored,
 };
 
@@ -57,6 +57,9 @@ use super::{
         programs::attempts,
         programs::offer,
         programs::take_back,
+        ddi::get,
+        ddi::make_token,
+        ddi::revoke_token,
         commands::list,
         commands::issue,
         identity::revoke,
@@ -259,6 +262,9 @@ mod tests {
             "programs/{name}/{version}/offers",
             "programs/{name}/{version}/offers/{device}",
             "programs/{name}/{version}/attempts",
+            "devices/{id}/ddi",
+            "devices/{id}/ddi/tokens",
+            "devices/{id}/ddi/tokens/{token}",
             "devices/{id}/revoke",
             "devices/{id}/readmit",
             "devices/{id}/dismiss-clone",

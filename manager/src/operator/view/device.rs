@@ -17,7 +17,7 @@ use super::readings::{CounterView, HeldView, PartView, SupplyView, SwitchView, T
 use super::watched::WatchView;
 use crate::contact::Contact;
 use crate::quota::Noisy;
-use crate::store::DeviceRecord;
+use crate::store::{DeviceRecord, NEVER};
 use crate::watch::WatchKind;
 use crate::worst::Worst;
 
@@ -88,6 +88,11 @@ pub(in super::super) struct DeviceView {
 }
 
 impl DeviceView {
+    /// Whether it was ever given a certificate; one with an update client that is not ours need not have any.
+    pub(in super::super) fn has_certificate(&self) -> bool {
+        self.certificate_expires < NEVER
+    }
+
     /// A device with what is open there.
     pub(in super::super) fn new(
         record: DeviceRecord,

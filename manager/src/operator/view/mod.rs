@@ -5,12 +5,13 @@
 //! ([`contact`]), what it did ([`activity`]), how its [`identity`] stands, and what is [`open`] there, by which the
 //! fleet's page is ordered. What is open has forms of its own, which lists show too: alerts and other reports
 //! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
-//! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed. [`facts`]
+//! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed, [`ddi`] who else installs it. [`facts`]
 //! answers what a page asks of a device.
 
 mod activity;
 mod asked;
 mod contact;
+mod ddi;
 mod details;
 mod device;
 mod facts;
@@ -24,6 +25,7 @@ mod readings;
 mod watched;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(super) use ddi::{DdiActionView, DdiTokenView, DdiView};
 pub(crate) use details::DetailsView;
 pub(super) use device::DeviceView;
 pub(super) use freshness::Freshness;

@@ -222,7 +222,7 @@ pub(super) fn begin_attempt(
 }
 
 /// Keeps how far an attempt is. What it is about is what was offered, where that is known; else what the device says.
-fn attempt_told(
+pub(in super::super) fn attempt_told(
     connection: &Connection,
     device: i64,
     attempt: &str,
@@ -251,6 +251,22 @@ fn attempt_told(
         connection.execute(statements::END_OFFER, values![device, attempt])?;
     }
     Ok(())
+}
+
+/// What an attempt is about runs on a device from now on, which does not say itself what does.
+pub(in super::super) fn ran(
+    connection: &Connection,
+    device: i64,
+    attempt: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let about: Option<(String, String, String)> =
+        connection.one(statements::ABOUT_ATTEMPT, values![device, attempt], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let Some((kind, name, version)) = about else { return Ok(()) };
+    let at = now.as_millisecond();
+    connection.execute(statements::RUNS, values![device, kind, name, version, at]).map(drop)
 }
 
 /// A report about an attempt came in.

@@ -101,6 +101,8 @@ pub(in crate::store) const ATTEMPT_TOLD: &str = "UPDATE program_attempts SET ste
 pub(in crate::store) const HAS_ATTEMPT: &str = "SELECT 1 FROM program_attempts WHERE device = ?1 AND id = ?2";
 pub(in crate::store) const ATTEMPT_ENDED: &str =
     "SELECT 1 FROM program_attempts WHERE device = ?1 AND id = ?2 AND ended IS NOT NULL";
+pub(in crate::store) const ABOUT_ATTEMPT: &str =
+    "SELECT kind, name, version FROM program_attempts WHERE device = ?1 AND id = ?2";
 pub(in crate::store) const OFFER_OF_ATTEMPT: &str = "SELECT p.kind, p.name, p.version FROM program_offers o \
      JOIN programs p ON p.key = o.program WHERE o.device = ?1 AND o.id = ?2";
 pub(in crate::store) const FORGET_ATTEMPTS: &str = "DELETE FROM program_attempts WHERE device = ?1 AND key NOT IN \
@@ -184,6 +186,7 @@ pub(in crate::store) const ALL: &[(&str, &str)] = &[
     ("ATTEMPT_TOLD", ATTEMPT_TOLD),
     ("HAS_ATTEMPT", HAS_ATTEMPT),
     ("ATTEMPT_ENDED", ATTEMPT_ENDED),
+    ("ABOUT_ATTEMPT", ABOUT_ATTEMPT),
     ("OFFER_OF_ATTEMPT", OFFER_OF_ATTEMPT),
     ("FORGET_ATTEMPTS", FORGET_ATTEMPTS),
     ("RUNS", RUNS),
