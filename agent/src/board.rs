@@ -48,9 +48,16 @@ pub fn engine(config: &BoardConfig) -> Result<Option<Controller>, BoardError> {
     if config.backend == platen_hal::config::Backend::Linux {
         return Ok(platen_hal::engine::open(config));
     }
-    #[cfg(feature = "simulator")]
-    return Ok(platen_simulator::engine(config, &platen_simulator::SimPrinter::new(config)?));
-    #[cfg(not(feature = "simulator"))]
+    simulated_engine(config)
+}
+
+#[cfg(feature = "simulator")]
+fn simulated_engine(config: &BoardConfig) -> Result<Option<Controller>, BoardError> {
+    Ok(platen_simulator::engine(config, &platen_simulator::SimPrinter::new(config)?))
+}
+
+#[cfg(not(feature = "simulator"))]
+fn simulated_engine(_config: &BoardConfig) -> Result<Option<Controller>, BoardError> {
     Err(BoardError::NoSimulator)
 }
 

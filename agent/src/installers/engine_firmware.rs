@@ -62,28 +62,28 @@ struct Engine {
 
 impl Engine {
     fn open(config: &Path) -> Result<Self, Halt> {
-        let refused = |error: String| Halt::Refused(error);
-        let config = config::load(config).map_err(|error| refused(error.to_string()))?;
-        let board = platen_hal::config::load(&config.board).map_err(|error| refused(error.to_string()))?;
-        let controller = board::engine(&board).map_err(|error| refused(error.to_string()))?;
+        let config = config::load(config).map_err(|error| Halt::Refused(error.to_string()))?;
+        let board =
+            platen_hal::config::load(&config.board).map_err(|error| Halt::Refused(error.to_string()))?;
+        let controller = board::engine(&board).map_err(|error| Halt::Refused(error.to_string()))?;
         let mut controller = controller.ok_or_else(|| {
-            refused(format!(
+            Halt::Refused(format!(
                 "{} has no [engine-controller], so no engine is known here",
                 config.board.display()
             ))
         })?;
-        let identity = controller.identity().map_err(halt)?;
+        let identity = controller.identity().map_err(|fault| halt(&fault))?;
         Ok(Self { controller, identity })
     }
 
     fn state(&mut self) -> Result<State, Halt> {
-        self.controller.state().map_err(halt)
+        self.controller.state().map_err(|fault| halt(&fault))
     }
 
     /// What runs.
     fn runs(&mut self) -> Result<Option<Ran>, Halt> {
         let Some(bank) = self.state()?.running else { return Ok(None) };
-        Ok(match self.controller.bank(bank).map_err(halt)? {
+        Ok(match self.controller.bank(bank).map_err(|fault| halt(&fault))? {
             Bank::Whole { version, sum, .. } => Some(Ran { bank, version, sum }),
             Bank::Empty | Bank::Unknown => None,
         })
@@ -101,7 +101,7 @@ impl Engine {
         for _ in 0..PRINTING_LOOKS {
             match act(&mut self.controller) {
                 Err(EngineFault::Refused { why: Outcome::Printing, .. }) => thread::sleep(PRINTING_PAUSE),
-                done => return done.map_err(halt),
+                done => return done.map_err(|fault| halt(&fault)),
             }
         }
         Err(Halt::Later("pages are being printed".to_owned()))
@@ -139,7 +139,7 @@ fn tell(Progress { done, of, .. }: Progress) {
 }
 
 /// What a fault means for a step that has begun.
-fn halt(fault: EngineFault) -> Halt {
+fn halt(fault: &EngineFault) -> Halt {
     if fault.may_pass() { Halt::Later(fault.to_string()) } else { Halt::Failed(fault.to_string()) }
 }
 
@@ -231,7 +231,7 @@ fn keep_image(engine: &mut Engine, ran: Option<&Ran>, kept: &Path) -> Result<(),
                 "there would be no way back: {fault}, and no image of {} was kept",
                 ran.version
             )),
-            fault => halt(fault),
+            fault => halt(&fault),
         })?,
     };
     Ok(durable::write(&before, image.bytes())?)

@@ -29,7 +29,7 @@ fn machine(banks: u8) -> Machine {
 }
 
 fn image(version: &str) -> Vec<u8> {
-    let firmware: Vec<u8> = (0..3_000_usize).map(|at| (at % 249) as u8).collect();
+    let firmware: Vec<u8> = (0..249).cycle().take(3_000).collect();
     Image::build(MODEL, version, &firmware).unwrap().bytes().to_vec()
 }
 

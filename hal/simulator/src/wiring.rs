@@ -125,7 +125,7 @@ impl Wiring {
                     ChipKind::Controller => {
                         let engine = config.simulation.as_ref().and_then(|entry| entry.engine.as_ref());
                         let engine = engine.map(|engine| engine.get_ref().clone()).unwrap_or_default();
-                        Chip::Controller(SimController::new(&engine))
+                        Chip::Controller(Box::new(SimController::new(&engine)))
                     }
                 };
                 self.add(bus, address, chip, seed)
@@ -218,7 +218,7 @@ impl Wiring {
     /// The engine's controller, if there is one.
     pub(crate) fn controller(&self) -> Option<&SimController> {
         self.chips.iter().find_map(|placed| match &placed.chip {
-            Chip::Controller(chip) => Some(chip),
+            Chip::Controller(chip) => Some(chip.as_ref()),
             _ => None,
         })
     }
@@ -226,7 +226,7 @@ impl Wiring {
     /// The same, to do something with.
     pub(crate) fn controller_mut(&mut self) -> Option<&mut SimController> {
         self.chips.iter_mut().find_map(|placed| match &mut placed.chip {
-            Chip::Controller(chip) => Some(chip),
+            Chip::Controller(chip) => Some(chip.as_mut()),
             _ => None,
         })
     }

@@ -32,7 +32,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn image(version: &str) -> Image {
-    let firmware: Vec<u8> = (0..PAGES * PAGE_BYTES - 100).map(|at| (at % 253) as u8).collect();
+    let firmware: Vec<u8> = (0..253).cycle().take(PAGES * PAGE_BYTES - 100).collect();
     Image::build(MODEL, version, &firmware).unwrap()
 }
 

@@ -85,8 +85,7 @@ impl SimController {
         };
         let erased = vec![ERASED; identity.bank_bytes()];
         let mut banks = vec![erased; engine.banks.into()];
-        let content: Vec<u8> =
-            (0..identity.bank_bytes() / FACTORY_SHARE).map(|at| (at % 251) as u8).collect();
+        let content: Vec<u8> = (0..251).cycle().take(identity.bank_bytes() / FACTORY_SHARE).collect();
         let factory = Image::build(&engine.model, &engine.firmware, &content);
         if let (Some(bank), Ok(image)) = (banks.first_mut(), factory) {
             put(bank, 0, image.bytes());
@@ -232,24 +231,22 @@ impl SimController {
     }
 
     fn begin(&mut self, act: Act, now: Duration) {
-        let takes = match act {
-            Act::Erase { .. } => ERASE,
-            Act::Write { .. } => WRITE,
-            Act::Check { .. } => CHECK,
-            Act::Activate { bank, .. } if self.running == Some(bank) && self.active == Some(bank) => {
-                return self.outcome = Outcome::Done;
+        match act {
+            Act::Erase { .. } => self.work = Some(Work { act, began: now, takes: ERASE }),
+            Act::Write { .. } => self.work = Some(Work { act, began: now, takes: WRITE }),
+            Act::Check { .. } => self.work = Some(Work { act, began: now, takes: CHECK }),
+            Act::Activate { bank, .. } if [self.running, self.active] == [Some(bank); 2] => {
+                self.outcome = Outcome::Done;
             }
             Act::Activate { bank, .. } => {
                 self.active = Some(bank);
                 self.changes.push(Change::Active);
-                return self.restart(now, true);
+                self.restart(now, true);
             }
-            Act::Stop if self.running.is_none() => return self.outcome = Outcome::Done,
-            Act::Stop => return self.restart(now, false),
-            Act::Start if self.running.is_some() => return self.outcome = Outcome::Done,
-            Act::Start => return self.restart(now, true),
-        };
-        self.work = Some(Work { act, began: now, takes });
+            Act::Stop if self.running.is_some() => self.restart(now, false),
+            Act::Start if self.running.is_none() => self.restart(now, true),
+            Act::Stop | Act::Start => self.outcome = Outcome::Done,
+        }
     }
 
     fn restart(&mut self, now: Duration, firmware: bool) {

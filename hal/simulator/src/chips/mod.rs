@@ -25,7 +25,8 @@ pub(super) enum Chip {
     Thermometer(SimThermometer),
     Converter(SimConverter),
     Multiplexer(SimMultiplexer),
-    Controller(SimController),
+    // Larger than the others by far.
+    Controller(Box<SimController>),
 }
 
 /// What a chip senses of the printer during a transfer.

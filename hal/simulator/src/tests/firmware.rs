@@ -79,8 +79,7 @@ fn fault_of(printer: &SimPrinter, fault: Fault) {
 }
 
 fn image(version: &str, pages: usize) -> Image {
-    let content: Vec<u8> =
-        (0..pages * PAGE - 64).map(|at| (at / 3 % 256) as u8 ^ version.len() as u8).collect();
+    let content: Vec<u8> = (3..251).cycle().take(pages * PAGE - 64).collect();
     Image::build(MODEL, version, &content).unwrap()
 }
 

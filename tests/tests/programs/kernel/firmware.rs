@@ -25,7 +25,7 @@ const SPOOL: &str = "/var/lib/platen-agent/programs";
 pub(super) fn is_cut_off_and_taken_up_again(bench: &Bench) {
     // With one bank, the engine runs nothing from the first page to the last.
     bench.printer.fit_engine(&SimulatedEngine { banks: 1, ..SimulatedEngine::default() });
-    let firmware: Vec<u8> = (0..FIRMWARE_BYTES).map(|at| (at % 247) as u8).collect();
+    let firmware: Vec<u8> = (0..247).cycle().take(FIRMWARE_BYTES).collect();
     let image = Image::build("SIM-ENGINE", VERSION, &firmware).unwrap();
     let truth = || bench.printer.truth().firmware.unwrap();
     assert_eq!(truth().running.as_deref(), Some("1.0.0"));
