@@ -13,7 +13,8 @@
 //! hears of it ([`request`]); what the agent knows of itself ([`status`]), and what the technician's `platen` is
 //! told of that ([`tool`]); the service manager ([`monitor::watchdog`]); memory that only the start needed
 //! ([`give_back`]). [`run`] starts and ends it all: one
-//! process, one thread for the runtime and one for the board. [`board`] opens the board; [`clock`] alone reads
+//! process, one thread for the runtime and one for the board. What `platen-install` runs for some kinds of programs is in
+//! [`installers`]; an agent at work has nothing to do with it. [`board`] opens the board; [`clock`] alone reads
 //! clocks; [`config`] composes the configuration of all stages.
 
 pub mod board;
@@ -23,6 +24,7 @@ pub mod config;
 pub mod execute;
 pub mod give_back;
 pub mod identity;
+pub mod installers;
 pub mod judge;
 pub mod monitor;
 pub mod outbox;

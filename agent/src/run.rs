@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platen_hal::config::BoardConfig;
+use platen_hal::engine::Controller;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let device = config.device()?;
-    let Opened { board, simulator, notice } = opened;
+    let Opened { board, simulator, notice, engine } = opened;
     if let Some(words) = notice {
         tracing::warn!("{words}");
     }
@@ -127,7 +128,7 @@ pub async fn run(
     let stopping = CancellationToken::new();
     let shared = Shared { recorder, board, status, settings, clock };
     let mut tasks = JoinSet::new();
-    shared.start(&mut tasks, &config, Arc::clone(&progress), &stopping);
+    shared.start(&mut tasks, &config, engine, Arc::clone(&progress), &stopping);
     tasks.spawn(control::serve(
         listener,
         shared.control(),
@@ -179,6 +180,7 @@ impl Shared {
         &self,
         tasks: &mut JoinSet<()>,
         config: &Config,
+        engine: Option<Controller>,
         progress: Arc<Progress>,
         stop: &CancellationToken,
     ) {
@@ -193,6 +195,7 @@ impl Shared {
             &config.programs,
             &config.uplink,
             &config.state_directory,
+            engine,
             programs::Context {
                 recorder: Arc::clone(recorder),
                 status: status.clone(),

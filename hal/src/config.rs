@@ -15,11 +15,11 @@ use serde::Deserialize;
 
 pub(crate) use entries::MemoryKeys;
 pub use entries::{
-    ActiveLevel, Behind, Bias, Bus, Curve, Engine, Line, LineRef, MemoryPlace, Part, Sensor, SensorChip,
-    Simulation, Supply, Switch, Temperature, WrapsAt,
+    ActiveLevel, Behind, Bias, Bus, Curve, Engine, EngineController, Line, LineRef, MemoryPlace, Part,
+    Sensor, SensorChip, SimulatedEngine, Simulation, Supply, Switch, Temperature, WrapsAt,
 };
 pub use load::{load, parse};
-pub use places::{ChipKind, ChipPlace, ENGINE};
+pub use places::{ChipKind, ChipPlace, ENGINE, ENGINE_CONTROLLER};
 pub use power::NoPowerInSleep;
 
 /// The most chips, and the most switches, of one board.
@@ -55,6 +55,9 @@ pub struct BoardConfig {
     /// The engine's counter store.
     #[serde(default)]
     pub engine: Option<Engine>,
+    /// The engine's controller, whose firmware can be replaced.
+    #[serde(default)]
+    pub engine_controller: Option<EngineController>,
     /// Supplies: by the memory of their cartridge, by an analog sensor, or by switches alone.
     #[serde(default, rename = "supply")]
     pub supplies: Vec<Supply>,

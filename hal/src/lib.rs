@@ -22,6 +22,7 @@ mod converter;
 mod copies;
 pub mod counters;
 mod curve;
+pub mod engine;
 pub mod fault;
 pub mod lines;
 pub mod linux;

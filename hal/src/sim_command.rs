@@ -78,6 +78,13 @@ pub enum SimCommand {
         /// In thousandths of a degree Celsius.
         millidegrees_celsius: i32,
     },
+    /// Cut the power of the engine's controller in the middle of a page that is written to its flash, for a while.
+    CutEngine {
+        /// Pages that are written whole before.
+        pages: u32,
+        /// How long, in milliseconds.
+        milliseconds: u32,
+    },
     /// Break a chip, or mend it.
     Fault {
         /// The name on the board of the supply, part or sensor.
@@ -138,6 +145,9 @@ pub enum Fault {
     /// The engine's counter store (target `engine`): its impressions are brought to ten before they begin again at
     /// 0, once.
     NearlyFull,
+    /// The engine's controller (target `engine-controller`): it has no power. Of a page that was being written there is what
+    /// was written by then.
+    NoPower,
     /// The lines (target `gpio`): the GPIO chip is gone.
     LinesGone,
     /// A switch that bounces more than a contact should.
@@ -170,6 +180,7 @@ impl Fault {
         ("cold", Self::Cold),
         ("counts-backwards", Self::CountsBackwards),
         ("nearly-full", Self::NearlyFull),
+        ("no-power", Self::NoPower),
         ("lines-gone", Self::LinesGone),
         ("bounces", Self::Bounces),
     ];

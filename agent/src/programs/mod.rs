@@ -4,7 +4,8 @@
 //! The agent installs nothing and trusts nothing of what it fetches: it has neither the rights nor the keys. It asks at its
 //! interval, at the start and when it is told to ([`mod@fetch`], with [`transfer`] and [`piece_size`] as pure decisions);
 //! what came lies in the [`spool`]. What `platen-install` writes about its attempts is read ([`watching`]) and reported
-//! once; and what it waits for after a switch is said by [`confirm`]. What `platen programs` shows is in
+//! once; and what it waits for after a switch is said by [`confirm`].
+//! Which firmware the engine runs is asked of the [`engine`]. What `platen programs` shows is in
 //! [`crate::status::programs`].
 //!
 //! Nothing here holds up a report: there is a connection of its own, which is made only while the uplink has contact, and
@@ -12,6 +13,7 @@
 
 mod config;
 mod confirm;
+mod engine;
 mod fetch;
 mod hardware;
 mod piece_size;
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use platen_hal::engine::Controller;
 use platen_protocol::device_to_manager::ReportBody;
 use platen_protocol::programs::{AskCause, AttemptOutcome, ProgramReport, ProgramStep};
 use tokio::sync::watch;
@@ -42,6 +45,7 @@ use crate::uplink::backoff::{Backoff, share};
 use crate::uplink::connect::Connector;
 use crate::utilise;
 use confirm::{Confirmed, Own, confirmation};
+use engine::Engine;
 use fetch::{Came, Failed, Fetcher};
 use spool::{Request, Spool};
 use told::Told;
@@ -88,6 +92,7 @@ pub struct Programs {
     /// The place of the first report of this process.
     first_place: u64,
     confirmed: Option<Confirmed>,
+    engine: Engine,
 }
 
 impl Programs {
@@ -96,6 +101,7 @@ impl Programs {
         config: &ProgramsConfig,
         uplink: &UplinkConfig,
         state_directory: &Path,
+        engine: Option<Controller>,
         context: Context,
     ) -> Self {
         let spool = Spool::new(state_directory);
@@ -116,6 +122,7 @@ impl Programs {
             first_place,
             confirmed: None,
             asked: None,
+            engine: Engine::new(engine),
             spool,
             fetcher,
             context,
@@ -198,7 +205,8 @@ impl Programs {
 
     /// Sees how it stands at `platen-install`, tells what is news of it, and says what it waits for.
     fn look(&mut self) -> Installation {
-        let found = Installation::read(&self.install_state, &self.root);
+        let mut found = Installation::read(&self.install_state, &self.root);
+        self.engine.correct(&mut found.running);
         let mut told = self.told.clone();
         let news = told.news(&found);
         self.tell(news, told);
@@ -277,6 +285,7 @@ impl Programs {
 
     /// Asks, and fetches what there is, until it is whole or there is nothing.
     async fn fetch(&mut self, cause: AskCause) {
+        self.engine.ask().await;
         let found = self.look();
         self.backoff.reset();
         loop {

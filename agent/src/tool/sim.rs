@@ -73,6 +73,15 @@ pub enum Act {
         #[arg(value_name = "CELSIUS", allow_negative_numbers = true, value_parser = millidegrees)]
         millidegrees_celsius: i32,
     },
+    /// Cut the power of the engine's controller in the middle of a page that is written to its flash.
+    CutEngine {
+        /// Pages that are written whole before.
+        #[arg(allow_negative_numbers = true, value_parser = whole::<u32>)]
+        pages: u32,
+        /// How long until it has power again.
+        #[arg(long, value_name = "N", default_value = "500", allow_negative_numbers = true, value_parser = whole::<u32>)]
+        milliseconds: u32,
+    },
     /// Cause a fault in a chip, a bus or a line; the fault `none` clears it.
     Fault {
         /// The name on the board of the supply, part, sensor, switch or bus; `engine` for the counter
@@ -106,6 +115,7 @@ impl From<Act> for SimCommand {
             Act::Replace { name } => Self::Replace { target: name },
             Act::Reseat { name } => Self::Reseat { target: name },
             Act::Heat { sensor, millidegrees_celsius } => Self::Heat { sensor, millidegrees_celsius },
+            Act::CutEngine { pages, milliseconds } => Self::CutEngine { pages, milliseconds },
             Act::Fault { target, fault } => Self::Fault { target, fault },
         }
     }
@@ -175,6 +185,7 @@ mod tests {
             ("switch jam off", SimCommand::Switch { switch: name("jam"), active: false }),
             ("replace black", SimCommand::Replace { target: name("black") }),
             ("reseat drum", SimCommand::Reseat { target: name("drum") }),
+            ("cut-engine 3", SimCommand::CutEngine { pages: 3, milliseconds: 500 }),
             ("heat fuser -1.5", SimCommand::Heat { sensor: name("fuser"), millidegrees_celsius: -1_500 }),
         ] {
             assert_eq!(parse(line), Ok(command), "{line}");

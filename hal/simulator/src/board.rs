@@ -13,6 +13,7 @@ use platen_hal::board::{Board, BoardError, Finding, Output, Verdict};
 use platen_hal::bus::{Adapter, ClockLine};
 use platen_hal::clock::Clock;
 use platen_hal::config::{ActiveLevel, BoardConfig};
+use platen_hal::engine::Controller;
 use platen_hal::fault::BusFault;
 use platen_hal::lines::{self, BoardLines, LineEdge};
 
@@ -43,6 +44,13 @@ pub fn open(config: &BoardConfig) -> Result<Simulated, BoardError> {
 /// The descriptor that tells of edges cannot be made.
 pub fn open_inline(config: &BoardConfig, printer: &SimPrinter) -> Result<Box<dyn Board>, BoardError> {
     board(config, printer, Kind::SimulatedInline)
+}
+
+/// The engine's controller on its bus, as a program beside the agent speaks to it; none where the board file has none.
+pub fn engine(config: &BoardConfig, printer: &SimPrinter) -> Option<Controller> {
+    let entry = config.engine_controller.as_ref()?;
+    let bus = SimBus { printer: printer.clone(), name: entry.bus.get_ref().clone() };
+    Some(Controller::new(Box::new(bus), Box::new(PrinterClock::new(printer)), *entry.address.get_ref()))
 }
 
 fn board(config: &BoardConfig, printer: &SimPrinter, kind: Kind) -> Result<Box<dyn Board>, BoardError> {

@@ -83,6 +83,25 @@ pub enum Happened {
         /// What was left in the old one, in thousandths of its capacity or life.
         residue: u32,
     },
+    /// A page of the engine's flash was erased or written.
+    Flash {
+        /// The bank.
+        bank: u8,
+        /// The page.
+        page: u16,
+        /// What is in it now, in hexadecimal.
+        content: String,
+    },
+    /// Another bank of the engine's flash is what it starts.
+    Activated {
+        /// The bank.
+        bank: u8,
+    },
+    /// Another firmware runs on the engine, or none.
+    Firmware {
+        /// Its version.
+        running: Option<String>,
+    },
     /// Lamp or buzzer went on or off: what the person at the printer is told.
     Output {
         /// Which.
@@ -150,6 +169,10 @@ pub(crate) struct Before {
     pub(crate) faults: BTreeMap<String, Fault>,
     /// What is out of its slot, whether another is put in, and the cover that was opened.
     pub(crate) out: BTreeMap<String, (bool, Option<String>)>,
+    /// Pages of the engine's flash that were ever written, by bank and number.
+    pub(crate) flash: BTreeMap<(u8, u16), String>,
+    /// The bank that was made the active one.
+    pub(crate) active: Option<u8>,
 }
 
 impl Before {
@@ -170,7 +193,11 @@ impl Before {
                 Happened::In { target, .. } => {
                     before.out.remove(&target);
                 }
-                Happened::Output { .. } => {}
+                Happened::Flash { bank, page, content } => {
+                    before.flash.insert((bank, page), content);
+                }
+                Happened::Activated { bank } => before.active = Some(bank),
+                Happened::Firmware { .. } | Happened::Output { .. } => {}
             }
         }
         before

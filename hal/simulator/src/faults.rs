@@ -5,7 +5,7 @@ use std::time::Duration;
 use platen_protocol::readings::TemperatureRole;
 
 use crate::error::SimError;
-use platen_hal::config::{BoardConfig, ENGINE};
+use platen_hal::config::{BoardConfig, ENGINE, ENGINE_CONTROLLER};
 use platen_hal::sim_command::Fault;
 
 /// The name of all lines together among the targets of faults.
@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Switch,
     Bus,
     Lines,
+    Controller,
 }
 
 /// How a supply is measured.
@@ -38,7 +39,7 @@ struct Target {
     since: Duration,
 }
 
-/// Everything that can break: the engine, supplies, parts, temperatures and switches in the order of the
+/// Everything that can break: the engine, its controller, supplies, parts, temperatures and switches in the order of the
 /// board file, then the buses, then the lines.
 pub(crate) struct Faults(Vec<Target>);
 
@@ -71,6 +72,7 @@ impl Kind {
                 &[WIRE, &[Fault::Drift, Fault::Noisy], circuit, heater]
             }
             Self::Switch => &[&[Fault::Bounces]],
+            Self::Controller => &[WIRE, &[Fault::NoPower]],
             Self::Bus => &[&[Fault::TimesOut, Fault::ArbitrationLost, Fault::StuckData, Fault::Hangs]],
             Self::Lines => &[&[Fault::LinesGone]],
         };
@@ -86,6 +88,9 @@ impl Faults {
         };
         if config.engine.is_some() {
             add(ENGINE, Kind::Engine);
+        }
+        if config.engine_controller.is_some() {
+            add(ENGINE_CONTROLLER, Kind::Controller);
         }
         for entry in &config.supplies {
             let gauge = match (entry.memory(), &entry.sensor) {

@@ -32,7 +32,7 @@ pub mod truth;
 mod wiring;
 mod world;
 
-pub use board::{Simulated, open, open_inline};
+pub use board::{Simulated, engine, open, open_inline};
 pub use clock::SimClock;
 pub use error::SimError;
 // Whoever plays the printer needs them beside it.

@@ -9,7 +9,7 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::Operation;
 use nix::errno::Errno;
 use platen_hal::BoardError;
-use platen_hal::config::BoardConfig;
+use platen_hal::config::{BoardConfig, SimulatedEngine};
 use platen_hal::fault::BusFault;
 use platen_hal::sim_command::{SimCommand, Simulator};
 
@@ -202,6 +202,11 @@ impl SimPrinter {
     /// From now on every change of a switch is told to the watch as well.
     pub fn watch_lines(&self) -> std::io::Result<LineWatch> {
         self.world().lines.watch()
+    }
+
+    /// Puts another controller into the engine, as it leaves the factory: where the board has one.
+    pub fn fit_engine(&self, engine: &SimulatedEngine) {
+        self.world().fit_engine(engine);
     }
 
     /// What physically happened, whatever the chips say.

@@ -7,6 +7,7 @@ use platen_protocol::readings::SwitchMeaning;
 use crate::error::SimError;
 use crate::faults::{Faults, Gauge, Kind};
 use crate::lines::Lines;
+use platen_hal::config::ENGINE_CONTROLLER;
 use platen_hal::sim_command::{Fault, PRESS_DURATION, SimCommand};
 
 /// The most pages of one act.
@@ -28,6 +29,7 @@ pub(crate) enum Act {
     Press { place: usize, time: Duration },
     Swap { target: usize, fresh: bool },
     Heat { target: usize, millidegrees: i32 },
+    CutEngine { pages: u32, time: Duration },
     Fault { target: usize, fault: Fault },
 }
 
@@ -90,6 +92,10 @@ pub(crate) fn resolve(command: &SimCommand, faults: &Faults, lines: &Lines) -> R
             let target =
                 faults.find("temperature sensor", sensor, |kind| matches!(kind, Kind::Temperature { .. }))?;
             Act::Heat { target, millidegrees: *millidegrees_celsius }
+        }
+        SimCommand::CutEngine { pages, milliseconds } => {
+            faults.find("controller of an engine", ENGINE_CONTROLLER, |kind| kind == Kind::Controller)?;
+            Act::CutEngine { pages: *pages, time: Duration::from_millis((*milliseconds).into()) }
         }
         SimCommand::Fault { target, fault } => {
             let target = faults.find("chip, bus or line", target, |_| true)?;

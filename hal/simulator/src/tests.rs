@@ -1,6 +1,7 @@
 //! The printer as its buses and lines show it.
 
 mod faults;
+mod firmware;
 mod printing;
 mod sameness;
 

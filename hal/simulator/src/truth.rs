@@ -30,6 +30,8 @@ pub struct Truth {
     pub temperatures: Vec<TemperatureTruth>,
     /// Whether it sleeps.
     pub asleep: bool,
+    /// The engine's firmware, where its controller is on the board.
+    pub firmware: Option<FirmwareTruth>,
     /// Faults and states of switches, by their beginning.
     pub conditions: Vec<Condition>,
     /// What was taken out and put in, by its time.
@@ -53,6 +55,19 @@ pub struct Counters {
     pub sheets: u32,
     /// How often it was switched on.
     pub power_ons: u32,
+}
+
+/// The firmware of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FirmwareTruth {
+    /// The version of what runs; none while only the bootloader does, or nothing.
+    pub running: Option<String>,
+    /// The version of the whole image in each bank.
+    pub banks: Vec<Option<String>>,
+    /// The bank that is started.
+    pub active: Option<u8>,
+    /// How many pages were written since the simulation began.
+    pub pages_written: u64,
 }
 
 /// A supply as it is.

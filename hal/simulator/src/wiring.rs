@@ -5,7 +5,9 @@ use std::time::Duration;
 use embedded_hal::i2c::Operation;
 use nix::errno::Errno;
 
-use crate::chips::{Chip, SimConverter, SimMemory, SimMultiplexer, SimThermometer, Surroundings};
+use crate::chips::{
+    Chip, SimController, SimConverter, SimMemory, SimMultiplexer, SimThermometer, Surroundings,
+};
 use crate::faults::{Faults, Kind};
 use crate::random::Random;
 use platen_hal::config::{BoardConfig, ChipKind};
@@ -29,6 +31,18 @@ pub(crate) trait Senses {
     fn millivolts(&self, target: usize) -> f64;
     /// At a thermometer, in thousandths of a degree Celsius.
     fn millidegrees(&self, target: usize) -> i32;
+}
+
+/// What there is around a transfer.
+pub(crate) struct Around<'a> {
+    pub(crate) faults: &'a Faults,
+    pub(crate) senses: &'a dyn Senses,
+    /// Bus time.
+    pub(crate) now: Duration,
+    /// The engine does not feed the chips that lose their power in its sleep.
+    pub(crate) dark: bool,
+    /// Pages are being printed.
+    pub(crate) printing: bool,
 }
 
 /// How a transfer ends that does not end by itself.
@@ -108,6 +122,11 @@ impl Wiring {
                     ChipKind::Memory(chip) => Chip::Memory(SimMemory::new(chip)),
                     ChipKind::Thermometer(chip) => Chip::Thermometer(SimThermometer::new(chip)),
                     ChipKind::Converter => Chip::Converter(SimConverter::new()),
+                    ChipKind::Controller => {
+                        let engine = config.simulation.as_ref().and_then(|entry| entry.engine.as_ref());
+                        let engine = engine.map(|engine| engine.get_ref().clone()).unwrap_or_default();
+                        Chip::Controller(Box::new(SimController::new(&engine)))
+                    }
                 };
                 self.add(bus, address, chip, seed)
             });
@@ -196,21 +215,37 @@ impl Wiring {
         }
     }
 
-    /// One transfer on the bus of that name, at a bus time; `dark` says that the engine does not feed the chips
-    /// that lose their power in its sleep.
+    /// The engine's controller, if there is one.
+    pub(crate) fn controller(&self) -> Option<&SimController> {
+        self.chips.iter().find_map(|placed| match &placed.chip {
+            Chip::Controller(chip) => Some(chip.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The same, to do something with.
+    pub(crate) fn controller_mut(&mut self) -> Option<&mut SimController> {
+        self.chips.iter_mut().find_map(|placed| match &mut placed.chip {
+            Chip::Controller(chip) => Some(chip.as_mut()),
+            _ => None,
+        })
+    }
+
+    /// One transfer on the bus of that name.
     pub(crate) fn transfer(
         &mut self,
         bus: &str,
         address: u8,
         operations: &mut [Operation<'_>],
-        (faults, senses, now, dark): (&Faults, &dyn Senses, Duration, bool),
+        around: &Around<'_>,
     ) -> Result<(), Trouble> {
         let bus = self.bus(bus).ok_or(Trouble::Fails(BusFault::ABSENT))?;
-        self.check_bus(bus, faults)?;
+        self.check_bus(bus, around.faults)?;
         let absent = Trouble::Fails(BusFault::ABSENT);
         let at = self.answers(bus, address, 0).ok_or(absent)?;
-        let placed = self.chips.get_mut(at).filter(|placed| !(dark && placed.loses_power)).ok_or(absent)?;
-        placed.transfer(operations, faults, senses, now).map_err(Trouble::Fails)
+        let placed =
+            self.chips.get_mut(at).filter(|placed| !(around.dark && placed.loses_power)).ok_or(absent)?;
+        placed.transfer(operations, around).map_err(Trouble::Fails)
     }
 
     /// A bus works when it and those above it do.
@@ -275,14 +310,13 @@ impl Placed {
     fn transfer(
         &mut self,
         operations: &mut [Operation<'_>],
-        faults: &Faults,
-        senses: &dyn Senses,
-        now: Duration,
+        &Around { faults, senses, now, printing, .. }: &Around<'_>,
     ) -> Result<(), BusFault> {
         let on_wire = |fault: &Fault| {
             matches!(
                 fault,
                 Fault::Absent
+                    | Fault::NoPower
                     | Fault::Corrupt
                     | Fault::BitFlips
                     | Fault::Constant
@@ -293,7 +327,7 @@ impl Placed {
         let fault = self.targets.iter().map(|target| faults.of(*target)).find(on_wire).unwrap_or(Fault::None);
         match fault {
             _ if self.out => return Err(BusFault::ABSENT),
-            Fault::Absent => return Err(BusFault::ABSENT),
+            Fault::Absent | Fault::NoPower => return Err(BusFault::ABSENT),
             Fault::TimesOut => return Err(BusFault::TimedOut(Errno::ETIMEDOUT)),
             Fault::ArbitrationLost => return Err(BusFault::ArbitrationLost(Errno::EAGAIN)),
             _ => {}
@@ -307,9 +341,52 @@ impl Placed {
             (Chip::Thermometer(_), Some(target)) => senses.millidegrees(*target),
             _ => 0,
         };
-        self.chip.transfer(operations, &Surroundings { now, millidegrees, millivolts: &millivolts })?;
+        let around = Surroundings { now, millidegrees, printing, millivolts: &millivolts };
+        // Of the chips here only the controller is written to; what it is told can be disturbed as what it says.
+        if matches!(self.chip, Chip::Controller(_)) && fault == Fault::BitFlips && self.flips() {
+            let frames = self.flipped_frames(operations);
+            let mut told: Vec<_> = operations
+                .iter_mut()
+                .zip(&frames)
+                .map(|(operation, frame)| match operation {
+                    Operation::Write(_) => Operation::Write(frame),
+                    Operation::Read(buffer) => Operation::Read(buffer),
+                })
+                .collect();
+            return self.chip.transfer(&mut told, &around);
+        }
+        self.chip.transfer(operations, &around)?;
         self.disturb(fault, operations);
         Ok(())
+    }
+
+    /// Whether this transfer has a flipped bit; never two in a row.
+    fn flips(&mut self) -> bool {
+        self.disturbed = !self.disturbed && self.random.one_in(FLIPS_ONE_IN);
+        self.disturbed
+    }
+
+    /// What is written, with one bit of the first frame flipped.
+    fn flipped_frames(&mut self, operations: &[Operation<'_>]) -> Vec<Vec<u8>> {
+        let mut frames: Vec<_> = operations
+            .iter()
+            .map(|operation| match operation {
+                Operation::Write(bytes) => bytes.to_vec(),
+                Operation::Read(_) => Vec::new(),
+            })
+            .collect();
+        if let Some(frame) = frames.first_mut() {
+            self.flip(frame);
+        }
+        frames
+    }
+
+    fn flip(&mut self, bytes: &mut [u8]) {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let (at, bit) = (self.random.below(length), self.random.below(8));
+        if let Some(byte) = bytes.get_mut(at as usize) {
+            *byte ^= 1 << bit;
+        }
     }
 
     /// What a fault of the wire makes of the bytes that are read. No two transfers in a row are disturbed
@@ -327,12 +404,10 @@ impl Placed {
             }
             Fault::Constant => reads.for_each(|buffer| buffer.fill(CONSTANT)),
             Fault::BitFlips => {
-                self.disturbed = !self.disturbed && self.random.one_in(FLIPS_ONE_IN);
-                let Some(buffer) = reads.last().filter(|_| self.disturbed) else { return };
-                let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
-                let (at, bit) = (self.random.below(length), self.random.below(8));
-                if let Some(byte) = buffer.get_mut(at as usize) {
-                    *byte ^= 1 << bit;
+                if self.flips()
+                    && let Some(buffer) = reads.last()
+                {
+                    self.flip(buffer);
                 }
             }
             _ => {}

@@ -1,5 +1,6 @@
 //! The printer as a whole: what commands and time do to it.
 
+mod firmware;
 mod play;
 mod print;
 mod remember;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use embedded_hal::i2c::Operation;
 use platen_protocol::readings::SwitchMeaning;
 
+use crate::chips::SimController;
 use crate::clock::SimClock;
 use crate::error::SimError;
 use crate::event_log::{EventLog, Happened, Told};
@@ -24,7 +26,7 @@ use crate::resolve::{Act, resolve};
 use crate::scenario::Step;
 use crate::schedule::Schedule;
 use crate::truth::{History, Truth, What};
-use crate::wiring::{Trouble, Wiring};
+use crate::wiring::{Around, Trouble, Wiring};
 use platen_hal::config::BoardConfig;
 use platen_hal::sim_command::{Fault, SimCommand};
 use print::Printing;
@@ -82,6 +84,8 @@ pub(crate) struct World {
     scenario: Vec<Step>,
     trace: Option<Replay>,
     log: Option<EventLog>,
+    /// The firmware that ran when that was last written down.
+    firmware: Option<String>,
 }
 
 impl World {
@@ -110,11 +114,13 @@ impl World {
             scenario: Vec::new(),
             trace: None,
             log: None,
+            firmware: None,
         };
         // What the chips hold was written long ago: no write cycle is on its way.
         let moment = world.moment();
         world.physics.store(&mut world.wiring, &world.faults, true, moment);
         world.wiring.rest();
+        world.firmware = world.wiring.controller().and_then(SimController::running);
         world.await_sleep(SLEEPS_AFTER);
         world
     }
@@ -187,6 +193,7 @@ impl World {
                 let sign = if millidegrees < 0 && whole == 0 { "-" } else { "" };
                 Ok(format!("{} is at {sign}{whole}.{rest:03} degrees Celsius", self.faults.name(target)))
             }
+            Act::CutEngine { pages, time } => Ok(self.cut_engine(pages, time)),
             Act::Fault { target, fault } => Ok(self.break_or_mend(target, fault)),
         }
     }
@@ -222,6 +229,7 @@ impl World {
         if name == LINES {
             self.lines.set_gone(fault == Fault::LinesGone);
         }
+        self.power_controller();
         self.physics.steer(&self.faults, self.asleep, self.now);
         let moment = self.moment();
         self.physics.store_one(target, &mut self.wiring, &self.faults, moment);
@@ -258,8 +266,16 @@ impl World {
         }
         let moment = self.moment();
         let sensed = self.physics.sensed(&self.faults, moment);
-        let dark = self.asleep || self.now < self.powered_at;
-        self.wiring.transfer(bus, address, operations, (&self.faults, &sensed, moment.bus_time, dark))
+        let around = Around {
+            faults: &self.faults,
+            senses: &sensed,
+            now: moment.bus_time,
+            dark: self.asleep || self.now < self.powered_at,
+            printing: !self.jobs.is_empty(),
+        };
+        let done = self.wiring.transfer(bus, address, operations, &around);
+        self.note_firmware();
+        done
     }
 
     /// What is in the memory of a target, without the bus.
@@ -288,7 +304,8 @@ impl World {
         }
     }
 
-    pub(crate) fn truth(&self) -> Truth {
+    pub(crate) fn truth(&mut self) -> Truth {
+        self.settle_firmware();
         Truth {
             at: self.now,
             pages: self.physics.pages,
@@ -297,6 +314,7 @@ impl World {
             parts: self.physics.part_truths(),
             temperatures: self.physics.temperature_truths(self.now),
             asleep: self.asleep,
+            firmware: self.wiring.controller().map(firmware::truth),
             conditions: self.history.conditions(),
             replacements: self.history.replacements(),
             jobs: self.history.jobs(),

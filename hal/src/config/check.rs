@@ -15,7 +15,8 @@ use std::collections::HashSet;
 use platen_protocol::limits::MAX_TEXT_CHARS;
 use platen_protocol::text;
 
-use crate::config::{Backend, BoardConfig, ENGINE, MAX_ITEMS, MAX_NAME_CHARS};
+use crate::config::{Backend, BoardConfig, ENGINE, ENGINE_CONTROLLER, MAX_ITEMS, MAX_NAME_CHARS};
+use crate::engine::image::Image;
 
 /// The byte of the file where the mistake is, and the words.
 pub(crate) type Check = Result<(), (usize, String)>;
@@ -23,7 +24,10 @@ pub(crate) type Check = Result<(), (usize, String)>;
 /// The fastest that a simulated printer goes.
 const MAX_SPEED: u32 = 100_000;
 /// Names that mean something else already, where things are named.
-const RESERVED: [&str; 2] = [ENGINE, "gpio"];
+const RESERVED: [&str; 3] = [ENGINE, ENGINE_CONTROLLER, "gpio"];
+/// Banks and pages that a simulated controller can have.
+const BANKS: std::ops::RangeInclusive<u8> = 1..=2;
+const PAGES: std::ops::RangeInclusive<u16> = 8..=1024;
 
 /// Whether a board can be as its file says; else the place in the file, and what is wrong with what to do.
 pub(crate) fn check(config: &BoardConfig) -> Check {
@@ -106,6 +110,27 @@ fn check_simulation(config: &BoardConfig) -> Check {
         let what = "a simulated printer plays a `scenario` or replays a `trace`: take one of them out";
         return Err((here, what.to_owned()));
     }
+    check_simulated_engine(config)
+}
+
+fn check_simulated_engine(config: &BoardConfig) -> Check {
+    let Some(entry) = config.simulation.as_ref().and_then(|simulation| simulation.engine.as_ref()) else {
+        return Ok(());
+    };
+    let (engine, at) = (entry.get_ref(), entry.span().start);
+    if config.engine_controller.is_none() {
+        let what =
+            "the `engine` of a simulation is the controller of [engine-controller]: add that, or take it out";
+        return Err((at, what.to_owned()));
+    }
+    if !BANKS.contains(&engine.banks) || !PAGES.contains(&engine.pages) {
+        let (least, most) = (PAGES.start(), PAGES.end());
+        return Err((
+            at,
+            format!("a simulated controller has 1 or 2 banks, and {least} to {most} pages in each"),
+        ));
+    }
+    Image::build(&engine.model, &engine.firmware, &[]).map_err(|error| (at, error.to_string()))?;
     Ok(())
 }
 

@@ -89,6 +89,18 @@ pub struct Engine {
     pub loses_power_in_sleep: Option<Spanned<bool>>,
 }
 
+/// The controller of the engine, by its bootloader: docs/engine-bootloader.md.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EngineController {
+    /// Its bus.
+    pub bus: Spanned<String>,
+    /// Its address: 0x20 to 0x27.
+    pub address: Spanned<u8>,
+    /// Whether it has no power while the engine sleeps; goes before the key of its bus.
+    pub loses_power_in_sleep: Option<Spanned<bool>>,
+}
+
 /// After how many counts single counters of the engine begin again at 0.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -389,6 +401,31 @@ pub struct Simulation {
     /// A file that is told what physically happens, and from which the printer goes on, relative to the
     /// board file.
     pub log: Option<PathBuf>,
+    /// The engine's controller; needs `[engine-controller]`.
+    pub engine: Option<Spanned<SimulatedEngine>>,
+}
+
+/// What the controller of a simulated engine is like.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SimulatedEngine {
+    /// Its model, as images name it.
+    pub model: String,
+    /// The version of the firmware that it came with.
+    pub firmware: String,
+    /// One, or two.
+    pub banks: u8,
+    /// Pages of a bank, of 256 bytes: 8 to 1024.
+    pub pages: u16,
+    /// Whether its firmware can be read back.
+    pub readable: bool,
+}
+
+impl Default for SimulatedEngine {
+    fn default() -> Self {
+        let (model, firmware) = ("SIM-ENGINE".to_owned(), "1.0.0".to_owned());
+        Self { model, firmware, banks: 2, pages: 64, readable: true }
+    }
 }
 
 fn consumed() -> SupplyClass {

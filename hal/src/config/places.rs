@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::{BoardConfig, MemoryPlace, Sensor};
+use crate::engine::protocol;
 use crate::memory::MemoryChip;
 use crate::thermometer::ThermometerChip;
 
@@ -17,12 +18,15 @@ pub enum ChipKind {
     Thermometer(ThermometerChip),
     /// An analog-to-digital converter; several sensors may share one.
     Converter,
+    /// The engine's controller.
+    Controller,
 }
 
 impl ChipKind {
     /// The addresses that such a chip can have.
     pub fn addresses(self) -> Range<u8> {
         match self {
+            Self::Controller => protocol::ADDRESSES,
             Self::Memory(_) => 0x50..0x58,
             Self::Thermometer(ThermometerChip::Lm75) => 0x48..0x50,
             Self::Thermometer(ThermometerChip::Tmp102) | Self::Converter => 0x48..0x4c,
@@ -33,7 +37,8 @@ impl ChipKind {
 /// A chip at its place. A converter appears once for each sensor at it.
 #[derive(Debug, Clone, Copy)]
 pub struct ChipPlace<'a> {
-    /// The entry that wants it; the engine's counter store has none, and is called `engine`.
+    /// The entry that wants it; the engine's counter store and controller have none, and are called `engine` and
+    /// `engine-controller`.
     pub name: &'a str,
     /// Where the entry stands in the file, in bytes.
     pub at: usize,
@@ -47,6 +52,8 @@ pub struct ChipPlace<'a> {
 
 /// The name of the engine's counter store among the chips of a board.
 pub const ENGINE: &str = "engine";
+/// The name of the engine's controller among them.
+pub const ENGINE_CONTROLLER: &str = "engine-controller";
 
 impl<'a> ChipPlace<'a> {
     fn memory(name: &'a str, at: usize, place: MemoryPlace<'a>) -> Self {
@@ -59,11 +66,20 @@ impl<'a> ChipPlace<'a> {
 }
 
 impl BoardConfig {
-    /// Every chip, in the order: engine, supplies, parts, temperatures.
+    /// Every chip, in the order: engine, its controller, supplies, parts, temperatures.
     pub fn chips(&self) -> Vec<ChipPlace<'_>> {
         let mut chips = Vec::new();
         if let Some(engine) = &self.engine {
             chips.push(ChipPlace::memory(ENGINE, engine.bus.span().start, engine.memory()));
+        }
+        if let Some(entry) = &self.engine_controller {
+            chips.push(ChipPlace {
+                name: ENGINE_CONTROLLER,
+                at: entry.bus.span().start,
+                bus: &entry.bus,
+                address: &entry.address,
+                kind: ChipKind::Controller,
+            });
         }
         for entry in &self.supplies {
             let (name, at) = (entry.name.get_ref(), entry.name.span().start);

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use platen_protocol::readings::SwitchMeaning;
 use toml::Spanned;
 
-use super::{BoardConfig, ENGINE};
+use super::{BoardConfig, ENGINE, ENGINE_CONTROLLER};
 
 /// What has no power while the engine sleeps, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoPowerInSleep {
-    /// Supplies, parts and temperatures, and `engine`: those whose chip has none.
+    /// Supplies, parts and temperatures, `engine` and `engine-controller`: those whose chip has none.
     pub things: BTreeSet<String>,
     /// Buses of whose chips none has any.
     pub buses: BTreeSet<String>,
@@ -71,6 +71,9 @@ impl BoardConfig {
     fn power_key(&self, name: &str) -> Option<&Spanned<bool>> {
         if name == ENGINE {
             return self.engine.as_ref()?.loses_power_in_sleep.as_ref();
+        }
+        if name == ENGINE_CONTROLLER {
+            return self.engine_controller.as_ref()?.loses_power_in_sleep.as_ref();
         }
         let supplies = self.supplies.iter().map(|entry| (&entry.name, &entry.loses_power_in_sleep));
         let parts = self.parts.iter().map(|entry| (&entry.name, &entry.loses_power_in_sleep));

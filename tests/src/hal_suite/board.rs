@@ -15,6 +15,9 @@ model = "Suite printer"
 bus = "main"
 chip = "fm24cl64b"
 address = 0x57
+[engine-controller]
+bus = "main"
+address = 0x21
 [service-lamp]
 line = 6
 {gpio}

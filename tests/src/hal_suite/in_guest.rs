@@ -28,6 +28,36 @@ pub fn read_board(guest: &Guest) -> Readings {
     serde_json::from_value(value["readings"].take()).unwrap()
 }
 
+/// The version of the firmware that the agent says the engine runs.
+pub fn firmware(guest: &Guest) -> Option<String> {
+    let text = guest.check("platen-agent read --json").unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(value["engine"]["fault"], Value::Null, "{text}");
+    value["engine"]["firmware"].as_str().map(str::to_owned)
+}
+
+/// What `platen-install` tells the installer of firmware, for the file `/tmp/firmware`.
+pub fn told(version: &str) -> String {
+    format!(
+        "mkdir -p /tmp/kept /tmp/work; export PLATEN_PROGRAM=/tmp/firmware PLATEN_NAME=engine PLATEN_VERSION={version} \
+         PLATEN_REPLACES= PLATEN_ATTEMPT=suite PLATEN_RUN=1 PLATEN_KEPT=/tmp/kept PLATEN_WORK=/tmp/work"
+    )
+}
+
+/// Where the package has it.
+pub const INSTALLER: &str = "/usr/lib/platen/installers/engine-firmware";
+
+/// Installs firmware by the steps of its installer; else the last that it said.
+pub fn flash(guest: &Guest, image: &[u8], version: &str) -> Result<(), String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), image).unwrap();
+    guest.push_file(file.path(), "/tmp/firmware").unwrap();
+    let steps = "for step in check install verify commit; do";
+    let done = guest.run(&format!("{}; {steps} {INSTALLER} $step || exit; done", told(version))).unwrap();
+    println!("{}", done.text.trim());
+    if done.status == 0 { Ok(()) } else { Err(done.text) }
+}
+
 /// The edges that the agent sees from before `act` until `enough` says that all of them are there. However slow the guest is,
 /// the agent listens for as long as that takes.
 pub fn edges(

@@ -6,6 +6,7 @@
 
 mod board;
 mod buses;
+mod engine;
 pub mod in_guest;
 mod lines;
 mod memories;
@@ -35,6 +36,8 @@ pub enum Need {
     ShortAddresses,
     /// Outputs that somebody at the other side can see, and a board that stays open to drive them.
     Outputs,
+    /// The engine's controller, whose firmware can be replaced.
+    Engine,
 }
 
 /// A board with the chips and lines of the suite, on some backend.
@@ -55,6 +58,16 @@ pub trait Rig {
         &[]
     }
 
+    /// Has an image written to the engine and run, as an installer does; else the last that it said.
+    fn flash(&mut self, image: &[u8], version: &str) -> Result<(), String> {
+        panic!("this rig cannot write {} bytes of {version}, and must say so by `lacks`", image.len())
+    }
+
+    /// The version of the firmware that the engine runs, as the backend sees it.
+    fn firmware(&mut self) -> Option<String> {
+        panic!("this rig cannot ask its engine, and must say so by `lacks`")
+    }
+
     /// Drives the service lamp and the buzzer through the board, and says what the printer then sees of both.
     fn outputs(&mut self, lamp: bool, buzzer: bool) -> (bool, bool) {
         panic!("this rig cannot drive its outputs to {lamp} and {buzzer}, and must say so by `lacks`")
@@ -70,7 +83,10 @@ pub struct Case {
 
 /// Every case. Each leaves the printer without faults, its cover closed.
 pub fn cases() -> Vec<&'static Case> {
-    [memories::CASES, sensors::CASES, buses::CASES, lines::CASES].into_iter().flatten().collect()
+    [memories::CASES, sensors::CASES, buses::CASES, lines::CASES, engine::CASES]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Runs every case on a rig and names the one that fails.

@@ -146,6 +146,7 @@ impl Rig for Bench {
                 Need::ErrorKinds,
                 "hid-cp2112 says ETIMEDOUT of a missing chip, a time limit and a held bus alike",
             ),
+            (Need::Engine, "nobody has tried firmware over a CP2112 yet"),
             (Need::Multiplexer, "platen-sim has no adapters behind a multiplexer"),
             (Need::Outputs, "the printer that would see them is in another process"),
         ]

@@ -2,6 +2,8 @@
 //! `/dev/i2c-N` and lines by `/dev/gpiochipN`. The chips and lines are a simulated printer in this
 //! process, behind virtio; the manager runs on the host; an operator looks on in Chromium.
 
+mod firmware;
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -74,6 +76,14 @@ impl Rig for Bench {
 
     fn act(&self, command: &SimCommand) {
         self.printer.apply(command).unwrap();
+    }
+
+    fn flash(&mut self, image: &[u8], version: &str) -> Result<(), String> {
+        in_guest::flash(&self.guest, image, version)
+    }
+
+    fn firmware(&mut self) -> Option<String> {
+        in_guest::firmware(&self.guest)
     }
 
     fn lacks(&self) -> &[(Need, &'static str)] {
@@ -214,6 +224,8 @@ async fn first_light_on_a_real_kernel() {
     tokio::task::block_in_place(|| hal_suite::run(&mut bench));
     step("the agent enrols and starts");
     tokio::task::block_in_place(|| enrol_and_start(&bench, &manager));
+    step("firmware of the engine is installed, cut off and taken up again");
+    tokio::task::block_in_place(|| firmware::is_cut_off_and_taken_up_again(&bench));
     step("a minute of pages at twenty a second is counted");
     every_page_is_counted(&bench);
     step("the operator looks on");

@@ -161,6 +161,7 @@ impl Rig for Pi<'_> {
             (Need::Converter, "QEMU has no ADS1115"),
             (Need::Multiplexer, "nothing is behind one here"),
             (Need::ShortAddresses, "QEMU's EEPROM misreads 8-bit addresses"),
+            (Need::Engine, "QEMU has no engine"),
             (Need::Outputs, "`platen-agent read` leaves the outputs alone"),
         ]
     }

@@ -17,10 +17,11 @@ use clap::{Parser, Subcommand};
 use platen_agent::clock::Clock;
 use platen_agent::config::{self, Config};
 use platen_agent::identity::address::Address;
+use platen_agent::installers::given::{Halt, Kind, Step};
 use platen_agent::uplink::causes::causes;
 use platen_agent::uplink::dial::proxy::Variables;
 use platen_agent::uplink::enroll;
-use platen_agent::{board, run};
+use platen_agent::{board, installers, run};
 use platen_protocol::enroll::Token;
 use platen_protocol::identity::DeviceId;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,7 +32,7 @@ const MAX_TOKEN_BYTES: u64 = 4096;
 const EXIT_CONFIGURATION: u8 = 78;
 
 /// Watches a printer and reports to a manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong
-/// configuration.
+/// configuration; those of an installer are in installers.md.
 #[derive(Parser)]
 #[command(name = "platen-agent", version = platen_agent::version::version())]
 struct Arguments {
@@ -70,6 +71,15 @@ enum Task {
         #[arg(long, value_name = "SECONDS", conflicts_with = "edges")]
         pages: Option<u64>,
     },
+    /// One step of an installer, as /usr/lib/platen/installers/KIND; `adopt` lets a file be replaced that was changed here.
+    Installer {
+        /// What is installed.
+        #[arg(value_enum)]
+        kind: Kind,
+        /// The step.
+        #[arg(value_enum)]
+        step: Step,
+    },
 }
 
 fn main() -> ExitCode {
@@ -79,12 +89,20 @@ fn main() -> ExitCode {
         Task::Enroll { token_file, device, manager } => {
             enroll_device(&arguments.config, token_file.as_deref(), device, manager)
         }
+        Task::Installer { kind, step } => {
+            installers::execute(kind, step, &arguments.config).map_err(Into::into)
+        }
         Task::Read { json, edges, pages } => read_board(&arguments.config, json, edges, pages),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of a pipe has had enough.
         Err(cause) if is_closed_pipe(&cause) => ExitCode::SUCCESS,
+        // Its reason is its last line, without more.
+        Err(cause) if cause.is::<Halt>() => {
+            let _ = writeln!(io::stderr(), "{cause}");
+            ExitCode::from(cause.downcast_ref().map_or(1, Halt::exit_code))
+        }
         Err(cause) => {
             // Nobody may listen any more, and then there is nobody to tell.
             let _ = writeln!(io::stderr(), "platen-agent: {}", causes(cause.as_ref()));
@@ -217,7 +235,7 @@ fn read_board(file: &Path, json: bool, edges: Option<u64>, pages: Option<u64>) -
     match (edges, pages) {
         (Some(seconds), _) => read::edges(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
         (None, Some(seconds)) => read::pages(opened.board.as_mut(), Duration::from_secs(seconds), output)?,
-        (None, None) => read::once(opened.board.as_mut(), json, output)?,
+        (None, None) => read::once(opened.board.as_mut(), opened.engine.as_mut(), json, output)?,
     }
     Ok(())
 }

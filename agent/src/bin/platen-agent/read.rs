@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use platen_agent::tool::show;
+use platen_hal::engine::Controller;
 use platen_hal::{Board, BoardError, Edge};
 use platen_protocol::readings::Readings;
 use serde::Serialize;
@@ -16,6 +17,32 @@ struct BoardReading<'a> {
     model: &'a str,
     simulated: bool,
     readings: Readings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<EngineReading>,
+}
+
+/// The engine's controller, where the board has one.
+#[derive(Debug, Serialize)]
+struct EngineReading {
+    /// The version of the firmware that runs; none while only the bootloader does.
+    firmware: Option<String>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+}
+
+impl EngineReading {
+    fn of(controller: &mut Controller) -> Self {
+        match controller.running_version() {
+            Ok(firmware) => Self { firmware, fault: None },
+            Err(fault) => Self { firmware: None, fault: Some(fault.to_string()) },
+        }
+    }
+
+    fn words(&self) -> &str {
+        let running = self.firmware.as_deref().unwrap_or("none, only its bootloader runs");
+        self.fault.as_deref().unwrap_or(running)
+    }
 }
 
 /// One edge as `platen-agent read --edges` prints it, a line of JSON each.
@@ -49,16 +76,25 @@ pub(crate) enum ReadError {
 }
 
 /// Reads everything once and prints it.
-pub(crate) fn once(board: &mut dyn Board, json: bool, output: &mut dyn Write) -> Result<(), ReadError> {
+pub(crate) fn once(
+    board: &mut dyn Board,
+    engine: Option<&mut Controller>,
+    json: bool,
+    output: &mut dyn Write,
+) -> Result<(), ReadError> {
     let readings = board.sample();
     let (model, simulated) = (board.model(), board.simulated());
+    let engine = engine.map(EngineReading::of);
     if json {
-        serde_json::to_writer_pretty(&mut *output, &BoardReading { model, simulated, readings })
+        serde_json::to_writer_pretty(&mut *output, &BoardReading { model, simulated, readings, engine })
             .map_err(io::Error::from)?;
         writeln!(output)?;
     } else {
         writeln!(output, "{model}{}", if simulated { "  (SIMULATED)" } else { "" })?;
         write!(output, "{}", show::readings(&readings))?;
+        if let Some(engine) = engine {
+            writeln!(output, "engine firmware: {}", engine.words())?;
+        }
     }
     Ok(output.flush()?)
 }

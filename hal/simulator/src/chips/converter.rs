@@ -160,7 +160,8 @@ mod tests {
         fn transfer(&mut self, operations: &mut [Operation<'_>]) {
             let inputs = self.inputs;
             let millivolts = move |input: u8| inputs[usize::from(input)];
-            let around = Surroundings { now: self.now, millidegrees: 0, millivolts: &millivolts };
+            let around =
+                Surroundings { now: self.now, millidegrees: 0, printing: false, millivolts: &millivolts };
             self.chip.transfer(operations, &around);
         }
 

@@ -1,6 +1,7 @@
 //! Chips at register level. Each takes whole transfers, from start to stop condition, and knows only what
 //! its own pins tell it.
 
+mod controller;
 mod converter;
 mod memory;
 mod multiplexer;
@@ -12,6 +13,7 @@ use embedded_hal::i2c::Operation;
 
 use platen_hal::fault::BusFault;
 
+pub(super) use controller::{Change, SimController};
 pub(super) use converter::SimConverter;
 pub(super) use memory::SimMemory;
 pub(super) use multiplexer::SimMultiplexer;
@@ -23,6 +25,8 @@ pub(super) enum Chip {
     Thermometer(SimThermometer),
     Converter(SimConverter),
     Multiplexer(SimMultiplexer),
+    // Larger than the others by far.
+    Controller(Box<SimController>),
 }
 
 /// What a chip senses of the printer during a transfer.
@@ -31,6 +35,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) now: Duration,
     /// What a thermometer is at, in thousandths of a degree Celsius.
     pub(super) millidegrees: i32,
+    /// Whether pages are being printed.
+    pub(super) printing: bool,
     /// The millivolts at an input of a converter.
     pub(super) millivolts: &'a dyn Fn(u8) -> f64,
 }
@@ -55,6 +61,7 @@ impl Chip {
                 chip.transfer(operations);
                 Ok(())
             }
+            Self::Controller(chip) => chip.transfer(operations, around.now, around.printing),
         }
     }
 }

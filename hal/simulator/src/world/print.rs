@@ -111,7 +111,9 @@ impl World {
     /// Why no page can be printed now.
     fn stops(&self, on_time: bool) -> Option<String> {
         let out = self.out.first().map(|target| format!("{} was being changed", self.faults.name(*target)));
-        out.or_else(|| self.switch_stops()).or_else(|| self.physics.stops(&self.faults, on_time, self.now))
+        out.or_else(|| self.firmware_stops())
+            .or_else(|| self.switch_stops())
+            .or_else(|| self.physics.stops(&self.faults, on_time, self.now))
     }
 
     fn store(&mut self) {

@@ -24,6 +24,7 @@ impl World {
                 self.note_fault(name, Fault::None, *fault);
             }
         }
+        self.restore_firmware(&before);
         self.lines.set_gone(before.faults.get(LINES) == Some(&Fault::LinesGone));
         self.physics.steer(&self.faults, self.asleep, self.now);
         for (name, (meaning, active)) in before.switches {

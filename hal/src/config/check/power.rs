@@ -37,7 +37,8 @@ fn check_keys(config: &BoardConfig) -> Check {
     let supplies = config.supplies.iter().map(|entry| &entry.loses_power_in_sleep);
     let parts = config.parts.iter().map(|entry| &entry.loses_power_in_sleep);
     let sensors = config.temperatures.iter().map(|entry| &entry.loses_power_in_sleep);
-    let all = buses.chain(engine).chain(supplies).chain(parts).chain(sensors);
+    let controller = config.engine_controller.iter().map(|entry| &entry.loses_power_in_sleep);
+    let all = buses.chain(engine).chain(controller).chain(supplies).chain(parts).chain(sensors);
     match all.flatten().find(|key| *key.get_ref()) {
         None => Ok(()),
         Some(key) => {

@@ -39,6 +39,9 @@ line = "BUZZER"
 bus = "main"
 chip = "fm24cl64b"
 address = 0x57
+[engine-controller]
+bus = "main"
+address = 0x20
 [[bus]]
 name = "sensors"
 adapter = "i2c-1-mux (chan_id 2)"
@@ -157,6 +160,13 @@ fn chips_that_cannot_be_are_refused() {
         ),
         ("address = 0x57", "address = 0x50", "address = 0x50", "black and engine both have the address 0x50"),
         ("chip = \"fm24cl64b\"", "chip = \"24c01\"", "bus = \"main\"", "needs 256 bytes"),
+        ("address = 0x20", "address = 0x28", "address = 0x28", "0x20 to 0x27"),
+        (
+            "bus = \"main\"\naddress = 0x20",
+            "bus = \"mian\"\naddress = 0x20",
+            "bus = \"mian\"",
+            "engine-controller is on",
+        ),
         ("channel = 0", "channel = 4", "channel = 4", "0 to 3"),
         ("channel = 2\ncurve", "channel = 0\ncurve", "channel = 0", "both have the channel 0"),
         ("address = 0x49", "address = 0x48", "address = 0x48", "connects the bus sensors with the bus main"),
@@ -294,6 +304,21 @@ fn a_simulation_that_cannot_be_is_refused() {
         );
         assert!(message.contains(words), "{message}");
     }
+}
+
+#[test]
+fn a_simulated_controller_that_cannot_be_is_refused() {
+    let simulated = GOOD.replace("\"linux\"", "\"simulated\"");
+    let with = format!("{simulated}[engine-controller]\nbus = \"main\"\naddress = 0x21\n");
+    let refusal_of =
+        |board: &str, engine: &str| refusal(&format!("{board}[simulation]\nengine = {engine}\n"));
+    assert!(refusal_of(&simulated, "{ banks = 1 }").contains("add that, or take it out"));
+    assert!(refusal_of(&with, "{ banks = 3 }").contains("1 or 2 banks"));
+    assert!(refusal_of(&with, "{ pages = 7 }").contains("8 to 1024 pages"));
+    assert!(refusal_of(&with, "{ model = \"an engine\" }").contains("names no engine"));
+    assert!(refusal_of(&with, "{ page = 7 }").contains("page"));
+    let right = format!("{with}[simulation]\nengine = {{ banks = 1, firmware = \"0.9\" }}\n");
+    parse(&right, Path::new("board.toml")).unwrap();
 }
 
 #[test]

@@ -104,6 +104,7 @@ impl Physical {
                 Happened::Switch { name, meaning, active } => {
                     (name, "switch", *active != (*meaning == SwitchMeaning::WastePresent))
                 }
+                Happened::Flash { .. } | Happened::Activated { .. } | Happened::Firmware { .. } => continue,
                 Happened::Fault { target, fault } => (target, "fault", *fault != Fault::None),
                 Happened::Out { target, .. } => (target, "slot", true),
                 Happened::In { target, .. } => {

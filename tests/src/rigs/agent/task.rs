@@ -141,7 +141,12 @@ impl Device {
     pub fn start(&self) -> Agent {
         let board = platen_hal::config::load(&self.config.board).unwrap();
         let Simulated { board: opened, printer: simulator } = platen_simulator::open(&board).unwrap();
-        let opened = Opened { board: opened, simulator: Some(Arc::new(simulator.clone())), notice: None };
+        let opened = Opened {
+            board: opened,
+            simulator: Some(Arc::new(simulator.clone())),
+            notice: None,
+            engine: None,
+        };
         let (stop, stopped) = oneshot::channel();
         let config = self.config.clone();
         let stop_asked = async move {

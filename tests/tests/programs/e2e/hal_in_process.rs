@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use platen_hal::engine::flash::target;
+use platen_hal::engine::{Controller, Image};
 use platen_hal::{Board, Output, config};
 use platen_protocol::readings::Readings;
 use platen_simulator::{SimCommand, SimPrinter, Simulated};
@@ -9,6 +11,7 @@ use platen_tests::hal_suite::{self, Rig};
 
 struct InProcess {
     board: Box<dyn Board>,
+    engine: Controller,
     printer: SimPrinter,
 }
 
@@ -32,6 +35,26 @@ impl Rig for InProcess {
         self.printer.apply(command).unwrap();
     }
 
+    fn flash(&mut self, image: &[u8], version: &str) -> Result<(), String> {
+        let said = |error: platen_hal::engine::EngineFault| error.to_string();
+        let image = Image::parse(image.to_vec()).map_err(|error| error.to_string())?;
+        let (identity, state) = (self.engine.identity().map_err(said)?, self.engine.state().map_err(said)?);
+        // As the installer: docs/installers.md.
+        if image.header().model != identity.model {
+            return Err(format!("it is for the engine {}", image.header().model));
+        }
+        if image.header().version != version {
+            return Err(format!("{version} was signed"));
+        }
+        let bank = target(&identity, &state);
+        self.engine.write(bank, &image, &mut |_| {}).map_err(said)?;
+        self.engine.activate(bank, image.sum()).map_err(said)
+    }
+
+    fn firmware(&mut self) -> Option<String> {
+        self.engine.running_version().unwrap()
+    }
+
     fn outputs(&mut self, lamp: bool, buzzer: bool) -> (bool, bool) {
         self.board.set_output(Output::ServiceLamp, lamp).unwrap();
         self.board.set_output(Output::Buzzer, buzzer).unwrap();
@@ -43,7 +66,8 @@ impl Rig for InProcess {
 fn the_simulated_backend_passes_the_suite() {
     let config = config::parse(&hal_suite::board_file(None), Path::new("board.toml")).unwrap();
     let Simulated { board, printer } = platen_simulator::open(&config).unwrap();
-    let mut rig = InProcess { board, printer };
+    let engine = platen_simulator::engine(&config, &printer).unwrap();
+    let mut rig = InProcess { board, engine, printer };
     assert!(rig.board.simulated(), "a simulated board must say so");
     hal_suite::run(&mut rig);
 }

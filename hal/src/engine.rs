@@ -1,0 +1,33 @@
+//! The print engine's controller: which firmware runs on it, and how another gets there over I2C.
+//!
+//! docs/engine-bootloader.md is the protocol. [`image`] is the file that a maker builds, [`protocol`] the frames on the
+//! wire; both are pure, and the simulated controller speaks by the same code. [`controller`] carries the frames over a
+//! bus and is patient with it; [`flash`] writes an image by them, page by page, and goes on where it was cut off.
+//!
+//! It stands beside [`Board`](crate::Board), not in it: another process than the agent writes firmware, while the agent
+//! goes on reading. Each transfer is whole in itself, so the kernel may put the other's transfers between two of them.
+
+pub mod controller;
+pub mod fault;
+pub mod flash;
+pub mod image;
+pub mod protocol;
+mod text;
+
+use crate::clock::KernelClock;
+use crate::config::{Backend, BoardConfig};
+use crate::linux::i2c::KernelBus;
+
+pub use controller::Controller;
+pub use fault::EngineFault;
+pub use flash::{Progress, Written};
+pub use image::{Image, ImageError};
+
+/// The controller of a real board, by the board file; none where it has none, or where the printer is a simulated one.
+/// The bus is opened when something is asked.
+pub fn open(config: &BoardConfig) -> Option<Controller> {
+    let entry = config.engine_controller.as_ref().filter(|_| config.backend == Backend::Linux)?;
+    let bus = config.buses.iter().find(|bus| bus.name.get_ref() == entry.bus.get_ref())?;
+    let address = *entry.address.get_ref();
+    Some(Controller::new(Box::new(KernelBus::new(bus)), Box::new(KernelClock), address))
+}
