@@ -122,8 +122,8 @@ pub(in crate::store) const HOST: &str = "SELECT hardware FROM program_hosts WHER
 pub(in crate::store) const HOST_OF: &str =
     "SELECT h.hardware FROM program_hosts h JOIN devices d ON d.key = h.device WHERE d.id = ?1";
 
-/// How a program stands at the devices, of the one with the first parameters; with a condition on the device's row `d`.
-pub(in crate::store) fn counts_of(within: &str) -> String {
+/// How some programs (rows `p`) stand at the devices, each with its key; with a condition on the device's row `d`.
+pub(in crate::store) fn counts_of(programs: &str, within: &str) -> String {
     let of = |table: &str, condition: &str| {
         format!(
             "(SELECT count(*) FROM {table} x JOIN devices d ON d.key = x.device WHERE {condition} AND d.deleting IS NULL AND {within})"
@@ -132,14 +132,16 @@ pub(in crate::store) fn counts_of(within: &str) -> String {
     let ended = |step: &str| {
         of(
             "program_attempts",
-            &format!("x.name = ?1 AND x.version = ?2 AND x.ended IS NOT NULL AND x.step = '{step}'"),
+            &format!(
+                "x.name = p.name AND x.version = p.version AND x.ended IS NOT NULL AND x.step = '{step}'"
+            ),
         )
     };
     format!(
-        "SELECT {}, {}, {}, {}, {}, {}, {}",
-        of("program_running", "x.name = ?1 AND x.version = ?2"),
-        of("program_offers", "x.program = ?3 AND x.given IS NULL"),
-        of("program_offers", "x.program = ?3 AND x.given IS NOT NULL"),
+        "SELECT p.key, {}, {}, {}, {}, {}, {}, {} FROM programs p WHERE {programs}",
+        of("program_running", "x.name = p.name AND x.version = p.version"),
+        of("program_offers", "x.program = p.key AND x.given IS NULL"),
+        of("program_offers", "x.program = p.key AND x.given IS NOT NULL"),
         ended("kept"),
         ended("rolled_back"),
         ended("failed"),
