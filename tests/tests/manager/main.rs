@@ -20,6 +20,7 @@ mod identities;
 mod load;
 mod log;
 mod maker;
+mod maker_tokens;
 mod numbers;
 mod operator;
 mod parked;
