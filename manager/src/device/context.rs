@@ -19,6 +19,7 @@ use super::said::Said;
 use super::shown::Shown;
 use super::signed::Signatures;
 use super::traffic::{Connected, Traffic};
+use super::pace::Paces;
 use crate::bell::Bell;
 use crate::ca::Ca;
 use crate::counters::{Counters, Turned};
@@ -50,6 +51,10 @@ pub struct Devices {
     pub watches: Arc<Watches>,
     /// Rung when an operator decided something that is to be done.
     pub bell: Arc<Bell>,
+    /// Rung when something was told or decided that concerns a rollout.
+    pub rollout_bell: Arc<Bell>,
+    /// How fast the programs of rollouts are sent.
+    pub(crate) paces: Paces,
     /// Checks signed requests, and signs answers to them.
     pub signatures: Signatures,
     /// Slows down who guesses tokens.

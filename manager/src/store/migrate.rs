@@ -61,6 +61,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(16, "0016_restored"),
     of_both!(17, "0017_replicas"),
     of_both!(18, "0018_programs"),
+    of_both!(19, "0019_rollouts"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
