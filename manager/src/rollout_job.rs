@@ -143,14 +143,11 @@ impl Job {
         let now = clock::now();
         let wants = self.devices.store.rollout_wants(rollout, now).await?;
         let candidates = self.candidates(rollout, wants, memory, now).await?;
-        let named: Result<Vec<(i64, AttemptId)>, NoRandom> = candidates
-            .into_iter()
-            .map(|candidate| Ok((candidate.key, attempt()?)))
-            .filter_map(|named: Result<(i64, Option<AttemptId>), NoRandom>| {
-                named.map(|(key, attempt)| attempt.map(|attempt| (key, attempt))).transpose()
-            })
-            .collect();
-        let Some(stepped) = self.devices.store.step_rollout(rollout, named?, now).await? else {
+        let mut named = Vec::new();
+        for candidate in candidates {
+            named.extend(attempt()?.map(|attempt| (candidate.key, attempt)));
+        }
+        let Some(stepped) = self.devices.store.step_rollout(rollout, named, now).await? else {
             return Ok(false);
         };
         for (what, words) in &stepped.news {

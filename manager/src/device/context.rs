@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrivals::Arrivals;
 use super::mailbox::Mailbox;
+use super::pace::Paces;
 use super::roster::Roster;
 use super::said::Said;
 use super::shown::Shown;
 use super::signed::Signatures;
 use super::traffic::{Connected, Traffic};
-use super::pace::Paces;
 use crate::bell::Bell;
 use crate::ca::Ca;
 use crate::counters::{Counters, Turned};

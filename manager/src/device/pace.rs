@@ -13,7 +13,7 @@ pub(super) const SLOW_PIECE_BYTES: usize = 16 * 1024;
 
 /// The pace of one rollout, as long as anything of it is sent.
 #[derive(Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     bytes_per_second: u64,
     /// When what was taken so far has been sent at that pace. Held for a look-up.
     free_at: Mutex<Option<Instant>>,
@@ -33,7 +33,7 @@ impl Pace {
 
 /// The paces of all rollouts of which something is sent.
 #[derive(Debug, Default)]
-pub struct Paces {
+pub(crate) struct Paces {
     /// Held for a look-up.
     of: Mutex<BTreeMap<RolloutId, Weak<Pace>>>,
 }

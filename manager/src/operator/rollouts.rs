@@ -21,7 +21,7 @@ use crate::rollouts::window::{Day, Window};
 use crate::secret;
 use crate::store::{
     Act, ActRefusal, CreateRefusal, HoldRecord, NewHold, NewRollout, Preview, RolloutEntry, RolloutId,
-    RolloutPart, RolloutState, Scope, To,
+    RolloutPart, Scope, To,
 };
 
 /// Devices that can be named in one request.
@@ -118,7 +118,7 @@ pub(super) struct PlanForm {
     pub(super) at_once: Option<u32>,
     /// Bytes that a manager sends in a second, to all devices together; `null` for as many as it can.
     #[serde(default)]
-    #[schema(minimum = 1024, maximum = 4_294_967_295_u64)]
+    #[schema(minimum = 1024, maximum = 4_294_967_295)]
     pub(super) bytes_per_second: Option<u64>,
     /// Whether devices that run a later version are to have this one all the same.
     #[serde(default)]
@@ -326,9 +326,10 @@ fn to(devices: Option<Vec<DeviceId>>, choice: Option<FleetChoice>, now: Timestam
             let mut seen = BTreeSet::new();
             Ok(To::Devices(devices.into_iter().filter(|device| seen.insert(device.clone())).collect()))
         }
-        (Some(devices), None) => {
-            Err(invalid(format!("devices names {} devices: name 1 to {MAX_NAMED}, or say fleet", devices.len())))
-        }
+        (Some(devices), None) => Err(invalid(format!(
+            "devices names {} devices: name 1 to {MAX_NAMED}, or say fleet",
+            devices.len()
+        ))),
         (None, Some(choice)) => fleet(&choice.asked(), now),
         _ => Err(invalid(
             "say which devices: either their names (devices), or what they have in common (fleet)",
@@ -400,7 +401,7 @@ pub(super) async fn create(
         Some(id) => id,
         None => {
             let random = secret::random_hex::<ID_BYTES>().map_err(|error| Refusal::internal(&error))?;
-            format!("{ID_BEGINS}{random}").parse().map_err(|why: String| invalid(why))?
+            format!("{ID_BEGINS}{random}").parse().map_err(invalid)?
         }
     };
     let now = clock::now();
@@ -424,8 +425,7 @@ pub(super) async fn act(
         return Err(invalid("note: say why the halt is lifted; it is kept in the rollout's log"));
     }
     let (now, done) = (clock::now(), act.clone());
-    let record =
-        operators.store.act_on_rollout(scope, rollout, (act, note), operator.clone(), now).await??;
+    let record = operators.store.act_on_rollout(scope, rollout, (act, note), operator.clone(), now).await??;
     tracing::info!(rollout = %record.id, act = ?done, operator, "an operator acted on a rollout");
     operators.rollout_bell.ring();
     operators.informer.publish(Event::of_rollout(record.id.clone(), now));
@@ -524,16 +524,4 @@ pub(super) async fn let_go(
     operators.rollout_bell.ring();
     operators.informer.publish(Event::of_program(device, now));
     Ok(())
-}
-
-/// What may be done with a rollout that stands so: the words of the acts, for people's buttons.
-pub(super) const fn acts(state: RolloutState) -> &'static [&'static str] {
-    match state {
-        RolloutState::Making => &["cancel"],
-        RolloutState::Planned => &["start", "cancel"],
-        RolloutState::Running => &["pause", "halt", "cancel"],
-        RolloutState::Paused => &["resume", "halt", "cancel"],
-        RolloutState::Halted => &["lift", "cancel"],
-        RolloutState::Finished | RolloutState::Cancelled => &[],
-    }
 }

@@ -163,3 +163,6 @@ fn too_bad(plan: &Plan, verdicts: Verdicts, of_at_least: u64) -> Option<String> 
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,7 +156,9 @@ mod tests {
         assert!(matches!(of(&plan, &Known::default()), Fit::Offer { .. }), "of whom nothing is known");
         let other = Known { hardware: Some(("MFP 900".into(), Some("Pi 4".into()))), ..Known::default() };
         assert!(skipped(&plan, &other).contains("MFP 450, and the device is MFP 900 on Pi 4"));
-        assert!(skipped(&plan, &Known { out_of_service: true, ..Known::default() }).contains("out of service"));
+        assert!(
+            skipped(&plan, &Known { out_of_service: true, ..Known::default() }).contains("out of service")
+        );
         assert!(skipped(&plan, &running("2.0")).contains("already"));
         assert!(skipped(&plan, &running("2.0.1")).contains("downgrade"));
         assert!(matches!(of(&plan, &running("1.9")), Fit::Offer { .. }));
@@ -169,7 +171,12 @@ mod tests {
     #[test]
     fn who_is_held_stays_until_then_and_a_pin_lets_its_own_version_through() {
         let hold = |version: Option<&str>, until: Option<Timestamp>| Known {
-            holds: vec![Hold { version: version.map(Into::into), until, by: "anna".into(), why: Some("fair".into()) }],
+            holds: vec![Hold {
+                version: version.map(Into::into),
+                until,
+                by: "anna".into(),
+                why: Some("fair".into()),
+            }],
             ..Known::default()
         };
         let plan = Plan::default();

@@ -15,7 +15,7 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_as_debian_orders_them() {
-        let rising = ["0.9", "1.0~rc1", "1.0", "1.0+b1", "1.0-2", "1.0.1", "1.9", "1.10", "1:0.5"];
+        let rising = ["0.9", "1.0~rc1", "1.0", "1.0-2", "1.0+b1", "1.0.1", "1.9", "1.10", "1:0.5"];
         for pair in rising.windows(2) {
             assert_eq!(order(pair[0], pair[1]), Ordering::Less, "{pair:?}");
             assert_eq!(order(pair[1], pair[0]), Ordering::Greater, "{pair:?}");

@@ -90,7 +90,7 @@ fn time(name: &'static str, text: &str) -> Result<Time, WindowError> {
         two.then(|| digits.parse::<i8>().ok()).flatten()
     };
     let (hour, minute) = number(hour).zip(number(minute)).ok_or_else(wrong)?;
-    Time::new(hour, minute, 0, 0).map_err(|_| wrong())
+    Time::new(hour, minute, 0, 0).ok().ok_or_else(wrong)
 }
 
 impl Window {
@@ -112,7 +112,8 @@ impl Window {
             return Opening::Until(Timestamp::MAX);
         };
         let today = now.to_zoned(zone.clone()).date();
-        let at = |date: Date, time: Time| date.to_datetime(time).to_zoned(zone.clone()).map(|it| it.timestamp());
+        let at =
+            |date: Date, time: Time| date.to_datetime(time).to_zoned(zone.clone()).map(|it| it.timestamp());
         let mut next: Option<Timestamp> = None;
         for offset in DAYS {
             let Ok(day) = today.checked_add(offset.days()) else { continue };
@@ -120,8 +121,7 @@ impl Window {
                 continue;
             }
             let last_day = if to > from { Ok(day) } else { day.tomorrow() };
-            let Ok((begin, end)) =
-                last_day.and_then(|last_day| Ok((at(day, from)?, at(last_day, to)?)))
+            let Ok((begin, end)) = last_day.and_then(|last_day| Ok((at(day, from)?, at(last_day, to)?)))
             else {
                 continue;
             };
@@ -164,10 +164,22 @@ mod tests {
     fn a_night_belongs_to_the_day_on_which_it_began() {
         let fridays = window(&[Day::Friday], "22:00", "05:00");
         // 2026-11-27 is a Friday; Berlin is an hour ahead.
-        assert_eq!(fridays.opening(&berlin(), at("2026-11-27T20:59:59Z")), Opening::From(at("2026-11-27T21:00:00Z")));
-        assert_eq!(fridays.opening(&berlin(), at("2026-11-27T21:00:00Z")), Opening::Until(at("2026-11-28T04:00:00Z")));
-        assert_eq!(fridays.opening(&berlin(), at("2026-11-28T03:59:59Z")), Opening::Until(at("2026-11-28T04:00:00Z")));
-        assert_eq!(fridays.opening(&berlin(), at("2026-11-28T04:00:00Z")), Opening::From(at("2026-12-04T21:00:00Z")));
+        assert_eq!(
+            fridays.opening(&berlin(), at("2026-11-27T20:59:59Z")),
+            Opening::From(at("2026-11-27T21:00:00Z"))
+        );
+        assert_eq!(
+            fridays.opening(&berlin(), at("2026-11-27T21:00:00Z")),
+            Opening::Until(at("2026-11-28T04:00:00Z"))
+        );
+        assert_eq!(
+            fridays.opening(&berlin(), at("2026-11-28T03:59:59Z")),
+            Opening::Until(at("2026-11-28T04:00:00Z"))
+        );
+        assert_eq!(
+            fridays.opening(&berlin(), at("2026-11-28T04:00:00Z")),
+            Opening::From(at("2026-12-04T21:00:00Z"))
+        );
     }
 
     #[test]
@@ -177,17 +189,29 @@ mod tests {
         assert_eq!(noon.opening(&berlin(), now), Opening::Until(at("2026-11-30T12:00:00Z")));
         let new_york = zone(None, Some("America/New_York"));
         assert_eq!(noon.opening(&new_york, now), Opening::From(at("2026-11-30T17:00:00Z")));
-        assert_eq!(noon.opening(&zone(Some("No/Where"), None), now), Opening::From(at("2026-11-30T12:00:00Z")));
+        assert_eq!(
+            noon.opening(&zone(Some("No/Where"), None), now),
+            Opening::From(at("2026-11-30T12:00:00Z"))
+        );
     }
 
     #[test]
     fn a_change_of_the_clocks_moves_the_window_with_them() {
         let early = window(&[], "02:15", "02:45");
         // On 2026-03-29 02:00 is 03:00 in Berlin: 02:15 there is none, and what it is moved to ends as late.
-        assert_eq!(early.opening(&berlin(), at("2026-03-29T00:30:00Z")), Opening::From(at("2026-03-29T01:15:00Z")));
+        assert_eq!(
+            early.opening(&berlin(), at("2026-03-29T00:30:00Z")),
+            Opening::From(at("2026-03-29T01:15:00Z"))
+        );
         // On 2026-10-25 02:15 comes twice: it is open from the first until the first 02:45.
-        assert_eq!(early.opening(&berlin(), at("2026-10-25T00:20:00Z")), Opening::Until(at("2026-10-25T00:45:00Z")));
-        assert_eq!(early.opening(&berlin(), at("2026-10-25T01:20:00Z")), Opening::From(at("2026-10-26T01:15:00Z")));
+        assert_eq!(
+            early.opening(&berlin(), at("2026-10-25T00:20:00Z")),
+            Opening::Until(at("2026-10-25T00:45:00Z"))
+        );
+        assert_eq!(
+            early.opening(&berlin(), at("2026-10-25T01:20:00Z")),
+            Opening::From(at("2026-10-26T01:15:00Z"))
+        );
     }
 
     #[test]

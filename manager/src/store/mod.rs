@@ -118,12 +118,12 @@ pub use replica::Replica;
 pub use replicas::Whereabouts;
 pub use restored::{Arrival, Between, Restoration, Restored};
 pub use retention::{JobMark, Kept, ReportsStep, ReportsToLetGo};
+pub use retire::{RETIRE_ANSWERED_WITHIN, RETIRE_WITHIN, Retired, Retirement};
 pub use rollouts::{
     Act, ActRefusal, Candidate, CreateRefusal, DeviceStanding, HoldRecord, NewHold, NewRollout, Overdue,
     Preview, RolloutDeviceRecord, RolloutEntry, RolloutId, RolloutPart, RolloutRecord, RolloutState,
     RolloutWhat, Stepped, To, Unfit, Wants,
 };
-pub use retire::{RETIRE_ANSWERED_WITHIN, RETIRE_WITHIN, Retired, Retirement};
 pub use scope::Scope;
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;

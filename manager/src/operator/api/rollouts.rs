@@ -210,46 +210,61 @@ async fn acted(
     rollouts::act(operators, scope, act, form.note.as_deref(), operator.name).await.map(Json)
 }
 
-/// An address for each act on a rollout as a whole.
-macro_rules! acts {
-    ($($(#[doc = $doc:literal])+ $name:ident $path:literal $operation:literal $act:expr;)+) => {$(
-        $(#[doc = $doc])+
-        #[utoipa::path(
-            post,
-            path = $path,
-            operation_id = $operation,
-            tag = "Rollouts",
-            params(("id" = RolloutId, Path, description = "The rollout.")),
-            request_body = ActForm,
-            responses((status = 200, description = "The rollout from now on.", body = RolloutView), BadBody, Missing, NotNow, Always),
-        )]
-        pub(super) async fn $name(
-            State(operators): Shared,
-            operator: Operator,
-            id: Result<Path<RolloutId>, PathRejection>,
-            body: Result<Option<Json<ActForm>>, JsonRejection>,
-        ) -> Result<Json<RolloutView>, Refusal> {
-            let (Path(id), body) = (id?, body?);
-            acted(&operators, operator, (id, $act), body).await
-        }
-    )+};
+/// What is done with a rollout as a whole.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ActWord {
+    /// It begins.
+    Start,
+    /// It offers nothing for a while. What was given goes on.
+    Pause,
+    /// It goes on after a pause.
+    Resume,
+    /// It offers nothing until a person lifts that.
+    Halt,
+    /// It goes on after a halt, with a note that says why; failures count anew.
+    Lift,
+    /// It is given up for good. What was given goes on.
+    Cancel,
+    /// Devices that failed or fell silent are offered it again.
+    Retry,
 }
 
-acts! {
-    /// Starts a rollout that is planned.
-    start "/api/v1/rollouts/{id}/start" "startRollout" Act::Start;
-    /// Has a rollout offer nothing for a while. What was given goes on.
-    pause "/api/v1/rollouts/{id}/pause" "pauseRollout" Act::Pause;
-    /// Has a paused rollout go on.
-    resume "/api/v1/rollouts/{id}/resume" "resumeRollout" Act::Resume;
-    /// Halts a rollout: it offers nothing until a person lifts that.
-    halt "/api/v1/rollouts/{id}/halt" "haltRollout" Act::Halt;
-    /// Lifts a halt, with a note that says why. Failures count anew from now on.
-    lift "/api/v1/rollouts/{id}/lift" "liftRollout" Act::Lift;
-    /// Gives a rollout up for good. What was given goes on.
-    cancel "/api/v1/rollouts/{id}/cancel" "cancelRollout" Act::Cancel;
-    /// Offers it again to all devices that failed or fell silent.
-    retry "/api/v1/rollouts/{id}/retry" "retryRollout" Act::RetryFailed;
+impl From<ActWord> for Act {
+    fn from(word: ActWord) -> Self {
+        match word {
+            ActWord::Start => Self::Start,
+            ActWord::Pause => Self::Pause,
+            ActWord::Resume => Self::Resume,
+            ActWord::Halt => Self::Halt,
+            ActWord::Lift => Self::Lift,
+            ActWord::Cancel => Self::Cancel,
+            ActWord::Retry => Self::RetryFailed,
+        }
+    }
+}
+
+/// Does something with a rollout: starts it, stops it, has it go on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/rollouts/{id}/{act}",
+    operation_id = "actOnRollout",
+    tag = "Rollouts",
+    params(
+        ("id" = RolloutId, Path, description = "The rollout."),
+        ("act" = ActWord, Path, description = "What is done."),
+    ),
+    request_body = Option<ActForm>,
+    responses((status = 200, description = "The rollout from now on.", body = RolloutView), BadBody, Missing, NotNow, Always),
+)]
+pub(super) async fn act(
+    State(operators): Shared,
+    operator: Operator,
+    which: Result<Path<(RolloutId, ActWord)>, PathRejection>,
+    body: Result<Option<Json<ActForm>>, JsonRejection>,
+) -> Result<Json<RolloutView>, Refusal> {
+    let (Path((id, word)), body) = (which?, body?);
+    acted(&operators, operator, (id, word.into()), body).await
 }
 
 /// Offers it again to a device that failed, fell silent or was left out.
@@ -262,7 +277,7 @@ acts! {
         ("id" = RolloutId, Path, description = "The rollout."),
         ("device" = DeviceId, Path, description = "The device."),
     ),
-    request_body = ActForm,
+    request_body = Option<ActForm>,
     responses((status = 200, description = "The rollout from now on.", body = RolloutView), BadBody, Missing, NotNow, Always),
 )]
 pub(super) async fn retry_device(
@@ -285,7 +300,7 @@ pub(super) async fn retry_device(
         ("id" = RolloutId, Path, description = "The rollout."),
         ("device" = DeviceId, Path, description = "The device."),
     ),
-    request_body = ActForm,
+    request_body = Option<ActForm>,
     responses((status = 200, description = "The rollout from now on.", body = RolloutView), BadBody, Missing, NotNow, Always),
 )]
 pub(super) async fn skip_device(

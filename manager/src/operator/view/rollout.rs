@@ -57,6 +57,8 @@ pub(in super::super) struct RolloutView {
     pub(in super::super) failures: u64,
     /// How many had ended, kept or failed, since then: by these it halts.
     pub(in super::super) verdicts: u64,
+    /// What may be done with it now, as the last part of the address of each.
+    pub(in super::super) acts: Vec<&'static str>,
     /// When it was planned.
     pub(in super::super) created: Timestamp,
     /// Who planned it.
@@ -97,12 +99,28 @@ impl From<RolloutRecord> for RolloutView {
             wave_began: record.wave_began,
             failures: record.verdicts.failures,
             verdicts: record.verdicts.failures + record.verdicts.kept,
+            acts: acts(record.state, record.waves.iter().any(|wave| wave.failed + wave.silent > 0)),
             created: record.created,
             created_by: record.created_by,
             started: record.started,
             ended: record.ended,
         }
     }
+}
+
+/// What may be done with a rollout that stands so.
+fn acts(state: RolloutState, any_failed: bool) -> Vec<&'static str> {
+    let retry = any_failed.then_some("retry");
+    let acts: &[&str] = match state {
+        RolloutState::Making => return vec!["cancel"],
+        RolloutState::Planned => return vec!["start", "cancel"],
+        RolloutState::Cancelled => return Vec::new(),
+        RolloutState::Running => &["pause", "halt", "cancel"],
+        RolloutState::Paused => &["resume", "halt", "cancel"],
+        RolloutState::Halted => &["lift", "cancel"],
+        RolloutState::Finished => &[],
+    };
+    acts.iter().copied().chain(retry).collect()
 }
 
 impl RolloutView {

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
 use super::super::engine::{Connection, values};
+use super::super::records::word;
 use super::super::statements::rollouts as statements;
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
+use super::holds::key_within;
 use super::lists::one;
 use super::records::{DeviceStanding, RolloutId, RolloutRecord, RolloutState, RolloutWhat};
 use super::told::note;
@@ -164,7 +166,10 @@ impl Store {
             }
         };
         let done = self.writer.write_then(acted, then).await?;
-        let Ok(record) = done else { return Ok(done) };
+        let record = match done {
+            Ok(record) => record,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if act == Act::RetryFailed {
             while self.retry_some(record.key, now).await? {}
             return Ok(self.rollout(scope, record.id.clone()).await?.map_or(Ok(record), Ok));
@@ -199,7 +204,9 @@ fn found(
     act: &Act,
 ) -> Result<Result<RolloutRecord, ActRefusal>, StoreError> {
     // Of PostgreSQL, so that no step of another manager comes between.
-    if let Some(key) = connection.one(statements::ROLLOUT_KEY, values![id.as_str()], |row| row.get::<i64>(0))? {
+    if let Some(key) =
+        connection.one(statements::ROLLOUT_KEY, values![id.as_str()], |row| row.get::<i64>(0))?
+    {
         let held = connection.text(statements::ROLLOUT, statements::ROLLOUT_HELD);
         connection.exists(held, values![key])?;
     }
@@ -224,7 +231,7 @@ fn found(
         return Ok(Err(ActRefusal::NothingFailed));
     }
     if let Act::Retry(device) | Act::Skip(device) = act
-        && super::holds::key_within(connection, scope, device)?.is_none()
+        && key_within(connection, scope, device)?.is_none()
     {
         return Ok(Err(ActRefusal::NoDevice(device.clone())));
     }
@@ -239,17 +246,23 @@ fn do_it(
     now: Timestamp,
 ) -> Result<Result<(), ActRefusal>, StoreError> {
     let (rollout, at) = (record.key, now.as_millisecond());
+    let set = |state: RolloutState, why: Option<String>| {
+        connection.execute(statements::SET_STATE, values![rollout, state.word(), why, at]).map(drop)
+    };
     let mut device = None;
     match act {
-        Act::Start => drop(connection.execute(statements::START, values![rollout, at])?),
-        Act::Pause => drop(connection.execute(statements::SET_STATE, values![rollout, "paused", None::<&str>, at])?),
-        Act::Resume => drop(connection.execute(statements::SET_STATE, values![rollout, "running", None::<&str>, at])?),
+        Act::Start => connection.execute(statements::START, values![rollout, at]).map(drop)?,
+        Act::Pause => set(RolloutState::Paused, None)?,
+        Act::Resume => set(RolloutState::Running, None)?,
         Act::Halt => {
-            let why = words.map_or_else(|| format!("halted by {by}"), |words| format!("halted by {by}: {words}"));
-            connection.execute(statements::SET_STATE, values![rollout, "halted", Some(why), at])?;
+            let why = words.map_or_else(String::new, |words| format!(": {words}"));
+            set(RolloutState::Halted, Some(format!("halted by {by}{why}")))?;
         }
-        Act::Lift => drop(connection.execute(statements::LIFT, values![rollout, at])?),
-        Act::Cancel => drop(connection.execute(statements::END, values![rollout, "cancelled", at])?),
+        Act::Lift => connection.execute(statements::LIFT, values![rollout, at]).map(drop)?,
+        Act::Cancel => {
+            let state = RolloutState::Cancelled.word();
+            connection.execute(statements::END, values![rollout, state, at])?;
+        }
         Act::RetryFailed => go_on(connection, record, at)?,
         Act::Retry(id) | Act::Skip(id) => {
             match one_device(connection, record, act, id, (by, now))? {
@@ -268,7 +281,8 @@ fn do_it(
 /// One that was finished runs again.
 fn go_on(connection: &Connection, record: &RolloutRecord, at: i64) -> Result<(), StoreError> {
     if record.state == RolloutState::Finished {
-        connection.execute(statements::SET_STATE, values![record.key, "running", None::<&str>, at])?;
+        let (rollout, state) = (record.key, RolloutState::Running.word());
+        connection.execute(statements::SET_STATE, values![rollout, state, None::<&str>, at])?;
     }
     Ok(())
 }
@@ -281,14 +295,14 @@ fn one_device(
     id: &DeviceId,
     (by, now): (&str, Timestamp),
 ) -> Result<Result<i64, ActRefusal>, StoreError> {
+    use DeviceStanding::{Failed, Held, Offered, Silent, Skipped, Waiting};
     let row = connection.one(statements::OF_ROLLOUT, values![record.key, id.as_str()], |row| {
-        let state: DeviceStanding = super::super::records::word("state of a device of a rollout", row.get(1)?)?;
+        let state: DeviceStanding = word("state of a device of a rollout", row.get(1)?)?;
         Ok((row.get::<i64>(0)?, state, row.get::<i64>(2)?, row.get::<Option<String>>(3)?))
     })?;
     let Some((key, state, device, attempt)) = row else {
         return Ok(Err(ActRefusal::NoDevice(id.clone())));
     };
-    use DeviceStanding::{Failed, Held, Offered, Silent, Skipped, Waiting};
     if matches!(act, Act::Retry(_)) {
         if !matches!(state, Failed | Silent | Skipped) {
             return Ok(Err(ActRefusal::Device { state }));
@@ -299,9 +313,7 @@ fn one_device(
     if !matches!(state, Waiting | Offered | Held | Failed | Silent) {
         return Ok(Err(ActRefusal::Device { state }));
     }
-    if state == Offered
-        && connection.execute(statements::TAKE_BACK_UNGIVEN, values![device, attempt])? == 0
-    {
+    if state == Offered && connection.execute(statements::TAKE_BACK_UNGIVEN, values![device, attempt])? == 0 {
         return Ok(Err(ActRefusal::Device { state: DeviceStanding::UnderWay }));
     }
     let (reason, at) = (format!("left out by {by}"), now.as_millisecond());
@@ -319,5 +331,6 @@ fn retry(
     if let Some(attempt) = attempt {
         connection.execute(statements::TAKE_BACK, values![device, attempt])?;
     }
-    connection.execute(statements::WAIT, values![key, None::<&str>, now.as_millisecond(), 0]).map(drop)
+    let at = now.as_millisecond();
+    connection.execute(statements::WAIT, values![key, None::<&str>, at, 0]).map(drop)
 }

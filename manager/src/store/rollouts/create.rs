@@ -12,7 +12,7 @@ use super::super::engine::{Connection, Row, Value, values};
 use super::super::fleet::{FleetFilter, keys_of};
 use super::super::records::id;
 use super::super::statements::{programs, rollouts as statements};
-use super::super::{Scope, Store, StoreError, from_json, to_integer, to_json};
+use super::super::{Scope, Store, StoreError, from_integer, from_json, to_integer, to_json, to_time};
 use super::holds::key_within;
 use super::records::{RolloutId, RolloutRecord, RolloutWhat};
 use super::told::note;
@@ -130,7 +130,7 @@ fn find(
     let program = connection.one(programs::PROGRAM, values![name, version], |row| {
         let hardware = from_json("hardware of a program", &row.get::<String>(4)?)?;
         let described = Program { name: name.clone(), version: version.clone(), hardware };
-        let bytes = super::super::from_integer(row.get(5)?);
+        let bytes = from_integer(row.get(5)?);
         let is_revoked = row.get::<Option<i64>>(10)?.is_some();
         Ok((row.get::<i64>(0)?, row.get::<String>(3)?, described, bytes, is_revoked))
     })?;
@@ -169,7 +169,7 @@ pub(super) fn holds(connection: &Connection, device: i64, name: &str) -> Result<
     connection.all(statements::HOLDS_ON, values![device, name], |row| {
         Ok(Hold {
             version: row.get(0)?,
-            until: row.get::<Option<i64>>(1)?.map(super::super::to_time).transpose()?,
+            until: row.get::<Option<i64>>(1)?.map(to_time).transpose()?,
             by: row.get(2)?,
             why: row.get(3)?,
         })
@@ -235,7 +235,9 @@ impl Store {
         };
         if let To::Fleet(_) = new.to {
             // Neighbours in the list are neighbours in the world: the first wave is to have some of all.
-            found.devices.sort_by_cached_key(|key| secret::fingerprint(format!("{} {key}", new.id).as_bytes()));
+            found
+                .devices
+                .sort_by_cached_key(|key| secret::fingerprint(format!("{} {key}", new.id).as_bytes()));
         }
         let program = found.program;
         let begun = Arc::clone(&new);
@@ -246,9 +248,9 @@ impl Store {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let sizes = new.plan.sizes(u64::try_from(found.devices.len()).unwrap_or(u64::MAX));
-        let waves = (0_i64..).zip(&sizes).flat_map(|(wave, size)| {
-            std::iter::repeat_n(wave, usize::try_from(*size).unwrap_or(usize::MAX))
-        });
+        let waves = (0_i64..)
+            .zip(&sizes)
+            .flat_map(|(wave, size)| std::iter::repeat_n(wave, usize::try_from(*size).unwrap_or(usize::MAX)));
         let rows: Vec<(i64, i64)> = found.devices.into_iter().zip(waves).collect();
         for some in rows.chunks(ROWS_AT_ONCE) {
             let some = some.to_vec();
@@ -270,7 +272,13 @@ impl Store {
                 let (connection, at) = (context.connection, now.as_millisecond());
                 connection.execute(statements::MADE, values![rollout, at])?;
                 let words = format!("{count} devices in {waves} waves");
-                note(connection, (rollout, None), (Some(&by), RolloutWhat::Planned), Some(&words), now)
+                note(
+                    connection,
+                    (rollout, None),
+                    (Some(by.as_str()), RolloutWhat::Planned),
+                    Some(&words),
+                    now,
+                )
             })
             .await?;
         self.rollout(scope, id).await?.map(Ok).ok_or(StoreError::NoRow)
@@ -279,7 +287,7 @@ impl Store {
     /// Forgets a rollout that was not planned to its end before a moment; says whether there may be more to do.
     pub async fn forget_half_made_rollout(&self, before: Timestamp) -> Result<bool, StoreError> {
         let before = before.as_millisecond();
-        let left = |connection: &Connection| -> Result<Option<i64>, StoreError> {
+        let left = move |connection: &Connection| -> Result<Option<i64>, StoreError> {
             connection.one(statements::LEFT_HALF_MADE, values![before], |row| row.get(0))
         };
         if self.readers.clone().read(left).await?.is_none() {
@@ -311,11 +319,11 @@ fn begin(
         return Ok(Err(CreateRefusal::NameTaken(id.clone())));
     }
     let milliseconds = |seconds: u32| i64::from(seconds) * 1_000;
-    let (end, silent) =
-        (milliseconds(plan.end_within_seconds), milliseconds(plan.silent_after_seconds));
+    let (end, silent) = (milliseconds(plan.end_within_seconds), milliseconds(plan.silent_after_seconds));
     let (text, rate) = (to_json("plan of a rollout", plan)?, plan.bytes_per_second.map(to_integer));
     let at = now.as_millisecond();
-    let row = values![id.as_str(), program, note, text, end, silent, rate, at, by];
+    let id = id.as_str();
+    let row = values![id, program, note, text, end, silent, rate, at, by];
     connection.row(statements::ADD_ROLLOUT, row, |row| row.get(0)).map(Ok)
 }
 

@@ -11,7 +11,7 @@ use super::super::records::{id, time, time_if_any};
 use super::super::statements::rollouts as statements;
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
-use super::step::take_back_unfetched;
+use super::take_back::take_back_unfetched;
 
 /// That a device stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -107,8 +107,7 @@ impl Store {
             let name = hold.name.as_ref().map_or("", ProgramName::as_str);
             let version = hold.version.as_ref().map(ProgramVersion::as_str);
             let (until, at) = (hold.until.map(Timestamp::as_millisecond), now.as_millisecond());
-            connection
-                .execute(statements::SET_HOLD, values![key, name, version, until, hold.why, at, by])?;
+            connection.execute(statements::SET_HOLD, values![key, name, version, until, hold.why, at, by])?;
             // Whether it is held is looked at anew: by this one, or no more by the one before.
             connection.execute(statements::LET_GO, values![key, at])?;
             take_back_unfetched(connection, statements::UNFETCHED_BY, key, now)?;

@@ -8,6 +8,7 @@ mod holds;
 mod lists;
 mod records;
 mod step;
+mod take_back;
 mod told;
 
 pub use acts::{Act, ActRefusal};

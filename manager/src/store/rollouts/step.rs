@@ -8,20 +8,22 @@ use super::super::engine::{Connection, values};
 use super::super::records::{MAX_OFFERS, id, time, word};
 use super::super::statements::{programs, rollouts as statements};
 use super::super::writer::WriteContext;
-use super::super::{Scope, Store, StoreError};
+use super::super::{Scope, Store, StoreError, from_json};
 use super::create::{holds, known};
 use super::lists::count;
 use super::records::{DeviceStanding, RolloutId, RolloutRecord, RolloutState, RolloutWhat};
+use super::take_back::{TAKEN_BACK_AT_ONCE, take_back_unfetched};
 use super::told::note;
 use crate::rollouts::decide::{Counts, Decision, Standing, decide};
 use crate::rollouts::fit::{Fit, Program, fit};
+use crate::rollouts::plan::Plan;
 
-/// Offers that are taken back in one transaction.
-const TAKEN_BACK_AT_ONCE: u32 = 200;
 /// A device that has too much on offer is looked at again after this.
 const PUT_OFF_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// Why a device waits again that was offered the program, and said nothing of what is in the way.
 const NOT_FETCHED: &str = "it did not fetch it in time, and is offered it again later";
+/// Why a device waits whose window is not open.
+const SHUT: &str = "its window is shut";
 /// Decisions in one step: a wave that ends, the next, and what is offered; the rest is the next step's.
 const DECISIONS_AT_ONCE: usize = 8;
 
@@ -89,8 +91,7 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let found =
-                    connection.one(statements::ROLLOUT, values![rollout], RolloutRecord::from_row)?;
+                let found = connection.one(statements::ROLLOUT, values![rollout], RolloutRecord::from_row)?;
                 let Some(mut record) = found else { return Ok(Wants::default()) };
                 count(connection, &Scope::All, &mut record)?;
                 let (wave, counts) = (record.wave, record.counts());
@@ -117,7 +118,8 @@ impl Store {
             .clone()
             .read(move |connection| {
                 let wave = i64::try_from(wave).unwrap_or(i64::MAX);
-                let row = values![rollout, wave, now.as_millisecond(), after, limit];
+                let at = now.as_millisecond();
+                let row = values![rollout, wave, at, after, limit];
                 connection.all(statements::CANDIDATES, row, |row| {
                     Ok(Candidate { key: row.get(0)?, device: id("device", row.get(1)?)? })
                 })
@@ -284,10 +286,8 @@ fn go_on(
 
 /// How a wave stands, or all of it, for people.
 fn words(record: &RolloutRecord, wave: Option<usize>) -> String {
-    let counts = wave.map_or_else(
-        || record.counts(),
-        |wave| record.waves.get(wave).copied().unwrap_or_default(),
-    );
+    let counts =
+        wave.map_or_else(|| record.counts(), |wave| record.waves.get(wave).copied().unwrap_or_default());
     let what = wave.map_or_else(|| "all".to_owned(), |wave| format!("wave {}", wave + 1));
     let failed = counts.failed + counts.silent;
     let left_out = counts.skipped + counts.held;
@@ -308,28 +308,6 @@ fn give_way(
         stepped.changed.extend(gone);
     }
     Ok(())
-}
-
-/// Takes offers back that a statement finds and nobody has fetched; those devices wait again.
-pub(super) fn take_back_unfetched(
-    connection: &Connection,
-    found_by: &str,
-    of: i64,
-    now: Timestamp,
-) -> Result<Vec<DeviceId>, StoreError> {
-    let offered: Vec<(i64, i64, String, String)> =
-        connection.all(found_by, values![of, TAKEN_BACK_AT_ONCE], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-    let mut gone = Vec::new();
-    for (key, device, name, attempt) in offered {
-        if connection.execute(statements::TAKE_BACK_UNGIVEN, values![device, attempt])? == 1 {
-            let row = values![key, None::<&str>, now.as_millisecond(), 0];
-            connection.execute(statements::WAIT, row)?;
-            gone.push(id("device", name)?);
-        }
-    }
-    Ok(gone)
 }
 
 /// Offers the program to as many of these as may have it.
@@ -371,17 +349,16 @@ fn offer(
                 continue;
             }
             Fit::Skip(reason) => {
-                let row =
-                    values![*key, DeviceStanding::Skipped.word(), reason, at, DeviceStanding::Waiting.word()];
-                connection.execute(statements::SETTLE, row)?;
+                let (to, from) = (DeviceStanding::Skipped.word(), DeviceStanding::Waiting.word());
+                connection.execute(statements::SETTLE, values![*key, to, reason, at, from])?;
             }
             Fit::Hold { reason, until } => {
                 let until = until.map(Timestamp::as_millisecond);
                 connection.execute(statements::HOLD, values![*key, reason, at, until])?;
             }
             Fit::Wait(opens) => {
-                let row = values![*key, "its window is shut", at, opens.as_millisecond()];
-                connection.execute(statements::WAIT, row)?;
+                let opens = opens.as_millisecond();
+                connection.execute(statements::WAIT, values![*key, SHUT, at, opens])?;
             }
         }
         stepped.changed.push(name);
@@ -401,9 +378,9 @@ fn make_offer(
 ) -> Result<(), StoreError> {
     let (at, until) = (now.as_millisecond(), until.as_millisecond());
     let by = format!("{} (rollout {})", record.created_by, record.id);
-    let row = values![device, record.program, attempt.as_str(), at, by];
-    if connection.execute(programs::ADD_OFFER, row)? == 1 {
-        return connection.execute(statements::OFFERED, values![key, attempt.as_str(), at, until]).map(drop);
+    let name = attempt.as_str();
+    if connection.execute(programs::ADD_OFFER, values![device, record.program, name, at, by])? == 1 {
+        return connection.execute(statements::OFFERED, values![key, name, at, until]).map(drop);
     }
     let standing = connection.one(statements::STANDING_OFFER, values![device, record.program], |row| {
         Ok((row.get::<String>(0)?, row.get::<Option<i64>>(1)?.is_some()))
@@ -427,8 +404,7 @@ fn settle(
     let at = now.as_millisecond();
     let found = connection.one(statements::OVERDUE_ONE, values![key, at], |row| {
         let state: DeviceStanding = word("state of a device of a rollout", row.get(2)?)?;
-        let plan: crate::rollouts::plan::Plan =
-            super::super::from_json("plan of a rollout", &row.get::<String>(4)?)?;
+        let plan: Plan = from_json("plan of a rollout", &row.get::<String>(4)?)?;
         let (step, waits): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
         let attempt: Option<String> = row.get(3)?;
         Ok((row.get::<i64>(0)?, row.get::<String>(1)?, state, attempt, plan, (step, waits)))

@@ -87,7 +87,5 @@ pub(super) fn note(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let at = now.as_millisecond();
-    connection
-        .execute(statements::NOTE, values![rollout, device, at, who, what.word(), words])
-        .map(drop)
+    connection.execute(statements::NOTE, values![rollout, device, at, who, what.word(), words]).map(drop)
 }

@@ -73,8 +73,7 @@ pub(in crate::store) const OFFER_EXISTS: &str = "SELECT 1 FROM program_offers WH
 pub(in crate::store) const ADD_OFFER: &str = "INSERT INTO program_offers (device, program, id, offered, offered_by) \
      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (device, program) DO NOTHING";
 pub(in crate::store) const OFFERS_TO: &str = "SELECT count(*) FROM program_offers WHERE device = ?1";
-pub(in crate::store) const TAKE_OFFER_BACK: &str =
-    "DELETE FROM program_offers WHERE device = (SELECT key FROM devices WHERE id = ?1) AND program = ?2 RETURNING device, id";
+pub(in crate::store) const TAKE_OFFER_BACK: &str = "DELETE FROM program_offers WHERE device = (SELECT key FROM devices WHERE id = ?1) AND program = ?2 RETURNING device, id";
 pub(in crate::store) const END_OFFERS: &str = "DELETE FROM program_offers WHERE program = ?1 \
      RETURNING (SELECT id FROM devices WHERE key = device)";
 pub(in crate::store) const END_OFFER: &str = "DELETE FROM program_offers WHERE device = ?1 AND id = ?2";

@@ -61,7 +61,8 @@ pub(in crate::store) const ADD_DEVICES: Bulk = Bulk {
           ON CONFLICT (rollout, device) DO NOTHING",
 };
 /// Without a condition on devices it reads an index alone.
-pub(in crate::store) const COUNTS: &str = "SELECT wave, state, lift, count(*) FROM rollout_devices WHERE rollout = ?1 GROUP BY wave, state, lift";
+pub(in crate::store) const COUNTS: &str =
+    "SELECT wave, state, lift, count(*) FROM rollout_devices WHERE rollout = ?1 GROUP BY wave, state, lift";
 /// With a condition on the device's row `d`.
 pub(in crate::store) fn counts_within(within: &str) -> String {
     format!(
@@ -192,8 +193,7 @@ pub(in crate::store) const TAKE_BACK: &str = "DELETE FROM program_offers WHERE d
 /// An offer that somebody else made.
 pub(in crate::store) const STANDING_OFFER: &str =
     "SELECT id, given FROM program_offers WHERE device = ?1 AND program = ?2";
-pub(in crate::store) const OF_ROLLOUT: &str =
-    "SELECT x.key, x.state, x.device, x.attempt FROM rollout_devices x JOIN devices d ON d.key = x.device \
+pub(in crate::store) const OF_ROLLOUT: &str = "SELECT x.key, x.state, x.device, x.attempt FROM rollout_devices x JOIN devices d ON d.key = x.device \
      WHERE x.rollout = ?1 AND d.id = ?2";
 pub(in crate::store) const FAILED_ONES: &str = "SELECT x.key, x.device, d.id, x.attempt FROM rollout_devices x \
      JOIN devices d ON d.key = x.device WHERE x.rollout = ?1 AND x.state IN ('failed', 'silent') AND x.key > ?2 \
@@ -284,7 +284,9 @@ mod tests {
     fn no_statement_is_left_out() {
         let source = include_str!("rollouts.rs");
         let is_one = |line: &&str| {
-            line.starts_with("pub(in crate::store) const ") && !line.contains(" ALL") && !line.contains(": Bulk")
+            line.starts_with("pub(in crate::store) const ")
+                && !line.contains(" ALL")
+                && !line.contains(": Bulk")
         };
         assert_eq!(source.lines().filter(is_one).count(), ALL.len() + ALL_POSTGRES.len());
     }
