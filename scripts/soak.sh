@@ -20,6 +20,7 @@ kills=${PLATEN_SOAK_KILLS:-200}
 cuts=${PLATEN_SOAK_CUTS:-30}
 disk_seeds=${PLATEN_SOAK_DISK_SEEDS:-5}
 failover=${PLATEN_SOAK_FAILOVER:-5000}
+rollout=${PLATEN_SOAK_ROLLOUT:-10000}
 # Each is a function below.
 all=(
     year
@@ -31,6 +32,7 @@ all=(
     powercut
     disk
     failover
+    rollout
     fleet
 )
 parts=("$@")
@@ -110,6 +112,15 @@ soak_failover() {
     cp "$TARGET/release/platen-manager" "$programs/"
     ulimit -n "$(ulimit -Hn)"
     PLATEN_PROGRAMS=$programs PLATEN_FAILOVER_DEVICES=$failover across e2e::failover --no-capture
+}
+
+# A rollout to so many light devices over real TLS, of which some fail and some fall silent; what each costs the manager, and
+# what a device costs that asks, beside one that is looked up in the database.
+soak_rollout() {
+    say "rollout: $rollout devices"
+    ulimit -n "$(ulimit -Hn)"
+    PLATEN_ROLLOUT_DEVICES=$rollout \
+        tests --test manager --success-output immediate -- a_rollout_to_many_devices_halts_where_it_should
 }
 
 # As many parked devices as the managers' descriptors allow (15,000 each), 100,000 in the store, and old reports deleted all

@@ -3,6 +3,7 @@
 pub(super) mod fleet;
 pub(super) mod programs;
 pub(super) mod restored;
+pub(super) mod rollouts;
 
 use super::engine::Bulk;
 

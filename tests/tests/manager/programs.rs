@@ -23,14 +23,14 @@ use serde_json::{Value, json};
 use super::signed::{Signer, assert_signed, send};
 
 /// Bytes of a program: more than is read at once, and no two pieces alike.
-fn program_bytes(count: u32) -> Vec<u8> {
+pub(super) fn program_bytes(count: u32) -> Vec<u8> {
     (0..count).flat_map(u32::to_le_bytes).collect()
 }
 
 /// A manager with a maker who trusts its key.
-struct House {
-    manager: TestManager,
-    maker: Maker,
+pub(super) struct House {
+    pub(super) manager: TestManager,
+    pub(super) maker: Maker,
     folder: tempfile::TempDir,
 }
 
@@ -43,7 +43,7 @@ fn online_key(manager: &TestManager) -> PublicKey {
 
 impl House {
     /// At a manager that may be asked as often as it takes until something is so.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let manager = TestManager::start_configured(directory, |config| {
             config.limits.program_requests_per_minute = 100_000;
@@ -51,7 +51,7 @@ impl House {
         Self::with(manager.await)
     }
 
-    fn with(manager: TestManager) -> Self {
+    pub(super) fn with(manager: TestManager) -> Self {
         let maker = Maker::new(&online_key(&manager), now());
         Self { manager, maker, folder: tempfile::tempdir().unwrap() }
     }
@@ -63,14 +63,14 @@ impl House {
     }
 
     /// Publishes as `platen-manager program publish` does, beside the manager that serves.
-    async fn publish(&self, brought: Brought) -> Result<Published, PublishError> {
+    pub(super) async fn publish(&self, brought: Brought) -> Result<Published, PublishError> {
         let state = self.manager.directory.path();
         let programs = Programs::new(self.manager.store.clone(), state);
         programs.publish(state, &brought, "anna", now()).await
     }
 
     /// Publishes a program, and waits until the manager that serves has heard of it.
-    async fn publish_program(&mut self, version: &str, bytes: &[u8]) {
+    pub(super) async fn publish_program(&mut self, version: &str, bytes: &[u8]) {
         let program = Maker::program("engine-firmware", version, bytes);
         let targets = Some(self.maker.sign(&[program], &[]));
         let brought =
@@ -87,14 +87,14 @@ impl House {
         answer.json()
     }
 
-    async fn device(&self, name: &str) -> Device {
+    pub(super) async fn device(&self, name: &str) -> Device {
         let client = self.manager.enrol(name).await;
         client.report(self.manager.device, &batch(1, &[started("MFP 450")])).await;
         Device { client, address: self.manager.device }
     }
 
     /// Asks until the manager that serves has taken up what was published.
-    async fn until_given(&self, device: &Device) -> Answer {
+    pub(super) async fn until_given(&self, device: &Device) -> Answer {
         until(|| async {
             let answer = device.ask(&asks(), &[]).await;
             (answer.status != StatusCode::NO_CONTENT).then_some(answer)
@@ -103,9 +103,9 @@ impl House {
     }
 }
 
-struct Device {
-    client: Client,
-    address: std::net::SocketAddr,
+pub(super) struct Device {
+    pub(super) client: Client,
+    pub(super) address: std::net::SocketAddr,
 }
 
 impl Device {
@@ -117,13 +117,13 @@ impl Device {
         self.client.connect(self.address).await.unwrap().send(request).await
     }
 
-    async fn ask(&self, body: &Value, fields: &[(&'static str, &str)]) -> Answer {
+    pub(super) async fn ask(&self, body: &Value, fields: &[(&'static str, &str)]) -> Answer {
         self.try_ask(body, fields).await.unwrap()
     }
 }
 
 /// A device that asks, and trusts the first root.
-fn asks() -> Value {
+pub(super) fn asks() -> Value {
     json!({
         "version": 1, "cause": "interval",
         "hardware": {"model": "MFP 450", "board": "Raspberry Pi 4", "architecture": "arm64"},
@@ -134,7 +134,7 @@ fn asks() -> Value {
     })
 }
 
-fn field<'a>(answer: &'a Answer, name: &str) -> &'a str {
+pub(super) fn field<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
 }
 

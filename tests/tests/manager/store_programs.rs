@@ -137,8 +137,8 @@ mod suite {
         assert_eq!(store.offers_of_program(ALL, program, None, 10).await.unwrap().len(), 2);
         let none = Scope::Of { customers: [1].into(), sites: [].into() };
         assert!(store.offers_of_program(&none, program, None, 10).await.unwrap().is_empty());
-        assert!(!store.take_offer_back(&none, program, device()).await.unwrap());
-        assert!(store.take_offer_back(ALL, program, device()).await.unwrap());
+        assert!(!store.take_offer_back(&none, program, device(), now()).await.unwrap());
+        assert!(store.take_offer_back(ALL, program, device(), now()).await.unwrap());
         assert!(store.on_offer(&device()).await.unwrap().is_empty());
         assert_eq!(counts(&store, "1.0").await.offered, 1);
         let revoked = publish(&store, 2, &[]).await;

@@ -6,6 +6,7 @@ mod devices;
 mod events;
 mod health;
 mod history;
+mod holds;
 mod identity;
 mod list;
 mod lists;
@@ -15,12 +16,13 @@ mod profiles;
 mod programs;
 mod refused;
 mod restored;
+mod rollouts;
 mod whole_numbers;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use platen_protocol::problem::ProblemKind;
 
 use super::Operators;
@@ -51,6 +53,16 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/programs/{name}/{version}/offers", get(programs::offers).post(programs::offer))
         .route("/programs/{name}/{version}/offers/{device}", delete(programs::take_back))
         .route("/programs/{name}/{version}/attempts", get(programs::attempts))
+        .route("/rollouts", get(rollouts::list).post(rollouts::create))
+        .route("/rollouts/preview", post(rollouts::preview))
+        .route("/rollouts/{id}", get(rollouts::one))
+        .route("/rollouts/{id}/devices", get(rollouts::devices))
+        .route("/rollouts/{id}/log", get(rollouts::log))
+        .route("/rollouts/{id}/{act}", post(rollouts::act))
+        .route("/rollouts/{id}/devices/{device}/retry", post(rollouts::retry_device))
+        .route("/rollouts/{id}/devices/{device}/skip", post(rollouts::skip_device))
+        .route("/devices/{id}/holds", get(holds::list).put(holds::set_all).delete(holds::remove_all))
+        .route("/devices/{id}/holds/{name}", put(holds::set).delete(holds::remove))
         .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
         .route("/devices/{id}/revoke", post(identity::revoke))
         .route("/devices/{id}/readmit", post(identity::readmit))

@@ -8,6 +8,7 @@ use platen_protocol::identity::{DeviceId, ProgramKind, ProgramName};
 use platen_protocol::programs::ProgramVersion;
 
 use super::super::engine::{Connection, values};
+use super::super::rollouts::halt_revoked;
 use super::super::statements::programs as statements;
 use super::super::{Scope, Store, StoreError, conditions::Conditions, from_integer, to_integer, to_json};
 use super::records::{ProgramCounts, ProgramRecord};
@@ -299,6 +300,8 @@ fn keep_programs(
             published.taken_back.extend(row.get::<String>(0)?.parse::<DeviceId>().ok());
             Ok(())
         })?;
+        let why = format!("{by} revoked {} {}", gone.name, gone.version);
+        halt_revoked(connection, gone.key, &why, now)?;
         published.revoked.push((gone.name.to_string(), gone.version.to_string()));
     }
     Ok(published)

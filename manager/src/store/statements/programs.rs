@@ -57,8 +57,9 @@ macro_rules! offers {
     ($more:literal) => {
         concat!(
             "SELECT o.key, d.id, o.id, o.program, p.name, p.version, p.kind, o.offered, o.offered_by, o.given, o.waits, \
-             a.step FROM program_offers o JOIN devices d ON d.key = o.device JOIN programs p ON p.key = o.program \
-             LEFT JOIN program_attempts a ON a.device = o.device AND a.id = o.id",
+             a.step, q.id, q.bytes_per_second FROM program_offers o JOIN devices d ON d.key = o.device \
+             JOIN programs p ON p.key = o.program LEFT JOIN program_attempts a ON a.device = o.device AND a.id = o.id \
+             LEFT JOIN rollout_devices x ON x.attempt = o.id AND x.device = o.device LEFT JOIN rollouts q ON q.key = x.rollout",
             $more
         )
     };
@@ -72,8 +73,7 @@ pub(in crate::store) const OFFER_EXISTS: &str = "SELECT 1 FROM program_offers WH
 pub(in crate::store) const ADD_OFFER: &str = "INSERT INTO program_offers (device, program, id, offered, offered_by) \
      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (device, program) DO NOTHING";
 pub(in crate::store) const OFFERS_TO: &str = "SELECT count(*) FROM program_offers WHERE device = ?1";
-pub(in crate::store) const TAKE_OFFER_BACK: &str =
-    "DELETE FROM program_offers WHERE device = (SELECT key FROM devices WHERE id = ?1) AND program = ?2";
+pub(in crate::store) const TAKE_OFFER_BACK: &str = "DELETE FROM program_offers WHERE device = (SELECT key FROM devices WHERE id = ?1) AND program = ?2 RETURNING device, id";
 pub(in crate::store) const END_OFFERS: &str = "DELETE FROM program_offers WHERE program = ?1 \
      RETURNING (SELECT id FROM devices WHERE key = device)";
 pub(in crate::store) const END_OFFER: &str = "DELETE FROM program_offers WHERE device = ?1 AND id = ?2";
