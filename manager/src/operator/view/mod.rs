@@ -36,5 +36,5 @@ pub(super) use identity::{CloneView, IdentityView};
 pub(super) use open::Open;
 pub(super) use profile::ProfileView;
 pub(super) use program::{AttemptView, DevicePrograms, OfferView, ProgramView};
-pub(super) use rollout::{RolloutDeviceView, RolloutView};
+pub(super) use rollout::{RolloutDeviceView, RolloutView, WaveView};
 pub(super) use watched::WatchView;

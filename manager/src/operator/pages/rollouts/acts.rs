@@ -1,6 +1,5 @@
 //! What may be done with a rollout now, and with a device of it, in words for buttons. Pure.
 
-use super::super::super::rollouts;
 use crate::store::{DeviceStanding, RolloutState};
 
 /// A button, or a question with one.
@@ -46,7 +45,7 @@ const HALT: Act = Act {
 const LIFT: Act = Act {
     word: "lift",
     words: "Lift the halt",
-    class: "",
+    class: "primary",
     asks: Some(Question {
         means: "It goes on where it was. Failures until now do not count any more: it halts again when as many more fail.",
         note: Some("Why it may go on"),
@@ -79,15 +78,9 @@ const CANCEL: Act = Act {
 
 const ALL: [Act; 7] = [START, PAUSE, RESUME, HALT, LIFT, CANCEL, RETRY];
 
-/// What may be done with a rollout that stands so; with devices of it that failed, or without.
-pub(super) fn acts(state: RolloutState, has_failed: bool) -> Vec<Act> {
-    let words = rollouts::acts(state);
-    let mut acts: Vec<Act> =
-        words.iter().filter_map(|word| ALL.into_iter().find(|act| act.word == *word)).collect();
-    if has_failed && !matches!(state, RolloutState::Cancelled | RolloutState::Planned) {
-        acts.push(RETRY);
-    }
-    acts
+/// The buttons for what may be done, by its words.
+pub(super) fn acts(words: &[&str]) -> Vec<Act> {
+    words.iter().filter_map(|word| ALL.into_iter().find(|act| act.word == *word)).collect()
 }
 
 /// Whether a device may be offered it once more.
@@ -110,15 +103,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_over_cannot_be_stopped_and_what_is_halted_is_lifted_with_a_reason() {
-        let words = |state, failed| acts(state, failed).iter().map(|act| act.word).collect::<Vec<_>>();
-        assert_eq!(words(RolloutState::Planned, false), ["start", "cancel"]);
-        assert_eq!(words(RolloutState::Running, true), ["pause", "halt", "cancel", "retry"]);
-        assert_eq!(words(RolloutState::Halted, false), ["lift", "cancel"]);
-        assert_eq!(words(RolloutState::Finished, true), ["retry"]);
-        assert!(words(RolloutState::Cancelled, true).is_empty());
-        let lift = acts(RolloutState::Halted, false)[0].asks.unwrap();
+    fn what_cannot_be_undone_is_asked_about_and_a_halt_is_lifted_with_a_reason() {
+        let words = ["start", "pause", "resume", "halt", "lift", "cancel", "retry"];
+        let buttons = acts(&words);
+        assert_eq!(buttons.iter().map(|act| act.word).collect::<Vec<_>>(), words, "each has a button");
+        let lift = buttons[4].asks.unwrap();
         assert!(lift.needed && lift.note.is_some());
+        // What cannot be undone is asked about.
+        assert!(
+            buttons.iter().all(|act| act.asks.is_some() || ["start", "pause", "resume"].contains(&act.word))
+        );
         assert!(may_retry(RolloutState::Running, DeviceStanding::Silent));
         assert!(!may_retry(RolloutState::Cancelled, DeviceStanding::Failed));
         assert!(may_skip(RolloutState::Running, DeviceStanding::Waiting));

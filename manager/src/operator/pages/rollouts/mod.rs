@@ -148,7 +148,7 @@ pub(in super::super) async fn one(
         frame: Frame::new(Some(operator.name), true),
         waves: rollout.waves(),
         lines: words::plan(&rollout.view.plan),
-        acts: acts::acts(rollout.view.state, rollout.failed > 0),
+        acts: acts::acts(&rollout.view.acts),
         rollout,
         wanted,
         devices: devices.into_iter().map(RolloutDeviceView::from).collect(),
