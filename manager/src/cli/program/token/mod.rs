@@ -138,12 +138,12 @@ fn find_token(pkcs11: &Pkcs11, uri: &TokenUri, module: &Path) -> anyhow::Result<
         }
     }
     let labels: Vec<String> = tokens.iter().map(|(_, token)| token.label().to_owned()).collect();
-    let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+    let is = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
     let mut fitting = tokens.into_iter().filter(|(slot, token)| {
-        is(&uri.token, token.label())
-            && is(&uri.serial, token.serial_number())
-            && is(&uri.manufacturer, token.manufacturer_id())
-            && is(&uri.model, token.model())
+        is(uri.token.as_deref(), token.label())
+            && is(uri.serial.as_deref(), token.serial_number())
+            && is(uri.manufacturer.as_deref(), token.manufacturer_id())
+            && is(uri.model.as_deref(), token.model())
             && uri.slot.is_none_or(|wanted| wanted == slot.id())
     });
     match (fitting.next(), fitting.next()) {
