@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::super::super::fleet_query::FleetForm;
 use super::super::super::problem::Refusal;
+use super::super::super::said;
 use crate::rollouts::plan::{HaltAt, Plan, Wave};
 use crate::rollouts::window::{Day, Window};
 
 const KIB: u64 = 1_024;
+/// From midnight to midnight.
+const WHOLE_DAYS: (&str, &str) = ("00:00", "00:00");
 /// What a checkbox says.
 const ON: &str = "on";
 
@@ -208,20 +211,20 @@ impl TypedPlan {
     }
 
     fn window(&self) -> Result<Option<Window>, Refusal> {
-        let days: Vec<Day> =
-            self.days().into_iter().filter(|(.., chosen)| *chosen).map(|(day, ..)| day).collect();
-        match (self.from.trim(), self.to.trim()) {
-            ("", "") if days.is_empty() => Ok(None),
-            // Whole days.
-            ("", "") => Ok(Some(self.window_of(days, "00:00", "00:00"))),
-            (from, to) if !from.is_empty() && !to.is_empty() => Ok(Some(self.window_of(days, from, to))),
-            _ => Err(refusal("Window: give both when it begins and when it ends, or neither".to_owned())),
-        }
-    }
-
-    fn window_of(&self, days: Vec<Day>, from: &str, to: &str) -> Window {
-        let zone = Some(self.time_zone.trim().to_owned()).filter(|zone| !zone.is_empty());
-        Window { days, from: from.to_owned(), to: to.to_owned(), time_zone: zone }
+        let chosen = self.days().into_iter().filter(|(.., chosen)| *chosen);
+        let days: Vec<Day> = chosen.map(|(day, ..)| day).collect();
+        let (from, to) = match (self.from.trim(), self.to.trim()) {
+            ("", "") if days.is_empty() => return Ok(None),
+            ("", "") => WHOLE_DAYS,
+            (from, to) if !from.is_empty() && !to.is_empty() => (from, to),
+            _ => {
+                return Err(refusal(
+                    "Window: give both when it begins and when it ends, or neither".to_owned(),
+                ));
+            }
+        };
+        let time_zone = said::time_zone(&self.time_zone)?;
+        Ok(Some(Window { days, from: from.to_owned(), to: to.to_owned(), time_zone }))
     }
 
     /// All that it says, as fields of another form.
@@ -295,6 +298,7 @@ mod tests {
         assert!(refused(|form| form.pause = "31 days".into()).contains("pause_seconds"));
         assert!(refused(|form| form.from = "22:00".into()).contains("or neither"));
         assert!(refused(|form| (form.from, form.to) = ("25:00".into(), "05:00".into())).contains("window"));
+        assert!(refused(|form| (form.sunday, form.time_zone) = (ON.into(), "Kiel".into())).contains("Kiel"));
         assert!(refused(|form| form.halt_percent = String::new()).contains("halt_at"));
         assert!(TypedPlan::default().program().is_err());
     }
