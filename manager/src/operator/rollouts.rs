@@ -517,7 +517,7 @@ pub(super) async fn let_go(
     operator: &str,
 ) -> Result<(), Refusal> {
     let now = clock::now();
-    if !operators.store.let_go(scope, device.clone(), name, now).await? {
+    if !operators.store.end_hold(scope, device.clone(), name, now).await? {
         return Err(Refusal::not_found("hold of a device"));
     }
     tracing::info!(%device, operator, "an operator let a device go that rollouts left alone");

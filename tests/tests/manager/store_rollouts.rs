@@ -414,8 +414,8 @@ mod suite {
         assert_eq!(record(&store, "r-1").await.state, RolloutState::Finished, "nothing is left to do");
         let holds = store.holds_of(ALL, pinned.clone()).await.unwrap().unwrap();
         assert_eq!((holds.len(), holds[0].version.as_ref().unwrap().as_str()), (1, "1.0"));
-        assert!(!store.let_go(ALL, held.clone(), Some("engine".parse().unwrap()), now()).await.unwrap());
-        assert!(store.let_go(ALL, held.clone(), None, now()).await.unwrap());
+        assert!(!store.end_hold(ALL, held.clone(), Some("engine".parse().unwrap()), now()).await.unwrap());
+        assert!(store.end_hold(ALL, held.clone(), None, now()).await.unwrap());
         assert!(store.holds_of(ALL, held.clone()).await.unwrap().unwrap().is_empty());
         assert!(store.holds_of(ALL, "nobody".parse().unwrap()).await.unwrap().is_none());
         // Another rollout, of the version on which one is pinned.

@@ -84,8 +84,8 @@ impl Store {
                 if key_within(connection, &scope, &device)?.is_none() {
                     return Ok(None);
                 }
-                let of = values![device.as_str()];
-                connection.all(statements::HOLDS_OF, of, HoldRecord::from_row).map(Some)
+                let name = device.as_str();
+                connection.all(statements::HOLDS_OF, values![name], HoldRecord::from_row).map(Some)
             })
             .await
     }
@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// A device does not stay as it is any more. Says whether it did.
-    pub async fn let_go(
+    pub async fn end_hold(
         &self,
         scope: &Scope,
         device: DeviceId,
