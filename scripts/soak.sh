@@ -21,6 +21,7 @@ cuts=${PLATEN_SOAK_CUTS:-30}
 update_cuts=${PLATEN_SOAK_UPDATE_CUTS:-20}
 disk_seeds=${PLATEN_SOAK_DISK_SEEDS:-5}
 failover=${PLATEN_SOAK_FAILOVER:-5000}
+rollout=${PLATEN_SOAK_ROLLOUT:-10000}
 # Each is a function below.
 all=(
     year
@@ -33,6 +34,7 @@ all=(
     update
     disk
     failover
+    rollout
     fleet
 )
 parts=("$@")
@@ -120,6 +122,15 @@ soak_failover() {
     cp "$TARGET/release/platen-manager" "$programs/"
     ulimit -n "$(ulimit -Hn)"
     PLATEN_PROGRAMS=$programs PLATEN_FAILOVER_DEVICES=$failover across e2e::failover --no-capture
+}
+
+# A rollout to so many light devices over real TLS, of which some fail and some fall silent; what each costs the manager, and
+# what a device costs that asks, beside one that is looked up in the database.
+soak_rollout() {
+    say "rollout: $rollout devices"
+    ulimit -n "$(ulimit -Hn)"
+    PLATEN_ROLLOUT_DEVICES=$rollout \
+        tests --test manager --success-output immediate -- a_rollout_to_many_devices_halts_where_it_should
 }
 
 # As many parked devices as the managers' descriptors allow (15,000 each), 100,000 in the store, and old reports deleted all

@@ -82,7 +82,7 @@ trap 'exit 143' TERM
 machine_packages() {
     need_packages build-essential pkg-config openssl curl jq \
         chromium chromium-driver libfaketime lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
-        cpio iproute2 nftables procps util-linux libedit2 libxml2 libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
+        cpio iproute2 nftables procps softhsm2 util-linux libedit2 libxml2 libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
         need_squid && need_unstarted nginx caddy haproxy && need_swupdate && need_postgresql &&
         tests/guest/install.sh
 }
@@ -110,7 +110,7 @@ packages() {
 licences() { cargo deny --log-level error check licenses bans sources; }
 
 # Who names something that is not there would believe that it was left out.
-known=" lints licences unit tuf ${PARTS[*]} "
+known=" lints licences unit tuf tokens ${PARTS[*]} "
 for name in ${PLATEN_SKIP//,/ }; do
     [[ $known == *" $name "* ]] || { echo "PLATEN_SKIP: there is no $name; there are:$known" >&2; exit 2; }
 done
@@ -121,6 +121,7 @@ for part in "${PARTS[@]}"; do
     ! skips "$part" || left_out+=" | (binary(programs) & test(/^${part//-/_}::/))"
 done
 ! skips tuf || left_out+=' | binary(interop)'
+! skips tokens || left_out+=' | (binary(manager) & test(/^maker_tokens::/))'
 ! skips unit || left_out+=' | not (binary(programs) | binary(interop))'
 
 build_tests() {

@@ -10,19 +10,21 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::bell::Bell;
 use crate::certificates::Certificates;
 use crate::chores;
 use crate::config::Config;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::traffic::Traffic;
-use crate::device::{Arrivals, Devices, Said, Signatures};
+use crate::device::{Arrivals, Devices, Paces, Said, Signatures};
 use crate::following;
 use crate::inform::Informer;
 use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::replicas::Replicas;
 use crate::retention_job::Job;
+use crate::rollout_job;
 use crate::run_error::RunError;
 use crate::store::{DeviceRecord, Heard, Store, StoreError};
 use crate::throttle::Throttle;
@@ -89,6 +91,7 @@ impl DeviceBackend {
         let programs = Arc::new(Programs::new(store.clone(), &config.state_directory));
         programs.follow().await?;
         let said = Arc::<Said>::default();
+        let rollout_bell = Arc::<Bell>::default();
         let devices = Arc::new(Devices {
             store: store.clone(),
             ca: Arc::clone(&certificates.ca),
@@ -99,6 +102,8 @@ impl DeviceBackend {
             informer: Arc::clone(&informer),
             watches: Arc::clone(&watches),
             bell: Arc::default(),
+            rollout_bell: Arc::clone(&rollout_bell),
+            paces: Paces::default(),
             signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             ddi: config.ddi.clone(),
@@ -125,6 +130,7 @@ impl DeviceBackend {
             quotas,
             programs,
             said,
+            rollout_bell,
         });
         Ok(Self { devices, upkeep, delivered, heard })
     }
@@ -144,6 +150,10 @@ impl DeviceBackend {
             turn: Arc::new(move || leader.leads()),
         };
         tasks.spawn(job.run(stopped.clone()));
+        let leader = Arc::clone(&upkeep);
+        let rollouts =
+            rollout_job::Job { devices: Arc::clone(&devices), turn: Arc::new(move || leader.leads()) };
+        tasks.spawn(rollouts.run(stopped.clone()));
         tasks.spawn(chores::at_intervals(devices, stopped.clone()));
         tasks.spawn(upkeep::note_deliveries(Arc::clone(&upkeep), delivered, stopped.clone()));
         tasks.spawn(upkeep::at_intervals(upkeep, stopped));

@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::inform::PROGRAM;
+use crate::inform::{PROGRAM, ROLLOUT};
 use crate::replicas::Replicas;
 use crate::store::{Heard, Hint, Replica, StoreError};
 use crate::upkeep::Upkeep;
@@ -37,6 +37,7 @@ struct News {
     open: BTreeSet<DeviceId>,
     whereabouts: BTreeSet<DeviceId>,
     programs: BTreeSet<DeviceId>,
+    rollouts: bool,
     identities: bool,
     told: BTreeSet<Hint>,
     present: Option<BTreeSet<Replica>>,
@@ -71,6 +72,7 @@ impl News {
                 _ => {}
             }
         }
+        self.rollouts |= kind == ROLLOUT;
         self.told.insert(hint);
     }
 }
@@ -150,6 +152,9 @@ async fn look(upkeep: &Upkeep, replicas: &Replicas, news: News) -> Result<(), St
     }
     let programs: Vec<DeviceId> = news.programs.into_iter().collect();
     upkeep.store.offers_changed(&programs);
+    if news.everything || news.rollouts || !programs.is_empty() {
+        upkeep.rollout_bell.ring();
+    }
     for device in &programs {
         upkeep.said.forget(device);
         // It may have been offered something.

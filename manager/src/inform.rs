@@ -20,7 +20,7 @@ use crate::ingest::Loss;
 use crate::ingest::clone::CloneSign;
 use crate::ingest::loss::in_words;
 use crate::secret::{self, NoRandom};
-use crate::store::{CommandState, Hint, OrderState, ServiceCallState, Teller};
+use crate::store::{CommandState, Hint, OrderState, RolloutId, ServiceCallState, Teller};
 use crate::watch::Finding;
 
 /// Events that are kept for those who come back.
@@ -31,8 +31,10 @@ const BEHIND: usize = 1024;
 pub const RESYNC: &str = "resync";
 /// The kind that tells of programs, of a device's or of all.
 pub const PROGRAM: &str = "program";
+/// The kind that tells of a rollout.
+pub const ROLLOUT: &str = "rollout";
 /// The kinds of events.
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 26] = [
     "started",
     "alert_raised",
     "alert_cleared",
@@ -58,6 +60,7 @@ const KINDS: [&str; 25] = [
     "clone",
     "ending",
     PROGRAM,
+    ROLLOUT,
 ];
 /// Bytes of the word that tells one run of the manager from another.
 const RUN_BYTES: usize = 4;
@@ -74,7 +77,8 @@ pub struct Event {
     /// something else about it), `deleted`, `certificate_ends`, `arrival` (it waits with a certificate that is newer than the
     /// backup that this manager was restored from), `restored` (what operators decided about that), `superseded` (a
     /// certificate is used that the device has replaced), `clone`, `noisy` (it is over one of its quotas), `program` (a program
-    /// that it is to have, has or has tried; without a device, what there is) or `ending` (a
+    /// that it is to have, has or has tried; without a device, what there is), `rollout` (how a
+    /// rollout stands, or how many of its devices stand how) or `ending` (a
     /// certificate of the manager, or a token,
     /// nears its end or was renewed).
     pub kind: &'static str,
@@ -146,6 +150,9 @@ pub struct Event {
     /// What is lost, run by run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<Loss>,
+    /// Which rollout changed; any, if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutId>,
     /// What happened, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
@@ -184,6 +191,7 @@ impl Event {
             finding: None,
             storing: None,
             losses: Vec::new(),
+            rollout: None,
             words: None,
         }
     }
@@ -211,6 +219,11 @@ impl Event {
     /// What is offered to a device, what runs on it, or how an attempt goes has changed.
     pub fn of_program(device: DeviceId, time: Timestamp) -> Self {
         Self::new(PROGRAM, device, time)
+    }
+
+    /// How a rollout stands, or its devices, has changed.
+    pub fn of_rollout(rollout: RolloutId, time: Timestamp) -> Self {
+        Self { rollout: Some(rollout), ..Self::about(ROLLOUT, None, time) }
     }
 
     /// Reports of an epoch are lost.

@@ -49,6 +49,8 @@ pub mod quota;
 mod replicas;
 pub mod retention;
 pub mod retention_job;
+mod rollout_job;
+pub mod rollouts;
 mod run;
 mod run_error;
 #[cfg(test)]

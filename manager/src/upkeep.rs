@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::bell::Bell;
 use crate::certificates::Certificates;
 use crate::clock;
 use crate::config::Config;
@@ -75,6 +76,8 @@ pub(crate) struct Upkeep {
     pub(crate) programs: Arc<Programs>,
     /// What devices said of themselves when they asked for one.
     pub(crate) said: Arc<Said>,
+    /// Rung when something was told or decided that concerns a rollout.
+    pub(crate) rollout_bell: Arc<Bell>,
 }
 
 impl Upkeep {
@@ -257,6 +260,7 @@ impl Upkeep {
             // With what is revoked, its offers are gone.
             self.store.read_offers().await?;
             self.informer.publish(Event::of_programs(clock::now()));
+            self.rollout_bell.ring();
             self.programs.share().await
         };
         if let Err(error) = followed.await {

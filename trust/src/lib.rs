@@ -41,5 +41,5 @@ pub use role::Role;
 pub use seen::Versions;
 pub use time::KnownTime;
 pub use trusted::Trusted;
-/// What a signature is made and checked with; a key in a token (PKCS#11) is one more [`PrivateKey`].
+/// What a signature is made and checked with.
 pub use tuf::crypto::{PrivateKey, PublicKey};

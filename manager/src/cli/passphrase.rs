@@ -1,4 +1,4 @@
-//! Passphrases of keys: asked for at the terminal, without showing what is typed, or read from a file.
+//! Passphrases of keys, and PINs of tokens: asked for at the terminal, without showing what is typed, or read from a file.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -11,6 +11,9 @@ use platen_protocol::text::secret_line;
 use platen_trust::sign::SignError;
 use platen_trust::sign::{SigningKey, key_file};
 
+/// By which a passphrase, or a PIN, is given where nobody is asked.
+const PASSPHRASE_OPTION: &str = "--passphrase-file";
+const PIN_OPTION: &str = "--pin-file";
 /// The fewest characters of a passphrase: the file of a key may be copied and guessed at for years.
 const LEAST: usize = 12;
 
@@ -35,14 +38,15 @@ impl Drop for Unseen {
     }
 }
 
-fn ask(prompt: &str) -> anyhow::Result<String> {
+/// Asks at the terminal; without one, by which option it is given.
+fn ask(prompt: &str, option: &str) -> anyhow::Result<String> {
     if !io::stdin().is_terminal() {
-        bail!("the passphrase is asked for at a terminal; without one, give it by --passphrase-file");
+        bail!("{prompt}: it is asked for at a terminal; without one, give it by {option}");
     }
     write!(io::stderr(), "{prompt}: ")?;
     let _unseen = Unseen::begin()?;
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).context("cannot read the passphrase")?;
+    io::stdin().lock().read_line(&mut line).context("cannot read what is typed")?;
     Ok(secret_line(&line).to_owned())
 }
 
@@ -58,8 +62,8 @@ pub(super) fn new(file: Option<&Path>) -> anyhow::Result<String> {
     let passphrase = if let Some(path) = file {
         of_file(path)?
     } else {
-        let typed = ask("Passphrase for the new key")?;
-        if typed != ask("The same once more")? {
+        let typed = ask("Passphrase for the new key", PASSPHRASE_OPTION)?;
+        if typed != ask("The same once more", PASSPHRASE_OPTION)? {
             bail!("the two are not the same: no key was made");
         }
         typed
@@ -78,8 +82,16 @@ pub(super) fn open_key(path: &Path, file: Option<&Path>) -> anyhow::Result<Signi
     }
     let passphrase = match file {
         Some(file) => of_file(file)?,
-        None => ask(&format!("Passphrase of {}", path.display()))?,
+        None => ask(&format!("Passphrase of {}", path.display()), PASSPHRASE_OPTION)?,
     };
     key_file::read_private(path, Some(&passphrase))
         .with_context(|| format!("{}: cannot be used", path.display()))
+}
+
+/// The PIN of a token.
+pub(super) fn pin(token: &str, file: Option<&Path>) -> anyhow::Result<String> {
+    match file {
+        Some(file) => of_file(file),
+        None => ask(&format!("PIN of the token {token}"), PIN_OPTION),
+    }
 }

@@ -2,6 +2,7 @@
 //! list, revoke).
 
 mod offline;
+mod token;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -25,7 +26,8 @@ const AT_ONCE: u32 = 200;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ProgramCommand {
-    /// Make a key for a person, in FILE, with its public half in FILE.pub; or show the manager's own public key.
+    /// Make a key for a person, in FILE, with its public half in FILE.pub, or in a token; or show the manager's own public
+    /// key.
     Key(Key),
     /// Say which keys sign what: make the first root, or the next one.
     Root(RootArguments),
@@ -70,7 +72,7 @@ pub(super) struct Revoke {
 /// Does what the command says at the manager.
 pub(super) async fn execute(config: Config, command: ProgramCommand) -> anyhow::Result<()> {
     match command {
-        ProgramCommand::Key(key) => online_key(&config, key.file()),
+        ProgramCommand::Key(key) => online_key(&config, key.file()?),
         ProgramCommand::Publish(publish) => {
             if publish.root.is_empty() && publish.targets.is_none() {
                 bail!("nothing is to be published: give --targets, or --root");

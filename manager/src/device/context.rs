@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::arrivals::Arrivals;
 use super::ddi_settings::DdiSettings;
 use super::mailbox::Mailbox;
+use super::pace::Paces;
 use super::roster::Roster;
 use super::said::Said;
 use super::shown::Shown;
@@ -51,6 +52,10 @@ pub struct Devices {
     pub watches: Arc<Watches>,
     /// Rung when an operator decided something that is to be done.
     pub bell: Arc<Bell>,
+    /// Rung when something was told or decided that concerns a rollout.
+    pub rollout_bell: Arc<Bell>,
+    /// How fast the programs of rollouts are sent.
+    pub(crate) paces: Paces,
     /// Checks signed requests, and signs answers to them.
     pub signatures: Signatures,
     /// Slows down who guesses tokens.

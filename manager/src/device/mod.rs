@@ -1,7 +1,8 @@
 //! The device listener: one request a file. [`identity`] says who asks, by what [`admit`] makes of the
 //! certificate; [`enroll`] lets a device in, [`renew`] gives it its next certificate, [`reports`] takes
 //! reports and answers with what waits in the [`mailbox`], a [`queue`] for each device; [`programs`] gives it the program
-//! that is to be installed there, as [`pick`] says, by a [`transfer`]; [`roster`] knows every device that is let in,
+//! that is to be installed there, as [`pick`] says, by a [`transfer`], as fast as a
+//! rollout's [`pace`] lets it; [`roster`] knows every device that is let in,
 //! and when it was last there; [`standing`] is what follows when it stands otherwise; [`traffic`] says how
 //! much each may ask for. In the [`anteroom`] those wait that only an operator can let in; [`superseded`] is what is known
 //! of a certificate that its device has replaced and that is used again, [`restored`] of one that is newer than the store. Where a proxy opens TLS, [`signed`] says who asks. Update
@@ -22,6 +23,7 @@ mod judge;
 pub mod mailbox;
 mod noisy;
 mod nonces;
+mod pace;
 mod pick;
 mod programs;
 mod queue;
@@ -44,6 +46,7 @@ pub use answer_body::AnswerBody;
 pub(crate) use arrivals::Arrivals;
 pub use context::Devices;
 pub use ddi_settings::DdiSettings;
+pub(crate) use pace::Paces;
 pub use reports::PAUSE_SECONDS;
 pub(crate) use said::Said;
 pub use service::DeviceService;

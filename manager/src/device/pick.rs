@@ -125,7 +125,7 @@ mod tests {
 
     fn offer(program: i64, step: Option<ProgramStep>) -> OnOffer {
         let attempt = format!("try-{program}").parse().unwrap();
-        OnOffer { key: program, attempt, program, step, waits: None }
+        OnOffer { key: program, attempt, program, step, waits: None, paced: None }
     }
 
     #[test]

@@ -99,6 +99,7 @@ pub(super) async fn request(
             let done = devices.store.offer_runs_already(device.clone(), offer.attempt.clone(), now).await;
             done.map_err(|error| later(&devices, &error))?;
             devices.informer.publish(Event::of_program(device, now));
+            devices.rollout_bell.ring();
             Ok(nothing())
         }
         Picked::Waits(offer, why) => {
@@ -144,6 +145,9 @@ async fn keep(
         let told = told.map_err(|error| later(devices, &error))?;
         if told.runs || told.ended {
             devices.informer.publish(Event::of_program(device.clone(), now));
+        }
+        if told.ended {
+            devices.rollout_bell.ring();
         }
     }
     devices.said.keep(device, &said);
@@ -192,13 +196,16 @@ async fn give(
             "a device is given a program"
         );
         devices.informer.publish(Event::of_program(device.clone(), now));
+        devices.rollout_bell.ring();
     } else if offer.waits.is_some() {
         let kept = devices.store.offer_waits(device.clone(), offer.key, None).await;
         kept.map_err(|error| later(devices, &error))?;
     }
     let path = devices.programs.files().path(&record.sha256);
     let (first, length) = range.map_or((0, whole.bytes.get()), |range| (range.first, range.length()));
-    let body = part((&whole.document, path.as_path()), (first, length), Arc::clone(&given), transfer).await;
+    let pace = offer.paced.as_ref().map(|(rollout, rate)| devices.paces.of(rollout, *rate));
+    let file = (&whole.document, path.as_path());
+    let body = part(file, (first, length), Arc::clone(&given), (transfer, pace)).await;
     let body = body.map_err(|error| internal(&error))?;
     let program = RunningProgram {
         kind: record.kind.clone(),

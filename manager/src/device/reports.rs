@@ -259,6 +259,9 @@ fn tell(devices: &Devices, device: &DeviceId, batch: &ReportBatch, ingested: &In
             let (id, state) = (outcome.command_id.clone(), CommandState::of(&outcome.result));
             devices.informer.publish(Event::of_command(device.clone(), id, state, now));
         }
+        if matches!(report.body, ReportBody::Program { .. }) {
+            devices.rollout_bell.ring();
+        }
         devices.informer.publish(Event::of_report(device, &batch.epoch, report, now));
     }
 }

@@ -1,4 +1,5 @@
-//! What open pages follow. A page is told which devices changed, and asks again for those that are on its screen.
+//! What open pages follow. A page is told which devices and rollouts changed, and asks again for those that are on its
+//! screen.
 //!
 //! All pages hear the same few messages: the first change at once, then what changed within a second as one. A row that
 //! several pages ask for is drawn once after each change, and numbers of the whole fleet, which take longer the larger it
@@ -17,8 +18,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Refusal;
-use crate::inform::Informer;
-use crate::store::{FleetCounts, FleetFilter, FleetOrder, Scope, Store};
+use crate::inform::{Event, Informer};
+use crate::store::{FleetCounts, FleetFilter, FleetOrder, RolloutId, Scope, Store};
 
 /// Between two messages, in which changes are gathered.
 const GATHER: Duration = Duration::from_secs(1);
@@ -45,12 +46,39 @@ pub(super) const HEAD: u32 = 50;
 
 /// What pages are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 enum Told {
-    /// These devices changed.
-    Devices(BTreeSet<DeviceId>),
+    /// These changed.
+    Named(Named),
     /// Anything may have changed.
-    All(bool),
+    All { all: bool },
+}
+
+/// What changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+struct Named {
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    devices: BTreeSet<DeviceId>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    rollouts: BTreeSet<RolloutId>,
+}
+
+/// What one event is about.
+enum About {
+    Device(DeviceId),
+    Rollout(RolloutId),
+    /// Anything.
+    All,
+}
+
+impl About {
+    fn of(event: &Event) -> Self {
+        match (&event.device, &event.rollout) {
+            (Some(device), _) => Self::Device(device.clone()),
+            (None, Some(rollout)) => Self::Rollout(rollout.clone()),
+            (None, None) => Self::All,
+        }
+    }
 }
 
 /// How a device's row is drawn.
@@ -116,15 +144,18 @@ impl Default for Live {
     }
 }
 
-fn add(told: Option<Told>, device: Option<DeviceId>) -> Told {
-    match (told, device) {
-        (None, Some(device)) => Told::Devices([device].into()),
-        (Some(Told::Devices(mut devices)), Some(device)) if devices.len() < MAX_NAMED => {
-            devices.insert(device);
-            Told::Devices(devices)
-        }
-        _ => Told::All(true),
+fn add(told: Option<Told>, about: About) -> Told {
+    let mut named = match told {
+        None => Named::default(),
+        Some(Told::Named(named)) if named.devices.len() + named.rollouts.len() < MAX_NAMED => named,
+        Some(_) => return Told::All { all: true },
+    };
+    match about {
+        About::Device(device) => drop(named.devices.insert(device)),
+        About::Rollout(rollout) => drop(named.rollouts.insert(rollout)),
+        About::All => return Told::All { all: true },
     }
+    Told::Named(named)
 }
 
 impl Live {
@@ -143,17 +174,22 @@ impl Live {
                 biased;
                 () = stop.cancelled() => return,
                 received = coming.recv() => {
-                    let device = match received {
-                        Ok(event) => event.device.clone(),
+                    let about = match received {
+                        Ok(event) => About::of(&event),
                         // What was missed may have been anything.
-                        Err(broadcast::error::RecvError::Lagged(_)) => None,
+                        Err(broadcast::error::RecvError::Lagged(_)) => About::All,
                         Err(broadcast::error::RecvError::Closed) => return,
                     };
-                    self.note(device.as_ref());
+                    match &about {
+                        About::Device(device) => self.note(Some(device)),
+                        About::All => self.note(None),
+                        // No row of the fleet shows it.
+                        About::Rollout(_) => {}
+                    }
                     if waiting.is_none() {
                         next = next.max(Instant::now() + CLOSELY);
                     }
-                    waiting = Some(add(waiting, device));
+                    waiting = Some(add(waiting, about));
                 }
                 () = tokio::time::sleep_until(next), if waiting.is_some() => {
                     if let Some(text) = waiting.take().and_then(|told| serde_json::to_string(&told).ok()) {
@@ -264,7 +300,6 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inform::Event;
 
     fn device(name: &str) -> DeviceId {
         name.parse().unwrap()
@@ -288,6 +323,10 @@ mod tests {
             informer.publish(event(&format!("d{}", number % 3)));
         }
         assert_eq!(&*told.recv().await.unwrap(), r#"{"devices":["d0","d1","d2"]}"#);
+        let rollout: RolloutId = "r-1".parse().unwrap();
+        informer.publish(Event::of_rollout(rollout, "2026-11-22T10:00:00Z".parse().unwrap()));
+        informer.publish(event("lobby"));
+        assert_eq!(&*told.recv().await.unwrap(), r#"{"devices":["lobby"],"rollouts":["r-1"]}"#);
         informer.publish(Event::of_store(false, "2026-11-22T10:00:00Z".parse().unwrap()));
         informer.publish(event("lobby"));
         assert_eq!(&*told.recv().await.unwrap(), r#"{"all":true}"#);

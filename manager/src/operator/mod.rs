@@ -28,6 +28,7 @@ mod programs;
 mod proxies;
 mod restored;
 pub(crate) mod retire;
+mod rollouts;
 pub(crate) mod said;
 mod service_call;
 mod session;
@@ -90,6 +91,7 @@ pub struct Operators {
     informer: Arc<Informer>,
     watches: Arc<Watches>,
     bell: Arc<Bell>,
+    rollout_bell: Arc<Bell>,
     counters: Arc<Counters>,
     stop: CancellationToken,
     sign_in_limits: SignInLimits,
@@ -112,6 +114,7 @@ impl Operators {
             informer: Arc::clone(&devices.informer),
             watches: Arc::clone(&devices.watches),
             bell: Arc::clone(&devices.bell),
+            rollout_bell: Arc::clone(&devices.rollout_bell),
             counters: Arc::clone(&devices.counters),
             stop,
             sign_in_limits: SignInLimits::new(),

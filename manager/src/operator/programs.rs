@@ -7,7 +7,7 @@ use platen_protocol::problem::ProblemKind;
 
 use super::Operators;
 use super::problem::Refusal;
-use super::view::{AttemptView, DevicePrograms, OfferView, ProgramView};
+use super::view::{AttemptView, DevicePrograms, OfferView, ProgramView, RolloutDeviceView};
 use crate::clock;
 use crate::inform::Event;
 use crate::secret;
@@ -52,6 +52,13 @@ pub(super) async fn of_device(
     Ok(DevicePrograms {
         hardware: store.hardware_of(device.clone()).await?,
         running: store.running_of(device.clone()).await?,
+        rollouts: store
+            .rollouts_of_device(scope, device.clone())
+            .await?
+            .into_iter()
+            .map(RolloutDeviceView::from)
+            .collect(),
+        holds: store.holds_of(scope, device.clone()).await?.unwrap_or_default(),
         offers: store.offers_of(device).await?.into_iter().map(OfferView::from).collect(),
         attempts: attempts.into_iter().map(AttemptView::from).collect(),
     })
@@ -109,10 +116,11 @@ pub(super) async fn take_back(
     operator: &str,
 ) -> Result<(), Refusal> {
     let program = record(operators, name, version).await?;
-    if !operators.store.take_offer_back(scope, program.key, device.clone()).await? {
+    if !operators.store.take_offer_back(scope, program.key, device.clone(), clock::now()).await? {
         return Err(Refusal::not_found("offer to a device"));
     }
     tracing::info!(name, version, %device, operator, "an operator took the offer of a program back");
     operators.informer.publish(Event::of_program(device, clock::now()));
+    operators.rollout_bell.ring();
     Ok(())
 }

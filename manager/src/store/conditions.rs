@@ -49,12 +49,19 @@ impl<'a> Conditions<'a> {
 
     /// One more: that the device, whose row has this alias, is within a scope.
     pub(super) fn and_within(&mut self, scope: &Scope, alias: &str) {
-        let Scope::Of { customers, sites } = scope else { return };
+        if let Some(within) = self.within(scope, alias) {
+            self.and(&within);
+        }
+    }
+
+    /// That condition by itself, for another part of the statement; none where the scope has everything.
+    pub(super) fn within(&mut self, scope: &Scope, alias: &str) -> Option<String> {
+        let Scope::Of { customers, sites } = scope else { return None };
         let customers = self.list(customers.iter().map(|key| Value::Integer(*key)));
         let sites = self.list(sites.iter().map(|key| Value::Integer(*key)));
         let of_customer = in_list(&format!("{alias}.customer"), &customers);
         let at_site = in_list(&format!("{alias}.site"), &sites);
-        self.and(&format!("({of_customer} OR {at_site})"));
+        Some(format!("({of_customer} OR {at_site})"))
     }
 
     /// A parameter for another part of the statement, as it is written there.

@@ -349,6 +349,18 @@ fn keys(
     })
 }
 
+/// The keys of all devices that are asked for, at most so many, by name.
+pub(super) fn keys_of(
+    connection: &Connection,
+    scope: &Scope,
+    filter: &FleetFilter,
+    limit: u32,
+) -> Result<Vec<i64>, StoreError> {
+    let order = FleetOrder { by: FleetKey::Name, backwards: false };
+    let keys = keys(connection, scope, filter, order, None, limit)?;
+    Ok(keys.into_iter().map(|(device, _)| device).collect())
+}
+
 /// These devices with what is open there, by their keys.
 fn look_up(
     connection: &Connection,

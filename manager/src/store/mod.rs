@@ -60,6 +60,7 @@ mod replicas;
 mod restored;
 mod retention;
 mod retire;
+mod rollouts;
 mod scope;
 mod search;
 mod statements;
@@ -123,6 +124,11 @@ pub use replicas::Whereabouts;
 pub use restored::{Arrival, Between, Restoration, Restored};
 pub use retention::{JobMark, Kept, ReportsStep, ReportsToLetGo};
 pub use retire::{RETIRE_ANSWERED_WITHIN, RETIRE_WITHIN, Retired, Retirement};
+pub use rollouts::{
+    Act, ActRefusal, Candidate, CreateRefusal, DeviceStanding, HoldRecord, NewHold, NewRollout, Overdue,
+    Preview, RolloutDeviceRecord, RolloutEntry, RolloutId, RolloutPart, RolloutRecord, RolloutState,
+    RolloutWhat, Stepped, To, Unfit, Wants,
+};
 pub use scope::Scope;
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
@@ -398,11 +404,16 @@ impl Store {
                         (statements::ALL_POSTGRES, retention::ALL_POSTGRES, statements::fleet::ALL_POSTGRES)
                     }
                 };
-                let own = own.iter().chain(of_fleet).chain(statements::fleet::ALL);
+                let of_rollouts = match connection {
+                    Connection::Sqlite(_) => [].as_slice(),
+                    Connection::Postgres(_) => statements::rollouts::ALL_POSTGRES,
+                };
+                let own = own.iter().chain(of_fleet).chain(of_rollouts).chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
                     .iter()
                     .chain(quota::ALL_BULK)
                     .chain(statements::fleet::ALL_BULK)
+                    .chain(statements::rollouts::ALL_BULK)
                     .map(|(name, bulk)| (*name, connection.text(bulk.each, bulk.all)));
                 let others = [
                     history::ALL,
@@ -413,6 +424,7 @@ impl Store {
                     statements::programs::ALL,
                     statements::ddi::ALL,
                     statements::restored::ALL,
+                    statements::rollouts::ALL,
                 ];
                 let others = others.into_iter().flatten();
                 let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);

@@ -19,6 +19,9 @@ use crate::worst::Worst;
 /// Commands that may wait for one device.
 pub const MAX_OPEN_COMMANDS: u32 = 200;
 
+/// Programs that may be offered to one device at once.
+pub(super) const MAX_OFFERS: u32 = 20;
+
 /// One device, as it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRecord {

@@ -4,6 +4,7 @@ pub(super) mod ddi;
 pub(super) mod fleet;
 pub(super) mod programs;
 pub(super) mod restored;
+pub(super) mod rollouts;
 
 use super::engine::Bulk;
 

@@ -8,50 +8,52 @@ use platen_tests::rigs::process::{self, program};
 use crate::program_rig::{Site, text};
 
 /// A maker's folder, away from any manager.
-struct Desk(tempfile::TempDir);
+pub(super) struct Desk(tempfile::TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
         std::fs::write(desk.file("passphrase"), "a passphrase of a maker\n").unwrap();
         desk
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// In the folder, and without a configuration.
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(super) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program("platen-manager"));
         command.arg("program").args(arguments).current_dir(self.0.path());
+        // Where tokens of SoftHSM are, for those tests that have any.
+        command.env("SOFTHSM2_CONF", self.file("softhsm2.conf"));
         process::run(command.env_remove("JOURNAL_STREAM"), "")
     }
 
-    fn succeed(&self, arguments: &[&str]) -> String {
+    pub(super) fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{arguments:?}: {said}");
         said
     }
 
-    fn refuse(&self, arguments: &[&str]) -> String {
+    pub(super) fn refuse(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = text(&output.stderr);
         assert!(!output.status.success() && !said.contains("panicked"), "{arguments:?}: {said}");
         said
     }
 
-    fn key(&self, name: &str) {
+    pub(super) fn key(&self, name: &str) {
         self.succeed(&["key", name, "--passphrase-file", "passphrase"]);
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.file(name).to_str().unwrap().to_owned()
     }
 }
 
-fn at(site: &Site, arguments: &[&str]) -> (bool, String) {
+pub(super) fn at(site: &Site, arguments: &[&str]) -> (bool, String) {
     let arguments = [&["program"], arguments].concat();
     let output = site.run(&arguments, "");
     let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));

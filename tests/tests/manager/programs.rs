@@ -43,7 +43,7 @@ fn online_key(manager: &TestManager) -> PublicKey {
 
 impl House {
     /// At a manager that may be asked as often as it takes until something is so.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let manager = TestManager::start_configured(directory, |config| {
             config.limits.program_requests_per_minute = 100_000;
@@ -87,14 +87,14 @@ impl House {
         answer.json()
     }
 
-    async fn device(&self, name: &str) -> Device {
+    pub(super) async fn device(&self, name: &str) -> Device {
         let client = self.manager.enrol(name).await;
         client.report(self.manager.device, &batch(1, &[started("MFP 450")])).await;
         Device { client, address: self.manager.device }
     }
 
     /// Asks until the manager that serves has taken up what was published.
-    async fn until_given(&self, device: &Device) -> Answer {
+    pub(super) async fn until_given(&self, device: &Device) -> Answer {
         until(|| async {
             let answer = device.ask(&asks(), &[]).await;
             (answer.status != StatusCode::NO_CONTENT).then_some(answer)
@@ -103,9 +103,9 @@ impl House {
     }
 }
 
-struct Device {
-    client: Client,
-    address: std::net::SocketAddr,
+pub(super) struct Device {
+    pub(super) client: Client,
+    pub(super) address: std::net::SocketAddr,
 }
 
 impl Device {
@@ -117,13 +117,13 @@ impl Device {
         self.client.connect(self.address).await.unwrap().send(request).await
     }
 
-    async fn ask(&self, body: &Value, fields: &[(&'static str, &str)]) -> Answer {
+    pub(super) async fn ask(&self, body: &Value, fields: &[(&'static str, &str)]) -> Answer {
         self.try_ask(body, fields).await.unwrap()
     }
 }
 
 /// A device that asks, and trusts the first root.
-fn asks() -> Value {
+pub(super) fn asks() -> Value {
     json!({
         "version": 1, "cause": "interval",
         "hardware": {"model": "MFP 450", "board": "Raspberry Pi 4", "architecture": "arm64"},
@@ -134,7 +134,7 @@ fn asks() -> Value {
     })
 }
 
-fn field<'a>(answer: &'a Answer, name: &str) -> &'a str {
+pub(super) fn field<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
 }
 

@@ -137,14 +137,35 @@ mod suite {
         assert_eq!(store.offers_of_program(ALL, program, None, 10).await.unwrap().len(), 2);
         let none = Scope::Of { customers: [1].into(), sites: [].into() };
         assert!(store.offers_of_program(&none, program, None, 10).await.unwrap().is_empty());
-        assert!(!store.take_offer_back(&none, program, device()).await.unwrap());
-        assert!(store.take_offer_back(ALL, program, device()).await.unwrap());
+        assert!(!store.take_offer_back(&none, program, device(), now()).await.unwrap());
+        assert!(store.take_offer_back(ALL, program, device(), now()).await.unwrap());
         assert!(store.on_offer(&device()).await.unwrap().is_empty());
         assert_eq!(counts(&store, "1.0").await.offered, 1);
         let revoked = publish(&store, 2, &[]).await;
         assert_eq!(revoked.taken_back, [other.clone()].into());
         assert!(store.on_offer(&other).await.unwrap().is_empty());
         assert!(matches!(offer(&store, "1.0", &[&device()]).await, Err(OfferRefusal::Revoked { .. })));
+    }
+
+    pub(super) async fn several_programs_are_counted_at_once_each_by_itself(store: Store) {
+        let other: DeviceId = "cellar".parse().unwrap();
+        let_in(&store, &device()).await;
+        let_in(&store, &other).await;
+        publish(&store, 1, &["1.0", "2.0", "3.0"]).await;
+        offer(&store, "1.0", &[&device(), &other]).await.unwrap();
+        offer(&store, "2.0", &[&device()]).await.unwrap();
+        store.keep_told(other, asked(&["engine-firmware/engine-firmware/3.0"]), now()).await.unwrap();
+        let records = store.programs(None, 10).await.unwrap();
+        let counted = store.program_counts(ALL, records.clone()).await.unwrap();
+        let found: Vec<_> = counted
+            .iter()
+            .map(|(program, counts)| (program.version.as_str(), counts.offered, counts.running))
+            .collect();
+        assert_eq!(found, [("3.0", 0, 1), ("2.0", 1, 0), ("1.0", 2, 0)]);
+        let none = Scope::Of { customers: [1].into(), sites: [].into() };
+        let counted = store.program_counts(&none, records).await.unwrap();
+        assert!(counted.iter().all(|(_, counts)| *counts == ProgramCounts::default()));
+        assert!(store.program_counts(ALL, Vec::new()).await.unwrap().is_empty());
     }
 
     pub(super) async fn an_attempt_goes_from_what_is_given_to_its_end(store: Store) {
@@ -265,6 +286,7 @@ on_every_store! {
     what_is_published_is_given_and_what_is_not_named_any_more_is_revoked,
     a_timestamp_is_renewed_once_and_old_ones_go_when_they_have_expired,
     a_program_is_offered_to_all_named_devices_or_to_none,
+    several_programs_are_counted_at_once_each_by_itself,
     an_attempt_goes_from_what_is_given_to_its_end,
     what_a_device_says_of_itself_is_kept_when_it_is_news,
     the_newest_attempts_of_a_device_are_kept,

@@ -1,5 +1,7 @@
 //! The operator's pages, in a real browser.
 
+mod rollouts;
+
 use std::sync::Arc;
 
 use jiff::SignedDuration;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tuf::crypto::{KeyId, PrivateKey, Signature};
+use tuf::crypto::{KeyId, PrivateKey, PublicKey, Signature};
 use tuf::metadata::{
     Metadata as _, MetadataPath, RawSignedMetadata, RootMetadata, SnapshotMetadata, TargetsMetadata,
     TimestampMetadata,
@@ -16,6 +16,7 @@ use tuf::pouf::{Pouf as _, Pouf1};
 use tuf::verify::verify_signatures;
 
 use super::SignError;
+use super::key::signature;
 use crate::distrust::Distrust;
 use crate::role::Role;
 use crate::roots::Root;
@@ -69,6 +70,20 @@ impl Draft {
     pub fn sign(&mut self, key: &dyn PrivateKey) -> Result<(), SignError> {
         let canonical = Pouf1::canonicalize(&self.signed).map_err(|error| told(error, self.role))?;
         let signature = key.sign(&canonical).map_err(|error| SignError::KeyFailed(error.to_string()))?;
+        self.signatures.insert(signature.key_id().clone(), signature);
+        Ok(())
+    }
+
+    /// Signs it with a key that is elsewhere, such as in a token (PKCS#11): `sign` makes a signature of what it is given.
+    /// A signature that this public key does not verify is not taken.
+    pub fn sign_elsewhere(
+        &mut self,
+        key: &PublicKey,
+        sign: &dyn Fn(&[u8]) -> Result<Vec<u8>, String>,
+    ) -> Result<(), SignError> {
+        let canonical = Pouf1::canonicalize(&self.signed).map_err(|error| told(error, self.role))?;
+        let made = sign(&canonical).map_err(SignError::KeyFailed)?;
+        let signature = signature(self.role, key, &canonical, &made)?;
         self.signatures.insert(signature.key_id().clone(), signature);
         Ok(())
     }

@@ -14,9 +14,11 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
 use tuf::crypto::{Ed25519PrivateKey, PrivateKey, PublicKey, Signature};
+use tuf::metadata::MetadataPath;
 use zeroize::Zeroizing;
 
 use super::SignError;
+use crate::role::Role;
 
 /// `id-Ed25519` (RFC 8410, section 3).
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -121,11 +123,27 @@ impl PrivateKey for SigningKey {
     }
 }
 
-/// A signature that a token made with this key: what [`PrivateKey::sign`] of such a key gives.
-pub fn signature(key: &PublicKey, bytes: &[u8]) -> Result<Signature, SignError> {
+/// What a key elsewhere has signed, where its public half verifies that.
+pub(super) fn signature(
+    role: Role,
+    key: &PublicKey,
+    message: &[u8],
+    made: &[u8],
+) -> Result<Signature, SignError> {
     // The crate `tuf` makes one only of its text.
-    let text = json!({ "keyid": key.key_id(), "sig": HEXLOWER.encode(bytes) });
-    serde_json::from_value(text).map_err(|error| SignError::KeyFailed(error.to_string()))
+    let text = json!({ "keyid": key.key_id(), "sig": HEXLOWER.encode(made) });
+    let failed = |error: &dyn fmt::Display| SignError::KeyFailed(error.to_string());
+    let signature: Signature = serde_json::from_value(text).map_err(|error| failed(&error))?;
+    let path = MetadataPath::new(role.name()).map_err(|error| failed(&error))?;
+    if key.verify(&path, message, &signature).is_err() {
+        return Err(failed(&"its public half does not verify what it signed"));
+    }
+    Ok(signature)
+}
+
+/// A public key of its 32 bytes, as a token has it. It has the name that it would have of a file.
+pub fn public_of_bytes(bytes: &[u8]) -> Result<PublicKey, SignError> {
+    PublicKey::from_ed25519(bytes).map_err(|error| SignError::NotAKey(error.to_string()))
 }
 
 fn not_a_key(error: pkcs8::der::Error) -> SignError {
@@ -150,7 +168,7 @@ pub fn public_from_pem(pem: &str) -> Result<PublicKey, SignError> {
         return Err(SignError::NotAKey(format!("its algorithm is {}", info.algorithm.oid)));
     }
     let bytes = info.subject_public_key.as_bytes().unwrap_or_default();
-    PublicKey::from_ed25519(bytes).map_err(|error| SignError::NotAKey(error.to_string()))
+    public_of_bytes(bytes)
 }
 
 #[cfg(test)]
@@ -206,10 +224,15 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_of_a_token_is_the_same_signature() {
+    fn a_signature_made_elsewhere_is_the_same_one_and_a_wrong_one_is_none() {
         let key = SigningKey::generate().unwrap();
         let made = key.sign(b"x").unwrap();
-        assert_eq!(signature(key.public(), made.value().as_bytes()).unwrap(), made);
+        let public = public_of_bytes(key.public().as_bytes()).unwrap();
+        assert_eq!(signature(Role::Targets, &public, b"x", made.value().as_bytes()).unwrap(), made);
+        assert!(matches!(
+            signature(Role::Targets, &public, b"y", made.value().as_bytes()),
+            Err(SignError::KeyFailed(_))
+        ));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use tuf::crypto::{PrivateKey as _, PublicKey};
+use tuf::crypto::PublicKey;
 use zeroize::Zeroizing;
 
 use super::SignError;
@@ -22,9 +22,9 @@ pub fn write_private(path: &Path, key: &SigningKey, protection: Protection<'_>) 
     write(path, key.to_pem(protection)?.as_bytes(), PRIVATE)
 }
 
-/// Writes the public key of a private one; a file that is there stays as it is, and that is an error.
-pub fn write_public(path: &Path, key: &SigningKey) -> Result<(), SignError> {
-    write(path, public_to_pem(key.public())?.as_bytes(), PUBLIC)
+/// Writes a public key; a file that is there stays as it is, and that is an error.
+pub fn write_public(path: &Path, key: &PublicKey) -> Result<(), SignError> {
+    write(path, public_to_pem(key)?.as_bytes(), PUBLIC)
 }
 
 /// Reads a private key that only its owner can read.
@@ -73,6 +73,8 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> SignError {
 mod tests {
     use std::fs::Permissions;
 
+    use tuf::crypto::PrivateKey as _;
+
     use super::*;
 
     #[test]
@@ -93,8 +95,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("root.pub");
         let key = SigningKey::generate().unwrap();
-        write_public(&path, &key).unwrap();
-        assert!(matches!(write_public(&path, &SigningKey::generate().unwrap()), Err(SignError::Io { .. })));
+        write_public(&path, key.public()).unwrap();
+        assert!(matches!(
+            write_public(&path, SigningKey::generate().unwrap().public()),
+            Err(SignError::Io { .. })
+        ));
         assert_eq!(&read_public(&path).unwrap(), key.public());
     }
 

@@ -11,9 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use platen_trust::limits::DEFAULT_CONFIRM_WITHIN;
 use platen_trust::sign::roles::{first_root, next_root};
 use platen_trust::sign::{Draft, KeySet, Protection, Roles, SigningKey, key_file, programs};
-use platen_trust::{Content, Program, Role};
+use platen_trust::{Content, PrivateKey as _, Program, Role};
 
 use super::ProgramCommand;
+use super::token::{TokenArguments, TokenKey, TokenUri};
 use crate::cli::passphrase::{new, open_key};
 use crate::cli::{duration, say};
 use crate::clock;
@@ -23,21 +24,33 @@ const PUBLIC: &str = "pub";
 
 #[derive(Debug, Args)]
 pub(in super::super) struct Key {
-    /// The key's file, which must not be there yet. With --online: where the public key is written, if not to standard
-    /// output.
-    #[arg(value_name = "FILE", required_unless_present = "online")]
-    file: Option<PathBuf>,
+    /// The key's file, which must not be there yet; or the name of a key in a token (pkcs11:token=...;object=...), which
+    /// is made there unless it is there. With --online: where the public key is written, if not to standard output.
+    #[arg(value_name = "FILE|pkcs11:...", required_unless_present = "online", value_parser = Place::read)]
+    place: Option<Place>,
     /// Show the key with which this manager signs snapshot and timestamp; it is made where there is none.
     #[arg(long)]
     online: bool,
     /// Read the passphrase from the first line of this file; otherwise you are prompted for it.
     #[arg(long, value_name = "FILE", conflicts_with = "online")]
     passphrase_file: Option<PathBuf>,
+    /// Where the public half of a key in a token is written.
+    #[arg(long, value_name = "FILE", conflicts_with = "online")]
+    public: Option<PathBuf>,
+    #[command(flatten)]
+    token: TokenArguments,
 }
 
 impl Key {
-    pub(super) fn file(&self) -> Option<&PathBuf> {
-        self.file.as_ref()
+    /// Where the manager's public key goes.
+    pub(super) fn file(&self) -> anyhow::Result<Option<&PathBuf>> {
+        match &self.place {
+            Some(Place::Token(_)) => {
+                bail!("--online: the manager's key is in a file of its own, and not in a token")
+            }
+            Some(Place::File(file)) => Ok(Some(file)),
+            None => Ok(None),
+        }
     }
 }
 
@@ -119,19 +132,40 @@ pub(in super::super) struct Sign {
 
 #[derive(Debug, Args)]
 struct Keys {
-    /// A private key that signs; may be given several times.
-    #[arg(long, value_name = "FILE", required = true)]
-    key: Vec<PathBuf>,
+    /// A private key that signs: its file, or the name of one in a token (pkcs11:token=...;object=...); may be given
+    /// several times.
+    #[arg(long, value_name = "FILE|pkcs11:...", required = true, value_parser = Place::read)]
+    key: Vec<Place>,
     /// Read the passphrase of the keys from the first line of this file; otherwise you are prompted for it.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    token: TokenArguments,
+}
+
+/// Where a private key is.
+#[derive(Debug, Clone)]
+enum Place {
+    File(PathBuf),
+    Token(Box<TokenUri>),
+}
+
+impl Place {
+    fn read(text: &str) -> anyhow::Result<Self> {
+        if TokenUri::is_one(text) {
+            return Ok(Self::Token(Box::new(text.parse()?)));
+        }
+        Ok(Self::File(text.into()))
+    }
 }
 
 impl Keys {
     fn sign(&self, draft: &mut Draft) -> anyhow::Result<()> {
-        for path in &self.key {
-            let key = open_key(path, self.passphrase_file.as_deref())?;
-            draft.sign(&key)?;
+        for place in &self.key {
+            match place {
+                Place::File(path) => draft.sign(&open_key(path, self.passphrase_file.as_deref())?)?,
+                Place::Token(uri) => TokenKey::open(uri, &self.token)?.sign(draft)?,
+            }
         }
         Ok(())
     }
@@ -148,7 +182,16 @@ pub(in super::super) fn offline(command: &ProgramCommand) -> Option<anyhow::Resu
 }
 
 fn make_key(key: &Key) -> anyhow::Result<()> {
-    let Some(file) = &key.file else { bail!("give the key's file") };
+    let file = match &key.place {
+        Some(Place::Token(uri)) => return make_in_token(uri, key),
+        Some(Place::File(file)) => file,
+        None => bail!("give the key's file"),
+    };
+    if key.public.is_some() {
+        bail!(
+            "--public is for a key in a token; of a key in a file, the public half gets its name with .{PUBLIC}"
+        );
+    }
     let passphrase = new(key.passphrase_file.as_deref())?;
     let mut public = file.as_os_str().to_owned();
     public.push(".");
@@ -156,12 +199,24 @@ fn make_key(key: &Key) -> anyhow::Result<()> {
     let public = PathBuf::from(public);
     let made = SigningKey::generate()?;
     key_file::write_private(file, &made, Protection::Passphrase(&passphrase))?;
-    key_file::write_public(&public, &made)?;
+    key_file::write_public(&public, made.public())?;
     say(format_args!(
         "{} is the key: keep it offline, with a copy elsewhere. {} is its public half, for a root.",
         file.display(),
         public.display()
     ));
+    Ok(())
+}
+
+/// A key in a token: made there, unless it is there; its public half goes to a file, for a root.
+fn make_in_token(uri: &TokenUri, key: &Key) -> anyhow::Result<()> {
+    let Some(public) = &key.public else {
+        bail!("give --public FILE: where the public half of the key in the token is written")
+    };
+    let (found, made) = TokenKey::open_or_make(uri, &key.token)?;
+    key_file::write_public(public, found.public())?;
+    let is = if made { "was made in the token, and cannot leave it" } else { "was in the token already" };
+    say(format_args!("{uri} {is}. {} is its public half, for a root.", public.display()));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod devices;
 mod events;
 mod health;
 mod history;
+mod holds;
 mod identity;
 mod list;
 mod lists;
@@ -16,12 +17,13 @@ mod profiles;
 mod programs;
 mod refused;
 mod restored;
+mod rollouts;
 mod whole_numbers;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use platen_protocol::problem::ProblemKind;
 
 use super::Operators;
@@ -55,6 +57,16 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/ddi", get(ddi::get))
         .route("/devices/{id}/ddi/tokens", post(ddi::make_token))
         .route("/devices/{id}/ddi/tokens/{token}", delete(ddi::revoke_token))
+        .route("/rollouts", get(rollouts::list).post(rollouts::create))
+        .route("/rollouts/preview", post(rollouts::preview))
+        .route("/rollouts/{id}", get(rollouts::one))
+        .route("/rollouts/{id}/devices", get(rollouts::devices))
+        .route("/rollouts/{id}/log", get(rollouts::log))
+        .route("/rollouts/{id}/{act}", post(rollouts::act))
+        .route("/rollouts/{id}/devices/{device}/retry", post(rollouts::retry_device))
+        .route("/rollouts/{id}/devices/{device}/skip", post(rollouts::skip_device))
+        .route("/devices/{id}/holds", get(holds::list).put(holds::set_all).delete(holds::remove_all))
+        .route("/devices/{id}/holds/{name}", put(holds::set).delete(holds::remove))
         .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
         .route("/devices/{id}/revoke", post(identity::revoke))
         .route("/devices/{id}/readmit", post(identity::readmit))

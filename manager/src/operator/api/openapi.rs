@@ -12,8 +12,8 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    commands, ddi, details, devices, events, health, history, identity, lists, places, profiles, programs,
-    restored,
+    commands, ddi, details, devices, events, health, history, holds, identity, lists, places, profiles,
+    programs, restored, rollouts,
 };
 
 #[derive(OpenApi)]
@@ -60,6 +60,20 @@ use super::{
         ddi::get,
         ddi::make_token,
         ddi::revoke_token,
+        rollouts::list,
+        rollouts::create,
+        rollouts::preview,
+        rollouts::one,
+        rollouts::devices,
+        rollouts::log,
+        rollouts::act,
+        rollouts::retry_device,
+        rollouts::skip_device,
+        holds::list,
+        holds::set_all,
+        holds::set,
+        holds::remove_all,
+        holds::remove,
         commands::list,
         commands::issue,
         identity::revoke,
@@ -87,6 +101,7 @@ use super::{
         (name = "Devices", description = "Printers' controllers, and what they read."),
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
         (name = "Programs", description = "What is installed on devices."),
+        (name = "Rollouts", description = "Programs that come to many devices, wave by wave."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),
@@ -215,6 +230,11 @@ const EXACTER: &[(&str, Exacter)] = &[
         forms(patch, &["change"], &[&["devices"], &["those", "cursor"]])
     }),
     ("/components/schemas/LetIn", let_in),
+    ("/components/schemas/RolloutForm", |rollout| {
+        let (named, chosen) = (["devices", "id", "note", "plan"], ["fleet", "id", "note", "plan"]);
+        forms(rollout, &["program"], &[&named, &chosen])
+    }),
+    ("/components/schemas/WaveForm", |wave| forms(wave, &[], &[&["percent"], &["devices"]])),
 ];
 
 /// The document, made once.
@@ -265,6 +285,16 @@ mod tests {
             "devices/{id}/ddi",
             "devices/{id}/ddi/tokens",
             "devices/{id}/ddi/tokens/{token}",
+            "rollouts",
+            "rollouts/preview",
+            "rollouts/{id}",
+            "rollouts/{id}/devices",
+            "rollouts/{id}/log",
+            "rollouts/{id}/{act}",
+            "rollouts/{id}/devices/{device}/retry",
+            "rollouts/{id}/devices/{device}/skip",
+            "devices/{id}/holds",
+            "devices/{id}/holds/{name}",
             "devices/{id}/revoke",
             "devices/{id}/readmit",
             "devices/{id}/dismiss-clone",

@@ -122,6 +122,28 @@ impl IntoResponses for CannotBeOffered {
     }
 }
 
+/// A program that cannot be rolled out.
+pub(super) struct CannotBeRolledOut;
+
+impl IntoResponses for CannotBeRolledOut {
+    fn responses() -> Responses {
+        [problem(409, "The program is revoked, or another rollout has the name: nothing was planned.")].into()
+    }
+}
+
+/// An act for which it is not the time.
+pub(super) struct NotNow;
+
+impl IntoResponses for NotNow {
+    fn responses() -> Responses {
+        [problem(
+            409,
+            "The rollout or its device stands otherwise, its program is revoked, or it has devices that you do not see.",
+        )]
+        .into()
+    }
+}
+
 /// An order that is no duplicate of another one.
 pub(super) struct NotDuplicate;
 

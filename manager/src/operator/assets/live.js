@@ -77,7 +77,7 @@
     fetching = true;
     wanted = false;
     try {
-      const response = await fetch(location.pathname, { credentials: "same-origin", cache: "no-store" });
+      const response = await fetch(location.pathname + location.search, { credentials: "same-origin", cache: "no-store" });
       if (response.redirected && new URL(response.url).pathname === "/sign-in") {
         location.assign(response.url);
         return;
@@ -92,20 +92,24 @@
     }, PAUSE);
   }
 
-  // Which devices changed; null for any.
-  function devices(data) {
+  // Which devices and rollouts changed; null for any.
+  function names(data) {
     try {
-      return JSON.parse(data).devices ?? null;
+      const { devices, rollouts } = JSON.parse(data);
+      return devices || rollouts ? { devices: devices ?? [], rollouts: rollouts ?? [] } : null;
     } catch {
       return null;
     }
   }
 
   function happened(data) {
-    const named = devices(data);
-    const followed = document.querySelector("main")?.dataset.follow;
-    if (document.querySelector("main[data-fleet]")) changed(named);
-    else if (!named || !followed || named.includes(followed)) refresh();
+    const named = names(data);
+    const { follow, followRollout } = document.querySelector("main")?.dataset ?? {};
+    if (document.querySelector("main[data-fleet]")) named?.devices.length === 0 || changed(named?.devices ?? null);
+    else if (!named) refresh();
+    else if (followRollout === "") named.rollouts.length && refresh();
+    else if (followRollout !== undefined) named.rollouts.includes(followRollout) && refresh();
+    else if (follow === undefined || named.devices.includes(follow)) refresh();
   }
 
   // What the stream of events says, here or in the page that listens for all.

@@ -1,4 +1,4 @@
-//! `GET /live`: which devices changed, for pages that are open, by server-sent events. What happened in full is told to
+//! `GET /live`: which devices and rollouts changed, for pages that are open, by server-sent events. What happened in full is told to
 //! programs (`GET /api/v1/events`).
 
 use std::convert::Infallible;

@@ -14,6 +14,7 @@ mod live;
 mod profiles;
 mod programs;
 mod restored;
+mod rollouts;
 mod sign_in;
 mod words;
 
@@ -48,6 +49,8 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/dismiss-superseded", post(device::dismiss_superseded))
         .route("/devices/{id}/settings", post(device::set_setting))
         .route("/devices/{id}/details", get(details::page).post(details::save))
+        .route("/devices/{id}/hold", post(rollouts::holds::hold))
+        .route("/devices/{id}/let-go", post(rollouts::holds::let_go))
         .route("/devices/{id}/retire", post(details::retire_one))
         .route("/devices/{id}/delete", post(details::delete))
         .route("/customers", get(customers::list).post(customers::add))
@@ -64,6 +67,11 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/programs/{name}/{version}", get(programs::one))
         .route("/programs/{name}/{version}/offers", post(programs::offer))
         .route("/programs/{name}/{version}/take-back", post(programs::take_back))
+        .route("/rollouts", get(rollouts::list).post(rollouts::plan::make))
+        .route("/rollouts/new", get(rollouts::plan::page))
+        .route("/rollouts/{id}", get(rollouts::one))
+        .route("/rollouts/{id}/{act}", post(rollouts::act))
+        .route("/rollouts/{id}/devices/{device}/{act}", post(rollouts::act_on_device))
         .route("/service-calls/{id}", post(device::set_service_call))
         .route("/orders/{id}", post(device::set_order))
         .route("/orders/{id}/duplicate", post(device::settle_duplicate))

@@ -5,7 +5,8 @@
 //! ([`contact`]), what it did ([`activity`]), how its [`identity`] stands, and what is [`open`] there, by which the
 //! fleet's page is ordered. What is open has forms of its own, which lists show too: alerts and other reports
 //! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
-//! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed, [`ddi`] who else installs it. [`facts`]
+//! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed, a
+//! [`rollout`] how it comes to many, [`ddi`] who else installs it. [`facts`]
 //! answers what a page asks of a device.
 
 mod activity;
@@ -22,6 +23,8 @@ mod open;
 mod profile;
 mod program;
 mod readings;
+mod rollout;
+mod step;
 mod watched;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
@@ -35,4 +38,5 @@ pub(super) use identity::{CloneView, IdentityView};
 pub(super) use open::Open;
 pub(super) use profile::ProfileView;
 pub(super) use program::{AttemptView, DevicePrograms, OfferView, ProgramView};
+pub(super) use rollout::{RolloutDeviceView, RolloutView, WaveView};
 pub(super) use watched::WatchView;

@@ -6,7 +6,11 @@ use platen_protocol::programs::{Hardware, ProgramStep, ProgramVersion};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::store::{AttemptRecord, OfferRecord, ProgramCounts, ProgramRecord, RunningRecord};
+use super::rollout::RolloutDeviceView;
+use super::step::step_words;
+use crate::store::{
+    AttemptRecord, HoldRecord, OfferRecord, ProgramCounts, ProgramRecord, RolloutId, RunningRecord,
+};
 
 /// A program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -81,6 +85,8 @@ pub(in super::super) struct OfferView {
     pub(in super::super) step: Option<ProgramStep>,
     /// Why the device is not given it, where that is so.
     pub(in super::super) waits: Option<String>,
+    /// The rollout that made the offer; `null` where an operator did.
+    pub(in super::super) rollout: Option<RolloutId>,
 }
 
 impl From<OfferRecord> for OfferView {
@@ -96,6 +102,7 @@ impl From<OfferRecord> for OfferView {
             given: record.given,
             step: record.step,
             waits: record.waits,
+            rollout: record.rollout,
         }
     }
 }
@@ -170,21 +177,6 @@ impl AttemptView {
     }
 }
 
-fn step_words(step: ProgramStep) -> &'static str {
-    match step {
-        ProgramStep::Fetching => "is being transferred",
-        ProgramStep::Ready => "is there, and waits to be installed",
-        ProgramStep::Installing => "is being installed",
-        ProgramStep::Confirming => "is installed, and must prove itself",
-        ProgramStep::GoingBack => "is being taken back",
-        ProgramStep::Refused => "refused",
-        ProgramStep::RolledBack => "went back to the one before",
-        ProgramStep::Failed => "failed: somebody has to look",
-        ProgramStep::Kept => "kept",
-        ProgramStep::Other => "does what this manager does not know",
-    }
-}
-
 /// What a device has to do with programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(in super::super) struct DevicePrograms {
@@ -196,4 +188,8 @@ pub(in super::super) struct DevicePrograms {
     pub(in super::super) offers: Vec<OfferView>,
     /// What was tried, the newest first: the last 50 at most.
     pub(in super::super) attempts: Vec<AttemptView>,
+    /// Rollouts that have to do with it and are not over there, in the order in which it is their turn.
+    pub(in super::super) rollouts: Vec<RolloutDeviceView>,
+    /// What rollouts leave alone.
+    pub(in super::super) holds: Vec<HoldRecord>,
 }

@@ -8,14 +8,13 @@ use platen_protocol::programs::ProgramStep;
 
 use super::super::conditions::Conditions;
 use super::super::engine::{AsValue as _, Connection, values};
+use super::super::records::MAX_OFFERS;
+use super::super::rollouts::{offer_gone, rollout_given};
 use super::super::statements::{self as others, devices, programs as statements};
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
 use super::records::{AttemptRecord, OfferRecord, ProgramRecord};
 use super::told::{begin_attempt, step_word};
-
-/// Programs that may be offered to one device at once.
-const MAX_OFFERS: u32 = 20;
 
 /// Why a program is not offered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,14 +109,21 @@ impl Store {
         scope: &Scope,
         program: i64,
         device: DeviceId,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let (on_offer, scope, gone) = (Arc::clone(&self.on_offer), scope.clone(), device.clone());
         let act = move |context: &mut WriteContext<'_>| {
             if !is_within(context.connection, &scope, &device)? {
                 return Ok(false);
             }
-            let name = device.as_str();
-            Ok(context.connection.execute(statements::TAKE_OFFER_BACK, values![name, program])? == 1)
+            let (connection, name) = (context.connection, device.as_str());
+            let gone: Option<(i64, String)> =
+                connection.one(statements::TAKE_OFFER_BACK, values![name, program], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            let Some((key, attempt)) = gone else { return Ok(false) };
+            offer_gone(connection, key, &attempt, now)?;
+            Ok(true)
         };
         self.writer.write_then(act, move |_| on_offer.changed(&gone)).await
     }
@@ -213,6 +219,7 @@ impl Store {
             let program = (record.kind.as_str(), record.name.as_str(), record.version.as_str());
             let fetching = (step_word(ProgramStep::Fetching)?, None);
             begin_attempt(connection, key, record.attempt.as_str(), program, (fetching, false), at)?;
+            rollout_given(connection, key, record.attempt.as_str(), at)?;
             Ok(true)
         };
         self.writer.write_then(act, move |_| on_offer.changed(&whose)).await

@@ -8,6 +8,7 @@ use platen_protocol::programs::ProgramStep;
 
 use super::super::engine::{Connection, values};
 use super::super::known::Known;
+use super::super::rollouts::RolloutId;
 use super::super::statements::programs as statements;
 use super::super::{Store, StoreError};
 use super::records::OfferRecord;
@@ -25,12 +26,14 @@ pub struct OnOffer {
     pub step: Option<ProgramStep>,
     /// Why it is not given, where that is so.
     pub waits: Option<String>,
+    /// The rollout that made the offer, if that sets how fast it is sent to all its devices together, and how fast.
+    pub paced: Option<(RolloutId, u64)>,
 }
 
 impl From<OfferRecord> for OnOffer {
     fn from(offer: OfferRecord) -> Self {
-        let OfferRecord { key, attempt, program, waits, step, .. } = offer;
-        Self { key, attempt, program, step, waits }
+        let OfferRecord { key, attempt, program, waits, step, rollout, bytes_per_second, .. } = offer;
+        Self { key, attempt, program, step, waits, paced: rollout.zip(bytes_per_second) }
     }
 }
 

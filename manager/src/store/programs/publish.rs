@@ -1,13 +1,14 @@
 //! What there is for devices. A publication is one transaction: the trust metadata and the programs that they name are
 //! there together, and a program that they do not name any more is revoked with them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use platen_protocol::identity::{DeviceId, ProgramKind, ProgramName};
 use platen_protocol::programs::ProgramVersion;
 
 use super::super::engine::{Connection, values};
+use super::super::rollouts::halt_revoked;
 use super::super::statements::programs as statements;
 use super::super::{Scope, Store, StoreError, conditions::Conditions, from_integer, to_integer, to_json};
 use super::records::{ProgramCounts, ProgramRecord};
@@ -142,29 +143,31 @@ impl Store {
         self.readers
             .clone()
             .read(move |connection| {
-                let count = |program: ProgramRecord| {
-                    let (name, version) = (program.name.as_str(), program.version.as_str());
-                    let mut conditions = Conditions::new(values![name, version, program.key]);
-                    conditions.and_within(&scope, "d");
-                    let counts = connection.row(
-                        &statements::counts_of(conditions.text()),
-                        conditions.values(),
-                        |row| {
-                            let count = |at| row.get(at).map(from_integer);
-                            Ok(ProgramCounts {
-                                running: count(0)?,
-                                offered: count(1)?,
-                                trying: count(2)?,
-                                kept: count(3)?,
-                                rolled_back: count(4)?,
-                                failed: count(5)?,
-                                refused: count(6)?,
-                            })
-                        },
-                    )?;
-                    Ok((program, counts))
+                let keys: Vec<i64> = programs.iter().map(|program| program.key).collect();
+                let mut listed = Conditions::new(&[]);
+                listed.and_of("p.key", &keys);
+                let mut conditions = Conditions::new(listed.values());
+                conditions.and_within(&scope, "d");
+                let statement = statements::counts_of(listed.text(), conditions.text());
+                let counted = connection.all(&statement, conditions.values(), |row| {
+                    let count = |at| row.get(at).map(from_integer);
+                    let counts = ProgramCounts {
+                        running: count(1)?,
+                        offered: count(2)?,
+                        trying: count(3)?,
+                        kept: count(4)?,
+                        rolled_back: count(5)?,
+                        failed: count(6)?,
+                        refused: count(7)?,
+                    };
+                    Ok((row.get::<i64>(0)?, counts))
+                })?;
+                let counted: BTreeMap<i64, ProgramCounts> = counted.into_iter().collect();
+                let with = |program: ProgramRecord| {
+                    let counts = counted.get(&program.key).copied().unwrap_or_default();
+                    (program, counts)
                 };
-                programs.into_iter().map(count).collect()
+                Ok(programs.into_iter().map(with).collect())
             })
             .await
     }
@@ -297,6 +300,8 @@ fn keep_programs(
             published.taken_back.extend(row.get::<String>(0)?.parse::<DeviceId>().ok());
             Ok(())
         })?;
+        let why = format!("{by} revoked {} {}", gone.name, gone.version);
+        halt_revoked(connection, gone.key, &why, now)?;
         published.revoked.push((gone.name.to_string(), gone.version.to_string()));
     }
     Ok(published)

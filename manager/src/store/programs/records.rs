@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::super::engine::Row;
 use super::super::records::{id, time, time_if_any, word};
+use super::super::rollouts::RolloutId;
 use super::super::{StoreError, from_integer, from_json};
 
 /// A program.
@@ -109,6 +110,10 @@ pub struct OfferRecord {
     pub waits: Option<String>,
     /// How far the attempt is, if it has begun.
     pub step: Option<ProgramStep>,
+    /// The rollout that made it, if one did.
+    pub rollout: Option<RolloutId>,
+    /// How fast that one may be sent to all its devices together.
+    pub bytes_per_second: Option<u64>,
 }
 
 impl OfferRecord {
@@ -126,6 +131,8 @@ impl OfferRecord {
             given: time_if_any(row, 9)?,
             waits: row.get(10)?,
             step: row.get::<Option<String>>(11)?.map(|step| word("step of an attempt", step)).transpose()?,
+            rollout: row.get::<Option<String>>(12)?.map(|rollout| id("rollout", rollout)).transpose()?,
+            bytes_per_second: row.get::<Option<i64>>(13)?.map(from_integer),
         })
     }
 }

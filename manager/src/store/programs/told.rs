@@ -10,6 +10,7 @@ use platen_protocol::programs::{
 };
 
 use super::super::engine::{Connection, values};
+use super::super::rollouts::rollout_told;
 use super::super::statements::{self as others, programs as statements};
 use super::super::writer::WriteContext;
 use super::super::{Store, StoreError, from_json, to_json};
@@ -247,6 +248,7 @@ pub(in super::super) fn attempt_told(
         };
         begin_attempt(connection, device, attempt, about, ((word, reason), step.is_end()), at)?;
     }
+    rollout_told(connection, device, attempt, (step, reason), now)?;
     if step.is_end() {
         connection.execute(statements::END_OFFER, values![device, attempt])?;
     }

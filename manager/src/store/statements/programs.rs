@@ -57,8 +57,9 @@ macro_rules! offers {
     ($more:literal) => {
         concat!(
             "SELECT o.key, d.id, o.id, o.program, p.name, p.version, p.kind, o.offered, o.offered_by, o.given, o.waits, \
-             a.step FROM program_offers o JOIN devices d ON d.key = o.device JOIN programs p ON p.key = o.program \
-             LEFT JOIN program_attempts a ON a.device = o.device AND a.id = o.id",
+             a.step, q.id, q.bytes_per_second FROM program_offers o JOIN devices d ON d.key = o.device \
+             JOIN programs p ON p.key = o.program LEFT JOIN program_attempts a ON a.device = o.device AND a.id = o.id \
+             LEFT JOIN rollout_devices x ON x.attempt = o.id AND x.device = o.device LEFT JOIN rollouts q ON q.key = x.rollout",
             $more
         )
     };
@@ -72,8 +73,7 @@ pub(in crate::store) const OFFER_EXISTS: &str = "SELECT 1 FROM program_offers WH
 pub(in crate::store) const ADD_OFFER: &str = "INSERT INTO program_offers (device, program, id, offered, offered_by) \
      VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (device, program) DO NOTHING";
 pub(in crate::store) const OFFERS_TO: &str = "SELECT count(*) FROM program_offers WHERE device = ?1";
-pub(in crate::store) const TAKE_OFFER_BACK: &str =
-    "DELETE FROM program_offers WHERE device = (SELECT key FROM devices WHERE id = ?1) AND program = ?2";
+pub(in crate::store) const TAKE_OFFER_BACK: &str = "DELETE FROM program_offers WHERE device = (SELECT key FROM devices WHERE id = ?1) AND program = ?2 RETURNING device, id";
 pub(in crate::store) const END_OFFERS: &str = "DELETE FROM program_offers WHERE program = ?1 \
      RETURNING (SELECT id FROM devices WHERE key = device)";
 pub(in crate::store) const END_OFFER: &str = "DELETE FROM program_offers WHERE device = ?1 AND id = ?2";
@@ -124,8 +124,8 @@ pub(in crate::store) const HOST: &str = "SELECT hardware FROM program_hosts WHER
 pub(in crate::store) const HOST_OF: &str =
     "SELECT h.hardware FROM program_hosts h JOIN devices d ON d.key = h.device WHERE d.id = ?1";
 
-/// How a program stands at the devices, of the one with the first parameters; with a condition on the device's row `d`.
-pub(in crate::store) fn counts_of(within: &str) -> String {
+/// How some programs (rows `p`) stand at the devices, each with its key; with a condition on the device's row `d`.
+pub(in crate::store) fn counts_of(programs: &str, within: &str) -> String {
     let of = |table: &str, condition: &str| {
         format!(
             "(SELECT count(*) FROM {table} x JOIN devices d ON d.key = x.device WHERE {condition} AND d.deleting IS NULL AND {within})"
@@ -134,14 +134,16 @@ pub(in crate::store) fn counts_of(within: &str) -> String {
     let ended = |step: &str| {
         of(
             "program_attempts",
-            &format!("x.name = ?1 AND x.version = ?2 AND x.ended IS NOT NULL AND x.step = '{step}'"),
+            &format!(
+                "x.name = p.name AND x.version = p.version AND x.ended IS NOT NULL AND x.step = '{step}'"
+            ),
         )
     };
     format!(
-        "SELECT {}, {}, {}, {}, {}, {}, {}",
-        of("program_running", "x.name = ?1 AND x.version = ?2"),
-        of("program_offers", "x.program = ?3 AND x.given IS NULL"),
-        of("program_offers", "x.program = ?3 AND x.given IS NOT NULL"),
+        "SELECT p.key, {}, {}, {}, {}, {}, {}, {} FROM programs p WHERE {programs}",
+        of("program_running", "x.name = p.name AND x.version = p.version"),
+        of("program_offers", "x.program = p.key AND x.given IS NULL"),
+        of("program_offers", "x.program = p.key AND x.given IS NOT NULL"),
         ended("kept"),
         ended("rolled_back"),
         ended("failed"),

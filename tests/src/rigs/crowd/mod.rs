@@ -5,6 +5,7 @@ pub mod books;
 mod device;
 pub mod figures;
 pub mod messages;
+pub mod updated;
 pub mod wire;
 
 use std::sync::Arc;

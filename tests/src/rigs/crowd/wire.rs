@@ -10,6 +10,8 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::RETRY_AFTER;
 use hyper_util::rt::TokioIo;
+use platen_protocol::path::PROGRAMS;
+use platen_protocol::programs::field;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -125,6 +127,33 @@ impl Connection {
     pub async fn open(port: u16, number: usize, config: Arc<ClientConfig>) -> Result<Self, Failure> {
         let (sender, connection) = http1::handshake(TokioIo::new(dial(port, number, config).await?)).await?;
         Ok(Self { sender, _carried: Carried::spawn(connection) })
+    }
+
+    /// Asks for a program, and fetches all of what it is given: the name of the attempt, and the bytes of the answer.
+    pub async fn ask_for_program(&mut self, asked: Vec<u8>) -> Result<Option<(String, u64)>, Failure> {
+        self.sender.ready().await?;
+        let request = Request::post(format!("https://{SERVER_NAME}{PROGRAMS}"))
+            .header("host", SERVER_NAME)
+            .header("content-type", "application/json")
+            .body(Full::from(asked))
+            .map_err(|error| Failure::Broken(error.to_string()))?;
+        let answer = self.sender.send_request(request).await?;
+        let (status, attempt) = (answer.status().as_u16(), answer.headers().get(field::ATTEMPT).cloned());
+        let after = answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
+        let (mut body, mut bytes) = (answer.into_body(), 0);
+        while let Some(frame) = body.frame().await {
+            bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        match (status, attempt) {
+            (204, _) => Ok(None),
+            (200, Some(attempt)) => {
+                Ok(Some((String::from_utf8_lossy(attempt.as_bytes()).into_owned(), bytes)))
+            }
+            (status, _) if NOT_NOW.contains(&status) => {
+                Err(Failure::NotNow { status, after: after.map(Duration::from_secs) })
+            }
+            (status, _) => Err(Failure::Refused(format!("{status} to a device that asks for a program"))),
+        }
     }
 
     /// Hands in a batch, and lets itself be held for so many seconds; the reply.
