@@ -115,7 +115,7 @@ pub(in crate::store) const CANDIDATES: &str = concat!(
      JOIN programs p ON p.key = o.program WHERE x.rollout = ?1 AND x.state = 'waiting' AND x.wave <= ?2 AND x.not_before <= ?3 \
      AND x.key > ?4 AND NOT EXISTS (",
     before!("1"),
-    ") ORDER BY x.key LIMIT ?5"
+    ") ORDER BY x.wave, x.key LIMIT ?5"
 );
 /// One of them with all that decides about it.
 pub(in crate::store) const CANDIDATE: &str = concat!(
