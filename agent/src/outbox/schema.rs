@@ -142,7 +142,7 @@ mod tests {
             ("setting", "name value origin"),
         ] {
             let all = db.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            assert_eq!(all.column_names().join(" "), columns, "{table}");
+            assert_eq!(all.column_names().collect::<Vec<_>>().join(" "), columns, "{table}");
         }
         let tables: i64 = db
             .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))

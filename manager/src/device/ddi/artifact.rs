@@ -47,7 +47,7 @@ pub(super) async fn get(
     // Only a client that was told what it is: the attempt has begun then.
     let is_meant =
         |action: &crate::store::ActionRecord| action.program == program && action.fetched.is_some();
-    let Standing { given, .. } = standing(devices, asking, is_meant).await?;
+    let Standing { given, offer, .. } = standing(devices, asking, is_meant).await?;
     let record = &given.record;
     let whole = NonZeroU64::new(record.size).filter(|_| file_name(record) == file);
     let whole = whole.ok_or_else(|| Problem::new(ProblemKind::NotFound, "there is no such file"))?;
@@ -60,7 +60,8 @@ pub(super) async fn get(
         .map_err(|full| busy(devices, &asking.device, full))?;
     let path = devices.programs.files().path(&record.sha256);
     let (first, length) = range.map_or((0, whole.get()), |range| (range.first, range.length()));
-    let body = part((&Bytes::new(), &path), (first, length), Arc::clone(&given), transfer).await;
+    let pace = offer.paced.as_ref().map(|(rollout, rate)| devices.paces.of(rollout, *rate));
+    let body = part((&Bytes::new(), &path), (first, length), Arc::clone(&given), (transfer, pace)).await;
     let mut answer = Response::new(body.map_err(|error| internal(&error))?);
     let mut set = |name: HeaderName, value: &str| {
         HeaderValue::from_str(value).map(|value| drop(answer.headers_mut().insert(name, value)))
