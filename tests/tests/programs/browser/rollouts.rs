@@ -231,6 +231,7 @@ async fn a_rollout_is_started_watched_halted_lifted_and_finished_from_its_page()
     let log = browser.text("#log").await;
     assert!(log.contains(&format!("{OPERATOR} lifted the halt: that engine was broken before")), "{log}");
     look(&browser, "finished").await;
+    assert!(browser.is_marked().await, "the page was loaded again");
 
     // Which devices failed is an address of its own.
     browser.open(&format!("{url}/rollouts/{rollout}?state=failed")).await;
