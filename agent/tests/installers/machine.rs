@@ -23,7 +23,7 @@ impl Machine {
         machine.write("board.toml", board);
         machine.write(
             "agent.toml",
-            &agent.replace("{board}", &machine.path("board.toml").display().to_string()),
+            agent.replace("{board}", &machine.path("board.toml").display().to_string()),
         );
         machine
     }

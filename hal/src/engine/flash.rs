@@ -97,7 +97,7 @@ impl Controller {
                 Ok(()) | Err(EngineFault::Refused { why: Outcome::OtherSum | Outcome::NotErased, .. }) => {}
                 // The firmware is started when the power comes back, if it is still whole.
                 Err(EngineFault::Refused { why: Outcome::Running, .. }) if identity.banks == 1 => {
-                    self.stop()?
+                    self.stop()?;
                 }
                 Err(fault) => return Err(fault),
             }

@@ -15,7 +15,7 @@ use crate::engine::text::{padded, unpadded};
 
 /// The version of the protocol.
 pub const VERSION: u8 = 1;
-/// Bytes of an image that one transfer carries: as many as SMBus allows, and every adapter can.
+/// Bytes of an image that one transfer carries: as many as `SMBus` allows, and every adapter can.
 pub const CHUNK_BYTES: usize = 32;
 /// What stands for "no bank".
 const NO_BANK: u8 = 0xff;
