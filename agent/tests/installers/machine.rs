@@ -21,10 +21,8 @@ impl Machine {
             std::fs::create_dir(machine.path(folder)).unwrap();
         }
         machine.write("board.toml", board);
-        machine.write(
-            "agent.toml",
-            agent.replace("{board}", &machine.path("board.toml").display().to_string()),
-        );
+        machine
+            .write("agent.toml", agent.replace("{board}", &machine.path("board.toml").display().to_string()));
         machine
     }
 
