@@ -134,6 +134,7 @@ async fn a_device_that_is_held_gets_nothing_until_it_is_let_go() {
     assert_eq!(devices["items"][0]["reason"], "held on 1.0 by anna: the fair");
     running(&house, "r-2", &json!({"devices": ["lobby"], "plan": {"downgrade": true}})).await;
     assert_eq!(lobby.ask(&asks(), &[]).await.status, StatusCode::NO_CONTENT);
+    until_it(&house, "r-2", |found| found["state"] == "finished").await;
     let address = "/api/v1/devices/lobby/holds/engine-firmware";
     let gone = house.manager.ask_api("DELETE", address, None).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
