@@ -5,8 +5,8 @@ use platen_manager::rollouts::plan::{HaltAt, Plan, Wave};
 use platen_manager::rollouts::window::Window;
 use platen_manager::store::{
     Act, ActRefusal, Asked, CreateRefusal, Deletion, DetailsChange, DeviceStanding, FleetFilter, Grouping,
-    NewCustomer, NewHold, NewProgram, NewRollout, Publication, RolloutId, RolloutPart, RolloutRecord, RolloutState, RolloutWhat,
-    Scope, Stepped, Store, To,
+    NewCustomer, NewHold, NewProgram, NewRollout, Publication, RolloutId, RolloutPart, RolloutRecord,
+    RolloutState, RolloutWhat, Scope, Stepped, Store, To,
 };
 use platen_protocol::identity::{AttemptId, DeviceId};
 use platen_protocol::manager_to_device::{Action, Command};
@@ -172,7 +172,10 @@ mod suite {
         let devices = fleet(&store, 5).await;
         let key = planned(&store, "r-1", &devices, plan(|plan| plan.waves = waves(&[1, 2]))).await.key;
         let wanted = record(&store, "r-1").await;
-        assert_eq!((wanted.state, wanted.waves.len(), wanted.counts().waiting), (RolloutState::Planned, 3, 5));
+        assert_eq!(
+            (wanted.state, wanted.waves.len(), wanted.counts().waiting),
+            (RolloutState::Planned, 3, 5)
+        );
         assert!(store.live_rollouts().await.unwrap().is_empty());
         act(&store, "r-1", Act::Start).await.unwrap();
         assert_eq!(store.live_rollouts().await.unwrap(), [key]);
@@ -290,7 +293,10 @@ mod suite {
         act(&store, "r-1", Act::Cancel).await.unwrap();
         go_on(&store, key, in_seconds(2)).await;
         assert_eq!(record(&store, "r-1").await.counts().waiting, 3);
-        assert!(matches!(act(&store, "r-1", Act::Retry(devices[0].clone())).await, Err(ActRefusal::State { .. })));
+        assert!(matches!(
+            act(&store, "r-1", Act::Retry(devices[0].clone())).await,
+            Err(ActRefusal::State { .. })
+        ));
         let log = store.rollout_log(ALL, key, (None, 100)).await.unwrap();
         let skipped = log.iter().find(|entry| entry.what == RolloutWhat::Skipped).unwrap();
         assert_eq!((skipped.who.as_deref(), skipped.device.as_ref()), (Some("berta"), Some(&devices[0])));
@@ -326,7 +332,10 @@ mod suite {
         fetches(&store, &devices[0]).await;
         publish(&store, &[("panel", "1.0")]).await;
         let halted = record(&store, "r-1").await;
-        assert_eq!((halted.state, halted.why.as_deref()), (RolloutState::Halted, Some("anna revoked engine 2.0")));
+        assert_eq!(
+            (halted.state, halted.why.as_deref()),
+            (RolloutState::Halted, Some("anna revoked engine 2.0"))
+        );
         assert_eq!((halted.counts().under_way, halted.counts().waiting), (1, 1));
         assert_eq!(record(&store, "r-2").await.state, RolloutState::Running);
         assert!(store.on_offer(&devices[1]).await.unwrap().is_empty());
@@ -348,13 +357,11 @@ mod suite {
         go_on(&store, second, now()).await;
         go_on(&store, first, now()).await;
         let turns = store.rollouts_of_device(ALL, devices[0].clone()).await.unwrap();
-        let shown: Vec<_> = turns.iter().map(|one| (one.rollout.as_str(), one.state, one.behind.clone())).collect();
+        let shown: Vec<_> =
+            turns.iter().map(|one| (one.rollout.as_str(), one.state, one.behind.clone())).collect();
         assert_eq!(
             shown,
-            [
-                ("r-1", DeviceStanding::Offered, None),
-                ("r-2", DeviceStanding::Waiting, Some(rollout("r-1")))
-            ]
+            [("r-1", DeviceStanding::Offered, None), ("r-2", DeviceStanding::Waiting, Some(rollout("r-1")))]
         );
         ends(&store, &devices[0], "kept").await;
         go_on(&store, second, now()).await;
@@ -462,10 +469,15 @@ mod suite {
         let stranger = To::Devices(vec!["nobody".parse().unwrap()]);
         let stranger = create(&store, "r-3", ("engine", "2.0"), stranger, plan(|_| {})).await;
         assert!(matches!(stranger, Err(CreateRefusal::NoDevice(_))));
-        assert!(matches!(create(&store, "r-3", ("engine", "9"), to(), plan(|_| {})).await, Err(CreateRefusal::NoProgram { .. })));
+        assert!(matches!(
+            create(&store, "r-3", ("engine", "9"), to(), plan(|_| {})).await,
+            Err(CreateRefusal::NoProgram { .. })
+        ));
     }
 
-    pub(super) async fn a_window_that_is_shut_is_waited_for_and_takes_back_what_was_not_fetched(store: Store) {
+    pub(super) async fn a_window_that_is_shut_is_waited_for_and_takes_back_what_was_not_fetched(
+        store: Store,
+    ) {
         publish(&store, &[("engine", "2.0")]).await;
         let devices = fleet(&store, 1).await;
         // It is ten o'clock.

@@ -146,7 +146,9 @@ impl Connection {
         }
         match (status, attempt) {
             (204, _) => Ok(None),
-            (200, Some(attempt)) => Ok(Some((String::from_utf8_lossy(attempt.as_bytes()).into_owned(), bytes))),
+            (200, Some(attempt)) => {
+                Ok(Some((String::from_utf8_lossy(attempt.as_bytes()).into_owned(), bytes)))
+            }
             (status, _) if NOT_NOW.contains(&status) => {
                 Err(Failure::NotNow { status, after: after.map(Duration::from_secs) })
             }
