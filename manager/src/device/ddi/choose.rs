@@ -1,7 +1,6 @@
 //! What a client is to do now: pure.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::programs::shelf::{Given, Shelf};
 use crate::store::{ActionRecord, OnOffer};
@@ -20,7 +19,7 @@ pub(super) enum Chosen<'a> {
     /// It is to stop what was taken back.
     Cancel(&'a ActionRecord),
     /// It is to install this, which it was shown already under that number.
-    Install(&'a OnOffer, Arc<Given>, Option<&'a ActionRecord>),
+    Install(&'a OnOffer, Option<&'a ActionRecord>),
     /// It cannot be given any, and this is why the first one is not.
     Waits(&'a OnOffer, String),
 }
@@ -48,7 +47,7 @@ pub(super) fn choose<'a>(
         }
         let Some(given) = shelf.program(offer.program) else { continue };
         match in_the_way(given, action, attributes) {
-            None => return Chosen::Install(offer, Arc::clone(given), action),
+            None => return Chosen::Install(offer, action),
             Some(why) => waits = waits.or(Some((offer, why))),
         }
     }
@@ -123,7 +122,7 @@ mod tests {
 
     fn offer(program: i64, step: Option<ProgramStep>) -> OnOffer {
         let attempt = format!("try-{program}").parse().unwrap();
-        OnOffer { key: program, attempt, program, step, waits: None }
+        OnOffer { key: program, attempt, program, step, waits: None, paced: None }
     }
 
     fn action(key: i64, program: i64, fetched: bool) -> ActionRecord {
@@ -141,12 +140,10 @@ mod tests {
         let offers = [offer(1, Some(ProgramStep::Installing)), offer(2, None)];
         let open = [action(7, 1, true)];
         let chosen = choose(&offers, &open, &shelf(&[]), &model(""));
-        assert!(
-            matches!(chosen, Chosen::Install(offer, _, Some(action)) if offer.key == 1 && action.key == 7)
-        );
+        assert!(matches!(chosen, Chosen::Install(offer, Some(action)) if offer.key == 1 && action.key == 7));
         assert!(matches!(
             choose(&offers[1..], &[], &shelf(&[]), &model("")),
-            Chosen::Install(offer, _, None) if offer.key == 2
+            Chosen::Install(offer, None) if offer.key == 2
         ));
         assert!(matches!(choose(&[], &[], &shelf(&[]), &model("")), Chosen::Nothing));
         // One that an agent of ours is at is none of theirs.

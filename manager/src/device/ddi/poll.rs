@@ -30,10 +30,8 @@ pub(super) async fn poll(devices: &Devices, asking: &Asking, now: Timestamp) -> 
         Chosen::Nothing => {}
         Chosen::Cancel(action) => link("cancelAction", format!("cancelAction/{}", action.key)),
         Chosen::Waits(offer, why) => waits(devices, asking, offer, why, now).await?,
-        Chosen::Install(_, _, Some(action)) => {
-            link("deploymentBase", format!("deploymentBase/{}", action.key))
-        }
-        Chosen::Install(offer, _, None) => {
+        Chosen::Install(_, Some(action)) => link("deploymentBase", format!("deploymentBase/{}", action.key)),
+        Chosen::Install(offer, None) => {
             if let Some(action) = show(devices, asking, offer, now).await? {
                 link("deploymentBase", format!("deploymentBase/{action}"));
             }

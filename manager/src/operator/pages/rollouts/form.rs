@@ -19,7 +19,7 @@ const ON: &str = "on";
 /// As it was typed or chosen, and stands in the address of a preview. An empty text is what is usual.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
-pub(super) struct TypedPlan {
+pub(in super::super) struct TypedPlan {
     /// `NAME/VERSION`.
     pub(super) program: String,
     pub(super) note: String,
