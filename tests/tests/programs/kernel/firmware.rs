@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use platen_hal::config::SimulatedEngine;
 use platen_hal::engine::Image;
 use platen_simulator::{Fault, SimCommand};
+use platen_tests::hal_suite::Rig as _;
 use platen_tests::rigs::maker::Maker;
 use platen_tests::rigs::process::until;
 use platen_trust::sign::{SigningKey, online};
