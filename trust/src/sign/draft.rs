@@ -40,6 +40,9 @@ enum Content {
     Targets(TargetsMetadata),
 }
 
+/// Makes a signature of what it is given, or says why not.
+type SignElsewhere<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, String> + 'a;
+
 impl Draft {
     /// A draft without signatures.
     pub(crate) fn unsigned(role: Role, signed: tuf::Result<Value>) -> Result<Self, SignError> {
@@ -76,11 +79,7 @@ impl Draft {
 
     /// Signs it with a key that is elsewhere, such as in a token (PKCS#11): `sign` makes a signature of what it is given.
     /// A signature that this public key does not verify is not taken.
-    pub fn sign_elsewhere(
-        &mut self,
-        key: &PublicKey,
-        sign: &dyn Fn(&[u8]) -> Result<Vec<u8>, String>,
-    ) -> Result<(), SignError> {
+    pub fn sign_elsewhere(&mut self, key: &PublicKey, sign: &SignElsewhere<'_>) -> Result<(), SignError> {
         let canonical = Pouf1::canonicalize(&self.signed).map_err(|error| told(error, self.role))?;
         let made = sign(&canonical).map_err(SignError::KeyFailed)?;
         let signature = signature(self.role, key, &canonical, &made)?;
