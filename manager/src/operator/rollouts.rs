@@ -405,9 +405,15 @@ pub(super) async fn create(
         }
     };
     let now = clock::now();
-    let new = NewRollout { id, program, note, plan, to, by: operator.clone() };
+    let new = NewRollout { id, program, note, plan, to, by: operator };
     let record = operators.store.create_rollout(scope, new, now).await??;
-    tracing::info!(rollout = %record.id, name = %record.name, version = %record.version, operator, "an operator planned a rollout");
+    tracing::info!(
+        rollout = %record.id,
+        name = %record.name,
+        version = %record.version,
+        operator = record.created_by,
+        "an operator planned a rollout"
+    );
     operators.informer.publish(Event::of_rollout(record.id.clone(), now));
     Ok(record.into())
 }
@@ -424,9 +430,9 @@ pub(super) async fn act(
     if act == Act::Lift && note.is_none() {
         return Err(invalid("note: say why the halt is lifted; it is kept in the rollout's log"));
     }
-    let (now, done) = (clock::now(), act.clone());
-    let record = operators.store.act_on_rollout(scope, rollout, (act, note), operator.clone(), now).await??;
-    tracing::info!(rollout = %record.id, act = ?done, operator, "an operator acted on a rollout");
+    let (now, done, who) = (clock::now(), act.clone(), operator.clone());
+    let record = operators.store.act_on_rollout(scope, rollout, (act, note), operator, now).await??;
+    tracing::info!(rollout = %record.id, act = ?done, operator = who, "an operator acted on a rollout");
     operators.rollout_bell.ring();
     operators.informer.publish(Event::of_rollout(record.id.clone(), now));
     if let Act::Retry(device) | Act::Skip(device) = done {

@@ -278,7 +278,7 @@ mod tests {
                 "4e3b228955b91356983b06c86e5420f3721fd6b32f3fcae2729feb51c2ae6bee",
                 "0bf05d2aaee55c174a9dcbe574ba8ab5e1d3405339e01cb513516c6cdd1af58e",
                 "d9aede0553bd920e6b0a38517e95d22c84b80ac81ec5ca1d1b4dd2278bfaf96a",
-                "73692833589925efa29b277dc0ed58ed9b85a93feb6338a96ffdbc56919764ad",
+                "895df150d9724149468c23622887a9239293db79aee61c6f9bfa3639ed3d45aa",
             ]
         );
         let of_postgres: Vec<String> =
@@ -293,7 +293,7 @@ mod tests {
                 "2443700e358f687ab790a81ed26112ca9eaeeb4192587e25ef2aec9c90e07505",
                 "14ab3dd416433c29eee6ab39704738ae8b21741129e6709abf03ac4cae655f1e",
                 "4acf57a15fd57d7ab222e3c11115546361853499966139d8b536958595cb9eff",
-                "dd915969893c488e8a46165dfde8664d9e9186162f5e8e25dba4627f3cba28df",
+                "c7c3baa2fda72bed853ef89ce244b3dae50eb10bef1ad8a0de1af696046e9e72",
             ]
         );
     }

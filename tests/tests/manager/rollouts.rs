@@ -143,9 +143,12 @@ async fn a_device_that_is_held_gets_nothing_until_it_is_let_go() {
     assert_eq!(devices["items"][0]["reason"], "held on 1.0 by anna: the fair");
     running(&house, "r-2", &json!({"devices": ["lobby"], "plan": {"downgrade": true}})).await;
     assert_eq!(lobby.ask(&asks(), &[]).await.status, StatusCode::NO_CONTENT);
+    until_it(&house, "r-2", |found| found["state"] == "finished").await;
     let address = "/api/v1/devices/lobby/holds/engine-firmware";
     let gone = house.manager.ask_api("DELETE", address, None).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    // There was nothing left to do, so it had come to its end.
+    act(&house, "r-2/devices/lobby/retry").await;
     house.until_given(&lobby).await;
     house.manager.ask_api("DELETE", address, None).await.problem(ProblemKind::NotFound);
     house.manager.ask_api("GET", "/api/v1/devices/nobody/holds", None).await.problem(ProblemKind::NotFound);
@@ -344,11 +347,11 @@ fn a_rollout_to_many_devices_halts_where_it_should_and_comes_to_its_end() {
         assert_eq!((&done["devices"]["failed"], &done["devices"]["silent"]), (&json!(each(3)), &json!(each(2))));
         assert!(halts >= 1);
         assert!(crowd.counted().fetched.load(Ordering::Relaxed) >= devices as u64);
-        let of_each = |spent: u64| spent as f64 / devices as f64;
+        let of_each = |spent: u64| spent / devices as u64;
         println!(
-            "{devices} devices, {halts} halts: {:.2} ms of the manager's processor and {:.1} KB written for each device",
-            of_each(after.0 - before.0),
-            of_each(after.1 - before.1) / 1024.0,
+            "{devices} devices, {halts} halts: {} µs of the manager's processor and {} bytes written for each device",
+            of_each((after.0 - before.0) * 1_000),
+            of_each(after.1 - before.1),
         );
         compare_polls(&house, &pki, &identities[0], devices).await;
     });

@@ -267,7 +267,7 @@ pub(super) async fn act(
     acted(&operators, operator, (id, word.into()), body).await
 }
 
-/// Offers it again to a device that failed, fell silent or was left out.
+/// Offers it again to a device that failed, fell silent, was left out or was held.
 #[utoipa::path(
     post,
     path = "/api/v1/rollouts/{id}/devices/{device}/retry",

@@ -304,7 +304,7 @@ fn one_device(
         return Ok(Err(ActRefusal::NoDevice(id.clone())));
     };
     if matches!(act, Act::Retry(_)) {
-        if !matches!(state, Failed | Silent | Skipped) {
+        if !matches!(state, Failed | Silent | Skipped | Held) {
             return Ok(Err(ActRefusal::Device { state }));
         }
         retry(connection, (key, device), attempt.as_deref(), now)?;

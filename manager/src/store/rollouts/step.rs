@@ -363,8 +363,9 @@ fn offer(
         }
         stepped.changed.push(name);
     }
-    // What was left out may have been the last; and others wait in their place.
-    stepped.more = !stepped.changed.is_empty() || !stepped.offered.is_empty();
+    // What was left out may have been the last, others wait in its place, and who waits for a wave that has just begun was
+    // not looked for.
+    stepped.more = !(stepped.changed.is_empty() && stepped.offered.is_empty() && stepped.news.is_empty());
     Ok(())
 }
 

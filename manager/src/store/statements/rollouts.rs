@@ -25,7 +25,7 @@ pub(in crate::store) const ADD_ROLLOUT: &str = "INSERT INTO rollouts (id, progra
 pub(in crate::store) const MADE: &str =
     "UPDATE rollouts SET state = 'planned', changed = ?2 WHERE key = ?1 AND state = 'making'";
 pub(in crate::store) const SET_STATE: &str =
-    "UPDATE rollouts SET state = ?2, why = ?3, changed = ?4 WHERE key = ?1";
+    "UPDATE rollouts SET state = ?2, why = ?3, ended = NULL, changed = ?4 WHERE key = ?1";
 pub(in crate::store) const START: &str = "UPDATE rollouts SET state = 'running', started = ?2, wave_began = ?2, changed = ?2 \
      WHERE key = ?1 AND state = 'planned'";
 pub(in crate::store) const END: &str =
@@ -115,7 +115,7 @@ pub(in crate::store) const CANDIDATES: &str = concat!(
      JOIN programs p ON p.key = o.program WHERE x.rollout = ?1 AND x.state = 'waiting' AND x.wave <= ?2 AND x.not_before <= ?3 \
      AND x.key > ?4 AND NOT EXISTS (",
     before!("1"),
-    ") ORDER BY x.key LIMIT ?5"
+    ") ORDER BY x.wave, x.key LIMIT ?5"
 );
 /// One of them with all that decides about it.
 pub(in crate::store) const CANDIDATE: &str = concat!(
@@ -164,7 +164,8 @@ pub(in crate::store) const HOLD: &str = "UPDATE rollout_devices SET state = 'hel
 /// What follows from nothing having happened.
 pub(in crate::store) const OVERDUE: &str = "SELECT x.key, d.id, x.state, x.changed, x.deadline, o.id, o.silent_after, x.rollout \
      FROM rollout_devices x JOIN devices d ON d.key = x.device JOIN rollouts o ON o.key = x.rollout \
-     WHERE x.deadline <= ?1 ORDER BY x.deadline LIMIT ?2";
+     WHERE x.deadline <= ?1 AND (x.state <> 'held' OR o.state IN ('planned', 'running', 'paused', 'halted')) \
+     ORDER BY x.deadline LIMIT ?2";
 /// One of them, if that is still so.
 pub(in crate::store) const OVERDUE_ONE: &str = "SELECT x.device, d.id, x.state, x.attempt, o.plan, a.step, f.waits FROM rollout_devices x \
      JOIN devices d ON d.key = x.device JOIN rollouts o ON o.key = x.rollout \

@@ -41,8 +41,11 @@ CREATE TABLE rollout_devices (
     lift INTEGER NOT NULL,          -- rollouts.lifts when it ended
     UNIQUE (rollout, device)
 ) STRICT;
--- All that is counted, so that to count reads this alone; and what waits, by when it is looked at.
-CREATE INDEX rollout_devices_counted ON rollout_devices (rollout, state, wave, lift, not_before, key);
+-- In the order in which they are listed; and those that wait, in the order in which it is their turn.
+CREATE INDEX rollout_devices_listed ON rollout_devices (rollout, key);
+CREATE INDEX rollout_devices_waiting ON rollout_devices (rollout, wave, key) WHERE state = 'waiting';
+-- All that is counted, so that to count reads this alone.
+CREATE INDEX rollout_devices_counted ON rollout_devices (rollout, state, wave, lift);
 CREATE INDEX rollout_devices_by_device ON rollout_devices (device, rollout);
 CREATE INDEX rollout_devices_by_attempt ON rollout_devices (attempt) WHERE attempt IS NOT NULL;
 CREATE INDEX rollout_devices_by_deadline ON rollout_devices (deadline) WHERE deadline IS NOT NULL;
