@@ -85,8 +85,10 @@ pub(super) fn acts(words: &[&str]) -> Vec<Act> {
 
 /// Whether a device may be offered it once more.
 pub(super) const fn may_retry(rollout: RolloutState, device: DeviceStanding) -> bool {
-    let has_ended =
-        matches!(device, DeviceStanding::Failed | DeviceStanding::Silent | DeviceStanding::Skipped);
+    let has_ended = matches!(
+        device,
+        DeviceStanding::Failed | DeviceStanding::Silent | DeviceStanding::Skipped | DeviceStanding::Held
+    );
     let goes_on = !matches!(rollout, RolloutState::Cancelled | RolloutState::Making | RolloutState::Planned);
     has_ended && goes_on
 }
