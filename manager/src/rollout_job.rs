@@ -152,9 +152,10 @@ impl Job {
         };
         for (what, words) in &stepped.news {
             let rollout = &stepped.rollout;
-            match what {
-                RolloutWhat::Halted => tracing::warn!(%rollout, "a rollout was halted: {words}"),
-                _ => tracing::info!(%rollout, what = what.word(), "a rollout goes on: {words}"),
+            if *what == RolloutWhat::Halted {
+                tracing::warn!(%rollout, "a rollout was halted: {words}");
+            } else {
+                tracing::info!(%rollout, what = what.word(), "a rollout goes on: {words}");
             }
         }
         self.tell_of(&stepped.offered, now);

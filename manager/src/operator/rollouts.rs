@@ -397,12 +397,11 @@ pub(super) async fn create(
     operator: String,
 ) -> Result<RolloutView, Refusal> {
     let Planned { id, program, note, to, plan } = planned;
-    let id = match id {
-        Some(id) => id,
-        None => {
-            let random = secret::random_hex::<ID_BYTES>().map_err(|error| Refusal::internal(&error))?;
-            format!("{ID_BEGINS}{random}").parse().map_err(invalid)?
-        }
+    let id = if let Some(id) = id {
+        id
+    } else {
+        let random = secret::random_hex::<ID_BYTES>().map_err(|error| Refusal::internal(&error))?;
+        format!("{ID_BEGINS}{random}").parse().map_err(invalid)?
     };
     let now = clock::now();
     let new = NewRollout { id, program, note, plan, to, by: operator };

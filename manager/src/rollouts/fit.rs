@@ -180,8 +180,8 @@ mod tests {
             ..Known::default()
         };
         let plan = Plan::default();
-        let held = of(&plan, &hold(None, None));
-        assert_eq!(held, Fit::Hold { reason: "held by anna: fair".into(), until: None });
+        let kept = of(&plan, &hold(None, None));
+        assert_eq!(kept, Fit::Hold { reason: "held by anna: fair".into(), until: None });
         let later = now() + SignedDuration::from_secs(1);
         let pinned = of(&plan, &hold(Some("1.0"), Some(later)));
         assert_eq!(pinned, Fit::Hold { reason: "held on 1.0 by anna: fair".into(), until: Some(later) });

@@ -310,18 +310,17 @@ impl Queue {
         Self { work, held_back: None, is_open: true }
     }
 
-    /// The next piece, as it comes out of the channel; nothing is the end.
-    fn took(&mut self, next: Option<Option<Box<dyn Work>>>) -> Option<Box<dyn Work>> {
-        let piece = next.flatten();
-        self.is_open &= piece.is_some();
-        piece
+    /// The next piece, as it came out of the channel; none is the end.
+    fn took(&mut self, next: Option<Box<dyn Work>>) -> Option<Box<dyn Work>> {
+        self.is_open &= next.is_some();
+        next
     }
 
     /// Waits for a piece; `None` when there is none any more.
     fn wait(&mut self) -> Option<Box<dyn Work>> {
         match self.held_back.take() {
             None if self.is_open => {
-                let next = self.work.blocking_recv();
+                let next = self.work.blocking_recv().flatten();
                 self.took(next)
             }
             held_back => held_back,
@@ -332,7 +331,7 @@ impl Queue {
     async fn next(&mut self) -> Option<Box<dyn Work>> {
         match self.held_back.take() {
             None if self.is_open => {
-                let next = self.work.recv().await;
+                let next = self.work.recv().await.flatten();
                 self.took(next)
             }
             held_back => held_back,
@@ -348,7 +347,7 @@ impl Queue {
         }
         while group.len() < most && self.is_open {
             let Ok(next) = self.work.try_recv() else { break };
-            let Some(piece) = self.took(Some(next)) else { break };
+            let Some(piece) = self.took(next) else { break };
             if is_alone(piece.as_ref()) {
                 self.held_back = Some(piece);
                 break;

@@ -8,8 +8,8 @@ use platen_trust::{Distrust, Next, Trusted};
 use crate::maker::{Maker, keys, on};
 
 /// What is trusted, read from files that are whole.
-fn whole(trusted: &Trusted) -> Option<Found> {
-    Some(Found { trusted: trusted.clone(), damage: None })
+fn whole(trusted: &Trusted) -> Found {
+    Found { trusted: trusted.clone(), damage: None }
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -27,14 +27,14 @@ fn what_is_trusted_comes_back_from_the_disk_as_it_was() {
     let mut maker = Maker::new();
     let device = maker.device();
     folder.write(&device).unwrap();
-    assert_eq!(folder.read().unwrap(), whole(&device));
+    assert_eq!(folder.read().unwrap(), Some(whole(&device)));
     let device = maker.brought_up(2);
     folder.write(&device).unwrap();
-    assert_eq!(folder.read().unwrap(), whole(&device));
+    assert_eq!(folder.read().unwrap(), Some(whole(&device)));
     maker.rotate(0, |new| new.root = keys(3));
     let device = device.bring_up_roots(&maker.document()).unwrap();
     folder.write(&device).unwrap();
-    assert_eq!(folder.read().unwrap(), whole(&device));
+    assert_eq!(folder.read().unwrap(), Some(whole(&device)));
     // Nothing else is left there.
     assert_eq!(names(directory.path()), [COPY_NAME, FILE_NAME]);
 }
@@ -55,9 +55,9 @@ fn a_cut_while_writing_leaves_what_was_there() {
     let device = Maker::new().brought_up(0);
     folder.write(&device).unwrap();
     std::fs::write(directory.path().join("trusted.json.new"), b"{\"root\":").unwrap();
-    assert_eq!(folder.read().unwrap(), whole(&device));
+    assert_eq!(folder.read().unwrap(), Some(whole(&device)));
     folder.write(&device).unwrap();
-    assert_eq!(folder.read().unwrap(), whole(&device));
+    assert_eq!(folder.read().unwrap(), Some(whole(&device)));
 }
 
 /// What a disk may make of a file.
@@ -79,7 +79,7 @@ fn a_damaged_file_costs_nothing_as_long_as_its_copy_is_whole() {
         assert_eq!(found.trusted, device, "no version is forgotten");
         assert!(found.damage.unwrap().to_string().contains("trusted.json: the file is damaged"));
         folder.write(&device).unwrap();
-        assert_eq!(folder.read().unwrap(), whole(&device), "writing mends it");
+        assert_eq!(folder.read().unwrap(), Some(whole(&device)), "writing mends it");
     }
     std::fs::remove_file(&path).unwrap();
     let found = folder.read().unwrap().unwrap();
@@ -87,7 +87,7 @@ fn a_damaged_file_costs_nothing_as_long_as_its_copy_is_whole() {
     assert!(found.damage.unwrap().to_string().contains("gone"));
     folder.write(&device).unwrap();
     std::fs::write(&copy, "").unwrap();
-    assert_eq!(folder.read().unwrap(), whole(&device));
+    assert_eq!(folder.read().unwrap(), Some(whole(&device)));
 }
 
 #[test]

@@ -115,7 +115,7 @@ async fn is_let_in(
         return Ok(known && !token.is_empty());
     }
     match identity::let_in(devices, &caller.shown, now).await {
-        Ok(shown) if shown == *device => {
+        Ok(caller) if caller == *device => {
             // An agent of ours that reports for it gets what is offered; a token says that a client is meant.
             Ok(standing().await?.is_some_and(|one| !one.has_agent || !one.hashes.is_empty()))
         }

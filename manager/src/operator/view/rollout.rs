@@ -221,11 +221,10 @@ impl RolloutDeviceView {
         match (self.state, self.step) {
             (DeviceStanding::Waiting, _) => "waits",
             (DeviceStanding::Offered, _) => "is offered it",
-            (DeviceStanding::UnderWay, Some(step)) => step_words(step),
+            (DeviceStanding::UnderWay | DeviceStanding::Failed, Some(step)) => step_words(step),
             (DeviceStanding::UnderWay, None) => "is under way",
             (DeviceStanding::Proving, _) => "kept it, and must be heard of once more",
             (DeviceStanding::Kept, _) => "kept it",
-            (DeviceStanding::Failed, Some(step)) => step_words(step),
             (DeviceStanding::Failed, None) => "failed",
             (DeviceStanding::Silent, _) => "fell silent",
             (DeviceStanding::Skipped, _) => "is left out",

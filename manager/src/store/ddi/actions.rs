@@ -174,8 +174,8 @@ impl Store {
             told.push(feedback.clone());
             told.drain(..told.len().saturating_sub(FEEDBACKS_KEPT));
             let told = to_json("feedback of a client", &told)?;
-            let closed = (ends || closes).then(|| now.as_millisecond());
-            connection.execute(statements::ACTION_TOLD, values![action, told, closed])?;
+            let over = (ends || closes).then(|| now.as_millisecond());
+            connection.execute(statements::ACTION_TOLD, values![action, told, over])?;
             if let Some(step) = step {
                 let reason = (ends && step != ProgramStep::Kept).then_some(feedback.details.as_str());
                 if step == ProgramStep::Kept {

@@ -144,11 +144,11 @@ fn find(
     }
     let devices = match to {
         To::Fleet(filter) => keys_of(connection, scope, filter, MAX_DEVICES + 1)?,
-        To::Devices(names) => {
+        To::Devices(devices) => {
             let mut keys = Vec::new();
-            for name in names {
-                let Some(key) = key_within(connection, scope, name)? else {
-                    return Ok(Err(CreateRefusal::NoDevice(name.clone())));
+            for device in devices {
+                let Some(key) = key_within(connection, scope, device)? else {
+                    return Ok(Err(CreateRefusal::NoDevice(device.clone())));
                 };
                 keys.push(key);
             }

@@ -1,4 +1,4 @@
-//! Keys of people in tokens (PKCS#11): a smart card, a USB key, a security module in a network, or a file of SoftHSM. The
+//! Keys of people in tokens (PKCS#11): a smart card, a USB key, a security module in a network, or a file of `SoftHSM`. The
 //! private key never leaves the token; it signs there, and what it signed is verified by its public half before it is taken.
 //!
 //! Only Ed25519, as with keys in files: devices verify nothing else.

@@ -197,10 +197,8 @@ impl TypedPlan {
             },
             window: self.window()?,
             at_once: number("At once", &self.at_once)?.unwrap_or(usual.at_once),
-            bytes_per_second: match number::<u64>("KiB a second", &self.kib_per_second)? {
-                None => None,
-                Some(kib) => Some(kib.saturating_mul(KIB)),
-            },
+            bytes_per_second: number::<u64>("KiB a second", &self.kib_per_second)?
+                .map(|kib| kib.saturating_mul(KIB)),
             downgrade: self.downgrades(),
             fetch_within_seconds: seconds("Fetched within", &self.fetch_within, usual.fetch_within_seconds)?,
             end_within_seconds: seconds("Ended within", &self.end_within, usual.end_within_seconds)?,
@@ -316,7 +314,7 @@ mod tests {
             texts in prop::array::uniform5(".{0,20}"),
         ) {
             let [waves, pause, from, halt_failures, devices] = texts;
-            let form = TypedPlan { waves, pause, from, halt_failures, devices, ..TypedPlan::default() };
+            let form = TypedPlan { devices, waves, pause, halt_failures, from, ..TypedPlan::default() };
             let _ = form.plan();
             prop_assert_eq!(serde_urlencoded::from_str::<TypedPlan>(&form.query()).unwrap(), form);
         }

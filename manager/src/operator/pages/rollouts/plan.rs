@@ -59,7 +59,7 @@ impl PreviewPage {
     }
 
     /// Whether there are more of them than are named.
-    fn leaves_unnamed(&self, unfit: &Unfit) -> bool {
+    fn leaves_unnamed(unfit: &Unfit) -> bool {
         u64::try_from(unfit.some.len()).is_ok_and(|named| named < unfit.devices)
     }
 }
@@ -122,9 +122,10 @@ fn read(typed: &TypedPlan) -> Result<Planned, Refusal> {
             return Err(Refusal::new(ProblemKind::InvalidRequest, why));
         }
         let mut seen = BTreeSet::new();
-        let named: Result<Vec<DeviceId>, _> = names.into_iter().map(str::parse::<DeviceId>).collect();
-        let named = named.map_err(|error| Refusal::new(ProblemKind::InvalidRequest, error.to_string()))?;
-        To::Devices(named.into_iter().filter(|device| seen.insert(device.clone())).collect())
+        let devices: Result<Vec<DeviceId>, _> = names.into_iter().map(str::parse::<DeviceId>).collect();
+        let devices =
+            devices.map_err(|error| Refusal::new(ProblemKind::InvalidRequest, error.to_string()))?;
+        To::Devices(devices.into_iter().filter(|device| seen.insert(device.clone())).collect())
     };
     Ok(Planned {
         id: None,
