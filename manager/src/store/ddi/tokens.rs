@@ -181,7 +181,8 @@ impl Store {
 }
 
 fn is_within(connection: &Connection, scope: &Scope, device: &DeviceId) -> Result<bool, StoreError> {
-    let mut conditions = Conditions::new(values![device.as_str()]);
+    let name = device.as_str();
+    let mut conditions = Conditions::new(values![name]);
     conditions.and("d.id = ?1 AND d.deleting IS NULL");
     conditions.and_within(scope, "d");
     connection.exists(&format!("SELECT 1 FROM devices d WHERE {}", conditions.text()), conditions.values())
