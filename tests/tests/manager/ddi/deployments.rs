@@ -91,8 +91,8 @@ async fn what_a_client_tells_is_how_its_attempt_goes_and_what_runs() {
 
     for (version, execution, finished, details, step, reason) in [
         ("3.0", "closed", "failure", &["no room", "ended"][..], "failed", "no room; ended"),
-        ("4.0", "rejected", "none", &[], "refused", "the client refused it, and does not say why"),
-        ("5.0", "closed", "none", &[], "failed", "the client ended without saying that it succeeded"),
+        ("4.0", "rejected", "none", &[][..], "refused", "the client refused it, and does not say why"),
+        ("5.0", "closed", "none", &[][..], "failed", "the client ended without saying that it succeeded"),
     ] {
         house.publish_program(version, &program_bytes(11)).await;
         house.offer(version, &["lobby"]).await;
