@@ -1,4 +1,4 @@
-//! Keys of makers in tokens (PKCS#11), with Debian's SoftHSM, which is a token in files.
+//! Keys of makers in tokens (PKCS#11), with Debian's `SoftHSM`, which is a token in files.
 
 use std::path::Path;
 use std::process::Command;

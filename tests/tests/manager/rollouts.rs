@@ -135,8 +135,11 @@ async fn a_device_that_is_held_gets_nothing_until_it_is_let_go() {
     };
     let past = hold(json!({"until": "2020-01-01T00:00:00Z"})).await;
     assert!(past.problem(ProblemKind::InvalidRequest).contains("future"));
-    let held = hold(json!({"version": "1.0", "why": "the fair"})).await.json();
-    assert_eq!((&held["items"][0]["version"], &held["items"][0]["by"]), (&json!("1.0"), &json!(OPERATOR)));
+    let answer = hold(json!({"version": "1.0", "why": "the fair"})).await.json();
+    assert_eq!(
+        (&answer["items"][0]["version"], &answer["items"][0]["by"]),
+        (&json!("1.0"), &json!(OPERATOR))
+    );
     running(&house, "r-1", &json!({"fleet": {"q": "lobby"}})).await;
     until_it(&house, "r-1", |found| found["devices"]["held"] == 1).await;
     let devices = house.manager.api("/api/v1/rollouts/r-1/devices").await;
@@ -233,7 +236,7 @@ async fn patiently<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F)
         }
     })
     .await
-    .expect("it did not come about")
+    .unwrap()
 }
 
 /// A manager that has let these devices in before it was started, on threads of its own.

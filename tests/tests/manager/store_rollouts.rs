@@ -123,7 +123,7 @@ fn attempt(rollout: i64, device: &DeviceId, at: Timestamp) -> AttemptId {
 /// A device fetches what is offered to it.
 async fn fetches(store: &Store, device: &DeviceId) -> AttemptId {
     let offers = store.on_offer(device).await.unwrap();
-    let offer = offers.iter().find(|offer| offer.step.is_none()).expect("nothing is offered to it");
+    let offer = offers.iter().find(|offer| offer.step.is_none()).unwrap();
     assert!(store.program_given(device.clone(), offer.key, now()).await.unwrap());
     offer.attempt.clone()
 }
@@ -396,17 +396,18 @@ mod suite {
         publish(&store, &[("engine", "2.0"), ("engine", "1.0")]).await;
         let devices = fleet(&store, 3).await;
         let (held, pinned, timed) = (&devices[0], &devices[1], &devices[2]);
-        let hold = async |device: &DeviceId, hold: NewHold| {
+        let leave_alone = async |device: &DeviceId, hold: NewHold| {
             assert!(store.hold(ALL, device.clone(), hold, "anna".into(), now()).await.unwrap());
         };
         let key = started(&store, "r-1", &devices, plan(|_| {})).await;
         go_on(&store, key, now()).await;
         // What was offered and nobody has fetched is taken back.
-        hold(held, NewHold { why: Some("fair".into()), ..NewHold::default() }).await;
+        leave_alone(held, NewHold { why: Some("fair".into()), ..NewHold::default() }).await;
         assert!(store.on_offer(held).await.unwrap().is_empty());
         let version = Some("1.0".parse().unwrap());
-        hold(pinned, NewHold { name: Some("engine".parse().unwrap()), version, ..NewHold::default() }).await;
-        hold(timed, NewHold { until: Some(in_seconds(60)), ..NewHold::default() }).await;
+        leave_alone(pinned, NewHold { name: Some("engine".parse().unwrap()), version, ..NewHold::default() })
+            .await;
+        leave_alone(timed, NewHold { until: Some(in_seconds(60)), ..NewHold::default() }).await;
         go_on(&store, key, in_seconds(1)).await;
         let standing = stand(&store, key).await;
         assert_eq!(standing[0], (DeviceStanding::Held, "held by anna: fair".into()));
@@ -442,7 +443,7 @@ mod suite {
         says(&devices[1], "MFP 450", &["engine-firmware/engine/2.0"]).await;
         says(&devices[2], "MFP 450", &["engine-firmware/engine/2.10"]).await;
         says(&devices[3], "MFP 450", &["engine-firmware/engine/1.9"]).await;
-        let to = || To::Fleet(Box::new(FleetFilter::default()));
+        let to = || To::Fleet(Box::default());
         let program = || ("engine".to_owned(), "2.0".to_owned());
         let two = plan(|plan| plan.waves = waves(&[2]));
         let preview = store.preview_rollout(ALL, program(), to(), two.clone(), now()).await.unwrap().unwrap();

@@ -131,7 +131,9 @@ impl Rig for Bench {
         let act = || {
             self.settle();
             since.set(self.monotonic_us());
-            commands.iter().for_each(|command| self.act(command));
+            for command in commands {
+                self.act(command);
+            }
             self.settle();
         };
         let later = |edge: &&GuestEdge| edge.at_us >= since.get();

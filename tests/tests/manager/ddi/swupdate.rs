@@ -120,7 +120,7 @@ impl Drop for Swupdate {
 
 async fn publish_image(house: &mut House, version: &str, image: &[u8]) {
     let mut program = Maker::program("engine-firmware", version, image);
-    program.kind = "swupdate".to_owned();
+    "swupdate".clone_into(&mut program.kind);
     let targets = Some(house.maker.sign(&[program], &[]));
     let brought = platen_manager::programs::publish::Brought {
         roots: vec![house.maker.root.clone()],

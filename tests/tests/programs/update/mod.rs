@@ -55,7 +55,7 @@ fn a_newer_version_stays(site: &Site, powered: &Powered) -> BTreeMap<String, u64
     assert_eq!(site.known(), FIRST);
     // A person has changed what the package ships; it stays, there and back.
     guest.check("echo '# by hand' >>/etc/platen/agent.toml").unwrap();
-    site.watch(guest, "");
+    Site::watch(guest, "");
     site.offer(SECOND);
     let ended = site.until_ended(guest, &serde_json::Value::Null, SECOND);
     assert_eq!(ended.step, "kept", "{ended:?}\n{}", journal(guest));
@@ -70,7 +70,7 @@ fn a_newer_version_stays(site: &Site, powered: &Powered) -> BTreeMap<String, u64
 
 fn one_that_cannot_start_is_gone_back_from(site: &Site, powered: &Powered) {
     let guest = &powered.guest;
-    site.watch(guest, "");
+    Site::watch(guest, "");
     let before = site.newest_id();
     site.offer(ENDS);
     let Ended { step, reason } = site.until_ended(guest, &before, ENDS);
@@ -130,7 +130,7 @@ fn cut_and_start_again(
     };
     let wanted = format!("{} + {after} ms", point.step);
     let before = site.newest_id();
-    site.watch(&powered.guest, &format!("{} {after}", point.step));
+    Site::watch(&powered.guest, &format!("{} {after}", point.step));
     site.offer(to);
     let console = powered.guest.wait_until_off(CUT_WITHIN).unwrap();
     let at = console.rsplit_once("the power is cut at ").map(|(_, rest)| rest);

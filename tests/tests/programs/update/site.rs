@@ -99,7 +99,7 @@ impl Site {
     }
 
     /// Watches the next update; with a step and milliseconds, the power is cut then.
-    pub(super) fn watch(&self, guest: &Guest, cut: &str) {
+    pub(super) fn watch(guest: &Guest, cut: &str) {
         guest
             .check(&format!("rm -f {STEPS}; bash /root/watch.sh {STEPS} {cut} >/run/watch.log 2>&1 &"))
             .unwrap();
