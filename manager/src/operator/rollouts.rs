@@ -118,7 +118,7 @@ pub(super) struct PlanForm {
     pub(super) at_once: Option<u32>,
     /// Bytes that a manager sends in a second, to all devices together; `null` for as many as it can.
     #[serde(default)]
-    #[schema(minimum = 1024, maximum = 4_294_967_295_i64)]
+    #[schema(minimum = 1024, maximum = 2_000_000_000)]
     pub(super) bytes_per_second: Option<u64>,
     /// Whether devices that run a later version are to have this one all the same.
     #[serde(default)]

@@ -14,6 +14,8 @@ pub const MAX_SECONDS: u32 = 30 * 24 * 3600;
 pub const MIN_SECONDS: u32 = 1;
 /// The slowest that programs may be sent: so that one of 20 MiB takes less than a day.
 pub const MIN_BYTES_PER_SECOND: u64 = 1_024;
+/// The fastest that it makes sense to limit them to.
+pub const MAX_BYTES_PER_SECOND: u64 = 2_000_000_000;
 
 /// How a program is rolled out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -146,7 +148,7 @@ impl Plan {
         within("end_within_seconds", self.end_within_seconds.into(), seconds)?;
         within("silent_after_seconds", self.silent_after_seconds.into(), seconds)?;
         if let Some(rate) = self.bytes_per_second {
-            within("bytes_per_second", rate, (MIN_BYTES_PER_SECOND, u64::from(u32::MAX)))?;
+            within("bytes_per_second", rate, (MIN_BYTES_PER_SECOND, MAX_BYTES_PER_SECOND))?;
         }
         if let Some(failures) = self.halt_at.failures {
             within("halt_at.failures", failures.into(), (1, u32::MAX.into()))?;
