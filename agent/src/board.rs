@@ -35,7 +35,7 @@ pub fn open(config: &BoardConfig) -> Result<Opened, BoardError> {
         let engine = platen_simulator::engine(config, &printer).map(Controller::impatient);
         return Ok(Opened { board, simulator: Some(Arc::new(printer)), notice, engine });
     }
-    let engine = platen_hal::engine::open(config).map(Controller::impatient);
+    let engine = platen_hal::open_engine(config).map(Controller::impatient);
     Ok(Opened { board: platen_hal::open(config)?, simulator: None, notice: None, engine })
 }
 
@@ -46,7 +46,7 @@ pub fn open(config: &BoardConfig) -> Result<Opened, BoardError> {
 /// The printer is a simulated one and this agent has no simulator.
 pub fn engine(config: &BoardConfig) -> Result<Option<Controller>, BoardError> {
     if config.backend == platen_hal::config::Backend::Linux {
-        return Ok(platen_hal::engine::open(config));
+        return Ok(platen_hal::open_engine(config));
     }
     simulated_engine(config)
 }

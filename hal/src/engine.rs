@@ -14,20 +14,7 @@ pub mod image;
 pub mod protocol;
 mod text;
 
-use crate::clock::KernelClock;
-use crate::config::{Backend, BoardConfig};
-use crate::linux::i2c::KernelBus;
-
 pub use controller::Controller;
 pub use fault::EngineFault;
 pub use flash::{Progress, Written};
 pub use image::{Image, ImageError};
-
-/// The controller of a real board, by the board file; none where it has none, or where the printer is a simulated one.
-/// The bus is opened when something is asked.
-pub fn open(config: &BoardConfig) -> Option<Controller> {
-    let entry = config.engine_controller.as_ref().filter(|_| config.backend == Backend::Linux)?;
-    let bus = config.buses.iter().find(|bus| bus.name.get_ref() == entry.bus.get_ref())?;
-    let address = *entry.address.get_ref();
-    Some(Controller::new(Box::new(KernelBus::new(bus)), Box::new(KernelClock), address))
-}

@@ -36,4 +36,4 @@ pub mod thermometer;
 pub mod trace;
 
 pub use board::{Board, BoardCounts, BoardError, Edge, Finding, Output, Verdict};
-pub use open::{diagnose_file, open};
+pub use open::{diagnose_file, open, open_engine};

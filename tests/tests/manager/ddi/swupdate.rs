@@ -3,7 +3,7 @@
 //! Debian's takes only images that a maker has signed. What it has installed counts once it was started anew and told
 //! that it works (`-c 2`), as a boot loader or a health check of its maker does.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use platen_manager::secret::fingerprint;
@@ -48,7 +48,10 @@ impl Images {
         ]);
         openssl.args(["-addext", "extendedKeyUsage=emailProtection", "-addext", "keyUsage=digitalSignature"]);
         run(&mut openssl);
-        std::fs::write(folder.path().join("swupdate.cfg"), CONFIGURATION).unwrap();
+        // Whom it trusts as a manager is said there.
+        let ca = folder.path().join("ca.pem");
+        let suricatta = format!("suricatta : {{ cafile = \"{}\"; }};\n", ca.display());
+        std::fs::write(folder.path().join("swupdate.cfg"), format!("{CONFIGURATION}{suricatta}")).unwrap();
         Self(folder)
     }
 
@@ -93,7 +96,7 @@ const CONFIGURATION: &str =
 struct Swupdate(Child);
 
 impl Swupdate {
-    fn start(images: &Images, (manager, ca): (&TestManager, &Path), token: &str, confirm: &[&str]) -> Self {
+    fn start(images: &Images, manager: &TestManager, token: &str, confirm: &[&str]) -> Self {
         use std::os::unix::process::CommandExt as _;
         let port = manager.device.port();
         let suricatta =
@@ -102,8 +105,8 @@ impl Swupdate {
         let mut command = Command::new("swupdate");
         command.arg("-f").arg(images.path("swupdate.cfg")).arg("-v").arg("-k").arg(images.path("maker.pem"));
         command.args(["-H", "panel:1.0", "-u", &suricatta]);
-        // Its sockets and what it downloads are there; and curl's list of those whom it trusts.
-        command.env("TMPDIR", images.0.path()).env("SSL_CERT_FILE", ca).env("CURL_CA_BUNDLE", ca);
+        // Its sockets and what it downloads are there.
+        command.env("TMPDIR", images.0.path());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         Self(command.spawn().unwrap_or_else(|error| panic!("swupdate: {error}; scripts/test.sh installs it")))
     }
@@ -160,12 +163,12 @@ async fn swupdate_downloads_installs_and_reports_success_and_then_a_failure() {
     let token = token(&house.manager, "lobby").await;
     publish_image(&mut house, "2.0", &images.image("hello panel\n", true)).await;
     let manager = &house.manager;
-    let running = Swupdate::start(&images, (manager, &ca), &token, &[]);
+    let running = Swupdate::start(&images, manager, &token, &[]);
     until_told(manager, &images, "2.0", "installing", "All Chunks Installed").await;
     assert_eq!(std::fs::read_to_string(images.path("installed")).unwrap(), "hello panel\n");
     drop(running);
     // As after a restart into what was installed.
-    let running = Swupdate::start(&images, (manager, &ca), &token, &["-c", "2"]);
+    let running = Swupdate::start(&images, manager, &token, &["-c", "2"]);
     let kept = until_told(manager, &images, "2.0", "kept", "Update Installed").await;
     assert!(kept["reason"].is_null(), "{kept}");
     let known = manager.api("/api/v1/devices/lobby/ddi").await;
@@ -174,7 +177,7 @@ async fn swupdate_downloads_installs_and_reports_success_and_then_a_failure() {
 
     publish_image(&mut house, "3.0", &images.image("not what was signed\n", false)).await;
     let manager = &house.manager;
-    let _running = Swupdate::start(&images, (manager, &ca), &token, &[]);
+    let _running = Swupdate::start(&images, manager, &token, &[]);
     let failed = until_told(manager, &images, "3.0", "failed", "failure").await;
     assert!(!failed["reason"].as_str().unwrap().is_empty());
     assert_eq!(std::fs::read_to_string(images.path("installed")).unwrap(), "hello panel\n");
