@@ -96,7 +96,7 @@ use super::{
         health::health,
         events::events
     ),
-    components(schemas(Problem, crate::store::Reached)),
+    components(schemas(Problem, crate::store::Reached, rollouts::ActWord)),
     tags(
         (name = "Devices", description = "Printers' controllers, and what they read."),
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
@@ -189,7 +189,13 @@ fn forms(schema: &Value, common: &[&str], forms: &[&[&str]]) -> Value {
             .into_iter()
             .flatten()
             .map(|(name, of)| {
-                (name.clone(), if is_of_it(name) { of.clone() } else { json!({"type": "null"}) })
+                let is_asked_for = own.first() == Some(&name.as_str());
+                let of = match (is_asked_for, is_of_it(name)) {
+                    (true, _) => never_null(of.clone()),
+                    (false, true) => of.clone(),
+                    (false, false) => json!({"type": "null"}),
+                };
+                (name.clone(), of)
             })
             .collect();
         let required: Vec<&str> = own.iter().take(1).chain(common).copied().collect();
@@ -197,6 +203,17 @@ fn forms(schema: &Value, common: &[&str], forms: &[&[&str]]) -> Value {
     };
     let parted: Vec<Value> = forms.iter().map(form).collect();
     json!({"description": said(schema, "/description"), "oneOf": parted})
+}
+
+/// The same without `null`, in whichever of its two ways that is said.
+fn never_null(mut schema: Value) -> Value {
+    if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
+        kinds.retain(|kind| kind != "null");
+    }
+    if let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+    }
+    schema
 }
 
 /// One certificate, or all.
@@ -234,6 +251,11 @@ const EXACTER: &[(&str, Exacter)] = &[
         let (named, chosen) = (["devices", "id", "note", "plan"], ["fleet", "id", "note", "plan"]);
         forms(rollout, &["program"], &[&named, &chosen])
     }),
+    // Of nothing but a list, in which it would stand once more.
+    (
+        "/components/schemas/List_RolloutEntry/properties/items/items",
+        |_| json!({"$ref": "#/components/schemas/RolloutEntry"}),
+    ),
     ("/components/schemas/WaveForm", |wave| forms(wave, &[], &[&["percent"], &["devices"]])),
 ];
 

@@ -203,9 +203,9 @@ async fn acted(
     operators: &Operators,
     operator: Operator,
     act: (RolloutId, Act),
-    body: Option<Json<ActForm>>,
+    body: Option<Json<Option<ActForm>>>,
 ) -> Result<Json<RolloutView>, Refusal> {
-    let form = body.map(|Json(form)| form).unwrap_or_default();
+    let form = body.and_then(|Json(form)| form).unwrap_or_default();
     let scope = operator.scope();
     rollouts::act(operators, scope, act, form.note.as_deref(), operator.name).await.map(Json)
 }
@@ -261,7 +261,7 @@ pub(super) async fn act(
     State(operators): Shared,
     operator: Operator,
     which: Result<Path<(RolloutId, ActWord)>, PathRejection>,
-    body: Result<Option<Json<ActForm>>, JsonRejection>,
+    body: Result<Option<Json<Option<ActForm>>>, JsonRejection>,
 ) -> Result<Json<RolloutView>, Refusal> {
     let (Path((id, word)), body) = (which?, body?);
     acted(&operators, operator, (id, word.into()), body).await
@@ -284,7 +284,7 @@ pub(super) async fn retry_device(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<(RolloutId, DeviceId)>, PathRejection>,
-    body: Result<Option<Json<ActForm>>, JsonRejection>,
+    body: Result<Option<Json<Option<ActForm>>>, JsonRejection>,
 ) -> Result<Json<RolloutView>, Refusal> {
     let (Path((id, device)), body) = (id?, body?);
     acted(&operators, operator, (id, Act::Retry(device)), body).await
@@ -307,7 +307,7 @@ pub(super) async fn skip_device(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<(RolloutId, DeviceId)>, PathRejection>,
-    body: Result<Option<Json<ActForm>>, JsonRejection>,
+    body: Result<Option<Json<Option<ActForm>>>, JsonRejection>,
 ) -> Result<Json<RolloutView>, Refusal> {
     let (Path((id, device)), body) = (id?, body?);
     acted(&operators, operator, (id, Act::Skip(device)), body).await
