@@ -74,7 +74,7 @@ fn one_that_cannot_start_is_gone_back_from(site: &Site, powered: &Powered) {
     let before = site.newest_id();
     site.offer(ENDS);
     let Ended { step, reason } = site.until_ended(guest, &before, ENDS);
-    assert_eq!(step, "rolled-back", "{reason}\n{}", journal(guest));
+    assert_eq!(step, "rolled_back", "{reason}\n{}", journal(guest));
     assert!(reason.contains("platen-agent.service"), "{reason}");
     site.is_well(powered, SECOND);
     guest.check("grep -q 'by hand' /etc/platen/agent.toml").unwrap();
@@ -143,7 +143,7 @@ fn cut_and_start_again(
     let ended = site.until_ended(guest, &before, to);
     let after = match ended.step.as_str() {
         "kept" => to,
-        "rolled-back" => from,
+        "rolled_back" => from,
         other => panic!("{other}: {}\n{}", ended.reason, journal(guest)),
     };
     assert!(after != DEAF, "it reaches nobody, and stays: {ended:?}");
