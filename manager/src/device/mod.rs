@@ -1,7 +1,7 @@
 //! The device listener: one request a file. [`identity`] says who asks, by what [`admit`] makes of the
 //! certificate; [`enroll`] lets a device in, [`renew`] gives it its next certificate, [`reports`] takes
 //! reports and answers with what waits in the [`mailbox`], a [`queue`] for each device; [`programs`] gives it the program
-//! that is to be installed there, as [`pick`] says, by a [`transfer`], as fast as a
+//! that is to be installed there, as [`pick`] says, [`sending`] it by a [`transfer`], as fast as a
 //! rollout's [`pace`] lets it; [`roster`] knows every device that is let in,
 //! and when it was last there; [`standing`] is what follows when it stands otherwise; [`traffic`] says how
 //! much each may ask for. In the [`anteroom`] those wait that only an operator can let in; [`superseded`] is what is known
@@ -33,6 +33,7 @@ mod restored;
 pub(crate) mod retire;
 pub mod roster;
 mod said;
+mod sending;
 mod service;
 mod shown;
 mod signed;

@@ -8,10 +8,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use hyper::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    IF_RANGE, RANGE,
-};
+use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use platen_protocol::VERSION;
@@ -19,42 +16,33 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::limits::MAX_PIECE_BYTES;
 use platen_protocol::problem::{Problem, ProblemKind};
 use platen_protocol::programs::range::{ByteRange, ContentRange};
-use platen_protocol::programs::{MEDIA_TYPE, ProgramRequest, RunningProgram, field};
+use platen_protocol::programs::{ProgramRequest, RunningProgram, field};
 use tokio::time::Instant;
 
-use super::answer::{Answer, internal};
+use super::answer::Answer;
 use super::answer_body::AnswerBody;
 use super::context::{Caller, Devices, later};
 use super::pick::{Picked, pick};
-use super::traffic::NoTransfer;
-use super::transfer::part;
+use super::sending::{Sent, Wanted, reserve, send, set};
 use super::{body, identity, restored, signed};
 use crate::clock;
-use crate::counters::Turned;
 use crate::inform::Event;
 use crate::ingest::validate::wrong_version;
 use crate::listen::RequestBody;
 use crate::programs::edition::Edition;
-use crate::programs::fetch::FetchError;
 use crate::programs::shelf::{Given, Shelf};
 use crate::store::{Asked, OnOffer};
 
 /// Which part of the answer is asked for.
 struct Part {
-    range: Option<ByteRange>,
-    /// Only of this very body, by its `ETag`.
-    of: Option<String>,
+    wanted: Wanted,
     /// Whether the answer will be signed.
     is_signed: bool,
 }
 
 impl Part {
     fn read<B>(request: &Request<B>) -> Self {
-        let only = |name: &HeaderName| signed::only(request.headers(), name.as_str());
-        // A range that is not understood is as none (RFC 9110, section 14.2).
-        let range = only(&RANGE).and_then(|range| range.parse().ok());
-        let of = only(&IF_RANGE).map(str::to_owned);
-        Self { range, of, is_signed: signed::is_signed(request) }
+        Self { wanted: Wanted::read(request), is_signed: signed::is_signed(request) }
     }
 }
 
@@ -92,7 +80,7 @@ pub(super) async fn request(
     keep(&devices, &device, &asked, now).await?;
     let offers = devices.store.on_offer(&device).await.map_err(|error| later(&devices, &error))?;
     let shelf = devices.programs.shelf();
-    let held = part.of.as_ref().and(part.range).map_or(0, |range| range.first);
+    let held = part.wanted.of.as_ref().and(part.wanted.range).map_or(0, |range| range.first);
     match pick(&offers, &shelf, (&asked, held), now) {
         Picked::Nothing => Ok(nothing()),
         Picked::Runs(offer) => {
@@ -170,7 +158,7 @@ async fn give(
     now: Timestamp,
 ) -> Result<Answer, Problem> {
     let record = &given.record;
-    let asked_for = part_asked.of.as_deref().and_then(|etag| etag.parse::<Edition>().ok());
+    let asked_for = part_asked.wanted.of.as_deref().and_then(|etag| etag.parse::<Edition>().ok());
     let good = asked_for.filter(|edition| edition.is_good(shelf, &record.sha256, now));
     let goes_on = good.is_some();
     let whole = match good {
@@ -180,9 +168,7 @@ async fn give(
     };
     let Some(whole) = whole else { return Ok(nothing()) };
     let range = part_of(&part_asked, goes_on, whole.bytes)?;
-    devices.programs.have_file(record).await.map_err(|error| no_file(devices, &error))?;
-    let transfer =
-        devices.traffic.transfer(device, Instant::now()).map_err(|full| busy(devices, device, full))?;
+    let transfer = reserve(devices, device, record).await?;
     if offer.step.is_none() {
         let stands = devices.store.program_given(device.clone(), offer.key, now).await;
         if !stands.map_err(|error| later(devices, &error))? {
@@ -201,34 +187,21 @@ async fn give(
         let kept = devices.store.offer_waits(device.clone(), offer.key, None).await;
         kept.map_err(|error| later(devices, &error))?;
     }
-    let path = devices.programs.files().path(&record.sha256);
-    let (first, length) = range.map_or((0, whole.bytes.get()), |range| (range.first, range.length()));
-    let pace = offer.paced.as_ref().map(|(rollout, rate)| devices.paces.of(rollout, *rate));
-    let file = (&whole.document, path.as_path());
-    let body = part(file, (first, length), Arc::clone(&given), (transfer, pace)).await;
-    let body = body.map_err(|error| internal(&error))?;
     let program = RunningProgram {
         kind: record.kind.clone(),
         name: record.name.clone(),
         version: record.version.clone(),
     };
-    let metadata = whole.document.len().to_string();
-    let mut answer = Response::new(body);
-    let mut set = |name: HeaderName, value: &str| {
-        HeaderValue::from_str(value).map(|value| answer.headers_mut().insert(name, value)).map(drop)
-    };
-    let fields = set(CONTENT_TYPE, MEDIA_TYPE)
-        .and_then(|()| set(CACHE_CONTROL, "no-store"))
-        .and_then(|()| set(ACCEPT_RANGES, "bytes"))
-        .and_then(|()| set(ETAG, &whole.edition.to_string()))
-        .and_then(|()| set(CONTENT_LENGTH, &length.to_string()))
-        .and_then(|()| set(HeaderName::from_static(field::METADATA_LENGTH), &metadata))
-        .and_then(|()| set(HeaderName::from_static(field::ATTEMPT), offer.attempt.as_str()))
-        .and_then(|()| set(HeaderName::from_static(field::PROGRAM), &program.to_string()))
-        .and_then(|()| range.map_or(Ok(()), |range| set(CONTENT_RANGE, &range.to_string())));
-    fields.map_err(|error| internal(&error))?;
-    if range.is_some() {
-        *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let etag = whole.edition.to_string();
+    let sent = Sent { head: &whole.document, bytes: whole.bytes, range, etag: &etag };
+    let mut answer = send(devices, (offer, &given), sent, transfer).await?;
+    let fields = [
+        (field::METADATA_LENGTH, whole.document.len().to_string()),
+        (field::ATTEMPT, offer.attempt.to_string()),
+        (field::PROGRAM, program.to_string()),
+    ];
+    for (name, value) in fields {
+        set(&mut answer, HeaderName::from_static(name), &value)?;
     }
     Ok(answer)
 }
@@ -257,7 +230,7 @@ fn with_document(mut edition: Edition, shelf: &Shelf, size: u64) -> Option<Whole
 fn part_of(asked: &Part, goes_on: bool, whole: NonZeroU64) -> Result<Option<ContentRange>, Problem> {
     let unsatisfiable = |detail: String| Problem::new(ProblemKind::RangeNotSatisfiable, detail);
     // `If-Range` of another body: all of the one that there is.
-    let range = asked.range.filter(|_| asked.of.is_none() || goes_on);
+    let range = asked.wanted.range.filter(|_| asked.wanted.of.is_none() || goes_on);
     let Some(range) = range else {
         if !asked.is_signed {
             return Ok(None);
@@ -273,29 +246,4 @@ fn part_of(asked: &Part, goes_on: bool, whole: NonZeroU64) -> Result<Option<Cont
     part.map(Some).ok_or_else(|| {
         unsatisfiable(format!("the body has {whole} bytes, and none is asked for: ask for its beginning"))
     })
-}
-
-pub(super) fn busy(devices: &Devices, device: &DeviceId, full: NoTransfer) -> Problem {
-    devices.counters.count(Turned::Transfer);
-    match full {
-        NoTransfer::All => Problem::new(
-            ProblemKind::Unavailable,
-            "as many programs are on their way as there may be at once; come again later",
-        ),
-        NoTransfer::Device => Problem::new(
-            ProblemKind::TooMany,
-            format!(
-                "as many programs are on their way to {device} as there may be at once; end one, or come again later"
-            ),
-        ),
-    }
-}
-
-pub(super) fn no_file(devices: &Devices, error: &FetchError) -> Problem {
-    match error {
-        FetchError::Store(error) => return later(devices, error),
-        FetchError::Slow => tracing::info!("a program is still being fetched from the database"),
-        FetchError::Lost { .. } | FetchError::File(_) => tracing::error!(%error, "a program cannot be sent"),
-    }
-    Problem::new(ProblemKind::Unavailable, "the manager has not got the program at hand; come again later")
 }

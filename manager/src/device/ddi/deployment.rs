@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::answer::{Answer, json as answer_json};
 use super::super::context::{Devices, later};
-use super::super::programs::no_file;
+use super::super::sending::no_file;
 use super::choose::is_readable;
 use super::who::Asking;
 use crate::inform::Event;

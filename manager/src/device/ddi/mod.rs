@@ -25,6 +25,7 @@ use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::answer::{Answer, Handled, refuse};
 use super::context::{Caller, Devices};
+use super::sending::Wanted;
 use crate::clock;
 use crate::listen::RequestBody;
 
@@ -67,7 +68,7 @@ async fn answer(
             feedback::of_cancel(devices, &asking, action, request, now).await
         }
         (What::Artifact { program, file }, Method::GET) => {
-            artifact::get(devices, &asking, (program, &file), artifact::Part::read(&request)).await
+            artifact::get(devices, &asking, (program, &file), Wanted::read(&request)).await
         }
         (what, method) => {
             let detail = format!("this address takes {}, not {method}", what.method());
