@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use platen_protocol::identity::{AttemptId, DeviceId};
+use platen_protocol::identity::DeviceId;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +16,8 @@ use crate::clock;
 use crate::contact::ContactState;
 use crate::device::Devices;
 use crate::inform::Event;
+use crate::programs::attempt::{NoAttempt, new_attempt};
 use crate::rollouts::decide::Counts;
-use crate::secret::{self, NoRandom};
 use crate::store::{Candidate, RolloutWhat, StoreError, Wants};
 
 /// How often it is looked for what follows from the time alone.
@@ -39,9 +39,6 @@ const OVERDUE_AT_ONCE: u32 = 200;
 const OVERDUE_ROUNDS: usize = 20;
 /// A rollout that was not planned to its end in this time never will be.
 const HALF_MADE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
-/// Random bytes of an attempt's name, and what is before them.
-const ID_BYTES: usize = 12;
-const ID_BEGINS: &str = "try-";
 
 /// Why a round failed. It is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +46,7 @@ enum RoundError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Random(#[from] NoRandom),
+    Name(#[from] NoAttempt),
 }
 
 /// Has rollouts go on.
@@ -143,10 +140,8 @@ impl Job {
         let now = clock::now();
         let wants = self.devices.store.rollout_wants(rollout, now).await?;
         let candidates = self.candidates(rollout, wants, memory, now).await?;
-        let mut named = Vec::new();
-        for candidate in candidates {
-            named.extend(attempt()?.map(|attempt| (candidate.key, attempt)));
-        }
+        let named = candidates.into_iter().map(|candidate| Ok((candidate.key, new_attempt()?)));
+        let named = named.collect::<Result<Vec<_>, NoAttempt>>()?;
         let Some(stepped) = self.devices.store.step_rollout(rollout, named, now).await? else {
             return Ok(false);
         };
@@ -207,9 +202,4 @@ impl Job {
             self.devices.informer.publish(Event::of_program(device.clone(), now));
         }
     }
-}
-
-/// A name for an attempt. Hexadecimal digits are always one.
-fn attempt() -> Result<Option<AttemptId>, NoRandom> {
-    Ok(format!("{ID_BEGINS}{}", secret::random_hex::<ID_BYTES>()?).parse().ok())
 }

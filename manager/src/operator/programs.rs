@@ -10,16 +10,13 @@ use super::problem::Refusal;
 use super::view::{AttemptView, DevicePrograms, OfferView, ProgramView, RolloutDeviceView};
 use crate::clock;
 use crate::inform::Event;
-use crate::secret;
+use crate::programs::attempt::new_attempt;
 use crate::store::{OfferRefusal, Offered, ProgramRecord, Scope};
 
 /// Devices that a program is offered to at once.
 pub(super) const MAX_DEVICES: usize = 1_000;
 /// Attempts of one device that are shown: as many as are kept.
 const MAX_ATTEMPTS: u32 = 50;
-/// Random bytes of an attempt's name, and what is before them.
-const ID_BYTES: usize = 12;
-const ID_BEGINS: &str = "try-";
 
 /// A program by its name and version.
 pub(super) async fn record(
@@ -79,9 +76,8 @@ pub(super) async fn offer(
     let named: Result<Vec<(DeviceId, AttemptId)>, Refusal> = devices
         .into_iter()
         .map(|device| {
-            let random = secret::random_hex::<ID_BYTES>().map_err(|error| Refusal::internal(&error))?;
-            let attempt = format!("{ID_BEGINS}{random}").parse::<AttemptId>();
-            attempt.map(|attempt| (device, attempt)).map_err(|error| Refusal::internal(&error))
+            let attempt = new_attempt().map_err(|error| Refusal::internal(&error))?;
+            Ok((device, attempt))
         })
         .collect();
     let now = clock::now();

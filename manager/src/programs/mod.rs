@@ -4,8 +4,10 @@
 //! before the bytes of one answer; [`follow`] brings memory, files and the timestamp up to what the store says, and
 //! [`fetch`] makes a file of which only another manager has the bytes. [`digests`] are for clients that are not ours. [`online`] is the one key that this manager
 //! signs with: whoever steals it can hold devices where they are for as long as a timestamp lasts, and install nothing.
-//! [`publish`] takes in what the maker has signed, and refuses what devices would refuse.
+//! [`publish`] takes in what the maker has signed, and refuses what devices would refuse. An [`attempt`] is named when a
+//! program is offered.
 
+pub(crate) mod attempt;
 pub mod digests;
 pub mod edition;
 pub mod fetch;
