@@ -341,10 +341,10 @@ impl Queue {
     /// Takes what waits behind the first, at most `most` in all.
     fn gather(&mut self, first: Box<dyn Work>, most: usize, mixing: Mixing) -> Vec<Box<dyn Work>> {
         let is_alone = |piece: &dyn Work| mixing == Mixing::OnlyBatches && piece.batch_of().is_none();
-        let mut group = vec![first];
-        if group.iter().any(|first| is_alone(first.as_ref())) {
-            return group;
+        if is_alone(first.as_ref()) {
+            return vec![first];
         }
+        let mut group = vec![first];
         while group.len() < most && self.is_open {
             let Ok(next) = self.work.try_recv() else { break };
             let Some(piece) = self.took(next) else { break };

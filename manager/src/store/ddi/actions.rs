@@ -7,10 +7,10 @@ use platen_protocol::identity::{AttemptId, DeviceId};
 use platen_protocol::programs::ProgramStep;
 use serde::{Deserialize, Serialize};
 
-use super::super::engine::{Connection, Row, values};
-use super::super::programs::{attempt_told, ran};
+use super::super::engine::{Row, values};
+use super::super::programs::{attempt_told, key_of, ran};
 use super::super::records::{id, time, time_if_any};
-use super::super::statements::{self as others, ddi as statements};
+use super::super::statements::ddi as statements;
 use super::super::writer::WriteContext;
 use super::super::{Store, StoreError, from_json, to_json};
 
@@ -192,8 +192,4 @@ impl Store {
         };
         self.writer.write_then(act, then).await
     }
-}
-
-fn key_of(connection: &Connection, device: &DeviceId) -> Result<Option<i64>, StoreError> {
-    connection.one(others::DEVICE_KEY, values![device.as_str()], |row| row.get(0))
 }

@@ -18,4 +18,4 @@ pub use pieces::PIECE_BYTES;
 pub use publish::{MetadataFile, NewProgram, Publication, PublishRefusal, Published};
 pub use records::{AttemptRecord, OfferRecord, ProgramCounts, ProgramRecord, RunningRecord};
 pub use told::{Asked, NewlyTold};
-pub(super) use told::{attempt_told, program_told, ran, settles};
+pub(super) use told::{attempt_told, key_of, program_told, ran, settles};

@@ -148,7 +148,10 @@ impl Store {
     }
 }
 
-fn key_of(connection: &Connection, device: &DeviceId) -> Result<Option<i64>, StoreError> {
+pub(in super::super) fn key_of(
+    connection: &Connection,
+    device: &DeviceId,
+) -> Result<Option<i64>, StoreError> {
     connection.one(others::DEVICE_KEY, values![device.as_str()], |row| row.get(0))
 }
 

@@ -1,11 +1,13 @@
 //! `POST /devices/{id}/hold`, `/devices/{id}/let-go`: that rollouts leave a device alone, from its page.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
 use axum::response::Redirect;
-use platen_protocol::identity::{DeviceId, ProgramName};
+use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::ProblemKind;
-use platen_protocol::programs::ProgramVersion;
 use serde::Deserialize;
 
 use super::super::super::Shared;
@@ -25,19 +27,12 @@ pub(in super::super::super) struct Held {
     why: String,
 }
 
-fn name(text: &str) -> Result<Option<ProgramName>, Refusal> {
-    let wrong = |error: &dyn std::fmt::Display| Refusal::new(ProblemKind::InvalidRequest, error.to_string());
+/// What was typed into a field; nothing where that is empty.
+fn typed<T: FromStr<Err: Display>>(text: &str) -> Result<Option<T>, Refusal> {
+    let wrong = |error: T::Err| Refusal::new(ProblemKind::InvalidRequest, error.to_string());
     match text.trim() {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|error| wrong(&error)),
-    }
-}
-
-fn version(text: &str) -> Result<Option<ProgramVersion>, Refusal> {
-    let wrong = |error: &dyn std::fmt::Display| Refusal::new(ProblemKind::InvalidRequest, error.to_string());
-    match text.trim() {
-        "" => Ok(None),
-        text => text.parse().map(Some).map_err(|error| wrong(&error)),
+        text => text.parse().map(Some).map_err(wrong),
     }
 }
 
@@ -50,7 +45,7 @@ pub(in super::super::super) async fn hold(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(held) = form.map_err(|rejection| bad_form(&rejection))?;
-    let (name, version) = (name(&held.name)?, version(&held.version)?);
+    let (name, version) = (typed(&held.name)?, typed(&held.version)?);
     let form = HoldForm { version, until: None, why: Some(held.why) };
     rollouts::hold(&operators, operator.scope(), id.clone(), name, form, operator.name.clone()).await?;
     Ok(Redirect::to(&format!("/devices/{id}#programs")))
@@ -65,6 +60,6 @@ pub(in super::super::super) async fn let_go(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(held) = form.map_err(|rejection| bad_form(&rejection))?;
-    rollouts::let_go(&operators, operator.scope(), id.clone(), name(&held.name)?, &operator.name).await?;
+    rollouts::let_go(&operators, operator.scope(), id.clone(), typed(&held.name)?, &operator.name).await?;
     Ok(Redirect::to(&format!("/devices/{id}#programs")))
 }
