@@ -16,7 +16,7 @@ soak:
 	@scripts/soak.sh
 
 # `make bench`, `make bench store`, `make bench PART="parked wake"`.
-BENCH_PARTS := parked drained wake handshake agent edge ingest fleet store
+BENCH_PARTS := parked drained wake handshake agent edge ingest fleet programs store
 bench:
 	@scripts/bench.sh $(PART) $(filter $(BENCH_PARTS),$(MAKECMDGOALS))
 .PHONY: $(BENCH_PARTS)

@@ -9,7 +9,7 @@ source "$(dirname "$0")/common.sh"
 named=" "
 for argument in "$@"; do
     case $argument in
-    parked | drained | wake | handshake | agent | edge | ingest | fleet | store | soak | *.deb) named+="$argument " ;;
+    parked | drained | wake | handshake | agent | edge | ingest | fleet | programs | store | soak | *.deb) named+="$argument " ;;
     esac
 done
 wants() {

@@ -44,9 +44,14 @@ impl<T> Read<T> {
     }
 }
 
+/// Says which file an error is about.
+fn about(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// Forces to the disk which files a folder has.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(about(folder))
 }
 
 /// The name of a file with something added.
@@ -60,16 +65,19 @@ fn beside(path: &Path, what: &str) -> PathBuf {
 /// Writes a file; when it returns, the file is there whatever happens.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     let unfinished = beside(path, UNFINISHED);
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(PUBLIC).open(&unfinished)?;
-    file.write_all(contents)?;
-    file.sync_all()?;
+    let written = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(PUBLIC).open(&unfinished)?;
+        file.write_all(contents)?;
+        file.sync_all()
+    };
+    written().map_err(about(&unfinished))?;
     rename(&unfinished, path)
 }
 
 /// Moves a file that is forced to the disk already to its place.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::rename(from, to)?;
+    std::fs::rename(from, to).map_err(about(to))?;
     to.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -77,7 +85,7 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 pub fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        done => done?,
+        done => done.map_err(about(path))?,
     }
     path.parent().map_or(Ok(()), sync_folder)
 }
@@ -94,9 +102,9 @@ pub fn read_record<T: DeserializeOwned>(path: &Path, limit: u64) -> io::Result<R
     let mut text = Vec::new();
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::Missing),
-        file => file?,
+        file => file.map_err(about(path))?,
     };
-    file.take(limit.saturating_add(1)).read_to_end(&mut text)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut text).map_err(about(path))?;
     let told = if u64::try_from(text.len()).unwrap_or(u64::MAX) > limit {
         Err(format!("it has more than {limit} bytes"))
     } else {
@@ -145,6 +153,23 @@ mod tests {
             assert!(!path.exists());
             let aside = folder.path().join("record.json.unreadable");
             assert_eq!(std::fs::read_to_string(aside).unwrap(), contents);
+        }
+    }
+
+    #[test]
+    fn an_error_says_which_file_it_is_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let path = missing.join("record.json");
+        let errors = [
+            write(&path, b"").unwrap_err(),
+            sync_folder(&missing).unwrap_err(),
+            rename(&path, &missing).unwrap_err(),
+            remove(folder.path()).unwrap_err(),
+            read_record::<u32>(folder.path(), 100).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(error.to_string().starts_with(&*folder.path().to_string_lossy()), "{error}");
         }
     }
 

@@ -40,7 +40,7 @@ pub enum RunError {
     #[error(transparent)]
     Spool(#[from] SpoolError),
     /// A record cannot be written or read.
-    #[error("the state of platen-install: {0}")]
+    #[error(transparent)]
     State(#[from] io::Error),
 }
 

@@ -50,12 +50,12 @@ pub enum SpoolError {
         available: u64,
     },
     /// The system says no.
-    #[error("{what}: {source}")]
+    #[error("{what}: {said}")]
     Io {
         /// What was tried.
         what: String,
         /// What the system said.
-        source: io::Error,
+        said: io::Error,
     },
 }
 
@@ -65,7 +65,7 @@ fn unfit(name: &str, what: impl Into<String>) -> SpoolError {
 
 fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> SpoolError {
     let what = what.into();
-    move |source| SpoolError::Io { what, source }
+    move |said| SpoolError::Io { what, said }
 }
 
 /// The agent's spool, held open.

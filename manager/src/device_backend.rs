@@ -103,7 +103,7 @@ impl DeviceBackend {
             watches: Arc::clone(&watches),
             bell: Arc::default(),
             rollout_bell: Arc::clone(&rollout_bell),
-            paces: Paces::default(),
+            paces: Paces::new(limits),
             signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             ddi: config.ddi.clone(),

@@ -40,6 +40,10 @@ pub struct Limits {
     /// takes to find them.
     #[serde(deserialize_with = "within::<_, 1, 100>")]
     pub transfers_per_device: u32,
+    /// MiB of programs that are sent a second, to all devices together: 1 to 100,000. Reports need the line and the
+    /// processor as well.
+    #[serde(deserialize_with = "within::<_, 1, 100_000>")]
+    pub transfer_mib_per_second: u32,
     /// Seconds after which who was turned away may come again: 1 to 3,600. What is said is drawn between
     /// this and three times this, so that many are not back as one.
     #[serde(deserialize_with = "within::<_, 1, 3_600>")]
@@ -59,6 +63,7 @@ impl Default for Limits {
             program_requests_per_minute: 240,
             transfers: 1_000,
             transfers_per_device: 4,
+            transfer_mib_per_second: 50,
             retry_after_seconds: 20,
         }
     }

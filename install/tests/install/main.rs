@@ -11,6 +11,7 @@
 mod agent_package;
 mod escape;
 mod flow;
+mod full;
 mod machine;
 mod maker;
 mod power;

@@ -71,8 +71,8 @@ pub(super) async fn send(
 ) -> Result<Answer, Problem> {
     let path = devices.programs.files().path(&given.record.sha256);
     let (first, length) = range.map_or((0, bytes.get()), |range| (range.first, range.length()));
-    let pace = offer.paced.as_ref().map(|(rollout, rate)| devices.paces.of(rollout, *rate));
-    let body = part((head, path.as_path()), (first, length), Arc::clone(given), (transfer, pace)).await;
+    let paced = devices.paces.paced(offer.paced.as_ref());
+    let body = part((head, path.as_path()), (first, length), Arc::clone(given), (transfer, paced)).await;
     let mut answer = Response::new(body.map_err(|error| internal(&error))?);
     set(&mut answer, CONTENT_TYPE, MEDIA_TYPE)?;
     set(&mut answer, CACHE_CONTROL, "no-store")?;

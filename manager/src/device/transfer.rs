@@ -11,15 +11,11 @@ use http_body_util::StreamBody;
 use hyper::body::{Bytes, Frame};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio::time::Instant;
 
 use super::answer_body::{AnswerBody, Streamed};
-use super::pace::{Pace, SLOW_PIECE_BYTES};
+use super::pace::Paced;
 use super::traffic::Transfer;
 use crate::programs::shelf::Given;
-
-/// What is read from the file at once.
-const PIECE_BYTES: usize = 64 * 1024;
 
 /// Why a transfer ends that is under way.
 const WITHDRAWN: &str = "the program was revoked while it was sent";
@@ -32,7 +28,7 @@ struct Rest {
     left: u64,
     given: Arc<Given>,
     /// How fast, together with others.
-    pace: Option<Arc<Pace>>,
+    paced: Paced,
     _transfer: Transfer,
 }
 
@@ -41,7 +37,7 @@ pub(super) async fn part(
     (head, path): (&Bytes, &Path),
     (first, length): (u64, u64),
     given: Arc<Given>,
-    (transfer, pace): (Transfer, Option<Arc<Pace>>),
+    (transfer, paced): (Transfer, Paced),
 ) -> io::Result<AnswerBody> {
     let head_bytes = u64::try_from(head.len()).unwrap_or(u64::MAX);
     let end = first.saturating_add(length);
@@ -53,7 +49,7 @@ pub(super) async fn part(
         file.seek(SeekFrom::Start(begin)).await?;
     }
     let left = end.saturating_sub(head_bytes).saturating_sub(begin);
-    let rest = Rest { head: part_of_head, file, left, given, pace, _transfer: transfer };
+    let rest = Rest { head: part_of_head, file, left, given, paced, _transfer: transfer };
     let streamed: Streamed = Box::pin(StreamBody::new(try_unfold(rest, next)));
     Ok(AnswerBody::Streamed(streamed))
 }
@@ -69,13 +65,10 @@ async fn next(mut rest: Rest) -> io::Result<Option<(Frame<Bytes>, Rest)>> {
     if rest.left == 0 {
         return Ok(None);
     }
-    let at_once = if rest.pace.is_some() { SLOW_PIECE_BYTES } else { PIECE_BYTES };
-    let most = usize::try_from(rest.left).unwrap_or(usize::MAX).min(at_once);
-    if let Some(pace) = &rest.pace {
-        tokio::time::sleep_until(pace.take(most, Instant::now())).await;
-        if rest.given.is_withdrawn() {
-            return Err(io::Error::other(WITHDRAWN));
-        }
+    let most = usize::try_from(rest.left).unwrap_or(usize::MAX).min(rest.paced.piece_bytes());
+    rest.paced.wait_for(most).await;
+    if rest.given.is_withdrawn() {
+        return Err(io::Error::other(WITHDRAWN));
     }
     let mut piece = BytesMut::with_capacity(most);
     if rest.file.read_buf(&mut piece).await? == 0 {

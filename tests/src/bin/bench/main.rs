@@ -18,6 +18,7 @@ mod ingest;
 mod machine;
 mod mqtt;
 mod parked;
+mod programs;
 mod server;
 mod soak;
 mod store;
@@ -67,6 +68,12 @@ const PARTS: &[Part] = &[
         true,
         "lists and pages of 10,000 and 100,000 devices while 1, 10 and 100 look; 100 pages and 1,000 changes a second",
         fleet::measure,
+    ),
+    (
+        "programs",
+        true,
+        "a device that asks for a program and gets none; reports' waits while 1,000 devices fetch 20 MiB each",
+        programs::measure,
     ),
     (
         "store",

@@ -22,7 +22,8 @@ use crate::table::Table;
 const REPORTS_OF_A_DEVICE: u64 = 2_000;
 /// The reports that a store is filled with came in over so long, until now: nothing of that is deleted unless it is
 /// asked for.
-const FILLED_MS: i64 = 25 * 24 * 3_600 * 1_000;
+const FILLED_MS: i64 = 25 * 24 * HOUR_MS;
+pub(crate) const HOUR_MS: i64 = 3_600 * 1_000;
 /// Rows of one statement that fills.
 const ROWS_AT_ONCE: u64 = 1_000_000;
 /// Reports are deleted after a day.
@@ -30,9 +31,9 @@ pub(crate) const DELETING: &str = "[retention.reports]\nreadings_days = 1\n";
 /// The manager lets itself some time until it begins to delete.
 const DELETES_WITHIN: Duration = Duration::from_secs(300);
 /// How long the waits of reports are looked at.
-const WAITS: Duration = Duration::from_secs(20);
+pub(crate) const WAITS: Duration = Duration::from_secs(20);
 /// Devices that report meanwhile, and how often each: a manager that is far from its limit.
-const WAITING: usize = 50;
+pub(crate) const WAITING: usize = 50;
 const EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) fn measure(bench: &Bench, table: &mut Table) {
@@ -93,7 +94,7 @@ impl Filled {
         bench.runtime.block_on(first.report(&template(SMALL)));
         drop(first);
         assert!(centre.manager.stop(), "the manager ends cleanly");
-        fill_reports(&centre, "filled-0", devices, rows / devices * devices);
+        fill_reports(&centre, "filled-0", devices, (rows / devices * devices, FILLED_MS));
         centre.serve();
         let mut sequences = vec![0; reporters.len()];
         sequences[0] = 1;
@@ -101,8 +102,9 @@ impl Filled {
     }
 }
 
-/// Fills a store with so many reports of so many devices from one on, which take turns: copies of the newest that is there.
-pub(crate) fn fill_reports(centre: &Centre, first: &str, devices: u64, rows: u64) {
+/// Fills a store with so many reports of so many devices from one on, which take turns: copies of the newest that is
+/// there, which came in over so many milliseconds until now.
+pub(crate) fn fill_reports(centre: &Centre, first: &str, devices: u64, (rows, over): (u64, i64)) {
     let store = &centre.store;
     let number = |sql: &str| store.count(sql);
     let device = number(&format!("SELECT key FROM devices WHERE id = '{first}'"));
@@ -123,7 +125,7 @@ pub(crate) fn fill_reports(centre: &Centre, first: &str, devices: u64, rows: u64
     );
     store.fill(&series((0, devices - 1), &insert, &select, ", (SELECT * FROM epochs LIMIT 1) t"));
     store.go_on("epochs");
-    let received = format!("{} + n * {FILLED_MS} / {rows}", end - FILLED_MS);
+    let received = format!("{} + n * {over} / {rows}", end - over);
     let (insert, select) = store.like(
         "reports",
         &[
@@ -143,7 +145,7 @@ pub(crate) fn fill_reports(centre: &Centre, first: &str, devices: u64, rows: u64
     }
     store.go_on("reports");
     // What was there before came in before: reports are deleted in the order in which they came.
-    let oldest = end - FILLED_MS;
+    let oldest = end - over;
     store.fill(&format!("UPDATE reports SET received = {oldest}, dated = {oldest} WHERE key <= {before}"));
     count_as_gathered(centre);
 }
@@ -200,7 +202,7 @@ fn waits(bench: &Bench, filled: Filled, reporters: &[Identity], name: &str, tabl
 }
 
 /// What each of their reports waited until it was kept.
-async fn waits_of(
+pub(crate) async fn waits_of(
     bench: &Bench,
     centre: &Centre,
     identities: &[Identity],

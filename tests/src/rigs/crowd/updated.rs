@@ -43,9 +43,11 @@ pub const fn three_fail_and_two_fall_silent(number: usize) -> Fate {
 pub struct Counted {
     /// Devices that have come in.
     pub parked: AtomicU64,
+    /// Devices that are fetching a program.
+    pub fetching: AtomicU64,
     /// Programs that were fetched.
     pub fetched: AtomicU64,
-    /// Bytes of those.
+    /// Bytes of programs, those on their way as well.
     pub bytes: AtomicU64,
     /// Connections that were cut.
     pub cut: AtomicU64,
@@ -150,9 +152,16 @@ impl Device {
             if reply["programs"] != true {
                 continue;
             }
-            let Some((attempt, bytes)) = connection.ask_for_program(asks()).await? else { continue };
+            let Some(mut given) = connection.ask_for_program(asks()).await? else { continue };
+            shared.counted.fetching.fetch_add(1, Ordering::Relaxed);
+            let count = |bytes| {
+                shared.counted.bytes.fetch_add(bytes, Ordering::Relaxed);
+            };
+            let come = given.fetch(count).await;
+            shared.counted.fetching.fetch_sub(1, Ordering::Relaxed);
+            come?;
             shared.counted.fetched.fetch_add(1, Ordering::Relaxed);
-            shared.counted.bytes.fetch_add(bytes, Ordering::Relaxed);
+            let attempt = given.attempt;
             let step = match (shared.fate)(self.number) {
                 Fate::Silent => return Ok(()),
                 Fate::Kept => "kept",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::RETRY_AFTER;
 use hyper_util::rt::TokioIo;
@@ -116,6 +116,23 @@ impl Failure {
     }
 }
 
+/// A program that a device is given.
+pub struct Given {
+    /// The name of the attempt.
+    pub attempt: String,
+    body: Incoming,
+}
+
+impl Given {
+    /// Fetches all of it; how many bytes have come is said with each piece.
+    pub async fn fetch(&mut self, come: impl Fn(u64)) -> Result<(), Failure> {
+        while let Some(frame) = self.body.frame().await {
+            come(frame?.data_ref().map_or(0, |data| data.len() as u64));
+        }
+        Ok(())
+    }
+}
+
 /// A connection with a manager.
 pub struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
@@ -129,8 +146,8 @@ impl Connection {
         Ok(Self { sender, _carried: Carried::spawn(connection) })
     }
 
-    /// Asks for a program, and fetches all of what it is given: the name of the attempt, and the bytes of the answer.
-    pub async fn ask_for_program(&mut self, asked: Vec<u8>) -> Result<Option<(String, u64)>, Failure> {
+    /// Asks for a program, and is given one, which is yet to be fetched, or none.
+    pub async fn ask_for_program(&mut self, asked: Vec<u8>) -> Result<Option<Given>, Failure> {
         self.sender.ready().await?;
         let request = Request::post(format!("https://{SERVER_NAME}{PROGRAMS}"))
             .header("host", SERVER_NAME)
@@ -140,14 +157,11 @@ impl Connection {
         let answer = self.sender.send_request(request).await?;
         let (status, attempt) = (answer.status().as_u16(), answer.headers().get(field::ATTEMPT).cloned());
         let after = answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
-        let (mut body, mut bytes) = (answer.into_body(), 0);
-        while let Some(frame) = body.frame().await {
-            bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);
-        }
         match (status, attempt) {
             (204, _) => Ok(None),
             (200, Some(attempt)) => {
-                Ok(Some((String::from_utf8_lossy(attempt.as_bytes()).into_owned(), bytes)))
+                let attempt = String::from_utf8_lossy(attempt.as_bytes()).into_owned();
+                Ok(Some(Given { attempt, body: answer.into_body() }))
             }
             (status, _) if NOT_NOW.contains(&status) => {
                 Err(Failure::NotNow { status, after: after.map(Duration::from_secs) })

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::crowd::figures::Figures;
 use platen_tests::rigs::manager::process::{Manager, Stand};
 use platen_tests::rigs::process::until_within;
@@ -20,7 +21,7 @@ use crate::centre::{Centre, Engine, Plan};
 use crate::fleet::fill;
 use crate::ingest::LIMITS;
 use crate::machine::{memory, percentile};
-use crate::store::{DELETING, fill_reports};
+use crate::store::{DELETING, HOUR_MS, fill_reports};
 use crate::table::Table;
 use clients::Order;
 
@@ -28,6 +29,8 @@ use clients::Order;
 const PARKED_AT_ONE: usize = 15_000;
 /// Old reports of each of the devices that are in the store only.
 const OLD_REPORTS: u64 = 20;
+/// They came in over so long until now. Kept for a day, some are too old at any time, and more with each minute.
+const OLD_REPORTS_MS: i64 = 26 * HOUR_MS;
 /// All are parked, and all have come back, within this: clients, managers and database share a machine, and most of it goes
 /// into the handshakes of both sides.
 const PARKED_WITHIN: Duration = Duration::from_secs(1_800);
@@ -191,7 +194,7 @@ fn prepare(bench: &Bench, engine: Engine, crowds: &mut [Crowd], known: u64) -> C
     let enrolled = centre.store.count("SELECT count(*) FROM devices");
     let others = known.saturating_sub(u64::try_from(enrolled).unwrap()).max(1);
     fill::fill(&centre, others, 1);
-    fill_reports(&centre, "printer-0", others, others * OLD_REPORTS);
+    fill_reports(&centre, "printer-0", others, (others * OLD_REPORTS, OLD_REPORTS_MS));
     centre
 }
 
@@ -210,6 +213,8 @@ struct Soaked {
     /// The managers' memory, a look a minute.
     memory: Vec<f64>,
     outcomes: Vec<Duration>,
+    /// Commands that the manager did not take.
+    refused: u64,
     overdue: u64,
     fewest: u64,
     last: Figures,
@@ -235,22 +240,14 @@ fn soak(
         turn = turn.wrapping_add(7_919);
         let path = format!("/api/v1/devices/soak-{}/commands", turn % parked);
         let asked = Instant::now();
-        let answer = operator.post(&path, &json!({"action": {"kind": "read_now"}}));
-        assert_eq!(answer.status, 202, "{answer:?}");
-        let id = answer.body["id"].as_str().unwrap().to_owned();
-        let ended = || {
-            let commands = operator.json(&path);
-            let mut commands = commands["items"].as_array().into_iter().flatten();
-            commands.any(|command| command["id"] == id.as_str() && command["finished"].is_string())
-        };
-        while !ended() {
-            if asked.elapsed() > OUTCOME_WITHIN {
-                soaked.overdue += 1;
-                break;
-            }
-            thread::sleep(Duration::from_millis(5));
+        let answer = operator.try_post(&path, &json!({"action": {"kind": "read_now"}}));
+        let taken = answer.as_ref().filter(|answer| answer.status == 202);
+        if let Some(id) = taken.and_then(|answer| answer.body["id"].as_str()) {
+            soaked.follow(&operator, &path, id, asked);
+        } else {
+            eprintln!("  {:>4} s: {path} was answered with {answer:?}", begin.elapsed().as_secs());
+            soaked.refused += 1;
         }
-        soaked.outcomes.push(asked.elapsed());
         soaked.last = look(crowds);
         soaked.fewest = soaked.fewest.min(soaked.last.parked);
         if told.elapsed() >= TELL_EVERY {
@@ -272,10 +269,28 @@ fn soak(
 }
 
 impl Soaked {
+    /// Waits until a command has its outcome.
+    fn follow(&mut self, operator: &Operator, path: &str, command: &str, asked: Instant) {
+        let has_ended = || {
+            let answer = operator.try_get(path);
+            let mut commands = answer.iter().filter_map(|answer| answer.body["items"].as_array()).flatten();
+            commands.any(|one| one["id"] == command && one["finished"].is_string())
+        };
+        while !has_ended() {
+            if asked.elapsed() > OUTCOME_WITHIN {
+                self.overdue += 1;
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.outcomes.push(asked.elapsed());
+    }
+
     fn tell(&self, table: &mut Table, minutes: u64) {
         let ms = |percent| percentile(self.outcomes.clone(), percent).as_secs_f64() * 1e3;
         table.show("from a command to its outcome, p50", ms(50.0), "ms", &format!("{}", self.outcomes.len()));
         table.show("from a command to its outcome, p99", ms(99.0), "ms", "");
+        table.at_most("commands that were not taken", self.refused as f64, "", 0.0, "");
         table.at_most("commands without an outcome", self.overdue as f64, "", 0.0, "");
         table.show("fewest parked at once", self.fewest as f64, "", "");
         table.show("cut off, and tries in vain", self.last.cut as f64, "", "");
