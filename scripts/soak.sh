@@ -130,7 +130,7 @@ soak_rollout() {
     say "rollout: $rollout devices"
     ulimit -n "$(ulimit -Hn)"
     PLATEN_ROLLOUT_DEVICES=$rollout \
-        tests --test manager --success-output immediate -- a_rollout_to_many_devices_halts_where_it_should
+        tests --cargo-profile driver --test manager --success-output immediate -- a_rollout_to_many_devices_halts_where_it_should
 }
 
 # As many parked devices as the managers' descriptors allow (15,000 each), 100,000 in the store, and old reports deleted all

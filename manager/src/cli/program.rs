@@ -131,7 +131,7 @@ fn tell(published: &Published) {
     }
     if !published.taken_back.is_empty() {
         say(format_args!(
-            "It was offered to {} devices that had not got it yet.",
+            "Devices that were offered it and had not got it yet: {}.",
             published.taken_back.len()
         ));
     }

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-/// A step is to take about so long, beside the commit: that takes as long for a single row.
-const STEP: Duration = Duration::from_millis(2);
+/// A step is to take about so long, beside the commit: that takes as long for a single row. A report that comes meanwhile waits
+/// for it, and one in ten does: so it decides what the slowest of them wait.
+const STEP: Duration = Duration::from_millis(1);
 /// For one part of work there are so many parts of rest.
 const REST: u32 = 9;
 /// However fast it went.
@@ -73,7 +74,7 @@ mod tests {
         assert_eq!(pace.rows(), MOST_ROWS / 2);
         let mut slow_disk = Pace::new(Duration::from_millis(20));
         for _ in 0..40 {
-            slow_disk.took(Duration::from_millis(21));
+            slow_disk.took(Duration::from_micros(20_500));
         }
         assert_eq!(slow_disk.rows(), MOST_ROWS, "each commit is slow, however little is in it");
     }

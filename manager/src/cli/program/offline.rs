@@ -278,7 +278,7 @@ fn sign_targets(sign: &Sign) -> anyhow::Result<()> {
     sign.keys.sign(&mut draft)?;
     write_new(&sign.file, &draft.to_bytes()?)?;
     draft.lines().iter().for_each(|line| say(format_args!("{line}")));
-    say(format_args!("{} is signed by {} keys.", sign.file.display(), draft.signers().len()));
+    say(format_args!("Signatures in {}: {}.", sign.file.display(), draft.signers().len()));
     Ok(())
 }
 
@@ -313,7 +313,7 @@ fn add_signatures(sign: &Sign) -> anyhow::Result<()> {
     write_new(&part, &draft.to_bytes()?)?;
     std::fs::rename(&part, &sign.file)
         .with_context(|| format!("{}: cannot be written", sign.file.display()))?;
-    say(format_args!("{} is signed by {} keys now.", sign.file.display(), draft.signers().len()));
+    say(format_args!("Signatures in {} now: {}.", sign.file.display(), draft.signers().len()));
     Ok(())
 }
 

@@ -102,8 +102,8 @@ impl Filled {
     }
 }
 
-/// Fills a store with so many reports of so many devices from one on, which take turns: copies of the newest that is
-/// there, which came in over so many milliseconds until now.
+/// Fills a store with so many reports of so many devices from one on, which take turns: copies of the newest readings
+/// that are there, which came in over so many milliseconds until now.
 pub(crate) fn fill_reports(centre: &Centre, first: &str, devices: u64, (rows, over): (u64, i64)) {
     let store = &centre.store;
     let number = |sql: &str| store.count(sql);
@@ -138,10 +138,10 @@ pub(crate) fn fill_reports(centre: &Centre, first: &str, devices: u64, (rows, ov
             ("previous", format!("CASE WHEN n >= {devices} THEN {before} + 1 + n - {devices} END")),
         ],
     );
-    let from = format!(", (SELECT * FROM reports WHERE key = {before}) t");
+    let from = ", (SELECT * FROM reports WHERE kind = 'utilisation' ORDER BY key DESC LIMIT 1) t";
     for first in (0..rows).step_by(usize::try_from(ROWS_AT_ONCE).unwrap()) {
         let last = (first + ROWS_AT_ONCE).min(rows) - 1;
-        store.fill(&series((first, last), &insert, &select, &from));
+        store.fill(&series((first, last), &insert, &select, from));
     }
     store.go_on("reports");
     // What was there before came in before: reports are deleted in the order in which they came.
