@@ -211,6 +211,7 @@ impl Programs {
         let news = told.news(&found);
         self.tell(news, told);
         self.confirm(&found);
+        self.context.recorder.installing(found.attempt.is_some());
         let named = |request: Request| format!("{}/{}/{}", request.kind, request.name, request.version);
         let ready = self.spool.is_ready().then(|| self.spool.ready().map(named).unwrap_or_default());
         let tried = self.told.ended.clone();

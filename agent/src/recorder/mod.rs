@@ -256,6 +256,11 @@ impl Recorder {
         });
     }
 
+    /// Tells the person at the device whether a program is being installed.
+    pub fn installing(&self, installing: bool) {
+        self.lamp.installing(installing);
+    }
+
     /// Takes the manager's word on what it holds.
     ///
     /// # Errors

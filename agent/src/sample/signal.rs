@@ -16,6 +16,10 @@ const ACKNOWLEDGED_LAMP: &[Step] =
     &[(false, BLINK), (true, BLINK), (false, BLINK), (true, BLINK), (false, BLINK), (true, BLINK)];
 const ACKNOWLEDGED_BUZZER: &[Step] = &[(true, BEEP), (false, BEEP_PAUSE), (true, BEEP)];
 const TAKEN_BUZZER: &[Step] = &[(true, BEEP)];
+/// While a program is being installed the lamp flashes so briefly.
+const FLASH: Duration = Duration::from_millis(100);
+/// So often.
+const FLASH_EVERY: Duration = Duration::from_secs(2);
 /// One long wink of the lamp and three beeps: nothing new is sent.
 const ALREADY_LAMP: &[Step] = &[(false, WINK), (true, WINK), (false, WINK)];
 const ALREADY_BUZZER: &[Step] =
@@ -29,6 +33,9 @@ type Step = (bool, Duration);
 pub enum Signal {
     /// Whether a service call or an order waits for the manager: the lamp is lit as long.
     Waiting(bool),
+    /// Whether a program is being installed, which nobody should cut the power of: the lamp flashes as long, lit where it is
+    /// dark and dark where it is lit.
+    Installing(bool),
     /// A press was taken: one short beep.
     Taken,
     /// A press wanted what is asked for already: one long wink and three beeps.
@@ -50,6 +57,8 @@ pub(super) struct Outputs {
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     waiting: bool,
+    /// Since when a program is being installed.
+    installing: Option<Instant>,
     lamp: Option<Pattern>,
     buzzer: Option<Pattern>,
 }
@@ -77,6 +86,8 @@ impl Signals {
         let pattern = |steps| Some(Pattern { steps, began: now });
         match signal {
             Signal::Waiting(waiting) => self.waiting = waiting,
+            Signal::Installing(false) => self.installing = None,
+            Signal::Installing(true) => self.installing = self.installing.or(Some(now)),
             Signal::Taken => self.buzzer = pattern(TAKEN_BUZZER),
             Signal::Already => (self.lamp, self.buzzer) = (pattern(ALREADY_LAMP), pattern(ALREADY_BUZZER)),
             Signal::Acknowledged => {
@@ -85,9 +96,18 @@ impl Signals {
         }
     }
 
+    /// The lamp while a program is being installed, and until when it is so.
+    fn flash(&self, now: Instant) -> Option<(bool, Instant)> {
+        let begun = self.installing?;
+        let passed = now.saturating_duration_since(begun);
+        let within = Duration::from_nanos(u64::try_from(passed.as_nanos() % FLASH_EVERY.as_nanos()).ok()?);
+        let (flashes, until) = if within < FLASH { (true, FLASH) } else { (false, FLASH_EVERY) };
+        Some((self.waiting != flashes, now + until.saturating_sub(within)))
+    }
+
     /// How the outputs are to be now.
     pub(super) fn outputs(&self, now: Instant) -> Outputs {
-        let lamp = self.lamp.and_then(|pattern| pattern.at(now));
+        let lamp = self.lamp.and_then(|pattern| pattern.at(now)).or_else(|| self.flash(now));
         let buzzer = self.buzzer.and_then(|pattern| pattern.at(now));
         Outputs {
             lamp: lamp.map_or(self.waiting, |(on, _)| on),
@@ -166,9 +186,31 @@ mod tests {
         assert_eq!(course(&signals, now).last(), Some(&(true, false)));
     }
 
+    #[test]
+    fn while_a_program_is_installed_the_lamp_flashes_every_two_seconds_whatever_waits() {
+        for waits in [false, true] {
+            let now = Instant::now();
+            let at = |milliseconds| now + Duration::from_millis(milliseconds);
+            let mut signals = Signals::default();
+            signals.give(Signal::Waiting(waits), now);
+            signals.give(Signal::Installing(true), now);
+            // Said again and again, as it is looked at.
+            signals.give(Signal::Installing(true), at(1_050));
+            for (milliseconds, flashes, until) in
+                [(0, true, 100), (100, false, 2_000), (1_999, false, 2_000), (2_000, true, 2_100), (6_050, true, 6_100)]
+            {
+                let outputs = signals.outputs(at(milliseconds));
+                assert_eq!((outputs.lamp, outputs.until), (waits != flashes, Some(at(until))), "{milliseconds} ms");
+            }
+            signals.give(Signal::Installing(false), at(7_000));
+            assert_eq!(course(&signals, at(7_000)), [(waits, false)]);
+        }
+    }
+
     fn any_signal() -> impl Strategy<Value = Signal> {
         prop_oneof![
             any::<bool>().prop_map(Signal::Waiting),
+            any::<bool>().prop_map(Signal::Installing),
             Just(Signal::Taken),
             Just(Signal::Already),
             Just(Signal::Acknowledged)
@@ -188,6 +230,7 @@ mod tests {
                     waits = waiting;
                 }
             }
+            signals.give(Signal::Installing(false), now);
             let course = course(&signals, now);
             prop_assert_eq!(course.last(), Some(&(waits, false)));
         }

@@ -413,6 +413,7 @@ async fn what_platen_install_does_is_told_step_by_step_and_confirmed_by_the_agen
     under_way(&device, "confirming");
     let agent = device.start();
     until_there(&confirmed).await;
+    agent.until("the lamp flashes", |_| agent.simulator.lamp().then_some(())).await;
     let says: serde_json::Value = serde_json::from_slice(&fs::read(&confirmed).unwrap()).unwrap();
     assert_eq!(says["attempt"], "try-1");
     assert_eq!(says["agent_version"], env!("CARGO_PKG_VERSION"));
