@@ -73,6 +73,8 @@ struct Round<'a> {
     now: Timestamp,
     stop: &'a CancellationToken,
     pace: Pace,
+    /// The newest report at the step before.
+    newest: i64,
     done: Done,
 }
 
@@ -116,7 +118,7 @@ impl Job {
     /// One round; says what it did.
     pub async fn round(&self, now: Timestamp, stop: &CancellationToken) -> Done {
         let mut round =
-            Round { job: self, now, stop, pace: Pace::new(Duration::ZERO), done: Done::default() };
+            Round { job: self, now, stop, pace: Pace::new(Duration::ZERO), newest: 0, done: Done::default() };
         match round.all().await {
             Ok(()) | Err(Interrupted::Stopped) => {}
             Err(Interrupted::Failed(error)) => {
@@ -146,7 +148,7 @@ impl Round<'_> {
         self.let_go_of_reports().await?;
         self.let_go_of_lists().await?;
         self.let_go_of_history().await?;
-        while self.step(store.give_space_back(self.pace.rows())).await? {}
+        while self.delete(store.give_space_back(self.pace.rows())).await? {}
         Ok(())
     }
 
@@ -161,8 +163,27 @@ impl Round<'_> {
         Ok(quickest)
     }
 
-    /// Does one step, once no reports wait, and rests as it went.
+    /// Does one step of the deleting, which may take the longer, the more devices report meanwhile.
+    async fn delete<T>(
+        &mut self,
+        step: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Interrupted> {
+        let newest = self.job.store.newest_report().await?;
+        let reported = newest != std::mem::replace(&mut self.newest, newest);
+        self.take(step, reported).await
+    }
+
+    /// Does one step of the gathering, which has to keep up with what is reported.
     async fn step<T>(&mut self, step: impl Future<Output = Result<T, StoreError>>) -> Result<T, Interrupted> {
+        self.take(step, false).await
+    }
+
+    /// Does one step, once no reports wait, and rests as it went.
+    async fn take<T>(
+        &mut self,
+        step: impl Future<Output = Result<T, StoreError>>,
+        reported: bool,
+    ) -> Result<T, Interrupted> {
         let begun = Instant::now();
         while self.job.store.waiting() > FEW && begun.elapsed() < LONGEST_WAIT {
             self.rest(LOOK_EVERY).await?;
@@ -172,7 +193,7 @@ impl Round<'_> {
         }
         let begun = Instant::now();
         let done = step.await?;
-        let rest = self.pace.took(begun.elapsed());
+        let rest = self.pace.took(begun.elapsed(), reported);
         self.rest(rest).await?;
         Ok(done)
     }
@@ -232,7 +253,7 @@ impl Round<'_> {
             let before = days_before(now, days);
             loop {
                 let what = ReportsToLetGo { days, kinds, before, upto, rows: self.pace.rows(), now };
-                let step = self.step(store.let_go_of_reports(what)).await?;
+                let step = self.delete(store.let_go_of_reports(what)).await?;
                 self.done.reports += step.deleted;
                 for (device, bytes) in &step.freed {
                     self.job.quotas.freed(device, *bytes);
@@ -264,7 +285,7 @@ impl Round<'_> {
         for (list, days) in lists {
             let before = days_before(self.milliseconds(), days);
             loop {
-                let gone = self.step(self.job.store.let_go(list, before, self.pace.rows())).await?;
+                let gone = self.delete(self.job.store.let_go(list, before, self.pace.rows())).await?;
                 self.done.rows += gone;
                 if gone == 0 {
                     break;
@@ -279,7 +300,7 @@ impl Round<'_> {
             let before = self.job.history.horizon(resolution, self.milliseconds());
             loop {
                 let step = self.job.store.let_go_of_history(resolution, before, self.pace.rows());
-                let gone = self.step(step).await?;
+                let gone = self.delete(step).await?;
                 self.done.blocks += gone;
                 if gone == 0 {
                     break;

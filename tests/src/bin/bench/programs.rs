@@ -16,6 +16,7 @@ use platen_tests::rigs::pki::{Identity, SERVER_NAME};
 use platen_tests::rigs::process::{run_ok, until_within};
 use platen_trust::sign::key::public_from_pem;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::Bench;
@@ -29,8 +30,8 @@ use crate::table::Table;
 
 /// No device of these is told to ask more rarely.
 const OFTEN: &str = "program_requests_per_minute = 100000\n";
-/// Asked one after the other, on one connection.
-const ASKED: usize = 20_000;
+/// Times that each of some asks, one after the other, on a connection of its own.
+const ASKED: usize = 1_000;
 /// Devices that fetch at once, and how much each.
 const FETCHING: usize = 1_000;
 const PROGRAM_BYTES: usize = 20 * 1024 * 1024;
@@ -46,23 +47,41 @@ pub(crate) fn measure(bench: &Bench, table: &mut Table) {
     let lines = format!("{LIMITS}{OFTEN}");
     let centre = centre::start(&bench.pki, &all, Plan { lines: &lines, ..Plan::default() });
     bind(centre.manager.id(), SERVER_CORE);
-    ask(bench, &centre, &asking[0], table);
+    ask(bench, &centre, reporting, table);
     fetch(bench, &centre, (reporting, asking), table);
 }
 
-/// What it costs to be told that there is nothing.
-fn ask(bench: &Bench, centre: &Centre, device: &Identity, table: &mut Table) {
-    eprintln!("{ASKED} times a device asks for a program, and there is none");
+/// What it costs to be told that there is nothing. The first is there to compare with: a path that nothing is behind.
+fn ask(bench: &Bench, centre: &Centre, devices: &[Identity], table: &mut Table) {
+    eprintln!("{} devices ask {ASKED} times each for a program, and there is none", devices.len());
+    let (bare, _) =
+        bench.runtime.block_on(cost(bench, centre, devices, "/v1/nothing", StatusCode::NOT_FOUND));
+    let (asking, bytes) =
+        bench.runtime.block_on(cost(bench, centre, devices, path::PROGRAMS, StatusCode::NO_CONTENT));
+    table.show("a request that nothing is behind", bare, "CPU µs", "");
+    let beside = format!("{bytes} bytes written to the disk by {} of them", devices.len() * ASKED);
+    table.at_most("a device asks, and there is no program", asking, "CPU µs", 30.0, &beside);
+}
+
+/// The processor time of a request, of many that come at once, and the bytes that all of them had written.
+async fn cost(
+    bench: &Bench,
+    centre: &Centre,
+    devices: &[Identity],
+    path: &'static str,
+    expected: StatusCode,
+) -> (f64, u64) {
     let (id, asked) = (centre.manager.id(), Bytes::from(asks()));
-    let nothing = bench.runtime.block_on(async {
+    let mut senders = Vec::new();
+    for device in devices {
         let config = bench.pki.device(device, &[b"http/1.1"], 0);
-        let (mut sender, _carried) = clients::http(centre.manager.device_port(), config).await;
-        let mut costs = Vec::new();
-        // The first is there to compare with: a path that nothing is behind.
-        for (path, expected) in
-            [("/v1/nothing", StatusCode::NOT_FOUND), (path::PROGRAMS, StatusCode::NO_CONTENT)]
-        {
-            let before = (cpu_nanoseconds(id), written(id));
+        senders.push(clients::http(centre.manager.device_port(), config).await);
+    }
+    let before = (cpu_nanoseconds(id), written(id));
+    let mut tasks = JoinSet::new();
+    for (mut sender, carried) in senders {
+        let asked = asked.clone();
+        tasks.spawn(async move {
             for _ in 0..ASKED {
                 let request = Request::post(path)
                     .header("host", SERVER_NAME)
@@ -74,15 +93,14 @@ fn ask(bench: &Bench, centre: &Centre, device: &Identity, table: &mut Table) {
                 assert_eq!(answer.status(), expected, "{path}");
                 answer.into_body().collect().await.unwrap();
             }
-            let spent = (cpu_nanoseconds(id) - before.0) as f64 / 1e3 / ASKED as f64;
-            costs.push((spent, written(id) - before.1));
-        }
-        costs
-    });
-    let [bare, asking] = nothing[..] else { unreachable!("two were asked") };
-    table.show("a request that nothing is behind", bare.0, "CPU µs", "");
-    let beside = format!("{} bytes written to the disk by {ASKED} of them", asking.1);
-    table.at_most("a device asks, and there is no program", asking.0, "CPU µs", 30.0, &beside);
+            drop(carried);
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let spent = (cpu_nanoseconds(id) - before.0) as f64 / 1e3;
+    (spent / (devices.len() * ASKED) as f64, written(id) - before.1)
 }
 
 /// Bytes that a process wrote to disks.
