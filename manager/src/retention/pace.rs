@@ -10,8 +10,8 @@ use std::time::Duration;
 const STEP: Duration = Duration::from_millis(1);
 /// For one part of work there are so many parts of rest, while nobody reports.
 const REST: u32 = 9;
-/// While devices report: so that fewer than one report in a hundred comes upon a step. It still comes to some ten million rows a
-/// day.
+/// While devices report: so that fewer than one report in a hundred comes upon a step. It still comes to tens of millions of rows
+/// a day.
 const REST_BESIDE_REPORTS: u32 = 119;
 /// However fast it went.
 const LEAST_REST: Duration = Duration::from_millis(5);

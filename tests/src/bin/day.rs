@@ -22,6 +22,7 @@ use platen_protocol::readings::Readings;
 use platen_protocol::stamp::{ClockQuality, Stamp};
 use platen_simulator::open_inline;
 use platen_simulator::{SimCommand, SimPrinter};
+use platen_tests::rigs::process::charged;
 
 const BOARD: &str = include_str!("../../../scripts/demo/lobby.toml");
 /// Before it, the judge has learnt for so many days.
@@ -182,12 +183,6 @@ fn acknowledged(outbox: &mut Outbox, at: jiff::Timestamp) {
     }
 }
 
-/// The part of the kernel's account that is asked for.
-fn charged(line: &str) -> u64 {
-    let io = std::fs::read_to_string("/proc/self/io").unwrap();
-    io.lines().find_map(|found| found.strip_prefix(line)).unwrap().trim().parse().unwrap()
-}
-
 fn main() {
     let directory = std::env::args_os().nth(1).expect("the directory to live the day in");
     let config = config::parse(BOARD, Path::new("lobby.toml")).unwrap();
@@ -208,11 +203,12 @@ fn main() {
     let started = compose::started("Colour MFP", &life.last, life.judge.alerts(), None);
     let judge = life.judge.clone();
     life.store(judge, vec![started]);
-    let before = (charged("write_bytes:"), charged("syscw:"));
+    let account = || (charged(std::process::id(), "write_bytes"), charged(std::process::id(), "syscw"));
+    let before = account();
     life.kept = Count::default();
     life.day();
     let past = serde_json::to_vec(life.judge.past()).unwrap().len();
-    let after = (charged("write_bytes:"), charged("syscw:"));
+    let after = account();
     println!(
         "day: {} written; {} calls, {} reports of {} bytes in {} transactions, past of {past} bytes",
         after.0 - before.0,

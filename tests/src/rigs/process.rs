@@ -55,6 +55,13 @@ impl Place {
     }
 }
 
+/// What the kernel has counted of what a process read and wrote, by the word in `/proc/PID/io`.
+pub fn charged(process: u32, word: &str) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap();
+    let mut lines = io.lines().filter_map(|line| line.split_once(": "));
+    lines.find_map(|(name, number)| (name == word).then(|| number.parse().unwrap())).unwrap()
+}
+
 /// Looks at a condition until it holds; ends the test with `what` when it does not in [`PATIENCE`].
 pub fn until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
     until_within(PATIENCE, what, condition)

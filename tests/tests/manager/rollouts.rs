@@ -14,6 +14,7 @@ use platen_tests::rigs::manager::client::Answer;
 use platen_tests::rigs::manager::messages::report;
 use platen_tests::rigs::manager::task::{OPERATOR, TestManager, now, until};
 use platen_tests::rigs::pki::{Identity, Pki};
+use platen_tests::rigs::process::charged;
 use serde_json::{Value, json};
 
 use super::programs::{Device, House, asks, field, program_bytes};
@@ -282,9 +283,7 @@ fn spent(name: &str) -> (u64, u64) {
             ticks += fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         }
     }
-    let io = std::fs::read_to_string("/proc/self/io").unwrap();
-    let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap();
-    (ticks * 10, written.parse().unwrap())
+    (ticks * 10, charged(std::process::id(), "write_bytes"))
 }
 
 /// 3 % of the devices fail, and 2 % fall silent: it halts where it should, each time that it is lifted anew, and comes to its

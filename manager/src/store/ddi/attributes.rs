@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
 use super::super::engine::values;
+use super::super::programs::key_of;
 use super::super::records::time;
-use super::super::statements::{self as others, ddi as statements};
+use super::super::statements::ddi as statements;
 use super::super::writer::WriteContext;
 use super::super::{Store, StoreError, from_json, to_json};
 
@@ -47,9 +48,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let act = move |context: &mut WriteContext<'_>| {
             let connection = context.connection;
-            let key: Option<i64> =
-                connection.one(others::DEVICE_KEY, values![device.as_str()], |row| row.get(0))?;
-            let Some(key) = key else { return Ok(()) };
+            let Some(key) = key_of(connection, &device)? else { return Ok(()) };
             let text = to_json("attributes of a device", &attributes)?;
             connection.execute(statements::SET_ATTRIBUTES, values![key, text, now.as_millisecond()]).map(drop)
         };

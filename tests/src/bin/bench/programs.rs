@@ -13,7 +13,7 @@ use platen_tests::rigs::maker::Maker;
 use platen_tests::rigs::manager::process::Manager;
 use platen_tests::rigs::manager::task::now;
 use platen_tests::rigs::pki::{Identity, SERVER_NAME};
-use platen_tests::rigs::process::{run_ok, until_within};
+use platen_tests::rigs::process::{charged, run_ok, until_within};
 use platen_trust::sign::key::public_from_pem;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -77,7 +77,7 @@ async fn cost(
         let config = bench.pki.device(device, &[b"http/1.1"], 0);
         senders.push(clients::http(centre.manager.device_port(), config).await);
     }
-    let before = (cpu_nanoseconds(id), written(id));
+    let before = (cpu_nanoseconds(id), charged(id, "write_bytes"));
     let mut tasks = JoinSet::new();
     for (mut sender, carried) in senders {
         let asked = asked.clone();
@@ -100,13 +100,7 @@ async fn cost(
         done.unwrap();
     }
     let spent = (cpu_nanoseconds(id) - before.0) as f64 / 1e3;
-    (spent / (devices.len() * ASKED) as f64, written(id) - before.1)
-}
-
-/// Bytes that a process wrote to disks.
-fn written(pid: u32) -> u64 {
-    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
-    io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap().parse().unwrap()
+    (spent / (devices.len() * ASKED) as f64, charged(id, "write_bytes") - before.1)
 }
 
 /// What reports wait while all of them fetch.
@@ -148,11 +142,13 @@ fn fetch(
 fn publish(manager: &Manager) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
-    let run = |arguments: &[&std::ffi::OsStr]| {
-        run_ok(manager.command().arg("program").args(arguments), "");
+    let program = |words: &[&str]| {
+        let mut command = manager.command();
+        command.arg("program").args(words);
+        command
     };
     let online = file("online.pub");
-    run(&["key".as_ref(), "--online".as_ref(), online.as_os_str()]);
+    run_ok(program(&["key", "--online"]).arg(&online), "");
     let key = public_from_pem(&std::fs::read_to_string(&online).unwrap()).unwrap();
     let mut maker = Maker::new(&key, now());
     let bytes: Vec<u8> = (0..PROGRAM_BYTES).map(|place| u8::try_from(place % 251).unwrap()).collect();
@@ -161,16 +157,9 @@ fn publish(manager: &Manager) {
     for (name, bytes) in written {
         std::fs::write(file(name), bytes).unwrap();
     }
-    let [root, targets, program] = written.map(|(name, _)| file(name));
-    run(&[
-        "publish".as_ref(),
-        "--root".as_ref(),
-        root.as_os_str(),
-        "--targets".as_ref(),
-        targets.as_os_str(),
-        "--file".as_ref(),
-        program.as_os_str(),
-    ]);
+    let [root, targets, bytes] = written.map(|(name, _)| file(name));
+    let mut publish = program(&["publish", "--root"]);
+    run_ok(publish.arg(root).arg("--targets").arg(targets).arg("--file").arg(bytes), "");
 }
 
 /// Gives it to all of them at once.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use platen_manager::history::DAY_MS;
 use platen_tests::rigs::crowd::messages::{SMALL, USUAL, template};
 use platen_tests::rigs::manager::task::now;
 use platen_tests::rigs::pki::Identity;
@@ -22,8 +23,7 @@ use crate::table::Table;
 const REPORTS_OF_A_DEVICE: u64 = 2_000;
 /// The reports that a store is filled with came in over so long, until now: nothing of that is deleted unless it is
 /// asked for.
-const FILLED_MS: i64 = 25 * 24 * HOUR_MS;
-pub(crate) const HOUR_MS: i64 = 3_600 * 1_000;
+const FILLED_MS: i64 = 25 * DAY_MS;
 /// Rows of one statement that fills.
 const ROWS_AT_ONCE: u64 = 1_000_000;
 /// Reports are deleted after a day.

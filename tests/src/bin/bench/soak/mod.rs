@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use platen_manager::history::HOUR_MS;
 use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::crowd::figures::Figures;
 use platen_tests::rigs::manager::process::{Manager, Stand};
@@ -21,7 +22,7 @@ use crate::centre::{Centre, Engine, Plan};
 use crate::fleet::fill;
 use crate::ingest::LIMITS;
 use crate::machine::{memory, percentile};
-use crate::store::{DELETING, HOUR_MS, fill_reports};
+use crate::store::{DELETING, fill_reports};
 use crate::table::Table;
 use clients::Order;
 
