@@ -70,8 +70,9 @@ impl Filled {
     }
 
     /// Nobody gets more than was meant by not looking: the least is chosen.
-    fn has_role(&self, role: Role) -> bool {
-        self.person.as_ref().map_or(Role::Viewer, |person| person.role) == role
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand over references")]
+    fn has_role(&self, role: &Role) -> bool {
+        self.person.as_ref().map_or(Role::Viewer, |person| person.role) == *role
     }
 
     fn is_limited(&self) -> bool {
