@@ -4,6 +4,7 @@
 mod backup;
 mod ddi;
 mod device;
+mod operator;
 mod passphrase;
 mod program;
 mod store;
@@ -29,10 +30,9 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::descriptors;
 use crate::device::admit::{READMITTED_FOR, state};
-use crate::operator::password;
 use crate::operator::view::identity_words;
 use crate::run::{Listeners, database_path, open_store, run};
-use crate::secret::{self, SECRET_BYTES, fingerprint};
+use crate::secret::{self, fingerprint};
 use crate::status::Status;
 use crate::store::{DeviceRecord, NewToken, Standing};
 
@@ -40,8 +40,6 @@ use crate::store::{DeviceRecord, NewToken, Standing};
 const DEVICES_AT_ONCE: u32 = 500;
 /// The longest that a token may be valid: what lies about that long is found by somebody.
 const MAX_VALID: SignedDuration = SignedDuration::from_hours(31 * 24);
-/// Bytes of a password that the manager makes.
-const PASSWORD_BYTES: usize = 12;
 /// The environment variable that says what is logged.
 const LOG_VARIABLE: &str = "PLATEN_LOG";
 
@@ -78,9 +76,9 @@ enum Command {
     /// Create tokens, with which devices enrol.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Add operators, who look after the printers, and create tokens for their programs.
+    /// Add operators, who look after the printers, say what each may do, and create tokens for their programs.
     #[command(subcommand)]
-    Operator(OperatorCommand),
+    Operator(operator::OperatorCommand),
     /// List enrolled devices, say whose they are and where they stand; revoke, readmit, retire or delete one.
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -110,24 +108,6 @@ struct TokenCreate {
     /// How long the token can be used, in hours or minutes; at most 744h (31 days).
     #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = duration)]
     valid: SignedDuration,
-}
-
-#[derive(Debug, Subcommand)]
-enum OperatorCommand {
-    /// Add an operator, or change an operator's password.
-    Add {
-        /// The name to sign in with.
-        name: String,
-        /// Read the password from the first line of standard input. Otherwise you are prompted for it; if you
-        /// enter nothing, one is generated and printed.
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// Create a bearer token for the API and print it, once.
-    Token {
-        /// The operator on whose behalf programs act with the token.
-        name: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -219,10 +199,7 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
                 tokio::task::spawn_blocking(move || backup::check(&config, &arguments)).await?
             }
             Command::Token(TokenCommand::Create(create)) => create_token(&config, create).await,
-            Command::Operator(OperatorCommand::Add { name, password_stdin }) => {
-                add_operator(&config, name, password_stdin).await
-            }
-            Command::Operator(OperatorCommand::Token { name }) => operator_token(&config, name).await,
+            Command::Operator(command) => operator::execute(&config, command).await,
             Command::Device(DeviceCommand::Revoke { device }) => revoke(&config, device).await,
             Command::Device(DeviceCommand::Readmit { device }) => readmit(&config, device).await,
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
@@ -337,34 +314,6 @@ async fn create_token(config: &Config, create: TokenCreate) -> anyhow::Result<()
     Ok(())
 }
 
-async fn add_operator(config: &Config, name: String, password_stdin: bool) -> anyhow::Result<()> {
-    password::check_name(&name)?;
-    let (password, made) = if password_stdin {
-        (first_line()?, false)
-    } else if std::io::stdin().is_terminal() {
-        write!(
-            io::stderr(),
-            "Password for {name} (leave empty to have one generated; it is visible as you type): "
-        )?;
-        let typed = first_line()?;
-        if typed.is_empty() { (secret::random_hex::<PASSWORD_BYTES>()?, true) } else { (typed, false) }
-    } else {
-        (secret::random_hex::<PASSWORD_BYTES>()?, true)
-    };
-    password::check_password(&password)?;
-    let store = open_store(config)?;
-    let hash = password::hash(password.clone()).await?;
-    store.set_operator(name.clone(), hash, clock::now()).await?;
-    store.close().await;
-    if made {
-        show_once(&password, "the password was set but could not be shown, so run this again")?;
-        say(format_args!("This is the password of {name}. It will not be shown again."));
-    } else {
-        say(format_args!("{name} can sign in."));
-    }
-    Ok(())
-}
-
 /// Prints what is shown only this once. It is stored already: if it cannot be printed, `else_what` says so.
 fn show_once(secret: &impl Display, else_what: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
@@ -391,21 +340,6 @@ fn first_line() -> anyhow::Result<String> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).context("cannot read standard input")?;
     Ok(secret_line(&line).to_owned())
-}
-
-async fn operator_token(config: &Config, name: String) -> anyhow::Result<()> {
-    let store = open_store(config)?;
-    let token = secret::random_hex::<SECRET_BYTES>()?;
-    let added = store.add_operator_token(fingerprint(token.as_bytes()), name.clone(), clock::now()).await?;
-    store.close().await;
-    if !added {
-        bail!("there is no operator {name:?}: add one with `platen-manager operator add {name}`");
-    }
-    show_once(&token, "the token was created but could not be shown, so create another")?;
-    say(format_args!(
-        "Send it as `Authorization: Bearer ...`. It acts on behalf of {name} and will not be shown again."
-    ));
-    Ok(())
 }
 
 /// Who is at the command line, for the log: what the machine calls the person.

@@ -20,6 +20,7 @@ use crate::device::traffic::Traffic;
 use crate::device::{Arrivals, Devices, Paces, Said, Signatures};
 use crate::following;
 use crate::inform::Informer;
+use crate::people_changes::PeopleChanges;
 use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::replicas::Replicas;
@@ -92,6 +93,7 @@ impl DeviceBackend {
         programs.follow().await?;
         let said = Arc::<Said>::default();
         let rollout_bell = Arc::<Bell>::default();
+        let people = Arc::<PeopleChanges>::default();
         let devices = Arc::new(Devices {
             store: store.clone(),
             ca: Arc::clone(&certificates.ca),
@@ -104,6 +106,7 @@ impl DeviceBackend {
             bell: Arc::default(),
             rollout_bell: Arc::clone(&rollout_bell),
             paces: Paces::new(limits),
+            people: Arc::clone(&people),
             signatures: Signatures::new(certificates.ca.certificate(), Arc::clone(&certificates.own), now)?,
             enrol_failures: Throttle::new(ENROL_FAILURES, ENROL_WINDOW),
             ddi: config.ddi.clone(),
@@ -131,6 +134,7 @@ impl DeviceBackend {
             programs,
             said,
             rollout_bell,
+            people,
         });
         Ok(Self { devices, upkeep, delivered, heard })
     }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::inform::{PROGRAM, ROLLOUT};
+use crate::people_changes::PEOPLE;
 use crate::replicas::Replicas;
 use crate::store::{Heard, Hint, Replica, StoreError};
 use crate::upkeep::Upkeep;
@@ -38,6 +39,7 @@ struct News {
     whereabouts: BTreeSet<DeviceId>,
     programs: BTreeSet<DeviceId>,
     rollouts: bool,
+    people: bool,
     identities: bool,
     told: BTreeSet<Hint>,
     present: Option<BTreeSet<Replica>>,
@@ -73,6 +75,7 @@ impl News {
             }
         }
         self.rollouts |= kind == ROLLOUT;
+        self.people |= kind == PEOPLE;
         self.told.insert(hint);
     }
 }
@@ -138,6 +141,9 @@ async fn look(upkeep: &Upkeep, replicas: &Replicas, news: News) -> Result<(), St
     if news.everything || news.identities {
         upkeep.follow_identities().await;
     }
+    if news.people || news.everything {
+        upkeep.follow_people().await;
+    }
     if news.everything {
         upkeep.follow_commands(None).await?;
         upkeep.store.read_open_requests().await?;
@@ -171,7 +177,7 @@ async fn look(upkeep: &Upkeep, replicas: &Replicas, news: News) -> Result<(), St
     }
     // Told last: whoever looks now sees it.
     for Hint(kind, device) in news.told {
-        if kind != CLAIMED {
+        if kind != CLAIMED && kind != PEOPLE {
             upkeep.informer.publish_from_elsewhere(&kind, device, now);
         }
     }

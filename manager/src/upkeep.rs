@@ -18,6 +18,7 @@ use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::device::{Said, standing};
 use crate::inform::{Event, Informer};
+use crate::people_changes::PeopleChanges;
 use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::replicas::Replicas;
@@ -78,6 +79,8 @@ pub(crate) struct Upkeep {
     pub(crate) said: Arc<Said>,
     /// Rung when something was told or decided that concerns a rollout.
     pub(crate) rollout_bell: Arc<Bell>,
+    /// Tells open streams to look who is still let in.
+    pub(crate) people: Arc<PeopleChanges>,
 }
 
 impl Upkeep {
@@ -240,6 +243,13 @@ impl Upkeep {
         }
     }
 
+    /// Operators may have been changed by another process.
+    pub(crate) async fn follow_people(&self) {
+        if let Err(error) = self.people.look(&self.store).await {
+            tracing::debug!(%error, "what was changed of operators could not be read; retrying");
+        }
+    }
+
     /// A device may have been retired by another process: the command that tells it waits in the store.
     async fn follow_retirement(&self, device: &DeviceId, standing: &Standing) {
         if standing.retired.is_none() || self.roster.is_retired(device) {
@@ -399,6 +409,7 @@ pub(crate) async fn at_intervals(upkeep: Arc<Upkeep>, stop: CancellationToken) {
             }
             _ = identities.tick() => {
                 upkeep.follow_identities().await;
+                upkeep.follow_people().await;
                 upkeep.follow_programs().await;
             }
             _ = endings.tick() => {

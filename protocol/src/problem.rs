@@ -71,6 +71,7 @@ problem_kinds! {
     CertificateNewer 403 "urn:platen:problem:certificate-newer" "The manager was restored from a backup that is older than the certificate",
     DeviceRevoked 403 "urn:platen:problem:device-revoked" "The device has been revoked",
     OtherOrigin 403 "urn:platen:problem:other-origin" "The request comes from another site",
+    RightMissing 403 "urn:platen:problem:right-missing" "The right to do this is missing",
     NotFound 404 "urn:platen:problem:not-found" "Not found",
     MethodNotAllowed 405 "urn:platen:problem:method-not-allowed" "The method is not allowed here",
     SequenceConflict 409 "urn:platen:problem:sequence-conflict" "The sequence is already used by another report",

@@ -180,10 +180,10 @@ fn to_the_second(time: Timestamp) -> Timestamp {
 }
 
 fn tell_replayed(replayed: Replayed) {
-    let Replayed { tokens, revocations, retired, deleted, passwords, damaged } = replayed;
-    if tokens + revocations + retired + deleted + passwords > 0 {
+    let Replayed { tokens, revocations, retired, deleted, passwords, operators, damaged } = replayed;
+    if tokens + revocations + retired + deleted + passwords + operators > 0 {
         say(format_args!(
-            "From the journal, done again: {tokens} enrolments by token, {revocations} devices shut out, {retired} retired, {deleted} deleted, {passwords} passwords locked (set them again with `platen-manager operator add`)."
+            "From the journal, done again: {tokens} enrolments by token, {revocations} devices shut out, {retired} retired, {deleted} deleted, {passwords} passwords locked (set them again with `platen-manager operator reset`), {operators} changes of operators."
         ));
     }
     if damaged > 0 {

@@ -75,21 +75,31 @@ where
     }
 }
 
+/// The key of a customer, by its name or number; nothing for an empty text.
+pub(super) async fn customer_key(store: &Store, asked: &str) -> anyhow::Result<Option<i64>> {
+    let list = async |after| {
+        let some = store.customers(&Scope::All, after, AT_ONCE).await?;
+        Ok(some.into_iter().map(|one| (one.key, one.name)).collect())
+    };
+    key_of("customer", asked, list).await
+}
+
+/// The same of a site.
+pub(super) async fn site_key(store: &Store, asked: &str) -> anyhow::Result<Option<i64>> {
+    let list = async |after| {
+        let some = store.sites(&Scope::All, None, after, AT_ONCE).await?;
+        Ok(some.into_iter().map(|one| (one.key, one.name)).collect())
+    };
+    key_of("site", asked, list).await
+}
+
 async fn change(store: &Store, set: &Set) -> anyhow::Result<DetailsChange> {
     let mut change = DetailsChange::default();
     if let Some(customer) = &set.customer {
-        let list = async |after| {
-            let some = store.customers(&Scope::All, after, AT_ONCE).await?;
-            Ok(some.into_iter().map(|one| (one.key, one.name)).collect())
-        };
-        change.customer = Some(key_of("customer", customer, list).await?);
+        change.customer = Some(customer_key(store, customer).await?);
     }
     if let Some(site) = &set.site {
-        let list = async |after| {
-            let some = store.sites(&Scope::All, None, after, AT_ONCE).await?;
-            Ok(some.into_iter().map(|one| (one.key, one.name)).collect())
-        };
-        change.site = Some(key_of("site", site, list).await?);
+        change.site = Some(site_key(store, site).await?);
     }
     if let Some(profile) = &set.profile {
         let list = async |after| {

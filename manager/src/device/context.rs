@@ -26,6 +26,7 @@ use crate::ca::Ca;
 use crate::counters::{Counters, Turned};
 use crate::inform::Informer;
 use crate::listen::Peer;
+use crate::people_changes::PeopleChanges;
 use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::store::{Store, StoreError};
@@ -54,6 +55,8 @@ pub struct Devices {
     pub bell: Arc<Bell>,
     /// Rung when something was told or decided that concerns a rollout.
     pub rollout_bell: Arc<Bell>,
+    /// Tells open streams of operators to look who is still let in.
+    pub people: Arc<PeopleChanges>,
     /// How fast the programs of rollouts are sent.
     pub(crate) paces: Paces,
     /// Checks signed requests, and signs answers to them.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
 use platen_protocol::identity::DeviceId;
+use platen_protocol::text;
 
 use crate::history::Resolution;
 use crate::store::{FleetKey, FleetOrder, FleetPlace, FleetValue};
@@ -50,6 +51,26 @@ const ORDERS: [(char, FleetKey); 7] = [
     "the cursor does not belong to this list: send `next_cursor` unchanged, or leave it out for the first page"
 )]
 pub(super) struct InvalidCursor;
+
+/// Where a page of a list in the order of names ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NameCursor(pub(super) String);
+
+impl fmt::Display for NameCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", HEXLOWER.encode(self.0.as_bytes()))
+    }
+}
+
+impl FromStr for NameCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let bytes = text.strip_prefix('n').and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok());
+        let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        name.filter(|name| text::is_operator_name(name)).map(Self).ok_or(InvalidCursor)
+    }
+}
 
 impl fmt::Display for RowCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,6 +19,8 @@ impl From<DetailsRefusal> for Refusal {
         let kind = match &refusal {
             DetailsRefusal::UnknownDevice(_) => ProblemKind::NotFound,
             DetailsRefusal::Missing { .. }
+            | DetailsRefusal::OutOfSight(_)
+            | DetailsRefusal::ProfileStays(_)
             | DetailsRefusal::OtherCustomer { .. }
             | DetailsRefusal::TooManyTags { .. } => ProblemKind::InvalidRequest,
         };

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::Refusal;
 use crate::inform::{Event, Informer};
-use crate::store::{FleetCounts, FleetFilter, FleetOrder, RolloutId, Scope, Store};
+use crate::store::{FleetCounts, FleetFilter, FleetOrder, RolloutId, Scope, Store, StoreError};
 
 /// Between two messages, in which changes are gathered.
 const GATHER: Duration = Duration::from_secs(1);
@@ -47,16 +47,47 @@ pub(super) const HEAD: u32 = 50;
 /// What pages are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-enum Told {
+pub(super) enum Told {
     /// These changed.
     Named(Named),
     /// Anything may have changed.
     All { all: bool },
 }
 
+/// What all pages are told, with its text.
+#[derive(Debug)]
+pub(super) struct Message {
+    told: Told,
+    text: Arc<str>,
+}
+
+impl Message {
+    fn new(told: Told) -> Option<Self> {
+        let text = serde_json::to_string(&told).ok()?.into();
+        Some(Self { told, text })
+    }
+
+    /// As much of it as somebody may hear, if that is anything.
+    pub(super) async fn within(&self, store: &Store, scope: &Scope) -> Result<Option<Arc<str>>, StoreError> {
+        let Told::Named(named) = &self.told else { return Ok(Some(Arc::clone(&self.text))) };
+        if *scope == Scope::All {
+            return Ok(Some(Arc::clone(&self.text)));
+        }
+        let devices = store.within(scope, named.devices.clone()).await?;
+        let mut rollouts = BTreeSet::new();
+        for rollout in &named.rollouts {
+            if store.rollout(scope, rollout.clone()).await?.is_some() {
+                rollouts.insert(rollout.clone());
+            }
+        }
+        let is_any = !devices.is_empty() || !rollouts.is_empty();
+        Ok(is_any.then(|| Self::new(Told::Named(Named { devices, rollouts })).map(|one| one.text)).flatten())
+    }
+}
+
 /// What changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-struct Named {
+pub(super) struct Named {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     devices: BTreeSet<DeviceId>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -124,7 +155,7 @@ type Answer = Arc<tokio::sync::Mutex<Option<Arc<Overview>>>>;
 
 /// What open pages follow.
 pub(super) struct Live {
-    told: broadcast::Sender<Arc<str>>,
+    told: broadcast::Sender<Arc<Message>>,
     /// How many changes there were.
     changes: AtomicU64,
     /// Held for a look-up, never across an await.
@@ -159,8 +190,8 @@ fn add(told: Option<Told>, about: About) -> Told {
 }
 
 impl Live {
-    /// Listens for what pages are told, as JSON.
-    pub(super) fn listen(&self) -> broadcast::Receiver<Arc<str>> {
+    /// Listens for what pages are told.
+    pub(super) fn listen(&self) -> broadcast::Receiver<Arc<Message>> {
         self.told.subscribe()
     }
 
@@ -192,9 +223,9 @@ impl Live {
                     waiting = Some(add(waiting, about));
                 }
                 () = tokio::time::sleep_until(next), if waiting.is_some() => {
-                    if let Some(text) = waiting.take().and_then(|told| serde_json::to_string(&told).ok()) {
+                    if let Some(message) = waiting.take().and_then(Message::new) {
                         // An error says that no page is open.
-                        let _ = self.told.send(text.into());
+                        let _ = self.told.send(Arc::new(message));
                     }
                     next = Instant::now() + GATHER;
                 }
@@ -318,18 +349,18 @@ mod tests {
         let followed = tokio::spawn(async move { follows.follow(&of, &until).await });
         tokio::task::yield_now().await;
         informer.publish(event("lobby"));
-        assert_eq!(&*told.recv().await.unwrap(), r#"{"devices":["lobby"]}"#);
+        assert_eq!(&*told.recv().await.unwrap().text, r#"{"devices":["lobby"]}"#);
         for number in 0..1000 {
             informer.publish(event(&format!("d{}", number % 3)));
         }
-        assert_eq!(&*told.recv().await.unwrap(), r#"{"devices":["d0","d1","d2"]}"#);
+        assert_eq!(&*told.recv().await.unwrap().text, r#"{"devices":["d0","d1","d2"]}"#);
         let rollout: RolloutId = "r-1".parse().unwrap();
         informer.publish(Event::of_rollout(rollout, "2026-11-22T10:00:00Z".parse().unwrap()));
         informer.publish(event("lobby"));
-        assert_eq!(&*told.recv().await.unwrap(), r#"{"devices":["lobby"],"rollouts":["r-1"]}"#);
+        assert_eq!(&*told.recv().await.unwrap().text, r#"{"devices":["lobby"],"rollouts":["r-1"]}"#);
         informer.publish(Event::of_store(false, "2026-11-22T10:00:00Z".parse().unwrap()));
         informer.publish(event("lobby"));
-        assert_eq!(&*told.recv().await.unwrap(), r#"{"all":true}"#);
+        assert_eq!(&*told.recv().await.unwrap().text, r#"{"all":true}"#);
         stop.cancel();
         followed.await.unwrap();
     }

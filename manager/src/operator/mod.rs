@@ -1,5 +1,6 @@
 //! The listener for operators: pages for people ([`pages`]) and a JSON API for programs ([`api`]), both
-//! from the same views ([`view`]). Only [`who`] yields an operator; without one there is no data.
+//! from the same views ([`view`]). Each address states which right
+//! it wants, and [`guard`] lets nobody else come to it.
 
 mod action;
 mod api;
@@ -10,10 +11,12 @@ mod details;
 mod fleet_query;
 mod forwarded;
 mod gather;
+mod guard;
 mod hasher;
 mod history;
 mod identity;
 mod known_addresses;
+mod let_in;
 mod live;
 mod objects;
 mod order;
@@ -21,6 +24,7 @@ mod origin;
 mod pages;
 pub mod password;
 mod password_queue;
+mod people;
 mod places;
 mod problem;
 mod profiles;
@@ -57,6 +61,7 @@ use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
+use crate::people_changes::{PEOPLE, PeopleChanges};
 use crate::store::Store;
 use crate::watch::Watches;
 use hasher::Hasher;
@@ -102,6 +107,7 @@ pub struct Operators {
     history: crate::history::Settings,
     quotas: Arc<crate::quota::Quotas>,
     live: live::Live,
+    people: Arc<PeopleChanges>,
 }
 
 impl Operators {
@@ -125,7 +131,19 @@ impl Operators {
             history: devices.history,
             quotas: Arc::clone(&devices.quotas),
             live: live::Live::default(),
+            people: Arc::clone(&devices.people),
         })
+    }
+}
+
+impl Operators {
+    /// Something of operators was changed here: open streams are to look who is still let in, on all managers.
+    async fn people_changed(&self) {
+        self.informer.hint(PEOPLE, None);
+        if let Err(error) = self.people.look(&self.store).await {
+            // It is looked again within seconds.
+            tracing::debug!(%error, "what was changed of operators could not be read; retrying");
+        }
     }
 }
 
@@ -139,8 +157,8 @@ type Shared = State<Arc<Operators>>;
 /// Every address of the listener.
 pub fn router(operators: Arc<Operators>) -> Router {
     Router::new()
-        .nest("/api/v1", api::router())
-        .merge(pages::router())
+        .nest("/api/v1", api::router(&operators))
+        .merge(pages::router(&operators))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(pages::errors_as_pages))
         .layer(map_response(secure))

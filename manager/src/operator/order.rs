@@ -6,11 +6,12 @@ use super::Operators;
 use super::problem::Refusal;
 use crate::clock;
 use crate::inform::Event;
-use crate::store::{Duplicate, OrderState, Settled};
+use crate::store::{Duplicate, OrderState, Scope, Settled};
 
 /// Keeps it, and tells the others.
 pub(super) async fn set(
     operators: &Operators,
+    scope: &Scope,
     id: i64,
     state: OrderState,
     operator: String,
@@ -18,7 +19,7 @@ pub(super) async fn set(
     let now = clock::now();
     let device = operators
         .store
-        .set_order(id, state, operator, now)
+        .set_order(scope, id, state, operator, now)
         .await?
         .ok_or_else(|| Refusal::not_found("order"))?;
     // It hears whether the order still stands in the way of another one.
@@ -31,12 +32,13 @@ pub(super) async fn set(
 /// Keeps whether an order of a supply that was ordered already is the same want, and tells the others.
 pub(super) async fn settle(
     operators: &Operators,
+    scope: &Scope,
     id: i64,
     what: Duplicate,
     operator: String,
 ) -> Result<(), Refusal> {
     let now = clock::now();
-    let device = match operators.store.settle_duplicate(id, what, operator, now).await? {
+    let device = match operators.store.settle_duplicate(scope, id, what, operator, now).await? {
         Settled::Done(device) => device,
         Settled::Missing => return Err(Refusal::not_found("order")),
         Settled::NotDuplicate => {

@@ -4,11 +4,12 @@ use super::Operators;
 use super::problem::Refusal;
 use crate::clock;
 use crate::inform::Event;
-use crate::store::ServiceCallState;
+use crate::store::{Scope, ServiceCallState};
 
 /// Keeps it, and tells the others.
 pub(super) async fn set(
     operators: &Operators,
+    scope: &Scope,
     id: i64,
     state: ServiceCallState,
     operator: String,
@@ -16,7 +17,7 @@ pub(super) async fn set(
     let now = clock::now();
     let device = operators
         .store
-        .set_service_call(id, state, operator, now)
+        .set_service_call(scope, id, state, operator, now)
         .await?
         .ok_or_else(|| Refusal::not_found("service call"))?;
     // From now on it counts no repeats.

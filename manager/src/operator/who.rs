@@ -1,103 +1,154 @@
-//! Who asks. Only these extractors yield an operator: by a bearer token, or by the session cookie. A
-//! request that changes something and rides on the cookie must come from our own pages.
+//! Who asks: by a bearer token, or by the session cookie. A request that changes something and rides on the cookie must come
+//! from our own pages. Only the guard of an address ([`super::guard`]) lets an operator in.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use jiff::Timestamp;
 use platen_protocol::problem::ProblemKind;
 
 use super::origin::Origin;
 use super::problem::Refusal;
 use super::{Operators, session};
 use crate::clock;
+use crate::rights::{Right, Role};
 use crate::secret::fingerprint;
-use crate::store::Scope;
+use crate::store::{Scope, Signed, StoreError};
 
 /// Where a request came from: the client itself where a trusted proxy carries it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Remote(pub(super) IpAddr);
 
-/// An operator.
+/// By what an operator is let in: the fingerprint of its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Credential {
+    /// A bearer token.
+    Token(String),
+    /// The cookie of a session.
+    Session(String),
+}
+
+/// An operator, as far as it was let in.
 #[derive(Debug, Clone)]
 pub(super) struct Operator {
     pub(super) name: String,
+    pub(super) role: Role,
+    scope: Scope,
+    credential: Credential,
+    /// When that ends by itself.
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Operator {
-    /// What of the fleet this operator may see: today, all.
-    #[expect(clippy::unused_self, reason = "whose scope it is")]
-    pub(super) const fn scope(&self) -> &'static Scope {
-        &Scope::All
+    fn new(signed: Signed, credential: Credential) -> Self {
+        let Signed { name, role, scope, until } = signed;
+        Self { name, role, scope, credential, until }
     }
+
+    /// What of the fleet this operator may see.
+    pub(super) const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Whether this operator has a right.
+    pub(super) fn may(&self, right: Right) -> bool {
+        self.role.has(right) && (self.scope == Scope::All || !right.is_of_all())
+    }
+
+    /// Refuses what this operator has no right to.
+    pub(super) fn check(&self, right: Right) -> Result<(), Refusal> {
+        if self.may(right) {
+            return Ok(());
+        }
+        let (word, what, role) = (right.word(), right.what(), self.role);
+        let why = if role.has(right) {
+            format!(
+                "this needs the right `{word}` ({what}), which reaches beyond the customers and sites that you are limited to"
+            )
+        } else {
+            let roles: Vec<&str> = right.roles().map(Role::word).collect();
+            format!(
+                "this needs the right `{word}` ({what}); your role, {role}, does not have it, but {} does",
+                roles.join(" or ")
+            )
+        };
+        Err(Refusal::new(ProblemKind::RightMissing, why))
+    }
+}
+
+async fn signed(operators: &Operators, credential: &Credential) -> Result<Option<Signed>, StoreError> {
+    let now = clock::now();
+    match credential {
+        Credential::Token(hash) => operators.store.operator_of_token(hash.clone(), now).await,
+        Credential::Session(hash) => operators.store.operator_of_session(hash.clone(), now).await,
+    }
+}
+
+/// Who made a request.
+pub(super) async fn ask(operators: &Operators, parts: &Parts) -> Result<Operator, Refusal> {
+    let (credential, else_why) = if let Some(token) = bearer(&parts.headers) {
+        let why = "the bearer token is unknown or has ended; create one with `platen-manager operator token`";
+        (Credential::Token(fingerprint(token.as_bytes())), why)
+    } else if let Some(hash) = session::of(&parts.headers) {
+        if !is_safe(&parts.method) {
+            own_pages_only(operators, &parts.headers, &parts.uri)?;
+        }
+        (Credential::Session(hash), "the session has ended; sign in again")
+    } else {
+        return Err(Refusal::new(ProblemKind::NotSignedIn, "send `Authorization: Bearer ...` or sign in"));
+    };
+    let found = signed(operators, &credential).await?;
+    let found = found.ok_or_else(|| Refusal::new(ProblemKind::NotSignedIn, else_why))?;
+    Ok(Operator::new(found, credential))
+}
+
+/// Whether an operator is let in now as before.
+pub(super) async fn again(operators: &Operators, operator: &Operator) -> Result<bool, StoreError> {
+    let Some(now) = signed(operators, &operator.credential).await? else { return Ok(false) };
+    Ok((now.role, &now.scope) == (operator.role, &operator.scope))
 }
 
 impl FromRequestParts<Arc<Operators>> for Operator {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, operators: &Arc<Operators>) -> Result<Self, Refusal> {
-        if let Some(token) = bearer(&parts.headers) {
-            let found = operators.store.operator_of_token(fingerprint(token.as_bytes())).await?;
-            return found.map(|name| Self { name }).ok_or_else(|| {
-                Refusal::new(
-                    ProblemKind::NotSignedIn,
-                    "the bearer token is unknown; create one with `platen-manager operator token`",
-                )
-            });
-        }
-        let Some(hash) = session::of(&parts.headers) else {
-            return Err(Refusal::new(
-                ProblemKind::NotSignedIn,
-                "send `Authorization: Bearer ...` or sign in",
-            ));
-        };
-        if !is_safe(&parts.method) {
-            own_pages_only(operators, &parts.headers, &parts.uri)?;
-        }
-        let found = operators.store.operator_of_session(hash, clock::now()).await?;
-        found
-            .map(|name| Self { name })
-            .ok_or_else(|| Refusal::new(ProblemKind::NotSignedIn, "the session has ended; sign in again"))
+    /// The guard of the address has let it in ([`super::guard`]).
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Operators>) -> Result<Self, Refusal> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            Refusal::new(ProblemKind::Internal, "nobody was let in at this address: it states no right")
+        })
     }
 }
 
-impl OptionalFromRequestParts<Arc<Operators>> for Operator {
+/// Who made a request at an address that is open to strangers, if it is an operator.
+pub(super) struct Perhaps(pub(super) Option<Operator>);
+
+impl FromRequestParts<Arc<Operators>> for Perhaps {
     type Rejection = Refusal;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        operators: &Arc<Operators>,
-    ) -> Result<Option<Self>, Refusal> {
-        match <Self as FromRequestParts<_>>::from_request_parts(parts, operators).await {
-            Ok(operator) => Ok(Some(operator)),
-            Err(refusal) if refusal.0.kind == ProblemKind::NotSignedIn => Ok(None),
+    async fn from_request_parts(parts: &mut Parts, operators: &Arc<Operators>) -> Result<Self, Refusal> {
+        match ask(operators, parts).await {
+            Ok(operator) => Ok(Self(Some(operator))),
+            Err(refusal) if refusal.0.kind == ProblemKind::NotSignedIn => Ok(Self(None)),
             Err(refusal) => Err(refusal),
         }
     }
 }
 
-/// An operator who looks at pages: who is not signed in is sent to sign in.
+/// An operator who looks at pages.
 pub(super) struct PageOperator(pub(super) Operator);
 
 impl FromRequestParts<Arc<Operators>> for PageOperator {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, operators: &Arc<Operators>) -> Result<Self, Response> {
-        match <Operator as FromRequestParts<_>>::from_request_parts(parts, operators).await {
-            Ok(operator) => Ok(Self(operator)),
-            Err(refusal) if refusal.0.kind == ProblemKind::NotSignedIn => {
-                let next = if is_safe(&parts.method) { parts.uri.path() } else { "/" };
-                Err(Redirect::to(&format!("/sign-in?next={next}")).into_response())
-            }
-            Err(refusal) => Err(refusal.into_response()),
-        }
+    async fn from_request_parts(parts: &mut Parts, operators: &Arc<Operators>) -> Result<Self, Refusal> {
+        Operator::from_request_parts(parts, operators).await.map(Self)
     }
 }
 
-fn is_safe(method: &Method) -> bool {
+pub(super) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
-use super::statements::{devices as statements, fleet};
+use super::statements::{devices as statements, fleet, people};
 use super::{Store, StoreError, from_integer};
 
 /// A customer.
@@ -223,6 +223,7 @@ impl Store {
                     }
                 }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["customer", key.to_string()])?;
+                connection.execute(people::FORGET_CUSTOMER, values![key])?;
                 if connection.execute(statements::REMOVE_CUSTOMER, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
                 }
@@ -320,6 +321,7 @@ impl Store {
                     return Ok(Err(refusal));
                 }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["site", key.to_string()])?;
+                connection.execute(people::FORGET_SITE, values![key])?;
                 if connection.execute(statements::REMOVE_SITE, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
                 }

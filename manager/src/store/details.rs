@@ -115,6 +115,12 @@ pub enum DetailsRefusal {
         /// The customer that was named with it.
         customer: i64,
     },
+    /// Whoever says it would see the device no more.
+    #[error("{0} would leave the customers and sites that you are limited to: name one of those")]
+    OutOfSight(DeviceId),
+    /// A profile is given by whoever sees all devices.
+    #[error("{0} keeps its profile: profiles are for all customers, and you are limited to some")]
+    ProfileStays(DeviceId),
     /// It would have more than it may.
     #[error("{device} would have {count} tags; a device has at most {MAX_TAGS}")]
     TooManyTags {
@@ -340,6 +346,9 @@ fn set(
         Ok(whose) => whose,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Some(refusal) = out_of_sight(scope, device, (&present, change), (customer, site)) {
+        return Ok(Err(refusal));
+    }
     let own_profile = change.profile.unwrap_or(present.own_profile);
     if let Some(key) = own_profile
         && !connection.exists(statements::PROFILE_EXISTS, values![key])?
@@ -380,6 +389,30 @@ fn set(
     // By its place, customer and site the fleet is asked as well.
     refresh(connection, present.key, None)?;
     Ok(Ok(()))
+}
+
+/// Who is limited to some customers and sites moves devices between those alone, hears of no others, and leaves profiles
+/// as they are: those are for all.
+fn out_of_sight(
+    scope: &Scope,
+    device: &DeviceId,
+    (present, change): (&Present, &DetailsChange),
+    (customer, site): CustomerAndSite,
+) -> Option<DetailsRefusal> {
+    let Scope::Of { customers, sites } = scope else { return None };
+    if change.profile.is_some_and(|profile| profile != present.own_profile) {
+        return Some(DetailsRefusal::ProfileStays(device.clone()));
+    }
+    let within =
+        customer.is_some_and(|key| customers.contains(&key)) || site.is_some_and(|key| sites.contains(&key));
+    if within {
+        return None;
+    }
+    Some(match (change.customer, change.site) {
+        (_, Some(Some(key))) => DetailsRefusal::Missing { what: "site", key },
+        (Some(Some(key)), _) => DetailsRefusal::Missing { what: "customer", key },
+        _ => DetailsRefusal::OutOfSight(device.clone()),
+    })
 }
 
 /// The keys of a customer and of a site.

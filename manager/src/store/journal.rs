@@ -1,5 +1,5 @@
 //! What must not come to life again when an older copy of the database is brought back: tokens that were used, devices
-//! that were shut out, retired or deleted, passwords that were changed. It stands in a file of its own beside the state directory's other
+//! that were shut out, retired or deleted, passwords that were changed, operators who were removed or may do less. It stands in a file of its own beside the state directory's other
 //! files, is only ever appended to, and is on the disk before the transaction that does the same is committed.
 //!
 //! Each line is one transaction's, with a checksum of its own: a last line that was cut off is no line. The database
@@ -7,6 +7,7 @@
 //! back to an older state; what it lacks is then done again. An hourly line that says nothing more than that time has
 //! passed ([`Entry::Hour`]) shows that also where nothing else happened.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -21,6 +22,7 @@ use super::engine::{Connection, values};
 use super::statements::restored as statements;
 use super::{Certificate, StoreError};
 use crate::file_set::PRIVATE;
+use crate::rights::Role;
 use crate::secret;
 
 /// The journal's name in the state directory.
@@ -44,6 +46,15 @@ pub(super) enum Entry {
     Deleted { device: DeviceId, by: String, at: Timestamp },
     /// An operator was given a password: those of before are good no more.
     PasswordSet { operator: String },
+    /// An operator was given another role, or other limits: the keys of customers and of sites.
+    OperatorSet {
+        operator: String,
+        role: Role,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limits: Option<(BTreeSet<i64>, BTreeSet<i64>)>,
+    },
+    /// An operator was removed.
+    OperatorRemoved { operator: String },
     /// A token of a client that is not ours was revoked.
     DdiTokenRevoked { token: String },
     /// Nothing but time has passed.

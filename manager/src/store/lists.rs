@@ -7,10 +7,11 @@ use platen_protocol::identity::DeviceId;
 
 use super::conditions::Conditions;
 use super::damage::Damage;
-use super::engine::{AsValue as _, Connection, Row, Value, values};
+use super::engine::{Connection, Row, Value, values};
 use super::orders::device_of;
 use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
 use super::retention::chains_begin;
+use super::sight::{sees_device, sees_row};
 use super::states::refresh_all;
 use super::writer::WriteContext;
 use super::{Scope, Store, StoreError, statements};
@@ -221,7 +222,7 @@ impl Store {
             let (damage, scope) = (Arc::clone(&self.damage), scope.clone());
             readers
                 .read(move |connection| {
-                    if !is_within(connection, &scope, &device)? {
+                    if !sees_device(connection, &scope, &device)? {
                         return Ok(Vec::new());
                     }
                     reports_of(connection, &device, before, limit, &damage)
@@ -268,13 +269,17 @@ impl Store {
     /// Says what has become of a service call, and gives its device; `None` when there is no such call.
     pub async fn set_service_call(
         &self,
+        scope: &Scope,
         key: i64,
         state: ServiceCallState,
         operator: String,
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
-        let open = Arc::clone(&self.open);
+        let (open, scope) = (Arc::clone(&self.open), scope.clone());
         let act = move |context: &mut WriteContext<'_>| {
+            if !sees_row(context.connection, &scope, "service_calls", key)? {
+                return Ok(None);
+            }
             let (state, now) = (state.word(), now.as_millisecond());
             let device =
                 device_of(context, statements::SET_SERVICE_CALL, values![key, state, now, operator])?;
@@ -294,14 +299,6 @@ impl Store {
         let list = self.list(scope, (statements::GAPS, "g"), Some(device), (None, limit));
         self.readers.clone().read(move |connection| list.read(connection, GapRecord::from_row)).await
     }
-}
-
-/// Whether a device is within a scope.
-fn is_within(connection: &Connection, scope: &Scope, device: &DeviceId) -> Result<bool, StoreError> {
-    let mut conditions = Conditions::new(&[device.as_str().as_value()]);
-    conditions.and("d.id = ?1");
-    conditions.and_within(scope, "d");
-    connection.exists(&format!("SELECT 1 FROM devices d WHERE {}", conditions.text()), conditions.values())
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ mod migrate;
 mod moving;
 mod open;
 mod open_of;
-mod operators;
 mod orders;
+mod people;
 mod places;
 mod profile_applications;
 mod profiles;
@@ -63,6 +63,7 @@ mod retire;
 mod rollouts;
 mod scope;
 mod search;
+mod sight;
 mod statements;
 mod states;
 mod watches;
@@ -105,8 +106,10 @@ pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log_limits::LogLimits;
 pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate_to, reclaim};
 pub use open_of::OpenThings;
-pub use operators::OperatorToken;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
+pub use people::{
+    MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal, OperatorToken, Signed,
+};
 pub use profile_applications::{ApplicationRecord, OwnSetting, ProfileRefused, Progress};
 pub use profiles::{Group, GroupKind, NewProfile, ProfileRecord, ProfileRefusal};
 pub use programs::{
@@ -408,7 +411,16 @@ impl Store {
                     Connection::Sqlite(_) => [].as_slice(),
                     Connection::Postgres(_) => statements::rollouts::ALL_POSTGRES,
                 };
-                let own = own.iter().chain(of_fleet).chain(of_rollouts).chain(statements::fleet::ALL);
+                let of_people = match connection {
+                    Connection::Sqlite(_) => [].as_slice(),
+                    Connection::Postgres(_) => statements::people::ALL_POSTGRES,
+                };
+                let own = own
+                    .iter()
+                    .chain(of_fleet)
+                    .chain(of_rollouts)
+                    .chain(of_people)
+                    .chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
                     .iter()
                     .chain(quota::ALL_BULK)
@@ -423,6 +435,7 @@ impl Store {
                     statements::devices::ALL,
                     statements::programs::ALL,
                     statements::ddi::ALL,
+                    statements::people::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                 ];

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::{Row, Value, values};
 use super::records::{dated, id, time, time_if_any, word};
+use super::sight::sees_row;
 use super::states::refresh_all;
 use super::writer::WriteContext;
 use super::{Scope, Store, StoreError, from_json, statements};
@@ -162,13 +163,17 @@ impl Store {
     /// Says what has become of an order, and gives its device; `None` when there is no such order.
     pub async fn set_order(
         &self,
+        scope: &Scope,
         key: i64,
         state: OrderState,
         operator: String,
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
-        let open = Arc::clone(&self.open);
+        let (open, scope) = (Arc::clone(&self.open), scope.clone());
         let act = move |context: &mut WriteContext<'_>| {
+            if !sees_row(context.connection, &scope, "orders", key)? {
+                return Ok(None);
+            }
             let now = now.as_millisecond();
             let closed = (!state.is_open()).then_some(now);
             let state = state.word();
@@ -183,17 +188,21 @@ impl Store {
     /// Says whether an order of a supply that was ordered already is the same want.
     pub async fn settle_duplicate(
         &self,
+        scope: &Scope,
         key: i64,
         what: Duplicate,
         operator: String,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
-        let open = Arc::clone(&self.open);
+        let (open, scope) = (Arc::clone(&self.open), scope.clone());
         let statement = match what {
             Duplicate::Merge => statements::MERGE_ORDER,
             Duplicate::Keep => statements::KEEP_ORDER,
         };
         let act = move |context: &mut WriteContext<'_>| {
+            if !sees_row(context.connection, &scope, "orders", key)? {
+                return Ok(Settled::Missing);
+            }
             if let Some(device) = device_of(context, statement, values![key, now.as_millisecond(), operator])?
             {
                 refresh_all(context.connection, [&device].into_iter())?;

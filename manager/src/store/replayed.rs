@@ -8,7 +8,7 @@ use super::journal::{Entry, Journal};
 use super::records::time;
 use super::restored::note;
 use super::statements::{self as all_statements, ddi, devices, restored as statements};
-use super::{Store, StoreError, delete, enrolment, states};
+use super::{Store, StoreError, delete, enrolment, people, states};
 
 /// No password has this hash: finding one would be to invert Argon2.
 const NO_PASSWORD: &str =
@@ -27,6 +27,8 @@ pub struct Replayed {
     pub deleted: usize,
     /// Passwords that were changed: those of before are locked.
     pub passwords: usize,
+    /// Operators who were removed, or given another role or other limits.
+    pub operators: usize,
     /// Lines that could not be read.
     pub damaged: usize,
 }
@@ -55,13 +57,14 @@ pub(super) fn catch_up(
         Ok(replayed)
     })?;
     if replayed != Replayed::default() {
-        let Replayed { tokens, revocations, retired, deleted, passwords, damaged } = replayed;
+        let Replayed { tokens, revocations, retired, deleted, passwords, operators, damaged } = replayed;
         tracing::warn!(
             tokens,
             revocations,
             retired,
             deleted,
             passwords,
+            operators,
             damaged,
             "done again, from the journal, what the database had forgotten"
         );
@@ -158,6 +161,14 @@ fn again(
             if !enrolled_again && delete::begin(connection, device, by, *at, true)? == Ok(true) {
                 replayed.deleted += 1;
             }
+        }
+        Entry::OperatorSet { operator, role, limits } => {
+            people::set_again(connection, operator, *role, limits.as_ref())?;
+            replayed.operators += 1;
+        }
+        Entry::OperatorRemoved { operator } => {
+            people::remove_again(connection, operator)?;
+            replayed.operators += 1;
         }
         Entry::PasswordSet { operator } => {
             tracing::warn!(operator, at = %now, "the password was changed since the backup, and is locked");

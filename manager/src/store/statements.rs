@@ -2,6 +2,7 @@
 
 pub(super) mod ddi;
 pub(super) mod fleet;
+pub(super) mod people;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;
@@ -316,21 +317,6 @@ pub(super) const GAPS: &str = "SELECT g.key, d.id, g.first, g.last, g.recorded, 
 pub(super) const IDENTITY_LOG: &str = "SELECT l.key, d.id, l.what, l.by, l.at FROM identity_log l \
      JOIN devices d ON d.key = l.device";
 
-// Operators.
-pub(super) const ADD_OPERATOR: &str = "INSERT INTO operators (name, password, created) VALUES (?1, ?2, ?3) \
-     ON CONFLICT (name) DO UPDATE SET password = excluded.password";
-pub(super) const PASSWORD: &str = "SELECT password FROM operators WHERE name = ?1";
-pub(super) const ADD_OPERATOR_TOKEN: &str = "INSERT INTO operator_tokens (hash, operator, created) SELECT ?1, name, ?3 FROM operators WHERE name = ?2";
-pub(super) const OPERATOR_TOKENS: &str =
-    "SELECT hash, operator, created FROM operator_tokens ORDER BY operator, created, hash LIMIT ?1";
-pub(super) const OPERATOR_OF_TOKEN: &str = "SELECT operator FROM operator_tokens WHERE hash = ?1";
-pub(super) const ADD_SESSION: &str =
-    "INSERT INTO sessions (hash, operator, created, expires) VALUES (?1, ?2, ?3, ?4)";
-pub(super) const OPERATOR_OF_SESSION: &str = "SELECT operator FROM sessions WHERE hash = ?1 AND expires > ?2";
-pub(super) const END_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1";
-pub(super) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE operator = ?1";
-pub(super) const DROP_OLD_SESSIONS: &str = "DELETE FROM sessions WHERE expires <= ?1";
-
 // Watches.
 pub(super) const MEMORIES: &str =
     "SELECT d.id, m.body FROM watch_memories m JOIN devices d ON d.key = m.device";
@@ -480,16 +466,6 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("REPLACEMENTS", REPLACEMENTS),
     ("GAPS", GAPS),
     ("IDENTITY_LOG", IDENTITY_LOG),
-    ("ADD_OPERATOR", ADD_OPERATOR),
-    ("PASSWORD", PASSWORD),
-    ("ADD_OPERATOR_TOKEN", ADD_OPERATOR_TOKEN),
-    ("OPERATOR_TOKENS", OPERATOR_TOKENS),
-    ("OPERATOR_OF_TOKEN", OPERATOR_OF_TOKEN),
-    ("ADD_SESSION", ADD_SESSION),
-    ("OPERATOR_OF_SESSION", OPERATOR_OF_SESSION),
-    ("END_SESSION", END_SESSION),
-    ("END_SESSIONS_OF", END_SESSIONS_OF),
-    ("DROP_OLD_SESSIONS", DROP_OLD_SESSIONS),
     ("MEMORIES", MEMORIES),
     ("BEGIN_WATCH", BEGIN_WATCH),
     ("WATCH_OVERDUE", WATCH_OVERDUE),

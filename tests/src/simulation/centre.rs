@@ -143,7 +143,7 @@ async fn play_deliveries(shared: &Shared, devices: &Devices) {
         let Some(oldest) = open.last() else { continue };
         shared.history.note(MANAGER, format_args!("finds {} of {device} delivered", oldest.id));
         let (state, now) = (OrderState::Delivered, shared.now());
-        match devices.store.set_order(oldest.key, state, "anna".to_owned(), now).await {
+        match devices.store.set_order(&Scope::All, oldest.key, state, "anna".to_owned(), now).await {
             Ok(_) => devices.mailbox.wake(&device),
             Err(cause) => shared.history.note(MANAGER, format_args!("does not take it: {cause}")),
         }

@@ -138,11 +138,14 @@ impl Lived {
                     let state = random.pick(&[OrderState::Ordered, OrderState::Delivered, OrderState::New]);
                     match random.below(3) {
                         0 => {
-                            let settled =
-                                store.settle_duplicate(key, Duplicate::Merge, "anna".into(), now()).await;
+                            let settled = store
+                                .settle_duplicate(&Scope::All, key, Duplicate::Merge, "anna".into(), now())
+                                .await;
                             settled.unwrap();
                         }
-                        _ => drop(store.set_order(key, state, "anna".into(), now()).await.unwrap()),
+                        _ => drop(
+                            store.set_order(&Scope::All, key, state, "anna".into(), now()).await.unwrap(),
+                        ),
                     }
                 }
             }
@@ -151,7 +154,7 @@ impl Lived {
                     store.service_calls(&Scope::All, ServiceCallFilter::default(), None, 5).await.unwrap();
                 if let Some(call) = calls.first() {
                     let state = random.pick(&[ServiceCallState::Seen, ServiceCallState::Handled]);
-                    store.set_service_call(call.key, state, "anna".into(), now()).await.unwrap();
+                    store.set_service_call(&Scope::All, call.key, state, "anna".into(), now()).await.unwrap();
                 }
             }
             14 => {

@@ -240,7 +240,10 @@ mod suite {
         let calls = ServiceCallFilter::default();
         assert_eq!(store.service_calls(&Scope::All, calls, None, 10).await.unwrap().len(), 1);
         assert_eq!(kinds(asker.clone()).await.len(), 2);
-        store.set_order(open[0].key, OrderState::Delivered, "anna".into(), days(2_000)).await.unwrap();
+        store
+            .set_order(&Scope::All, open[0].key, OrderState::Delivered, "anna".into(), days(2_000))
+            .await
+            .unwrap();
         hand_in(&store, &asker, at(2_000 * 24 * 60, 3, &[order("o2", 1)]), days(2_001)).await.unwrap();
         round(&job, days(4_000)).await;
         round(&job, days(4_001)).await;

@@ -64,6 +64,45 @@ fn an_operator_gets_a_password_and_a_token() {
 }
 
 #[test]
+fn operators_are_listed_changed_and_removed_and_one_administrator_stays() {
+    let manager = prepared();
+    for (arguments, said) in [
+        (&["operator", "set", "ben", "--role", "viewer"][..], "operator list"),
+        (&["operator", "reset", "ben"], "operator list"),
+        (&["operator", "remove", "ben"], "operator list"),
+        (&["operator", "add", "ben", "--role", "chief"], "technician"),
+        (&["operator", "add", "ben", "--role", "viewer", "--customer", "Nord"], "no customer named"),
+        (&["operator", "add", "ben", "--role", "viewer", "--site", "7"], "no site 7"),
+    ] {
+        let refused = run(&manager, arguments, "");
+        assert!(
+            !refused.status.success() && text(&refused.stderr).contains(said),
+            "{arguments:?}: {refused:?}"
+        );
+    }
+    assert!(run(&manager, &["operator", "add", "anna"], "").status.success());
+    assert!(run(&manager, &["operator", "add", "ben", "--role", "viewer"], "").status.success());
+    let listed = text(&run(&manager, &["operator", "list"], "").stdout);
+    let roles: Vec<_> =
+        listed.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    assert_eq!(roles, [["anna", "administrator", "everything"], ["ben", "viewer", "everything"]]);
+    let last = run(&manager, &["operator", "set", "anna", "--role", "viewer"], "");
+    assert!(text(&last.stderr).contains("only administrator"), "{last:?}");
+    let nothing = run(&manager, &["operator", "set", "ben"], "");
+    assert!(text(&nothing.stderr).contains("nothing is to be set"));
+    assert!(run(&manager, &["operator", "set", "ben", "--role", "administrator"], "").status.success());
+    let made = run(&manager, &["operator", "reset", "ben"], "");
+    assert!(made.status.success() && text(&made.stdout).len() >= 20);
+    assert!(run(&manager, &["operator", "remove", "anna"], "").status.success());
+    let list = run(&manager, &["operator", "list", "--json"], "");
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!(
+        (&list[0]["name"], &list[0]["role"], &list[1]),
+        (&"ben".into(), &"administrator".into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
 fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
     let manager = prepared();
     let mut child = command(&manager, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();

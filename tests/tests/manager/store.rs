@@ -264,7 +264,10 @@ mod suite {
         ingest(&store, &device(), batch(1, &[made(1)])).await.unwrap();
         let handle = async |at: Timestamp| {
             let key = only().await.key;
-            store.set_service_call(key, ServiceCallState::Handled, "olga".into(), at).await.unwrap();
+            store
+                .set_service_call(&Scope::All, key, ServiceCallState::Handled, "olga".into(), at)
+                .await
+                .unwrap();
         };
         // What is counted late was pressed before.
         handle(now() + SignedDuration::from_secs(1)).await;
@@ -318,7 +321,7 @@ mod suite {
             (OrderState::New, true),
             (OrderState::Cancelled, false),
         ] {
-            let of = store.set_order(key, state, "anna".into(), now()).await.unwrap();
+            let of = store.set_order(&Scope::All, key, state, "anna".into(), now()).await.unwrap();
             assert_eq!(of, Some(device()));
             for wanted in [true, false] {
                 let filter = OrderFilter { device: Some(device()), open: Some(wanted) };
@@ -330,7 +333,10 @@ mod suite {
         }
         let order = store.orders(&Scope::All, OrderFilter::default(), None, 1).await.unwrap().remove(0);
         assert_eq!((order.changed, order.changed_by.as_deref()), (Some(now()), Some("anna")));
-        assert_eq!(store.set_order(key + 1, OrderState::Ordered, "anna".into(), now()).await.unwrap(), None);
+        assert_eq!(
+            store.set_order(&Scope::All, key + 1, OrderState::Ordered, "anna".into(), now()).await.unwrap(),
+            None
+        );
     }
 
     pub(super) async fn a_replacement_is_listed_and_changes_what_is_known(store: Store) {
@@ -406,7 +412,8 @@ mod suite {
         assert!(!store.add_operator_token("t".into(), "anna".into(), now()).await.unwrap());
         store.set_operator("anna".into(), "hash1".into(), now()).await.unwrap();
         store.add_session("s".into(), "anna".into(), now(), expires).await.unwrap();
-        assert_eq!(store.operator_of_session("s".into(), now()).await.unwrap().as_deref(), Some("anna"));
+        let signed = store.operator_of_session("s".into(), now()).await.unwrap();
+        assert_eq!(signed.map(|signed| signed.name).as_deref(), Some("anna"));
         assert_eq!(store.operator_of_session("s".into(), expires).await.unwrap(), None, "its time is over");
         store.set_operator("anna".into(), "hash2".into(), now()).await.unwrap();
         assert_eq!(store.operator_of_session("s".into(), now()).await.unwrap(), None);

@@ -450,7 +450,10 @@ mod suite {
         for order in
             store.orders(ALL, OrderFilter { device: Some(device()), open: None }, None, 10).await.unwrap()
         {
-            store.settle_duplicate(order.key, Duplicate::Merge, "anna".into(), now()).await.unwrap();
+            store
+                .settle_duplicate(&Scope::All, order.key, Duplicate::Merge, "anna".into(), now())
+                .await
+                .unwrap();
         }
         let begin = async || store.begin_deletion(device(), "anna".into(), now()).await.unwrap();
         assert_eq!(begin().await, Err(DeleteRefusal::InService));

@@ -90,6 +90,8 @@ fn the_api_does_what_the_document_says_whatever_is_asked() {
             .args(["--max-examples", EXAMPLES, "--seed", "1", "--no-color", "--warnings", "off"])
             // A stream without an end; it has tests of its own.
             .args(["--exclude-path", "/api/v1/events"])
+            // By these it would take its own rights away, as soon as it has made another administrator.
+            .args(["--exclude-operation-id", "setOperator", "--exclude-operation-id", "removeOperator"])
             .args(["--header", &format!("Authorization: Bearer {}", operator.token())])
             .arg("--tls-verify")
             .arg(&ca)

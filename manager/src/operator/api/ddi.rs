@@ -59,7 +59,7 @@ pub(super) async fn make_token(
 ) -> Result<(StatusCode, Json<NewDdiTokenView>), Refusal> {
     let Path(device) = id?;
     let scope = operator.scope();
-    let (id, token) = ddi::make_token(&operators, scope, device, operator.name).await?;
+    let (id, token) = ddi::make_token(&operators, scope, device, operator.name.clone()).await?;
     Ok((StatusCode::CREATED, Json(NewDdiTokenView { id, token })))
 }
 

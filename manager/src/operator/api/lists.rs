@@ -132,7 +132,7 @@ pub(super) async fn set_service_call(
     body: Result<Json<NewState>, JsonRejection>,
 ) -> Result<StatusCode, Refusal> {
     let (Path(id), Json(NewState { state })) = (id?, body?);
-    service_call::set(&operators, id, state, operator.name).await?;
+    service_call::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -184,7 +184,7 @@ pub(super) async fn set_order(
     body: Result<Json<NewOrderState>, JsonRejection>,
 ) -> Result<StatusCode, Refusal> {
     let (Path(id), Json(NewOrderState { state })) = (id?, body?);
-    order::set(&operators, id, state, operator.name).await?;
+    order::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -229,7 +229,7 @@ async fn settle(
     what: Duplicate,
 ) -> Result<StatusCode, Refusal> {
     let Path(id) = id?;
-    order::settle(&operators, id, what, operator.name).await?;
+    order::settle(&operators, operator.scope(), id, what, operator.name.clone()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

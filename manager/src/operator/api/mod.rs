@@ -12,6 +12,7 @@ mod identity;
 mod list;
 mod lists;
 mod openapi;
+mod people;
 mod places;
 mod profiles;
 mod programs;
@@ -23,71 +24,111 @@ mod whole_numbers;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post, put};
 use platen_protocol::problem::ProblemKind;
 
 use super::Operators;
+use super::guard::{Routes, Wants};
 use super::problem::Refusal;
+use crate::rights::Right;
 
-pub(super) fn router() -> Router<Arc<Operators>> {
-    Router::new()
-        .route("/devices", get(devices::list))
-        .route("/devices/{id}", get(devices::one).delete(details::delete))
-        .route("/devices/{id}/history", get(history::history))
-        .route("/device-counts", get(devices::counts))
-        .route("/devices/{id}/details", get(details::get).patch(details::change))
-        .route("/devices/{id}/retire", post(details::retire_one))
-        .route("/device-changes", post(details::change_many))
-        .route("/customers", get(places::customers).post(places::add_customer))
-        .route(
-            "/customers/{id}",
-            get(places::customer).put(places::set_customer).delete(places::remove_customer),
-        )
-        .route("/sites", get(places::sites).post(places::add_site))
-        .route("/sites/{id}", get(places::site).put(places::set_site).delete(places::remove_site))
-        .route("/profiles", get(profiles::list).post(profiles::add))
-        .route("/profiles/{id}", get(profiles::one).put(profiles::set).delete(profiles::remove))
-        .route("/profiles/{id}/send", post(profiles::send))
-        .route("/profiles/{id}/refusals", get(profiles::refusals))
-        .route("/programs", get(programs::list))
-        .route("/programs/{name}/{version}", get(programs::one))
-        .route("/programs/{name}/{version}/offers", get(programs::offers).post(programs::offer))
-        .route("/programs/{name}/{version}/offers/{device}", delete(programs::take_back))
-        .route("/programs/{name}/{version}/attempts", get(programs::attempts))
-        .route("/devices/{id}/ddi", get(ddi::get))
-        .route("/devices/{id}/ddi/tokens", post(ddi::make_token))
-        .route("/devices/{id}/ddi/tokens/{token}", delete(ddi::revoke_token))
-        .route("/rollouts", get(rollouts::list).post(rollouts::create))
-        .route("/rollouts/preview", post(rollouts::preview))
-        .route("/rollouts/{id}", get(rollouts::one))
-        .route("/rollouts/{id}/devices", get(rollouts::devices))
-        .route("/rollouts/{id}/log", get(rollouts::log))
-        .route("/rollouts/{id}/{act}", post(rollouts::act))
-        .route("/rollouts/{id}/devices/{device}/retry", post(rollouts::retry_device))
-        .route("/rollouts/{id}/devices/{device}/skip", post(rollouts::skip_device))
-        .route("/devices/{id}/holds", get(holds::list).put(holds::set_all).delete(holds::remove_all))
-        .route("/devices/{id}/holds/{name}", put(holds::set).delete(holds::remove))
-        .route("/devices/{id}/commands", get(commands::list).post(commands::issue))
-        .route("/devices/{id}/revoke", post(identity::revoke))
-        .route("/devices/{id}/readmit", post(identity::readmit))
-        .route("/devices/{id}/dismiss-clone", post(identity::dismiss_clone))
-        .route("/devices/{id}/dismiss-superseded", post(identity::dismiss_superseded))
-        .route("/alerts", get(lists::alerts))
-        .route("/watches", get(lists::watches))
-        .route("/reports", get(lists::reports))
-        .route("/service-calls", get(lists::service_calls))
-        .route("/service-calls/{id}", post(lists::set_service_call))
-        .route("/orders", get(lists::orders))
-        .route("/orders/{id}", post(lists::set_order))
-        .route("/orders/{id}/merge", post(lists::merge_order))
-        .route("/orders/{id}/keep", post(lists::keep_order))
-        .route("/replacements", get(lists::replacements))
-        .route("/restoration", get(restored::restoration))
-        .route("/restoration/let-in", post(restored::let_in))
-        .route("/restoration/end", post(restored::end))
-        .route("/health", get(health::health))
-        .route("/events", get(events::events))
-        .route("/openapi.json", get(openapi::document))
+/// Every address, with what it wants.
+pub(super) fn routes() -> Routes {
+    Routes::of_api()
+        .at("/devices", |at| at.get(Right::See, devices::list))
+        .at("/devices/{id}", |at| at.get(Right::See, devices::one).delete(Right::Administer, details::delete))
+        .at("/devices/{id}/history", |at| at.get(Right::See, history::history))
+        .at("/device-counts", |at| at.get(Right::See, devices::counts))
+        .at("/devices/{id}/details", |at| {
+            at.get(Right::See, details::get).patch(Right::Describe, details::change)
+        })
+        .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
+        .at("/device-changes", |at| at.post(Right::Describe, details::change_many))
+        .at("/customers", |at| {
+            at.get(Right::See, places::customers).post(Right::Places, places::add_customer)
+        })
+        .at("/customers/{id}", |at| {
+            at.get(Right::See, places::customer)
+                .put(Right::Places, places::set_customer)
+                .delete(Right::Places, places::remove_customer)
+        })
+        .at("/sites", |at| at.get(Right::See, places::sites).post(Right::Places, places::add_site))
+        .at("/sites/{id}", |at| {
+            at.get(Right::See, places::site)
+                .put(Right::Places, places::set_site)
+                .delete(Right::Places, places::remove_site)
+        })
+        .at("/profiles", |at| at.get(Right::SeeAll, profiles::list).post(Right::Profiles, profiles::add))
+        .at("/profiles/{id}", |at| {
+            at.get(Right::SeeAll, profiles::one)
+                .put(Right::Profiles, profiles::set)
+                .delete(Right::Profiles, profiles::remove)
+        })
+        .at("/profiles/{id}/send", |at| at.post(Right::Profiles, profiles::send))
+        .at("/profiles/{id}/refusals", |at| at.get(Right::SeeAll, profiles::refusals))
+        .at("/programs", |at| at.get(Right::See, programs::list))
+        .at("/programs/{name}/{version}", |at| at.get(Right::See, programs::one))
+        .at("/programs/{name}/{version}/offers", |at| {
+            at.get(Right::See, programs::offers).post(Right::Programs, programs::offer)
+        })
+        .at("/programs/{name}/{version}/offers/{device}", |at| {
+            at.delete(Right::Programs, programs::take_back)
+        })
+        .at("/programs/{name}/{version}/attempts", |at| at.get(Right::See, programs::attempts))
+        .at("/devices/{id}/ddi", |at| at.get(Right::See, ddi::get))
+        .at("/devices/{id}/ddi/tokens", |at| at.post(Right::Admit, ddi::make_token))
+        .at("/devices/{id}/ddi/tokens/{token}", |at| at.delete(Right::Admit, ddi::revoke_token))
+        .at("/rollouts", |at| at.get(Right::See, rollouts::list).post(Right::Programs, rollouts::create))
+        .at("/rollouts/preview", |at| at.post(Right::Programs, rollouts::preview))
+        .at("/rollouts/{id}", |at| at.get(Right::See, rollouts::one))
+        .at("/rollouts/{id}/devices", |at| at.get(Right::See, rollouts::devices))
+        .at("/rollouts/{id}/log", |at| at.get(Right::See, rollouts::log))
+        .at("/rollouts/{id}/{act}", |at| at.post(Right::Programs, rollouts::act))
+        .at("/rollouts/{id}/devices/{device}/retry", |at| at.post(Right::Programs, rollouts::retry_device))
+        .at("/rollouts/{id}/devices/{device}/skip", |at| at.post(Right::Programs, rollouts::skip_device))
+        .at("/devices/{id}/holds", |at| {
+            at.get(Right::See, holds::list)
+                .put(Right::Tend, holds::set_all)
+                .delete(Right::Tend, holds::remove_all)
+        })
+        .at("/devices/{id}/holds/{name}", |at| {
+            at.put(Right::Tend, holds::set).delete(Right::Tend, holds::remove)
+        })
+        .at("/devices/{id}/commands", |at| {
+            at.get(Right::See, commands::list).post(Right::Tend, commands::issue)
+        })
+        .at("/devices/{id}/revoke", |at| at.post(Right::Admit, identity::revoke))
+        .at("/devices/{id}/readmit", |at| at.post(Right::Admit, identity::readmit))
+        .at("/devices/{id}/dismiss-clone", |at| at.post(Right::Admit, identity::dismiss_clone))
+        .at("/devices/{id}/dismiss-superseded", |at| at.post(Right::Admit, identity::dismiss_superseded))
+        .at("/alerts", |at| at.get(Right::See, lists::alerts))
+        .at("/watches", |at| at.get(Right::See, lists::watches))
+        .at("/reports", |at| at.get(Right::See, lists::reports))
+        .at("/service-calls", |at| at.get(Right::See, lists::service_calls))
+        .at("/service-calls/{id}", |at| at.post(Right::Calls, lists::set_service_call))
+        .at("/orders", |at| at.get(Right::See, lists::orders))
+        .at("/orders/{id}", |at| at.post(Right::Orders, lists::set_order))
+        .at("/orders/{id}/merge", |at| at.post(Right::Orders, lists::merge_order))
+        .at("/orders/{id}/keep", |at| at.post(Right::Orders, lists::keep_order))
+        .at("/replacements", |at| at.get(Right::See, lists::replacements))
+        .at("/operators", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
+        .at("/operators/{name}", |at| {
+            at.get(Right::Administer, people::one)
+                .put(Right::Administer, people::set)
+                .delete(Right::Administer, people::remove)
+        })
+        .at("/operators/{name}/password", |at| at.post(Right::Administer, people::reset))
+        .at("/me", |at| at.get(Right::See, people::me))
+        .at("/restoration", |at| at.get(Right::SeeAll, restored::restoration))
+        .at("/restoration/let-in", |at| at.post(Right::Administer, restored::let_in))
+        .at("/restoration/end", |at| at.post(Right::Administer, restored::end))
+        .at("/health", |at| at.get(Right::SeeAll, health::health))
+        .at("/events", |at| at.get(Right::See, events::events))
+        .at("/openapi.json", |at| at.get(Wants::Anyone, openapi::document))
+}
+
+pub(super) fn router(operators: &Arc<Operators>) -> Router<Arc<Operators>> {
+    routes()
+        .router(operators)
         .fallback(|| async {
             Refusal::new(
                 ProblemKind::NotFound,

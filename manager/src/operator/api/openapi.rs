@@ -11,9 +11,10 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
+use super::super::guard::Wants;
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, places, profiles,
-    programs, restored, rollouts,
+    commands, ddi, details, devices, events, health, history, holds, identity, lists, people, places,
+    profiles, programs, restored, rollouts,
 };
 
 #[derive(OpenApi)]
@@ -90,6 +91,13 @@ use super::{
         lists::merge_order,
         lists::keep_order,
         lists::replacements,
+        people::list,
+        people::add,
+        people::one,
+        people::set,
+        people::remove,
+        people::reset,
+        people::me,
         restored::restoration,
         restored::let_in,
         restored::end,
@@ -106,6 +114,7 @@ use super::{
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),
         (name = "Lists", description = "What devices reported and watches found, of all devices."),
+        (name = "People", description = "Operators, and what each may do."),
         (name = "Events", description = "What happens, as it happens."),
         (name = "Manager", description = "The manager itself."),
     ),
@@ -267,6 +276,13 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
             *schema = say(schema);
         }
     }
+    for (path, method, wants) in super::routes().stated() {
+        let Wants::May(right) = wants else { continue };
+        let place = format!("/paths/~1api~1v1{}/{method}", path.replace('/', "~1"));
+        if let Some(Value::Object(operation)) = document.pointer_mut(&place) {
+            operation.insert("x-right".to_owned(), json!(right));
+        }
+    }
     document
 });
 
@@ -278,6 +294,29 @@ pub(super) async fn document() -> Json<&'static Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_operation_says_which_right_it_wants() {
+        for (path, operations) in DOCUMENT["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let right: crate::rights::Right = serde_json::from_value(operation["x-right"].clone())
+                    .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+                let may_be_asked_without_a_change = ["get"].contains(&method.as_str());
+                assert!(
+                    may_be_asked_without_a_change || right != crate::rights::Right::See,
+                    "{method} {path}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_address_of_the_api_is_in_the_document() {
+        for (path, method, _) in super::super::routes().stated() {
+            let place = format!("/paths/~1api~1v1{}/{method}", path.replace('/', "~1"));
+            assert!(path == "/openapi.json" || DOCUMENT.pointer(&place).is_some(), "{method} {path}");
+        }
+    }
 
     #[test]
     fn the_document_names_every_address_of_the_api() {
@@ -329,6 +368,10 @@ mod tests {
             "orders",
             "orders/{id}",
             "replacements",
+            "operators",
+            "operators/{name}",
+            "operators/{name}/password",
+            "me",
             "restoration",
             "restoration/let-in",
             "restoration/end",

@@ -133,7 +133,7 @@ pub(super) async fn add(
 ) -> Result<(StatusCode, Json<ProfileView>), Refusal> {
     let Json(form) = body?;
     let scope = operator.scope();
-    let key = operators.store.add_profile(form.read()?, operator.name, clock::now()).await??;
+    let key = operators.store.add_profile(form.read()?, operator.name.clone(), clock::now()).await??;
     operators.bell.ring();
     Ok((StatusCode::CREATED, Json(view(&operators, scope, key).await?)))
 }
@@ -156,7 +156,7 @@ pub(super) async fn set(
 ) -> Result<Json<ProfileView>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     let scope = operator.scope();
-    operators.store.set_profile(key, form.read()?, operator.name, clock::now()).await??;
+    operators.store.set_profile(key, form.read()?, operator.name.clone(), clock::now()).await??;
     operators.bell.ring();
     Ok(Json(view(&operators, scope, key).await?))
 }
@@ -197,7 +197,7 @@ pub(super) async fn send(
 ) -> Result<(StatusCode, Json<ProfileView>), Refusal> {
     let Path(key) = id?;
     let scope = operator.scope();
-    if !operators.store.send_profile_again(key, operator.name, clock::now()).await? {
+    if !operators.store.send_profile_again(key, operator.name.clone(), clock::now()).await? {
         return Err(Refusal::not_found("profile"));
     }
     operators.bell.ring();

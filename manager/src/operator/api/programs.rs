@@ -162,7 +162,7 @@ pub(super) async fn offer(
     let devices: BTreeSet<DeviceId> = form.devices.into_iter().collect();
     let program = (name.to_string(), version.to_string());
     let scope = operator.scope();
-    let offered = programs::offer(&operators, scope, program, devices, operator.name).await?;
+    let offered = programs::offer(&operators, scope, program, devices, operator.name.clone()).await?;
     Ok(Json(OfferedView { offered: offered.new, already: offered.already }))
 }
 

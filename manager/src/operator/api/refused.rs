@@ -21,7 +21,10 @@ impl IntoResponses for Always {
     fn responses() -> Responses {
         [
             problem(401, "Not signed in: send a bearer token, or sign in."),
-            problem(403, "The request uses a session cookie and comes from a page of another site."),
+            problem(
+                403,
+                "The right that the operation names (`x-right`) is missing, or the request uses a session cookie and comes from a page of another site.",
+            ),
             problem(500, "The manager failed; its log says why."),
             problem(503, "The manager cannot do this at the moment."),
         ]

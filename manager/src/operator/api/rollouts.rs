@@ -59,7 +59,10 @@ pub(super) async fn create(
     let Json(form) = body?;
     let planned = form.read(clock::now())?;
     let scope = operator.scope();
-    Ok((StatusCode::CREATED, Json(rollouts::create(&operators, scope, planned, operator.name).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(rollouts::create(&operators, scope, planned, operator.name.clone()).await?),
+    ))
 }
 
 /// Devices that a rollout would leave out, or leave as they are.
@@ -207,7 +210,7 @@ async fn acted(
 ) -> Result<Json<RolloutView>, Refusal> {
     let form = body.and_then(|Json(form)| form).unwrap_or_default();
     let scope = operator.scope();
-    rollouts::act(operators, scope, act, form.note.as_deref(), operator.name).await.map(Json)
+    rollouts::act(operators, scope, act, form.note.as_deref(), operator.name.clone()).await.map(Json)
 }
 
 /// What is done with a rollout as a whole.

@@ -48,7 +48,7 @@ pub(super) async fn list(
     let Query(After { after }) = after?;
     let mut customers = operators.store.customers(operator.scope(), after, ON_A_PAGE + 1).await?;
     let next = cut(&mut customers, ON_A_PAGE, |customer| customer.key);
-    render(&CustomersPage { frame: Frame::new(Some(operator.name), false), customers, next })
+    render(&CustomersPage { frame: Frame::new(Some(operator), false), customers, next })
 }
 
 /// Adds one.
@@ -83,7 +83,7 @@ pub(super) async fn one(
     let customer = customer.ok_or_else(|| Refusal::not_found("customer"))?;
     let mut sites = operators.store.sites(operator.scope(), Some(key), after, ON_A_PAGE + 1).await?;
     let next = cut(&mut sites, ON_A_PAGE, |site| site.key);
-    render(&CustomerPage { frame: Frame::new(Some(operator.name), false), customer, sites, next })
+    render(&CustomerPage { frame: Frame::new(Some(operator), false), customer, sites, next })
 }
 
 /// Says something else about a customer.

@@ -15,6 +15,7 @@ use super::super::who::{Operator, PageOperator};
 use super::super::{Operators, Shared, details, gather, retire, said};
 use super::device::bad_form;
 use super::{Frame, render};
+use crate::rights::Right;
 use crate::store::{CustomerRecord, DetailsChange, ProfileRecord, SiteRecord};
 
 /// Customers, and sites, that a page offers to choose from.
@@ -56,8 +57,12 @@ pub(super) async fn page(
     let Path(id) = id?;
     let details = gather::details(&operators, operator.scope(), id.clone()).await?;
     let (customers, cut) = choices(&operators, &operator).await?;
-    let profiles = operators.store.profiles(None, MAX_CHOICES).await?;
-    let frame = Frame::new(Some(operator.name), false);
+    let mut profiles = operators.store.profiles(None, MAX_CHOICES).await?;
+    if !operator.may(Right::SeeAll) {
+        // Only the one that it has, so that it stays.
+        profiles.retain(|profile| details.is_own_profile(profile.key));
+    }
+    let frame = Frame::new(Some(operator), false);
     render(&DetailsPage { frame, id, details, customers, cut, profiles })
 }
 

@@ -23,6 +23,7 @@ use super::gap::LostRuns;
 use super::history::{LevelChart, level_charts};
 use super::{Frame, filters, render_at, words};
 use crate::clock;
+use crate::rights::Right;
 use crate::store::{
     AlertFilter, Duplicate, IdentityEntry, OrderFilter, OrderState, ReportFilter, ServiceCallFilter,
     ServiceCallState, Trouble, WatchFilter,
@@ -71,6 +72,7 @@ pub(super) async fn page(
     let now = clock::now();
     let trouble = operators.store.health().trouble();
     let endings = operators.watches.endings.to_act_on(now);
+    let endings = if operator.may(Right::SeeAll) { endings } else { Vec::new() };
     let device = gather::view(&operators, scope, id.clone(), now).await?;
     let over = WatchFilter { device: Some(id.clone()), open: Some(false) };
     let over = store.watches(scope, over, None, MAX_CLEARED).await?;
@@ -90,7 +92,7 @@ pub(super) async fn page(
     let levels = level_charts(&operators, scope, &device, now).await?;
 
     let page = DevicePage {
-        frame: Frame::new(Some(operator.name), true),
+        frame: Frame::new(Some(operator), true),
         trouble,
         endings,
         device,
@@ -240,7 +242,7 @@ pub(super) async fn set_service_call(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(NewState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    service_call::set(&operators, id, state, operator.name).await?;
+    service_call::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
     Ok(Redirect::to(&format!("/devices/{device}#service-calls")))
 }
 
@@ -260,7 +262,7 @@ pub(super) async fn set_order(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(NewOrderState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    order::set(&operators, id, state, operator.name).await?;
+    order::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
     Ok(Redirect::to(&format!("/devices/{device}#orders")))
 }
 
@@ -280,6 +282,6 @@ pub(super) async fn settle_duplicate(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(SettledDuplicate { what, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    order::settle(&operators, id, what, operator.name).await?;
+    order::settle(&operators, operator.scope(), id, what, operator.name.clone()).await?;
     Ok(Redirect::to(&format!("/devices/{device}#orders")))
 }

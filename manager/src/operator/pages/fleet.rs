@@ -24,6 +24,7 @@ use super::super::who::{Operator, PageOperator};
 use super::super::{Operators, Shared, gather};
 use super::{Frame, filters, render_at, words};
 use crate::clock;
+use crate::rights::Right;
 use crate::store::{FleetCounts, FleetKey, FleetOrder, LogState, Scope, Trouble};
 use crate::watch::endings::EndingView;
 use crate::worst::Worst;
@@ -179,9 +180,10 @@ pub(super) async fn page(
         rows.push(draw(&operators, scope, view, shape, changes, now)?);
     }
     let first = (!is_first).then(|| FleetForm { cursor: String::new(), ..form.clone() }.address());
+    let sees_all = operator.may(Right::SeeAll);
     let page = FleetPage {
-        frame: Frame::new(Some(operator.name), true),
-        top: top(&operators, &form, &counts, now).await?,
+        frame: Frame::new(Some(operator), true),
+        top: top(&operators, sees_all, &form, &counts, now).await?,
         form,
         counts,
         order,
@@ -212,7 +214,7 @@ pub(super) async fn rows(
     let question = (filter, order);
     let (overview, again) = operators.live.overview(&operators.store, scope, question).await?;
     let page = RowsPage {
-        top: top(&operators, &form, &overview.counts, now).await?,
+        top: top(&operators, operator.may(Right::SeeAll), &form, &overview.counts, now).await?,
         table,
         rows,
         head: overview.head.clone(),
@@ -284,15 +286,16 @@ fn draw(
 
 async fn top(
     operators: &Operators,
+    sees_all: bool,
     form: &FleetForm,
     counts: &FleetCounts,
     now: Timestamp,
 ) -> Result<Top, Refusal> {
     Ok(Top {
         trouble: operators.store.health().trouble(),
-        held_log: Some(operators.store.health().log()).filter(|log| log.is_held(now)),
-        endings: operators.watches.endings.to_act_on(now),
-        restored: restored::view(operators, None, 0).await?,
+        held_log: Some(operators.store.health().log()).filter(|log| sees_all && log.is_held(now)),
+        endings: if sees_all { operators.watches.endings.to_act_on(now) } else { Vec::new() },
+        restored: if sees_all { restored::view(operators, None, 0).await? } else { None },
         summary: summary(form, counts),
     })
 }

@@ -156,7 +156,7 @@ pub(super) async fn page(
     let cut = told.next.is_some() || told.cut || told.points.len() > MAX_ROWS;
     let rows = told.points.iter().rev().take(MAX_ROWS).map(|point| row(point, resolution)).collect();
     let page = HistoryPage {
-        frame: Frame::new(Some(operator.name), false),
+        frame: Frame::new(Some(operator), false),
         title: title(&subject),
         ranges: ranges(&subject, days),
         others: others(&device, &subject, days),

@@ -11,10 +11,11 @@ use axum::response::IntoResponse;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures_util::stream;
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
 
-use super::super::Shared;
+use super::super::let_in::LetIn;
+use super::super::live::Message;
 use super::super::who::Operator;
+use super::super::{Operators, Shared};
 
 /// A comment is sent this often when nothing happens, below the idle limits of proxies.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -30,13 +31,15 @@ const ALL: &str = "{\"all\":true}";
 /// One page.
 struct Following {
     begun: bool,
-    coming: broadcast::Receiver<Arc<str>>,
-    stop: CancellationToken,
+    coming: broadcast::Receiver<Arc<Message>>,
+    let_in: LetIn,
+    operators: Arc<Operators>,
 }
 
 /// Streams which devices changed.
-pub(super) async fn stream(State(operators): Shared, _operator: Operator) -> impl IntoResponse {
-    let following = Following { begun: false, coming: operators.live.listen(), stop: operators.stop.clone() };
+pub(super) async fn stream(State(operators): Shared, operator: Operator) -> impl IntoResponse {
+    let (coming, let_in) = (operators.live.listen(), LetIn::new(&operators, operator));
+    let following = Following { begun: false, coming, let_in, operators };
     let told = stream::unfold(following, |mut following| async move {
         let event = following.next().await?;
         Some((Ok::<_, Infallible>(event), following))
@@ -51,12 +54,25 @@ impl Following {
             self.begun = true;
             return Some(sse::Event::default().comment("listening").retry(RETRY));
         }
-        tokio::select! {
-            () = self.stop.cancelled() => None,
-            received = self.coming.recv() => match received {
-                Ok(told) => Some(sse::Event::default().data(&*told)),
-                Err(broadcast::error::RecvError::Lagged(_)) => Some(sse::Event::default().data(ALL)),
-                Err(broadcast::error::RecvError::Closed) => None,
+        loop {
+            let received = tokio::select! {
+                () = self.operators.stop.cancelled() => return None,
+                () = self.let_in.ended() => return None,
+                received = self.coming.recv() => received,
+            };
+            match received {
+                Ok(message) => {
+                    let scope = self.let_in.scope();
+                    match message.within(&self.operators.store, scope).await {
+                        Ok(Some(text)) => return Some(sse::Event::default().data(&*text)),
+                        // Nothing that this page shows.
+                        Ok(None) => {}
+                        // It hears no names then, but that it is to look at everything that it shows.
+                        Err(_) => return Some(sse::Event::default().data(ALL)),
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(sse::Event::default().data(ALL)),
+                Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
     }

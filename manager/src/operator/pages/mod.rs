@@ -11,6 +11,7 @@ mod fleet;
 mod gap;
 mod history;
 mod live;
+mod people;
 mod profiles;
 mod programs;
 mod restored;
@@ -27,61 +28,77 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::{get, post};
 use jiff::Timestamp;
 use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::Operators;
+use super::guard::{Routes, Wants};
 use super::problem::Refusal;
+use super::who::Operator;
+use crate::rights::Right;
 use assets::Assets;
 
-pub(super) fn router() -> Router<Arc<Operators>> {
-    Router::new()
-        .route("/", get(fleet::page))
-        .route("/fleet/rows", get(fleet::rows))
-        .route("/live", get(live::stream))
-        .route("/devices/{id}", get(device::page))
-        .route("/devices/{id}/history", get(history::page))
-        .route("/devices/{id}/read-now", post(device::read_now))
-        .route("/devices/{id}/revoke", post(device::revoke))
-        .route("/devices/{id}/readmit", post(device::readmit))
-        .route("/devices/{id}/dismiss-clone", post(device::dismiss_clone))
-        .route("/devices/{id}/dismiss-superseded", post(device::dismiss_superseded))
-        .route("/devices/{id}/settings", post(device::set_setting))
-        .route("/devices/{id}/details", get(details::page).post(details::save))
-        .route("/devices/{id}/hold", post(rollouts::holds::hold))
-        .route("/devices/{id}/let-go", post(rollouts::holds::let_go))
-        .route("/devices/{id}/retire", post(details::retire_one))
-        .route("/devices/{id}/delete", post(details::delete))
-        .route("/customers", get(customers::list).post(customers::add))
-        .route("/customers/{id}", get(customers::one).post(customers::save))
-        .route("/customers/{id}/remove", post(customers::remove))
-        .route("/sites", post(customers::add_site))
-        .route("/sites/{id}", post(customers::save_site))
-        .route("/sites/{id}/remove", post(customers::remove_site))
-        .route("/profiles", get(profiles::list).post(profiles::add))
-        .route("/profiles/{id}", get(profiles::one).post(profiles::save))
-        .route("/profiles/{id}/send", post(profiles::send))
-        .route("/profiles/{id}/remove", post(profiles::remove))
-        .route("/programs", get(programs::list))
-        .route("/programs/{name}/{version}", get(programs::one))
-        .route("/programs/{name}/{version}/offers", post(programs::offer))
-        .route("/programs/{name}/{version}/take-back", post(programs::take_back))
-        .route("/rollouts", get(rollouts::list).post(rollouts::plan::make))
-        .route("/rollouts/new", get(rollouts::plan::page))
-        .route("/rollouts/{id}", get(rollouts::one))
-        .route("/rollouts/{id}/{act}", post(rollouts::act))
-        .route("/rollouts/{id}/devices/{device}/{act}", post(rollouts::act_on_device))
-        .route("/service-calls/{id}", post(device::set_service_call))
-        .route("/orders/{id}", post(device::set_order))
-        .route("/orders/{id}/duplicate", post(device::settle_duplicate))
-        .route("/restored", get(restored::page))
-        .route("/restored/let-in", post(restored::let_in))
-        .route("/restored/let-in-all", post(restored::let_in_all))
-        .route("/restored/end", post(restored::end))
-        .route("/sign-in", get(sign_in::page).post(sign_in::sign_in))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route("/assets/{name}", get(assets::asset_page))
+/// Every address, with what it wants.
+fn routes() -> Routes {
+    Routes::of_pages()
+        .at("/", |at| at.get(Right::See, fleet::page))
+        .at("/fleet/rows", |at| at.piece().get(Right::See, fleet::rows))
+        .at("/live", |at| at.piece().get(Right::See, live::stream))
+        .at("/devices/{id}", |at| at.get(Right::See, device::page))
+        .at("/devices/{id}/history", |at| at.get(Right::See, history::page))
+        .at("/devices/{id}/read-now", |at| at.post(Right::Tend, device::read_now))
+        .at("/devices/{id}/revoke", |at| at.post(Right::Admit, device::revoke))
+        .at("/devices/{id}/readmit", |at| at.post(Right::Admit, device::readmit))
+        .at("/devices/{id}/dismiss-clone", |at| at.post(Right::Admit, device::dismiss_clone))
+        .at("/devices/{id}/dismiss-superseded", |at| at.post(Right::Admit, device::dismiss_superseded))
+        .at("/devices/{id}/settings", |at| at.post(Right::Tend, device::set_setting))
+        .at("/devices/{id}/details", |at| {
+            at.get(Right::Describe, details::page).post(Right::Describe, details::save)
+        })
+        .at("/devices/{id}/hold", |at| at.post(Right::Tend, rollouts::holds::hold))
+        .at("/devices/{id}/let-go", |at| at.post(Right::Tend, rollouts::holds::let_go))
+        .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
+        .at("/devices/{id}/delete", |at| at.post(Right::Administer, details::delete))
+        .at("/customers", |at| at.get(Right::See, customers::list).post(Right::Places, customers::add))
+        .at("/customers/{id}", |at| at.get(Right::See, customers::one).post(Right::Places, customers::save))
+        .at("/customers/{id}/remove", |at| at.post(Right::Places, customers::remove))
+        .at("/sites", |at| at.post(Right::Places, customers::add_site))
+        .at("/sites/{id}", |at| at.post(Right::Places, customers::save_site))
+        .at("/sites/{id}/remove", |at| at.post(Right::Places, customers::remove_site))
+        .at("/profiles", |at| at.get(Right::SeeAll, profiles::list).post(Right::Profiles, profiles::add))
+        .at("/profiles/{id}", |at| at.get(Right::SeeAll, profiles::one).post(Right::Profiles, profiles::save))
+        .at("/profiles/{id}/send", |at| at.post(Right::Profiles, profiles::send))
+        .at("/profiles/{id}/remove", |at| at.post(Right::Profiles, profiles::remove))
+        .at("/programs", |at| at.get(Right::See, programs::list))
+        .at("/programs/{name}/{version}", |at| at.get(Right::See, programs::one))
+        .at("/programs/{name}/{version}/offers", |at| at.post(Right::Programs, programs::offer))
+        .at("/programs/{name}/{version}/take-back", |at| at.post(Right::Programs, programs::take_back))
+        .at("/rollouts", |at| at.get(Right::See, rollouts::list).post(Right::Programs, rollouts::plan::make))
+        .at("/rollouts/new", |at| at.get(Right::Programs, rollouts::plan::page))
+        .at("/rollouts/{id}", |at| at.get(Right::See, rollouts::one))
+        .at("/rollouts/{id}/{act}", |at| at.post(Right::Programs, rollouts::act))
+        .at("/rollouts/{id}/devices/{device}/{act}", |at| at.post(Right::Programs, rollouts::act_on_device))
+        .at("/service-calls/{id}", |at| at.post(Right::Calls, device::set_service_call))
+        .at("/orders/{id}", |at| at.post(Right::Orders, device::set_order))
+        .at("/orders/{id}/duplicate", |at| at.post(Right::Orders, device::settle_duplicate))
+        .at("/people", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
+        .at("/people/{name}", |at| {
+            at.get(Right::Administer, people::one).post(Right::Administer, people::save)
+        })
+        .at("/people/{name}/reset", |at| at.post(Right::Administer, people::reset))
+        .at("/people/{name}/remove", |at| at.post(Right::Administer, people::remove))
+        .at("/restored", |at| at.get(Right::SeeAll, restored::page))
+        .at("/restored/let-in", |at| at.post(Right::Administer, restored::let_in))
+        .at("/restored/let-in-all", |at| at.post(Right::Administer, restored::let_in_all))
+        .at("/restored/end", |at| at.post(Right::Administer, restored::end))
+        .at("/sign-in", |at| at.get(Wants::Anyone, sign_in::page).post(Wants::Anyone, sign_in::sign_in))
+        .at("/sign-out", |at| at.post(Wants::Anyone, sign_in::sign_out))
+        .at("/assets/{name}", |at| at.get(Wants::Anyone, assets::asset_page))
+}
+
+pub(super) fn router(operators: &Arc<Operators>) -> Router<Arc<Operators>> {
+    routes()
+        .router(operators)
         .fallback(|| async { Refusal::new(ProblemKind::NotFound, "There is no such page here.") })
         .method_not_allowed_fallback(|| async {
             Refusal::new(ProblemKind::MethodNotAllowed, "This address does not accept that method.")
@@ -92,15 +109,42 @@ pub(super) fn router() -> Router<Arc<Operators>> {
 struct Frame {
     assets: &'static Assets,
     /// Who is signed in.
-    operator: Option<String>,
+    operator: Option<Operator>,
     /// Whether the page follows what happens.
     follows: bool,
 }
 
 impl Frame {
-    fn new(operator: Option<String>, follows: bool) -> Self {
+    fn new(operator: Option<Operator>, follows: bool) -> Self {
         Self { assets: assets::assets(), operator, follows }
     }
+
+    fn may(&self, right: Right) -> bool {
+        self.operator.as_ref().is_some_and(|operator| operator.may(right))
+    }
+}
+
+/// What who looks may do: a page shows no button to anybody who may not press it.
+macro_rules! rights {
+    ($($name:ident $right:ident,)*) => {
+        impl Frame {
+            $(fn $name(&self) -> bool {
+                self.may(Right::$right)
+            })*
+        }
+    };
+}
+rights! {
+    may_see_all SeeAll,
+    may_tend Tend,
+    may_calls Calls,
+    may_orders Orders,
+    may_describe Describe,
+    may_admit Admit,
+    may_places Places,
+    may_profiles Profiles,
+    may_programs Programs,
+    may_administer Administer,
 }
 
 /// Ages on the page are counted from `now`.

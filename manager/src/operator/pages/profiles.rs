@@ -96,7 +96,7 @@ pub(super) async fn list(
     };
     let (customers, cut) = choices(&operators, &operator).await?;
     render(&ProfilesPage {
-        frame: Frame::new(Some(operator.name), false),
+        frame: Frame::new(Some(operator), false),
         profiles: records.into_iter().map(view).collect(),
         next,
         form: Filled::default(),
@@ -135,7 +135,7 @@ pub(super) async fn one(
     refusals.truncate(most);
     let (customers, cut) = choices(&operators, &operator).await?;
     render(&ProfilePage {
-        frame: Frame::new(Some(operator.name), false),
+        frame: Frame::new(Some(operator), false),
         form: Filled::of(&profile),
         profile,
         refusals,

@@ -49,7 +49,7 @@ pub(super) async fn list(
     let mut records = operators.store.programs(before, ON_A_PAGE + 1).await?;
     let next = cut(&mut records, ON_A_PAGE, |program| program.key);
     let programs = programs::views(&operators, operator.scope(), records).await?;
-    let frame = Frame::new(Some(operator.name), false);
+    let frame = Frame::new(Some(operator), false);
     render_at(&ProgramsPage { frame, programs, next }, clock::now())
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn one(
     let views = programs::views(&operators, scope, vec![record]).await?;
     let program = views.into_iter().next().ok_or_else(|| Refusal::not_found("program"))?;
     let page = ProgramPage {
-        frame: Frame::new(Some(operator.name), false),
+        frame: Frame::new(Some(operator), false),
         program,
         offers: offers.into_iter().map(OfferView::from).collect(),
         offers_cut,
@@ -116,7 +116,7 @@ pub(super) async fn offer(
     let named = named.map_err(|error| Refusal::new(ProblemKind::InvalidRequest, error.to_string()))?;
     let program = (name.to_string(), version.to_string());
     let scope = operator.scope();
-    programs::offer(&operators, scope, program, named, operator.name).await?;
+    programs::offer(&operators, scope, program, named, operator.name.clone()).await?;
     Ok(Redirect::to(&format!("/programs/{name}/{version}#offers")))
 }
 

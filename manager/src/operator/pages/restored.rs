@@ -46,7 +46,7 @@ pub(super) async fn page(
 ) -> Result<Html<String>, Refusal> {
     let Query(which) = which?;
     let restored = restored::view(&operators, which.cursor.as_deref(), PAGE).await?;
-    render_at(&RestoredPage { frame: Frame::new(Some(operator.name), true), restored }, clock::now())
+    render_at(&RestoredPage { frame: Frame::new(Some(operator), true), restored }, clock::now())
 }
 
 /// `POST /restored/let-in`.

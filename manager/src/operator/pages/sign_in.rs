@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::super::hasher::Busy;
 use super::super::password_queue::Asker;
 use super::super::problem::Refusal;
-use super::super::who::{Operator, Remote, own_pages_only};
+use super::super::who::{Perhaps, Remote, own_pages_only};
 use super::super::{Operators, Shared, password, session};
 use super::{Frame, render};
 use crate::clock;
@@ -46,7 +46,7 @@ fn own_path(next: Option<String>) -> String {
 
 /// `GET /sign-in`.
 pub(super) async fn page(
-    operator: Option<Operator>,
+    Perhaps(operator): Perhaps,
     next: Result<Query<Next>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let next = own_path(next?.0.next);

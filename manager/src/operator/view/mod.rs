@@ -7,7 +7,7 @@
 //! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
 //! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed, a
 //! [`rollout`] how it comes to many, [`ddi`] who else installs it. [`facts`]
-//! answers what a page asks of a device.
+//! answers what a page asks of a device. An [`operator`] is who looks after them.
 
 mod activity;
 mod asked;
@@ -20,6 +20,7 @@ mod freshness;
 mod happened;
 mod identity;
 mod open;
+mod operator;
 mod profile;
 mod program;
 mod readings;
@@ -36,6 +37,7 @@ pub(super) use happened::{AlertView, ReplacementView, ReportView};
 pub(crate) use identity::words as identity_words;
 pub(super) use identity::{CloneView, IdentityView};
 pub(super) use open::Open;
+pub(crate) use operator::OperatorView;
 pub(super) use profile::ProfileView;
 pub(super) use program::{AttemptView, DevicePrograms, OfferView, ProgramView};
 pub(super) use rollout::{RolloutDeviceView, RolloutView, WaveView};

@@ -58,7 +58,7 @@ pub(in super::super) async fn list(
     let mut records = operators.store.rollouts(operator.scope(), before, ON_A_PAGE + 1).await?;
     let next = cut(&mut records, ON_A_PAGE, |record| record.key);
     let rollouts = records.into_iter().map(|record| Shown::new(record.into())).collect();
-    render_at(&RolloutsPage { frame: Frame::new(Some(operator.name), true), rollouts, next }, clock::now())
+    render_at(&RolloutsPage { frame: Frame::new(Some(operator), true), rollouts, next }, clock::now())
 }
 
 /// Which devices are shown, and where the page of them begins.
@@ -145,7 +145,7 @@ pub(in super::super) async fn one(
         format!("/rollouts/{}?{}#devices", rollout.view.id, query.unwrap_or_default())
     });
     let page = RolloutPage {
-        frame: Frame::new(Some(operator.name), true),
+        frame: Frame::new(Some(operator), true),
         waves: rollout.waves(),
         lines: words::plan(&rollout.view.plan),
         acts: acts::acts(&rollout.view.acts),
@@ -185,7 +185,7 @@ pub(in super::super) async fn act(
         _ => return Err(Refusal::new(ProblemKind::NotFound, "There is no such page here.")),
     };
     let scope = operator.scope();
-    rollouts::act(&operators, scope, (id.clone(), act), Some(&note), operator.name).await?;
+    rollouts::act(&operators, scope, (id.clone(), act), Some(&note), operator.name.clone()).await?;
     Ok(Redirect::to(&format!("/rollouts/{id}")))
 }
 
@@ -202,6 +202,6 @@ pub(in super::super) async fn act_on_device(
         _ => return Err(Refusal::new(ProblemKind::NotFound, "There is no such page here.")),
     };
     let scope = operator.scope();
-    rollouts::act(&operators, scope, (id.clone(), act), None, operator.name).await?;
+    rollouts::act(&operators, scope, (id.clone(), act), None, operator.name.clone()).await?;
     Ok(Redirect::to(&format!("/rollouts/{id}#devices")))
 }

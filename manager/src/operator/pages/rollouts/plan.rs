@@ -78,7 +78,7 @@ pub(in super::super::super) async fn page(
     shows: Result<Query<Shows>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let (Query(form), Query(shows)) = (form?, shows?);
-    let frame = Frame::new(Some(operator.name.clone()), false);
+    let frame = Frame::new(Some(operator.clone()), false);
     let mut refused = None;
     if shows.preview.is_some() {
         let preview = match read(&form) {
@@ -157,7 +157,7 @@ pub(in super::super::super) async fn make(
     let scope = operator.scope();
     let made = rollouts::create(&operators, scope, read(&typed)?, operator.name.clone()).await?;
     if begins.start == ON {
-        rollouts::act(&operators, scope, (made.id.clone(), Act::Start), None, operator.name).await?;
+        rollouts::act(&operators, scope, (made.id.clone(), Act::Start), None, operator.name.clone()).await?;
     }
     Ok(Redirect::to(&format!("/rollouts/{}", made.id)))
 }

@@ -1,11 +1,13 @@
-//! Operators, their sessions and their tokens; of each secret only a hash.
+//! By what operators are let in: sessions and tokens; of each secret only a hash.
 
 use jiff::Timestamp;
 
-use super::engine::values;
-use super::journal::Entry;
-use super::records::time;
-use super::{Store, StoreError, statements};
+use super::super::engine::{Connection, values};
+use super::super::records::time;
+use super::super::statements::people as statements;
+use super::super::{Scope, Store, StoreError};
+use super::operators::{note_change, role, scope_of};
+use crate::rights::Role;
 
 /// A bearer token of an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,29 +20,44 @@ pub struct OperatorToken {
     pub created: Timestamp,
 }
 
-impl Store {
-    /// Adds an operator, or gives a known one another password; that ends the sessions of the old one.
-    pub async fn set_operator(
-        &self,
-        name: String,
-        password_hash: String,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .write(move |context| {
-                context
-                    .connection
-                    .execute(statements::ADD_OPERATOR, values![name, password_hash, now.as_millisecond()])?;
-                context.connection.execute(statements::END_SESSIONS_OF, values![name])?;
-                context.journal.push(Entry::PasswordSet { operator: name.clone() });
-                Ok(())
-            })
-            .await
-    }
+/// Who was let in, and what that operator may do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The operator's name.
+    pub name: String,
+    /// What the operator may do.
+    pub role: Role,
+    /// What the operator sees.
+    pub scope: Scope,
+    /// When that ends by itself.
+    pub until: Option<Timestamp>,
+}
 
+fn signed(
+    connection: &Connection,
+    statement: &str,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<Signed>, StoreError> {
+    let found = connection.one(statement, values![hash], |row| {
+        let (limited, until): (bool, Option<i64>) = (row.get(2)?, row.get(3)?);
+        Ok((row.get::<String>(0)?, role(row, 1)?, limited, until.map(super::super::to_time).transpose()?))
+    })?;
+    let Some((name, role, limited, until)) = found else { return Ok(None) };
+    if until.is_some_and(|until| until <= now) {
+        return Ok(None);
+    }
+    let scope = scope_of(connection, &name, limited)?;
+    Ok(Some(Signed { name, role, scope, until }))
+}
+
+impl Store {
     /// The hash of an operator's password.
     pub async fn password_hash(&self, name: String) -> Result<Option<String>, StoreError> {
-        self.look_up_text(statements::PASSWORD, name, None).await
+        self.readers
+            .clone()
+            .read(move |connection| connection.one(statements::PASSWORD, values![name], |row| row.get(0)))
+            .await
     }
 
     /// Keeps a bearer token; `false` when there is no such operator.
@@ -74,9 +91,16 @@ impl Store {
             .await
     }
 
-    /// Whose bearer token it is.
-    pub async fn operator_of_token(&self, hash: String) -> Result<Option<String>, StoreError> {
-        self.look_up_text(statements::OPERATOR_OF_TOKEN, hash, None).await
+    /// Who is let in by a bearer token.
+    pub async fn operator_of_token(
+        &self,
+        hash: String,
+        now: Timestamp,
+    ) -> Result<Option<Signed>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| signed(connection, statements::OPERATOR_OF_TOKEN, &hash, now))
+            .await
     }
 
     /// Begins a session, and forgets those that are over.
@@ -105,31 +129,21 @@ impl Store {
         &self,
         hash: String,
         now: Timestamp,
-    ) -> Result<Option<String>, StoreError> {
-        self.look_up_text(statements::OPERATOR_OF_SESSION, hash, Some(now)).await
+    ) -> Result<Option<Signed>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| signed(connection, statements::OPERATOR_OF_SESSION, &hash, now))
+            .await
     }
 
     /// Ends a session.
     pub async fn end_session(&self, hash: String) -> Result<(), StoreError> {
         self.writer
             .write(move |context| {
-                context.connection.execute(statements::END_SESSION, values![hash])?;
+                if context.connection.execute(statements::END_SESSION, values![hash])? > 0 {
+                    note_change(context.connection)?;
+                }
                 Ok(())
-            })
-            .await
-    }
-
-    async fn look_up_text(
-        &self,
-        statement: &'static str,
-        key: String,
-        now: Option<Timestamp>,
-    ) -> Result<Option<String>, StoreError> {
-        self.readers
-            .clone()
-            .read(move |connection| match now {
-                Some(now) => connection.one(statement, values![key, now.as_millisecond()], |row| row.get(0)),
-                None => connection.one(statement, values![key], |row| row.get(0)),
             })
             .await
     }

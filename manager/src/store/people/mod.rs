@@ -1,0 +1,8 @@
+//! Operators ([`operators`]), and by what they are let in ([`credentials`]).
+
+mod credentials;
+mod operators;
+
+pub use credentials::{OperatorToken, Signed};
+pub use operators::{MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal};
+pub(super) use operators::{remove_again, set_again};

@@ -1,0 +1,99 @@
+//! Statements about operators, and by what they are let in.
+
+// Operators.
+macro_rules! operators {
+    ($condition:literal) => {
+        concat!("SELECT name, role, limited, created FROM operators WHERE ", $condition)
+    };
+}
+pub(in crate::store) const OPERATOR: &str = operators!("name = ?1");
+pub(in crate::store) const OPERATORS: &str = operators!("name > ?1 ORDER BY name LIMIT ?2");
+pub(in crate::store) const ADD_OPERATOR: &str =
+    "INSERT INTO operators (name, password, created, role, limited) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(in crate::store) const SET_OPERATOR: &str =
+    "UPDATE operators SET role = ?2, limited = ?3 WHERE name = ?1";
+pub(in crate::store) const REMOVE_OPERATOR: &str = "DELETE FROM operators WHERE name = ?1";
+pub(in crate::store) const ADMINISTRATORS: &str = "SELECT name FROM operators WHERE role = ?1 ORDER BY name";
+pub(in crate::store) const HOLD_ADMINISTRATORS: &str =
+    "SELECT name FROM operators WHERE role = ?1 ORDER BY name FOR UPDATE";
+pub(in crate::store) const PASSWORD: &str = "SELECT password FROM operators WHERE name = ?1";
+pub(in crate::store) const SET_PASSWORD: &str = "UPDATE operators SET password = ?2 WHERE name = ?1";
+
+// What they are limited to.
+pub(in crate::store) const CUSTOMERS_OF: &str = "SELECT customer FROM operator_customers WHERE operator = ?1";
+pub(in crate::store) const SITES_OF: &str = "SELECT site FROM operator_sites WHERE operator = ?1";
+pub(in crate::store) const CUSTOMERS_BETWEEN: &str = "SELECT o.operator, c.key, c.name, NULL FROM operator_customers o JOIN customers c ON c.key = o.customer \
+     WHERE o.operator >= ?1 AND o.operator <= ?2 ORDER BY o.operator, c.name, c.key";
+pub(in crate::store) const SITES_BETWEEN: &str = "SELECT o.operator, s.key, s.name, c.name FROM operator_sites o JOIN sites s ON s.key = o.site \
+     JOIN customers c ON c.key = s.customer \
+     WHERE o.operator >= ?1 AND o.operator <= ?2 ORDER BY o.operator, c.name, s.name, s.key";
+pub(in crate::store) const ADD_CUSTOMER_OF: &str =
+    "INSERT INTO operator_customers (operator, customer) VALUES (?1, ?2)";
+pub(in crate::store) const ADD_SITE_OF: &str = "INSERT INTO operator_sites (operator, site) VALUES (?1, ?2)";
+pub(in crate::store) const REMOVE_CUSTOMERS_OF: &str = "DELETE FROM operator_customers WHERE operator = ?1";
+pub(in crate::store) const REMOVE_SITES_OF: &str = "DELETE FROM operator_sites WHERE operator = ?1";
+/// Who was limited to it stays limited, if to nothing.
+pub(in crate::store) const FORGET_CUSTOMER: &str = "DELETE FROM operator_customers WHERE customer = ?1";
+pub(in crate::store) const FORGET_SITE: &str = "DELETE FROM operator_sites WHERE site = ?1";
+pub(in crate::store) const CUSTOMER_EXISTS: &str = "SELECT 1 FROM customers WHERE key = ?1";
+pub(in crate::store) const SITE_EXISTS: &str = "SELECT 1 FROM sites WHERE key = ?1";
+
+// Tokens.
+pub(in crate::store) const ADD_OPERATOR_TOKEN: &str = "INSERT INTO operator_tokens (hash, operator, created) SELECT ?1, name, ?3 FROM operators WHERE name = ?2";
+pub(in crate::store) const OPERATOR_TOKENS: &str =
+    "SELECT hash, operator, created FROM operator_tokens ORDER BY operator, created, hash LIMIT ?1";
+pub(in crate::store) const OPERATOR_OF_TOKEN: &str = "SELECT o.name, o.role, o.limited, CAST(NULL AS BIGINT) \
+     FROM operator_tokens t JOIN operators o ON o.name = t.operator WHERE t.hash = ?1";
+pub(in crate::store) const REMOVE_TOKENS_OF: &str = "DELETE FROM operator_tokens WHERE operator = ?1";
+
+// Sessions.
+pub(in crate::store) const ADD_SESSION: &str =
+    "INSERT INTO sessions (hash, operator, created, expires) VALUES (?1, ?2, ?3, ?4)";
+pub(in crate::store) const OPERATOR_OF_SESSION: &str = "SELECT o.name, o.role, o.limited, s.expires \
+     FROM sessions s JOIN operators o ON o.name = s.operator WHERE s.hash = ?1";
+pub(in crate::store) const END_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1";
+pub(in crate::store) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE operator = ?1";
+pub(in crate::store) const DROP_OLD_SESSIONS: &str = "DELETE FROM sessions WHERE expires <= ?1";
+
+// That something of all this has changed.
+pub(in crate::store) const NOTE_CHANGE: &str = "INSERT INTO people_changes (key, count) VALUES (1, 1) \
+     ON CONFLICT (key) DO UPDATE SET count = people_changes.count + 1";
+pub(in crate::store) const CHANGES: &str = "SELECT count FROM people_changes WHERE key = 1";
+
+/// Those of PostgreSQL alone.
+pub(in crate::store) const ALL_POSTGRES: &[(&str, &str)] = &[("HOLD_ADMINISTRATORS", HOLD_ADMINISTRATORS)];
+
+/// Every statement that stands as it is.
+pub(in crate::store) const ALL: &[(&str, &str)] = &[
+    ("OPERATOR", OPERATOR),
+    ("OPERATORS", OPERATORS),
+    ("ADD_OPERATOR", ADD_OPERATOR),
+    ("SET_OPERATOR", SET_OPERATOR),
+    ("REMOVE_OPERATOR", REMOVE_OPERATOR),
+    ("ADMINISTRATORS", ADMINISTRATORS),
+    ("PASSWORD", PASSWORD),
+    ("SET_PASSWORD", SET_PASSWORD),
+    ("CUSTOMERS_OF", CUSTOMERS_OF),
+    ("SITES_OF", SITES_OF),
+    ("CUSTOMERS_BETWEEN", CUSTOMERS_BETWEEN),
+    ("SITES_BETWEEN", SITES_BETWEEN),
+    ("ADD_CUSTOMER_OF", ADD_CUSTOMER_OF),
+    ("ADD_SITE_OF", ADD_SITE_OF),
+    ("REMOVE_CUSTOMERS_OF", REMOVE_CUSTOMERS_OF),
+    ("REMOVE_SITES_OF", REMOVE_SITES_OF),
+    ("FORGET_CUSTOMER", FORGET_CUSTOMER),
+    ("FORGET_SITE", FORGET_SITE),
+    ("CUSTOMER_EXISTS", CUSTOMER_EXISTS),
+    ("SITE_EXISTS", SITE_EXISTS),
+    ("ADD_OPERATOR_TOKEN", ADD_OPERATOR_TOKEN),
+    ("OPERATOR_TOKENS", OPERATOR_TOKENS),
+    ("OPERATOR_OF_TOKEN", OPERATOR_OF_TOKEN),
+    ("REMOVE_TOKENS_OF", REMOVE_TOKENS_OF),
+    ("ADD_SESSION", ADD_SESSION),
+    ("OPERATOR_OF_SESSION", OPERATOR_OF_SESSION),
+    ("END_SESSION", END_SESSION),
+    ("END_SESSIONS_OF", END_SESSIONS_OF),
+    ("DROP_OLD_SESSIONS", DROP_OLD_SESSIONS),
+    ("NOTE_CHANGE", NOTE_CHANGE),
+    ("CHANGES", CHANGES),
+];
