@@ -8,18 +8,20 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::certificates::Certificates;
 use crate::clock;
 use crate::config::Config;
 use crate::device::DeviceService;
 use crate::device_backend::DeviceBackend;
+use crate::figures::Figures;
 use crate::file_set::{RESTORING, ServingLock};
 use crate::listen::{self, ConnectionLimits, Listener};
 use crate::memory;
 use crate::networks::Networks;
 use crate::operator::{self, Operators};
+use crate::probes::{self, Probes, Serving};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Location, Store};
 use crate::systemd::notify;
@@ -42,15 +44,24 @@ pub struct Listeners {
     pub device: TcpListener,
     /// For operators.
     pub operator: TcpListener,
+    /// For those who watch over the manager, where there is one of their own.
+    pub health: Option<TcpListener>,
 }
 
 impl Listeners {
-    /// Opens both as configured.
+    /// Opens all as configured.
     pub async fn bind(config: &Config) -> Result<Self, RunError> {
         let bind = |address| async move {
             TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
         };
-        Ok(Self { device: bind(config.device_listen).await?, operator: bind(config.operator_listen).await? })
+        Ok(Self {
+            device: bind(config.device_listen).await?,
+            operator: bind(config.operator_listen).await?,
+            health: match config.health.listen {
+                Some(address) => Some(bind(address).await?),
+                None => None,
+            },
+        })
     }
 }
 
@@ -101,10 +112,12 @@ pub async fn run(
     make_state_directory(&config)?;
     // Until everything has ended: nobody else serves from there.
     let _serving = ServingLock::take(&config.state_directory)?;
+    let probes = Arc::<Probes>::default();
+    // Until this function returns, so that whoever asks hears to the last why nothing can be done.
+    let _answering = answer_probes(listeners.health, &probes);
     let mut until = std::pin::pin!(until);
-    let Some(store) =
-        waiting::for_store(&config, [&listeners.device, &listeners.operator], open_store, until.as_mut())
-            .await?
+    let sockets = [&listeners.device, &listeners.operator];
+    let Some(store) = waiting::for_store(&config, (sockets, &probes), open_store, until.as_mut()).await?
     else {
         return Ok(());
     };
@@ -121,7 +134,8 @@ pub async fn run(
     let stopped = stopping.clone();
 
     let proxies = for_people.trusted_proxies.clone();
-    let operators = Operators::new(&devices, for_people, stopped.clone());
+    probes.serves(Serving { store, stopping: stopped.clone(), figures: Figures::new(&devices) });
+    let operators = Operators::new(&devices, for_people, stopped.clone(), probes);
     let pages_and_api = operator::router(Arc::clone(&operators));
 
     let mut tasks = JoinSet::new();
@@ -172,6 +186,16 @@ pub async fn run(
     finish(tasks, &upkeep).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Answers those who watch over the manager, for as long as what is returned is kept.
+fn answer_probes(socket: Option<TcpListener>, probes: &Arc<Probes>) -> (JoinSet<()>, DropGuard) {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    if let Some(socket) = socket {
+        tracing::info!(health = ?socket.local_addr().ok(), "listening for those who watch over the manager");
+        tasks.spawn(probes::listener::serve(socket, probes::own_router(Arc::clone(probes)), stop.clone()));
+    }
+    (tasks, stop.drop_guard())
 }
 
 /// Lets what is under way end and be committed, each within its limit.

@@ -44,6 +44,8 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, Request, Response, header};
 use axum::middleware::{self, map_response};
+use axum::response::IntoResponse;
+use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
@@ -57,6 +59,7 @@ use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
+use crate::probes::{self, Probes};
 use crate::store::Store;
 use crate::watch::Watches;
 use hasher::Hasher;
@@ -102,11 +105,17 @@ pub struct Operators {
     history: crate::history::Settings,
     quotas: Arc<crate::quota::Quotas>,
     live: live::Live,
+    probes: Arc<Probes>,
 }
 
 impl Operators {
     /// From the parts that it shares with the device listener.
-    pub fn new(devices: &Devices, settings: Settings, stop: CancellationToken) -> Arc<Self> {
+    pub(crate) fn new(
+        devices: &Devices,
+        settings: Settings,
+        stop: CancellationToken,
+        probes: Arc<Probes>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store: devices.store.clone(),
             roster: Arc::clone(&devices.roster),
@@ -125,6 +134,7 @@ impl Operators {
             history: devices.history,
             quotas: Arc::clone(&devices.quotas),
             live: live::Live::default(),
+            probes,
         })
     }
 }
@@ -141,10 +151,17 @@ pub fn router(operators: Arc<Operators>) -> Router {
     Router::new()
         .nest("/api/v1", api::router())
         .merge(pages::router())
+        .route(probes::METRICS, get(metrics))
+        .merge(probes::router(Arc::clone(&operators.probes)))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(pages::errors_as_pages))
         .layer(map_response(secure))
         .with_state(operators)
+}
+
+/// Figures of the manager for Prometheus; on the listener of its own (`[health]` of `manager.toml`) they need no token.
+async fn metrics(State(operators): Shared, _operator: who::Operator) -> impl IntoResponse {
+    operators.probes.metrics().await
 }
 
 async fn secure(mut response: Response<Body>) -> Response<Body> {

@@ -26,6 +26,7 @@ mod details;
 mod devices;
 mod engine;
 mod enrolment;
+mod figures;
 mod fleet;
 mod health;
 mod hear;
@@ -91,6 +92,7 @@ pub use delete::{DeleteRefusal, Deletion};
 pub use details::{Changes, Choice, DetailsChange, DetailsRecord, DetailsRefusal, MAX_TAGS, Named};
 pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFiles, ServerError};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub use figures::StoreFigures;
 pub use fleet::{
     FleetCounts, FleetDevice, FleetFilter, FleetKey, FleetOrder, FleetPlace, FleetValue, Reached,
 };
@@ -399,16 +401,21 @@ impl Store {
             .clone()
             .read(|connection| {
                 let (own, retained, of_fleet) = match connection {
-                    Connection::Sqlite(_) => (statements::ALL_SQLITE, retention::ALL_SQLITE, [].as_slice()),
+                    Connection::Sqlite(_) => {
+                        (statements::ALL_SQLITE, retention::ALL_SQLITE, statements::figures::ALL_SQLITE)
+                    }
                     Connection::Postgres(_) => {
                         (statements::ALL_POSTGRES, retention::ALL_POSTGRES, statements::fleet::ALL_POSTGRES)
                     }
                 };
-                let of_rollouts = match connection {
-                    Connection::Sqlite(_) => [].as_slice(),
-                    Connection::Postgres(_) => statements::rollouts::ALL_POSTGRES,
+                let (of_rollouts, sums) = match connection {
+                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice()),
+                    Connection::Postgres(_) => {
+                        (statements::rollouts::ALL_POSTGRES, statements::figures::ALL_POSTGRES)
+                    }
                 };
-                let own = own.iter().chain(of_fleet).chain(of_rollouts).chain(statements::fleet::ALL);
+                let own =
+                    own.iter().chain(of_fleet).chain(of_rollouts).chain(sums).chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
                     .iter()
                     .chain(quota::ALL_BULK)
@@ -423,6 +430,7 @@ impl Store {
                     statements::devices::ALL,
                     statements::programs::ALL,
                     statements::ddi::ALL,
+                    statements::figures::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                 ];

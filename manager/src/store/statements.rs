@@ -1,6 +1,7 @@
 //! Every statement, by name: one text for both engines, unless they differ.
 
 pub(super) mod ddi;
+pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod programs;
 pub(super) mod restored;

@@ -33,6 +33,7 @@ use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::Operators;
 use super::problem::Refusal;
+use crate::probes::METRICS;
 use assets::Assets;
 
 pub(super) fn router() -> Router<Arc<Operators>> {
@@ -122,7 +123,8 @@ struct ErrorPage<'a> {
 
 /// Outside the API, a problem is a page.
 pub(super) async fn errors_as_pages(request: Request, next: Next) -> Response {
-    let for_program = request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let for_program = path.starts_with("/api/") || path == METRICS;
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| !for_program) else {
         return response;
