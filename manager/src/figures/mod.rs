@@ -65,7 +65,7 @@ impl Figures {
         self.roster.each(now, |_, contact| parked += i64::from(contact.state == ContactState::Parked));
         let (endings, device_certificates) = self.watches.endings.all(now);
         let health = self.store.health();
-        text::text(&text::Now {
+        text::text(&text::Snapshot {
             now,
             parked,
             endings: &endings,

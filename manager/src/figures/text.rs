@@ -1,4 +1,4 @@
-//! The figures in the text format of Prometheus, version 0.0.4. The crate writes OpenMetrics, in which the name of a counter
+//! The figures in the text format of Prometheus, version 0.0.4. The crate writes `OpenMetrics`, in which the name of a counter
 //! has its ending only at the values; Prometheus' own format, which `promtool` checks, has it everywhere.
 
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ type Label = [(&'static str, String); 1];
 type Gauges = Family<Label, Gauge>;
 
 /// Everything there is at a moment.
-pub(super) struct Now<'a> {
+pub(super) struct Snapshot<'a> {
     pub(super) now: Timestamp,
     pub(super) parked: i64,
     pub(super) endings: &'a [EndingView],
@@ -43,7 +43,7 @@ pub(super) struct Now<'a> {
 }
 
 /// The text for one moment.
-pub(super) fn text(all: &Now<'_>) -> String {
+pub(super) fn text(all: &Snapshot<'_>) -> String {
     let mut registry = Registry::with_prefix(PREFIX);
     of_manager(&mut registry, all);
     of_devices(&mut registry, all);
@@ -105,7 +105,7 @@ fn fields(of: &impl Serialize) -> Vec<(String, u64)> {
     fields.into_iter().filter_map(|(name, value)| Some((name, value.as_u64()?))).collect()
 }
 
-fn of_manager(registry: &mut Registry, all: &Now<'_>) {
+fn of_manager(registry: &mut Registry, all: &Snapshot<'_>) {
     let version = (env!("CARGO_PKG_VERSION"), 1);
     gauges(registry, ("build_info", "version"), "The version of this manager", [version]);
     gauge(registry, "store_up", "Whether reports can be stored: 1 or 0", i64::from(all.storing));
@@ -117,7 +117,7 @@ fn of_manager(registry: &mut Registry, all: &Now<'_>) {
     registry.register("store_commit_duration_seconds", commits, all.commits.histogram());
 }
 
-fn of_devices(registry: &mut Registry, all: &Now<'_>) {
+fn of_devices(registry: &mut Registry, all: &Snapshot<'_>) {
     let parked = "Devices whose request waits at this manager";
     gauge(registry, "parked_devices", parked, all.parked);
     let waiting = "Batches of reports that wait for the store";
@@ -132,7 +132,7 @@ fn of_devices(registry: &mut Registry, all: &Now<'_>) {
     counters(registry, ("turned_away", "limit"), help, fields(&all.turned_away));
 }
 
-fn of_certificates(registry: &mut Registry, all: &Now<'_>) {
+fn of_certificates(registry: &mut Registry, all: &Snapshot<'_>) {
     let certificates = all.endings.iter().filter(|ending| ending.what.is_certificate());
     let ends = certificates.filter_map(|ending| {
         let until = u64::try_from(ending.until?.as_second()).ok()?;
@@ -206,7 +206,7 @@ mod tests {
         let (commits, intake) = (Durations::default(), Intake::default());
         intake.stored(2, std::time::Duration::from_millis(1));
         intake.refused(platen_protocol::problem::ProblemKind::OverQuota);
-        let text = text(&Now {
+        let text = text(&Snapshot {
             now: "2026-11-22T10:00:00Z".parse().unwrap(),
             parked: 7,
             endings: &[],
