@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::certificate_files::CertificateFiles;
+use crate::deliver;
 use crate::device::DdiSettings;
 use crate::limits::Limits;
 use crate::listen::Timeouts;
@@ -66,6 +67,10 @@ pub struct Config {
     pub balancers: Networks,
     /// Where operators connect; port 0 takes a free one.
     pub operator_listen: SocketAddr,
+    /// The server that takes mail, if there is one.
+    pub mail: Option<deliver::Mail>,
+    /// What webhooks may reach.
+    pub webhooks: deliver::Webhooks,
     /// Whether there is a listener for those who watch over the manager.
     pub health: probes::Settings,
     /// Holds the database if it is SQLite's, the device CA and the manager's own certificate.
@@ -141,6 +146,9 @@ struct File {
     limits: Limits,
     #[serde(default)]
     operators: operator::Settings,
+    mail: Option<deliver::Mail>,
+    #[serde(default)]
+    webhooks: deliver::Webhooks,
     #[serde(default)]
     health: probes::Settings,
     #[serde(default)]
@@ -280,6 +288,8 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         operators: file.operators,
         ingest: file.ingest,
         limits: file.limits,
+        mail: file.mail,
+        webhooks: file.webhooks,
         health: file.health,
         watches: file.watches,
         backup: file.backup,

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::certificates::Certificates;
 use crate::clock;
 use crate::config::Config;
+use crate::deliver::Deliver;
 use crate::device::DeviceService;
 use crate::device_backend::DeviceBackend;
 use crate::figures::Figures;
@@ -25,6 +26,7 @@ use crate::probes::{self, Probes, Serving};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Location, Store};
 use crate::systemd::notify;
+use crate::telling_job;
 use crate::tls;
 use crate::upkeep::{self, Upkeep};
 use crate::waiting;
@@ -127,6 +129,9 @@ pub async fn run(
     let operator_tls = tls::for_operators(certificates.for_operators())?;
     let (limits, timeouts, for_people) = (config.limits, config.timeouts, config.operators.clone());
     let balancers = config.balancers.clone();
+    let (mail, webhooks) = (config.mail.clone(), config.webhooks.clone());
+    let (state_directory, kept_days) = (config.state_directory.clone(), config.retention.notices_days);
+    let source = format!("https://{}", config.names.first().map_or("localhost", String::as_str));
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
     let (mailbox, counters) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.counters));
@@ -135,11 +140,22 @@ pub async fn run(
 
     let proxies = for_people.trusted_proxies.clone();
     probes.serves(Serving { store, stopping: stopped.clone(), figures: Figures::new(&devices) });
-    let operators = Operators::new(&devices, for_people, stopped.clone(), probes);
+    let deliver = Arc::new(Deliver::new(mail.as_ref(), &webhooks, &source));
+    let leader = Arc::clone(&upkeep);
+    let telling = telling_job::Job {
+        store: devices.store.clone(),
+        deliver: Arc::clone(&deliver),
+        watches: Some(Arc::clone(&devices.watches)),
+        state_directory,
+        kept_days,
+        turn: Arc::new(move || leader.leads()),
+    };
+    let operators = Operators::new(&devices, for_people, stopped.clone(), probes, deliver);
     let pages_and_api = operator::router(Arc::clone(&operators));
 
     let mut tasks = JoinSet::new();
     tasks.spawn(operator::follow(Arc::clone(&operators)));
+    tasks.spawn(telling.run(stopped.clone()));
     tracing::info!(
         devices = ?listeners.device.local_addr().ok(),
         operators = ?listeners.operator.local_addr().ok(),

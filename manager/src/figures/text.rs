@@ -157,6 +157,8 @@ fn of_fleet(registry: &mut Registry, of_store: &OfStore, now: Timestamp) {
     let help = "Open alerts, by what they mean for the printer";
     gauges(registry, ("open_alerts", "class"), help, own.open_alerts.iter().copied());
     gauges(registry, ("rollouts", "state"), "Rollouts, by state", own.rollouts.iter().cloned());
+    let help = "Messages to people that are not through, by state";
+    gauges(registry, ("messages", "state"), help, own.messages.iter().cloned());
     let notices = "Notices that nobody was told of yet";
     gauge(registry, "notices_waiting", notices, number(own.notices_waiting));
     gauge(registry, "store_size_bytes", "Size of the database", number(own.bytes));

@@ -34,6 +34,7 @@ mod service_call;
 mod session;
 mod settings;
 mod sign_in_limits;
+mod telling;
 pub(crate) mod view;
 mod who;
 
@@ -54,6 +55,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bell::Bell;
 use crate::counters::Counters;
+use crate::deliver::Deliver;
 use crate::device::Devices;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
@@ -106,6 +108,7 @@ pub struct Operators {
     quotas: Arc<crate::quota::Quotas>,
     live: live::Live,
     probes: Arc<Probes>,
+    deliver: Arc<Deliver>,
 }
 
 impl Operators {
@@ -115,6 +118,7 @@ impl Operators {
         settings: Settings,
         stop: CancellationToken,
         probes: Arc<Probes>,
+        deliver: Arc<Deliver>,
     ) -> Arc<Self> {
         Arc::new(Self {
             store: devices.store.clone(),
@@ -135,6 +139,7 @@ impl Operators {
             quotas: Arc::clone(&devices.quotas),
             live: live::Live::default(),
             probes,
+            deliver,
         })
     }
 }

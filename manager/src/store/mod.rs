@@ -66,6 +66,7 @@ mod scope;
 mod search;
 mod statements;
 mod states;
+mod telling;
 mod watches;
 mod writer;
 
@@ -132,6 +133,10 @@ pub use rollouts::{
     RolloutWhat, Stepped, To, Unfit, Wants,
 };
 pub use scope::Scope;
+pub use telling::{
+    ChannelKind, ChannelRecord, Claimed, MAX_CHANNELS, MAX_MUTES, MAX_RULES, MessageRecord, MessageState,
+    MuteRecord, Muted, NewChannel, NewMute, Outcome, Routed, RuleRecord, TellingRefusal, Way,
+};
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
 
@@ -433,6 +438,7 @@ impl Store {
                     statements::figures::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
+                    statements::telling::ALL,
                 ];
                 let others = others.into_iter().flatten();
                 let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);

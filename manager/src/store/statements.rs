@@ -6,6 +6,7 @@ pub(super) mod fleet;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;
+pub(super) mod telling;
 
 use super::engine::Bulk;
 

@@ -42,5 +42,7 @@ mod store_devices;
 mod store_programs;
 mod store_rollouts;
 mod superseded;
+mod telling;
+mod telling_desk;
 mod watches;
 mod whole_printer;

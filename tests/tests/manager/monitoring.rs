@@ -162,7 +162,7 @@ async fn figures_say_what_devices_handed_in_and_what_is_open() {
             "platen_open_service_calls 0",
             "platen_devices{worst=\"order\"} 1",
             "platen_rollouts{state=\"running\"} 0",
-            "platen_notices_waiting 2",
+            "platen_messages{state=\"dead\"} 0",
             "platen_store_up 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

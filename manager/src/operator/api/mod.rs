@@ -18,6 +18,7 @@ mod programs;
 mod refused;
 mod restored;
 mod rollouts;
+mod telling;
 mod whole_numbers;
 
 use std::sync::Arc;
@@ -85,6 +86,24 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/restoration", get(restored::restoration))
         .route("/restoration/let-in", post(restored::let_in))
         .route("/restoration/end", post(restored::end))
+        .route("/channels", get(telling::channels).post(telling::add_channel))
+        .route(
+            "/channels/{id}",
+            get(telling::channel).put(telling::set_channel).delete(telling::remove_channel),
+        )
+        .route("/channels/{id}/secret", post(telling::new_secret))
+        .route("/channels/{id}/test", post(telling::test_channel))
+        .route("/notification-rules", get(telling::rules).post(telling::add_rule))
+        .route(
+            "/notification-rules/{id}",
+            get(telling::rule).put(telling::set_rule).delete(telling::remove_rule),
+        )
+        .route("/mutes", get(telling::mutes).post(telling::add_mute))
+        .route("/mutes/{id}", delete(telling::end_mute))
+        .route("/messages", get(telling::messages))
+        .route("/messages/{id}", get(telling::message))
+        .route("/messages/{id}/send-again", post(telling::send_again))
+        .route("/messages/{id}/take", post(telling::take))
         .route("/health", get(health::health))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::document))

@@ -16,6 +16,7 @@ mod programs;
 mod restored;
 mod rollouts;
 mod sign_in;
+mod telling;
 mod words;
 
 use std::sync::Arc;
@@ -73,6 +74,19 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/rollouts/{id}", get(rollouts::one))
         .route("/rollouts/{id}/{act}", post(rollouts::act))
         .route("/rollouts/{id}/devices/{device}/{act}", post(rollouts::act_on_device))
+        .route("/telling", get(telling::page))
+        .route("/telling/channels", post(telling::add_channel))
+        .route("/telling/channels/{id}/test", post(telling::test_channel))
+        .route("/telling/channels/{id}/secret", post(telling::new_secret))
+        .route("/telling/channels/{id}/remove", post(telling::remove_channel))
+        .route("/telling/rules", post(telling::add_rule))
+        .route("/telling/rules/new", get(telling::new_rule_page))
+        .route("/telling/rules/{id}", get(telling::rule_page).post(telling::save_rule))
+        .route("/telling/rules/{id}/remove", post(telling::remove_rule))
+        .route("/telling/mutes", post(telling::add_mute))
+        .route("/telling/mutes/{id}/end", post(telling::end_mute))
+        .route("/telling/messages/{id}/take", post(telling::take))
+        .route("/telling/messages/{id}/send-again", post(telling::send_again))
         .route("/service-calls/{id}", post(device::set_service_call))
         .route("/orders/{id}", post(device::set_order))
         .route("/orders/{id}/duplicate", post(device::settle_duplicate))

@@ -6,11 +6,17 @@ pub(in crate::store) const SIZE_POSTGRES: &str = "SELECT pg_database_size(curren
 pub(in crate::store) const OPEN_ALERTS: &str =
     "SELECT CAST(class AS BIGINT), count(*) FROM alerts WHERE cleared IS NULL GROUP BY class";
 pub(in crate::store) const ROLLOUTS: &str = "SELECT state, count(*) FROM rollouts GROUP BY state";
+pub(in crate::store) const MESSAGES: &str = "SELECT state, count(*) FROM messages \
+     WHERE state IN ('gathering', 'waiting', 'dead') GROUP BY state";
 pub(in crate::store) const NOTICES_WAITING: &str = "SELECT count(*) FROM notices WHERE told IS NULL";
 
 /// Those of both engines.
-pub(in crate::store) const ALL: &[(&str, &str)] =
-    &[("OPEN_ALERTS", OPEN_ALERTS), ("ROLLOUTS", ROLLOUTS), ("NOTICES_WAITING", NOTICES_WAITING)];
+pub(in crate::store) const ALL: &[(&str, &str)] = &[
+    ("MESSAGES", MESSAGES),
+    ("OPEN_ALERTS", OPEN_ALERTS),
+    ("ROLLOUTS", ROLLOUTS),
+    ("NOTICES_WAITING", NOTICES_WAITING),
+];
 /// Those of SQLite alone.
 pub(in crate::store) const ALL_SQLITE: &[(&str, &str)] = &[("SIZE", SIZE)];
 /// Those of PostgreSQL alone.
