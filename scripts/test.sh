@@ -20,7 +20,7 @@ summary=()
 
 PLATEN_SKIP=${PLATEN_SKIP:-}
 # Parts of tests/tests/programs by the names of its modules. `unit` is everything else.
-PARTS=(package overlays e2e network reverse-proxy crash disk browser openapi kernel powercut update cp2112 raspberry-pi demo year simulation fuzz scripts)
+PARTS=(package overlays e2e network reverse-proxy crash disk browser openapi metrics kernel powercut update cp2112 raspberry-pi demo year simulation fuzz scripts)
 
 skips() { [[ ",$PLATEN_SKIP," == *",$1,"* ]]; }
 
@@ -82,8 +82,8 @@ trap 'exit 143' TERM
 machine_packages() {
     need_packages build-essential pkg-config openssl curl jq \
         chromium chromium-driver libfaketime lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
-        cpio iproute2 nftables procps softhsm2 util-linux libedit2 libxml2 libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
-        need_squid && need_unstarted nginx caddy haproxy && need_swupdate && need_postgresql &&
+        cpio iproute2 nftables procps softhsm2 util-linux libedit2 libxml2 python3-aiosmtpd libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
+        need_squid && need_unstarted nginx caddy haproxy prometheus && need_swupdate && need_postgresql &&
         tests/guest/install.sh
 }
 

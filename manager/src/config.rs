@@ -10,12 +10,13 @@ use toml::Spanned;
 
 use crate::ca::{DEVICE_LIFE, DEVICE_LIFE_BOUNDS};
 use crate::certificate_files::CertificateFiles;
+use crate::deliver;
 use crate::device::DdiSettings;
 use crate::limits::Limits;
 use crate::listen::Timeouts;
 use crate::networks::Networks;
 use crate::store::{AddressError, PostgresConfig, PostgresFiles};
-use crate::{history, operator, quota, retention, watch};
+use crate::{history, operator, probes, quota, retention, watch};
 
 /// Where the file stands unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";
@@ -66,6 +67,12 @@ pub struct Config {
     pub balancers: Networks,
     /// Where operators connect; port 0 takes a free one.
     pub operator_listen: SocketAddr,
+    /// The server that takes mail, if there is one.
+    pub mail: Option<deliver::Mail>,
+    /// What webhooks may reach.
+    pub webhooks: deliver::Webhooks,
+    /// Whether there is a listener for those who watch over the manager.
+    pub health: probes::Settings,
     /// Holds the database if it is SQLite's, the device CA and the manager's own certificate.
     pub state_directory: PathBuf,
     /// The database, if it is PostgreSQL's.
@@ -139,6 +146,11 @@ struct File {
     limits: Limits,
     #[serde(default)]
     operators: operator::Settings,
+    mail: Option<deliver::Mail>,
+    #[serde(default)]
+    webhooks: deliver::Webhooks,
+    #[serde(default)]
+    health: probes::Settings,
     #[serde(default)]
     watches: watch::Settings,
     #[serde(default)]
@@ -276,6 +288,9 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         operators: file.operators,
         ingest: file.ingest,
         limits: file.limits,
+        mail: file.mail,
+        webhooks: file.webhooks,
+        health: file.health,
         watches: file.watches,
         backup: file.backup,
         history: file.history,
@@ -354,6 +369,18 @@ mod tests {
         {
             let message = refusal(&format!("{GOOD}{wrong}\n"));
             assert!(message.starts_with("manager.toml:5: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_listener_of_its_own_for_health_is_read_or_refused_with_its_line() {
+        assert_eq!(parse(Path::new("m"), GOOD).unwrap().health.listen, None);
+        let with = |line: &str| format!("{GOOD}[health]\n{line}\n");
+        let health = parse(Path::new("m"), &with("listen = \"127.0.0.1:9090\"")).unwrap().health;
+        assert_eq!(health.listen, Some("127.0.0.1:9090".parse().unwrap()));
+        for wrong in ["listen = \"9090\"", "listen = 9090", "token = \"x\""] {
+            let message = refusal(&with(wrong));
+            assert!(message.starts_with("manager.toml:6: "), "{message}");
         }
     }
 

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
+use crate::intake::Intake;
+
 /// Over which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turned {
@@ -33,7 +35,10 @@ pub enum Turned {
 
 /// Counts since the manager began.
 #[derive(Debug, Default)]
-pub struct Counters([AtomicU64; 11]);
+pub struct Counters {
+    turned: [AtomicU64; 11],
+    intake: Intake,
+}
 
 /// How often devices were turned away since the manager began, by the limit of `manager.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -65,15 +70,21 @@ pub struct TurnedAway {
 impl Counters {
     /// One more.
     pub fn count(&self, turned: Turned) {
-        if let Some(counter) = self.0.get(turned as usize) {
+        if let Some(counter) = self.turned.get(turned as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// All of them.
+    /// What was handed in.
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// How often devices were turned away.
     pub fn read(&self) -> TurnedAway {
-        let of =
-            |turned: Turned| self.0.get(turned as usize).map_or(0, |count| count.load(Ordering::Relaxed));
+        let of = |turned: Turned| {
+            self.turned.get(turned as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+        };
         TurnedAway {
             connections: of(Turned::Connection),
             connections_per_address: of(Turned::Address),

@@ -45,6 +45,10 @@ pub enum Right {
     Profiles,
     /// Programs and rollouts.
     Programs,
+    /// Messages that people got, and mutes.
+    Answer,
+    /// Whom the manager tells what.
+    Telling,
     /// Operators, and what cannot be undone.
     Administer,
 }
@@ -80,6 +84,8 @@ const fn table(right: Right) -> Entry {
         Right::Places => entry("places", "add and change customers and sites", Dispatcher, true),
         Right::Profiles => entry("profiles", "change profiles", Administrator, true),
         Right::Programs => entry("programs", "give programs to devices", Administrator, true),
+        Right::Answer => entry("answer", "take messages, and mute devices and sites", Technician, true),
+        Right::Telling => entry("telling", "say who is told of what", Administrator, true),
         Right::Administer => {
             entry("administer", "look after people, and do what cannot be undone", Administrator, true)
         }
@@ -138,7 +144,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::See,
         Self::SeeAll,
         Self::Tend,
@@ -149,6 +155,8 @@ impl Right {
         Self::Places,
         Self::Profiles,
         Self::Programs,
+        Self::Answer,
+        Self::Telling,
         Self::Administer,
     ];
 
@@ -196,10 +204,10 @@ mod tests {
             Right::ALL.into_iter().filter(|right| role.has(*right)).map(Right::word).collect::<Vec<_>>()
         };
         assert_eq!(of(Role::Viewer), ["see", "see_all"]);
-        assert_eq!(of(Role::Technician), ["see", "see_all", "tend", "calls"]);
+        assert_eq!(of(Role::Technician), ["see", "see_all", "tend", "calls", "answer"]);
         assert_eq!(
             of(Role::Dispatcher),
-            ["see", "see_all", "tend", "calls", "orders", "describe", "admit", "places"]
+            ["see", "see_all", "tend", "calls", "orders", "describe", "admit", "places", "answer"]
         );
         assert_eq!(of(Role::Administrator).len(), Right::ALL.len());
         let limited: Vec<_> =

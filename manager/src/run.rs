@@ -8,21 +8,25 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::certificates::Certificates;
 use crate::clock;
 use crate::config::Config;
+use crate::deliver::Deliver;
 use crate::device::DeviceService;
 use crate::device_backend::DeviceBackend;
+use crate::figures::Figures;
 use crate::file_set::{RESTORING, ServingLock};
 use crate::listen::{self, ConnectionLimits, Listener};
 use crate::memory;
 use crate::networks::Networks;
 use crate::operator::{self, Operators};
+use crate::probes::{self, Probes, Serving};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Location, Store};
 use crate::systemd::notify;
+use crate::telling_job;
 use crate::tls;
 use crate::upkeep::{self, Upkeep};
 use crate::waiting;
@@ -42,15 +46,24 @@ pub struct Listeners {
     pub device: TcpListener,
     /// For operators.
     pub operator: TcpListener,
+    /// For those who watch over the manager, where there is one of their own.
+    pub health: Option<TcpListener>,
 }
 
 impl Listeners {
-    /// Opens both as configured.
+    /// Opens all as configured.
     pub async fn bind(config: &Config) -> Result<Self, RunError> {
         let bind = |address| async move {
             TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
         };
-        Ok(Self { device: bind(config.device_listen).await?, operator: bind(config.operator_listen).await? })
+        Ok(Self {
+            device: bind(config.device_listen).await?,
+            operator: bind(config.operator_listen).await?,
+            health: match config.health.listen {
+                Some(address) => Some(bind(address).await?),
+                None => None,
+            },
+        })
     }
 }
 
@@ -101,10 +114,12 @@ pub async fn run(
     make_state_directory(&config)?;
     // Until everything has ended: nobody else serves from there.
     let _serving = ServingLock::take(&config.state_directory)?;
+    let probes = Arc::<Probes>::default();
+    // Until this function returns, so that whoever asks hears to the last why nothing can be done.
+    let _answering = answer_probes(listeners.health, &probes);
     let mut until = std::pin::pin!(until);
-    let Some(store) =
-        waiting::for_store(&config, [&listeners.device, &listeners.operator], open_store, until.as_mut())
-            .await?
+    let sockets = [&listeners.device, &listeners.operator];
+    let Some(store) = waiting::for_store(&config, (sockets, &probes), open_store, until.as_mut()).await?
     else {
         return Ok(());
     };
@@ -114,6 +129,9 @@ pub async fn run(
     let operator_tls = tls::for_operators(certificates.for_operators())?;
     let (limits, timeouts, for_people) = (config.limits, config.timeouts, config.operators.clone());
     let balancers = config.balancers.clone();
+    let (mail, webhooks) = (config.mail.clone(), config.webhooks.clone());
+    let (state_directory, kept_days) = (config.state_directory.clone(), config.retention.notices_days);
+    let source = format!("https://{}", config.names.first().map_or("localhost", String::as_str));
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
     let (mailbox, counters) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.counters));
@@ -121,11 +139,23 @@ pub async fn run(
     let stopped = stopping.clone();
 
     let proxies = for_people.trusted_proxies.clone();
-    let operators = Operators::new(&devices, for_people, stopped.clone());
+    probes.serves(Serving { store, stopping: stopped.clone(), figures: Figures::new(&devices) });
+    let deliver = Arc::new(Deliver::new(mail.as_ref(), &webhooks, &source));
+    let leader = Arc::clone(&upkeep);
+    let telling = telling_job::Job {
+        store: devices.store.clone(),
+        deliver: Arc::clone(&deliver),
+        watches: Some(Arc::clone(&devices.watches)),
+        state_directory,
+        kept_days,
+        turn: Arc::new(move || leader.leads()),
+    };
+    let operators = Operators::new(&devices, for_people, stopped.clone(), probes, deliver);
     let pages_and_api = operator::router(Arc::clone(&operators));
 
     let mut tasks = JoinSet::new();
     tasks.spawn(operator::follow(Arc::clone(&operators)));
+    tasks.spawn(telling.run(stopped.clone()));
     tracing::info!(
         devices = ?listeners.device.local_addr().ok(),
         operators = ?listeners.operator.local_addr().ok(),
@@ -172,6 +202,16 @@ pub async fn run(
     finish(tasks, &upkeep).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Answers those who watch over the manager, for as long as what is returned is kept.
+fn answer_probes(socket: Option<TcpListener>, probes: &Arc<Probes>) -> (JoinSet<()>, DropGuard) {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    if let Some(socket) = socket {
+        tracing::info!(health = ?socket.local_addr().ok(), "listening for those who watch over the manager");
+        tasks.spawn(probes::listener::serve(socket, probes::own_router(Arc::clone(probes)), stop.clone()));
+    }
+    (tasks, stop.drop_guard())
 }
 
 /// Lets what is under way end and be committed, each within its limit.

@@ -2,12 +2,18 @@
 //! there, says so to whoever asks, and tries again. Devices keep what they have, as on any other bad day; ending and being
 //! started again and again would help nobody.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::service::Service;
+use hyper::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +23,9 @@ use crate::certificates::Certificates;
 use crate::clock;
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::listen::{self, ConnectionLimits, Listener, TurnAway};
+use crate::listen::{self, ConnectionLimits, Listener, RequestBody, TurnAway};
 use crate::networks::Networks;
+use crate::probes::Probes;
 use crate::run_error::RunError;
 use crate::store::{Store, StoreError, TroubleCause, cause};
 use crate::systemd::notify;
@@ -39,7 +46,7 @@ type Open = fn(&Config) -> Result<Store, RunError>;
 /// sockets, of devices and of operators, is told to come again.
 pub(crate) async fn for_store(
     config: &Config,
-    sockets: [&TcpListener; 2],
+    (sockets, probes): ([&TcpListener; 2], &Arc<Probes>),
     open_store: Open,
     mut until: Pin<&mut (impl Future<Output = ()> + Send)>,
 ) -> Result<Option<Store>, RunError> {
@@ -61,12 +68,13 @@ pub(crate) async fn for_store(
             Err(error) => error,
         };
         let Some(cause) = passing(config, &error) else { return Err(error) };
+        probes.waits_because(cause.words());
         if told.replace(cause) != Some(cause) {
             tracing::error!(%error, "waiting for the database. {}", cause.words());
             notify(sd_notify::NotifyState::Status(cause.words()));
         }
         if answers.is_none() {
-            answers = Some(Answers::begin(config, sockets)?);
+            answers = Some(Answers::begin(config, sockets, probes)?);
             // It is there, and does what can be done.
             notify(sd_notify::NotifyState::Ready);
         }
@@ -97,6 +105,26 @@ fn passing(config: &Config, error: &RunError) -> Option<TroubleCause> {
     if lasts { None } else { cause(error) }
 }
 
+/// Tells those who watch over the manager how it stands, and all others to come again.
+struct NotYet {
+    others: TurnAway,
+    probes: Option<Arc<Probes>>,
+}
+
+impl Service<Request<RequestBody>> for NotYet {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let probes = self.probes.as_ref();
+        match probes.and_then(|probes| probes.before_serving(request.uri().path())) {
+            Some(answer) => ready(Ok(answer)),
+            None => self.others.call(request),
+        }
+    }
+}
+
 /// Both listeners, on which everybody is told to come again.
 struct Answers {
     tasks: JoinSet<()>,
@@ -104,17 +132,22 @@ struct Answers {
 }
 
 impl Answers {
-    fn begin(config: &Config, [devices, operators]: [&TcpListener; 2]) -> Result<Self, RunError> {
+    fn begin(
+        config: &Config,
+        [devices, operators]: [&TcpListener; 2],
+        probes: &Arc<Probes>,
+    ) -> Result<Self, RunError> {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         // Without certificates there is nothing to answer with, and nobody who knows this manager.
         if config.state_directory.join(CA_PEM).exists() {
             let certificates = Certificates::load_or_make(config, clock::now())?;
             let for_devices = tls::for_devices(certificates.ca.certificate(), Arc::clone(&certificates.own))?;
             let for_operators = tls::for_operators(certificates.for_operators())?;
-            for (name, socket, tls, balancers) in [
-                ("devices", devices, for_devices, config.balancers.clone()),
-                ("operators", operators, for_operators, Networks::default()),
+            for (name, socket, tls, balancers, probes) in [
+                ("devices", devices, for_devices, config.balancers.clone(), None),
+                ("operators", operators, for_operators, Networks::default(), Some(probes)),
             ] {
+                let probes = probes.cloned();
                 let retry_after_seconds = config.limits.retry_after_seconds;
                 let listener = Listener {
                     name,
@@ -131,7 +164,8 @@ impl Answers {
                     counters: Arc::new(Counters::default()),
                 };
                 tasks.spawn(listen::serve(listener, stop.clone(), move |_| {
-                    TurnAway::saying(DETAIL, retry_after_seconds)
+                    let others = TurnAway::saying(DETAIL, retry_after_seconds);
+                    NotYet { others, probes: probes.clone() }
                 }));
             }
         }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+/// How the URI of each kind begins.
+const URI_PREFIX: &str = "urn:platen:problem:";
+
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -36,6 +39,12 @@ macro_rules! problem_kinds {
         impl ProblemKind {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The last part of its URI.
+            pub fn word(self) -> &'static str {
+                let uri = match self { $(Self::$variant => $uri,)* };
+                uri.strip_prefix(URI_PREFIX).unwrap_or(uri)
+            }
 
             /// The HTTP status of this kind.
             pub const fn status(self) -> u16 {

@@ -52,8 +52,12 @@ pub(super) async fn reports(
     // Boxed, so that the body and the batch are gone while the request is held.
     let taken = match Box::pin(take_in(&devices, &caller, request)).await {
         Ok(taken) => taken,
-        Err(NotTaken::Problem(problem)) => return Err(problem),
+        Err(NotTaken::Problem(problem)) => {
+            devices.counters.intake().refused(problem.kind);
+            return Err(problem);
+        }
         Err(NotTaken::OverQuota(device, over)) => {
+            devices.counters.intake().refused(ProblemKind::OverQuota);
             devices.roster.seen(&device, caller.address, clock::now());
             return Ok(Handled::Answer(noisy::refuse(&devices, &device, over, clock::now()).await));
         }
@@ -176,7 +180,7 @@ async fn take_in(
         devices.watches.follow(&device, batch.next_within_seconds, &[], now);
         return Ok(ParkedRequest { device, epoch: batch.epoch, acknowledged, wait });
     }
-    let batch = Arc::new(batch);
+    let (batch, begun) = (Arc::new(batch), Instant::now());
     let ingest = Ingest { device: device.clone(), batch: Arc::clone(&batch), received: now };
     let Some(_waiting) = devices.traffic.queue() else {
         devices.counters.count(Turned::Queue);
@@ -204,6 +208,7 @@ async fn take_in(
     }
     devices.roster.acknowledge(&device, &batch.epoch, ingested.acknowledged, batch.in_memory);
     let new = batch.reports.get(ingested.new.clone()).unwrap_or_default();
+    devices.counters.intake().stored(new.len(), begun.elapsed());
     devices.watches.follow(&device, batch.next_within_seconds, new, now);
     tell(devices, &device, &batch, &ingested);
     retire::settle(devices, &device, new, now).await;

@@ -99,6 +99,8 @@ pub struct Traffic {
     entries: Mutex<Entries>,
     memory: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    /// How many there are of them.
+    queue_places: usize,
     programs_rate: Rate,
     transfers: Arc<Semaphore>,
     transfers_per_device: usize,
@@ -180,12 +182,14 @@ impl Traffic {
             let number = usize::try_from(number).unwrap_or(Semaphore::MAX_PERMITS);
             Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS)))
         };
+        let queue = places(limits.waiting_for_store);
         Arc::new(Self {
             rate: Rate::new(limits.requests_per_minute, limits.requests_burst),
             connections: usize::try_from(limits.connections_per_device).unwrap_or(usize::MAX),
             entries: Mutex::default(),
             memory: places(limits.body_memory_mib.saturating_mul(SHARES_PER_MIB)),
-            queue: places(limits.waiting_for_store),
+            queue_places: queue.available_permits(),
+            queue,
             programs_rate: Rate::new(
                 limits.program_requests_per_minute,
                 limits.program_requests_per_minute.div_ceil(2),
@@ -255,6 +259,11 @@ impl Traffic {
     /// A place among those who wait for the store; `None` when there are too many.
     pub fn queue(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.queue).try_acquire_owned().ok()
+    }
+
+    /// How many wait for the store.
+    pub fn waiting(&self) -> usize {
+        self.queue_places.saturating_sub(self.queue.available_permits())
     }
 }
 

@@ -38,6 +38,7 @@ mod service_call;
 mod session;
 mod settings;
 mod sign_in_limits;
+mod telling;
 pub(crate) mod view;
 mod who;
 
@@ -48,6 +49,8 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, Request, Response, header};
 use axum::middleware::{self, map_response};
+use axum::response::IntoResponse;
+use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
@@ -56,12 +59,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bell::Bell;
 use crate::counters::Counters;
+use crate::deliver::Deliver;
 use crate::device::Devices;
 use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
 use crate::people_changes::{PEOPLE, PeopleChanges};
+use crate::probes::{self, Probes};
 use crate::store::Store;
 use crate::watch::Watches;
 use hasher::Hasher;
@@ -108,11 +113,19 @@ pub struct Operators {
     quotas: Arc<crate::quota::Quotas>,
     live: live::Live,
     people: Arc<PeopleChanges>,
+    probes: Arc<Probes>,
+    deliver: Arc<Deliver>,
 }
 
 impl Operators {
     /// From the parts that it shares with the device listener.
-    pub fn new(devices: &Devices, settings: Settings, stop: CancellationToken) -> Arc<Self> {
+    pub(crate) fn new(
+        devices: &Devices,
+        settings: Settings,
+        stop: CancellationToken,
+        probes: Arc<Probes>,
+        deliver: Arc<Deliver>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store: devices.store.clone(),
             roster: Arc::clone(&devices.roster),
@@ -132,6 +145,8 @@ impl Operators {
             quotas: Arc::clone(&devices.quotas),
             live: live::Live::default(),
             people: Arc::clone(&devices.people),
+            probes,
+            deliver,
         })
     }
 }
@@ -159,10 +174,17 @@ pub fn router(operators: Arc<Operators>) -> Router {
     Router::new()
         .nest("/api/v1", api::router(&operators))
         .merge(pages::router(&operators))
+        .route(probes::METRICS, get(metrics))
+        .merge(probes::router(Arc::clone(&operators.probes)))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(pages::errors_as_pages))
         .layer(map_response(secure))
         .with_state(operators)
+}
+
+/// Figures of the manager for Prometheus; on the listener of its own (`[health]` of `manager.toml`) they need no token.
+async fn metrics(State(operators): Shared, _operator: who::Operator) -> impl IntoResponse {
+    operators.probes.metrics().await
 }
 
 async fn secure(mut response: Response<Body>) -> Response<Body> {

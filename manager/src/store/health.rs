@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::StoreError;
 use super::engine::Fault;
+use crate::durations::Durations;
 
 /// Nothing must fail for so long before the trouble is over: on a disk that is almost full, small things
 /// can be stored between large ones that cannot.
@@ -188,6 +189,8 @@ struct State {
 pub struct Health {
     /// Held for a look-up.
     state: Mutex<State>,
+    /// How long commits took.
+    commits: Durations,
 }
 
 impl Health {
@@ -198,6 +201,11 @@ impl Health {
     /// What keeps the store from storing.
     pub fn trouble(&self) -> Option<Trouble> {
         self.state().trouble.clone()
+    }
+
+    /// How long commits took.
+    pub fn commits(&self) -> &Durations {
+        &self.commits
     }
 
     /// The write-ahead log, when it was last looked at.

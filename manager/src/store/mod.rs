@@ -26,6 +26,7 @@ mod details;
 mod devices;
 mod engine;
 mod enrolment;
+mod figures;
 mod fleet;
 mod health;
 mod hear;
@@ -66,6 +67,7 @@ mod search;
 mod sight;
 mod statements;
 mod states;
+mod telling;
 mod watches;
 mod writer;
 
@@ -92,6 +94,7 @@ pub use delete::{DeleteRefusal, Deletion};
 pub use details::{Changes, Choice, DetailsChange, DetailsRecord, DetailsRefusal, MAX_TAGS, Named};
 pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFiles, ServerError};
 pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub use figures::StoreFigures;
 pub use fleet::{
     FleetCounts, FleetDevice, FleetFilter, FleetKey, FleetOrder, FleetPlace, FleetValue, Reached,
 };
@@ -133,6 +136,10 @@ pub use rollouts::{
     RolloutWhat, Stepped, To, Unfit, Wants,
 };
 pub use scope::Scope;
+pub use telling::{
+    ChannelKind, ChannelRecord, Claimed, MAX_CHANNELS, MAX_MUTES, MAX_RULES, MessageRecord, MessageState,
+    MuteRecord, Muted, NewChannel, NewMute, Outcome, Routed, RuleRecord, TellingRefusal, Way,
+};
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
 
@@ -402,14 +409,18 @@ impl Store {
             .clone()
             .read(|connection| {
                 let (own, retained, of_fleet) = match connection {
-                    Connection::Sqlite(_) => (statements::ALL_SQLITE, retention::ALL_SQLITE, [].as_slice()),
+                    Connection::Sqlite(_) => {
+                        (statements::ALL_SQLITE, retention::ALL_SQLITE, statements::figures::ALL_SQLITE)
+                    }
                     Connection::Postgres(_) => {
                         (statements::ALL_POSTGRES, retention::ALL_POSTGRES, statements::fleet::ALL_POSTGRES)
                     }
                 };
-                let of_rollouts = match connection {
-                    Connection::Sqlite(_) => [].as_slice(),
-                    Connection::Postgres(_) => statements::rollouts::ALL_POSTGRES,
+                let (of_rollouts, sums) = match connection {
+                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice()),
+                    Connection::Postgres(_) => {
+                        (statements::rollouts::ALL_POSTGRES, statements::figures::ALL_POSTGRES)
+                    }
                 };
                 let of_people = match connection {
                     Connection::Sqlite(_) => [].as_slice(),
@@ -420,6 +431,7 @@ impl Store {
                     .chain(of_fleet)
                     .chain(of_rollouts)
                     .chain(of_people)
+                    .chain(sums)
                     .chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
                     .iter()
@@ -436,8 +448,10 @@ impl Store {
                     statements::programs::ALL,
                     statements::ddi::ALL,
                     statements::people::ALL,
+                    statements::figures::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
+                    statements::telling::ALL,
                 ];
                 let others = others.into_iter().flatten();
                 let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);

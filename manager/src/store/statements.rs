@@ -1,11 +1,13 @@
 //! Every statement, by name: one text for both engines, unless they differ.
 
 pub(super) mod ddi;
+pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod people;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;
+pub(super) mod telling;
 
 use super::engine::Bulk;
 

@@ -243,7 +243,12 @@ fn run(
         let held = keeper.as_mut().and_then(|keeper| keeper.refuses(&disk.connection, Instant::now()));
         let attempted = match held {
             Some(held) => vec![(group, Err(held))],
-            None => commit_group(&mut disk, group),
+            None => {
+                let begun = Instant::now();
+                let committed = commit_group(&mut disk, group);
+                health.commits().note(begun.elapsed());
+                committed
+            }
         };
         let now = Instant::now();
         if note(health, &attempted, now)

@@ -11,6 +11,8 @@ pub mod crowd;
 pub mod debian;
 pub mod disk;
 pub mod fleet;
+pub mod hook;
+pub mod mailbox;
 pub mod maker;
 pub mod manager;
 pub mod network;

@@ -18,6 +18,7 @@ mod disk;
 mod e2e;
 mod fuzz;
 mod kernel;
+mod metrics;
 mod network;
 mod openapi;
 mod overlays;

@@ -19,6 +19,7 @@ mod programs;
 mod refused;
 mod restored;
 mod rollouts;
+mod telling;
 mod whole_numbers;
 
 use std::sync::Arc;
@@ -118,6 +119,28 @@ pub(super) fn routes() -> Routes {
         })
         .at("/operators/{name}/password", |at| at.post(Right::Administer, people::reset))
         .at("/me", |at| at.get(Right::See, people::me))
+        .at("/channels", |at| at.get(Right::SeeAll, telling::channels).post(Right::Telling, telling::add_channel))
+        .at("/channels/{id}", |at| {
+            at.get(Right::SeeAll, telling::channel)
+                .put(Right::Telling, telling::set_channel)
+                .delete(Right::Telling, telling::remove_channel)
+        })
+        .at("/channels/{id}/secret", |at| at.post(Right::Telling, telling::new_secret))
+        .at("/channels/{id}/test", |at| at.post(Right::Telling, telling::test_channel))
+        .at("/notification-rules", |at| {
+            at.get(Right::SeeAll, telling::rules).post(Right::Telling, telling::add_rule)
+        })
+        .at("/notification-rules/{id}", |at| {
+            at.get(Right::SeeAll, telling::rule)
+                .put(Right::Telling, telling::set_rule)
+                .delete(Right::Telling, telling::remove_rule)
+        })
+        .at("/mutes", |at| at.get(Right::SeeAll, telling::mutes).post(Right::Answer, telling::add_mute))
+        .at("/mutes/{id}", |at| at.delete(Right::Answer, telling::end_mute))
+        .at("/messages", |at| at.get(Right::SeeAll, telling::messages))
+        .at("/messages/{id}", |at| at.get(Right::SeeAll, telling::message))
+        .at("/messages/{id}/send-again", |at| at.post(Right::Answer, telling::send_again))
+        .at("/messages/{id}/take", |at| at.post(Right::Answer, telling::take))
         .at("/restoration", |at| at.get(Right::SeeAll, restored::restoration))
         .at("/restoration/let-in", |at| at.post(Right::Administer, restored::let_in))
         .at("/restoration/end", |at| at.post(Right::Administer, restored::end))

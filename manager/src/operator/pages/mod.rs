@@ -17,6 +17,7 @@ mod programs;
 mod restored;
 mod rollouts;
 mod sign_in;
+mod telling;
 mod words;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use super::Operators;
 use super::guard::{Routes, Wants};
 use super::problem::Refusal;
 use super::who::Operator;
+use crate::probes::METRICS;
 use crate::rights::Right;
 use assets::Assets;
 
@@ -87,6 +89,21 @@ fn routes() -> Routes {
         })
         .at("/people/{name}/reset", |at| at.post(Right::Administer, people::reset))
         .at("/people/{name}/remove", |at| at.post(Right::Administer, people::remove))
+        .at("/telling", |at| at.get(Right::SeeAll, telling::page))
+        .at("/telling/channels", |at| at.post(Right::Telling, telling::add_channel))
+        .at("/telling/channels/{id}/test", |at| at.post(Right::Telling, telling::test_channel))
+        .at("/telling/channels/{id}/secret", |at| at.post(Right::Telling, telling::new_secret))
+        .at("/telling/channels/{id}/remove", |at| at.post(Right::Telling, telling::remove_channel))
+        .at("/telling/rules", |at| at.post(Right::Telling, telling::add_rule))
+        .at("/telling/rules/new", |at| at.get(Right::Telling, telling::new_rule_page))
+        .at("/telling/rules/{id}", |at| {
+            at.get(Right::Telling, telling::rule_page).post(Right::Telling, telling::save_rule)
+        })
+        .at("/telling/rules/{id}/remove", |at| at.post(Right::Telling, telling::remove_rule))
+        .at("/telling/mutes", |at| at.post(Right::Answer, telling::add_mute))
+        .at("/telling/mutes/{id}/end", |at| at.post(Right::Answer, telling::end_mute))
+        .at("/telling/messages/{id}/take", |at| at.post(Right::Answer, telling::take))
+        .at("/telling/messages/{id}/send-again", |at| at.post(Right::Answer, telling::send_again))
         .at("/restored", |at| at.get(Right::SeeAll, restored::page))
         .at("/restored/let-in", |at| at.post(Right::Administer, restored::let_in))
         .at("/restored/let-in-all", |at| at.post(Right::Administer, restored::let_in_all))
@@ -166,7 +183,8 @@ struct ErrorPage<'a> {
 
 /// Outside the API, a problem is a page.
 pub(super) async fn errors_as_pages(request: Request, next: Next) -> Response {
-    let for_program = request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let for_program = path.starts_with("/api/") || path == METRICS;
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| !for_program) else {
         return response;

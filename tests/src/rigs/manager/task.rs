@@ -32,6 +32,8 @@ pub struct TestManager {
     pub device: SocketAddr,
     /// Where it listens for operators.
     pub operator: SocketAddr,
+    /// Where it answers those who watch over it, if it was configured so.
+    pub health: Option<SocketAddr>,
     /// The same database, by another handle.
     pub store: Store,
     /// Its CA, in PEM.
@@ -71,6 +73,7 @@ impl TestManager {
         let listeners = Listeners::bind(&config).await.unwrap();
         let (device, operator) =
             (listeners.device.local_addr().unwrap(), listeners.operator.local_addr().unwrap());
+        let health = listeners.health.as_ref().map(|socket| socket.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
         let reload = Arc::new(Notify::new());
         let running = tokio::spawn(run(config, listeners, Arc::clone(&reload), async {
@@ -91,7 +94,7 @@ impl TestManager {
                 .unwrap()
         );
         let (stop, running, trusted) = (Some(stop), Some(running), ca.clone());
-        Self { directory, device, operator, store, ca, trusted, bearer, reload, stop, running }
+        Self { directory, device, operator, health, store, ca, trusted, bearer, reload, stop, running }
     }
 
     /// Has it look for renewed certificates and for what ends, as SIGHUP does. It does so a little later.
