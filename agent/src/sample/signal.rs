@@ -196,11 +196,19 @@ mod tests {
             signals.give(Signal::Installing(true), now);
             // Said again and again, as it is looked at.
             signals.give(Signal::Installing(true), at(1_050));
-            for (milliseconds, flashes, until) in
-                [(0, true, 100), (100, false, 2_000), (1_999, false, 2_000), (2_000, true, 2_100), (6_050, true, 6_100)]
-            {
+            for (milliseconds, flashes, until) in [
+                (0, true, 100),
+                (100, false, 2_000),
+                (1_999, false, 2_000),
+                (2_000, true, 2_100),
+                (6_050, true, 6_100),
+            ] {
                 let outputs = signals.outputs(at(milliseconds));
-                assert_eq!((outputs.lamp, outputs.until), (waits != flashes, Some(at(until))), "{milliseconds} ms");
+                assert_eq!(
+                    (outputs.lamp, outputs.until),
+                    (waits != flashes, Some(at(until))),
+                    "{milliseconds} ms"
+                );
             }
             signals.give(Signal::Installing(false), at(7_000));
             assert_eq!(course(&signals, at(7_000)), [(waits, false)]);

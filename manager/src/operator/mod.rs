@@ -15,6 +15,7 @@ mod history;
 mod identity;
 mod known_addresses;
 mod live;
+mod now;
 mod objects;
 mod order;
 mod origin;
@@ -36,6 +37,7 @@ mod settings;
 mod sign_in_limits;
 pub(crate) mod view;
 mod who;
+mod words;
 
 use std::sync::Arc;
 

@@ -42,6 +42,8 @@ mod log;
 mod log_limits;
 mod migrate;
 mod moving;
+mod needs;
+mod now;
 mod open;
 mod open_of;
 mod operators;
@@ -104,6 +106,11 @@ pub use journal::JOURNAL;
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log_limits::LogLimits;
 pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate_to, reclaim};
+pub use needs::{NowKind, Urgency};
+pub use now::{
+    NowAct, NowCounts, NowEntry, NowFilter, NowItem, NowOfCustomer, NowPlace, NowRefusal, NowShelf,
+    NowSubject, NowWhat,
+};
 pub use open_of::OpenThings;
 pub use operators::OperatorToken;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
@@ -404,11 +411,14 @@ impl Store {
                         (statements::ALL_POSTGRES, retention::ALL_POSTGRES, statements::fleet::ALL_POSTGRES)
                     }
                 };
-                let of_rollouts = match connection {
-                    Connection::Sqlite(_) => [].as_slice(),
-                    Connection::Postgres(_) => statements::rollouts::ALL_POSTGRES,
+                let (of_rollouts, of_now) = match connection {
+                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice()),
+                    Connection::Postgres(_) => {
+                        (statements::rollouts::ALL_POSTGRES, statements::now::ALL_POSTGRES)
+                    }
                 };
-                let own = own.iter().chain(of_fleet).chain(of_rollouts).chain(statements::fleet::ALL);
+                let own = own.iter().chain(of_fleet).chain(of_rollouts).chain(of_now);
+                let own = own.chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
                     .iter()
                     .chain(quota::ALL_BULK)
@@ -423,6 +433,7 @@ impl Store {
                     statements::devices::ALL,
                     statements::programs::ALL,
                     statements::ddi::ALL,
+                    statements::now::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                 ];

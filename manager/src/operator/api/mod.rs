@@ -11,6 +11,7 @@ mod holds;
 mod identity;
 mod list;
 mod lists;
+mod now;
 mod openapi;
 mod places;
 mod profiles;
@@ -57,6 +58,15 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/ddi", get(ddi::get))
         .route("/devices/{id}/ddi/tokens", post(ddi::make_token))
         .route("/devices/{id}/ddi/tokens/{token}", delete(ddi::revoke_token))
+        .route("/now", get(now::list))
+        .route("/now-counts", get(now::counts))
+        .route("/now/{id}", get(now::one))
+        .route("/now/{id}/history", get(now::history))
+        .route("/now/{id}/take", post(now::take))
+        .route("/now/{id}/give-back", post(now::give_back))
+        .route("/now/{id}/comment", post(now::comment))
+        .route("/now/{id}/snooze", post(now::snooze))
+        .route("/now/{id}/close", post(now::close))
         .route("/rollouts", get(rollouts::list).post(rollouts::create))
         .route("/rollouts/preview", post(rollouts::preview))
         .route("/rollouts/{id}", get(rollouts::one))

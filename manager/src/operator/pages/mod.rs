@@ -11,12 +11,12 @@ mod fleet;
 mod gap;
 mod history;
 mod live;
+mod now;
 mod profiles;
 mod programs;
 mod restored;
 mod rollouts;
 mod sign_in;
-mod words;
 
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::Operators;
 use super::problem::Refusal;
+use super::words;
 use assets::Assets;
 
 pub(super) fn router() -> Router<Arc<Operators>> {
@@ -40,6 +41,10 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/", get(fleet::page))
         .route("/fleet/rows", get(fleet::rows))
         .route("/live", get(live::stream))
+        .route("/now", get(now::page))
+        .route("/now/wall", get(now::wall))
+        .route("/now/{id}", get(now::one))
+        .route("/now/{id}/{act}", post(now::act))
         .route("/devices/{id}", get(device::page))
         .route("/devices/{id}/history", get(history::page))
         .route("/devices/{id}/read-now", post(device::read_now))
