@@ -33,8 +33,29 @@ pub const RESYNC: &str = "resync";
 pub const PROGRAM: &str = "program";
 /// The kind that tells of a rollout.
 pub const ROLLOUT: &str = "rollout";
+/// The kind that tells that somebody did something with what needs a person.
+pub const NOW: &str = "now";
+/// Kinds of events by which what needs a person may change.
+const OF_NOW: [&str; 16] = [
+    "started",
+    "alert_raised",
+    "alert_cleared",
+    "alerts_standing",
+    "service_call",
+    "service_call_changed",
+    "order",
+    "order_changed",
+    "watch",
+    "watch_over",
+    "identity",
+    "superseded",
+    "clone",
+    "details",
+    "deleted",
+    NOW,
+];
 /// The kinds of events.
-const KINDS: [&str; 26] = [
+const KINDS: [&str; 27] = [
     "started",
     "alert_raised",
     "alert_cleared",
@@ -61,6 +82,7 @@ const KINDS: [&str; 26] = [
     "ending",
     PROGRAM,
     ROLLOUT,
+    NOW,
 ];
 /// Bytes of the word that tells one run of the manager from another.
 const RUN_BYTES: usize = 4;
@@ -78,7 +100,7 @@ pub struct Event {
     /// backup that this manager was restored from), `restored` (what operators decided about that), `superseded` (a
     /// certificate is used that the device has replaced), `clone`, `noisy` (it is over one of its quotas), `program` (a program
     /// that it is to have, has or has tried; without a device, what there is), `rollout` (how a
-    /// rollout stands, or how many of its devices stand how) or `ending` (a
+    /// rollout stands, or how many of its devices stand how), `now` (somebody did something with what needs a person) or `ending` (a
     /// certificate of the manager, or a token,
     /// nears its end or was renewed).
     pub kind: &'static str,
@@ -150,6 +172,9 @@ pub struct Event {
     /// What is lost, run by run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<Loss>,
+    /// The item of what needs a person with which somebody did something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<i64>,
     /// Which rollout changed; any, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutId>,
@@ -191,6 +216,7 @@ impl Event {
             finding: None,
             storing: None,
             losses: Vec::new(),
+            item: None,
             rollout: None,
             words: None,
         }
@@ -224,6 +250,17 @@ impl Event {
     /// How a rollout stands, or its devices, has changed.
     pub fn of_rollout(rollout: RolloutId, time: Timestamp) -> Self {
         Self { rollout: Some(rollout), ..Self::about(ROLLOUT, None, time) }
+    }
+
+    /// Somebody did something with what needs a person, or something followed from the time alone.
+    pub fn of_now(item: Option<(i64, Option<DeviceId>)>, time: Timestamp) -> Self {
+        let (item, device) = item.map_or((None, None), |(item, device)| (Some(item), device));
+        Self { item, ..Self::about(NOW, device, time) }
+    }
+
+    /// Whether what needs a person may have changed by it.
+    pub fn concerns_now(&self) -> bool {
+        OF_NOW.contains(&self.kind)
     }
 
     /// Reports of an epoch are lost.

@@ -280,6 +280,8 @@ impl Round<'_> {
             (Kept::Clones, kept.clones_days),
             (Kept::IdentityLog, kept.identity_log_days),
             (Kept::Tokens, kept.tokens_days),
+            // As long as most of what it stands for.
+            (Kept::NowItems, kept.alerts_days),
             (Kept::Sessions, 0),
         ];
         for (list, days) in lists {

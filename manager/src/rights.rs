@@ -77,7 +77,7 @@ const fn table(right: Right) -> Entry {
         Right::Tend => {
             entry("tend", "command devices, and have rollouts leave them alone", Technician, false)
         }
-        Right::Calls => entry("calls", "work on service calls", Technician, false),
+        Right::Calls => entry("calls", "work on service calls and on what needs a person", Technician, false),
         Right::Orders => entry("orders", "work on orders", Dispatcher, false),
         Right::Describe => entry("describe", "say whose devices are and where they stand", Dispatcher, false),
         Right::Admit => entry("admit", "shut devices out, let them in, retire them", Dispatcher, false),

@@ -176,6 +176,22 @@ impl Upkeep {
         }
     }
 
+    /// Makes one item of what many devices have of one cause, wakes what slept until now, and tells of it.
+    async fn look_after_now(&self, now: Timestamp) {
+        if !self.leads() {
+            return;
+        }
+        let looked_after = async {
+            let woken = self.store.wake_now(now).await?;
+            Ok::<_, StoreError>(self.store.gather_causes(now).await? || !woken.is_empty())
+        };
+        match looked_after.await {
+            Ok(true) => self.informer.publish(Event::of_now(None, now)),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "what needs a person could not be looked after; retrying"),
+        }
+    }
+
     /// Tells of devices that fell silent, and ends commands whose time is over.
     async fn sweep(&self) {
         let now = clock::now();
@@ -196,6 +212,7 @@ impl Upkeep {
                 tracing::debug!(%error, "how devices stand could not be written");
             }
         }
+        self.look_after_now(now).await;
         if !self.mailbox.any_expired(now) {
             return;
         }

@@ -8,7 +8,7 @@ use platen_protocol::identity::DeviceId;
 use platen_protocol::text;
 
 use crate::history::Resolution;
-use crate::store::{FleetKey, FleetOrder, FleetPlace, FleetValue};
+use crate::store::{FleetKey, FleetOrder, FleetPlace, FleetValue, NowPlace};
 
 /// Items on a page unless the request says otherwise.
 pub(super) const DEFAULT_LIMIT: u32 = 50;
@@ -33,6 +33,10 @@ pub(super) struct HistoryCursor {
     pub(super) begin: i64,
     pub(super) skip: usize,
 }
+
+/// Where a page of what needs a person ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NowCursor(pub(super) NowPlace);
 
 /// The letter for each order.
 const ORDERS: [(char, FleetKey); 7] = [
@@ -95,6 +99,31 @@ const fn letter(resolution: Resolution) -> char {
 /// A number as it is printed.
 fn number<T: FromStr + ToString>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
+impl fmt::Display for NowCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NowPlace { shelf, urgency, since, key } = self.0;
+        write!(f, "n{shelf}.{urgency}.{since}.{key}")
+    }
+}
+
+impl FromStr for NowCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let read = || {
+            let parts: Vec<i64> =
+                text.strip_prefix('n')?.split('.').map(number).collect::<Option<Vec<i64>>>()?;
+            match parts.as_slice() {
+                [shelf, urgency, since, key] => {
+                    Some(Self(NowPlace { shelf: *shelf, urgency: *urgency, since: *since, key: *key }))
+                }
+                _ => None,
+            }
+        };
+        read().ok_or(InvalidCursor)
+    }
 }
 
 impl FromStr for HistoryCursor {
@@ -228,6 +257,14 @@ mod tests {
         #[test]
         fn a_row_comes_back(key in 1_i64..) {
             prop_assert_eq!(RowCursor(key).to_string().parse(), Ok(RowCursor(key)));
+        }
+
+        #[test]
+        fn a_place_among_what_needs_a_person_comes_back(
+            shelf in 0_i64..4, urgency in 0_i64..8, since: i64, key in 1_i64..,
+        ) {
+            let cursor = NowCursor(NowPlace { shelf, urgency, since, key });
+            prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
 
         #[test]

@@ -1,5 +1,5 @@
-//! What open pages follow. A page is told which devices and rollouts changed, and asks again for those that are on its
-//! screen.
+//! What open pages follow. A page is told which devices and rollouts changed, and whether what needs a person did, and asks
+//! again for what is on its screen.
 //!
 //! All pages hear the same few messages: the first change at once, then what changed within a second as one. A row that
 //! several pages ask for is drawn once after each change, and numbers of the whole fleet, which take longer the larger it
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Refusal;
-use crate::inform::{Event, Informer};
+use crate::inform::{Event, Informer, NOW};
 use crate::store::{FleetCounts, FleetFilter, FleetOrder, RolloutId, Scope, Store, StoreError};
 
 /// Between two messages, in which changes are gathered.
@@ -92,12 +92,23 @@ pub(super) struct Named {
     devices: BTreeSet<DeviceId>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     rollouts: BTreeSet<RolloutId>,
+    /// Whether what needs a person may have changed.
+    #[serde(skip_serializing_if = "is_false")]
+    now: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What one event is about.
 enum About {
-    Device(DeviceId),
+    /// A device, and whether what needs a person may have changed with it.
+    Device(DeviceId, bool),
     Rollout(RolloutId),
+    /// What needs a person, of no one device.
+    Now,
     /// Anything.
     All,
 }
@@ -105,8 +116,9 @@ enum About {
 impl About {
     fn of(event: &Event) -> Self {
         match (&event.device, &event.rollout) {
-            (Some(device), _) => Self::Device(device.clone()),
+            (Some(device), _) => Self::Device(device.clone(), event.concerns_now()),
             (None, Some(rollout)) => Self::Rollout(rollout.clone()),
+            (None, None) if event.kind == NOW => Self::Now,
             (None, None) => Self::All,
         }
     }
@@ -182,8 +194,12 @@ fn add(told: Option<Told>, about: About) -> Told {
         Some(_) => return Told::All { all: true },
     };
     match about {
-        About::Device(device) => drop(named.devices.insert(device)),
+        About::Device(device, now) => {
+            named.devices.insert(device);
+            named.now |= now;
+        }
         About::Rollout(rollout) => drop(named.rollouts.insert(rollout)),
+        About::Now => named.now = true,
         About::All => return Told::All { all: true },
     }
     Told::Named(named)
@@ -212,10 +228,10 @@ impl Live {
                         Err(broadcast::error::RecvError::Closed) => return,
                     };
                     match &about {
-                        About::Device(device) => self.note(Some(device)),
+                        About::Device(device, _) => self.note(Some(device)),
                         About::All => self.note(None),
                         // No row of the fleet shows it.
-                        About::Rollout(_) => {}
+                        About::Rollout(_) | About::Now => {}
                     }
                     if waiting.is_none() {
                         next = next.max(Instant::now() + CLOSELY);
@@ -356,13 +372,24 @@ mod tests {
         assert_eq!(&*told.recv().await.unwrap().text, r#"{"devices":["d0","d1","d2"]}"#);
         let rollout: RolloutId = "r-1".parse().unwrap();
         informer.publish(Event::of_rollout(rollout, "2026-11-22T10:00:00Z".parse().unwrap()));
-        informer.publish(event("lobby"));
-        assert_eq!(&*told.recv().await.unwrap().text, r#"{"devices":["lobby"],"rollouts":["r-1"]}"#);
+        informer.publish(Event { kind: "alert_raised", ..event("lobby") });
+        let told_now = r#"{"devices":["lobby"],"rollouts":["r-1"],"now":true}"#;
+        assert_eq!(&*told.recv().await.unwrap().text, told_now);
         informer.publish(Event::of_store(false, "2026-11-22T10:00:00Z".parse().unwrap()));
         informer.publish(event("lobby"));
         assert_eq!(&*told.recv().await.unwrap().text, r#"{"all":true}"#);
         stop.cancel();
         followed.await.unwrap();
+    }
+
+    #[test]
+    fn what_needs_a_person_is_told_apart_from_what_changes_every_second() {
+        let at = "2026-11-22T10:00:00Z".parse().unwrap();
+        let told = |event: &Event| serde_json::to_string(&add(None, About::of(event))).unwrap();
+        assert_eq!(told(&Event::of_now(None, at)), r#"{"now":true}"#);
+        let of_item = Event::of_now(Some((7, Some(device("lobby")))), at);
+        assert_eq!(told(&of_item), r#"{"devices":["lobby"],"now":true}"#);
+        assert_eq!(told(&event("lobby")), r#"{"devices":["lobby"]}"#);
     }
 
     #[test]

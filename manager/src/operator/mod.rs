@@ -18,6 +18,7 @@ mod identity;
 mod known_addresses;
 mod let_in;
 mod live;
+mod now;
 mod objects;
 mod order;
 mod origin;
@@ -41,6 +42,7 @@ mod sign_in_limits;
 mod telling;
 pub(crate) mod view;
 mod who;
+mod words;
 
 use std::sync::Arc;
 

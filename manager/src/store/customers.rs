@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
-use super::statements::{devices as statements, fleet, people};
+use super::statements::{devices as statements, fleet, now, people};
 use super::{Store, StoreError, from_integer};
 
 /// A customer.
@@ -306,6 +306,7 @@ impl Store {
                     // Another customer may have another profile.
                     connection.execute(statements::BEGIN_PASS, values![])?;
                     connection.execute(fleet::MOVE_STATES_OF_SITE, moved)?;
+                    connection.execute(now::MOVE_SITE, moved)?;
                 }
                 Ok(Ok(()))
             })

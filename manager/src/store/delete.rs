@@ -10,6 +10,7 @@ use platen_protocol::identity::DeviceId;
 use super::engine::{Connection, Value, values};
 use super::identities::{IdentityChange, log};
 use super::journal::Entry;
+use super::needs::end_all;
 use super::records::time_if_any;
 use super::{Certificate, Store, StoreError, from_integer, statements::devices as statements};
 
@@ -211,6 +212,7 @@ pub(super) fn begin(
         return Ok(Err(DeleteRefusal::InService));
     }
     connection.execute(statements::BEGIN_DELETION, values![key, now.as_millisecond()])?;
+    end_all(connection, key, now)?;
     for (serial, expires) in serials {
         connection.execute(statements::REMEMBER_CERTIFICATE, values![serial, expires])?;
     }

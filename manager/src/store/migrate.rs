@@ -65,6 +65,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(20, "0020_ddi"),
     of_both!(21, "0021_people"),
     of_both!(22, "0022_telling"),
+    of_both!(23, "0023_now"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -287,6 +288,7 @@ mod tests {
                 "5c1ee5492e29343cc1b8b703930e3c2bb7ff7ce098fed286d444d60087339dd6",
                 "62e526510e15e30bbfdf325920bb5408225704b16e226bf293c259a16bf6fdee",
                 "bbc8635342008761eae764f9d506e93bbaec0859cc2641b581d272622362836b",
+                "7a1b74b378c975157c95a592ef147bfdadc840b7f20f21669c41bca27da492bf",
             ]
         );
         let of_postgres: Vec<String> =
@@ -305,6 +307,7 @@ mod tests {
                 "2d2775e7fc0cda4642e6970e3618f2b1114f961e5c84b7f3b4aa14e3a1b87560",
                 "7bcd0fb84d0034c84ce960e08b6af4f8e81d0931a8bc14a8a10f98eb95be0402",
                 "88035fd1f1dcfdfbae334c900b021beb2f4b923058ef12b7206b261484852c7f",
+                "dbdb7b060522453b39a239feb64451c73612fb0d9cb8c25cd96cab7dc52fee92",
             ]
         );
     }

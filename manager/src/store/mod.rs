@@ -43,6 +43,8 @@ mod log;
 mod log_limits;
 mod migrate;
 mod moving;
+mod needs;
+mod now;
 mod open;
 mod open_of;
 mod orders;
@@ -108,6 +110,11 @@ pub use journal::JOURNAL;
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log_limits::LogLimits;
 pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate_to, reclaim};
+pub use needs::{NowKind, Urgency};
+pub use now::{
+    NowAct, NowCounts, NowEntry, NowFilter, NowItem, NowOfCustomer, NowPlace, NowRefusal, NowShelf,
+    NowSubject, NowWhat,
+};
 pub use open_of::OpenThings;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use people::{
@@ -416,10 +423,14 @@ impl Store {
                         (statements::ALL_POSTGRES, retention::ALL_POSTGRES, statements::fleet::ALL_POSTGRES)
                     }
                 };
-                let (of_rollouts, sums) = match connection {
-                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice()),
+                let (of_rollouts, of_now, sums) = match connection {
+                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice(), [].as_slice()),
                     Connection::Postgres(_) => {
-                        (statements::rollouts::ALL_POSTGRES, statements::figures::ALL_POSTGRES)
+                        (
+                            statements::rollouts::ALL_POSTGRES,
+                            statements::now::ALL_POSTGRES,
+                            statements::figures::ALL_POSTGRES,
+                        )
                     }
                 };
                 let of_people = match connection {
@@ -431,6 +442,7 @@ impl Store {
                     .chain(of_fleet)
                     .chain(of_rollouts)
                     .chain(of_people)
+                    .chain(of_now)
                     .chain(sums)
                     .chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
@@ -449,6 +461,7 @@ impl Store {
                     statements::ddi::ALL,
                     statements::people::ALL,
                     statements::figures::ALL,
+                    statements::now::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                     statements::telling::ALL,

@@ -4,6 +4,7 @@ pub(super) mod ddi;
 pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod people;
+pub(super) mod now;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::columns::{RETIRED, UNKNOWN_LEVEL, level};
 use super::engine::{Connection, Row, values};
 use super::last_told::LastTold;
+use super::needs::{self, Stands, settle};
 use super::records::id;
 use super::statements::{self, fleet};
 use super::{Store, StoreError};
@@ -194,6 +195,12 @@ impl State {
         Ok((should, is))
     }
 
+    /// By which it is decided what of the device needs a person.
+    const fn stands(&self) -> Stands {
+        let Self { worst, identity, customer, site, .. } = self;
+        Stands { in_service: *worst != RETIRED, identity: *identity, customer: *customer, site: *site }
+    }
+
     fn write(&self, connection: &Connection, device: i64) -> Result<(), StoreError> {
         let Self { matters, levels, .. } = self;
         connection.execute(
@@ -240,11 +247,12 @@ pub(super) fn refresh(
         connection.exists(fleet::HOLD_STATE, values![device])?;
     }
     let worked_out = connection.one(fleet::STATE, values![device], |row| State::worked_out(row, levels))?;
-    match worked_out {
-        Some((should, is)) if should != is => should.write(connection, device),
-        // One that is being deleted stands nowhere any more.
-        _ => Ok(()),
+    // One that is being deleted stands nowhere any more.
+    let Some((should, is)) = worked_out else { return Ok(()) };
+    if should != is {
+        should.write(connection, device)?;
     }
+    settle(connection, device, should.stands())
 }
 
 /// The same of a device by its name.
@@ -432,9 +440,13 @@ impl Store {
                         let found = connection.one(fleet::STATE, values![device], |row| {
                             State::worked_out(row, Some(&levels))
                         })?;
+                        let items = match &found {
+                            Some((should, _)) => needs::astray(connection, device, should.stands())?,
+                            None => None,
+                        };
                         let differs = found.filter(|(should, is)| should != is);
                         let words = differs.map(|(should, is)| format!("{is:?} should be {should:?}"));
-                        compared.push((device, name, words));
+                        compared.push((device, name, words.or(items)));
                     }
                     Ok(compared)
                 })

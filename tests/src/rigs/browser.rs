@@ -142,6 +142,16 @@ impl Browser {
         }
     }
 
+    /// Presses a key where the focus is; keys without a letter are those of WebDriver, such as `\u{e007}` for Enter.
+    pub async fn press(&self, key: &str) {
+        self.client.active_element().await.unwrap().send_keys(key).await.unwrap();
+    }
+
+    /// Types into a field.
+    pub async fn type_into(&self, css: &str, text: &str) {
+        self.client.find(Locator::Css(css)).await.unwrap().send_keys(text).await.unwrap();
+    }
+
     /// Leaves a mark on the page that a reload would wipe away.
     pub async fn mark(&self) {
         self.client.execute("window.platenMark = true;", vec![]).await.unwrap();

@@ -1,5 +1,6 @@
 //! The operator's pages, in a real browser.
 
+mod now;
 mod rollouts;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod holds;
 mod identity;
 mod list;
 mod lists;
+mod now;
 mod openapi;
 mod people;
 mod places;
@@ -78,6 +79,15 @@ pub(super) fn routes() -> Routes {
         .at("/devices/{id}/ddi", |at| at.get(Right::See, ddi::get))
         .at("/devices/{id}/ddi/tokens", |at| at.post(Right::Admit, ddi::make_token))
         .at("/devices/{id}/ddi/tokens/{token}", |at| at.delete(Right::Admit, ddi::revoke_token))
+        .at("/now", |at| at.get(Right::See, now::list))
+        .at("/now-counts", |at| at.get(Right::See, now::counts))
+        .at("/now/{id}", |at| at.get(Right::See, now::one))
+        .at("/now/{id}/history", |at| at.get(Right::See, now::history))
+        .at("/now/{id}/take", |at| at.post(Right::Calls, now::take))
+        .at("/now/{id}/give-back", |at| at.post(Right::Calls, now::give_back))
+        .at("/now/{id}/comment", |at| at.post(Right::Calls, now::comment))
+        .at("/now/{id}/snooze", |at| at.post(Right::Calls, now::snooze))
+        .at("/now/{id}/close", |at| at.post(Right::Calls, now::close))
         .at("/rollouts", |at| at.get(Right::See, rollouts::list).post(Right::Programs, rollouts::create))
         .at("/rollouts/preview", |at| at.post(Right::Programs, rollouts::preview))
         .at("/rollouts/{id}", |at| at.get(Right::See, rollouts::one))

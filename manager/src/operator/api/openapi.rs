@@ -13,7 +13,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, people, places,
+    commands, ddi, details, devices, events, health, history, holds, identity, lists, now, people, places,
     profiles, programs, restored, rollouts, telling,
 };
 
@@ -61,6 +61,15 @@ use super::{
         ddi::get,
         ddi::make_token,
         ddi::revoke_token,
+        now::list,
+        now::counts,
+        now::one,
+        now::history,
+        now::take,
+        now::give_back,
+        now::comment,
+        now::snooze,
+        now::close,
         rollouts::list,
         rollouts::create,
         rollouts::preview,
@@ -125,6 +134,7 @@ use super::{
     ),
     components(schemas(Problem, crate::store::Reached, rollouts::ActWord)),
     tags(
+        (name = "Now", description = "What needs a person, the most urgent first."),
         (name = "Devices", description = "Printers' controllers, and what they read."),
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
         (name = "Programs", description = "What is installed on devices."),
@@ -282,6 +292,10 @@ const EXACTER: &[(&str, Exacter)] = &[
     }),
     // Of nothing but a list, in which it would stand once more.
     (
+        "/components/schemas/List_NowEntry/properties/items/items",
+        |_| json!({"$ref": "#/components/schemas/NowEntry"}),
+    ),
+    (
         "/components/schemas/List_RolloutEntry/properties/items/items",
         |_| json!({"$ref": "#/components/schemas/RolloutEntry"}),
     ),
@@ -366,6 +380,15 @@ mod tests {
             "devices/{id}/ddi",
             "devices/{id}/ddi/tokens",
             "devices/{id}/ddi/tokens/{token}",
+            "now",
+            "now-counts",
+            "now/{id}",
+            "now/{id}/history",
+            "now/{id}/take",
+            "now/{id}/give-back",
+            "now/{id}/comment",
+            "now/{id}/snooze",
+            "now/{id}/close",
             "rollouts",
             "rollouts/preview",
             "rollouts/{id}",

@@ -155,3 +155,29 @@ impl IntoResponses for NotDuplicate {
         [problem(409, "The order is closed, or no earlier order of the same supply is open.")].into()
     }
 }
+
+/// An item of what needs a person with which that cannot be done.
+pub(super) struct NotThatItem;
+
+impl IntoResponses for NotThatItem {
+    fn responses() -> Responses {
+        [problem(
+            409,
+            "The item is over, is a part of another one, waits or is taken already, or is decided about at its device.",
+        )]
+        .into()
+    }
+}
+
+/// Something of which a version is sent along.
+pub(super) struct ChangedMeanwhile;
+
+impl IntoResponses for ChangedMeanwhile {
+    fn responses() -> Responses {
+        [
+            problem(412, "Somebody has changed it meanwhile: nothing was done."),
+            problem(428, "`If-Match` is missing."),
+        ]
+        .into()
+    }
+}

@@ -70,6 +70,10 @@
       changed(null);
       return;
     }
+    if (document.querySelector("main[data-now]")) {
+      document.dispatchEvent(new CustomEvent("platen-now"));
+      return;
+    }
     if (fetching) {
       wanted = true;
       return;
@@ -92,11 +96,11 @@
     }, PAUSE);
   }
 
-  // Which devices and rollouts changed; null for any.
+  // Which devices and rollouts changed, and whether what needs a person did; null for any.
   function names(data) {
     try {
-      const { devices, rollouts } = JSON.parse(data);
-      return devices || rollouts ? { devices: devices ?? [], rollouts: rollouts ?? [] } : null;
+      const { devices, rollouts, now } = JSON.parse(data);
+      return devices || rollouts || now ? { devices: devices ?? [], rollouts: rollouts ?? [], now: now ?? false } : null;
     } catch {
       return null;
     }
@@ -107,9 +111,10 @@
     const { follow, followRollout } = document.querySelector("main")?.dataset ?? {};
     if (document.querySelector("main[data-fleet]")) named?.devices.length === 0 || changed(named?.devices ?? null);
     else if (!named) refresh();
+    else if (document.querySelector("main[data-now]")) named.now && refresh();
     else if (followRollout === "") named.rollouts.length && refresh();
     else if (followRollout !== undefined) named.rollouts.includes(followRollout) && refresh();
-    else if (follow === undefined || named.devices.includes(follow)) refresh();
+    else if (follow === undefined ? named.devices.length || named.rollouts.length : named.devices.includes(follow)) refresh();
   }
 
   // What the stream of events says, here or in the page that listens for all.

@@ -27,6 +27,7 @@ pub(super) struct Assets {
     style: Asset,
     live: Asset,
     fleet: Asset,
+    now: Asset,
     icon: Asset,
 }
 
@@ -41,6 +42,10 @@ impl Assets {
 
     pub(super) fn fleet(&self) -> &str {
         &self.fleet.name
+    }
+
+    pub(super) fn now(&self) -> &str {
+        &self.now.name
     }
 
     pub(super) fn icon(&self) -> &str {
@@ -58,6 +63,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     style: asset("style", "css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
     live: asset("live", "js", "text/javascript; charset=utf-8", include_str!("../assets/live.js")),
     fleet: asset("fleet", "js", "text/javascript; charset=utf-8", include_str!("../assets/fleet.js")),
+    now: asset("now", "js", "text/javascript; charset=utf-8", include_str!("../assets/now.js")),
     icon: asset("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
 });
 
@@ -68,8 +74,8 @@ pub(super) fn assets() -> &'static Assets {
 
 /// `GET /assets/{name}`.
 pub(super) async fn asset_page(Path(name): Path<String>) -> Result<Response, Refusal> {
-    let Assets { style, live, fleet, icon } = assets();
-    let found = [style, live, fleet, icon]
+    let Assets { style, live, fleet, now, icon } = assets();
+    let found = [style, live, fleet, now, icon]
         .into_iter()
         .find(|asset| asset.name == name)
         .ok_or_else(|| Refusal::new(ProblemKind::NotFound, "There is no such file here."))?;

@@ -11,6 +11,7 @@ mod fleet;
 mod gap;
 mod history;
 mod live;
+mod now;
 mod people;
 mod profiles;
 mod programs;
@@ -18,7 +19,6 @@ mod restored;
 mod rollouts;
 mod sign_in;
 mod telling;
-mod words;
 
 use std::sync::Arc;
 
@@ -36,6 +36,7 @@ use super::Operators;
 use super::guard::{Routes, Wants};
 use super::problem::Refusal;
 use super::who::Operator;
+use super::words;
 use crate::probes::METRICS;
 use crate::rights::Right;
 use assets::Assets;
@@ -46,6 +47,10 @@ fn routes() -> Routes {
         .at("/", |at| at.get(Right::See, fleet::page))
         .at("/fleet/rows", |at| at.piece().get(Right::See, fleet::rows))
         .at("/live", |at| at.piece().get(Right::See, live::stream))
+        .at("/now", |at| at.get(Right::See, now::page))
+        .at("/now/wall", |at| at.get(Right::See, now::wall))
+        .at("/now/{id}", |at| at.get(Right::See, now::one))
+        .at("/now/{id}/{act}", |at| at.post(Right::Calls, now::act))
         .at("/devices/{id}", |at| at.get(Right::See, device::page))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::page))
         .at("/devices/{id}/read-now", |at| at.post(Right::Tend, device::read_now))

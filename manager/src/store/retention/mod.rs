@@ -15,6 +15,7 @@ use platen_protocol::identity::DeviceId;
 pub(super) use self::statements::{ALL, ALL_POSTGRES, ALL_SQLITE};
 use super::engine::{Connection, Value, values};
 use super::records::id;
+use super::statements::now;
 use super::writer::WriteContext;
 use super::{Store, StoreError, from_integer, statements as others};
 use crate::history::Resolution;
@@ -54,6 +55,8 @@ pub enum Kept {
     Sessions,
     /// Enrolment tokens that were used or have ended.
     Tokens,
+    /// What needed a person and is over.
+    NowItems,
 }
 
 impl Kept {
@@ -71,6 +74,7 @@ impl Kept {
             Self::IdentityLog => statements::IDENTITY_LOG,
             Self::Sessions => statements::SESSIONS,
             Self::Tokens => statements::TOKENS,
+            Self::NowItems => now::LET_GO,
         }
     }
 }
@@ -231,6 +235,9 @@ impl Store {
         let act = move |context: &mut WriteContext<'_>| {
             if what == Kept::Orders {
                 context.connection.execute(statements::UNMERGE_ORDERS, values![before, rows])?;
+            }
+            if what == Kept::NowItems {
+                context.connection.execute(now::LET_GO_ACTS, values![before, rows])?;
             }
             context.connection.execute(what.statement(), values![before, rows])
         };

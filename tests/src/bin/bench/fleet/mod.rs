@@ -49,6 +49,16 @@ const LISTS: &[&str] = &[
     "sort=place",
     "sort=model",
 ];
+/// What needs a person, of the API and as pages.
+const NOW: &[&str] = &[
+    "api/v1/now?limit=50",
+    "api/v1/now?limit=50&training=fieldService",
+    "api/v1/now?limit=50&state=taken",
+    "api/v1/now-counts",
+    "/now",
+    "/now?urgency=warning",
+    "/now/wall",
+];
 /// The same of the page.
 const PAGES: &[&str] =
     &["", "q=zoo", "worst=service_call", "supply=5&sort=supply&view=table", "sort=last_contact&view=cards"];
@@ -145,6 +155,7 @@ async fn ask(
         .map(|query| format!("api/v1/devices?limit=50&{query}"))
         .chain(["api/v1/device-counts".to_owned()])
         .chain(PAGES.iter().map(|query| format!("/?{query}")))
+        .chain(NOW.iter().map(ToString::to_string))
         .collect();
     let mut tasks = JoinSet::new();
     let begin = Instant::now();

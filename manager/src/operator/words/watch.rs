@@ -4,7 +4,7 @@ use platen_protocol::facts::Share;
 use platen_protocol::facts::words::{grouped, label};
 use platen_protocol::supply::Level;
 
-use super::super::super::view::{DeviceView, WatchView};
+use super::super::view::{DeviceView, WatchView};
 use super::units::{celsius, stretch};
 use crate::watch::Finding;
 use crate::watch::frozen::{Frozen, SensorKind};
