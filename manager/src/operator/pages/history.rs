@@ -186,7 +186,8 @@ fn others(device: &DeviceView, here: &Subject, days: i64) -> Vec<Link> {
         device.temperatures.iter().map(|one| (SubjectKind::Temperature, one.reading.name.clone()));
     let counters =
         device.counters.iter().map(|one| (SubjectKind::Counter, one.reading.kind.name().to_owned()));
-    let all = supplies.chain(parts).chain(temperatures).chain(counters);
+    let billing = device.billing.iter().map(|one| (SubjectKind::Counter, one.reading.name.clone()));
+    let all = supplies.chain(parts).chain(temperatures).chain(counters).chain(billing);
     all.map(|(kind, name)| {
         let subject = Subject { kind, name };
         link(&subject, days, title(&subject), subject == *here)
