@@ -15,6 +15,8 @@ mod history;
 mod identity;
 mod known_addresses;
 mod live;
+mod meters;
+mod meters_csv;
 mod objects;
 mod order;
 mod origin;

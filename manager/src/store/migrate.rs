@@ -63,6 +63,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(18, "0018_programs"),
     of_both!(19, "0019_rollouts"),
     of_both!(20, "0020_ddi"),
+    of_both!(24, "0024_meters"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -283,6 +284,7 @@ mod tests {
                 "d9aede0553bd920e6b0a38517e95d22c84b80ac81ec5ca1d1b4dd2278bfaf96a",
                 "895df150d9724149468c23622887a9239293db79aee61c6f9bfa3639ed3d45aa",
                 "5c1ee5492e29343cc1b8b703930e3c2bb7ff7ce098fed286d444d60087339dd6",
+                "bbe4ed97805e6e571bee7d8ef2349b64cd9cbfbf938d48efe6e412d7fcbb9328",
             ]
         );
         let of_postgres: Vec<String> =
@@ -299,6 +301,7 @@ mod tests {
                 "4acf57a15fd57d7ab222e3c11115546361853499966139d8b536958595cb9eff",
                 "c7c3baa2fda72bed853ef89ce244b3dae50eb10bef1ad8a0de1af696046e9e72",
                 "2d2775e7fc0cda4642e6970e3618f2b1114f961e5c84b7f3b4aa14e3a1b87560",
+                "b7a9e286f505ea6e0da0e7f56cd9b14e01996c554f9598cd0e0b7ec9ba1be286",
             ]
         );
     }

@@ -40,6 +40,7 @@ mod latest;
 mod lists;
 mod log;
 mod log_limits;
+mod meters;
 mod migrate;
 mod moving;
 mod open;
@@ -103,6 +104,7 @@ pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use journal::JOURNAL;
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log_limits::LogLimits;
+pub use meters::{LossRecord, Owned, OwnedDevice};
 pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate_to, reclaim};
 pub use open_of::OpenThings;
 pub use operators::OperatorToken;
@@ -421,6 +423,7 @@ impl Store {
                     retained,
                     quota::ALL,
                     statements::devices::ALL,
+                    statements::meters::ALL,
                     statements::programs::ALL,
                     statements::ddi::ALL,
                     statements::restored::ALL,

@@ -2,6 +2,7 @@
 
 pub(super) mod ddi;
 pub(super) mod fleet;
+pub(super) mod meters;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;

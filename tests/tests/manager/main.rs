@@ -22,6 +22,7 @@ mod load;
 mod log;
 mod maker;
 mod maker_tokens;
+mod meters;
 mod numbers;
 mod operator;
 mod parked;

@@ -1,5 +1,6 @@
 //! The operator's pages, in a real browser.
 
+mod meters;
 mod rollouts;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod holds;
 mod identity;
 mod list;
 mod lists;
+mod meters;
 mod openapi;
 mod places;
 mod profiles;
@@ -38,6 +39,8 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/details", get(details::get).patch(details::change))
         .route("/devices/{id}/retire", post(details::retire_one))
         .route("/device-changes", post(details::change_many))
+        .route("/meters", get(meters::meters))
+        .route("/meters.csv", get(meters::meters_csv))
         .route("/customers", get(places::customers).post(places::add_customer))
         .route(
             "/customers/{id}",

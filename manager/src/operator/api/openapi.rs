@@ -12,8 +12,8 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, places, profiles,
-    programs, restored, rollouts,
+    commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, places,
+    profiles, programs, restored, rollouts,
 };
 
 #[derive(OpenApi)]
@@ -34,6 +34,8 @@ use super::{
         details::change_many,
         details::retire_one,
         details::delete,
+        meters::meters,
+        meters::meters_csv,
         places::customers,
         places::customer,
         places::add_customer,
@@ -102,6 +104,7 @@ use super::{
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
         (name = "Programs", description = "What is installed on devices."),
         (name = "Rollouts", description = "Programs that come to many devices, wave by wave."),
+        (name = "Meters", description = "What devices counted, for whoever bills."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),
@@ -309,6 +312,8 @@ mod tests {
             "devices/{id}/ddi/tokens/{token}",
             "rollouts",
             "rollouts/preview",
+            "meters",
+            "meters.csv",
             "rollouts/{id}",
             "rollouts/{id}/devices",
             "rollouts/{id}/log",

@@ -12,6 +12,7 @@ use super::super::problem::Refusal;
 use super::super::who::PageOperator;
 use super::device::bad_form;
 use super::{Frame, render};
+use crate::clock;
 use crate::store::{CustomerRecord, SiteRecord};
 
 /// Customers, or sites, on a page.
@@ -134,7 +135,7 @@ pub(super) async fn save_site(
     let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
     let site = form.read()?;
     let customer = site.customer;
-    operators.store.set_site(key, site).await??;
+    operators.store.set_site(key, site, clock::now()).await??;
     operators.bell.ring();
     Ok(Redirect::to(&format!("/customers/{customer}#site-{key}")))
 }

@@ -196,7 +196,10 @@ fn others(device: &DeviceView, here: &Subject, days: i64) -> Vec<Link> {
 }
 
 fn title(subject: &Subject) -> String {
-    let name = label(&subject.name);
+    let name = match subject.kind {
+        SubjectKind::Counter => crate::meters::words(&subject.name),
+        _ => label(&subject.name),
+    };
     match subject.kind {
         SubjectKind::Supply => format!("{name}: level"),
         SubjectKind::Part => format!("{name}: life"),

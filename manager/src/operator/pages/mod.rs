@@ -11,6 +11,7 @@ mod fleet;
 mod gap;
 mod history;
 mod live;
+mod meters;
 mod profiles;
 mod programs;
 mod restored;
@@ -53,6 +54,7 @@ pub(super) fn router() -> Router<Arc<Operators>> {
         .route("/devices/{id}/let-go", post(rollouts::holds::let_go))
         .route("/devices/{id}/retire", post(details::retire_one))
         .route("/devices/{id}/delete", post(details::delete))
+        .route("/meters", get(meters::page))
         .route("/customers", get(customers::list).post(customers::add))
         .route("/customers/{id}", get(customers::one).post(customers::save))
         .route("/customers/{id}/remove", post(customers::remove))
