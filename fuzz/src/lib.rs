@@ -6,6 +6,7 @@ use std::path::Path;
 pub mod report_batch;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
+use platen_hal::billing::{self, BillingRecord, MAX_COUNTS};
 use platen_hal::config::{self, Backend};
 use platen_hal::counters::{self, CounterStore, MAX_LIVES, Widths};
 use platen_hal::record::{self, CartridgeRecord, MAX_PLAUSIBLE_CAPACITY};
@@ -58,6 +59,12 @@ pub fn counter_store(bytes: &[u8]) {
         CounterStore::decode(&sealed::<{ counters::COPY_BYTES }>(bytes, *b"PLTC"), &Widths::default())
     {
         check(&store);
+    }
+    let record = BillingRecord::decode(&sealed::<{ billing::COPY_BYTES }>(bytes, *b"PLTB"));
+    for record in [record, billing::of_generation(bytes, 0)].into_iter().flatten() {
+        assert!(record.counts.len() <= MAX_COUNTS);
+        let copy = record.encode().expect("what was read can be written");
+        assert_eq!(BillingRecord::decode(&copy), Ok(record));
     }
 }
 

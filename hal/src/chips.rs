@@ -212,6 +212,7 @@ impl Board for ChipBoard {
                 .iter()
                 .map(|entry| compose::temperature(entry, given(entry.name.get_ref())))
                 .collect(),
+            billing: compose::billing(engine().as_ref()),
             counters: compose::counters(engine().zip(config.engine.as_ref().map(Engine::widths)), exits),
             switches,
             buses,

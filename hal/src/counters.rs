@@ -26,6 +26,7 @@ const VERSION: u8 = 1;
 
 const AT_VERSION: usize = 4;
 const AT_LIVES: usize = 5;
+const AT_BILLING: usize = 6;
 const AT_GENERATION: usize = 8;
 const AT_IMPRESSIONS: usize = 12;
 const AT_FULL_COLOR: usize = 16;
@@ -104,6 +105,8 @@ pub struct CounterStore {
     pub serial: String,
     /// At most [`MAX_LIVES`], each type once.
     pub lives: Vec<Life>,
+    /// The version of the billing record behind it ([`crate::billing`]); 0 where there is none.
+    pub billing: u8,
 }
 
 /// The life of a part.
@@ -201,7 +204,7 @@ impl CounterStore {
         // Both fit a byte: there are at most MAX_LIVES, and the MIB's supply types end at 36.
         let small = |number: u16| u8::try_from(number).unwrap_or(0);
         put(&mut bytes, 0, &MAGIC);
-        put(&mut bytes, AT_VERSION, &[VERSION, u8::try_from(lives.len()).unwrap_or(0)]);
+        put(&mut bytes, AT_VERSION, &[VERSION, u8::try_from(lives.len()).unwrap_or(0), self.billing]);
         for (at, number) in [
             (AT_GENERATION, self.generation),
             (AT_IMPRESSIONS, self.impressions),
@@ -255,6 +258,7 @@ impl CounterStore {
             lives: (0..lives)
                 .map(|place| decode_life(body, AT_FIRST_LIFE + LIFE_BYTES * place))
                 .collect::<Result<_, _>>()?,
+            billing: byte(body, AT_BILLING),
         };
         store.check(widths)?;
         Ok(store)
@@ -344,8 +348,10 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn any_store() -> impl Strategy<Value = CounterStore> {
-        (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), "[ -~]{0,16}", any_lives())
-            .prop_map(|(generation, full_color, monochrome, sheets, power_ons, serial, lives)| CounterStore {
+        let numbers = proptest::array::uniform5(any::<u32>());
+        (numbers, "[ -~]{0,16}", any_lives(), any::<u8>()).prop_map(|(numbers, serial, lives, billing)| {
+            let [generation, full_color, monochrome, sheets, power_ons] = numbers;
+            CounterStore {
                 generation,
                 impressions: full_color.wrapping_add(monochrome),
                 full_color,
@@ -354,7 +360,9 @@ pub(crate) mod tests {
                 power_ons,
                 serial,
                 lives,
-            })
+                billing,
+            }
+        })
     }
 
     pub(crate) fn example() -> CounterStore {
@@ -370,6 +378,7 @@ pub(crate) mod tests {
                 Life { life: SupplyType::Opc, used: 1_000, rated: 60_000 },
                 Life { life: SupplyType::Other, used: 600, rated: 150_000 },
             ],
+            billing: 0,
         }
     }
 

@@ -13,6 +13,7 @@
 //! A read that failed is *unknown*, with its cause ([`fault`]), and never a number.
 
 pub mod assemble;
+pub mod billing;
 pub mod board;
 pub mod bus;
 mod chips;

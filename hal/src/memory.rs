@@ -9,6 +9,7 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
 use serde::Deserialize;
 
+use crate::billing::{self, BillingError, BillingRecord};
 use crate::copies::COPIES;
 use crate::counters::{self, CounterError, CounterStore, Widths};
 use crate::fault::{BusFault, ReadFault};
@@ -106,6 +107,9 @@ impl std::fmt::Display for MemoryChip {
     }
 }
 
+/// What stands behind a counter store: nothing, a record, or one that cannot be read.
+pub type Billing = Option<Result<BillingRecord, BillingError>>;
+
 /// One memory on a bus.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
@@ -131,13 +135,14 @@ impl Memory {
         })
     }
 
-    /// Reads the newest whole counter store, as patiently as [`Self::read`]. Its counters count so far.
+    /// Reads the newest whole counter store, as patiently as [`Self::read`], and the billing record behind it where the
+    /// store says that there is one. Its counters count so far.
     pub fn read_counters<I, D>(
         self,
         bus: &mut I,
         delay: &mut D,
         widths: &Widths,
-    ) -> Result<CounterStore, ReadFault>
+    ) -> Result<(CounterStore, Billing), ReadFault>
     where
         I: I2c<Error = BusFault>,
         D: DelayNs + ?Sized,
@@ -146,8 +151,30 @@ impl Memory {
             let mut bytes = [0; counters::COPY_BYTES * COPIES];
             self.with_driver(bus, |driver| driver.read_data(0, &mut bytes))?;
             let found = counters::newest(&bytes, widths)?;
-            Ok((found.store, found.other_damaged))
+            let billing = self.read_billing(bus, &found.store)?;
+            // The engine may have written between the two.
+            let again = found.other_damaged || matches!(billing, Some(Err(_)));
+            Ok(((found.store, billing), again))
         })
+    }
+
+    /// What cannot be read of the billing record is not the store's fault: that has been read.
+    fn read_billing<I>(self, bus: &mut I, store: &CounterStore) -> Result<Billing, ReadFault>
+    where
+        I: I2c<Error = BusFault>,
+    {
+        let needs = usize::try_from(billing::FIRST_BYTE).unwrap_or(usize::MAX) + billing::COPY_BYTES * COPIES;
+        match store.billing {
+            0 => return Ok(None),
+            billing::VERSION if self.chip.bytes() < needs => {
+                return Ok(Some(Err(BillingError::TooSmall(self.chip.bytes()))));
+            }
+            billing::VERSION => {}
+            other => return Ok(Some(Err(BillingError::WrongVersion(other)))),
+        }
+        let mut bytes = [0; billing::COPY_BYTES * COPIES];
+        self.with_driver(bus, |driver| driver.read_data(billing::FIRST_BYTE, &mut bytes))?;
+        Ok(Some(billing::of_generation(&bytes, store.generation)))
     }
 
     /// Reads until both copies are whole, at most [`READ_ATTEMPTS`] times. A bus that is broken is not

@@ -46,6 +46,7 @@ pub mod jitter;
 pub mod limits;
 pub mod listen;
 mod memory;
+pub mod meters;
 pub mod networks;
 pub mod operator;
 pub mod people_changes;

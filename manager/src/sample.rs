@@ -69,6 +69,7 @@ pub(crate) fn readings(percent: u32) -> Readings {
             supply: None,
         }],
         counters: vec![],
+        billing: vec![],
         buses: vec![],
         held: vec![],
     }
@@ -133,6 +134,7 @@ pub(crate) fn full_readings(percent: u32) -> Readings {
             switch("sleep", SwitchMeaning::Sleep, false, None),
         ],
         counters: vec![counter(CounterKind::Impressions, 123_456), counter(CounterKind::FullColor, 23_456)],
+        billing: vec![],
         buses: vec![BusReading { name: "main".into(), failing: None }],
         held: vec![],
     }

@@ -41,7 +41,7 @@ pub fn fit(body: &mut ReportBody) {
 }
 
 fn readings(readings: &mut Readings) {
-    let Readings { supplies, parts, temperatures, switches, counters, buses, held: _ } = readings;
+    let Readings { supplies, parts, temperatures, switches, counters, billing, buses, held: _ } = readings;
     supplies.iter_mut().for_each(supply);
     parts.iter_mut().for_each(part);
     for temperature in temperatures {
@@ -51,6 +51,9 @@ fn readings(readings: &mut Readings) {
         cause(&mut switch.active);
     }
     for counter in counters {
+        cause(&mut counter.value);
+    }
+    for counter in billing {
         cause(&mut counter.value);
     }
     buses.iter_mut().filter_map(|bus| bus.failing.as_mut()).for_each(|why| words(&mut why.detail));

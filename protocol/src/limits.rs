@@ -14,6 +14,8 @@ pub const MAX_LOST_PER_BATCH: usize = 100;
 pub const MAX_STANDING_ALERTS: usize = 500;
 /// The most commands in one reply; what is left over follows in the next.
 pub const MAX_COMMANDS_PER_REPLY: usize = 50;
+/// The most billing counters of one printer.
+pub const MAX_BILLING_COUNTERS: usize = 64;
 /// The most service calls, and the most orders, that a reply names as open: the newest.
 pub const MAX_OPEN_PER_REPLY: usize = 100;
 /// The longest text that a person enters at the device, in characters.

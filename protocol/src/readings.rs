@@ -263,6 +263,30 @@ pub struct CounterReading {
     pub wraps_at: Option<u64>,
 }
 
+/// One counter by size of paper and colour, or of sheets with two printed sides, of an engine that has them. A device
+/// whose engine or program has none sends none, which is not the same as 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BillingReading {
+    /// What it counts: a media size name (PWG 5101.1, or `other`) with `.monochrome` or `.full-color`, such as
+    /// `iso_a4_210x297mm.monochrome`; or `duplex-sheets`. Later engines may count more. `all` stands for counters that
+    /// could never be read.
+    pub name: String,
+    /// The unit: impressions or sheets.
+    pub unit: SupplyUnit,
+    /// How many. Each has 32 bits.
+    pub value: Reading<u64>,
+    /// As that of a [`CounterReading`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u32,
+    /// As that of a [`CounterReading`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub wraps: u32,
+}
+
+/// The name of a [`BillingReading`] that stands for all: none of them can be read, and which there are is not known.
+pub const ALL_BILLING: &str = "all";
+
 /// A counter of which nothing else is known begins again after so many counts: it has 32 bits.
 pub const DEFAULT_WRAPS_AT: u64 = 1 << 32;
 
@@ -296,6 +320,9 @@ pub struct Readings {
     /// Those that the printer has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counters: Vec<CounterReading>,
+    /// Those by size of paper and colour, of an engine that has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub billing: Vec<BillingReading>,
     /// In the order of the board file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buses: Vec<BusReading>,

@@ -2,8 +2,8 @@
 
 use platen_protocol::facts::Share;
 use platen_protocol::readings::{
-    CounterReading, HeldReading, PartReading, Reading, Readings, SupplyReading, SwitchMeaning, SwitchReading,
-    TemperatureReading,
+    BillingReading, CounterReading, HeldReading, PartReading, Reading, Readings, SupplyReading,
+    SwitchMeaning, SwitchReading, TemperatureReading,
 };
 use platen_protocol::supply::Level;
 
@@ -33,6 +33,7 @@ pub(super) fn is_worth_telling_at_once(told: &Readings, now: &Readings) -> bool 
 pub(super) fn has_moved(told: &Readings, now: &Readings) -> bool {
     differ(&told.temperatures, &now.temperatures, temperature)
         || differ(&told.counters, &now.counters, counter)
+        || differ(&told.billing, &now.billing, billing)
 }
 
 fn differ<T>(told: &[T], now: &[T], one: fn(&T, &T) -> bool) -> bool {
@@ -94,6 +95,12 @@ fn held(told: &HeldReading, now: &HeldReading) -> bool {
 /// A count rises with every page; that it cannot be read, was set back or began again at 0, is news.
 fn counter(told: &CounterReading, now: &CounterReading) -> bool {
     told.kind != now.kind
+        || (told.epoch, told.wraps) != (now.epoch, now.wraps)
+        || told.value.known().is_some() != now.value.known().is_some()
+}
+
+fn billing(told: &BillingReading, now: &BillingReading) -> bool {
+    told.name != now.name
         || (told.epoch, told.wraps) != (now.epoch, now.wraps)
         || told.value.known().is_some() != now.value.known().is_some()
 }

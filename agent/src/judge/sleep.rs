@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use platen_hal::config::NoPowerInSleep;
 use platen_protocol::readings::{
-    BusReading, CounterKind, CounterReading, HeldKind, HeldReading, PartReading, Readings, SupplyReading,
-    SwitchMeaning, TemperatureReading,
+    BillingReading, BusReading, CounterKind, CounterReading, HeldKind, HeldReading, PartReading, Readings,
+    SupplyReading, SwitchMeaning, TemperatureReading,
 };
 use platen_protocol::supply::Level;
 
@@ -26,7 +26,7 @@ pub(super) struct LastRead {
     parts: Kept<PartReading>,
     temperatures: Kept<TemperatureReading>,
     /// Those of the engine, all of which are in one store.
-    counters: Kept<Vec<CounterReading>>,
+    counters: Kept<(Vec<CounterReading>, Vec<BillingReading>)>,
     /// Pages that passed the exit; without a sensor there, impressions.
     pages: Option<u64>,
 }
@@ -188,11 +188,13 @@ impl Judge {
             return;
         }
         let found = self.find(ENGINE, now.iter().all(|counter| counter.value.known().is_some()), at);
+        let now = (now, readings.billing.clone());
         let last = follow(&mut self.last_read.counters, ENGINE, &now, found);
         if found.excused {
             readings.held.push(held(HeldKind::Counters, ENGINE, last.map(|last| last.at), at));
         }
-        let Some(Last { value: last, .. }) = last else { return };
+        let Some(Last { value: (last, billing), .. }) = last else { return };
+        readings.billing.clone_from(billing);
         for now in &mut readings.counters {
             if let Some(last) = last.iter().find(|last| last.kind == now.kind) {
                 now.value.clone_from(&last.value);

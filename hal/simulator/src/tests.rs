@@ -13,6 +13,7 @@ use platen_protocol::readings::SwitchMeaning;
 
 use super::*;
 use crate::lock::lock;
+use platen_hal::billing::{self, Counted, Media};
 use platen_hal::config::{self, BoardConfig};
 use platen_hal::counters::{self, CounterStore, Widths};
 use platen_hal::fault::BusFault;

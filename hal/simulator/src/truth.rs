@@ -55,6 +55,32 @@ pub struct Counters {
     pub sheets: u32,
     /// How often it was switched on.
     pub power_ons: u32,
+    /// The same by size of paper, and sheets with two printed sides, where the engine counts them.
+    #[serde(default, skip_serializing_if = "BySize::is_none")]
+    pub by_size: BySize,
+}
+
+/// What an engine with billing counters counts beside the rest: two sizes of paper, each in one colour and in colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BySize {
+    /// Impressions in one colour on A4.
+    pub a4_monochrome: u32,
+    /// Impressions in colour on A4.
+    pub a4_full_color: u32,
+    /// Impressions in one colour on A3.
+    pub a3_monochrome: u32,
+    /// Impressions in colour on A3.
+    pub a3_full_color: u32,
+    /// Sheets that were printed on both sides.
+    pub duplex_sheets: u32,
+}
+
+impl BySize {
+    /// Whether nothing was counted.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The firmware of the engine.

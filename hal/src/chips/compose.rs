@@ -1,8 +1,8 @@
 //! Readings of what the chips, the lines and the board file say. Pure.
 
 use platen_protocol::readings::{
-    CounterKind, CounterReading, DEFAULT_WRAPS_AT, ExpectedSupply, PartReading, Reading, SupplyReading,
-    SwitchMeaning, SwitchReading, TemperatureReading,
+    ALL_BILLING, BillingReading, CounterKind, CounterReading, DEFAULT_WRAPS_AT, ExpectedSupply, PartReading,
+    Reading, SupplyReading, SwitchMeaning, SwitchReading, TemperatureReading,
 };
 use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
 use platen_protocol::unknown::{UnknownCause, UnknownReason};
@@ -166,7 +166,7 @@ pub(crate) fn part(
             ..counted(not_measured(name))
         },
         (Some(Err(cause)), ..) | (None, Some(_), Some(Err(cause))) => counted(cause),
-        (None, Some(life), Some(Ok(Value::Counters(store)))) => match store.life(life) {
+        (None, Some(life), Some(Ok(Value::Counters(store, _)))) => match store.life(life) {
             Some(found) => PartReading {
                 used: Reading::Known { value: found.used },
                 rated_life: Capacity::Known { amount: found.rated },
@@ -237,7 +237,7 @@ pub(crate) fn counters(
             [CounterKind::Impressions, CounterKind::FullColor, CounterKind::Monochrome, CounterKind::Sheets]
         {
             let value = match &given {
-                Ok(Value::Counters(store)) => Ok(u64::from(count(store, kind))),
+                Ok(Value::Counters(store, _)) => Ok(u64::from(count(store, kind))),
                 Ok(_) => Err(not_measured("the engine's counters")),
                 Err(cause) => Err(cause.clone()),
             };
@@ -257,10 +257,48 @@ pub(crate) fn counters(
     counters
 }
 
+/// The counters of the billing record behind the engine's store; nothing where the engine has none. One that cannot be
+/// read says so by a name that stands for all.
+pub(crate) fn billing(engine: Option<&Given<'_>>) -> Vec<BillingReading> {
+    let Some(Ok(Value::Counters(_, Some(billing)))) = engine else { return Vec::new() };
+    let one = |name, unit, value| BillingReading { name, unit, value, epoch: 0, wraps: 0 };
+    match billing {
+        Ok(record) => record
+            .counts
+            .iter()
+            .map(|(counted, count)| {
+                let unit = if counted.is_sheets() { SupplyUnit::Sheets } else { SupplyUnit::Impressions };
+                one(counted.name(), unit, Reading::Known { value: u64::from(*count) })
+            })
+            .collect(),
+        Err(error) => {
+            let cause = UnknownCause { reason: UnknownReason::Damaged, detail: error.to_string() };
+            vec![one(ALL_BILLING.to_owned(), SupplyUnit::Unknown, Reading::Unknown { cause })]
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::billing::{BillingError, BillingRecord, Counted};
+    use crate::counters;
     use proptest::prelude::*;
+
+    #[test]
+    fn billing_counters_are_absent_where_the_store_has_none_and_unknown_where_they_cannot_be_read() {
+        let told = |behind| {
+            let value = Value::Counters(counters::tests::example(), behind);
+            billing(Some(&Ok(&value)))
+        };
+        assert_eq!(told(None), []);
+        assert_eq!(billing(None), []);
+        let record = BillingRecord { generation: 1, counts: vec![(Counted::DuplexSheets, 7)] };
+        let read = told(Some(Ok(record)));
+        assert_eq!((read[0].name.as_str(), read[0].total()), ("duplex-sheets", Some(7)));
+        let damaged = told(Some(Err(BillingError::BadChecksum)));
+        assert_eq!((damaged[0].name.as_str(), damaged[0].total()), (ALL_BILLING, None));
+    }
 
     #[test]
     fn what_a_sensor_measures_is_never_rounded_to_nothing() {

@@ -10,7 +10,7 @@ use crate::config::{BoardConfig, ENGINE, MemoryPlace, Sensor};
 use crate::converter::Analog;
 use crate::counters::{CounterStore, Widths};
 use crate::fault::{BusFault, ReadFault};
-use crate::memory::Memory;
+use crate::memory::{Billing, Memory};
 use crate::record::CartridgeRecord;
 use crate::thermometer::Thermometer;
 
@@ -40,7 +40,8 @@ pub(crate) enum Chip {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Cartridge(CartridgeRecord),
-    Counters(CounterStore),
+    /// The engine's store, and what stands behind it.
+    Counters(CounterStore, Billing),
     Millidegrees(i32),
     /// In the unit of the sensor's curve.
     Measured(f64),
@@ -94,7 +95,10 @@ impl Job {
     {
         match &self.chip {
             Chip::Cartridge(memory) => memory.read(bus, delay).map(Value::Cartridge),
-            Chip::Counters(memory, widths) => memory.read_counters(bus, delay, widths).map(Value::Counters),
+            Chip::Counters(memory, widths) => {
+                let read = memory.read_counters(bus, delay, widths);
+                read.map(|(store, billing)| Value::Counters(store, billing))
+            }
             Chip::Thermometer(thermometer) => thermometer.read(bus).map(Value::Millidegrees),
             Chip::Analog(sensor) => sensor.read(bus, delay).map(Value::Measured),
         }
@@ -127,13 +131,18 @@ impl fmt::Display for Value {
                 let (kind, used, capacity) = (supply_type.words(), amount(*used), amount(*capacity));
                 write!(f, "{colorant}{kind}, {used} of {capacity} used, serial {serial:?}")
             }
-            Self::Counters(store) => {
+            Self::Counters(store, billing) => {
                 let CounterStore { impressions, sheets, lives, serial, .. } = store;
                 let lives = lives.len();
                 write!(
                     f,
                     "{impressions} impressions, {sheets} sheets, life of {lives} parts, serial {serial:?}"
-                )
+                )?;
+                match billing {
+                    None => Ok(()),
+                    Some(Ok(record)) => write!(f, ", {} billing counters", record.counts.len()),
+                    Some(Err(error)) => write!(f, "; {error}"),
+                }
             }
             Self::Millidegrees(value) => write!(f, "{:.1} degrees Celsius", f64::from(*value) / 1000.0),
             Self::Measured(value) => write!(f, "{value:.1} by its curve"),

@@ -15,7 +15,9 @@ use std::collections::HashSet;
 use platen_protocol::limits::MAX_TEXT_CHARS;
 use platen_protocol::text;
 
+use crate::billing;
 use crate::config::{Backend, BoardConfig, ENGINE, ENGINE_CONTROLLER, MAX_ITEMS, MAX_NAME_CHARS};
+use crate::copies::COPIES;
 use crate::engine::image::Image;
 
 /// The byte of the file where the mistake is, and the words.
@@ -109,6 +111,15 @@ fn check_simulation(config: &BoardConfig) -> Check {
     if simulation.scenario.is_some() && simulation.trace.is_some() {
         let what = "a simulated printer plays a `scenario` or replays a `trace`: take one of them out";
         return Err((here, what.to_owned()));
+    }
+    let needs = usize::try_from(billing::FIRST_BYTE).unwrap_or(usize::MAX) + billing::COPY_BYTES * COPIES;
+    if simulation.billing_counters
+        && !config.engine.as_ref().is_some_and(|engine| engine.chip.bytes() >= needs)
+    {
+        let what = format!(
+            "`billing-counters` need an [engine] whose memory has {needs} bytes, such as a fm24cl64b: give it one, or take them out"
+        );
+        return Err((here, what));
     }
     check_simulated_engine(config)
 }

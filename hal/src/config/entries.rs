@@ -403,6 +403,9 @@ pub struct Simulation {
     pub log: Option<PathBuf>,
     /// The engine's controller; needs `[engine-controller]`.
     pub engine: Option<Spanned<SimulatedEngine>>,
+    /// Whether the engine counts by size of paper and colour too; needs `[engine]` with a memory that is large enough.
+    #[serde(default)]
+    pub billing_counters: bool,
 }
 
 /// What the controller of a simulated engine is like.

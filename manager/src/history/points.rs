@@ -52,6 +52,8 @@ pub struct Point {
     pub highest: Option<i64>,
     /// What was known.
     pub knowledge: Knowledge,
+    /// Whether something went wrong in it: not all of it could be read or was heard. Sleep is no trouble.
+    pub trouble: bool,
     /// The column, which says what the numbers mean; none where nothing was heard.
     pub column: Option<Column>,
 }
@@ -155,11 +157,13 @@ impl Teller {
             lowest: None,
             highest: None,
             knowledge: Knowledge::NotHeard,
+            trouble: true,
             column: None,
         })
     }
 
     fn point(&self, row: &Row, column: &Column, cell: Cell) -> Point {
+        let trouble = cell.other & UNKNOWN != 0 || row.is_broken_within() || self.misses_hours(row);
         let knowledge = match cell.known {
             Some(_) if cell.other != 0 || row.is_broken_within() || self.misses_hours(row) => {
                 Knowledge::Partly
@@ -179,6 +183,7 @@ impl Teller {
             lowest: cell.known.map(|known| known.low),
             highest: cell.known.map(|known| known.high),
             knowledge,
+            trouble,
             column: Some(column.clone()),
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use platen_protocol::device_to_manager::{Report, ReportBody};
 use platen_protocol::readings::{
-    CounterReading, HeldKind, PartReading, Reading, Readings, SupplyReading, TemperatureReading,
+    BillingReading, CounterReading, HeldKind, PartReading, Reading, Readings, SupplyReading,
+    TemperatureReading,
 };
 use platen_protocol::supply::{Capacity, Level};
 
@@ -38,7 +39,8 @@ fn cells(readings: &Readings, at: i64) -> BTreeMap<Column, Cell> {
     let temperatures =
         readings.temperatures.iter().map(|one| temperature(one, at, held(HeldKind::Temperature, &one.name)));
     let counters = readings.counters.iter().map(|one| counter(one, at, counters_held));
-    supplies.chain(parts).chain(temperatures).chain(counters).collect()
+    let billing = readings.billing.iter().map(|one| billing(one, at, counters_held));
+    supplies.chain(parts).chain(temperatures).chain(counters).chain(billing).collect()
 }
 
 /// What stands since the printer fell asleep was not read now: it is no value of this moment.
@@ -108,6 +110,18 @@ fn counter(reading: &CounterReading, at: i64, held: bool) -> (Column, Cell) {
     (column, cell(held, at, total))
 }
 
+fn billing(reading: &BillingReading, at: i64, held: bool) -> (Column, Cell) {
+    let column = Column {
+        kind: SubjectKind::Counter,
+        name: reading.name.clone(),
+        unit: reading.unit.number(),
+        of: None,
+        epoch: reading.epoch,
+    };
+    let total = reading.total().map(|total| i64::try_from(total).unwrap_or(i64::MAX)).ok_or(UNKNOWN);
+    (column, cell(held, at, total))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +168,17 @@ mod tests {
         let counters: Vec<&Cell> =
             told.iter().filter(|(name, _)| name.starts_with("counter.")).map(|(_, cell)| cell).collect();
         assert!(counters.iter().all(|cell| **cell == Cell::other(HELD)), "{told:?}");
+    }
+
+    #[test]
+    fn counters_by_size_have_a_history_like_the_others() {
+        let unit = platen_protocol::supply::SupplyUnit::Impressions;
+        let (name, value) = ("iso_a4_210x297mm.full-color".to_owned(), Reading::Known { value: 4 });
+        let one = BillingReading { name, unit, value, epoch: 3, wraps: 1 };
+        let readings = Readings { billing: vec![one.clone()], ..sample::full_readings(50) };
+        assert_eq!(told(readings)["counter.iso_a4_210x297mm.full-color"], Cell::value(5, (1 << 32) + 4));
+        assert_eq!(billing(&one, 5, true).1, Cell::other(HELD));
+        assert_eq!(billing(&one, 5, false).0.epoch, 3);
     }
 
     #[test]

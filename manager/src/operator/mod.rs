@@ -19,6 +19,8 @@ mod known_addresses;
 mod let_in;
 mod live;
 mod now;
+mod meters;
+mod meters_csv;
 mod objects;
 mod order;
 mod origin;

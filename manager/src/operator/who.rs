@@ -137,17 +137,6 @@ impl FromRequestParts<Arc<Operators>> for Perhaps {
     }
 }
 
-/// An operator who looks at pages.
-pub(super) struct PageOperator(pub(super) Operator);
-
-impl FromRequestParts<Arc<Operators>> for PageOperator {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, operators: &Arc<Operators>) -> Result<Self, Refusal> {
-        Operator::from_request_parts(parts, operators).await.map(Self)
-    }
-}
-
 pub(super) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }

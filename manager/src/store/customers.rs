@@ -1,11 +1,12 @@
 //! Customers and their sites.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
-use super::statements::{devices as statements, fleet, now, people};
+use super::statements::{devices as statements, fleet, meters, now, people};
 use super::{Store, StoreError, from_integer};
 
 /// A customer.
@@ -224,6 +225,7 @@ impl Store {
                 }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["customer", key.to_string()])?;
                 connection.execute(people::FORGET_CUSTOMER, values![key])?;
+                connection.execute(meters::FORGET_CUSTOMER, values![key])?;
                 if connection.execute(statements::REMOVE_CUSTOMER, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
                 }
@@ -289,7 +291,12 @@ impl Store {
     }
 
     /// Says something else about a site. Its devices stay there, and become those of its customer.
-    pub async fn set_site(&self, key: i64, new: NewSite) -> Result<Result<(), PlaceRefusal>, StoreError> {
+    pub async fn set_site(
+        &self,
+        key: i64,
+        new: NewSite,
+        now: Timestamp,
+    ) -> Result<Result<(), PlaceRefusal>, StoreError> {
         self.writer
             .write(move |context| {
                 let connection = context.connection;
@@ -300,6 +307,8 @@ impl Store {
                 if connection.execute(statements::SET_SITE, parameters)? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
                 }
+                let at = now.as_millisecond();
+                connection.execute(meters::NOTE_OWNERS_AT_SITE, values![key, new.customer, at])?;
                 let moved = values![key, new.customer];
                 if connection.execute(statements::MOVE_DEVICES_OF_SITE, moved)? > 0 {
                     connection.execute(statements::MOVE_STATES_OF_SITE, moved)?;
@@ -323,6 +332,7 @@ impl Store {
                 }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["site", key.to_string()])?;
                 connection.execute(people::FORGET_SITE, values![key])?;
+                connection.execute(meters::FORGET_SITE, values![key])?;
                 if connection.execute(statements::REMOVE_SITE, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
                 }

@@ -8,6 +8,7 @@ use platen_protocol::identity::DeviceId;
 
 use super::conditions::Conditions;
 use super::engine::{Connection, values};
+use super::meters::note_owner;
 use super::profile_applications::{self, ApplicationRecord, OwnSetting};
 use super::records::{id, time_if_any};
 use super::scope::Scope;
@@ -377,6 +378,9 @@ fn set(
             by
         ],
     )?;
+    if (customer, site) != (present.customer, present.site) {
+        note_owner(connection, present.key, customer, site, now)?;
+    }
     if tags != before {
         connection.execute(statements::REMOVE_TAGS, values![present.key])?;
         for tag in &tags {

@@ -41,6 +41,7 @@ mod latest;
 mod lists;
 mod log;
 mod log_limits;
+mod meters;
 mod migrate;
 mod moving;
 mod needs;
@@ -109,6 +110,7 @@ pub use ingest::{Ingest, IngestRefusal, Ingested};
 pub use journal::JOURNAL;
 pub use lists::{AlertFilter, ReportFilter, ServiceCallFilter};
 pub use log_limits::LogLimits;
+pub use meters::{LossRecord, Owned, OwnedDevice};
 pub use moving::{MoveError, Moved, Step as MoveStep, Until as MoveUntil, migrate_to, reclaim};
 pub use needs::{NowKind, Urgency};
 pub use now::{
@@ -457,6 +459,7 @@ impl Store {
                     retained,
                     quota::ALL,
                     statements::devices::ALL,
+                    statements::meters::ALL,
                     statements::programs::ALL,
                     statements::ddi::ALL,
                     statements::people::ALL,

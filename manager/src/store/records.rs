@@ -470,16 +470,21 @@ impl CommandRecord {
     }
 }
 
+/// By the columns of the first and the last sequence, the reason and the kinds.
+pub(super) fn from_loss(row: &Row<'_>, [first, last, reason, kinds]: [usize; 4]) -> Result<Loss, StoreError> {
+    Ok(Loss {
+        first: from_integer(row.get(first)?),
+        last: row.get::<Option<i64>>(last)?.map(from_integer),
+        reason: word("reason of a loss", row.get(reason)?)?,
+        kinds: from_json("count of lost reports", &row.get::<String>(kinds)?)?,
+    })
+}
+
 impl GapRecord {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             epoch: id("epoch", row.get(7)?)?,
-            loss: Loss {
-                first: from_integer(row.get(2)?),
-                last: row.get::<Option<i64>>(3)?.map(from_integer),
-                reason: word("reason of a loss", row.get(5)?)?,
-                kinds: from_json("count of lost reports", &row.get::<String>(6)?)?,
-            },
+            loss: from_loss(row, [2, 3, 5, 6])?,
             recorded: time(row, 4)?,
         })
     }

@@ -5,6 +5,7 @@ pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod people;
 pub(super) mod now;
+pub(super) mod meters;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;

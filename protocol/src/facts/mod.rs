@@ -12,6 +12,7 @@ mod switch;
 mod temperature;
 pub mod words;
 
+pub use counter::billing_words;
 pub use fit::Mismatch;
 pub use level::{ESTIMATE_MARGIN_PERCENT, SetValue};
 pub use share::Share;

@@ -70,6 +70,24 @@ fn a_batch_of_a_whole_printer_is_understood() {
 }
 
 #[test]
+fn a_batch_with_billing_counters_is_understood_and_one_without_has_none() {
+    let batch: ReportBatch = survives("report-batch-billing.json");
+    let billing = &batch.reports[0].body.readings().unwrap().billing;
+    let totals: Vec<_> = billing.iter().map(|one| (one.words(), one.epoch, one.total())).collect();
+    let words = |text: &str| text.to_owned();
+    assert_eq!(
+        totals,
+        [
+            (words("A4, monochrome"), 0, Some((1 << 32) + 7)),
+            (words("Letter, colour"), 2, Some(3456)),
+            (words("Sheets, both sides"), 0, None)
+        ]
+    );
+    let before: ReportBatch = survives("report-batch-printer.json");
+    assert!(before.reports[0].body.readings().unwrap().billing.is_empty());
+}
+
+#[test]
 fn a_reply_that_changes_settings_is_understood_and_names_settings_that_there_are() {
     let reply: Reply = survives("reply-settings.json");
     let actions: Vec<_> = reply.commands.iter().map(|command| &command.action).collect();

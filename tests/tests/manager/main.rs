@@ -24,6 +24,7 @@ mod maker;
 mod maker_tokens;
 mod monitoring;
 mod now;
+mod meters;
 mod numbers;
 mod operator;
 mod parked;

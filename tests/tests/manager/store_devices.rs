@@ -122,7 +122,7 @@ mod suite {
         let refused = store.set_details(ALL, device(), both, "anna".into(), now()).await.unwrap();
         assert_eq!(refused, Err(DetailsRefusal::OtherCustomer { site: kiel, customer: sued }));
         let moved = NewSite { customer: sued, name: "Kiel".into(), address: None, time_zone: None };
-        store.set_site(kiel, moved).await.unwrap().unwrap();
+        store.set_site(kiel, moved, now()).await.unwrap().unwrap();
         let details = store.details(ALL, device()).await.unwrap().unwrap();
         assert_eq!(details.customer.unwrap().key, sued, "it goes with its site");
         let other = DetailsChange { customer: Some(Some(nord)), ..DetailsChange::default() };

@@ -8,7 +8,12 @@
 use std::collections::BTreeMap;
 
 use platen_protocol::alert::{AlertCode, AlertGroup};
-use platen_protocol::readings::{CounterKind, Readings};
+use platen_protocol::facts::billing_words;
+use platen_protocol::limits::MAX_BILLING_COUNTERS;
+use platen_protocol::readings::{
+    ALL_BILLING, BillingReading, CounterKind, DEFAULT_WRAPS_AT, Reading, Readings,
+};
+use platen_protocol::supply::SupplyUnit;
 use serde::{Deserialize, Serialize};
 
 use super::colour::counts_colour;
@@ -25,6 +30,9 @@ const WRAP_SHARE: u64 = 16;
 #[serde(default)]
 pub(in crate::judge) struct Counters {
     known: BTreeMap<CounterKind, Counted>,
+    /// Those of the billing record, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    billing: BTreeMap<String, Counted>,
     /// All pages, since this was begun.
     pub(in crate::judge) pages: u64,
     /// Those in colour.
@@ -81,6 +89,9 @@ struct Fall {
     noted_ms: u64,
     /// Which, from what, to what.
     counters: Vec<(CounterKind, u64, u64)>,
+    /// The same of the billing record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    billing: Vec<(String, u64, u64)>,
 }
 
 /// What a sample said about pages.
@@ -105,6 +116,7 @@ impl Counters {
         let mut fallen = Vec::new();
         let begun = !std::mem::replace(&mut self.running, true);
         let set_back = self.is_set_back(readings);
+        let fallen_billing = self.observe_billing(readings, set_back);
         for reading in &mut readings.counters {
             let before = self.known.get(&reading.kind).copied();
             let Some(value) = reading.value.known().copied() else {
@@ -140,26 +152,84 @@ impl Counters {
             pages: pages.unwrap_or(0),
             colour: colour.unwrap_or(0),
             broken: !fallen.is_empty() || (begun && source == Some(CounterKind::PageExits)),
-            fell: fallen.iter().any(|(kind, ..)| *kind != CounterKind::PageExits),
+            fell: !fallen_billing.is_empty()
+                || fallen.iter().any(|(kind, ..)| *kind != CounterKind::PageExits),
         };
         self.pages = self.pages.saturating_add(printed.pages);
         self.colour = self.colour.saturating_add(printed.colour);
         fallen.retain(|(kind, ..)| *kind != CounterKind::PageExits);
-        if !fallen.is_empty() {
+        if !fallen.is_empty() || !fallen_billing.is_empty() {
             let times = self.fell.as_ref().map_or(0, |fall| fall.times).saturating_add(1);
-            self.fell = Some(Fall { times, noted_ms: watched_ms, counters: fallen });
+            self.fell = Some(Fall { times, noted_ms: watched_ms, counters: fallen, billing: fallen_billing });
         }
         printed
+    }
+
+    /// The same of the billing record: what fell, from what, to what.
+    fn observe_billing(&mut self, readings: &mut Readings, set_back: bool) -> Vec<(String, u64, u64)> {
+        self.name_unread(readings);
+        let mut fallen = Vec::new();
+        for reading in &mut readings.billing {
+            let before = self.billing.get(&reading.name).copied();
+            let Counted { epoch, wraps, .. } = before.unwrap_or_default();
+            (reading.epoch, reading.wraps) = (epoch, wraps);
+            let Some(value) = reading.value.known().copied() else { continue };
+            match before.map(|counted| (counted.value, step(counted.value, value, DEFAULT_WRAPS_AT))) {
+                None | Some((_, Step::Rose(_))) => {}
+                Some((_, Step::Wrapped(_))) if !set_back => reading.wraps = wraps.saturating_add(1),
+                Some((old, _)) => {
+                    fallen.push((reading.name.clone(), old, value));
+                    (reading.epoch, reading.wraps) = (epoch.saturating_add(1), 0);
+                }
+            }
+            if before.is_some() || self.billing.len() < MAX_BILLING_COUNTERS {
+                let counted = Counted { value, epoch: reading.epoch, wraps: reading.wraps };
+                self.billing.insert(reading.name.clone(), counted);
+            }
+        }
+        fallen
+    }
+
+    /// Which counters there are, only their record says. Those that are known from before are unknown while it, or the
+    /// whole store, cannot be read, and not absent.
+    fn name_unread(&self, readings: &mut Readings) {
+        let (billing, cause) = match readings.billing.first() {
+            Some(all) if all.name == ALL_BILLING => (true, all.value.cause().cloned()),
+            Some(_) => return,
+            None => {
+                (false, readings.counter(CounterKind::Impressions).and_then(|one| one.value.cause().cloned()))
+            }
+        };
+        let Some(cause) = cause else { return };
+        if billing && !self.billing.is_empty() {
+            readings.billing.clear();
+        }
+        readings.billing.extend(self.billing.iter().map(|(name, counted)| BillingReading {
+            name: name.clone(),
+            unit: billing_unit(name),
+            value: Reading::Unknown { cause: cause.clone() },
+            epoch: counted.epoch,
+            wraps: counted.wraps,
+        }));
     }
 
     /// Whether a counter of the engine was set back since the sample before. Then none of the others has
     /// wrapped: the store is another one, or lost what it was told.
     fn is_set_back(&self, readings: &Readings) -> bool {
+        let billing = readings.billing.iter().any(|reading| {
+            let before = self.billing.get(&reading.name);
+            before
+                .zip(reading.value.known())
+                .is_some_and(|(before, value)| step(before.value, *value, DEFAULT_WRAPS_AT) == Step::Fell)
+        });
         let engines = readings.counters.iter().filter(|reading| reading.kind != CounterKind::PageExits);
-        engines.filter_map(|reading| Some((reading, reading.value.known()?))).any(|(reading, value)| {
-            let before = self.known.get(&reading.kind);
-            before.is_some_and(|before| step(before.value, *value, reading.wraps_at()) == Step::Fell)
-        })
+        billing
+            || engines.filter_map(|reading| Some((reading, reading.value.known()?))).any(
+                |(reading, value)| {
+                    let before = self.known.get(&reading.kind);
+                    before.is_some_and(|before| step(before.value, *value, reading.wraps_at()) == Step::Fell)
+                },
+            )
     }
 
     /// When and how often counters fell, if they did.
@@ -173,12 +243,17 @@ impl Counters {
         let said = |(kind, old, new): &(CounterKind, u64, u64)| {
             evidence(&format!("{} counter", name(*kind)), unit(*kind), *new, Some(*old))
         };
+        let billing = self.fell.as_ref().map_or(&[] as &[_], |fall| &fall.billing);
+        let said_billing = |(name, old, new): &(String, u64, u64)| {
+            let unit = if billing_unit(name) == SupplyUnit::Sheets { "sheets" } else { "impressions" };
+            evidence(&format!("{} counter", billing_words(name)), unit, *new, Some(*old))
+        };
         let text = "counters of the engine went backwards: its store was exchanged, or loses what it is told";
         Wording::forecast(
             AlertGroup::GeneralPrinter,
             AlertCode::ConfigurationChange,
             text.to_owned(),
-            counters.iter().map(said).collect(),
+            counters.iter().map(said).chain(billing.iter().map(said_billing)).collect(),
         )
     }
 }
@@ -188,6 +263,11 @@ fn source(readings: &Readings) -> Option<CounterKind> {
     [CounterKind::Impressions, CounterKind::Sheets, CounterKind::PageExits]
         .into_iter()
         .find(|kind| readings.counter(*kind).is_some())
+}
+
+/// The unit of a counter that is known only by its name.
+fn billing_unit(name: &str) -> SupplyUnit {
+    if name.ends_with("sheets") { SupplyUnit::Sheets } else { SupplyUnit::Impressions }
 }
 
 fn name(kind: CounterKind) -> &'static str {
@@ -270,6 +350,51 @@ mod tests {
         let (readings, printed) = observe(&mut counters, &zero, seven);
         assert!(readings.counters.iter().all(|counter| (counter.epoch, counter.wraps) == (1, 0)));
         assert!(printed.fell && printed.broken);
+    }
+
+    fn billing(counters: &mut Counters, impressions: Option<u64>, a3: Option<u64>) -> Vec<BillingReading> {
+        use platen_protocol::unknown::{UnknownCause, UnknownReason};
+        let cause = UnknownCause { reason: UnknownReason::Damaged, detail: "damaged".into() };
+        let said = |value: Option<u64>| {
+            value.map_or(Reading::Unknown { cause: cause.clone() }, |value| Reading::Known { value })
+        };
+        let store = CounterReading { value: said(impressions), ..reading(CounterKind::Impressions, 0, None) };
+        let name = if a3.is_some() { "iso_a3_297x420mm.monochrome" } else { ALL_BILLING };
+        let unit = SupplyUnit::Impressions;
+        let one = BillingReading { name: name.into(), unit, value: said(a3), epoch: 0, wraps: 0 };
+        let mut readings = Readings { counters: vec![store], billing: vec![one], ..Readings::default() };
+        if impressions.is_none() {
+            readings.billing.clear();
+        }
+        counters.observe(&mut readings, 0);
+        readings.billing
+    }
+
+    #[test]
+    fn billing_counters_wrap_and_begin_an_epoch_as_the_others_do() {
+        let mut counters = Counters::default();
+        billing(&mut counters, Some(5_000), Some((1 << 32) - 2));
+        let wrapped = billing(&mut counters, Some(5_003), Some(1));
+        assert_eq!((wrapped[0].epoch, wrapped[0].total()), (0, Some((1 << 32) + 1)));
+        let fell = billing(&mut counters, Some(5_003), Some(0));
+        assert_eq!((fell[0].epoch, fell[0].wraps, fell[0].total()), (1, 0, Some(0)));
+        assert!(counters.fall().is_some());
+        let words = counters.wording().evidence.into_iter().map(|one| one.measure).collect::<Vec<_>>();
+        assert_eq!(words, ["A3, monochrome counter"]);
+    }
+
+    #[test]
+    fn billing_counters_that_were_there_are_unknown_and_not_absent_while_they_cannot_be_read() {
+        let mut counters = Counters::default();
+        let first = billing(&mut counters, Some(5_000), None);
+        assert_eq!(first[0].name, ALL_BILLING, "nobody knows yet which there are");
+        billing(&mut counters, Some(5_000), Some(7));
+        for store in [Some(5_000), None] {
+            let unread = billing(&mut counters, store, None);
+            let [one] = unread.as_slice() else { panic!("{unread:?}") };
+            assert_eq!((one.name.as_str(), one.total()), ("iso_a3_297x420mm.monochrome", None));
+        }
+        assert!(counters.fall().is_none());
     }
 
     #[test]

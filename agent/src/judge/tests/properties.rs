@@ -98,6 +98,7 @@ prop_compose! {
                 CounterReading { value: pages, ..counter(CounterKind::Impressions, 0) },
                 CounterReading { value: colour, ..counter(CounterKind::FullColor, 0) },
             ],
+            billing: vec![],
             buses: vec![BusReading { name: "main".into(), failing: bus.map(cause) }],
             held: Vec::new(),
         }
@@ -192,6 +193,7 @@ fn plain() -> impl Strategy<Value = Readings> {
                     temperatures: vec![fuser(heat)],
                     switches,
                     counters: vec![counter(CounterKind::Impressions, 7), counter(CounterKind::FullColor, 7)],
+                    billing: vec![],
                     buses: vec![BusReading { name: "main".into(), failing: None }],
                     held: Vec::new(),
                 }

@@ -54,6 +54,7 @@ impl Printer {
                 counter(CounterKind::Impressions, 5_000),
                 counter(CounterKind::PageExits, self.exits),
             ],
+            billing: vec![],
             buses: vec![BusReading { name: "main".into(), failing: gone("main").then(|| cause(reason)) }],
             held: Vec::new(),
         };

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use platen_protocol::facts::words::{Amount, part_of};
 use platen_protocol::facts::{Celsius, Share, TemperatureLimit};
 use platen_protocol::readings::{
-    CounterKind, CounterReading, Estimate, HeldKind, PartReading, Reading, Readings, SupplyReading,
-    SwitchReading, TemperatureReading,
+    BillingReading, CounterKind, CounterReading, Estimate, HeldKind, PartReading, Reading, Readings,
+    SupplyReading, SwitchReading, TemperatureReading,
 };
 use platen_protocol::supply::Level;
 
@@ -35,6 +35,12 @@ pub fn readings(readings: &Readings) -> String {
         CounterKind::PageExits => (one.kind.words(), counter(one)),
         _ => (one.kind.words(), with(counter(one), HeldKind::Counters, ENGINE)),
     });
+    let billed: Vec<(String, String)> = readings
+        .billing
+        .iter()
+        .map(|one| (one.words(), with(billing(one), HeldKind::Counters, ENGINE)))
+        .collect();
+    table(&mut out, "BILLING COUNTERS", &billed, |(words, value)| (words, value.clone()));
     table(&mut out, "TEMPERATURES", &readings.temperatures, |one| {
         (&one.name, with(temperature(one), HeldKind::Temperature, &one.name))
     });
@@ -153,6 +159,19 @@ fn counter(counter: &CounterReading) -> String {
     }
 }
 
+fn billing(counter: &BillingReading) -> String {
+    match (&counter.value, counter.total()) {
+        (Reading::Unknown { cause }, _) => format!("unknown: {cause}"),
+        (Reading::Known { value }, total) => {
+            let mut line = format!("{:>10}", total.unwrap_or(*value));
+            if counter.epoch > 0 {
+                let _ = write!(line, "  (found {}× to have gone down)", counter.epoch);
+            }
+            line
+        }
+    }
+}
+
 fn temperature(temperature: &TemperatureReading) -> String {
     let value = match &temperature.millidegrees_celsius {
         Reading::Known { value } => Celsius(*value),
@@ -222,6 +241,25 @@ mod tests {
         let supply = supply(Level::Unknown { cause: cause() });
         let shown = readings(&Readings { supplies: vec![supply], ..Readings::default() });
         assert!(shown.contains("unknown: no answer") && !shown.contains('%'), "{shown}");
+    }
+
+    #[test]
+    fn billing_counters_are_shown_by_size_and_colour() {
+        let one = |name: &str, value| BillingReading {
+            name: name.into(),
+            unit: SupplyUnit::Impressions,
+            value,
+            epoch: 0,
+            wraps: 0,
+        };
+        let known = one("iso_a4_210x297mm.full-color", Reading::Known { value: 815 });
+        let lost = one("duplex-sheets", Reading::Unknown { cause: cause() });
+        let shown = readings(&Readings { billing: vec![known, lost], ..Readings::default() });
+        for words in
+            ["BILLING COUNTERS", "A4, colour            815", "Sheets, both sides unknown: no answer"]
+        {
+            assert!(shown.contains(words), "{words}: {shown}");
+        }
     }
 
     #[test]

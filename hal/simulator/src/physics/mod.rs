@@ -12,7 +12,7 @@ use crate::faults::{Faults, Gauge, Kind};
 use crate::physics::heat::{Body, rounded};
 use crate::physics::parts::Store;
 use crate::random::Random;
-use crate::truth::{Counters, PartTruth, SupplyTruth, TemperatureTruth};
+use crate::truth::{BySize, Counters, PartTruth, SupplyTruth, TemperatureTruth};
 use crate::wiring::{Senses, Wiring};
 use platen_hal::config::{BoardConfig, ENGINE, Engine};
 use platen_hal::counters::{LIVES, Widths};
@@ -26,6 +26,8 @@ const COVERAGE: u8 = 5;
 /// Of so many pages, one is in colour on a printer that can; and of so many, one is on the back of a sheet.
 const COLOR_ONE_IN: u32 = 2;
 const BACK_ONE_IN: u32 = 4;
+/// Of so many pages, one is on A3, where the engine counts by size.
+const A3_ONE_IN: u32 = 8;
 /// How much of a part's life is used at the start, in percent, and what belongs to it.
 const PARTS_USED: u32 = 25;
 const IMPRESSIONS: u32 = 15_000;
@@ -78,7 +80,8 @@ impl Physics {
             .iter()
             .map(|entry| SimPart::new(entry, target(entry.name.get_ref()), wiring, used()));
         let mut parts: Vec<_> = parts.collect();
-        let store = Store::new(config, faults.place(ENGINE, |kind| kind == Kind::Engine), wiring);
+        let engine = faults.place(ENGINE, |kind| kind == Kind::Engine);
+        let store = Store::new(config, engine, wiring, supplies.iter().any(SimSupply::is_color));
         if store.is_some() {
             for life in LIVES {
                 if !parts.iter().any(|part| part.counts(life)) {
@@ -94,6 +97,11 @@ impl Physics {
         };
         let sheets = if exact { impressions } else { impressions - impressions / BACK_ONE_IN };
         let monochrome = impressions - full_color;
+        let by_size = if store.as_ref().is_some_and(Store::bills) {
+            BySize::of(full_color, monochrome, impressions - sheets, A3_ONE_IN)
+        } else {
+            BySize::default()
+        };
         let widths = config.engine.as_ref().map(Engine::widths).unwrap_or_default();
         let bodies = config.temperatures.iter();
         Self {
@@ -103,7 +111,7 @@ impl Physics {
             supplies,
             parts,
             bodies: bodies.map(|entry| Body::new(entry, target(entry.name.get_ref()), exact)).collect(),
-            counters: Counters { impressions, full_color, monochrome, sheets, power_ons: POWER_ONS }
+            counters: Counters { impressions, full_color, monochrome, sheets, power_ons: POWER_ONS, by_size }
                 .within(&widths),
             widths,
             store,
@@ -145,6 +153,10 @@ impl Physics {
         self.parts.iter_mut().for_each(|part| part.age(new_sheet));
         self.bodies.iter_mut().for_each(|body| body.page(faults.of(body.target), on_time, now));
         self.counters.count(color, new_sheet, &self.widths);
+        if self.store.as_ref().is_some_and(Store::bills) {
+            let is_a3 = self.random.one_in(A3_ONE_IN);
+            self.counters.count_by_size(color, new_sheet, is_a3);
+        }
         self.pages += 1;
     }
 

@@ -6,8 +6,9 @@ use platen_protocol::supply::{SupplyType, SupplyUnit};
 
 use super::supplies::{serial, spoilt, write_copy};
 use crate::event_log::PartStock;
-use crate::truth::{Counters, PartTruth};
+use crate::truth::{BySize, Counters, PartTruth};
 use crate::wiring::Wiring;
+use platen_hal::billing::{self, BillingRecord, Counted, Media};
 use platen_hal::config::{BoardConfig, Part};
 use platen_hal::counters::{COPY_BYTES, CounterStore, LIVES, Life, MAX_RATED_LIFE, Widths};
 use platen_hal::record::CartridgeRecord;
@@ -148,13 +149,27 @@ pub(super) struct Store {
     pub(super) target: usize,
     chip: usize,
     generation: u32,
+    /// Whether it counts by size of paper too, and whether in colour.
+    billing: Option<bool>,
 }
 
 impl Store {
-    pub(super) fn new(config: &BoardConfig, target: Option<usize>, wiring: &Wiring) -> Option<Self> {
+    pub(super) fn new(
+        config: &BoardConfig,
+        target: Option<usize>,
+        wiring: &Wiring,
+        can_color: bool,
+    ) -> Option<Self> {
         config.engine.as_ref()?;
         let target = target?;
-        Some(Self { target, chip: wiring.chip_of(target)?, generation: 0 })
+        let bills = config.simulation.as_ref().is_some_and(|simulation| simulation.billing_counters);
+        let billing = bills.then_some(can_color);
+        Some(Self { target, chip: wiring.chip_of(target)?, generation: 0, billing })
+    }
+
+    /// Whether it counts by size of paper too.
+    pub(super) fn bills(&self) -> bool {
+        self.billing.is_some()
     }
 
     /// Writes the counters over the older copy, with the next generation.
@@ -180,11 +195,17 @@ impl Store {
             lives: lives
                 .map(|part| part.life(if absurd { MAX_RATED_LIFE + 1 } else { part.rated }))
                 .collect(),
+            billing: if self.bills() { billing::VERSION } else { 0 },
         }
         .encode_unchecked();
         let torn = fault == Fault::Torn;
         let written = bytes.get(..if torn { COPY_BYTES / 2 } else { COPY_BYTES }).unwrap_or_default();
         let copy = usize::from(generation % 2 == 1);
+        // The record first: it counts once the store has its generation.
+        let record = self.billing.and_then(|can_color| counters.by_size.record(generation, can_color));
+        if let (Some(record), Ok(first)) = (record, usize::try_from(billing::FIRST_BYTE)) {
+            memory.store(first + copy * billing::COPY_BYTES, &record, false, now);
+        }
         memory.store(copy * COPY_BYTES, written, cycle, now);
         if !torn {
             self.generation = generation;
@@ -205,6 +226,21 @@ impl Counters {
         if new_sheet {
             one_more(&mut self.sheets, sheets);
         }
+    }
+
+    /// The same page by its size.
+    pub(super) fn count_by_size(&mut self, color: bool, new_sheet: bool, is_a3: bool) {
+        let BySize { a4_monochrome, a4_full_color, a3_monochrome, a3_full_color, duplex_sheets } =
+            &mut self.by_size;
+        let counter = match (is_a3, color) {
+            (false, false) => a4_monochrome,
+            (false, true) => a4_full_color,
+            (true, false) => a3_monochrome,
+            (true, true) => a3_full_color,
+        };
+        *counter = counter.wrapping_add(1);
+        // The back of a sheet makes it one with two printed sides.
+        *duplex_sheets = duplex_sheets.wrapping_add(u32::from(!new_sheet));
     }
 
     /// As far as counters of these widths show it.
@@ -241,6 +277,38 @@ impl Counters {
         self.full_color -= color;
         self.monochrome -= lost - color;
         self.sheets = self.sheets.saturating_sub(lost);
+        let BySize { a4_monochrome, a4_full_color, .. } = &mut self.by_size;
+        *a4_monochrome = a4_monochrome.saturating_sub(lost - color);
+        *a4_full_color = a4_full_color.saturating_sub(color);
+    }
+}
+
+impl BySize {
+    /// What an engine of that age has counted: one in so many pages on A3.
+    pub(super) fn of(full_color: u32, monochrome: u32, duplex_sheets: u32, a3_one_in: u32) -> Self {
+        let (a3_full_color, a3_monochrome) = (full_color / a3_one_in.max(1), monochrome / a3_one_in.max(1));
+        Self {
+            a4_monochrome: monochrome - a3_monochrome,
+            a4_full_color: full_color - a3_full_color,
+            a3_monochrome,
+            a3_full_color,
+            duplex_sheets,
+        }
+    }
+
+    /// The bytes of its record.
+    fn record(self, generation: u32, can_color: bool) -> Option<[u8; billing::COPY_BYTES]> {
+        let color = [
+            (Counted::FullColor(Media::A4), self.a4_full_color),
+            (Counted::FullColor(Media::A3), self.a3_full_color),
+        ];
+        let mut counts = vec![
+            (Counted::Monochrome(Media::A4), self.a4_monochrome),
+            (Counted::Monochrome(Media::A3), self.a3_monochrome),
+        ];
+        counts.extend(color.into_iter().filter(|_| can_color));
+        counts.push((Counted::DuplexSheets, self.duplex_sheets));
+        BillingRecord { generation, counts }.encode().ok()
     }
 }
 

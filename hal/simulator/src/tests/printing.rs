@@ -193,6 +193,35 @@ fn chips_that_lose_their_power_in_sleep_do_not_answer_until_a_moment_after_it_wo
 }
 
 #[test]
+fn an_engine_that_counts_by_size_writes_what_adds_up_and_one_that_does_not_says_so() {
+    assert_eq!(store(&seeded(3)).billing, 0);
+    let printer =
+        SimPrinter::accelerated(&board("[simulation]\nseed = 3\nbilling-counters = true\n")).unwrap();
+    let read_record = || {
+        let (store, bytes) = (store(&printer), read(&printer, "upper", 0x50, &[1, 0], 256).unwrap());
+        assert_eq!(store.billing, billing::VERSION);
+        (billing::of_generation(&bytes, store.generation).unwrap().counts, store)
+    };
+    let count = |counts: &[(Counted, u32)], wanted: &[Counted]| -> u32 {
+        counts.iter().filter(|(counted, _)| wanted.contains(counted)).map(|(_, count)| count).sum()
+    };
+    let monochrome = [Counted::Monochrome(Media::A4), Counted::Monochrome(Media::A3)];
+    let color = [Counted::FullColor(Media::A4), Counted::FullColor(Media::A3)];
+    let (before, _) = read_record();
+    print(&printer, 400);
+    let (after, store) = read_record();
+    assert_eq!(count(&after, &monochrome), store.monochrome);
+    assert_eq!(count(&after, &color), store.full_color);
+    assert_eq!(count(&after, &[Counted::DuplexSheets]), store.impressions - store.sheets);
+    for counted in monochrome.into_iter().chain(color).chain([Counted::DuplexSheets]) {
+        assert!(count(&after, &[counted]) > count(&before, &[counted]), "{counted:?}");
+    }
+    fault(&printer, "engine", Fault::Torn);
+    print(&printer, 10);
+    assert_eq!(read_record().0, after, "a write that was cut off has counted nothing");
+}
+
+#[test]
 fn counters_that_are_full_begin_again_at_0_each_by_its_own_width() {
     let printer = exact();
     fault(&printer, "engine", Fault::NearlyFull);

@@ -2,9 +2,11 @@
 
 use std::fmt::Display;
 
+use platen_protocol::limits::MAX_BILLING_COUNTERS;
 use platen_protocol::problem::Problem;
 use platen_protocol::readings::{
-    CounterReading, Estimate, PartReading, Reading, Readings, SupplyReading, TemperatureReading,
+    BillingReading, CounterReading, Estimate, PartReading, Reading, Readings, SupplyReading,
+    TemperatureReading,
 };
 use platen_protocol::supply::{Capacity, Level, SupplyUnit};
 
@@ -26,7 +28,7 @@ const MAX_MILLIDEGREES: i32 = 1_000_000;
 const ALL_OF_IT_PERCENT: u32 = 100;
 
 pub(super) fn check_readings(place: &Place, readings: &Readings) -> Result<(), Problem> {
-    let Readings { supplies, parts, temperatures, switches, counters, buses, held } = readings;
+    let Readings { supplies, parts, temperatures, switches, counters, billing, buses, held } = readings;
     place.unlike("supplies", supplies.iter().map(|supply| supply.name.as_str()), MAX_READINGS)?;
     place.unlike("parts", parts.iter().map(|part| part.name.as_str()), MAX_READINGS)?;
     place.unlike("temperatures", temperatures.iter().map(|one| one.name.as_str()), MAX_READINGS)?;
@@ -55,7 +57,8 @@ pub(super) fn check_readings(place: &Place, readings: &Readings) -> Result<(), P
         place.name("held.name", &held.name)?;
         held.age_seconds.map_or(Ok(()), |age| place.number("held.age_seconds", age))?;
     }
-    check_counters(place, counters)
+    check_counters(place, counters)?;
+    check_billing(place, billing)
 }
 
 fn check_temperature(place: &Place, temperature: &TemperatureReading) -> Result<(), Problem> {
@@ -89,6 +92,17 @@ fn check_counters(place: &Place, counters: &[CounterReading]) -> Result<(), Prob
         if counters.iter().take(position).any(|before| before.kind == counter.kind) {
             return Err(place.refuse(field, "appears twice"));
         }
+        cause_of(place, &field, &counter.value)?;
+        counter.value.known().map_or(Ok(()), |value| place.number(&field, *value))?;
+        counter.total().map_or(Ok(()), |total| place.number(&field, total))?;
+    }
+    Ok(())
+}
+
+fn check_billing(place: &Place, billing: &[BillingReading]) -> Result<(), Problem> {
+    place.unlike("billing", billing.iter().map(|one| one.name.as_str()), MAX_BILLING_COUNTERS)?;
+    for counter in billing {
+        let field = format!("billing.{}", counter.name);
         cause_of(place, &field, &counter.value)?;
         counter.value.known().map_or(Ok(()), |value| place.number(&field, *value))?;
         counter.total().map_or(Ok(()), |total| place.number(&field, total))?;

@@ -5,8 +5,8 @@ use platen_protocol::device_to_manager::{
     Activity, EnteredBy, Lost, LostReason, Order, Replacement, ReportBody, ServiceCall, Utilisation,
 };
 use platen_protocol::limits::{MAX_LOST_PER_BATCH, MAX_MESSAGE_CHARS, MAX_ORDER_QUANTITY};
-use platen_protocol::readings::{BusReading, CounterKind, Estimate};
-use platen_protocol::supply::Level;
+use platen_protocol::readings::{BillingReading, BusReading, CounterKind, Estimate, Reading};
+use platen_protocol::supply::{Level, SupplyUnit};
 use proptest::prelude::*;
 
 use super::*;
@@ -127,10 +127,16 @@ fn what_released_programs_send_is_accepted() {
         include_str!("../../../../protocol/frozen/v1/report-batch.json"),
         include_str!("../../../../protocol/frozen/v1/report-batch-empty.json"),
         include_str!("../../../../protocol/frozen/v1/report-batch-printer.json"),
+        include_str!("../../../../protocol/frozen/v1/report-batch-billing.json"),
     ] {
         let batch: ReportBatch = serde_json::from_str(frozen).unwrap();
         assert_eq!(validate(&batch), Ok(()));
     }
+}
+
+fn billed(name: &str, value: u64) -> BillingReading {
+    let (unit, value) = (SupplyUnit::Impressions, Reading::Known { value });
+    BillingReading { name: name.into(), unit, value, epoch: 0, wraps: 0 }
 }
 
 #[test]
@@ -145,6 +151,24 @@ fn readings_that_cannot_be_are_refused_by_their_place() {
                 one.readings.counters = vec![sample::counter(CounterKind::Sheets, MAX_COUNT + 1)];
             }),
             "report 1, counters[0]: 9007199254740992 is above",
+        ),
+        (
+            refused_utilisation(|one| one.readings.billing = vec![billed("duplex-sheets", 1); 2]),
+            "report 1, billing: \"duplex-sheets\" appears twice",
+        ),
+        (
+            refused_utilisation(|one| one.readings.billing = vec![billed("", 1)]),
+            "report 1, billing.name: is empty",
+        ),
+        (
+            refused_utilisation(|one| one.readings.billing = vec![billed("folded", MAX_COUNT + 1)]),
+            "report 1, billing.folded: 9007199254740992 is above",
+        ),
+        (
+            refused_utilisation(|one| {
+                one.readings.billing = (0..=64).map(|number| billed(&format!("n{number}"), 1)).collect();
+            }),
+            "report 1, billing: holds 65; at most 64",
         ),
         (
             refused_utilisation(|one| {

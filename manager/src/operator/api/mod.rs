@@ -11,6 +11,7 @@ mod holds;
 mod identity;
 mod list;
 mod lists;
+mod meters;
 mod now;
 mod openapi;
 mod people;
@@ -88,6 +89,8 @@ pub(super) fn routes() -> Routes {
         .at("/now/{id}/comment", |at| at.post(Right::Calls, now::comment))
         .at("/now/{id}/snooze", |at| at.post(Right::Calls, now::snooze))
         .at("/now/{id}/close", |at| at.post(Right::Calls, now::close))
+        .at("/meters", |at| at.get(Right::See, meters::meters))
+        .at("/meters.csv", |at| at.get(Right::See, meters::meters_csv))
         .at("/rollouts", |at| at.get(Right::See, rollouts::list).post(Right::Programs, rollouts::create))
         .at("/rollouts/preview", |at| at.post(Right::Programs, rollouts::preview))
         .at("/rollouts/{id}", |at| at.get(Right::See, rollouts::one))

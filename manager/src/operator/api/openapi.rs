@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, now, people, places,
-    profiles, programs, restored, rollouts, telling,
+    commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now, people,
+    places, profiles, programs, restored, rollouts, telling,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +35,8 @@ use super::{
         details::change_many,
         details::retire_one,
         details::delete,
+        meters::meters,
+        meters::meters_csv,
         places::customers,
         places::customer,
         places::add_customer,
@@ -139,6 +141,7 @@ use super::{
         (name = "Customers and profiles", description = "What operators say about devices, and settings for many of them."),
         (name = "Programs", description = "What is installed on devices."),
         (name = "Rollouts", description = "Programs that come to many devices, wave by wave."),
+        (name = "Meters", description = "What devices counted, for whoever bills."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),
@@ -391,6 +394,8 @@ mod tests {
             "now/{id}/close",
             "rollouts",
             "rollouts/preview",
+            "meters",
+            "meters.csv",
             "rollouts/{id}",
             "rollouts/{id}/devices",
             "rollouts/{id}/log",

@@ -14,6 +14,7 @@ use super::super::who::Operator;
 use super::super::{Operators, Shared};
 use super::list::{List, Page, row};
 use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
+use crate::clock;
 use crate::store::{CustomerRecord, SiteRecord};
 
 /// Lists customers, by name.
@@ -217,7 +218,7 @@ pub(super) async fn set_site(
     body: Result<Json<SiteForm>, JsonRejection>,
 ) -> Result<Json<SiteRecord>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
-    operators.store.set_site(key, form.read()?).await??;
+    operators.store.set_site(key, form.read()?, clock::now()).await??;
     operators.bell.ring();
     Ok(Json(one_site(&operators, &operator, key).await?))
 }

@@ -168,6 +168,7 @@ mod tests {
             lowest: value,
             highest: value,
             knowledge,
+            trouble: false,
             column: None,
         }
     }

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use super::super::Shared;
 use super::super::places::{CustomerForm, SiteForm};
 use super::super::problem::Refusal;
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::device::bad_form;
 use super::{Frame, render};
+use crate::clock;
 use crate::store::{CustomerRecord, SiteRecord};
 
 /// Customers, or sites, on a page.
@@ -42,7 +43,7 @@ struct CustomersPage {
 /// All customers.
 pub(super) async fn list(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     after: Result<Query<After>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(After { after }) = after?;
@@ -54,7 +55,7 @@ pub(super) async fn list(
 /// Adds one.
 pub(super) async fn add(
     State(operators): Shared,
-    PageOperator(_): PageOperator,
+    _: Operator,
     form: Result<Form<CustomerForm>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
@@ -74,7 +75,7 @@ struct CustomerPage {
 /// One customer with its sites.
 pub(super) async fn one(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     after: Result<Query<After>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
@@ -89,7 +90,7 @@ pub(super) async fn one(
 /// Says something else about a customer.
 pub(super) async fn save(
     State(operators): Shared,
-    PageOperator(_): PageOperator,
+    _: Operator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<CustomerForm>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -102,7 +103,7 @@ pub(super) async fn save(
 /// Removes a customer.
 pub(super) async fn remove(
     State(operators): Shared,
-    PageOperator(_): PageOperator,
+    _: Operator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(key) = id?;
@@ -113,7 +114,7 @@ pub(super) async fn remove(
 /// Adds a site.
 pub(super) async fn add_site(
     State(operators): Shared,
-    PageOperator(_): PageOperator,
+    _: Operator,
     form: Result<Form<SiteForm>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
@@ -126,7 +127,7 @@ pub(super) async fn add_site(
 /// Says something else about a site.
 pub(super) async fn save_site(
     State(operators): Shared,
-    PageOperator(_): PageOperator,
+    _: Operator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<SiteForm>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -134,7 +135,7 @@ pub(super) async fn save_site(
     let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
     let site = form.read()?;
     let customer = site.customer;
-    operators.store.set_site(key, site).await??;
+    operators.store.set_site(key, site, clock::now()).await??;
     operators.bell.ring();
     Ok(Redirect::to(&format!("/customers/{customer}#site-{key}")))
 }
@@ -148,7 +149,7 @@ pub(super) struct Whose {
 /// Removes a site.
 pub(super) async fn remove_site(
     State(operators): Shared,
-    PageOperator(_): PageOperator,
+    _: Operator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<Whose>, FormRejection>,
 ) -> Result<Redirect, Refusal> {

@@ -51,7 +51,7 @@ struct DetailsPage {
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Path(id) = id?;
@@ -117,7 +117,7 @@ impl Typed {
 /// Keeps what was typed.
 pub(super) async fn save(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     form: Result<Form<Typed>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -130,7 +130,7 @@ pub(super) async fn save(
 /// `POST /devices/{id}/retire`.
 pub(super) async fn retire_one(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
@@ -147,7 +147,7 @@ pub(super) struct Confirmed {
 /// `POST /devices/{id}/delete`.
 pub(super) async fn delete(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     form: Result<Form<Confirmed>, FormRejection>,
 ) -> Result<Redirect, Refusal> {

@@ -17,7 +17,7 @@ use super::super::view::{
     AlertView, CommandView, DetailsView, DevicePrograms, DeviceView, OrderView, ReplacementView, ReportView,
     ServiceCallView, WatchView,
 };
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::super::{Shared, command, gather, order, programs, service_call};
 use super::gap::LostRuns;
 use super::history::{LevelChart, level_charts};
@@ -64,7 +64,7 @@ struct DevicePage {
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Path(id) = id?;
@@ -150,7 +150,7 @@ pub(super) async fn dismiss_superseded(
 
 async fn stand(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     action: IdentityAction,
 ) -> Result<Redirect, Refusal> {
@@ -162,7 +162,7 @@ async fn stand(
 /// `POST /devices/{id}/read-now`.
 pub(super) async fn read_now(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
@@ -212,7 +212,7 @@ impl NewSetting {
 /// `POST /devices/{id}/settings`: a command, whose outcome is among the commands.
 pub(super) async fn set_setting(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     form: Result<Form<NewSetting>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -236,7 +236,7 @@ pub(super) struct NewState {
 /// `POST /service-calls/{id}`.
 pub(super) async fn set_service_call(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<NewState>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -256,7 +256,7 @@ pub(super) struct NewOrderState {
 /// `POST /orders/{id}`.
 pub(super) async fn set_order(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<NewOrderState>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -276,7 +276,7 @@ pub(super) struct SettledDuplicate {
 /// `POST /orders/{id}/duplicate`.
 pub(super) async fn settle_duplicate(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     form: Result<Form<SettledDuplicate>, FormRejection>,
 ) -> Result<Redirect, Refusal> {

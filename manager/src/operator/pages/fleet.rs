@@ -146,7 +146,7 @@ fn matching(form: &FleetForm, counts: &FleetCounts) -> u64 {
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     form: Result<Query<FleetForm>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(form) = form?;

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::super::history::{Asked, resolution_for, tell};
 use super::super::problem::Refusal;
 use super::super::view::DeviceView;
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::super::{Operators, Shared, gather};
 use super::chart::{Chart, Frame as ChartFrame, draw};
 use super::{Frame, render_at, words};
@@ -127,7 +127,7 @@ struct HistoryPage {
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
@@ -186,7 +186,8 @@ fn others(device: &DeviceView, here: &Subject, days: i64) -> Vec<Link> {
         device.temperatures.iter().map(|one| (SubjectKind::Temperature, one.reading.name.clone()));
     let counters =
         device.counters.iter().map(|one| (SubjectKind::Counter, one.reading.kind.name().to_owned()));
-    let all = supplies.chain(parts).chain(temperatures).chain(counters);
+    let billing = device.billing.iter().map(|one| (SubjectKind::Counter, one.reading.name.clone()));
+    let all = supplies.chain(parts).chain(temperatures).chain(counters).chain(billing);
     all.map(|(kind, name)| {
         let subject = Subject { kind, name };
         link(&subject, days, title(&subject), subject == *here)
@@ -195,7 +196,10 @@ fn others(device: &DeviceView, here: &Subject, days: i64) -> Vec<Link> {
 }
 
 fn title(subject: &Subject) -> String {
-    let name = label(&subject.name);
+    let name = match subject.kind {
+        SubjectKind::Counter => crate::meters::words(&subject.name),
+        _ => label(&subject.name),
+    };
     match subject.kind {
         SubjectKind::Supply => format!("{name}: level"),
         SubjectKind::Part => format!("{name}: life"),

@@ -11,6 +11,7 @@ mod fleet;
 mod gap;
 mod history;
 mod live;
+mod meters;
 mod now;
 mod people;
 mod profiles;
@@ -66,6 +67,7 @@ fn routes() -> Routes {
         .at("/devices/{id}/let-go", |at| at.post(Right::Tend, rollouts::holds::let_go))
         .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
         .at("/devices/{id}/delete", |at| at.post(Right::Administer, details::delete))
+        .at("/meters", |at| at.get(Right::See, meters::page))
         .at("/customers", |at| at.get(Right::See, customers::list).post(Right::Places, customers::add))
         .at("/customers/{id}", |at| at.get(Right::See, customers::one).post(Right::Places, customers::save))
         .at("/customers/{id}/remove", |at| at.post(Right::Places, customers::remove))

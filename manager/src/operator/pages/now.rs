@@ -17,7 +17,7 @@ use super::super::now;
 use super::super::now::query::NowForm;
 use super::super::now::view::{NowActWord, NowState, NowView};
 use super::super::problem::Refusal;
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::device::bad_form;
 use super::{Frame, filters, render_at, words};
 use crate::clock;
@@ -218,7 +218,7 @@ type Asked = Result<Query<NowForm>, QueryRejection>;
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     form: Asked,
 ) -> Result<Html<String>, Refusal> {
     let Query(form) = form?;
@@ -271,7 +271,7 @@ type Id = Result<Path<i64>, PathRejection>;
 /// One item.
 pub(super) async fn one(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Id,
 ) -> Result<Html<String>, Refusal> {
     let Path(id) = id?;
@@ -314,7 +314,7 @@ impl WallPage {
 /// The screen on the wall.
 pub(super) async fn wall(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     form: Asked,
 ) -> Result<Html<String>, Refusal> {
     let Query(form) = form?;
@@ -394,7 +394,7 @@ impl Done {
 /// `POST /now/{id}/{act}`.
 pub(super) async fn act(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     which: Result<Path<(i64, String)>, PathRejection>,
     done: Result<Form<Done>, FormRejection>,
 ) -> Result<Response, Refusal> {

@@ -13,7 +13,7 @@ use super::super::Shared;
 use super::super::people::{self, LimitsForm, OperatorChange, OperatorForm, PasswordForm};
 use super::super::problem::Refusal;
 use super::super::view::OperatorView;
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::details::{choices, chosen};
 use super::{Frame, filters, render, render_at};
 use crate::clock;
@@ -91,7 +91,7 @@ impl Filled {
 /// All of them.
 pub(super) async fn list(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     after: Result<Query<After>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(After { after }) = after?;
@@ -117,7 +117,7 @@ pub(super) async fn list(
 /// One of them.
 pub(super) async fn one(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Path(name) = name?;
@@ -160,7 +160,7 @@ fn typed(form: &[u8]) -> Result<Typed, Refusal> {
 /// Adds somebody, and shows the password.
 pub(super) async fn add(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     form: Bytes,
 ) -> Result<Html<String>, Refusal> {
     let Typed { name, change: OperatorChange { role, limited_to } } = typed(&form)?;
@@ -173,7 +173,7 @@ pub(super) async fn add(
 /// Gives somebody another role and other limits.
 pub(super) async fn save(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     name: Result<Path<String>, PathRejection>,
     form: Bytes,
 ) -> Result<Redirect, Refusal> {
@@ -185,7 +185,7 @@ pub(super) async fn save(
 /// Gives somebody another password, and shows it.
 pub(super) async fn reset(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Path(name) = name?;
@@ -198,7 +198,7 @@ pub(super) async fn reset(
 /// Removes somebody.
 pub(super) async fn remove(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(name) = name?;

@@ -11,7 +11,7 @@ use platen_protocol::settings::SettingKey;
 
 use super::super::problem::Refusal;
 use super::super::view::ProfileView;
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::super::{Operators, Shared, profiles, said};
 use super::customers::{After, cut};
 use super::details::{choices, chosen};
@@ -83,7 +83,7 @@ struct ProfilesPage {
 /// All profiles.
 pub(super) async fn list(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     after: Result<Query<After>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(After { after }) = after?;
@@ -122,7 +122,7 @@ struct ProfilePage {
 /// One profile.
 pub(super) async fn one(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Path(key) = id?;
@@ -196,7 +196,7 @@ fn kept(operators: &Operators, key: i64) -> Redirect {
 /// Adds a profile.
 pub(super) async fn add(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     RawForm(form): RawForm,
 ) -> Result<Redirect, Refusal> {
     let key = operators.store.add_profile(typed(&form)?, operator.name, clock::now()).await??;
@@ -206,7 +206,7 @@ pub(super) async fn add(
 /// Says something else about a profile.
 pub(super) async fn save(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     RawForm(form): RawForm,
 ) -> Result<Redirect, Refusal> {
@@ -218,7 +218,7 @@ pub(super) async fn save(
 /// Sends a profile once more.
 pub(super) async fn send(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(key) = id?;
@@ -231,7 +231,7 @@ pub(super) async fn send(
 /// Removes a profile.
 pub(super) async fn remove(
     State(operators): Shared,
-    PageOperator(_): PageOperator,
+    _: Operator,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(key) = id?;

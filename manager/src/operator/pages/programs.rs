@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::super::problem::Refusal;
 use super::super::view::{AttemptView, OfferView, ProgramView};
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::super::{Shared, programs};
 use super::customers::cut;
 use super::device::bad_form;
@@ -42,7 +42,7 @@ struct ProgramsPage {
 /// All programs.
 pub(super) async fn list(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     page: Result<Query<Before>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(Before { before }) = page?;
@@ -69,7 +69,7 @@ type Which = Result<Path<(ProgramName, ProgramVersion)>, PathRejection>;
 /// One program.
 pub(super) async fn one(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Which,
 ) -> Result<Html<String>, Refusal> {
     let Path((name, version)) = id?;
@@ -102,7 +102,7 @@ pub(super) struct Devices {
 /// `POST /programs/{name}/{version}/offers`.
 pub(super) async fn offer(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Which,
     form: Result<Form<Devices>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -129,7 +129,7 @@ pub(super) struct Whose {
 /// `POST /programs/{name}/{version}/take-back`.
 pub(super) async fn take_back(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Which,
     form: Result<Form<Whose>, FormRejection>,
 ) -> Result<Redirect, Refusal> {

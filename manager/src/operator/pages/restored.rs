@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::super::Shared;
 use super::super::problem::Refusal;
 use super::super::restored::{self, RestoredAction, RestoredView};
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::{Frame, filters, render_at};
 use crate::clock;
 
@@ -41,7 +41,7 @@ pub(super) struct One {
 /// The page.
 pub(super) async fn page(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(which) = which?;
@@ -52,7 +52,7 @@ pub(super) async fn page(
 /// `POST /restored/let-in`.
 pub(super) async fn let_in(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     form: Result<Form<One>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let bad = |rejection: FormRejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text());
@@ -64,7 +64,7 @@ pub(super) async fn let_in(
 /// `POST /restored/let-in-all`.
 pub(super) async fn let_in_all(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
 ) -> Result<Redirect, Refusal> {
     restored::act(&operators, RestoredAction::LetInAll, operator.name).await?;
     Ok(Redirect::to("/restored"))
@@ -73,7 +73,7 @@ pub(super) async fn let_in_all(
 /// `POST /restored/end`.
 pub(super) async fn end(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
 ) -> Result<Redirect, Refusal> {
     restored::act(&operators, RestoredAction::End, operator.name).await?;
     Ok(Redirect::to("/restored"))

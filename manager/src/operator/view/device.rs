@@ -13,7 +13,9 @@ use super::freshness::Freshness;
 use super::happened::AlertView;
 use super::identity::IdentityView;
 use super::open::{Open, OpenCounts};
-use super::readings::{CounterView, HeldView, PartView, SupplyView, SwitchView, TemperatureView};
+use super::readings::{
+    BillingView, CounterView, HeldView, PartView, SupplyView, SwitchView, TemperatureView,
+};
 use super::watched::WatchView;
 use crate::contact::Contact;
 use crate::quota::Noisy;
@@ -55,6 +57,8 @@ pub(in super::super) struct DeviceView {
     pub(in super::super) switches: Vec<SwitchView>,
     /// Its page counters, by which customers are billed; empty where none are read.
     pub(in super::super) counters: Vec<CounterView>,
+    /// Its counters by size of paper and colour; empty where its engine or its program has none.
+    pub(in super::super) billing: Vec<BillingView>,
     /// Its I2C buses, and whether they work.
     pub(in super::super) buses: Vec<BusReading>,
     /// What has no power because the printer sleeps: what is shown of it above was read before.
@@ -139,6 +143,7 @@ impl DeviceView {
             temperatures: readings.temperatures.into_iter().map(TemperatureView::from).collect(),
             switches: readings.switches.into_iter().map(SwitchView::from).collect(),
             counters: readings.counters.into_iter().map(CounterView::from).collect(),
+            billing: readings.billing.into_iter().map(BillingView::from).collect(),
             buses: readings.buses,
             held,
             activity: record

@@ -115,6 +115,11 @@ impl DeviceView {
         self.held.iter().find(|held| engine && held.kind == HeldKind::Counters)
     }
 
+    /// The same of the counters by size, all of which the engine counts.
+    pub(in super::super) fn held_billing(&self) -> Option<&HeldView> {
+        self.held_counter(CounterKind::Impressions)
+    }
+
     fn held_of(&self, kind: HeldKind, name: &str) -> Option<&HeldView> {
         self.held.iter().find(|held| held.kind == kind && held.name == name)
     }

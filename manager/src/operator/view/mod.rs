@@ -19,6 +19,7 @@ mod facts;
 mod freshness;
 mod happened;
 mod identity;
+pub(super) mod meters;
 mod open;
 mod operator;
 mod profile;

@@ -4,8 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::facts::TemperatureLimit;
 use platen_protocol::readings::{
-    CounterReading, HeldKind, HeldReading, PartReading, Readings, SupplyReading, SwitchReading,
-    TemperatureReading,
+    BillingReading, CounterReading, HeldKind, HeldReading, PartReading, Readings, SupplyReading,
+    SwitchReading, TemperatureReading,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -76,6 +76,18 @@ pub(in super::super) struct CounterView {
     pub(in super::super) total: Option<u64>,
 }
 
+/// A counter by size of paper and colour, as it was last read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(in super::super) struct BillingView {
+    /// The reading itself.
+    #[serde(flatten)]
+    pub(in super::super) reading: BillingReading,
+    /// What it counts, in words.
+    pub(in super::super) words: String,
+    /// What it has counted in its epoch, through every time that it was full; `null` while it cannot be read.
+    pub(in super::super) total: Option<u64>,
+}
+
 /// Something that has no power while the printer sleeps: what is shown of it was read before.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct HeldView {
@@ -109,6 +121,12 @@ impl HeldView {
     /// Why it stands, in words.
     pub(in super::super) fn why(&self) -> &'static str {
         if self.asleep { "printer asleep" } else { "printer waking up" }
+    }
+}
+
+impl From<BillingReading> for BillingView {
+    fn from(reading: BillingReading) -> Self {
+        Self { words: reading.words(), total: reading.total(), reading }
     }
 }
 

@@ -12,6 +12,7 @@
 pub mod carried;
 pub mod client;
 pub mod messages;
+pub mod month;
 pub mod pages;
 pub mod process;
 pub mod scripted;

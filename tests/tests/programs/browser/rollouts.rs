@@ -121,7 +121,7 @@ impl Devices {
 }
 
 /// Pictures of a page, for a large screen and a telephone; that nothing sticks out on the latter.
-async fn look(browser: &Browser, name: &str) {
+pub(super) async fn look(browser: &Browser, name: &str) {
     let spare = tempfile::tempdir().unwrap();
     let folder = std::env::var_os(PICTURES).map_or_else(|| spare.path().to_owned(), Into::into);
     let at = |end: &str| Path::new(&folder).join(format!("{name}-{end}.png"));

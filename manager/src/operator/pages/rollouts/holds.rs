@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::super::Shared;
 use super::super::super::problem::Refusal;
 use super::super::super::rollouts::{self, HoldForm};
-use super::super::super::who::PageOperator;
+use super::super::super::who::Operator;
 use super::super::device::bad_form;
 
 /// What is to stay as it is.
@@ -39,7 +39,7 @@ fn typed<T: FromStr<Err: Display>>(text: &str) -> Result<Option<T>, Refusal> {
 /// Has rollouts leave it alone.
 pub(in super::super::super) async fn hold(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     form: Result<Form<Held>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -54,7 +54,7 @@ pub(in super::super::super) async fn hold(
 /// Has rollouts leave it alone no more.
 pub(in super::super::super) async fn let_go(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     form: Result<Form<Held>, FormRejection>,
 ) -> Result<Redirect, Refusal> {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::problem::Refusal;
 use super::super::view::RolloutDeviceView;
-use super::super::who::PageOperator;
+use super::super::who::Operator;
 use super::super::{Shared, rollouts};
 use super::customers::cut;
 use super::device::bad_form;
@@ -51,7 +51,7 @@ struct RolloutsPage {
 /// All rollouts, the newest first.
 pub(in super::super) async fn list(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     page: Result<Query<Before>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
     let Query(Before { before }) = page?;
@@ -127,7 +127,7 @@ type Which = Result<Path<RolloutId>, PathRejection>;
 /// One rollout, with some of its devices.
 pub(in super::super) async fn one(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Which,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
@@ -168,7 +168,7 @@ pub(in super::super) struct Said {
 /// `POST /rollouts/{id}/{act}`.
 pub(in super::super) async fn act(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<(RolloutId, String)>, PathRejection>,
     said: Result<Form<Said>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
@@ -192,7 +192,7 @@ pub(in super::super) async fn act(
 /// `POST /rollouts/{id}/devices/{device}/{act}`.
 pub(in super::super) async fn act_on_device(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     id: Result<Path<(RolloutId, DeviceId, String)>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path((id, device, word)) = id?;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::super::super::problem::Refusal;
 use super::super::super::rollouts::{self, Planned};
-use super::super::super::who::PageOperator;
+use super::super::super::who::Operator;
 use super::super::super::{Operators, Shared, said};
 use super::super::details::{Choices, choices};
 use super::super::{Frame, filters, render_at};
@@ -73,7 +73,7 @@ pub(in super::super::super) struct Shows {
 /// What is planned, or what would come of it.
 pub(in super::super::super) async fn page(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     form: Result<Query<TypedPlan>, QueryRejection>,
     shows: Result<Query<Shows>, QueryRejection>,
 ) -> Result<Html<String>, Refusal> {
@@ -146,7 +146,7 @@ pub(in super::super::super) struct Begins {
 /// `POST /rollouts`: plans it, and starts it where that was chosen.
 pub(in super::super::super) async fn make(
     State(operators): Shared,
-    PageOperator(operator): PageOperator,
+    operator: Operator,
     RawForm(form): RawForm,
 ) -> Result<Redirect, Refusal> {
     let wrong = |error: &serde_urlencoded::de::Error| {
