@@ -80,8 +80,11 @@ impl Message {
                 rollouts.insert(rollout.clone());
             }
         }
-        let is_any = !devices.is_empty() || !rollouts.is_empty();
-        Ok(is_any.then(|| Self::new(Told::Named(Named { devices, rollouts })).map(|one| one.text)).flatten())
+        let now = named.now && (named.devices.is_empty() || !devices.is_empty());
+        let is_any = now || !devices.is_empty() || !rollouts.is_empty();
+        Ok(is_any
+            .then(|| Self::new(Told::Named(Named { devices, rollouts, now })).map(|one| one.text))
+            .flatten())
     }
 }
 

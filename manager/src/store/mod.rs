@@ -427,13 +427,11 @@ impl Store {
                 };
                 let (of_rollouts, of_now, sums) = match connection {
                     Connection::Sqlite(_) => ([].as_slice(), [].as_slice(), [].as_slice()),
-                    Connection::Postgres(_) => {
-                        (
-                            statements::rollouts::ALL_POSTGRES,
-                            statements::now::ALL_POSTGRES,
-                            statements::figures::ALL_POSTGRES,
-                        )
-                    }
+                    Connection::Postgres(_) => (
+                        statements::rollouts::ALL_POSTGRES,
+                        statements::now::ALL_POSTGRES,
+                        statements::figures::ALL_POSTGRES,
+                    ),
                 };
                 let of_people = match connection {
                     Connection::Sqlite(_) => [].as_slice(),

@@ -3,9 +3,9 @@
 pub(super) mod ddi;
 pub(super) mod figures;
 pub(super) mod fleet;
-pub(super) mod people;
-pub(super) mod now;
 pub(super) mod meters;
+pub(super) mod now;
+pub(super) mod people;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;

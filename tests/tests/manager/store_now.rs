@@ -149,9 +149,9 @@ mod suite {
         assert!(again(&store, &item).await.ended.is_some());
         let call = store.service_calls(ALL, ServiceCallFilter::default(), None, 10).await.unwrap().remove(0);
         let handled = ServiceCallState::Handled;
-        store.set_service_call(call.key, handled, "anna".into(), now()).await.unwrap().unwrap();
+        store.set_service_call(ALL, call.key, handled, "anna".into(), now()).await.unwrap().unwrap();
         let ordered = store.orders(ALL, OrderFilter::default(), None, 10).await.unwrap().remove(0);
-        store.set_order(ordered.key, OrderState::Ordered, "anna".into(), now()).await.unwrap().unwrap();
+        store.set_order(ALL, ordered.key, OrderState::Ordered, "anna".into(), now()).await.unwrap().unwrap();
         assert_eq!(seen(&store, NowFilter::default()).await, expected[4..]);
         is_right(&store).await;
     }
@@ -393,7 +393,7 @@ mod suite {
         }
         // The site is another customer's from now on, and all that is known of it with it.
         let moved = NewSite { customer: sued, name: "Kiel".into(), address: None, time_zone: None };
-        store.set_site(kiel, moved).await.unwrap().unwrap();
+        store.set_site(kiel, moved, now()).await.unwrap().unwrap();
         assert_eq!(store.now_item(&of(nord), ours.key).await.unwrap(), None);
         assert!(store.now_item(&of(sued), ours.key).await.unwrap().is_some());
         is_right(&store).await;

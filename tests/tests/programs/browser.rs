@@ -1,7 +1,7 @@
 //! The operator's pages, in a real browser.
 
-mod now;
 mod meters;
+mod now;
 mod rollouts;
 
 use std::sync::Arc;

@@ -132,7 +132,9 @@ pub(super) fn routes() -> Routes {
         })
         .at("/operators/{name}/password", |at| at.post(Right::Administer, people::reset))
         .at("/me", |at| at.get(Right::See, people::me))
-        .at("/channels", |at| at.get(Right::SeeAll, telling::channels).post(Right::Telling, telling::add_channel))
+        .at("/channels", |at| {
+            at.get(Right::SeeAll, telling::channels).post(Right::Telling, telling::add_channel)
+        })
         .at("/channels/{id}", |at| {
             at.get(Right::SeeAll, telling::channel)
                 .put(Right::Telling, telling::set_channel)

@@ -136,7 +136,7 @@ pub(super) async fn list(
     let (filter, after) = which.form().asked(&operator.name)?;
     let found = operators.store.now_items(operator.scope(), filter, after, limit + 1).await?;
     let cursor = |item: &NowItem| NowCursor(item.place_in_list()).to_string();
-    Ok(Json(List::new(found, limit, cursor, |item| NowView::new(item, &operator.name))))
+    Ok(Json(List::new(found, limit, cursor, |item| NowView::new(item, &operator))))
 }
 
 /// How many items are so urgent.
@@ -257,7 +257,7 @@ pub(super) async fn one(
 ) -> Result<OfItem<NowWithHistory>, Refusal> {
     let Path(id) = id?;
     let scope = operator.scope();
-    let item = NowView::new(now::one(&operators, scope, id).await?, &operator.name);
+    let item = NowView::new(now::one(&operators, scope, id).await?, &operator);
     let history = operators.store.now_history(scope, id, (None, HISTORY_SHOWN)).await?;
     Ok(([(header::ETAG, item.etag())], Json(NowWithHistory { item, history })))
 }
@@ -351,7 +351,7 @@ async fn acted(
     item: (i64, Option<i64>),
     act: (NowAct, Option<&str>),
 ) -> Result<OfItem<NowView>, Refusal> {
-    let view = now::act(operators, operator.scope(), item, act, &operator.name).await?;
+    let view = now::act(operators, operator, item, act).await?;
     Ok(([(header::ETAG, view.etag())], Json(view)))
 }
 

@@ -10,8 +10,10 @@ use platen_protocol::problem::ProblemKind;
 use super::Operators;
 use super::problem::Refusal;
 use super::said;
+use super::who::Operator;
 use crate::clock;
 use crate::inform::Event;
+use crate::rights::Right;
 use crate::store::{
     NowAct, NowEntry, NowItem, NowKind, NowRefusal, NowWhat, OrderState, Scope, ServiceCallState,
 };
@@ -48,10 +50,9 @@ pub(super) async fn one(operators: &Operators, scope: &Scope, id: i64) -> Result
 /// meanwhile does not matter.
 pub(super) async fn act(
     operators: &Operators,
-    scope: &Scope,
+    operator: &Operator,
     (id, version): (i64, Option<i64>),
     (act, said): (NowAct, Option<&str>),
-    by: &str,
 ) -> Result<NowView, Refusal> {
     let now = clock::now();
     let words = words(said)?;
@@ -62,10 +63,14 @@ pub(super) async fn act(
         }
         _ => {}
     }
-    let done = operators.store.act_on_now(scope, (id, version), (act, words), by.to_owned(), now).await?;
+    let (scope, by) = (operator.scope(), operator.name.clone());
+    if act == NowAct::Close && one(operators, scope, id).await?.kind == NowKind::Order {
+        operator.check(Right::Orders)?;
+    }
+    let done = operators.store.act_on_now(scope, (id, version), (act, words), by, now).await?;
     let item = done.map_err(|refusal| refused(&refusal))?;
     tell(operators, &item, act, now);
-    Ok(NowView::new(item, by))
+    Ok(NowView::new(item, operator))
 }
 
 /// Tells pages, programs and the device of what was done.

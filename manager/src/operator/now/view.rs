@@ -11,7 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::view::WatchView;
+use super::super::who::Operator;
 use super::super::words::{alert_title, evidence, set_values, stretch, watch_title};
+use crate::rights::Right;
 use crate::store::{NowEntry, NowItem, NowKind, NowShelf, NowSubject, Urgency, WatchRecord};
 use crate::watch::Finding;
 
@@ -271,13 +273,20 @@ fn is_simulated(subject: &NowSubject) -> bool {
 }
 
 /// What can be done with it now by this operator.
-fn acts(item: &NowItem, operator: &str) -> Vec<NowActWord> {
+fn acts(item: &NowItem, operator: &Operator) -> Vec<NowActWord> {
     use NowActWord::{Close, Comment, GiveBack, Snooze, Take};
+    if !operator.may(Right::Calls) {
+        return Vec::new();
+    }
     if item.ended.is_some() || item.cause.is_some() {
         return vec![Comment];
     }
-    let mine = item.taken_by.as_deref() == Some(operator);
-    let closes = !matches!(item.kind, NowKind::Identity | NowKind::Clone);
+    let mine = item.taken_by.as_deref() == Some(operator.name.as_str());
+    let closes = match item.kind {
+        NowKind::Identity | NowKind::Clone => false,
+        NowKind::Order => operator.may(Right::Orders),
+        _ => true,
+    };
     let may = |act: NowActWord| match act {
         Take => !(item.shelf == NowShelf::Taken && mine) && item.shelf != NowShelf::Closed,
         GiveBack => item.shelf != NowShelf::Waiting,
@@ -290,7 +299,7 @@ fn acts(item: &NowItem, operator: &str) -> Vec<NowActWord> {
 
 impl NowView {
     /// As this operator sees it.
-    pub(in super::super) fn new(item: NowItem, operator: &str) -> Self {
+    pub(in super::super) fn new(item: NowItem, operator: &Operator) -> Self {
         let named =
             |named: &Option<(i64, Option<String>)>| named.clone().map(|(id, name)| NamedView { id, name });
         let state = match (item.ended, item.shelf) {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::super::problem::Refusal;
 use super::super::view::DetailsView;
-use super::super::who::{Operator, PageOperator};
+use super::super::who::Operator;
 use super::super::{Operators, Shared, details, gather, retire, said};
 use super::device::bad_form;
 use super::{Frame, render};

@@ -115,7 +115,7 @@ pub(super) async fn page(
 /// `POST /devices/{id}/revoke`.
 pub(super) async fn revoke(
     shared: Shared,
-    visitor: PageOperator,
+    visitor: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     stand(shared, visitor, id, IdentityAction::Revoke).await
@@ -124,7 +124,7 @@ pub(super) async fn revoke(
 /// `POST /devices/{id}/readmit`.
 pub(super) async fn readmit(
     shared: Shared,
-    visitor: PageOperator,
+    visitor: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     stand(shared, visitor, id, IdentityAction::Readmit).await
@@ -133,7 +133,7 @@ pub(super) async fn readmit(
 /// `POST /devices/{id}/dismiss-clone`.
 pub(super) async fn dismiss_clone(
     shared: Shared,
-    visitor: PageOperator,
+    visitor: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     stand(shared, visitor, id, IdentityAction::DismissClone).await
@@ -142,7 +142,7 @@ pub(super) async fn dismiss_clone(
 /// `POST /devices/{id}/dismiss-superseded`.
 pub(super) async fn dismiss_superseded(
     shared: Shared,
-    visitor: PageOperator,
+    visitor: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     stand(shared, visitor, id, IdentityAction::DismissSuperseded).await

@@ -20,7 +20,7 @@ use super::super::live::Shape;
 use super::super::problem::Refusal;
 use super::super::restored::{self, RestoredView};
 use super::super::view::DeviceView;
-use super::super::who::{Operator, PageOperator};
+use super::super::who::Operator;
 use super::super::{Operators, Shared, gather};
 use super::{Frame, filters, render_at, words};
 use crate::clock;

@@ -131,7 +131,7 @@ pub(super) async fn page(
     };
     let next = Some(period.next()).filter(|next| *next <= this.next()).map(|next| next.to_string());
     let page = MetersPage {
-        frame: Frame::new(Some(operator.name), false),
+        frame: Frame::new(Some(operator), false),
         customers,
         more_customers,
         period: period.to_string(),

@@ -71,7 +71,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(item: NowItem, operator: &str) -> Self {
+    fn new(item: NowItem, operator: &Operator) -> Self {
         Self { view: NowView::new(item, operator) }
     }
 
@@ -113,6 +113,10 @@ impl Line {
 
     fn gives_back(&self) -> bool {
         self.may(NowActWord::GiveBack)
+    }
+
+    fn comments(&self) -> bool {
+        self.may(NowActWord::Comment)
     }
 
     fn snoozes(&self) -> bool {
@@ -241,10 +245,10 @@ pub(super) async fn page(
     let first_page = after.map(|_| NowForm { cursor: String::new(), ..form.clone() }.address());
     let apart = form.state.is_empty() && form.part_of.is_empty();
     let (taken, first) = items.into_iter().partition(|item: &NowItem| apart && item.shelf == NowShelf::Taken);
-    let lines = |items: Vec<NowItem>| items.into_iter().map(|item| Line::new(item, &operator.name)).collect();
+    let lines = |items: Vec<NowItem>| items.into_iter().map(|item| Line::new(item, &operator)).collect();
     let lists = Lists { first: lines(first), taken: lines(taken) };
     let back = form.address();
-    let frame = Frame::new(Some(operator.name), true);
+    let frame = Frame::new(Some(operator), true);
     render_at(&NowPage { frame, form, counts, customers, lists, next, first_page, back }, now)
 }
 
@@ -285,11 +289,11 @@ pub(super) async fn one(
         Vec::new()
     };
     let page = OnePage {
-        line: Line::new(item, &operator.name),
+        line: Line::new(item, &operator),
         history,
-        parts: parts.into_iter().map(|item| Line::new(item, &operator.name)).collect(),
+        parts: parts.into_iter().map(|item| Line::new(item, &operator)).collect(),
         back: format!("/now/{id}"),
-        frame: Frame::new(Some(operator.name), true),
+        frame: Frame::new(Some(operator), true),
     };
     render_at(&page, clock::now())
 }
@@ -326,8 +330,8 @@ pub(super) async fn wall(
         store.now_counts(scope, counted.clone(), operator.name.clone()),
         store.now_by_customer(scope, counted, CUSTOMERS_ON_THE_WALL),
     )?;
-    let lines = items.into_iter().map(|item| Line::new(item, &operator.name)).collect();
-    let frame = Frame::new(Some(operator.name), true);
+    let lines = items.into_iter().map(|item| Line::new(item, &operator)).collect();
+    let frame = Frame::new(Some(operator), true);
     render_at(&WallPage { frame, form, counts, customers, lines, drawn: now }, now)
 }
 
@@ -404,7 +408,7 @@ pub(super) async fn act(
     let act = done.act(&word, now)?;
     let version = done.version(act)?;
     let words = Some(done.words.as_str());
-    let view = now::act(&operators, operator.scope(), (id, version), (act, words), &operator.name).await?;
+    let view = now::act(&operators, &operator, (id, version), (act, words)).await?;
     let back = done.back().to_owned();
     if done.line.is_empty() {
         return Ok(Redirect::to(&format!("{back}#item-{id}")).into_response());

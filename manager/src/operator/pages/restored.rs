@@ -62,19 +62,13 @@ pub(super) async fn let_in(
 }
 
 /// `POST /restored/let-in-all`.
-pub(super) async fn let_in_all(
-    State(operators): Shared,
-    operator: Operator,
-) -> Result<Redirect, Refusal> {
+pub(super) async fn let_in_all(State(operators): Shared, operator: Operator) -> Result<Redirect, Refusal> {
     restored::act(&operators, RestoredAction::LetInAll, operator.name).await?;
     Ok(Redirect::to("/restored"))
 }
 
 /// `POST /restored/end`.
-pub(super) async fn end(
-    State(operators): Shared,
-    operator: Operator,
-) -> Result<Redirect, Refusal> {
+pub(super) async fn end(State(operators): Shared, operator: Operator) -> Result<Redirect, Refusal> {
     restored::act(&operators, RestoredAction::End, operator.name).await?;
     Ok(Redirect::to("/restored"))
 }
