@@ -69,6 +69,11 @@ impl WriteContext<'_> {
     pub(super) fn later(&mut self, bulk: &'static Bulk, row: &[Value<'_>]) -> Result<(), StoreError> {
         self.later.write(self.connection, bulk, row)
     }
+
+    /// Writes what waits, for what follows reads it.
+    pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.later.flush(self.connection)
+    }
 }
 
 trait Work: Send {
