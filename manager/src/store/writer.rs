@@ -246,14 +246,13 @@ fn run(
             disk.take_up(fresh);
         }
         let held = keeper.as_mut().and_then(|keeper| keeper.refuses(&disk.connection, Instant::now()));
-        let attempted = match held {
-            Some(held) => vec![(group, Err(held))],
-            None => {
-                let begun = Instant::now();
-                let committed = commit_group(&mut disk, group);
-                health.commits().note(begun.elapsed());
-                committed
-            }
+        let attempted = if let Some(held) = held {
+            vec![(group, Err(held))]
+        } else {
+            let begun = Instant::now();
+            let committed = commit_group(&mut disk, group);
+            health.commits().note(begun.elapsed());
+            committed
         };
         let now = Instant::now();
         if note(health, &attempted, now)
