@@ -2,6 +2,7 @@
 //! store while `serve` runs.
 
 mod backup;
+mod credentials;
 mod ddi;
 mod device;
 mod operator;
@@ -73,9 +74,12 @@ enum Command {
     Restored(RestoredCommand),
     /// Check the store that is in place, or a backup.
     Check(CheckArguments),
-    /// Create tokens, with which devices enrol.
+    /// Create tokens, with which devices enrol; list and revoke tokens of devices and programs.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// List and end sessions of operators.
+    #[command(subcommand)]
+    Session(credentials::SessionCommand),
     /// Add operators, who look after the printers, say what each may do, and create tokens for their programs.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
@@ -98,6 +102,17 @@ enum Command {
 enum TokenCommand {
     /// Create an enrolment token and print it, once. Without --device it enrols one new device.
     Create(TokenCreate),
+    /// List tokens that are good: those with which devices enrol, and those of programs.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a token back, of either kind.
+    Revoke {
+        /// Its identifier, as `token list` shows it.
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -199,6 +214,9 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
                 tokio::task::spawn_blocking(move || backup::check(&config, &arguments)).await?
             }
             Command::Token(TokenCommand::Create(create)) => create_token(&config, create).await,
+            Command::Token(TokenCommand::List { json }) => credentials::list_tokens(&config, json).await,
+            Command::Token(TokenCommand::Revoke { id }) => credentials::revoke_token(&config, id).await,
+            Command::Session(command) => credentials::sessions(&config, command).await,
             Command::Operator(command) => operator::execute(&config, command).await,
             Command::Device(DeviceCommand::Revoke { device }) => revoke(&config, device).await,
             Command::Device(DeviceCommand::Readmit { device }) => readmit(&config, device).await,

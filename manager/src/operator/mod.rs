@@ -5,6 +5,7 @@
 mod action;
 mod api;
 mod command;
+mod credentials;
 mod cursor;
 mod ddi;
 mod details;
@@ -40,8 +41,10 @@ pub(crate) mod said;
 mod service_call;
 mod session;
 mod settings;
+mod sign_in;
 mod sign_in_limits;
 mod telling;
+mod uses;
 pub(crate) mod view;
 mod who;
 mod words;
@@ -119,6 +122,7 @@ pub struct Operators {
     people: Arc<PeopleChanges>,
     probes: Arc<Probes>,
     deliver: Arc<Deliver>,
+    uses: uses::Uses,
 }
 
 impl Operators {
@@ -151,6 +155,7 @@ impl Operators {
             people: Arc::clone(&devices.people),
             probes,
             deliver,
+            uses: uses::Uses::default(),
         })
     }
 }
@@ -168,7 +173,10 @@ impl Operators {
 
 /// Follows what happens, for the pages that are open, until the manager stops.
 pub async fn follow(operators: Arc<Operators>) {
-    operators.live.follow(&operators.informer, &operators.stop).await;
+    tokio::join!(
+        operators.live.follow(&operators.informer, &operators.stop),
+        uses::write_down(&operators, &operators.stop),
+    );
 }
 
 type Shared = State<Arc<Operators>>;

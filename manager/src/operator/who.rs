@@ -48,6 +48,19 @@ impl Operator {
         Self { name, role, scope, credential, until }
     }
 
+    /// The hash of the session by which this operator was let in, if by one.
+    pub(super) fn session(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Session(hash) => Some(hash),
+            Credential::Token(_) => None,
+        }
+    }
+
+    /// Whether a program asks.
+    pub(super) const fn is_token(&self) -> bool {
+        matches!(self.credential, Credential::Token(_))
+    }
+
     /// What of the fleet this operator may see.
     pub(super) const fn scope(&self) -> &Scope {
         &self.scope
@@ -102,13 +115,18 @@ pub(super) async fn ask(operators: &Operators, parts: &Parts) -> Result<Operator
     };
     let found = signed(operators, &credential).await?;
     let found = found.ok_or_else(|| Refusal::new(ProblemKind::NotSignedIn, else_why))?;
+    operators.uses.note(&credential, clock::now());
     Ok(Operator::new(found, credential))
 }
 
-/// Whether an operator is let in now as before.
-pub(super) async fn again(operators: &Operators, operator: &Operator) -> Result<bool, StoreError> {
-    let Some(now) = signed(operators, &operator.credential).await? else { return Ok(false) };
-    Ok((now.role, &now.scope) == (operator.role, &operator.scope))
+/// Whether an operator is let in now as before: the same, with when that ends by itself now.
+pub(super) async fn again(
+    operators: &Operators,
+    operator: &Operator,
+) -> Result<Option<Option<Timestamp>>, StoreError> {
+    let now = signed(operators, &operator.credential).await?;
+    let same = now.filter(|now| (now.role, &now.scope) == (operator.role, &operator.scope));
+    Ok(same.map(|now| now.until))
 }
 
 impl FromRequestParts<Arc<Operators>> for Operator {

@@ -98,6 +98,21 @@ impl Store {
             .await
     }
 
+    /// Takes a token back that has let nobody in, by the beginning of its hash; whether there was one.
+    pub async fn revoke_token(&self, id: String) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |context| {
+                let revoked: Option<String> =
+                    context
+                        .connection
+                        .one(statements::REVOKE_ENROLMENT_TOKEN, values![id], |row| row.get(0))?;
+                let Some(token) = revoked else { return Ok(false) };
+                context.journal.push(Entry::EnrolmentTokenRevoked { token });
+                Ok(true)
+            })
+            .await
+    }
+
     /// Whether the token would let the device in, without using it.
     pub async fn check_token(
         &self,

@@ -10,6 +10,7 @@
 
 mod backup;
 mod balancers;
+mod credentials;
 mod dates;
 mod ddi;
 mod device;

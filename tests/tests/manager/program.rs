@@ -64,6 +64,42 @@ fn an_operator_gets_a_password_and_a_token() {
 }
 
 #[test]
+fn tokens_and_sessions_are_listed_and_taken_back_at_the_command_line() {
+    let manager = prepared();
+    assert!(run(&manager, &["operator", "add", "anna"], "").status.success());
+    assert!(run(&manager, &["token", "create", "--device", "lobby"], "").status.success());
+    let made = ["operator", "token", "anna", "--label", "Grafana", "--role", "viewer", "--days", "30"];
+    let secret = text(&run(&manager, &made, "").stdout);
+    let listed = run(&manager, &["token", "list", "--json"], "");
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["enrolment"][0]["device"], "lobby");
+    let api = &listed["api"][0];
+    assert_eq!(
+        (&api["name"], &api["role"], &api["operator"]),
+        (&"Grafana".into(), &"viewer".into(), &"anna".into())
+    );
+    assert!(api["expires"].is_string() && api["used"].is_null(), "{api}");
+    let words = text(&run(&manager, &["token", "list"], "").stdout);
+    assert!(words.contains("Grafana") && words.contains("lobby") && !words.contains(&secret), "{words}");
+    for token in [&listed["enrolment"][0], api] {
+        let id = token["id"].as_str().unwrap();
+        assert!(run(&manager, &["token", "revoke", id], "").status.success());
+        let again = run(&manager, &["token", "revoke", id], "");
+        assert!(text(&again.stderr).contains("token list"), "{again:?}");
+    }
+    let none = run(&manager, &["session", "list", "anna", "--json"], "");
+    assert_eq!(text(&none.stdout), "[]");
+    assert!(text(&run(&manager, &["session", "list", "ben"], "").stderr).contains("operator list"));
+    assert!(
+        text(&run(&manager, &["session", "end", "0123456789abcdef"], "").stderr).contains("session list")
+    );
+    let all = run(&manager, &["session", "end", "--all-of", "anna"], "");
+    assert!(all.status.success() && text(&all.stderr).contains("0 sessions of anna"), "{all:?}");
+    let chief = run(&manager, &["operator", "token", "anna", "--role", "chief"], "");
+    assert!(text(&chief.stderr).contains("technician"), "{chief:?}");
+}
+
+#[test]
 fn operators_are_listed_changed_and_removed_and_one_administrator_stays() {
     let manager = prepared();
     for (arguments, said) in [

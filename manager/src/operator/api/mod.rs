@@ -1,6 +1,7 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
 mod commands;
+mod credentials;
 mod ddi;
 mod details;
 mod devices;
@@ -36,7 +37,7 @@ use crate::rights::Right;
 
 /// Every address, with what it wants.
 pub(super) fn routes() -> Routes {
-    Routes::of_api()
+    of_people(Routes::of_api())
         .at("/devices", |at| at.get(Right::See, devices::list))
         .at("/devices/{id}", |at| at.get(Right::See, devices::one).delete(Right::Administer, details::delete))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::history))
@@ -162,6 +163,29 @@ pub(super) fn routes() -> Routes {
         .at("/health", |at| at.get(Right::SeeAll, health::health))
         .at("/events", |at| at.get(Right::See, events::events))
         .at("/openapi.json", |at| at.get(Wants::Anyone, openapi::document))
+}
+
+/// Those about by what operators are let in.
+fn of_people(routes: Routes) -> Routes {
+    routes
+        .at("/me/password", |at| at.post(Right::Own, credentials::change_my_password))
+        .at("/me/sessions", |at| {
+            at.get(Right::Own, credentials::my_sessions).delete(Right::Own, credentials::end_my_sessions)
+        })
+        .at("/me/sessions/{id}", |at| at.delete(Right::Own, credentials::end_my_session))
+        .at("/me/tokens", |at| {
+            at.get(Right::Own, credentials::my_tokens).post(Right::Own, credentials::make_my_token)
+        })
+        .at("/me/tokens/{id}", |at| at.delete(Right::Own, credentials::revoke_my_token))
+        .at("/operators/{name}/sessions", |at| {
+            at.get(Right::Administer, credentials::sessions)
+                .delete(Right::Administer, credentials::end_sessions)
+        })
+        .at("/operators/{name}/sessions/{id}", |at| at.delete(Right::Administer, credentials::end_session))
+        .at("/operators/{name}/tokens", |at| at.get(Right::Administer, credentials::tokens))
+        .at("/operators/{name}/tokens/{id}", |at| at.delete(Right::Administer, credentials::revoke_token))
+        .at("/enrolment-tokens", |at| at.get(Right::Administer, credentials::enrolment_tokens))
+        .at("/enrolment-tokens/{id}", |at| at.delete(Right::Administer, credentials::revoke_enrolment_token))
 }
 
 pub(super) fn router(operators: &Arc<Operators>) -> Router<Arc<Operators>> {

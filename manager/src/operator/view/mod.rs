@@ -12,6 +12,7 @@
 mod activity;
 mod asked;
 mod contact;
+mod credential;
 mod ddi;
 mod details;
 mod device;
@@ -30,6 +31,7 @@ mod step;
 mod watched;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(crate) use credential::{EnrolmentTokenView, SessionView, TokenView};
 pub(super) use ddi::{DdiActionView, DdiTokenView, DdiView};
 pub(crate) use details::DetailsView;
 pub(super) use device::DeviceView;

@@ -363,10 +363,23 @@ impl Store {
         name: String,
         password_hash: String,
     ) -> Result<Result<(), OperatorRefusal>, StoreError> {
+        self.give_password(name, password_hash, false).await
+    }
+
+    /// The same; and, if that is asked for, all bearer tokens are taken back with it.
+    pub async fn give_password(
+        &self,
+        name: String,
+        password_hash: String,
+        and_revoke_tokens: bool,
+    ) -> Result<Result<(), OperatorRefusal>, StoreError> {
         self.writer
             .write(move |context| {
                 if !context.connection.exists(statements::OPERATOR, values![name])? {
                     return Ok(Err(OperatorRefusal::Missing(name.clone())));
+                }
+                if and_revoke_tokens {
+                    revoke_all(context, &name)?;
                 }
                 reset(context, &name, &password_hash).map(Ok)
             })
@@ -406,5 +419,12 @@ fn reset(context: &mut WriteContext<'_>, name: &str, password_hash: &str) -> Res
     context.connection.execute(statements::END_SESSIONS_OF, values![name])?;
     note_change(context.connection)?;
     context.journal.push(Entry::PasswordSet { operator: name.to_owned() });
+    Ok(())
+}
+
+/// Takes back all tokens of an operator.
+fn revoke_all(context: &mut WriteContext<'_>, name: &str) -> Result<(), StoreError> {
+    let revoked = context.connection.all(statements::REVOKE_TOKENS_OF, values![name], |row| row.get(0))?;
+    context.journal.extend(revoked.into_iter().map(|token| Entry::OperatorTokenRevoked { token }));
     Ok(())
 }
