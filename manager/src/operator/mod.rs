@@ -4,6 +4,8 @@
 
 mod action;
 mod api;
+mod audit;
+mod audit_export;
 mod command;
 mod credentials;
 mod cursor;
@@ -84,6 +86,8 @@ use sign_in_limits::SignInLimits;
 
 pub use settings::Settings;
 
+/// Below which address the API is.
+const API: &str = "/api/v1";
 /// The largest body of an operator's request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -123,6 +127,7 @@ pub struct Operators {
     probes: Arc<Probes>,
     deliver: Arc<Deliver>,
     uses: uses::Uses,
+    failed: audit::FailedSignIns,
 }
 
 impl Operators {
@@ -156,6 +161,7 @@ impl Operators {
             probes,
             deliver,
             uses: uses::Uses::default(),
+            failed: audit::FailedSignIns::default(),
         })
     }
 }
@@ -171,6 +177,15 @@ impl Operators {
     }
 }
 
+/// The addresses at which something can be changed: method and pattern, of the API and of pages.
+pub fn changing_addresses() -> Vec<(&'static str, String)> {
+    let of = |routes: guard::Routes, below: &str| -> Vec<(&'static str, String)> {
+        let changing = routes.stated().filter(|(_, method, _)| *method != "get");
+        changing.map(|(path, method, _)| (method, format!("{below}{path}"))).collect()
+    };
+    [of(api::routes(), API), of(pages::routes(), "")].concat()
+}
+
 /// Follows what happens, for the pages that are open, until the manager stops.
 pub async fn follow(operators: Arc<Operators>) {
     tokio::join!(
@@ -184,7 +199,7 @@ type Shared = State<Arc<Operators>>;
 /// Every address of the listener.
 pub fn router(operators: Arc<Operators>) -> Router {
     Router::new()
-        .nest("/api/v1", api::router(&operators))
+        .nest(API, api::router(&operators))
         .merge(pages::router(&operators))
         .route(probes::METRICS, get(metrics))
         .merge(probes::router(Arc::clone(&operators.probes)))

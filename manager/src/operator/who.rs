@@ -16,7 +16,7 @@ use super::{Operators, session};
 use crate::clock;
 use crate::rights::{Right, Role};
 use crate::secret::fingerprint;
-use crate::store::{Scope, Signed, StoreError};
+use crate::store::{Scope, Signed, StoreError, short};
 
 /// Where a request came from: the client itself where a trusted proxy carries it.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,14 @@ impl Operator {
         match &self.credential {
             Credential::Session(hash) => Some(hash),
             Credential::Token(_) => None,
+        }
+    }
+
+    /// By what this operator was let in, as lists know it.
+    pub(super) fn credential_words(&self) -> String {
+        match &self.credential {
+            Credential::Session(hash) => format!("session {}", short(hash)),
+            Credential::Token(hash) => format!("token {}", short(hash)),
         }
     }
 

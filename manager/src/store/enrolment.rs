@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
+use serde_json::json;
 
 use super::certificate::Certificate;
 use super::engine::{Connection, values};
 use super::identities::{IdentityChange, log};
 use super::journal::Entry;
+use super::people::short;
 use super::records::{id, time};
 use super::statements::devices;
 use super::{Store, StoreError, profile_applications, statements, states};
@@ -78,6 +80,10 @@ impl Store {
                         token.expires.as_millisecond()
                     ],
                 )?;
+                let made = json!({
+                    "enrolment_token": short(&token.hash), "device": token.device, "expires": token.expires
+                });
+                context.changed(None, Some(&made));
                 Ok(())
             })
             .await
@@ -107,6 +113,7 @@ impl Store {
                         .connection
                         .one(statements::REVOKE_ENROLMENT_TOKEN, values![id], |row| row.get(0))?;
                 let Some(token) = revoked else { return Ok(false) };
+                context.changed(Some(&json!({"enrolment_token": short(&token)})), None);
                 context.journal.push(Entry::EnrolmentTokenRevoked { token });
                 Ok(true)
             })

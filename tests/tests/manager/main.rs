@@ -8,6 +8,7 @@
     reason = "helpers of tests end the test, with its words"
 )]
 
+mod audit;
 mod backup;
 mod balancers;
 mod credentials;

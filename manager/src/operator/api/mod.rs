@@ -1,5 +1,6 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
+mod audit;
 mod commands;
 mod credentials;
 mod ddi;
@@ -184,6 +185,9 @@ fn of_people(routes: Routes) -> Routes {
         .at("/operators/{name}/sessions/{id}", |at| at.delete(Right::Administer, credentials::end_session))
         .at("/operators/{name}/tokens", |at| at.get(Right::Administer, credentials::tokens))
         .at("/operators/{name}/tokens/{id}", |at| at.delete(Right::Administer, credentials::revoke_token))
+        .at("/audit", |at| at.get(Right::Administer, audit::list))
+        .at("/audit.csv", |at| at.get(Right::Administer, audit::csv))
+        .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
         .at("/enrolment-tokens", |at| at.get(Right::Administer, credentials::enrolment_tokens))
         .at("/enrolment-tokens/{id}", |at| at.delete(Right::Administer, credentials::revoke_enrolment_token))
 }

@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    commands, credentials, ddi, details, devices, events, health, history, holds, identity, lists, meters,
-    now, people, places, profiles, programs, restored, rollouts, telling,
+    audit, commands, credentials, ddi, details, devices, events, health, history, holds, identity, lists,
+    meters, now, people, places, profiles, programs, restored, rollouts, telling,
 };
 
 #[derive(OpenApi)]
@@ -121,6 +121,9 @@ use super::{
         credentials::end_session,
         credentials::tokens,
         credentials::revoke_token,
+        audit::list,
+        audit::csv,
+        audit::lines,
         credentials::enrolment_tokens,
         credentials::revoke_enrolment_token,
         restored::restoration,
@@ -455,6 +458,9 @@ mod tests {
             "operators/{name}/sessions/{id}",
             "operators/{name}/tokens",
             "operators/{name}/tokens/{id}",
+            "audit",
+            "audit.csv",
+            "audit.jsonl",
             "enrolment-tokens",
             "enrolment-tokens/{id}",
             "restoration",

@@ -3,6 +3,7 @@
 
 mod account;
 mod assets;
+mod audit;
 mod chart;
 mod credentials;
 mod customers;
@@ -105,6 +106,9 @@ fn routes() -> Routes {
         .at("/enrolment-tokens/{id}/revoke", |at| {
             at.post(Right::Administer, credentials::revoke_enrolment_token)
         })
+        .at("/audit", |at| at.get(Right::Administer, audit::page))
+        .at("/audit.csv", |at| at.get(Right::Administer, audit::csv))
+        .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
         .at("/account", |at| at.get(Right::Own, account::page))
         .at("/account/password", |at| at.post(Right::Own, account::change_password))
         .at("/account/sessions/end", |at| at.post(Right::Own, account::end_others))

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use super::super::problem::Refusal;
 use super::super::sign_in::is_password_of;
 use super::super::who::{Perhaps, Remote, own_pages_only};
-use super::super::{Shared, session};
+use super::super::{Shared, audit, session};
 use super::{Frame, render};
+use crate::audit::during;
 use crate::clock;
 
 #[derive(Template)]
@@ -75,25 +76,34 @@ pub(super) async fn sign_in(
     let next = own_path(next);
     if !is_password_of(&operators, remote, name.clone(), password).await? {
         tracing::warn!(%remote, "a sign-in failed");
+        audit::failed(&operators, &name, remote, "wrong name or password").await?;
         let page: Html<String> =
             render(&SignInPage { frame: Frame::new(None, false), next, name, wrong: true })?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
     operators.known_addresses.remember(remote);
     tracing::info!(operator = name, %remote, "an operator signed in");
-    let cookie = session::begin(&operators.store, name, (remote, &headers), clock::now()).await?;
+    let act = audit::sign_in(Some(name.clone()), remote);
+    let began = session::begin(&operators.store, name, (remote, &headers), clock::now());
+    let cookie = during(act, began).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
 }
 
 /// `POST /sign-out`.
 pub(super) async fn sign_out(
     State(operators): Shared,
+    Extension(Remote(remote)): Extension<Remote>,
+    Perhaps(who): Perhaps,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     own_pages_only(&operators, &headers, &uri)?;
     if let Some(hash) = session::of(&headers) {
-        operators.store.end_session(hash).await?;
+        let ended = operators.store.end_session(hash);
+        match who {
+            Some(who) => during(audit::sign_out(&who, remote), ended).await?,
+            None => ended.await?,
+        }
         operators.people_changed().await;
     }
     Ok(([(header::SET_COOKIE, session::end()?)], Redirect::to("/sign-in")).into_response())

@@ -5,12 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::rights::Role;
-use crate::store::{CREDENTIAL_DIGITS, NewToken, OperatorToken, SessionRecord};
-
-/// By what a credential is known: the beginning of its hash.
-pub(crate) fn credential_id(hash: &str) -> String {
-    hash.chars().take(CREDENTIAL_DIGITS).collect()
-}
+use crate::store::{NewToken, OperatorToken, SessionRecord, short};
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -37,7 +32,7 @@ impl SessionView {
     /// As it is seen by who asks by the session of this hash, if by one.
     pub(crate) fn new(record: SessionRecord, this: Option<&str>) -> Self {
         Self {
-            id: credential_id(&record.hash),
+            id: short(&record.hash),
             until: record.until(),
             is_this: this == Some(record.hash.as_str()),
             operator: record.operator,
@@ -71,7 +66,7 @@ pub(crate) struct TokenView {
 impl From<OperatorToken> for TokenView {
     fn from(token: OperatorToken) -> Self {
         let OperatorToken { hash, operator, name, role, created, expires, used } = token;
-        Self { id: credential_id(&hash), operator, name, role, created, expires, used }
+        Self { id: short(&hash), operator, name, role, created, expires, used }
     }
 }
 
@@ -92,6 +87,6 @@ pub(crate) struct EnrolmentTokenView {
 impl From<NewToken> for EnrolmentTokenView {
     fn from(token: NewToken) -> Self {
         let NewToken { hash, device, created, expires } = token;
-        Self { id: credential_id(&hash), device, created, expires }
+        Self { id: short(&hash), device, created, expires }
     }
 }

@@ -11,6 +11,7 @@
 
 mod activity;
 mod asked;
+mod audit;
 mod contact;
 mod credential;
 mod ddi;
@@ -31,6 +32,7 @@ mod step;
 mod watched;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(super) use audit::AuditView;
 pub(crate) use credential::{EnrolmentTokenView, SessionView, TokenView};
 pub(super) use ddi::{DdiActionView, DdiTokenView, DdiView};
 pub(crate) use details::DetailsView;

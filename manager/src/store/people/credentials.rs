@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::super::engine::{Connection, Row, values};
 use super::super::journal::Entry;
@@ -21,6 +22,11 @@ pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(4);
 pub const MAX_OPERATOR_TOKENS: u32 = 100;
 /// Sessions of one operator, at most: of more, the one that was used least lately ends.
 const MAX_SESSIONS: u32 = 50;
+
+/// By what a credential is known: the beginning of its hash.
+pub fn short(hash: &str) -> String {
+    hash.chars().take(CREDENTIAL_DIGITS).collect()
+}
 
 /// A bearer token of an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,6 +230,9 @@ impl Store {
                     statements::ADD_OPERATOR_TOKEN,
                     values![hash, operator, now.as_millisecond(), name, most, expires],
                 )?;
+                let made =
+                    json!({"operator": operator, "token": short(hash), "name": name, "role": most, "expires": new.expires});
+                context.changed(None, Some(&made));
                 Ok(Ok(()))
             })
             .await
@@ -262,6 +271,7 @@ impl Store {
                 })?;
                 let Some((hash, operator)) = found else { return Ok(None) };
                 note_change(context.connection)?;
+                context.changed(Some(&json!({"operator": operator, "token": short(&hash)})), None);
                 context.journal.push(Entry::OperatorTokenRevoked { token: hash });
                 Ok(Some(operator))
             })
@@ -293,6 +303,8 @@ impl Store {
                     statements::ADD_SESSION,
                     values![hash, operator, at, expires.as_millisecond(), address, browser],
                 )?;
+                let begun = json!({"operator": operator, "session": short(hash), "browser": browser, "until": expires});
+                context.changed(None, Some(&begun));
                 if connection.execute(statements::DROP_SESSIONS_ABOVE, values![operator, MAX_SESSIONS])? > 0 {
                     note_change(connection)?;
                 }
@@ -356,6 +368,7 @@ impl Store {
             .write(move |context| {
                 if context.connection.execute(statements::END_SESSION, values![hash])? > 0 {
                     note_change(context.connection)?;
+                    context.changed(Some(&json!({"session": short(&hash)})), None);
                 }
                 Ok(())
             })
@@ -369,6 +382,7 @@ impl Store {
                 let ended = context.connection.execute(statements::END_SESSION_BY, values![id, of])? > 0;
                 if ended {
                     note_change(context.connection)?;
+                    context.changed(Some(&json!({"operator": of, "session": id})), None);
                 }
                 Ok(ended)
             })
@@ -384,6 +398,7 @@ impl Store {
                     context.connection.execute(statements::END_OTHER_SESSIONS_OF, values![operator, but])?;
                 if ended > 0 {
                     note_change(context.connection)?;
+                    context.changed(Some(&json!({"operator": operator, "sessions": ended})), None);
                 }
                 Ok(usize::try_from(ended).unwrap_or(usize::MAX))
             })

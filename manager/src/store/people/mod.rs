@@ -5,7 +5,7 @@ mod operators;
 
 pub use credentials::{
     CREDENTIAL_DIGITS, MAX_OPERATOR_TOKENS, NewOperatorToken, NewSession, OperatorToken,
-    OperatorTokenRefusal, SESSION_IDLE, SessionRecord, Signed,
+    OperatorTokenRefusal, SESSION_IDLE, SessionRecord, Signed, short,
 };
 pub use operators::{MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal};
 pub(super) use operators::{remove_again, set_again};
