@@ -26,11 +26,10 @@ pub(super) const SIGN_IN: &str = "sign in";
 pub(super) const SIGN_OUT: &str = "sign out";
 
 /// What an operator asks for.
-pub(super) fn act(operator: &Operator, parts: &Parts, place: String) -> Arc<Act> {
+pub(super) fn act(operator: &Operator, parts: &Parts, (below, pattern): (&str, &str)) -> Arc<Act> {
     let remote = parts.extensions.get::<Remote>().map(|Remote(remote)| remote.to_string());
-    let (method, asked) = (&parts.method, parts.extensions.get::<axum::extract::OriginalUri>());
-    let about = asked.map_or_else(|| parts.uri.path(), |uri| uri.0.path());
-    let what = (format!("{method} {place}"), about);
+    let about = format!("{below}{}", parts.uri.path());
+    let what = (format!("{} {below}{pattern}", parts.method), about.as_str());
     Act::new(Some(operator.name.clone()), operator.credential_words(), remote.unwrap_or_default(), what)
 }
 

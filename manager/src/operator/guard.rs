@@ -202,10 +202,9 @@ async fn let_in(guard: &Guard, right: Right, operator: &Operator, parts: &mut Pa
 }
 
 impl Guard {
-    /// The address, as a pattern below the listener's root.
-    fn place(&self) -> String {
-        let below = if self.manner == Manner::Api { API } else { "" };
-        format!("{below}{}", self.path)
+    /// Below what the address is, and its pattern there.
+    const fn place(&self) -> (&'static str, &'static str) {
+        (if matches!(self.manner, Manner::Api) { API } else { "" }, self.path)
     }
 }
 

@@ -138,13 +138,14 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
         let AuditFilter { operator, from, until, refused } = filter;
+        let refused = i64::from(refused);
         let from = from.map_or(i64::MIN, Timestamp::as_millisecond);
         let until = until.map_or(i64::MAX, Timestamp::as_millisecond);
         let before = before.unwrap_or(i64::MAX);
         self.readers
             .clone()
             .read(move |connection| {
-                let wanted = values![before, operator, from, until, i64::from(refused), limit];
+                let wanted = values![before, operator, from, until, refused, limit];
                 connection.all(statements::LIST, wanted, entry_from)
             })
             .await

@@ -46,7 +46,7 @@ use crate::rights::Right;
 use assets::Assets;
 
 /// Every address, with what it wants.
-fn routes() -> Routes {
+pub(super) fn routes() -> Routes {
     Routes::of_pages()
         .at("/", |at| at.get(Right::See, fleet::page))
         .at("/fleet/rows", |at| at.piece().get(Right::See, fleet::rows))
