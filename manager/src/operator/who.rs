@@ -15,8 +15,8 @@ use super::problem::Refusal;
 use super::{Operators, session};
 use crate::clock;
 use crate::rights::{Right, Role};
-use crate::secret::fingerprint;
-use crate::store::{Scope, Signed, StoreError, short};
+use crate::secret::{fingerprint, short};
+use crate::store::{Scope, Signed, StoreError};
 
 /// Where a request came from: the client itself where a trusted proxy carries it.
 #[derive(Debug, Clone, Copy)]

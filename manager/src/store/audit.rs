@@ -4,22 +4,21 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::engine::{Connection, Row, values};
 use super::records::time;
 use super::statements::audit as statements;
-use super::writer::WriteContext;
 use super::{Store, StoreError};
-use crate::audit::{self, Act, Chain, DONE, Entry};
+use crate::audit::{Act, Chain, Entry};
 use crate::clock;
 
 /// An entry that is added when the transaction ends.
 pub(super) struct Pending {
-    act: Arc<Act>,
-    outcome: String,
-    before: Option<String>,
-    after: Option<String>,
+    pub(super) act: Arc<Act>,
+    pub(super) outcome: String,
+    /// The record before, as [`crate::audit::state`] writes it.
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
 }
 
 /// Which entries are wanted.
@@ -33,21 +32,6 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
     /// Only what was not done.
     pub refused: bool,
-}
-
-impl WriteContext<'_> {
-    /// A record is changed, as a part of an act if one is under way: what it was, and what it is now. Without secrets: of
-    /// those, nobody may read anything here.
-    pub(super) fn changed(&mut self, before: Option<&Value>, after: Option<&Value>) {
-        let Some(act) = self.act else { return };
-        act.written();
-        self.audit.push(Pending {
-            act: Arc::clone(act),
-            outcome: DONE.to_owned(),
-            before: before.map(audit::state),
-            after: after.map(audit::state),
-        });
-    }
 }
 
 /// Adds entries at the end of the chain.

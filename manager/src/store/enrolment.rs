@@ -8,10 +8,10 @@ use super::certificate::Certificate;
 use super::engine::{Connection, values};
 use super::identities::{IdentityChange, log};
 use super::journal::Entry;
-use super::people::short;
 use super::records::{id, time};
 use super::statements::devices;
 use super::{Store, StoreError, profile_applications, statements, states};
+use crate::secret::short;
 
 /// A token that was made.
 #[derive(Debug, Clone)]

@@ -122,9 +122,9 @@ pub use now::{
 pub use open_of::OpenThings;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use people::{
-    CREDENTIAL_DIGITS, MAX_LIMITS, MAX_OPERATOR_TOKENS, NewOperator, NewOperatorToken, NewSession,
-    OperatorPlace, OperatorRecord, OperatorRefusal, OperatorToken, OperatorTokenRefusal, SESSION_IDLE,
-    SessionRecord, Signed, short,
+    MAX_LIMITS, MAX_OPERATOR_TOKENS, NewOperator, NewOperatorToken, NewSession, OperatorPlace,
+    OperatorRecord, OperatorRefusal, OperatorToken, OperatorTokenRefusal, SESSION_IDLE, SessionRecord,
+    Signed,
 };
 pub use profile_applications::{ApplicationRecord, OwnSetting, ProfileRefused, Progress};
 pub use profiles::{Group, GroupKind, NewProfile, ProfileRecord, ProfileRefusal};

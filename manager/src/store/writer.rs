@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use platen_protocol::identity::{DeviceId, Epoch};
+use serde_json::Value as Json;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::StoreError;
@@ -19,7 +20,7 @@ use super::journal::{Appended, Entry, Journal};
 use super::later::Later;
 use super::log::LogKeeper;
 use super::places::Places;
-use crate::audit::{self, Act};
+use crate::audit::{self, Act, DONE};
 
 /// Pieces of work that may wait. Above it, who asks waits.
 const QUEUE: usize = 4096;
@@ -74,6 +75,19 @@ impl WriteContext<'_> {
     /// work may read it.
     pub(super) fn later(&mut self, bulk: &'static Bulk, row: &[Value<'_>]) -> Result<(), StoreError> {
         self.later.write(self.connection, bulk, row)
+    }
+
+    /// A record is changed, as a part of an act if one is under way: what it was, and what it is now. Without secrets: of
+    /// those, nobody may read anything in the audit log.
+    pub(super) fn changed(&mut self, before: Option<&Json>, after: Option<&Json>) {
+        let Some(act) = self.act else { return };
+        act.written();
+        self.audit.push(Pending {
+            act: Arc::clone(act),
+            outcome: DONE.to_owned(),
+            before: before.map(audit::state),
+            after: after.map(audit::state),
+        });
     }
 }
 

@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::rights::Role;
-use crate::store::{NewToken, OperatorToken, SessionRecord, short};
+use crate::secret::short;
+use crate::store::{NewToken, OperatorToken, SessionRecord};
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

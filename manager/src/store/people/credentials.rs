@@ -13,20 +13,14 @@ use super::super::statements::people as statements;
 use super::super::{Scope, Store, StoreError, to_time};
 use super::operators::{note_change, role, scope_of};
 use crate::rights::Role;
+use crate::secret::short;
 
-/// Digits of a hash by which a credential is known in lists: far too many for two to be alike.
-pub const CREDENTIAL_DIGITS: usize = 16;
 /// A session that nobody uses for so long is over.
 pub const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(4);
 /// Tokens of one operator, at most.
 pub const MAX_OPERATOR_TOKENS: u32 = 100;
 /// Sessions of one operator, at most: of more, the one that was used least lately ends.
 const MAX_SESSIONS: u32 = 50;
-
-/// By what a credential is known: the beginning of its hash.
-pub fn short(hash: &str) -> String {
-    hash.chars().take(CREDENTIAL_DIGITS).collect()
-}
 
 /// A bearer token of an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]

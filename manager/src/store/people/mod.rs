@@ -4,8 +4,8 @@ mod credentials;
 mod operators;
 
 pub use credentials::{
-    CREDENTIAL_DIGITS, MAX_OPERATOR_TOKENS, NewOperatorToken, NewSession, OperatorToken,
-    OperatorTokenRefusal, SESSION_IDLE, SessionRecord, Signed, short,
+    MAX_OPERATOR_TOKENS, NewOperatorToken, NewSession, OperatorToken, OperatorTokenRefusal, SESSION_IDLE,
+    SessionRecord, Signed,
 };
 pub use operators::{MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal};
 pub(super) use operators::{remove_again, set_again};

@@ -11,8 +11,8 @@ use super::super::records::time;
 use super::super::statements::people as statements;
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
-use super::credentials::short;
 use crate::rights::Role;
+use crate::secret::short;
 
 /// Customers and sites together that an operator is limited to, at most.
 pub const MAX_LIMITS: usize = 200;
