@@ -128,7 +128,7 @@ pub(super) async fn failed(
         let act = Act::new(None, PASSWORD, "", (SIGN_IN.to_owned(), "/sign-in"));
         operators.store.note_act(act, format!("{count} more were refused in the minute before")).await?;
     }
-    let known = match crate::operator::password::check_name(name) {
+    let known = match super::password::check_name(name) {
         Ok(()) => operators.store.operator(name.to_owned()).await?.map(|operator| operator.name),
         Err(_) => None,
     };
