@@ -1,7 +1,9 @@
 //! The command line: `serve`, and what an administrator does beside it. The others work on the same
 //! store while `serve` runs.
 
+mod audit;
 mod backup;
+mod credentials;
 mod ddi;
 mod device;
 mod operator;
@@ -25,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use self::backup::{BackupArguments, CheckArguments, RestoreArguments, RestoredCommand};
+use crate::audit::{Act, during};
 use crate::ca::Ca;
 use crate::clock;
 use crate::config::{self, Config};
@@ -73,12 +76,18 @@ enum Command {
     Restored(RestoredCommand),
     /// Check the store that is in place, or a backup.
     Check(CheckArguments),
-    /// Create tokens, with which devices enrol.
+    /// Create tokens, with which devices enrol; list and revoke tokens of devices and programs.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// List and end sessions of operators.
+    #[command(subcommand)]
+    Session(credentials::SessionCommand),
     /// Add operators, who look after the printers, say what each may do, and create tokens for their programs.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// Check that the audit log is whole.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// List enrolled devices, say whose they are and where they stand; revoke, readmit, retire or delete one.
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -98,6 +107,17 @@ enum Command {
 enum TokenCommand {
     /// Create an enrolment token and print it, once. Without --device it enrols one new device.
     Create(TokenCreate),
+    /// List tokens that are good: those with which devices enrol, and those of programs.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a token back, of either kind.
+    Revoke {
+        /// Its identifier, as `token list` shows it.
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -185,9 +205,12 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
         return store::execute(&config, command);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    if matches!(arguments.command, Command::Serve) {
+        return runtime.block_on(serve(config));
+    }
+    let doing = act();
+    runtime.block_on(during(doing, async {
         match arguments.command {
-            Command::Serve => serve(config).await,
             Command::Status { json } => status(&config, json).await,
             Command::Backup(arguments) => backup::backup(config, configuration, arguments).await,
             // PostgreSQL is waited for, which no thread of the runtime may do.
@@ -199,14 +222,18 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
                 tokio::task::spawn_blocking(move || backup::check(&config, &arguments)).await?
             }
             Command::Token(TokenCommand::Create(create)) => create_token(&config, create).await,
+            Command::Token(TokenCommand::List { json }) => credentials::list_tokens(&config, json).await,
+            Command::Token(TokenCommand::Revoke { id }) => credentials::revoke_token(&config, id).await,
+            Command::Session(command) => credentials::sessions(&config, command).await,
+            Command::Audit(command) => audit::execute(&config, command).await,
             Command::Operator(command) => operator::execute(&config, command).await,
             Command::Device(DeviceCommand::Revoke { device }) => revoke(&config, device).await,
             Command::Device(DeviceCommand::Readmit { device }) => readmit(&config, device).await,
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
             Command::Ddi(command) => ddi::execute(&config, command).await,
             Command::Program(command) => program::execute(config, command).await,
-            // Done above, without a runtime.
-            Command::Store(_) => Ok(()),
+            // Done above.
+            Command::Serve | Command::Store(_) => Ok(()),
             Command::Device(DeviceCommand::Show { device, json }) => {
                 device::show(&config, device, json).await
             }
@@ -216,7 +243,17 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
                 device::delete(&config, device, &confirm).await
             }
         }
-    })
+    }))
+}
+
+/// What is done at the command line, for the audit log: the words of the command, without what they are about.
+fn act() -> Arc<Act> {
+    let words =
+        std::env::args().skip(1).skip_while(|word| word.starts_with('-') || word.contains(['/', '.']));
+    let is_word = |word: &String| word.chars().all(|one| one.is_ascii_lowercase() || one == '-');
+    let words: Vec<String> = words.take(2).filter(is_word).collect();
+    let what = (format!("platen-manager {}", words.join(" ")), "");
+    Act::new(Some(account()), "command line", "", what)
 }
 
 /// To the journal when it is there to take it, else to standard error.

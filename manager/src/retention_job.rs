@@ -147,6 +147,7 @@ impl Round<'_> {
         self.gather().await?;
         self.let_go_of_reports().await?;
         self.let_go_of_lists().await?;
+        self.cut_audit().await?;
         self.let_go_of_history().await?;
         while self.delete(store.give_space_back(self.pace.rows())).await? {}
         Ok(())
@@ -295,6 +296,18 @@ impl Round<'_> {
             }
         }
         Ok(())
+    }
+
+    /// From its beginning on, in order, so that what is left is a chain.
+    async fn cut_audit(&mut self) -> Result<(), Interrupted> {
+        let before = days_before(self.milliseconds(), self.job.retention.audit_days);
+        loop {
+            let gone = self.delete(self.job.store.cut_audit(before, self.pace.rows())).await?;
+            self.done.rows += gone;
+            if gone == 0 {
+                return Ok(());
+            }
+        }
     }
 
     async fn let_go_of_history(&mut self) -> Result<(), Interrupted> {

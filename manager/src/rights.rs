@@ -29,6 +29,8 @@ pub enum Right {
     See,
     /// What concerns the devices of all customers.
     SeeAll,
+    /// The own sessions, tokens and password.
+    Own,
     /// Commands, settings, holds.
     Tend,
     /// Service calls.
@@ -74,6 +76,7 @@ const fn table(right: Right) -> Entry {
     match right {
         Right::See => entry("see", "see devices and what they report", Viewer, false),
         Right::SeeAll => entry("see_all", "see what concerns the devices of all customers", Viewer, true),
+        Right::Own => entry("own", "look after your own sessions, tokens and password", Viewer, false),
         Right::Tend => {
             entry("tend", "command devices, and have rollouts leave them alone", Technician, false)
         }
@@ -144,9 +147,10 @@ impl FromStr for Role {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::See,
         Self::SeeAll,
+        Self::Own,
         Self::Tend,
         Self::Calls,
         Self::Orders,
@@ -203,15 +207,15 @@ mod tests {
         let of = |role: Role| {
             Right::ALL.into_iter().filter(|right| role.has(*right)).map(Right::word).collect::<Vec<_>>()
         };
-        assert_eq!(of(Role::Viewer), ["see", "see_all"]);
-        assert_eq!(of(Role::Technician), ["see", "see_all", "tend", "calls", "answer"]);
+        assert_eq!(of(Role::Viewer), ["see", "see_all", "own"]);
+        assert_eq!(of(Role::Technician), ["see", "see_all", "own", "tend", "calls", "answer"]);
         assert_eq!(
             of(Role::Dispatcher),
-            ["see", "see_all", "tend", "calls", "orders", "describe", "admit", "places", "answer"]
+            ["see", "see_all", "own", "tend", "calls", "orders", "describe", "admit", "places", "answer"]
         );
         assert_eq!(of(Role::Administrator).len(), Right::ALL.len());
         let limited: Vec<_> =
             Right::ALL.into_iter().filter(|right| !right.is_of_all()).map(Right::word).collect();
-        assert_eq!(limited, ["see", "tend", "calls", "orders", "describe", "admit"]);
+        assert_eq!(limited, ["see", "own", "tend", "calls", "orders", "describe", "admit"]);
     }
 }

@@ -31,6 +31,14 @@ pub fn fingerprint(secret: &[u8]) -> String {
     hex::encode(digest(&SHA256, secret).as_ref())
 }
 
+/// Digits of a hash by which a secret is known in lists: far too many for two to be alike, and they let nobody in.
+const SHORT_DIGITS: usize = 16;
+
+/// By what a secret is known: the beginning of its fingerprint.
+pub fn short(fingerprint: &str) -> String {
+    fingerprint.chars().take(SHORT_DIGITS).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,7 +45,9 @@ impl Status {
         let more_tokens = unused.len() >= most || tokens.len() >= most;
         endings.extend(unused);
         endings.extend(
-            tokens.into_iter().map(|token| Ending::of_api_token(token.hash, token.operator, token.created)),
+            tokens
+                .into_iter()
+                .map(|token| Ending::of_api_token(token.hash, token.operator, token.created, token.expires)),
         );
         let mut device_certificates = DeviceCertificates::default();
         let mut after: Option<DeviceId> = None;

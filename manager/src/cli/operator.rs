@@ -5,17 +5,20 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use jiff::SignedDuration;
 
 use super::device::{customer_key, site_key};
 use super::{first_line, say, show_once, unless_closed};
 use crate::clock;
 use crate::config::Config;
-use crate::operator::password;
 use crate::operator::view::OperatorView;
+use crate::operator::{password, said};
 use crate::rights::Role;
 use crate::run::open_store;
 use crate::secret::{self, SECRET_BYTES, fingerprint};
-use crate::store::{NewOperator, OperatorRecord, OperatorRefusal, Scope, Store};
+use crate::store::{
+    NewOperator, NewOperatorToken, OperatorRecord, OperatorRefusal, OperatorTokenRefusal, Scope, Store,
+};
 
 /// Bytes of a password that the manager makes.
 const PASSWORD_BYTES: usize = 12;
@@ -42,6 +45,9 @@ pub(super) enum OperatorCommand {
         /// enter nothing, one is generated and printed.
         #[arg(long)]
         password_stdin: bool,
+        /// Revoke the operator's tokens as well.
+        #[arg(long)]
+        revoke_tokens: bool,
     },
     /// Remove an operator, with all sessions and tokens.
     Remove {
@@ -49,10 +55,23 @@ pub(super) enum OperatorCommand {
         name: String,
     },
     /// Create a bearer token for the API and print it, once.
-    Token {
-        /// The operator on whose behalf programs act with the token.
-        name: String,
-    },
+    Token(NewToken),
+}
+
+/// A token for programs.
+#[derive(Debug, Args)]
+pub(super) struct NewToken {
+    /// The operator on whose behalf programs act with the token.
+    name: String,
+    /// What it is for, as lists show it.
+    #[arg(long, default_value = "made at the command line", value_name = "TEXT")]
+    label: String,
+    /// The most that it may do: viewer, technician, dispatcher or administrator, and never more than its operator.
+    #[arg(long)]
+    role: Option<Role>,
+    /// After how many days it ends; without it, only when it is revoked.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    days: Option<u32>,
 }
 
 /// Whose devices somebody sees.
@@ -120,9 +139,11 @@ pub(super) async fn execute(config: &Config, command: OperatorCommand) -> anyhow
         OperatorCommand::Add(new) => add(config, new).await,
         OperatorCommand::List { json } => list(config, json).await,
         OperatorCommand::Set(change) => set(config, change).await,
-        OperatorCommand::Reset { name, password_stdin } => reset(config, name, password_stdin).await,
+        OperatorCommand::Reset { name, password_stdin, revoke_tokens } => {
+            reset(config, name, password_stdin, revoke_tokens).await
+        }
         OperatorCommand::Remove { name } => remove(config, name).await,
-        OperatorCommand::Token { name } => token(config, name).await,
+        OperatorCommand::Token(new) => token(config, new).await,
     }
 }
 
@@ -184,14 +205,19 @@ async fn add(config: &Config, new: Add) -> anyhow::Result<()> {
     tell_password(&name, &password, made)
 }
 
-async fn reset(config: &Config, name: String, password_stdin: bool) -> anyhow::Result<()> {
+async fn reset(
+    config: &Config,
+    name: String,
+    password_stdin: bool,
+    revoke_tokens: bool,
+) -> anyhow::Result<()> {
     let store = open_store(config)?;
     if store.operator(name.clone()).await?.is_none() {
         return Err(refused(OperatorRefusal::Missing(name)));
     }
     let (password, made) = ask_password(&name, password_stdin)?;
     let hash = password::hash(password.clone()).await?;
-    let done = store.reset_password(name.clone(), hash).await?;
+    let done = store.give_password(name.clone(), hash, revoke_tokens).await?;
     store.close().await;
     done.map_err(refused)?;
     tell_password(&name, &password, made)
@@ -264,13 +290,28 @@ fn print(all: &[OperatorView], json: bool) -> io::Result<()> {
     out.flush()
 }
 
-async fn token(config: &Config, name: String) -> anyhow::Result<()> {
+async fn token(config: &Config, new: NewToken) -> anyhow::Result<()> {
+    let NewToken { name, label, role, days } = new;
+    let (token, now) = (secret::random_hex::<SECRET_BYTES>()?, clock::now());
+    let made = NewOperatorToken {
+        hash: fingerprint(token.as_bytes()),
+        operator: name.clone(),
+        name: said::name("--label", &label)?,
+        role,
+        expires: days.map(|days| now + SignedDuration::from_hours(24 * i64::from(days))),
+    };
     let store = open_store(config)?;
-    let token = secret::random_hex::<SECRET_BYTES>()?;
-    let added = store.add_operator_token(fingerprint(token.as_bytes()), name.clone(), clock::now()).await?;
+    let added = store.make_operator_token(made, now).await?;
     store.close().await;
-    if !added {
-        bail!("there is no operator {name:?}: add one with `platen-manager operator add {name}`");
+    if let Err(refusal) = added {
+        let hint = match refusal {
+            OperatorTokenRefusal::Missing(_) => {
+                format!(": add one with `platen-manager operator add {name}`")
+            }
+            OperatorTokenRefusal::TooMany => ": `platen-manager token list` lists them".to_owned(),
+            OperatorTokenRefusal::TooMuch(..) => String::new(),
+        };
+        bail!("{refusal}{hint}");
     }
     show_once(&token, "the token was created but could not be shown, so create another")?;
     say(format_args!(

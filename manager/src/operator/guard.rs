@@ -13,9 +13,9 @@ use axum::{RequestPartsExt as _, Router};
 use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::ProblemKind;
 
-use super::Operators;
 use super::problem::Refusal;
 use super::who::{self, Operator};
+use super::{API, Operators, audit};
 use crate::rights::Right;
 use crate::store::Scope;
 
@@ -157,34 +157,55 @@ impl Routes {
 async fn keep(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let Wants::May(right) = guard.wants else { return next.run(request).await };
     let (mut parts, body) = request.into_parts();
-    match let_in(&guard, right, &mut parts).await {
-        Ok(operator) => {
-            parts.extensions.insert(operator);
-            next.run(Request::from_parts(parts, body)).await
+    let operator = match who::ask(&guard.operators, &parts).await {
+        Ok(operator) => operator,
+        Err(refusal) => return turned_away(&guard, refusal, &parts),
+    };
+    let act = (!who::is_safe(&parts.method)).then(|| audit::act(&operator, &parts, guard.place()));
+    if let Err(refusal) = let_in(&guard, right, &operator, &mut parts).await {
+        let refused = refusal.into_response();
+        if let Some(act) = &act {
+            audit::settle(&guard.operators, act, refused.status()).await;
         }
-        Err(refusal) if refusal.0.kind == ProblemKind::NotSignedIn && guard.manner == Manner::Page => {
-            let next = if who::is_safe(&parts.method) { parts.uri.path() } else { "/" };
-            Redirect::to(&format!("/sign-in?next={next}")).into_response()
-        }
-        Err(refusal) => refusal.into_response(),
+        return refused;
+    }
+    parts.extensions.insert(operator);
+    let run = next.run(Request::from_parts(parts, body));
+    match act {
+        None => run.await,
+        Some(act) => audit::whole(guard.operators, act, run).await,
     }
 }
 
-async fn let_in(guard: &Guard, right: Right, parts: &mut Parts) -> Result<Operator, Refusal> {
-    let operators = &guard.operators;
-    let operator = who::ask(operators, parts).await?;
+/// What somebody gets whom nobody knows.
+fn turned_away(guard: &Guard, refusal: Refusal, parts: &Parts) -> Response {
+    if refusal.0.kind == ProblemKind::NotSignedIn && guard.manner == Manner::Page {
+        let next = if who::is_safe(&parts.method) { parts.uri.path() } else { "/" };
+        return Redirect::to(&format!("/sign-in?next={next}")).into_response();
+    }
+    refusal.into_response()
+}
+
+async fn let_in(guard: &Guard, right: Right, operator: &Operator, parts: &mut Parts) -> Result<(), Refusal> {
     operator.check(right)?;
     if *operator.scope() == Scope::All {
-        return Ok(operator);
+        return Ok(());
     }
     // What is no name of a device is refused by the address itself.
     if let Some(device) = named_device(guard.path, parts).await {
-        let seen = operators.store.within(operator.scope(), [device].into()).await?;
+        let seen = guard.operators.store.within(operator.scope(), [device].into()).await?;
         if seen.is_empty() {
             return Err(Refusal::not_found("device"));
         }
     }
-    Ok(operator)
+    Ok(())
+}
+
+impl Guard {
+    /// Below what the address is, and its pattern there.
+    const fn place(&self) -> (&'static str, &'static str) {
+        (if matches!(self.manner, Manner::Api) { API } else { "" }, self.path)
+    }
 }
 
 /// The device that an address names.

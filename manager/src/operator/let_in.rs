@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Operators;
@@ -46,6 +47,7 @@ impl LetIn {
 }
 
 async fn ended(operators: Arc<Operators>, operator: Arc<Operator>, mut changed: watch::Receiver<i64>) {
+    let mut until = operator.until;
     loop {
         tokio::select! {
             changed = changed.changed() => {
@@ -54,12 +56,16 @@ async fn ended(operators: Arc<Operators>, operator: Arc<Operator>, mut changed: 
                     return;
                 }
             }
-            () = tokio::time::sleep(left(&operator)) => {}
+            () = tokio::time::sleep(left(until)) => {}
         }
         loop {
             match again(&operators, &operator).await {
-                Ok(true) => break,
-                Ok(false) => return,
+                // A session that was used meanwhile goes on for longer.
+                Ok(Some(now)) => {
+                    until = now;
+                    break;
+                }
+                Ok(None) => return,
                 Err(error) => {
                     tracing::debug!(%error, "who is let in could not be read; retrying");
                     tokio::time::sleep(LOOK_AGAIN).await;
@@ -70,8 +76,8 @@ async fn ended(operators: Arc<Operators>, operator: Arc<Operator>, mut changed: 
 }
 
 /// How long the operator is let in at most, if nothing is changed.
-fn left(operator: &Operator) -> Duration {
-    let left = operator.until.map(|until| until.duration_since(clock::now()));
+fn left(until: Option<Timestamp>) -> Duration {
+    let left = until.map(|until| until.duration_since(clock::now()));
     let left = left.map(|left| Duration::try_from(left).unwrap_or_default());
     left.map_or(AT_MOST, |left| left.min(AT_MOST))
 }

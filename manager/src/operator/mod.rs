@@ -4,7 +4,10 @@
 
 mod action;
 mod api;
+mod audit;
+mod audit_export;
 mod command;
+mod credentials;
 mod cursor;
 mod ddi;
 mod details;
@@ -40,8 +43,10 @@ pub(crate) mod said;
 mod service_call;
 mod session;
 mod settings;
+mod sign_in;
 mod sign_in_limits;
 mod telling;
+mod uses;
 pub(crate) mod view;
 mod who;
 mod words;
@@ -82,6 +87,8 @@ use sign_in_limits::SignInLimits;
 
 pub use settings::Settings;
 
+/// Below which address the API is.
+const API: &str = "/api/v1";
 /// The largest body of an operator's request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -120,6 +127,8 @@ pub struct Operators {
     people: Arc<PeopleChanges>,
     probes: Arc<Probes>,
     deliver: Arc<Deliver>,
+    uses: uses::Uses,
+    failed: audit::FailedSignIns,
 }
 
 impl Operators {
@@ -152,6 +161,8 @@ impl Operators {
             people: Arc::clone(&devices.people),
             probes,
             deliver,
+            uses: uses::Uses::default(),
+            failed: audit::FailedSignIns::default(),
         })
     }
 }
@@ -167,9 +178,21 @@ impl Operators {
     }
 }
 
+/// The addresses at which something can be changed: method and pattern, of the API and of pages.
+pub fn changing_addresses() -> Vec<(&'static str, String)> {
+    let of = |routes: guard::Routes, below: &str| -> Vec<(&'static str, String)> {
+        let changing = routes.stated().filter(|(_, method, _)| *method != "get");
+        changing.map(|(path, method, _)| (method, format!("{below}{path}"))).collect()
+    };
+    [of(api::routes(), API), of(pages::routes(), "")].concat()
+}
+
 /// Follows what happens, for the pages that are open, until the manager stops.
 pub async fn follow(operators: Arc<Operators>) {
-    operators.live.follow(&operators.informer, &operators.stop).await;
+    tokio::join!(
+        operators.live.follow(&operators.informer, &operators.stop),
+        uses::write_down(&operators, &operators.stop),
+    );
 }
 
 type Shared = State<Arc<Operators>>;
@@ -177,7 +200,7 @@ type Shared = State<Arc<Operators>>;
 /// Every address of the listener.
 pub fn router(operators: Arc<Operators>) -> Router {
     Router::new()
-        .nest("/api/v1", api::router(&operators))
+        .nest(API, api::router(&operators))
         .merge(pages::router(&operators))
         .merge(figures(&operators))
         .merge(probes::router(Arc::clone(&operators.probes)))

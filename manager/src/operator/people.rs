@@ -95,6 +95,9 @@ pub(super) struct PasswordForm {
     #[serde(default)]
     #[schema(min_length = 10, max_length = 256)]
     pub(super) password: Option<String>,
+    /// Whether the operator's bearer tokens are taken back as well.
+    #[serde(default)]
+    pub(super) revoke_tokens: bool,
 }
 
 only_objects!(LimitsForm, OperatorChange, OperatorForm, PasswordForm);
@@ -168,7 +171,7 @@ pub(super) async fn reset(
 ) -> Result<Option<String>, Refusal> {
     let name = possible(name)?;
     let (password_hash, made) = hashed(form.password).await?;
-    operators.store.reset_password(name.clone(), password_hash).await??;
+    operators.store.give_password(name.clone(), password_hash, form.revoke_tokens).await??;
     tracing::warn!(name, operator = by.name, "an operator was given another password");
     operators.people_changed().await;
     Ok(made)

@@ -1,18 +1,22 @@
 //! Sessions of the pages: a random word in a cookie, of which the store knows only the hash.
 
-use axum::http::header::COOKIE;
+use std::net::IpAddr;
+
+use axum::http::header::{COOKIE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::secret::{SECRET_BYTES, fingerprint, random_hex};
-use crate::store::Store;
+use crate::store::{NewSession, Store};
 
 use super::problem::Refusal;
 
 /// The `__Host-` prefix makes browsers refuse it unless it is Secure, for `/`, and of this host alone.
 const COOKIE_NAME: &str = "__Host-platen";
-/// A working day.
-const LIFE: SignedDuration = SignedDuration::from_hours(12);
+/// A working day; then people sign in again, however busy they are.
+pub(super) const LIFE: SignedDuration = SignedDuration::from_hours(12);
+/// What is kept of what a browser says of itself, in characters.
+const MAX_BROWSER_CHARS: usize = 200;
 
 /// The hash of the session that a request brings, if it brings one.
 pub(super) fn of(headers: &HeaderMap) -> Option<String> {
@@ -26,10 +30,23 @@ pub(super) fn of(headers: &HeaderMap) -> Option<String> {
         .map(|(_, value)| fingerprint(value.as_bytes()))
 }
 
+/// What a browser says of itself, as far as it is kept.
+fn browser(headers: &HeaderMap) -> String {
+    let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.chars().take(MAX_BROWSER_CHARS).collect()
+}
+
 /// Begins a session, and gives the cookie.
-pub(super) async fn begin(store: &Store, operator: String, now: Timestamp) -> Result<HeaderValue, Refusal> {
+pub(super) async fn begin(
+    store: &Store,
+    operator: String,
+    (remote, headers): (IpAddr, &HeaderMap),
+    now: Timestamp,
+) -> Result<HeaderValue, Refusal> {
     let secret = random_hex::<SECRET_BYTES>().map_err(|error| Refusal::internal(&error))?;
-    store.add_session(fingerprint(secret.as_bytes()), operator, now, now + LIFE).await?;
+    let hash = fingerprint(secret.as_bytes());
+    let (address, browser) = (remote.to_string(), browser(headers));
+    store.add_session(NewSession { hash, operator, expires: now + LIFE, address, browser }, now).await?;
     cookie(&secret, LIFE.as_secs())
 }
 

@@ -15,7 +15,7 @@ use super::problem::Refusal;
 use super::{Operators, session};
 use crate::clock;
 use crate::rights::{Right, Role};
-use crate::secret::fingerprint;
+use crate::secret::{fingerprint, short};
 use crate::store::{Scope, Signed, StoreError};
 
 /// Where a request came from: the client itself where a trusted proxy carries it.
@@ -46,6 +46,27 @@ impl Operator {
     fn new(signed: Signed, credential: Credential) -> Self {
         let Signed { name, role, scope, until } = signed;
         Self { name, role, scope, credential, until }
+    }
+
+    /// The hash of the session by which this operator was let in, if by one.
+    pub(super) fn session(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Session(hash) => Some(hash),
+            Credential::Token(_) => None,
+        }
+    }
+
+    /// By what this operator was let in, as lists know it.
+    pub(super) fn credential_words(&self) -> String {
+        match &self.credential {
+            Credential::Session(hash) => format!("session {}", short(hash)),
+            Credential::Token(hash) => format!("token {}", short(hash)),
+        }
+    }
+
+    /// Whether a program asks.
+    pub(super) const fn is_token(&self) -> bool {
+        matches!(self.credential, Credential::Token(_))
     }
 
     /// What of the fleet this operator may see.
@@ -102,13 +123,18 @@ pub(super) async fn ask(operators: &Operators, parts: &Parts) -> Result<Operator
     };
     let found = signed(operators, &credential).await?;
     let found = found.ok_or_else(|| Refusal::new(ProblemKind::NotSignedIn, else_why))?;
+    operators.uses.note(&credential, clock::now());
     Ok(Operator::new(found, credential))
 }
 
-/// Whether an operator is let in now as before.
-pub(super) async fn again(operators: &Operators, operator: &Operator) -> Result<bool, StoreError> {
-    let Some(now) = signed(operators, &operator.credential).await? else { return Ok(false) };
-    Ok((now.role, &now.scope) == (operator.role, &operator.scope))
+/// Whether an operator is let in now as before: the same, with when that ends by itself now.
+pub(super) async fn again(
+    operators: &Operators,
+    operator: &Operator,
+) -> Result<Option<Option<Timestamp>>, StoreError> {
+    let now = signed(operators, &operator.credential).await?;
+    let same = now.filter(|now| (now.role, &now.scope) == (operator.role, &operator.scope));
+    Ok(same.map(|now| now.until))
 }
 
 impl FromRequestParts<Arc<Operators>> for Operator {

@@ -46,6 +46,9 @@ pub struct Settings {
     /// Enrolment tokens, after they ended.
     #[serde(deserialize_with = "within::<_, 1, 36_500>")]
     pub tokens_days: u32,
+    /// Who did what.
+    #[serde(deserialize_with = "within::<_, 1, 36_500>")]
+    pub audit_days: u32,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             clones_days: 730,
             identity_log_days: 1_825,
             tokens_days: 90,
+            audit_days: 1_095,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 
 use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
-use super::statements::{devices as statements, fleet, meters, now, people};
+use super::statements::{audit, devices as statements, fleet, meters, now, people};
 use super::{Store, StoreError, from_integer};
 
 /// A customer.
@@ -122,6 +123,23 @@ impl SiteRecord {
     }
 }
 
+/// A customer, as the audit log has it.
+fn customer_now(connection: &Connection, key: i64) -> Result<Option<serde_json::Value>, StoreError> {
+    connection.one(audit::CUSTOMER, values![key], |row| {
+        let (name, note): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+        Ok(json!({"customer": key, "name": name, "note": note}))
+    })
+}
+
+/// The same of a site.
+fn site_now(connection: &Connection, key: i64) -> Result<Option<serde_json::Value>, StoreError> {
+    connection.one(audit::SITE, values![key], |row| {
+        let (customer, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let (address, zone): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+        Ok(json!({"site": key, "customer": customer, "name": name, "address": address, "time_zone": zone}))
+    })
+}
+
 fn count(connection: &Connection, statement: &str, key: i64) -> Result<u64, StoreError> {
     connection.row(statement, values![key], |row| Ok(from_integer(row.get(0)?)))
 }
@@ -185,6 +203,7 @@ impl Store {
                 }
                 let key = connection
                     .row(statements::ADD_CUSTOMER, values![new.name, new.note], |row| row.get(0))?;
+                context.changed(None, customer_now(connection, key)?.as_ref());
                 Ok(Ok(key))
             })
             .await
@@ -202,10 +221,12 @@ impl Store {
                 if connection.exists(statements::CUSTOMER_NAME_TAKEN, values![new.name, key])? {
                     return Ok(Err(PlaceRefusal::NameTaken { what: "customer", name: new.name.clone() }));
                 }
+                let before = customer_now(connection, key)?;
                 let parameters = values![key, new.name, new.note];
                 if connection.execute(statements::SET_CUSTOMER, parameters)? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
                 }
+                context.changed(before.as_ref(), customer_now(connection, key)?.as_ref());
                 Ok(Ok(()))
             })
             .await
@@ -223,12 +244,14 @@ impl Store {
                         return Ok(Err(refusal));
                     }
                 }
+                let before = customer_now(connection, key)?;
                 connection.execute(statements::REMOVE_GROUP_OF, values!["customer", key.to_string()])?;
                 connection.execute(people::FORGET_CUSTOMER, values![key])?;
                 connection.execute(meters::FORGET_CUSTOMER, values![key])?;
                 if connection.execute(statements::REMOVE_CUSTOMER, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
                 }
+                context.changed(before.as_ref(), None);
                 Ok(Ok(()))
             })
             .await
@@ -285,7 +308,9 @@ impl Store {
                     return Ok(Err(refusal));
                 }
                 let parameters = values![new.customer, new.name, new.address, new.time_zone];
-                Ok(Ok(connection.row(statements::ADD_SITE, parameters, |row| row.get(0))?))
+                let key = connection.row(statements::ADD_SITE, parameters, |row| row.get(0))?;
+                context.changed(None, site_now(connection, key)?.as_ref());
+                Ok(Ok(key))
             })
             .await
     }
@@ -303,6 +328,7 @@ impl Store {
                 if let Some(refusal) = site_refused(connection, &new, key)? {
                     return Ok(Err(refusal));
                 }
+                let before = site_now(connection, key)?;
                 let parameters = values![key, new.customer, new.name, new.address, new.time_zone];
                 if connection.execute(statements::SET_SITE, parameters)? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
@@ -317,6 +343,7 @@ impl Store {
                     connection.execute(fleet::MOVE_STATES_OF_SITE, moved)?;
                     connection.execute(now::MOVE_SITE, moved)?;
                 }
+                context.changed(before.as_ref(), site_now(connection, key)?.as_ref());
                 Ok(Ok(()))
             })
             .await
@@ -330,12 +357,14 @@ impl Store {
                 if let Some(refusal) = in_use(connection, statements::DEVICES_AT_SITE, key, "devices")? {
                     return Ok(Err(refusal));
                 }
+                let before = site_now(connection, key)?;
                 connection.execute(statements::REMOVE_GROUP_OF, values!["site", key.to_string()])?;
                 connection.execute(people::FORGET_SITE, values![key])?;
                 connection.execute(meters::FORGET_SITE, values![key])?;
                 if connection.execute(statements::REMOVE_SITE, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
                 }
+                context.changed(before.as_ref(), None);
                 Ok(Ok(()))
             })
             .await

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
+use serde_json::json;
 
 use super::certificate::Certificate;
 use super::engine::{Connection, values};
@@ -10,6 +11,7 @@ use super::journal::Entry;
 use super::records::{id, time};
 use super::statements::devices;
 use super::{Store, StoreError, profile_applications, statements, states};
+use crate::secret::short;
 
 /// A token that was made.
 #[derive(Debug, Clone)]
@@ -78,6 +80,10 @@ impl Store {
                         token.expires.as_millisecond()
                     ],
                 )?;
+                let made = json!({
+                    "enrolment_token": short(&token.hash), "device": token.device, "expires": token.expires
+                });
+                context.changed(None, Some(&made));
                 Ok(())
             })
             .await
@@ -94,6 +100,22 @@ impl Store {
                     let (created, expires) = (time(row, 2)?, time(row, 3)?);
                     Ok(NewToken { hash: row.get(0)?, device, created, expires })
                 })
+            })
+            .await
+    }
+
+    /// Takes a token back that has let nobody in, by the beginning of its hash; whether there was one.
+    pub async fn revoke_token(&self, id: String) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |context| {
+                let revoked: Option<String> =
+                    context
+                        .connection
+                        .one(statements::REVOKE_ENROLMENT_TOKEN, values![id], |row| row.get(0))?;
+                let Some(token) = revoked else { return Ok(false) };
+                context.changed(Some(&json!({"enrolment_token": short(&token)})), None);
+                context.journal.push(Entry::EnrolmentTokenRevoked { token });
+                Ok(true)
             })
             .await
     }

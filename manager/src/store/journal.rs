@@ -55,6 +55,10 @@ pub(super) enum Entry {
     },
     /// An operator was removed.
     OperatorRemoved { operator: String },
+    /// An enrolment token was taken back before it let anybody in.
+    EnrolmentTokenRevoked { token: String },
+    /// A bearer token of an operator was taken back: its fingerprint.
+    OperatorTokenRevoked { token: String },
     /// A token of a client that is not ours was revoked.
     DdiTokenRevoked { token: String },
     /// Nothing but time has passed.

@@ -67,6 +67,8 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(22, "0022_telling"),
     of_both!(23, "0023_now"),
     of_both!(24, "0024_meters"),
+    of_both!(26, "0026_credentials"),
+    of_both!(27, "0027_audit"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -291,6 +293,8 @@ mod tests {
                 "bbc8635342008761eae764f9d506e93bbaec0859cc2641b581d272622362836b",
                 "7a1b74b378c975157c95a592ef147bfdadc840b7f20f21669c41bca27da492bf",
                 "bbe4ed97805e6e571bee7d8ef2349b64cd9cbfbf938d48efe6e412d7fcbb9328",
+                "094df24a3e9ef9fc6612f3c88a0dbb5f342610bd868d957db42b6b52f33d028b",
+                "be48ef40308d633e75ea77384cd4874a1f5b4e54f19e3c6599aee74730cfb79b",
             ]
         );
         let of_postgres: Vec<String> =
@@ -311,6 +315,8 @@ mod tests {
                 "88035fd1f1dcfdfbae334c900b021beb2f4b923058ef12b7206b261484852c7f",
                 "dbdb7b060522453b39a239feb64451c73612fb0d9cb8c25cd96cab7dc52fee92",
                 "b7a9e286f505ea6e0da0e7f56cd9b14e01996c554f9598cd0e0b7ec9ba1be286",
+                "09e81c3cdcffd7e2126334295c8af075a860a74a96a3e02ad7c13d4b46052223",
+                "05ce1a4211651e227d7618824100ac7212ab04a2813875fbd2ae3abf83ce5573",
             ]
         );
     }

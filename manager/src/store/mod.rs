@@ -9,6 +9,7 @@
 
 mod alerts;
 mod apply_profiles;
+mod audit;
 mod backups;
 mod certificate;
 mod check;
@@ -80,6 +81,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 pub use apply_profiles::Applied;
+pub use audit::AuditFilter;
 pub use backups::BackupRecord;
 pub use certificate::{Certificate, NEVER};
 pub use check::{
@@ -120,7 +122,9 @@ pub use now::{
 pub use open_of::OpenThings;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use people::{
-    MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal, OperatorToken, Signed,
+    MAX_LIMITS, MAX_OPERATOR_TOKENS, NewOperator, NewOperatorToken, NewSession, OperatorPlace,
+    OperatorRecord, OperatorRefusal, OperatorToken, OperatorTokenRefusal, SESSION_IDLE, SessionRecord,
+    Signed,
 };
 pub use profile_applications::{ApplicationRecord, OwnSetting, ProfileRefused, Progress};
 pub use profiles::{Group, GroupKind, NewProfile, ProfileRecord, ProfileRefusal};
@@ -433,15 +437,18 @@ impl Store {
                         statements::figures::ALL_POSTGRES,
                     ),
                 };
-                let of_people = match connection {
-                    Connection::Sqlite(_) => [].as_slice(),
-                    Connection::Postgres(_) => statements::people::ALL_POSTGRES,
+                let (of_people, of_audit) = match connection {
+                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice()),
+                    Connection::Postgres(_) => {
+                        (statements::people::ALL_POSTGRES, statements::audit::ALL_POSTGRES)
+                    }
                 };
                 let own = own
                     .iter()
                     .chain(of_fleet)
                     .chain(of_rollouts)
                     .chain(of_people)
+                    .chain(of_audit)
                     .chain(of_now)
                     .chain(sums)
                     .chain(statements::fleet::ALL);
@@ -456,6 +463,7 @@ impl Store {
                     retention::ALL,
                     retained,
                     quota::ALL,
+                    statements::audit::ALL,
                     statements::devices::ALL,
                     statements::meters::ALL,
                     statements::programs::ALL,

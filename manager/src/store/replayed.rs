@@ -7,7 +7,9 @@ use super::identities::{self, IdentityChange};
 use super::journal::{Entry, Journal};
 use super::records::time;
 use super::restored::note;
-use super::statements::{self as all_statements, ddi, devices, restored as statements};
+use super::statements::{
+    self as all_statements, ddi, devices, people as people_statements, restored as statements,
+};
 use super::{Store, StoreError, delete, enrolment, people, states};
 
 /// No password has this hash: finding one would be to invert Argon2.
@@ -123,6 +125,14 @@ fn again(
         Entry::DdiTokenRevoked { token } => {
             connection.execute(ddi::REVOKE_HASH, values![token])?;
             replayed.tokens += 1;
+        }
+        Entry::EnrolmentTokenRevoked { token } => {
+            connection.execute(all_statements::REVOKE_ENROLMENT_HASH, values![token])?;
+            replayed.tokens += 1;
+        }
+        Entry::OperatorTokenRevoked { token } => {
+            connection.execute(people_statements::REVOKE_TOKEN_HASH, values![token])?;
+            replayed.operators += 1;
         }
         Entry::TokenUsed { token, device, certificate } => {
             let at = certificate.issued.as_millisecond();

@@ -1,5 +1,6 @@
 //! Every statement, by name: one text for both engines, unless they differ.
 
+pub(super) mod audit;
 pub(super) mod ddi;
 pub(super) mod figures;
 pub(super) mod fleet;
@@ -161,6 +162,10 @@ pub(super) const TOKEN: &str = "SELECT device, expires, used FROM enrolment_toke
 /// There are few: those that were ever created are gone through.
 pub(super) const UNUSED_TOKENS: &str = "SELECT hash, device, created, expires FROM enrolment_tokens \
      WHERE used IS NULL AND expires > ?1 ORDER BY expires, hash LIMIT ?2";
+pub(super) const REVOKE_ENROLMENT_TOKEN: &str =
+    "DELETE FROM enrolment_tokens WHERE substr(hash, 1, 16) = ?1 AND used IS NULL RETURNING hash";
+pub(super) const REVOKE_ENROLMENT_HASH: &str =
+    "DELETE FROM enrolment_tokens WHERE hash = ?1 AND used IS NULL";
 pub(super) const USE_TOKEN: &str = "UPDATE enrolment_tokens SET used = ?2, used_by = ?3 WHERE hash = ?1";
 /// Whatever was with the identity before is over.
 pub(super) const ENROL: &str = "INSERT INTO devices (id, certificate_serial, certificate_expires, enrolled, certificate_issued) \
@@ -428,6 +433,8 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("ADD_TOKEN", ADD_TOKEN),
     ("TOKEN", TOKEN),
     ("UNUSED_TOKENS", UNUSED_TOKENS),
+    ("REVOKE_ENROLMENT_TOKEN", REVOKE_ENROLMENT_TOKEN),
+    ("REVOKE_ENROLMENT_HASH", REVOKE_ENROLMENT_HASH),
     ("USE_TOKEN", USE_TOKEN),
     ("ENROL", ENROL),
     ("STANDINGS", STANDINGS),

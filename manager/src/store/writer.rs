@@ -9,15 +9,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use platen_protocol::identity::{DeviceId, Epoch};
+use serde_json::Value as Json;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::StoreError;
+use super::audit::{Pending, append};
 use super::engine::{Bulk, Connection, Value};
 use super::health::Health;
 use super::journal::{Appended, Entry, Journal};
 use super::later::Later;
 use super::log::LogKeeper;
 use super::places::Places;
+use crate::audit::{self, Act, DONE};
 
 /// Pieces of work that may wait. Above it, who asks waits.
 const QUEUE: usize = 4096;
@@ -61,6 +64,10 @@ pub(super) struct WriteContext<'a> {
     /// What this transaction does that must not come undone when the database is taken back to an older state.
     pub(super) journal: &'a mut Vec<Entry>,
     later: &'a mut Later,
+    /// As a part of what somebody does, if of something.
+    pub(super) act: Option<&'a Arc<Act>>,
+    /// What is added to the audit log when the transaction ends.
+    pub(super) audit: &'a mut Vec<Pending>,
 }
 
 impl WriteContext<'_> {
@@ -74,11 +81,26 @@ impl WriteContext<'_> {
     pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
         self.later.flush(self.connection)
     }
+
+    /// A record is changed, as a part of an act if one is under way: what it was, and what it is now. Without secrets: of
+    /// those, nobody may read anything in the audit log.
+    pub(super) fn changed(&mut self, before: Option<&Json>, after: Option<&Json>) {
+        let Some(act) = self.act else { return };
+        act.written();
+        self.audit.push(Pending {
+            act: Arc::clone(act),
+            outcome: DONE.to_owned(),
+            before: before.map(audit::state),
+            after: after.map(audit::state),
+        });
+    }
 }
 
 trait Work: Send {
     /// Whose batch it is, if it is one.
     fn batch_of(&self) -> Option<(&DeviceId, &Epoch)>;
+    /// As a part of which act it is done.
+    fn act(&self) -> Option<Arc<Act>>;
     /// Whether somebody waits for the answer.
     fn is_awaited(&self) -> bool;
     fn attempt(&mut self, context: &mut WriteContext<'_>) -> Result<(), StoreError>;
@@ -86,6 +108,7 @@ trait Work: Send {
 }
 
 struct Piece<F, G, T> {
+    part_of: Option<Arc<Act>>,
     batch_of: Option<(DeviceId, Epoch)>,
     act: F,
     /// Done between the commit and the answer.
@@ -102,6 +125,10 @@ where
 {
     fn batch_of(&self) -> Option<(&DeviceId, &Epoch)> {
         self.batch_of.as_ref().map(|(device, epoch)| (device, epoch))
+    }
+
+    fn act(&self) -> Option<Arc<Act>> {
+        self.part_of.clone()
     }
 
     fn is_awaited(&self) -> bool {
@@ -191,7 +218,7 @@ impl Writer {
         T: Send + 'static,
     {
         let (reply, outcome) = oneshot::channel();
-        let piece = Box::new(Piece { batch_of, act, then, outcome: None, reply });
+        let piece = Box::new(Piece { part_of: audit::current(), batch_of, act, then, outcome: None, reply });
         if self.queue.send(Some(piece)).await.is_err() {
             return Err(StoreError::Closed);
         }
@@ -464,13 +491,15 @@ impl Disk {
         let prepared = places.prepare(connection, &wanted);
         let connection = &*connection;
         let done = prepared.and_then(|()| {
-            let (mut later, mut entries) = (Later::default(), Vec::new());
+            let (mut later, mut entries, mut pending) = (Later::default(), Vec::new(), Vec::new());
             for piece in group.iter_mut() {
                 later.before(connection, piece.batch_of().map(|(device, _)| device))?;
-                let journal = &mut entries;
-                piece.attempt(&mut WriteContext { connection, places, journal, later: &mut later })?;
+                let (act, journal, later, audit) = (piece.act(), &mut entries, &mut later, &mut pending);
+                let act = act.as_ref();
+                piece.attempt(&mut WriteContext { connection, places, journal, later, act, audit })?;
             }
             later.flush(connection)?;
+            append(connection, pending)?;
             if let Some(journal) = journal.as_mut().filter(|_| !entries.is_empty()) {
                 connection.settle()?;
                 let upto = appended.insert(journal.append(&entries)?).upto;

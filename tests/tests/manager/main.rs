@@ -8,8 +8,10 @@
     reason = "helpers of tests end the test, with its words"
 )]
 
+mod audit;
 mod backup;
 mod balancers;
+mod credentials;
 mod dates;
 mod ddi;
 mod device;

@@ -85,7 +85,7 @@ async fn operations(manager: &TestManager) -> Vec<Operation> {
 }
 
 /// An operator with a token, which is given back.
-async fn operator(manager: &TestManager, name: &str, role: Role, scope: Scope) -> String {
+pub(super) async fn operator(manager: &TestManager, name: &str, role: Role, scope: Scope) -> String {
     let new = NewOperator { name: name.to_owned(), password_hash: "none".to_owned(), role, scope };
     manager.store.add_operator(new, now()).await.unwrap().unwrap();
     let token = format!("token-of-{name}");
@@ -94,7 +94,7 @@ async fn operator(manager: &TestManager, name: &str, role: Role, scope: Scope) -
     token
 }
 
-async fn send(
+pub(super) async fn send(
     connection: &mut Connection,
     token: &str,
     (method, path): (&str, &str),
@@ -291,14 +291,18 @@ async fn what_a_role_may_not_do_is_refused_with_the_right_that_is_missing() {
 }
 
 /// A stream of events, as text.
-struct Stream {
+pub(super) struct Stream {
     body: Incoming,
     text: String,
     _connection: Connection,
 }
 
 impl Stream {
-    async fn open(manager: &TestManager, path: &str, (header, value): (&'static str, String)) -> Self {
+    pub(super) async fn open(
+        manager: &TestManager,
+        path: &str,
+        (header, value): (&'static str, String),
+    ) -> Self {
         let mut connection = browser(manager).await;
         let mut asked = request("GET", path, "");
         asked.headers_mut().insert(header, value.parse().unwrap());
@@ -317,13 +321,13 @@ impl Stream {
         true
     }
 
-    async fn until(&mut self, words: &str) {
+    pub(super) async fn until(&mut self, words: &str) {
         while !self.text.contains(words) {
             assert!(self.more().await, "it ended without {words}: {}", self.text);
         }
     }
 
-    async fn until_the_end(&mut self) {
+    pub(super) async fn until_the_end(&mut self) {
         while self.more().await {}
     }
 }

@@ -64,6 +64,86 @@ fn an_operator_gets_a_password_and_a_token() {
 }
 
 #[test]
+fn tokens_and_sessions_are_listed_and_taken_back_at_the_command_line() {
+    let manager = prepared();
+    assert!(run(&manager, &["operator", "add", "anna"], "").status.success());
+    assert!(run(&manager, &["token", "create", "--device", "lobby"], "").status.success());
+    let made = ["operator", "token", "anna", "--label", "Grafana", "--role", "viewer", "--days", "30"];
+    let secret = text(&run(&manager, &made, "").stdout);
+    let listed = run(&manager, &["token", "list", "--json"], "");
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["enrolment"][0]["device"], "lobby");
+    let api = &listed["api"][0];
+    assert_eq!(
+        (&api["name"], &api["role"], &api["operator"]),
+        (&"Grafana".into(), &"viewer".into(), &"anna".into())
+    );
+    assert!(api["expires"].is_string() && api["used"].is_null(), "{api}");
+    let words = text(&run(&manager, &["token", "list"], "").stdout);
+    assert!(words.contains("Grafana") && words.contains("lobby") && !words.contains(&secret), "{words}");
+    for token in [&listed["enrolment"][0], api] {
+        let id = token["id"].as_str().unwrap();
+        assert!(run(&manager, &["token", "revoke", id], "").status.success());
+        let again = run(&manager, &["token", "revoke", id], "");
+        assert!(text(&again.stderr).contains("token list"), "{again:?}");
+    }
+    let none = run(&manager, &["session", "list", "anna", "--json"], "");
+    assert_eq!(text(&none.stdout), "[]");
+    assert!(text(&run(&manager, &["session", "list", "ben"], "").stderr).contains("operator list"));
+    assert!(
+        text(&run(&manager, &["session", "end", "0123456789abcdef"], "").stderr).contains("session list")
+    );
+    let all = run(&manager, &["session", "end", "--all-of", "anna"], "");
+    assert!(all.status.success() && text(&all.stderr).contains("0 sessions of anna"), "{all:?}");
+    let chief = run(&manager, &["operator", "token", "anna", "--role", "chief"], "");
+    assert!(text(&chief.stderr).contains("technician"), "{chief:?}");
+}
+
+#[test]
+fn what_is_done_at_the_command_line_stands_in_the_audit_log_and_a_hole_in_it_shows() {
+    let manager = prepared();
+    let check = |arguments: &[&str]| run(&manager, &[&["audit", "check"], arguments].concat(), "");
+    assert!(check(&[]).status.success(), "an empty one is whole");
+    for name in ["anna", "ben", "carl"] {
+        assert!(run(&manager, &["operator", "add", name], "").status.success());
+    }
+    let whole = check(&[]);
+    assert!(whole.status.success() && text(&whole.stderr).contains("3 entries"), "{whole:?}");
+    let last = text(&whole.stdout);
+    let number = last.split_once(':').unwrap().0;
+    assert!(check(&["--expect", &last]).status.success());
+    let other = check(&["--expect", &format!("{number}:{}", "0".repeat(64))]);
+    assert!(text(&other.stderr).contains("another hash"), "{other:?}");
+    assert!(text(&check(&["--expect", "7"]).stderr).contains("64 digits"));
+    let later = check(&["--expect", &format!("99:{}", "0".repeat(64))]);
+    assert!(text(&later.stderr).contains("entry 99 is not there"), "{later:?}");
+    let change = |statement: &str| {
+        let stored = rusqlite::Connection::open(platen_manager::database_path(&manager.state())).unwrap();
+        assert_eq!(stored.execute(statement, []).unwrap(), 1, "{statement}");
+    };
+    let stored = rusqlite::Connection::open(platen_manager::database_path(&manager.state())).unwrap();
+    let entry: (String, String, String) = stored
+        .query_row("SELECT operator, credential, act FROM audit WHERE number = 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    drop(stored);
+    assert!(entry.0.ends_with("(command line)"), "{entry:?}");
+    assert_eq!((entry.1.as_str(), entry.2.as_str()), ("command line", "platen-manager operator add"));
+    change("UPDATE audit SET operator = 'olga' WHERE number = 2");
+    let changed = check(&[]);
+    assert!(
+        !changed.status.success() && text(&changed.stderr).contains("entry 2 does not follow"),
+        "{changed:?}"
+    );
+    change("DELETE FROM audit WHERE number = 2");
+    assert!(text(&check(&[]).stderr).contains("entries 2 to 2 are missing"));
+    change("DELETE FROM audit WHERE number = 3");
+    let cut = check(&[]);
+    assert!(text(&cut.stderr).contains("3 is remembered as the last"), "{cut:?}");
+}
+
+#[test]
 fn operators_are_listed_changed_and_removed_and_one_administrator_stays() {
     let manager = prepared();
     for (arguments, said) in [

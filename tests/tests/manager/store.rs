@@ -411,7 +411,7 @@ mod suite {
         let expires = now() + SignedDuration::from_hours(1);
         assert!(!store.add_operator_token("t".into(), "anna".into(), now()).await.unwrap());
         store.set_operator("anna".into(), "hash1".into(), now()).await.unwrap();
-        store.add_session("s".into(), "anna".into(), now(), expires).await.unwrap();
+        store.add_session(super::super::store_people::session("s", "anna", expires), now()).await.unwrap();
         let signed = store.operator_of_session("s".into(), now()).await.unwrap();
         assert_eq!(signed.map(|signed| signed.name).as_deref(), Some("anna"));
         assert_eq!(store.operator_of_session("s".into(), expires).await.unwrap(), None, "its time is over");

@@ -1,6 +1,8 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
+mod audit;
 mod commands;
+mod credentials;
 mod ddi;
 mod details;
 mod devices;
@@ -36,7 +38,7 @@ use crate::rights::Right;
 
 /// Every address, with what it wants.
 pub(super) fn routes() -> Routes {
-    of_manager(of_people(of_programs(of_fleet(Routes::of_api()))))
+    of_credentials(of_manager(of_people(of_programs(of_fleet(Routes::of_api())))))
 }
 
 /// Devices, and whose they are.
@@ -182,6 +184,32 @@ fn of_manager(routes: Routes) -> Routes {
         .at("/health", |at| at.get(Right::SeeAll, health::health))
         .at("/events", |at| at.get(Right::See, events::events))
         .at("/openapi.json", |at| at.get(Wants::Anyone, openapi::document))
+}
+
+/// By what operators are let in, and what they did.
+fn of_credentials(routes: Routes) -> Routes {
+    routes
+        .at("/me/password", |at| at.post(Right::Own, credentials::change_my_password))
+        .at("/me/sessions", |at| {
+            at.get(Right::Own, credentials::my_sessions).delete(Right::Own, credentials::end_my_sessions)
+        })
+        .at("/me/sessions/{id}", |at| at.delete(Right::Own, credentials::end_my_session))
+        .at("/me/tokens", |at| {
+            at.get(Right::Own, credentials::my_tokens).post(Right::Own, credentials::make_my_token)
+        })
+        .at("/me/tokens/{id}", |at| at.delete(Right::Own, credentials::revoke_my_token))
+        .at("/operators/{name}/sessions", |at| {
+            at.get(Right::Administer, credentials::sessions)
+                .delete(Right::Administer, credentials::end_sessions)
+        })
+        .at("/operators/{name}/sessions/{id}", |at| at.delete(Right::Administer, credentials::end_session))
+        .at("/operators/{name}/tokens", |at| at.get(Right::Administer, credentials::tokens))
+        .at("/operators/{name}/tokens/{id}", |at| at.delete(Right::Administer, credentials::revoke_token))
+        .at("/audit", |at| at.get(Right::Administer, audit::list))
+        .at("/audit.csv", |at| at.get(Right::Administer, audit::csv))
+        .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
+        .at("/enrolment-tokens", |at| at.get(Right::Administer, credentials::enrolment_tokens))
+        .at("/enrolment-tokens/{id}", |at| at.delete(Right::Administer, credentials::revoke_enrolment_token))
 }
 
 pub(super) fn router(operators: &Arc<Operators>) -> Router<Arc<Operators>> {

@@ -86,6 +86,15 @@ impl IntoResponses for TooManyWait {
     }
 }
 
+/// A password that is tried too often.
+pub(super) struct TooMany;
+
+impl IntoResponses for TooMany {
+    fn responses() -> Responses {
+        [problem(429, "Too many passwords were wrong: `Retry-After` says when the next may be tried.")].into()
+    }
+}
+
 /// A device that need not or cannot be readmitted.
 pub(super) struct NotReadmitted;
 

@@ -1,8 +1,11 @@
 //! The pages, each from its template. They work without script; with it they follow what happens
 //! (`assets/live.js`). What comes from devices is text, and askama escapes it.
 
+mod account;
 mod assets;
+mod audit;
 mod chart;
+mod credentials;
 mod customers;
 mod details;
 mod device;
@@ -43,7 +46,7 @@ use crate::rights::Right;
 use assets::Assets;
 
 /// Every address, with what it wants.
-fn routes() -> Routes {
+pub(super) fn routes() -> Routes {
     Routes::of_pages()
         .at("/", |at| at.get(Right::See, fleet::page))
         .at("/fleet/rows", |at| at.piece().get(Right::See, fleet::rows))
@@ -96,6 +99,22 @@ fn routes() -> Routes {
         })
         .at("/people/{name}/reset", |at| at.post(Right::Administer, people::reset))
         .at("/people/{name}/remove", |at| at.post(Right::Administer, people::remove))
+        .at("/people/{name}/sessions/end", |at| at.post(Right::Administer, credentials::end_all))
+        .at("/people/{name}/sessions/{id}/end", |at| at.post(Right::Administer, credentials::end))
+        .at("/people/{name}/tokens/{id}/revoke", |at| at.post(Right::Administer, credentials::revoke))
+        .at("/enrolment-tokens", |at| at.get(Right::Administer, credentials::enrolment_tokens))
+        .at("/enrolment-tokens/{id}/revoke", |at| {
+            at.post(Right::Administer, credentials::revoke_enrolment_token)
+        })
+        .at("/audit", |at| at.get(Right::Administer, audit::page))
+        .at("/audit.csv", |at| at.get(Right::Administer, audit::csv))
+        .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
+        .at("/account", |at| at.get(Right::Own, account::page))
+        .at("/account/password", |at| at.post(Right::Own, account::change_password))
+        .at("/account/sessions/end", |at| at.post(Right::Own, account::end_others))
+        .at("/account/sessions/{id}/end", |at| at.post(Right::Own, account::end))
+        .at("/account/tokens", |at| at.post(Right::Own, account::make_token))
+        .at("/account/tokens/{id}/revoke", |at| at.post(Right::Own, account::revoke))
         .at("/telling", |at| at.get(Right::SeeAll, telling::page))
         .at("/telling/channels", |at| at.post(Right::Telling, telling::add_channel))
         .at("/telling/channels/{id}/test", |at| at.post(Right::Telling, telling::test_channel))

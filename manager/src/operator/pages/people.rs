@@ -14,6 +14,7 @@ use super::super::people::{self, LimitsForm, OperatorChange, OperatorForm, Passw
 use super::super::problem::Refusal;
 use super::super::view::OperatorView;
 use super::super::who::Operator;
+use super::credentials::{Held, percent_encode};
 use super::details::{choices, chosen};
 use super::{Frame, filters, render, render_at};
 use crate::clock;
@@ -48,6 +49,7 @@ struct PersonPage {
     form: Filled,
     customers: Vec<(CustomerRecord, Vec<SiteRecord>)>,
     cut: bool,
+    held: Held,
 }
 
 #[derive(Template)]
@@ -124,7 +126,10 @@ pub(super) async fn one(
     let person = people::one(&operators, name).await?;
     let (customers, cut) = choices(&operators, &operator).await?;
     let form = Filled::new(Some(person.clone()));
-    render(&PersonPage { frame: Frame::new(Some(operator), false), person, form, customers, cut })
+    let base = format!("/people/{}", percent_encode(&person.name));
+    let held = Held::of(&operators, &person.name, base, &operator).await?;
+    let frame = Frame::new(Some(operator), false);
+    render_at(&PersonPage { frame, person, form, customers, cut, held }, clock::now())
 }
 
 /// What was typed.
@@ -187,9 +192,12 @@ pub(super) async fn reset(
     State(operators): Shared,
     operator: Operator,
     name: Result<Path<String>, PathRejection>,
+    form: Bytes,
 ) -> Result<Html<String>, Refusal> {
     let Path(name) = name?;
-    let password = people::reset(&operators, name.clone(), PasswordForm::default(), &operator).await?;
+    let revoke_tokens = form_urlencoded::parse(&form).any(|(field, _)| field == "revoke_tokens");
+    let form = PasswordForm { password: None, revoke_tokens };
+    let password = people::reset(&operators, name.clone(), form, &operator).await?;
     // Whoever resets their own has been signed out by it.
     let frame = Frame::new(Some(operator), false);
     render(&PasswordPage { frame, name, password: password.unwrap_or_default() })

@@ -1,7 +1,5 @@
 //! Signing in and out.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Extension, Form, Query, State};
@@ -9,14 +7,13 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
-use tokio::time::Instant;
 
-use super::super::hasher::Busy;
-use super::super::password_queue::Asker;
 use super::super::problem::Refusal;
+use super::super::sign_in::is_password_of;
 use super::super::who::{Perhaps, Remote, own_pages_only};
-use super::super::{Operators, Shared, password, session};
+use super::super::{Shared, audit, session};
 use super::{Frame, render};
+use crate::audit::during;
 use crate::clock;
 
 #[derive(Template)]
@@ -77,49 +74,37 @@ pub(super) async fn sign_in(
     let Form(SignIn { name, password, next }) =
         form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
     let next = own_path(next);
-    let known_address = operators.known_addresses.is_known(remote);
-    let attempt =
-        operators.sign_in_limits.begin(remote, known_address, &name, Instant::now()).map_err(|wait| {
-            Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait)
-        })?;
-    let asker = Asker { known_address, failures: attempt.before(), name: name.clone() };
-    let right = is_right(&operators, asker, password).await;
-    if !matches!(right, Ok(false)) {
-        attempt.forgive();
-    }
-    if !right? {
+    if !is_password_of(&operators, remote, name.clone(), password).await? {
         tracing::warn!(%remote, "a sign-in failed");
+        audit::failed(&operators, &name, remote, "wrong name or password").await?;
         let page: Html<String> =
             render(&SignInPage { frame: Frame::new(None, false), next, name, wrong: true })?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
     operators.known_addresses.remember(remote);
     tracing::info!(operator = name, %remote, "an operator signed in");
-    let cookie = session::begin(&operators.store, name, clock::now()).await?;
+    let act = audit::sign_in(Some(name.clone()), remote);
+    let began = session::begin(&operators.store, name, (remote, &headers), clock::now());
+    let cookie = during(act, began).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
-}
-
-async fn is_right(operators: &Arc<Operators>, asker: Asker, password: String) -> Result<bool, Refusal> {
-    if password.len() > password::MAX_BYTES || password::check_name(&asker.name).is_err() {
-        return Ok(false);
-    }
-    let hash = operators.store.password_hash(asker.name.clone()).await?;
-    let checked = operators.hasher.verify(asker, password, hash).await.map_err(|Busy| {
-        tracing::debug!("a sign-in was turned away: too many at once");
-        Refusal::new(ProblemKind::Unavailable, "Many people are signing in right now. Try again in a moment.")
-    })?;
-    checked.map_err(|error| Refusal::internal(&error))
 }
 
 /// `POST /sign-out`.
 pub(super) async fn sign_out(
     State(operators): Shared,
+    Extension(Remote(remote)): Extension<Remote>,
+    Perhaps(who): Perhaps,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     own_pages_only(&operators, &headers, &uri)?;
     if let Some(hash) = session::of(&headers) {
-        operators.store.end_session(hash).await?;
+        let ended = operators.store.end_session(hash);
+        match who {
+            Some(who) => during(audit::sign_out(&who, remote), ended).await?,
+            None => ended.await?,
+        }
+        operators.people_changed().await;
     }
     Ok(([(header::SET_COOKIE, session::end()?)], Redirect::to("/sign-in")).into_response())
 }

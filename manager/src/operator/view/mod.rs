@@ -11,7 +11,9 @@
 
 mod activity;
 mod asked;
+mod audit;
 mod contact;
+mod credential;
 mod ddi;
 mod details;
 mod device;
@@ -30,6 +32,8 @@ mod step;
 mod watched;
 
 pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(super) use audit::AuditView;
+pub(crate) use credential::{EnrolmentTokenView, SessionView, TokenView};
 pub(super) use ddi::{DdiActionView, DdiTokenView, DdiView};
 pub(crate) use details::DetailsView;
 pub(super) use device::DeviceView;

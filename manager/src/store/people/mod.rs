@@ -3,6 +3,9 @@
 mod credentials;
 mod operators;
 
-pub use credentials::{OperatorToken, Signed};
+pub use credentials::{
+    MAX_OPERATOR_TOKENS, NewOperatorToken, NewSession, OperatorToken, OperatorTokenRefusal, SESSION_IDLE,
+    SessionRecord, Signed,
+};
 pub use operators::{MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal};
 pub(super) use operators::{remove_again, set_again};

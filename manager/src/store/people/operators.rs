@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::super::engine::{Connection, Row, values};
 use super::super::journal::Entry;
@@ -11,6 +12,7 @@ use super::super::statements::people as statements;
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
 use crate::rights::Role;
+use crate::secret::short;
 
 /// Customers and sites together that an operator is limited to, at most.
 pub const MAX_LIMITS: usize = 200;
@@ -323,6 +325,7 @@ impl Store {
                 )?;
                 put_scope(connection, name, scope)?;
                 context.journal.push(Entry::PasswordSet { operator: name.clone() });
+                context.changed(None, Some(&as_json(name, *role, scope)));
                 Ok(Ok(()))
             })
             .await
@@ -347,11 +350,13 @@ impl Store {
                 if role != Role::Administrator && is_last_administrator(connection, &name)? {
                     return Ok(Err(OperatorRefusal::LastAdministrator(name.clone())));
                 }
+                let before = known(connection, &name)?;
                 let limited = scope != Scope::All;
                 connection.execute(statements::SET_OPERATOR, values![name, role.word(), limited])?;
                 put_scope(connection, &name, &scope)?;
                 note_change(connection)?;
                 context.journal.push(set_entry(&name, role, &scope));
+                context.changed(before.as_ref(), Some(&as_json(&name, role, &scope)));
                 Ok(Ok(()))
             })
             .await
@@ -363,10 +368,23 @@ impl Store {
         name: String,
         password_hash: String,
     ) -> Result<Result<(), OperatorRefusal>, StoreError> {
+        self.give_password(name, password_hash, false).await
+    }
+
+    /// The same; and, if that is asked for, all bearer tokens are taken back with it.
+    pub async fn give_password(
+        &self,
+        name: String,
+        password_hash: String,
+        and_revoke_tokens: bool,
+    ) -> Result<Result<(), OperatorRefusal>, StoreError> {
         self.writer
             .write(move |context| {
                 if !context.connection.exists(statements::OPERATOR, values![name])? {
                     return Ok(Err(OperatorRefusal::Missing(name.clone())));
+                }
+                if and_revoke_tokens {
+                    revoke_all(context, &name)?;
                 }
                 reset(context, &name, &password_hash).map(Ok)
             })
@@ -384,7 +402,9 @@ impl Store {
                 if is_last_administrator(connection, &name)? {
                     return Ok(Err(OperatorRefusal::LastAdministrator(name.clone())));
                 }
+                let before = known(connection, &name)?;
                 remove(connection, &name)?;
+                context.changed(before.as_ref(), None);
                 context.journal.push(Entry::OperatorRemoved { operator: name.clone() });
                 Ok(Ok(()))
             })
@@ -406,5 +426,31 @@ fn reset(context: &mut WriteContext<'_>, name: &str, password_hash: &str) -> Res
     context.connection.execute(statements::END_SESSIONS_OF, values![name])?;
     note_change(context.connection)?;
     context.journal.push(Entry::PasswordSet { operator: name.to_owned() });
+    context.changed(None, Some(&json!({"operator": name, "password": "another one"})));
     Ok(())
+}
+
+/// Takes back all tokens of an operator.
+fn revoke_all(context: &mut WriteContext<'_>, name: &str) -> Result<(), StoreError> {
+    let revoked: Vec<String> =
+        context.connection.all(statements::REVOKE_TOKENS_OF, values![name], |row| row.get(0))?;
+    for token in &revoked {
+        context.changed(Some(&json!({"operator": name, "token": short(token)})), None);
+    }
+    context.journal.extend(revoked.into_iter().map(|token| Entry::OperatorTokenRevoked { token }));
+    Ok(())
+}
+
+/// An operator, as the audit log has it.
+fn as_json(name: &str, role: Role, scope: &Scope) -> Value {
+    let limits = limits(scope).map(|(customers, sites)| json!({"customers": customers, "sites": sites}));
+    json!({"operator": name, "role": role, "limited_to": limits})
+}
+
+/// An operator as it is now, if there is one.
+fn known(connection: &Connection, name: &str) -> Result<Option<Value>, StoreError> {
+    let found = connection
+        .one(statements::OPERATOR, values![name], |row| Ok((role(row, 1)?, row.get::<bool>(2)?)))?;
+    let Some((role, limited)) = found else { return Ok(None) };
+    Ok(Some(as_json(name, role, &scope_of(connection, name, limited)?)))
 }

@@ -39,21 +39,44 @@ pub(in crate::store) const CUSTOMER_EXISTS: &str = "SELECT 1 FROM customers WHER
 pub(in crate::store) const SITE_EXISTS: &str = "SELECT 1 FROM sites WHERE key = ?1";
 
 // Tokens.
-pub(in crate::store) const ADD_OPERATOR_TOKEN: &str = "INSERT INTO operator_tokens (hash, operator, created) SELECT ?1, name, ?3 FROM operators WHERE name = ?2";
-pub(in crate::store) const OPERATOR_TOKENS: &str =
-    "SELECT hash, operator, created FROM operator_tokens ORDER BY operator, created, hash LIMIT ?1";
-pub(in crate::store) const OPERATOR_OF_TOKEN: &str = "SELECT o.name, o.role, o.limited, CAST(NULL AS BIGINT) \
-     FROM operator_tokens t JOIN operators o ON o.name = t.operator WHERE t.hash = ?1";
+macro_rules! tokens {
+    ($rest:literal) => {
+        concat!("SELECT hash, operator, name, role, created, expires, used FROM operator_tokens ", $rest)
+    };
+}
+pub(in crate::store) const ADD_OPERATOR_TOKEN: &str = "INSERT INTO operator_tokens \
+     (hash, operator, created, name, role, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+pub(in crate::store) const COUNT_TOKENS_OF: &str = "SELECT count(*) FROM operator_tokens WHERE operator = ?1";
+pub(in crate::store) const OPERATOR_TOKENS: &str = tokens!("ORDER BY operator, created, hash LIMIT ?1");
+pub(in crate::store) const TOKENS_OF: &str = tokens!("WHERE operator = ?1 ORDER BY created, hash");
+pub(in crate::store) const OPERATOR_OF_TOKEN: &str = "SELECT o.name, o.role, o.limited, t.role, t.expires, \
+     CAST(NULL AS BIGINT) FROM operator_tokens t JOIN operators o ON o.name = t.operator WHERE t.hash = ?1";
+pub(in crate::store) const REVOKE_TOKEN: &str = "DELETE FROM operator_tokens \
+     WHERE substr(hash, 1, 16) = ?1 AND (CAST(?2 AS TEXT) IS NULL OR operator = ?2) RETURNING hash, operator";
+pub(in crate::store) const REVOKE_TOKEN_HASH: &str = "DELETE FROM operator_tokens WHERE hash = ?1";
+pub(in crate::store) const REVOKE_TOKENS_OF: &str =
+    "DELETE FROM operator_tokens WHERE operator = ?1 RETURNING hash";
 pub(in crate::store) const REMOVE_TOKENS_OF: &str = "DELETE FROM operator_tokens WHERE operator = ?1";
+pub(in crate::store) const TOKEN_USED: &str =
+    "UPDATE operator_tokens SET used = ?2 WHERE hash = ?1 AND (used IS NULL OR used < ?2)";
 
 // Sessions.
-pub(in crate::store) const ADD_SESSION: &str =
-    "INSERT INTO sessions (hash, operator, created, expires) VALUES (?1, ?2, ?3, ?4)";
-pub(in crate::store) const OPERATOR_OF_SESSION: &str = "SELECT o.name, o.role, o.limited, s.expires \
-     FROM sessions s JOIN operators o ON o.name = s.operator WHERE s.hash = ?1";
+pub(in crate::store) const ADD_SESSION: &str = "INSERT INTO sessions \
+     (hash, operator, created, expires, used, address, browser) VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6)";
+pub(in crate::store) const OPERATOR_OF_SESSION: &str = "SELECT o.name, o.role, o.limited, CAST(NULL AS TEXT), \
+     s.expires, s.used FROM sessions s JOIN operators o ON o.name = s.operator WHERE s.hash = ?1";
+pub(in crate::store) const SESSIONS_OF: &str = "SELECT hash, operator, created, expires, used, address, browser \
+     FROM sessions WHERE operator = ?1 ORDER BY used DESC, hash";
+pub(in crate::store) const SESSION_USED: &str = "UPDATE sessions SET used = ?2 WHERE hash = ?1 AND used < ?2";
 pub(in crate::store) const END_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1";
+pub(in crate::store) const END_SESSION_BY: &str = "DELETE FROM sessions \
+     WHERE substr(hash, 1, 16) = ?1 AND (CAST(?2 AS TEXT) IS NULL OR operator = ?2)";
 pub(in crate::store) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE operator = ?1";
-pub(in crate::store) const DROP_OLD_SESSIONS: &str = "DELETE FROM sessions WHERE expires <= ?1";
+pub(in crate::store) const END_OTHER_SESSIONS_OF: &str =
+    "DELETE FROM sessions WHERE operator = ?1 AND hash <> ?2";
+pub(in crate::store) const DROP_OLD_SESSIONS: &str = "DELETE FROM sessions WHERE expires <= ?1 OR used <= ?2";
+pub(in crate::store) const DROP_SESSIONS_ABOVE: &str = "DELETE FROM sessions WHERE operator = ?1 AND hash NOT IN \
+     (SELECT hash FROM sessions WHERE operator = ?1 ORDER BY used DESC, hash LIMIT ?2)";
 
 // That something of all this has changed.
 pub(in crate::store) const NOTE_CHANGE: &str = "INSERT INTO people_changes (key, count) VALUES (1, 1) \
@@ -86,14 +109,25 @@ pub(in crate::store) const ALL: &[(&str, &str)] = &[
     ("CUSTOMER_EXISTS", CUSTOMER_EXISTS),
     ("SITE_EXISTS", SITE_EXISTS),
     ("ADD_OPERATOR_TOKEN", ADD_OPERATOR_TOKEN),
+    ("COUNT_TOKENS_OF", COUNT_TOKENS_OF),
     ("OPERATOR_TOKENS", OPERATOR_TOKENS),
+    ("TOKENS_OF", TOKENS_OF),
     ("OPERATOR_OF_TOKEN", OPERATOR_OF_TOKEN),
+    ("REVOKE_TOKEN", REVOKE_TOKEN),
+    ("REVOKE_TOKEN_HASH", REVOKE_TOKEN_HASH),
+    ("REVOKE_TOKENS_OF", REVOKE_TOKENS_OF),
     ("REMOVE_TOKENS_OF", REMOVE_TOKENS_OF),
+    ("TOKEN_USED", TOKEN_USED),
     ("ADD_SESSION", ADD_SESSION),
     ("OPERATOR_OF_SESSION", OPERATOR_OF_SESSION),
+    ("SESSIONS_OF", SESSIONS_OF),
+    ("SESSION_USED", SESSION_USED),
     ("END_SESSION", END_SESSION),
+    ("END_SESSION_BY", END_SESSION_BY),
     ("END_SESSIONS_OF", END_SESSIONS_OF),
+    ("END_OTHER_SESSIONS_OF", END_OTHER_SESSIONS_OF),
     ("DROP_OLD_SESSIONS", DROP_OLD_SESSIONS),
+    ("DROP_SESSIONS_ABOVE", DROP_SESSIONS_ABOVE),
     ("NOTE_CHANGE", NOTE_CHANGE),
     ("CHANGES", CHANGES),
 ];

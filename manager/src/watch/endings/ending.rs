@@ -137,14 +137,19 @@ impl Ending {
     }
 
     /// An operator's token for the API.
-    pub fn of_api_token(hash: String, operator: String, created: Timestamp) -> Self {
+    pub fn of_api_token(
+        hash: String,
+        operator: String,
+        created: Timestamp,
+        expires: Option<Timestamp>,
+    ) -> Self {
         Self {
             what: What::ApiToken,
             key: hash,
             used_for: "API",
             subject: operator,
             from: Some(created),
-            until: None,
+            until: expires,
             trouble: None,
             files: None,
         }
