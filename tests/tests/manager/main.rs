@@ -13,6 +13,7 @@ mod balancers;
 mod dates;
 mod ddi;
 mod device;
+mod device_page;
 mod endings;
 mod first_start;
 mod fleet;

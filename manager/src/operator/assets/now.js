@@ -125,6 +125,11 @@
 
   function take(page) {
     fresh = page;
+    bring(page);
+    document.dispatchEvent(new Event("platen-drawn"));
+  }
+
+  function bring(page) {
     const changed = count(page);
     if (main.hasAttribute("data-item-page")) {
       takeOne(page);
@@ -216,6 +221,7 @@
     copy.drawn = performance.now();
     line.replaceWith(copy);
     copy.focus({ preventScroll: true });
+    document.dispatchEvent(new Event("platen-drawn"));
     say(`${form.dataset.act}: ${copy.dataset.what}`);
     look();
   }
