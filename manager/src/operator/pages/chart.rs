@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::history::SubjectKind;
 use crate::history::points::{Knowledge, Point};
 
 /// The width of the drawing, in units of its own.
@@ -127,6 +128,14 @@ impl Pen {
     }
 }
 
+/// Percent that is left, not rounded.
+#[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
+pub(super) fn share(point: &Point) -> Option<f64> {
+    let of = f64::from(point.column.as_ref()?.of.filter(|of| *of > 0)?);
+    let used = point.value? as f64 / of * 100.0;
+    Some(if point.subject.kind == SubjectKind::Part { 100.0 - used } else { used })
+}
+
 /// Draws one subject; `value` says how high a point with a number is.
 pub(super) fn draw<'a>(
     points: impl IntoIterator<Item = &'a Point>,
@@ -196,7 +205,7 @@ pub(super) fn expect(frame: Frame, value: f64, (early, likely): (i64, i64), late
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Subject, SubjectKind};
+    use crate::history::Subject;
 
     fn point(at: i64, value: Option<i64>, knowledge: Knowledge) -> Point {
         Point {

@@ -12,7 +12,7 @@ use super::super::Operators;
 use super::super::history::{Asked, tell};
 use super::super::problem::Refusal;
 use super::super::view::DeviceView;
-use super::history::share;
+use super::chart::share;
 use crate::history::depletion::{Band, by_pages, by_use, daily_count, daily_use};
 use crate::history::points::Point;
 use crate::history::{DAY_MS, Resolution, Subject, SubjectKind};

@@ -19,7 +19,7 @@ use super::super::problem::Refusal;
 use super::super::view::DeviceView;
 use super::super::who::Operator;
 use super::super::{Operators, Shared, gather};
-use super::chart::{Chart, Expected, Frame as ChartFrame, draw, expect};
+use super::chart::{Chart, Expected, Frame as ChartFrame, draw, expect, share};
 use super::depletion::{Ending, ending};
 use super::history_csv;
 use super::history_marks::{Mark, marks};
@@ -73,14 +73,6 @@ pub(super) async fn level_charts(
         LevelChart { name: reading.name.clone(), ink: words::ink(reading), chart: draw(points, frame, share) }
     });
     Ok(charts.collect())
-}
-
-/// Percent that is left, not rounded.
-#[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
-pub(super) fn share(point: &Point) -> Option<f64> {
-    let of = f64::from(point.column.as_ref()?.of.filter(|of| *of > 0)?);
-    let used = point.value? as f64 / of * 100.0;
-    Some(if point.subject.kind == SubjectKind::Part { 100.0 - used } else { used })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
