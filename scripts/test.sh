@@ -12,6 +12,9 @@ source "$(dirname "$0")/common.sh"
 # whoever reads half an hour's output begins.
 LOGS=$TARGET/test-logs
 SHOWN_AGAIN=80
+NEEDED_GB=12
+# What would make a second build quicker takes gigabytes, and a clean clone is built once.
+[ "${CI:-}" != true ] || export CARGO_INCREMENTAL=0
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
 
@@ -110,6 +113,16 @@ packages() {
 # The advisories want a database that not every machine reaches; `cargo deny check advisories` asks it.
 licences() { cargo deny --log-level error check licenses bans sources; }
 
+# A disk that fills up in the middle shows as tests and links that fail for no reason of their own. It is counted that a
+# run in a clean clone leaves behind about so much.
+room() {
+    local gigabytes
+    gigabytes=$(df --output=avail -BG "$TARGET" | tail -n 1 | tr -dc 0-9)
+    echo "$gigabytes GB are free for $TARGET"
+    [ "$gigabytes" -ge "$NEEDED_GB" ] || [ -d "$TARGET/debug/deps" ] ||
+        { echo "about $NEEDED_GB GB are needed: make room, or set CARGO_TARGET_DIR to a larger disk" >&2; return 1; }
+}
+
 # Who names something that is not there would believe that it was left out.
 known=" lints licences unit tuf tokens ${PARTS[*]} "
 for name in ${PLATEN_SKIP//,/ }; do
@@ -131,6 +144,8 @@ build_tests() {
 }
 run_tests() { tests -E "not ($left_out)"; }
 
+stage room room
+[ ${#failed[@]} -eq 0 ] || exit 1
 beside install machine_packages
 # Without a C compiler or Python nothing else can begin.
 if ! command -v cc >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then

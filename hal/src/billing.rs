@@ -228,8 +228,7 @@ pub fn of_generation(memory: &[u8], generation: u32) -> Result<BillingRecord, Bi
     let (first, second) = (decode(0), decode(1));
     let is_it = |record: &BillingRecord| record.generation == generation;
     match (first, second) {
-        (Ok(record), _) if is_it(&record) => Ok(record),
-        (_, Ok(record)) if is_it(&record) => Ok(record),
+        (Ok(record), _) | (_, Ok(record)) if is_it(&record) => Ok(record),
         (Ok(_), Ok(_)) => Err(BillingError::OtherGeneration(generation)),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }

@@ -31,6 +31,7 @@ const LOOK_UP_AT_ONCE: usize = 500;
 const HEARD_AT_ONCE: usize = 256;
 
 /// What is to be looked at anew.
+#[expect(clippy::struct_excessive_bools, reason = "each is a piece of news of its own")]
 #[derive(Default)]
 struct News {
     everything: bool,

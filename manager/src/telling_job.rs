@@ -146,7 +146,7 @@ impl Job {
                 None => tracing::info!(%id, channel, "a message was sent"),
                 Some(why) if given_up => tracing::error!(%id, channel, why, "a message was given up"),
                 Some(why) if claimed.tries == 1 => {
-                    tracing::warn!(%id, channel, why, "a message was not taken; it is tried again")
+                    tracing::warn!(%id, channel, why, "a message was not taken; it is tried again");
                 }
                 Some(why) => tracing::debug!(%id, channel, why, "a message was not taken; it is tried again"),
             }

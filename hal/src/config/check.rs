@@ -113,8 +113,7 @@ fn check_simulation(config: &BoardConfig) -> Check {
         return Err((here, what.to_owned()));
     }
     let needs = usize::try_from(billing::FIRST_BYTE).unwrap_or(usize::MAX) + billing::COPY_BYTES * COPIES;
-    if simulation.billing_counters
-        && !config.engine.as_ref().is_some_and(|engine| engine.chip.bytes() >= needs)
+    if simulation.billing_counters && config.engine.as_ref().is_none_or(|engine| engine.chip.bytes() < needs)
     {
         let what = format!(
             "`billing-counters` need an [engine] whose memory has {needs} bytes, such as a fm24cl64b: give it one, or take them out"

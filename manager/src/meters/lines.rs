@@ -206,7 +206,7 @@ fn reason(point: &Point) -> Option<Reason> {
 
 struct Steps {
     first: Option<Read>,
-    steps: Vec<Step>,
+    all: Vec<Step>,
     /// What is wrong behind the last reading.
     behind: BTreeSet<Reason>,
 }
@@ -234,13 +234,13 @@ fn steps(points: &[Point], resets: &[(i64, i64)]) -> Steps {
         }
         last = Some(after);
     }
-    Steps { first, steps: all, behind: reasons }
+    Steps { first, all, behind: reasons }
 }
 
 /// What a counter counted in a stretch of time, of points of its history: those in that time, and on both sides up to
 /// the nearest reading. `resets` are those of all counters of the device.
 pub fn account(points: &[Point], resets: &[(i64, i64)], window: Window, now: i64) -> Account {
-    let Steps { first, steps, behind } = steps(points, resets);
+    let Steps { first, all: steps, behind } = steps(points, resets);
     let Window { from, until } = window;
     let last = steps.last().map(|step| step.after).or(first);
     let mut lines: Vec<Line> = Vec::new();

@@ -75,8 +75,8 @@ impl FromStr for Period {
         let year: i16 =
             digits(text.get(..4)).filter(|year| is_form && YEARS.contains(year)).ok_or_else(bad)?;
         let month: i16 = digits(text.get(5..)).ok_or_else(bad)?;
-        let month = i8::try_from(month).map_err(|_| bad())?;
-        Date::new(year, month, 1).map(|first| Self { first }).map_err(|_| bad())
+        let month = i8::try_from(month).map_err(|_is_no_month| bad())?;
+        Date::new(year, month, 1).map(|first| Self { first }).map_err(|_is_no_date| bad())
     }
 }
 

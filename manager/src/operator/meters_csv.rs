@@ -79,8 +79,8 @@ fn row(
         device.until.to_string(),
     ];
     let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
-    match what {
-        Some((counter, line)) => row.extend([
+    if let Some((counter, line)) = what {
+        row.extend([
             said(&counter.counter),
             counter.unit.to_owned(),
             word(line),
@@ -90,11 +90,10 @@ fn row(
             number(line.end),
             line.count.to_string(),
             line.words.clone(),
-        ]),
-        None => {
-            let rest = ["", "", "not_known", "", "", "", "", "0", "no counter of this device is known"];
-            row.extend(rest.map(ToOwned::to_owned));
-        }
+        ]);
+    } else {
+        let rest = ["", "", "not_known", "", "", "", "", "0", "no counter of this device is known"];
+        row.extend(rest.map(ToOwned::to_owned));
     }
     row
 }

@@ -54,7 +54,6 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, Request, Response, header};
 use axum::middleware::{self, map_response};
 use axum::response::IntoResponse;
-use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
@@ -71,8 +70,10 @@ use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
 use crate::people_changes::{PEOPLE, PeopleChanges};
 use crate::probes::{self, Probes};
+use crate::rights::Right;
 use crate::store::Store;
 use crate::watch::Watches;
+use guard::Routes;
 use hasher::Hasher;
 use known_addresses::KnownAddresses;
 use origin::Origin;
@@ -178,12 +179,16 @@ pub fn router(operators: Arc<Operators>) -> Router {
     Router::new()
         .nest("/api/v1", api::router(&operators))
         .merge(pages::router(&operators))
-        .route(probes::METRICS, get(metrics))
+        .merge(figures(&operators))
         .merge(probes::router(Arc::clone(&operators.probes)))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(pages::errors_as_pages))
         .layer(map_response(secure))
         .with_state(operators)
+}
+
+fn figures(operators: &Arc<Operators>) -> Router<Arc<Operators>> {
+    Routes::of_api().at(probes::METRICS, |at| at.get(Right::SeeAll, metrics)).router(operators)
 }
 
 /// Figures of the manager for Prometheus; on the listener of its own (`[health]` of `manager.toml`) they need no token.

@@ -217,6 +217,8 @@ fn stands(
     now: &Levels,
 ) -> Result<(), StoreError> {
     if touched || before.serials != now.serials {
+        // What needs a person is dated by its report.
+        context.catch_up()?;
         return refresh(context.connection, device, Some(now));
     }
     if before == now {

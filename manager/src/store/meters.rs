@@ -135,7 +135,7 @@ impl Store {
                 for row in rows {
                     match devices.last_mut() {
                         Some(of) if of.first().is_some_and(|first| first.device == row.device) => {
-                            of.push(row)
+                            of.push(row);
                         }
                         _ => devices.push(vec![row]),
                     }
@@ -213,7 +213,9 @@ mod tests {
     #[test]
     fn a_device_that_is_retired_counts_for_nobody_from_then_on() {
         let mut rows = [row(0, Some(1), Some(7)), row(10, Some(1), Some(8)), row(30, Some(1), None)];
-        rows.iter_mut().for_each(|row| row.retired = Some(20));
+        for row in &mut rows {
+            row.retired = Some(20);
+        }
         assert_eq!(spans(&rows, &Scope::All, 1), [(0, Some(20))]);
     }
 

@@ -69,6 +69,11 @@ impl WriteContext<'_> {
     pub(super) fn later(&mut self, bulk: &'static Bulk, row: &[Value<'_>]) -> Result<(), StoreError> {
         self.later.write(self.connection, bulk, row)
     }
+
+    /// Writes what waits, for what follows reads it.
+    pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
+        self.later.flush(self.connection)
+    }
 }
 
 trait Work: Send {
@@ -241,14 +246,13 @@ fn run(
             disk.take_up(fresh);
         }
         let held = keeper.as_mut().and_then(|keeper| keeper.refuses(&disk.connection, Instant::now()));
-        let attempted = match held {
-            Some(held) => vec![(group, Err(held))],
-            None => {
-                let begun = Instant::now();
-                let committed = commit_group(&mut disk, group);
-                health.commits().note(begun.elapsed());
-                committed
-            }
+        let attempted = if let Some(held) = held {
+            vec![(group, Err(held))]
+        } else {
+            let begun = Instant::now();
+            let committed = commit_group(&mut disk, group);
+            health.commits().note(begun.elapsed());
+            committed
         };
         let now = Instant::now();
         if note(health, &attempted, now)

@@ -1,4 +1,4 @@
-//! What is said: a message with its items, as plain text, as HTML that says the same, and as a CloudEvent. Pure.
+//! What is said: a message with its items, as plain text, as HTML that says the same, and as a `CloudEvent`. Pure.
 
 use std::fmt::Write as _;
 

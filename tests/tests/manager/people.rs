@@ -410,9 +410,9 @@ async fn an_administrator_adds_people_on_a_page_and_each_sees_what_is_meant_for_
     assert_eq!(get(&mut ben, "/", &his).await.status, StatusCode::SEE_OTHER, "his session has ended");
     let gone = post_form(&mut anna, "/people/ben/remove", "", Some(OWN), &cookie).await;
     assert_eq!(gone.headers["location"], "/people");
-    let last = post_form(&mut anna, &format!("/people/{OPERATOR}/remove"), "", Some(OWN), &cookie).await;
-    assert_eq!(last.status, StatusCode::CONFLICT);
-    assert!(last.text().contains("only administrator"));
+    let only_one = post_form(&mut anna, &format!("/people/{OPERATOR}/remove"), "", Some(OWN), &cookie).await;
+    assert_eq!(only_one.status, StatusCode::CONFLICT);
+    assert!(only_one.text().contains("only administrator"));
 }
 
 #[tokio::test]

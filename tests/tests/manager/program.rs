@@ -86,8 +86,8 @@ fn operators_are_listed_changed_and_removed_and_one_administrator_stays() {
     let roles: Vec<_> =
         listed.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
     assert_eq!(roles, [["anna", "administrator", "everything"], ["ben", "viewer", "everything"]]);
-    let last = run(&manager, &["operator", "set", "anna", "--role", "viewer"], "");
-    assert!(text(&last.stderr).contains("only administrator"), "{last:?}");
+    let only_one = run(&manager, &["operator", "set", "anna", "--role", "viewer"], "");
+    assert!(text(&only_one.stderr).contains("only administrator"), "{only_one:?}");
     let nothing = run(&manager, &["operator", "set", "ben"], "");
     assert!(text(&nothing.stderr).contains("nothing is to be set"));
     assert!(run(&manager, &["operator", "set", "ben", "--role", "administrator"], "").status.success());

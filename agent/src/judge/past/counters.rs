@@ -90,7 +90,7 @@ struct Fall {
     /// Which, from what, to what.
     counters: Vec<(CounterKind, u64, u64)>,
     /// The same of the billing record.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     billing: Vec<(String, u64, u64)>,
 }
 

@@ -33,10 +33,10 @@ pub(super) struct Which {
     #[param(minimum = 1)]
     customer: i64,
     /// The month, such as `2026-11`; it begins and ends by the time zone of each device.
-    #[param(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$")]
+    #[param(pattern = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2})-(0[1-9]|1[0-2])$")]
     period: String,
     /// `next_cursor` of the previous page, with everything else as before; leave it out for the first page.
-    #[param(required = false, nullable = false, value_type = String)]
+    #[param(required = false, nullable = false, value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     cursor: Option<DeviceId>,
     /// The most devices on the page.
     #[param(required = false, nullable = false, minimum = 1, maximum = 500, default = 100)]

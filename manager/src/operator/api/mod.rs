@@ -36,7 +36,12 @@ use crate::rights::Right;
 
 /// Every address, with what it wants.
 pub(super) fn routes() -> Routes {
-    Routes::of_api()
+    of_manager(of_people(of_programs(of_fleet(Routes::of_api()))))
+}
+
+/// Devices, and whose they are.
+fn of_fleet(routes: Routes) -> Routes {
+    routes
         .at("/devices", |at| at.get(Right::See, devices::list))
         .at("/devices/{id}", |at| at.get(Right::See, devices::one).delete(Right::Administer, details::delete))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::history))
@@ -68,6 +73,11 @@ pub(super) fn routes() -> Routes {
         })
         .at("/profiles/{id}/send", |at| at.post(Right::Profiles, profiles::send))
         .at("/profiles/{id}/refusals", |at| at.get(Right::SeeAll, profiles::refusals))
+}
+
+/// Programs, and how they come to devices.
+fn of_programs(routes: Routes) -> Routes {
+    routes
         .at("/programs", |at| at.get(Right::See, programs::list))
         .at("/programs/{name}/{version}", |at| at.get(Right::See, programs::one))
         .at("/programs/{name}/{version}/offers", |at| {
@@ -80,17 +90,6 @@ pub(super) fn routes() -> Routes {
         .at("/devices/{id}/ddi", |at| at.get(Right::See, ddi::get))
         .at("/devices/{id}/ddi/tokens", |at| at.post(Right::Admit, ddi::make_token))
         .at("/devices/{id}/ddi/tokens/{token}", |at| at.delete(Right::Admit, ddi::revoke_token))
-        .at("/now", |at| at.get(Right::See, now::list))
-        .at("/now-counts", |at| at.get(Right::See, now::counts))
-        .at("/now/{id}", |at| at.get(Right::See, now::one))
-        .at("/now/{id}/history", |at| at.get(Right::See, now::history))
-        .at("/now/{id}/take", |at| at.post(Right::Calls, now::take))
-        .at("/now/{id}/give-back", |at| at.post(Right::Calls, now::give_back))
-        .at("/now/{id}/comment", |at| at.post(Right::Calls, now::comment))
-        .at("/now/{id}/snooze", |at| at.post(Right::Calls, now::snooze))
-        .at("/now/{id}/close", |at| at.post(Right::Calls, now::close))
-        .at("/meters", |at| at.get(Right::See, meters::meters))
-        .at("/meters.csv", |at| at.get(Right::See, meters::meters_csv))
         .at("/rollouts", |at| at.get(Right::See, rollouts::list).post(Right::Programs, rollouts::create))
         .at("/rollouts/preview", |at| at.post(Right::Programs, rollouts::preview))
         .at("/rollouts/{id}", |at| at.get(Right::See, rollouts::one))
@@ -107,6 +106,22 @@ pub(super) fn routes() -> Routes {
         .at("/devices/{id}/holds/{name}", |at| {
             at.put(Right::Tend, holds::set).delete(Right::Tend, holds::remove)
         })
+}
+
+/// What people work on, and what they are told.
+fn of_people(routes: Routes) -> Routes {
+    routes
+        .at("/now", |at| at.get(Right::See, now::list))
+        .at("/now-counts", |at| at.get(Right::See, now::counts))
+        .at("/now/{id}", |at| at.get(Right::See, now::one))
+        .at("/now/{id}/history", |at| at.get(Right::See, now::history))
+        .at("/now/{id}/take", |at| at.post(Right::Calls, now::take))
+        .at("/now/{id}/give-back", |at| at.post(Right::Calls, now::give_back))
+        .at("/now/{id}/comment", |at| at.post(Right::Calls, now::comment))
+        .at("/now/{id}/snooze", |at| at.post(Right::Calls, now::snooze))
+        .at("/now/{id}/close", |at| at.post(Right::Calls, now::close))
+        .at("/meters", |at| at.get(Right::See, meters::meters))
+        .at("/meters.csv", |at| at.get(Right::See, meters::meters_csv))
         .at("/devices/{id}/commands", |at| {
             at.get(Right::See, commands::list).post(Right::Tend, commands::issue)
         })
@@ -124,14 +139,6 @@ pub(super) fn routes() -> Routes {
         .at("/orders/{id}/merge", |at| at.post(Right::Orders, lists::merge_order))
         .at("/orders/{id}/keep", |at| at.post(Right::Orders, lists::keep_order))
         .at("/replacements", |at| at.get(Right::See, lists::replacements))
-        .at("/operators", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
-        .at("/operators/{name}", |at| {
-            at.get(Right::Administer, people::one)
-                .put(Right::Administer, people::set)
-                .delete(Right::Administer, people::remove)
-        })
-        .at("/operators/{name}/password", |at| at.post(Right::Administer, people::reset))
-        .at("/me", |at| at.get(Right::See, people::me))
         .at("/channels", |at| {
             at.get(Right::SeeAll, telling::channels).post(Right::Telling, telling::add_channel)
         })
@@ -156,6 +163,19 @@ pub(super) fn routes() -> Routes {
         .at("/messages/{id}", |at| at.get(Right::SeeAll, telling::message))
         .at("/messages/{id}/send-again", |at| at.post(Right::Answer, telling::send_again))
         .at("/messages/{id}/take", |at| at.post(Right::Answer, telling::take))
+}
+
+/// The manager itself, and who may do what.
+fn of_manager(routes: Routes) -> Routes {
+    routes
+        .at("/operators", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
+        .at("/operators/{name}", |at| {
+            at.get(Right::Administer, people::one)
+                .put(Right::Administer, people::set)
+                .delete(Right::Administer, people::remove)
+        })
+        .at("/operators/{name}/password", |at| at.post(Right::Administer, people::reset))
+        .at("/me", |at| at.get(Right::See, people::me))
         .at("/restoration", |at| at.get(Right::SeeAll, restored::restoration))
         .at("/restoration/let-in", |at| at.post(Right::Administer, restored::let_in))
         .at("/restoration/end", |at| at.post(Right::Administer, restored::end))

@@ -11,7 +11,7 @@ use platen_protocol::problem::ProblemKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::cursor::{NowCursor, RowCursor};
+use super::super::cursor::{InvalidCursor, NowCursor, RowCursor};
 use super::super::now;
 use super::super::now::query::NowForm;
 use super::super::now::view::{NamedView, NowView};
@@ -19,7 +19,7 @@ use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::who::Operator;
 use super::super::{Operators, Shared};
-use super::list::{List, Page, limit};
+use super::list::{List, Page, bad_cursor, limit};
 use super::refused::{Always, BadBody, BadQuery, ChangedMeanwhile, Missing, NotThatItem};
 use crate::store::{NowAct, NowEntry, NowItem, NowShelf, Urgency};
 
@@ -55,7 +55,11 @@ pub(super) struct WhichItems {
     #[param(required = false, nullable = false, minimum = 1)]
     part_of: Option<i64>,
     /// `next_cursor` of the previous page; leave it out for the first page.
-    #[param(required = false, nullable = false, pattern = "^n[0-9]+\\.[0-9]+\\.-?[0-9]+\\.[0-9]+$")]
+    #[param(
+        required = false,
+        nullable = false,
+        pattern = "^n[0-3]\\.[0-7]\\.(0|-?[1-9][0-9]{0,17})\\.[1-9][0-9]{0,17}$"
+    )]
     cursor: Option<String>,
     /// The most items on the page.
     #[param(required = false, nullable = false, minimum = 1, maximum = 200, default = 50)]
@@ -132,6 +136,9 @@ pub(super) async fn list(
     which: Result<Query<WhichItems>, QueryRejection>,
 ) -> Result<Json<List<NowView>>, Refusal> {
     let Query(which) = which?;
+    if which.cursor.as_deref() == Some("") {
+        return Err(bad_cursor(InvalidCursor));
+    }
     let limit = limit(which.limit)?;
     let (filter, after) = which.form().asked(&operator.name)?;
     let found = operators.store.now_items(operator.scope(), filter, after, limit + 1).await?;

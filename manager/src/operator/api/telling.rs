@@ -242,16 +242,17 @@ pub(super) async fn mutes(State(operators): Shared, _: Operator) -> Result<Json<
 /// Mutes a device or a site until a moment. What still stands then is told.
 #[utoipa::path(
     post, path = "/api/v1/mutes", operation_id = "addMute", tag = TAG, request_body = MuteForm,
-    responses((status = 201, description = "What is muted now.", body = All<MuteRecord>), BadBody, Missing, Conflicts, Always),
+    responses((status = 201, description = "The mute.", body = MuteRecord), BadBody, Missing, Conflicts, Always),
 )]
 pub(super) async fn add_mute(
     State(operators): Shared,
     operator: Operator,
     body: Result<Json<MuteForm>, JsonRejection>,
-) -> Result<(StatusCode, Json<All<MuteRecord>>), Refusal> {
+) -> Result<(StatusCode, Json<MuteRecord>), Refusal> {
     let (Json(form), now) = (body?, clock::now());
-    operators.store.add_mute(form.read(now)?, operator.name, now).await??;
-    Ok((StatusCode::CREATED, Json(All { items: operators.store.mutes(now).await? })))
+    let key = operators.store.add_mute(form.read(now)?, operator.name, now).await??;
+    let made = operators.store.mutes(now).await?.into_iter().find(|mute| mute.key == key);
+    Ok((StatusCode::CREATED, Json(made.ok_or_else(|| Refusal::not_found("mute"))?)))
 }
 
 /// Ends a mute now.

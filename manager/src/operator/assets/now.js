@@ -6,6 +6,7 @@
   if (!main) return;
   const PAUSE = 200; // ms between two fetches
   const BEEP = 0.25; // s
+  const OWN = 3000; // ms for which what somebody did here is left to be heard, before numbers are
   const wall = main.hasAttribute("data-wall");
   const said = document.getElementById("said");
   const body = document.body;
@@ -15,6 +16,7 @@
   let fetching = false;
   let wanted = false;
   let fresh = null; // the page as it was fetched last
+  let acted = -OWN; // when somebody did something here
 
   for (const line of lines()) line.drawn = performance.now();
 
@@ -52,20 +54,21 @@
     for (const button of line.querySelectorAll("button")) button.disabled = true;
   }
 
-  // Changes lines where they are. How many came, and how many would stand elsewhere.
+  // Changes lines where they are. How many came, and how many would stand elsewhere by what others did.
   function touch(page) {
     const found = new Map(lines(page).map((line) => [line.id, line]));
     let moved = 0;
     for (const line of lines()) {
       const next = found.get(line.id);
       found.delete(line.id);
+      const own = line.hasAttribute("data-own");
       if (!next) {
-        if (!line.hasAttribute("data-own")) gone(line);
+        if (!own) gone(line);
         continue;
       }
       const elsewhere = next.parentElement?.id !== line.parentElement?.id;
-      if (key(next) !== key(line)) put(line, next.cloneNode(true));
-      moved += elsewhere;
+      if (key(next) !== key(line)) put(line, next.cloneNode(true)).toggleAttribute("data-own", own);
+      moved += elsewhere && !own;
     }
     return [found.size, moved];
   }
@@ -144,7 +147,7 @@
     }
     if (busy()) announce(...touch(page));
     else announce(lay(page, false), 0);
-    if (changed && byId("news")?.hidden) say([...document.querySelectorAll("#summary li")].map((part) => part.textContent).join(", "));
+    if (changed && byId("news")?.hidden && performance.now() - acted > OWN) say([...document.querySelectorAll("#summary li")].map((part) => part.textContent).join(", "));
   }
 
   function takeOne(page) {
@@ -191,6 +194,7 @@
     const place = line.querySelector("[data-refused]");
     if (place) [place.textContent, place.hidden] = [words, false];
     line.focus({ preventScroll: true });
+    acted = performance.now();
     say(words);
   }
 
@@ -221,6 +225,7 @@
     copy.drawn = performance.now();
     line.replaceWith(copy);
     copy.focus({ preventScroll: true });
+    acted = performance.now();
     document.dispatchEvent(new Event("platen-drawn"));
     say(`${form.dataset.act}: ${copy.dataset.what}`);
     look();

@@ -117,7 +117,7 @@ pub(super) async fn page(
     let chosen: Option<i64> = customer
         .map(str::parse)
         .transpose()
-        .map_err(|_| invalid("customer must be the number of a customer".to_owned()))?;
+        .map_err(|_is_no_number| invalid("customer must be the number of a customer".to_owned()))?;
     let mut customers = operators.store.customers(operator.scope(), None, MAX_CUSTOMERS + 1).await?;
     let most = usize::try_from(MAX_CUSTOMERS).unwrap_or(usize::MAX);
     let more_customers = customers.len() > most;

@@ -80,6 +80,7 @@ pub(in super::super) struct TotalView {
 }
 
 /// What a device counted in a time in which it was the customer's.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of its own in the API")]
 #[derive(Debug, Serialize, ToSchema)]
 pub(in super::super) struct DeviceMetersView {
     /// The device.

@@ -157,7 +157,7 @@ fn hold(connection: &Connection, item: &NowItem) -> Result<(), StoreError> {
 /// Why it cannot be done, if so.
 fn refused(connection: &Connection, item: &NowItem, asked: &Asked) -> Result<Option<NowRefusal>, StoreError> {
     let of_item = || Box::new(item.clone());
-    if item.ended.is_some() {
+    if item.ended.is_some() && asked.act != NowAct::Comment {
         return Ok(Some(NowRefusal::Over(of_item())));
     }
     if asked.version.is_some_and(|version| version != item.version) {

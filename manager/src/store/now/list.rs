@@ -77,7 +77,7 @@ impl NowFilter {
         }
         match (self.shelf, &self.taken_by) {
             (None, Some(_)) => conditions.and("i.shelf = 1"),
-            (Some(shelf), _) => conditions.and(&format!("i.shelf = {}", shelf.rank())),
+            (Some(one), _) => conditions.and(&format!("i.shelf = {}", one.rank())),
             // A part of something is on whatever shelf.
             (None, None) if self.cause.is_some() => {}
             (None, None) => conditions.and("i.shelf <= 1"),
@@ -337,10 +337,10 @@ impl Store {
 
 impl NowCounts {
     fn add(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
-        let (shelf, urgency) = (NowShelf::of_rank(row.get(0)?), Urgency::of_rank(row.get(1)?));
+        let (on, urgency) = (NowShelf::of_rank(row.get(0)?), Urgency::of_rank(row.get(1)?));
         let items = from_integer(row.get(2)?);
         self.mine += from_integer(row.get(3)?);
-        match shelf {
+        match on {
             NowShelf::Waiting => {
                 self.waiting += items;
                 self.urgencies.entry(urgency).or_default().0 += items;

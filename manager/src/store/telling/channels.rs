@@ -143,7 +143,7 @@ impl Store {
                 Ok(Err(if there {
                     TellingRefusal::NotNow("the kind of a channel stays as it is: add another one")
                 } else {
-                    TellingRefusal::missing("channel", key)
+                    TellingRefusal::missing("channel", &key)
                 }))
             })
             .await
@@ -162,7 +162,7 @@ impl Store {
                 let changed = context
                     .connection
                     .execute(statements::SET_SECRET, values![key, secret, now.as_millisecond(), by])?;
-                Ok(if changed == 1 { Ok(()) } else { Err(TellingRefusal::missing("webhook", key)) })
+                Ok(if changed == 1 { Ok(()) } else { Err(TellingRefusal::missing("webhook", &key)) })
             })
             .await
     }
@@ -178,7 +178,7 @@ impl Store {
                 }
                 connection.execute(statements::DROP_MESSAGES_OF, values![key])?;
                 let removed = connection.execute(statements::REMOVE_CHANNEL, values![key])?;
-                Ok(if removed == 1 { Ok(()) } else { Err(TellingRefusal::missing("channel", key)) })
+                Ok(if removed == 1 { Ok(()) } else { Err(TellingRefusal::missing("channel", &key)) })
             })
             .await
     }

@@ -56,7 +56,7 @@ pub enum TellingRefusal {
 }
 
 impl TellingRefusal {
-    pub(super) fn missing(what: &'static str, name: impl ToString) -> Self {
+    pub(super) fn missing(what: &'static str, name: &impl ToString) -> Self {
         Self::Missing { what, name: name.to_string() }
     }
 }

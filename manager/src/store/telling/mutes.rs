@@ -94,13 +94,13 @@ impl Store {
                             |row| row.get(0),
                         )?;
                         if device.is_none() {
-                            return Ok(Err(TellingRefusal::missing("device", name)));
+                            return Ok(Err(TellingRefusal::missing("device", &name)));
                         }
                     }
                     Muted::Site(key) => {
                         let found = super::super::statements::devices::CUSTOMER_OF_SITE;
                         if !connection.exists(found, values![*key])? {
-                            return Ok(Err(TellingRefusal::missing("site", key)));
+                            return Ok(Err(TellingRefusal::missing("site", &key)));
                         }
                         site = Some(*key);
                     }
@@ -127,7 +127,7 @@ impl Store {
             .write(move |context| {
                 let (connection, now) = (context.connection, now.as_millisecond());
                 if connection.execute(statements::END_MUTE, values![key, now])? == 0 {
-                    return Ok(Err(TellingRefusal::missing("mute", key)));
+                    return Ok(Err(TellingRefusal::missing("mute", &key)));
                 }
                 connection.execute(statements::HURRY, values![format!("mute:{key}:%"), now])?;
                 Ok(Ok(()))

@@ -35,7 +35,7 @@ fn refused(connection: &Connection, rule: &Rule, key: i64) -> Result<Option<Tell
     }
     for channel in [Some(rule.channel), rule.escalate_to].into_iter().flatten() {
         if !connection.exists(statements::CHANNEL_EXISTS, values![channel])? {
-            return Ok(Some(TellingRefusal::missing("channel", channel)));
+            return Ok(Some(TellingRefusal::missing("channel", &channel)));
         }
     }
     Ok(None)
@@ -102,7 +102,7 @@ impl Store {
                     statements::SET_RULE,
                     values![key, rule.name, rule.channel, rule.escalate_to, body, now, by],
                 )?;
-                Ok(if changed == 1 { Ok(()) } else { Err(TellingRefusal::missing("rule", key)) })
+                Ok(if changed == 1 { Ok(()) } else { Err(TellingRefusal::missing("rule", &key)) })
             })
             .await
     }
@@ -112,7 +112,7 @@ impl Store {
         self.writer
             .write(move |context| {
                 let removed = context.connection.execute(statements::REMOVE_RULE, values![key])?;
-                Ok(if removed == 1 { Ok(()) } else { Err(TellingRefusal::missing("rule", key)) })
+                Ok(if removed == 1 { Ok(()) } else { Err(TellingRefusal::missing("rule", &key)) })
             })
             .await
     }

@@ -58,7 +58,7 @@ pub struct Claimed {
     /// Which try this is, from 1.
     pub tries: u32,
     /// When it was to be told first.
-    pub first_due: Timestamp,
+    pub since: Timestamp,
 }
 
 /// How a try went.
@@ -82,7 +82,7 @@ struct Due {
     body: Option<String>,
     tries: u32,
     to: Way,
-    first_due: Timestamp,
+    since: Timestamp,
 }
 
 impl Due {
@@ -102,7 +102,7 @@ impl Due {
                 secret: row.get(10)?,
                 name: row.get(12)?,
             },
-            first_due: time(row, 11)?,
+            since: time(row, 11)?,
         })
     }
 
@@ -171,8 +171,8 @@ impl Store {
                     )? == 1
                     {
                         channels.insert(due.to.channel);
-                        let (to, first_due) = (due.to, due.first_due);
-                        claimed.push(Claimed { message, to, tries: due.tries.saturating_add(1), first_due });
+                        let (to, since) = (due.to, due.since);
+                        claimed.push(Claimed { message, to, tries: due.tries.saturating_add(1), since });
                     }
                 }
                 Ok(claimed)
@@ -187,7 +187,7 @@ impl Store {
         outcome: Outcome,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (id, tries, first_due) = (claimed.message.id.clone(), claimed.tries, claimed.first_due);
+        let (id, tries, since) = (claimed.message.id.clone(), claimed.tries, claimed.since);
         self.writer
             .write(move |context| {
                 let connection = context.connection;
@@ -208,7 +208,7 @@ impl Store {
                         )?;
                         return Ok(false);
                     }
-                    Outcome::Failed(reason) => (reason, retry::next(tries, first_due, now)),
+                    Outcome::Failed(reason) => (reason, retry::next(tries, since, now)),
                     Outcome::Refused(reason) => (reason, None),
                 };
                 let reason: String = reason.chars().take(LONGEST_REASON).collect();
@@ -235,7 +235,7 @@ impl Store {
                 Ok(Err(if there {
                     TellingRefusal::NotNow("only a message that was given up can be sent again")
                 } else {
-                    TellingRefusal::missing("message", id.clone())
+                    TellingRefusal::missing("message", &id)
                 }))
             })
             .await
@@ -258,7 +258,7 @@ impl Store {
                 Ok(Err(if there {
                     TellingRefusal::NotNow("somebody has taken it already")
                 } else {
-                    TellingRefusal::missing("message", id.clone())
+                    TellingRefusal::missing("message", &id)
                 }))
             })
             .await

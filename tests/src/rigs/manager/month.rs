@@ -48,7 +48,7 @@ fn body(day: i64) -> Value {
     readings["billing"] = json!([
         {"name": "iso_a4_210x297mm.monochrome", "unit": "impressions", "value": count(500 + 5 * days)},
     ]);
-    json!({"kind": "readings", "readings": readings})
+    json!({"kind": "readings", "cause": "command", "readings": readings})
 }
 
 /// Has two devices report it, and the operator say whose they are.

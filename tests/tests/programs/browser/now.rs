@@ -171,6 +171,7 @@ async fn the_wall_shows_the_ten_most_urgent_at_once_and_says_when_it_is_not_live
     let count = "return document.querySelectorAll('#items li').length;";
     assert_eq!(wall.script(count).await, 10);
     let scrolls = "return document.documentElement.scrollHeight > document.documentElement.clientHeight;";
+    look(&wall, "wall-first").await;
     assert_eq!(wall.script(scrolls).await, false, "it scrolls");
     let _jammed = device(&manager, "jammed", &[condition("a2", "jam", "mediaPath", "path")]).await;
     wall.see("#items li:first-child.critical").await;
