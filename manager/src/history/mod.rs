@@ -8,6 +8,7 @@
 //! meters go by, and a temperature wants its range.
 
 pub mod block;
+pub mod depletion;
 pub mod points;
 pub mod rows;
 mod settings;

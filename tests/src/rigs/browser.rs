@@ -132,6 +132,13 @@ impl Browser {
         }
     }
 
+    /// Scrolls to a part of a page, and waits until it is there.
+    pub async fn reach(&self, id: &str) {
+        self.see(&format!("#{id}")).await;
+        self.script(&format!("document.getElementById('{id}').scrollIntoView({{ block: 'center' }});")).await;
+        self.see(&format!("#{id}:not([data-loads])")).await;
+    }
+
     /// The text of an element that is there, whichever the page has put in its place by now.
     pub async fn text(&self, css: &str) -> String {
         loop {
@@ -170,16 +177,23 @@ impl Browser {
 
     /// Shows the page as `width` by `height` CSS pixels, light or dark, and stores a picture.
     pub async fn picture(&self, width: u32, height: u32, dark: bool, to: &Path) {
+        self.show(width, height, dark).await;
+        std::fs::write(to, self.client.screenshot().await.unwrap()).unwrap();
+    }
+
+    /// Shows the page as `width` by `height` CSS pixels, light or dark.
+    pub async fn show(&self, width: u32, height: u32, dark: bool) {
         let scheme = if dark { "dark" } else { "light" };
-        self.devtools(
-            "Emulation.setEmulatedMedia",
-            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
-        )
-        .await;
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.devtools("Emulation.setEmulatedMedia", features).await;
         let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-        std::fs::write(to, self.client.screenshot().await.unwrap()).unwrap();
+    }
+
+    /// Runs a script in the page that ends later; what it hands to its last argument.
+    pub async fn script_later(&self, script: &str) -> Value {
+        self.client.execute_async(script, vec![]).await.unwrap()
     }
 
     async fn devtools(&self, method: &str, parameters: Value) {

@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use platen_tests::rigs::manager::client::{Client, Connection, LIMIT, csr};
 use platen_tests::rigs::manager::messages::{batch, utilisation};
-use platen_tests::rigs::manager::pages::{browser, get, sign_in};
+use platen_tests::rigs::manager::pages::{browser, device_page, sign_in};
 use platen_tests::rigs::manager::task::{TestManager, until};
 
 /// Where the balancer stands. Everybody else here comes from 127.0.0.1.
@@ -106,7 +106,7 @@ async fn operators_see_the_address_that_the_balancer_names_by_either_version_and
     }
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert!(page.contains("203.0.113.5"), "{page}");
     assert_eq!(refused_introductions(&manager).await, 0);
 }

@@ -25,7 +25,7 @@ use super::store::{device, let_in, now, on_postgres};
 use platen_tests::rigs::manager::messages::{
     active, batch, cleared, condition, order, service_call, started, toner_low, utilisation,
 };
-use platen_tests::rigs::manager::pages::{browser, get, sign_in};
+use platen_tests::rigs::manager::pages::{browser, device_page, get, sign_in};
 use platen_tests::rigs::manager::task::{TestManager, until};
 use platen_tests::rigs::postgres::Cluster;
 
@@ -562,7 +562,7 @@ async fn a_history_is_asked_for_by_subject_and_time_and_page_and_nonsense_is_ref
     // For people: a line on the device's page, broken where nothing is known, and the values behind it.
     let mut page = browser(&manager).await;
     let cookie = sign_in(&mut page).await;
-    let text = get(&mut page, "/devices/lobby", &cookie).await.text();
+    let text = device_page(&mut page, "lobby", &cookie).await;
     let (_, level) = text.split_once("data-level=\"black\"").unwrap();
     let (level, _) = level.split_once("</li>").unwrap();
     assert!(level.contains("class=\"gap\"") && level.contains("class=\"line black\""), "{level}");

@@ -15,6 +15,7 @@ mod credentials;
 mod dates;
 mod ddi;
 mod device;
+mod device_page;
 mod endings;
 mod first_start;
 mod fleet;

@@ -12,7 +12,7 @@ use platen_tests::rigs::manager::client::{Answer, Connection, LIMIT, request};
 use platen_tests::rigs::manager::messages::{
     active, batch, forecast, order, replaced, report, service_call, started, toner_low, utilisation,
 };
-use platen_tests::rigs::manager::pages::{OWN, browser, get, post_form, sign_in};
+use platen_tests::rigs::manager::pages::{OWN, browser, device_page, get, post_form, sign_in};
 use platen_tests::rigs::manager::task::{OPERATOR, PASSWORD, TestManager};
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn an_operator_signs_in_sees_the_fleet_and_signs_out() {
     ] {
         assert!(page.contains(piece), "{piece} is missing");
     }
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     for piece in ["data-switch=\"cover\" data-state=\"closed\"", "id=\"read-now\"", "data-report=\"1\""] {
         assert!(page.contains(piece), "{piece} is missing");
     }
@@ -462,7 +462,7 @@ async fn what_a_device_discarded_is_shown_with_its_counts_and_its_reason() {
     assert_eq!(event["words"], json!(format!("{full}; {refused}")));
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert!(page.contains(full) && page.contains("data-gap=\"2-13\""), "{page}");
     let mut wrong = batch(16, &[utilisation(30)]);
     wrong["lost"] = json!([{"first": 16, "last": 17, "kinds": {"order": 2}, "reason": "refused"}]);

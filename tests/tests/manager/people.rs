@@ -15,7 +15,7 @@ use platen_tests::rigs::manager::client::{Answer, Client, Connection, LIMIT, req
 use platen_tests::rigs::manager::messages::{
     active, batch, order, replaced, service_call, started, toner_low, utilisation,
 };
-use platen_tests::rigs::manager::pages::{OWN, browser, get, post_form, sign_in};
+use platen_tests::rigs::manager::pages::{OWN, browser, device_page, get, post_form, sign_in};
 use platen_tests::rigs::manager::task::{OPERATOR, TestManager, now};
 
 /// What must not be told to who is limited to the other customer.
@@ -395,7 +395,7 @@ async fn an_administrator_adds_people_on_a_page_and_each_sees_what_is_meant_for_
         assert_eq!(page.status, StatusCode::OK, "{path}");
         tells_nothing(path, &page);
     }
-    let device = get(&mut ben, "/devices/lobby", &his).await.text();
+    let device = device_page(&mut ben, "lobby", &his).await;
     assert!(device.contains("id=\"read-now\"") && device.contains("Mark as handled"));
     assert!(!device.contains("Mark as delivered") && !device.contains("id=\"edit-details\""));
     assert_eq!(get(&mut ben, "/devices/vault", &his).await.status, StatusCode::NOT_FOUND);

@@ -107,7 +107,7 @@ pub(super) fn assert_signed(manager: &TestManager, answer: &Answer, to: &Bond) -
 async fn device_page(manager: &TestManager) -> String {
     let mut browser = platen_tests::rigs::manager::pages::browser(manager).await;
     let cookie = platen_tests::rigs::manager::pages::sign_in(&mut browser).await;
-    platen_tests::rigs::manager::pages::get(&mut browser, "/devices/lobby", &cookie).await.text()
+    platen_tests::rigs::manager::pages::device_page(&mut browser, "lobby", &cookie).await
 }
 
 async fn calls(manager: &TestManager) -> usize {

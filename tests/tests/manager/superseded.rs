@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use platen_tests::rigs::agent::task::Device;
 use platen_tests::rigs::manager::client::{Answer, Client, csr};
 use platen_tests::rigs::manager::messages::{batch, started, utilisation};
-use platen_tests::rigs::manager::pages::{OWN, browser, get, post_form, sign_in};
+use platen_tests::rigs::manager::pages::{OWN, browser, device_page, get, post_form, sign_in};
 use platen_tests::rigs::manager::task::{TestManager, now, until};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -105,7 +105,7 @@ async fn on_its_page_an_operator_reads_it_and_readmits_dismisses_or_after_a_conf
     let cookie = sign_in(&mut browser).await;
     let fleet = get(&mut browser, "/", &cookie).await.text();
     assert!(fleet.contains("data-identity=\"superseded\""), "{fleet}");
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     for piece in
         ["id=\"superseded\"", "(boot now)", "(boot then)", "id=\"readmit\"", "id=\"dismiss-superseded\""]
     {
@@ -252,7 +252,7 @@ async fn a_state_that_does_not_outlive_a_restart_is_shown_with_its_device_until_
     assert_eq!(told["worst"], "fine", "it is no alarm");
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert!(page.contains("id=\"volatile-state\"") && page.contains("upper layer is on tmpfs"), "{page}");
     assert_eq!(device.report(manager.device, &batch(2, &[started("Demo C450")])).await.acknowledged(), 2);
     assert_eq!(manager.api("/api/v1/devices/lobby").await["volatile_state"], Value::Null);

@@ -7,7 +7,7 @@ use platen_manager::watch::{Change, Finding, Step};
 use serde_json::{Value, json};
 
 use platen_tests::rigs::manager::messages::{batch, batch_of, utilisation};
-use platen_tests::rigs::manager::pages::{browser, get, sign_in};
+use platen_tests::rigs::manager::pages::{browser, device_page, get, sign_in};
 use platen_tests::rigs::manager::task::{TestManager, now, until};
 
 /// Readings after so many pages, of a fuser whose life is counted as `used`.
@@ -47,7 +47,7 @@ async fn a_frozen_sensor_is_found_shown_remembered_through_a_restart_and_over_wh
         fleet.contains("data-watch=\"frozen\"") && fleet.contains("Fuser: wear is not counted"),
         "{fleet}"
     );
-    let page = get(&mut visitor, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut visitor, "lobby", &cookie).await;
     assert!(page.contains("while 2\u{202f}100 pages were printed"), "{page}");
 
     let manager = manager.restart().await;

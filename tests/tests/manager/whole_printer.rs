@@ -8,7 +8,7 @@ use platen_tests::rigs::manager::client::Client;
 use platen_tests::rigs::manager::messages::{
     active, batch, condition, done, forecast, order, replaced, service_call, started, toner_low,
 };
-use platen_tests::rigs::manager::pages::{OWN, browser, get, post_form, sign_in};
+use platen_tests::rigs::manager::pages::{OWN, browser, device_page, get, post_form, sign_in};
 use platen_tests::rigs::manager::task::{OPERATOR, TestManager};
 
 /// A manager with one printer that has told everything there is to tell.
@@ -94,7 +94,7 @@ async fn orders_of_one_supply_that_are_open_together_are_flagged_until_an_operat
     let (second, third) = (number_of(&manager, "o2").await, number_of(&manager, "o3").await);
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     let second_flag = format!("data-duplicate-of=\"{first}\"");
     assert_holds(&page, &[&second_flag, "Ordered twice", "ordered it again", "Keep both"]);
     assert_holds(&get(&mut browser, "/", &cookie).await.text(), &["(ordered twice)"]);
@@ -156,7 +156,7 @@ async fn a_call_that_is_repeated_is_one_call_with_its_count_and_blanks_are_no_me
     assert_eq!(calls[0]["last_press"], "2026-11-22T09:59:58Z");
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(&page, &["called 12 times, last", "Service requested"]);
     let none = device.report(manager.device, &batch(4, &[call(Some(0))])).await;
     assert!(none.problem(ProblemKind::InvalidReport).contains("presses"));
@@ -189,7 +189,7 @@ async fn what_stands_while_a_printer_sleeps_is_shown_as_of_when_it_was_read_and_
     assert_eq!(view["counters"][0]["total"], total);
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(
         &page,
         &[
@@ -277,7 +277,7 @@ async fn the_page_of_a_device_shows_everything_by_its_marks() {
     let (manager, _device) = furnished().await;
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(
         &page,
         &[
@@ -347,7 +347,7 @@ async fn what_a_chip_cannot_tell_stays_a_word_on_every_page() {
     device.report(manager.device, &batch(1, &[body, ordered])).await.acknowledged();
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(
         &page,
         &[
@@ -381,7 +381,7 @@ async fn a_little_that_is_left_is_less_than_one_percent_on_every_page() {
         assert_holds(&page, &["<span class=\"value\">&#60;1 %</span>", "<span class=\"value\">empty</span>"]);
         assert!(!page.contains("<span class=\"value\">0 %</span>"), "{path}");
     }
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(&page, &["&#60;1 % left", "Empty at 0.8 g"]);
     let told = manager.api("/api/v1/devices/lobby").await;
     let supplies = &told["supplies"];
@@ -397,7 +397,7 @@ async fn a_jam_is_on_the_page_until_it_is_cleared() {
     device.report(manager.device, &batch(6, &[jam])).await.acknowledged();
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(
         &page,
         &[
@@ -411,7 +411,7 @@ async fn a_jam_is_on_the_page_until_it_is_cleared() {
         .report(manager.device, &batch(7, &[platen_tests::rigs::manager::messages::cleared("a2")]))
         .await
         .acknowledged();
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(&page, &["data-switch=\"path\" data-state=\"clear\"", "data-worst=\"order\""]);
 }
 
@@ -429,7 +429,7 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
         let answer = post_form(&mut browser, path, form, Some(OWN), &cookie).await;
         assert_eq!(answer.headers["location"], "/devices/lobby#commands", "{form}");
     }
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(
         &page,
         &[
@@ -441,7 +441,7 @@ async fn a_setting_is_given_on_the_page_and_its_outcome_is_shown_there() {
     let list = manager.api("/api/v1/devices/lobby/commands").await;
     let first = list["items"][2]["id"].as_str().unwrap();
     device.report(manager.device, &batch(6, &[done(first)])).await.acknowledged();
-    let page = get(&mut browser, "/devices/lobby", &cookie).await.text();
+    let page = device_page(&mut browser, "lobby", &cookie).await;
     assert_holds(&page, &[&format!("data-command=\"{first}\" data-state=\"done\"")]);
     for (form, said) in [
         ("change=set&name=supply.black.set-percent&value=101", "must be a whole number between 0 and 100"),

@@ -1,5 +1,7 @@
 //! The operator's pages, in a real browser.
 
+mod accessible;
+mod device;
 mod meters;
 mod now;
 mod rollouts;
@@ -64,6 +66,7 @@ async fn one_device_shows_everything_and_answers_read_now() {
     browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
     browser.see("body[data-live=on]").await;
     browser.mark().await;
+    browser.reach("part-state").await;
     browser.see("[data-switch=cover][data-state=closed]").await;
     device.platen(&["sim", "open", "cover"]);
     browser.see("[data-switch=cover][data-state=open]").await;
@@ -140,6 +143,7 @@ async fn what_may_happen_is_apart_from_what_has_happened() {
     browser.see(&format!("#alerts .forecast{coming} [data-evidence]")).await;
     let told = browser.text(&format!("#alerts {coming}")).await;
     assert!(told.contains("may happen") && told.contains("expected"), "{told}");
+    browser.reach("part-counters").await;
     browser.see("#counters [data-counter=impressions] [data-epoch='1']").await;
     browser.close().await;
 }
@@ -156,6 +160,8 @@ async fn counters_and_activity_follow_the_printer() {
     browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
     browser.see("body[data-live=on]").await;
     browser.mark().await;
+    browser.reach("part-state").await;
+    browser.reach("part-counters").await;
     let counter = "[data-counter=impressions][data-value]";
     browser.see(counter).await;
     let value = browser
@@ -165,6 +171,7 @@ async fn counters_and_activity_follow_the_printer() {
     device.platen(&["report"]);
     browser.see(&format!("[data-counter=impressions][data-value='{}']", value.as_u64().unwrap() + 40)).await;
     browser.see("[data-counter=page-exits][data-value='40']").await;
+    browser.reach("part-state").await;
     for state in ["idle", "printing", "sleeping", "error"] {
         browser.see(&format!("#activity [data-activity={state}][data-seconds]")).await;
     }
@@ -181,6 +188,7 @@ async fn a_set_value_is_changed_on_the_page_and_a_wrong_one_is_refused_there() {
     browser.open(&format!("{}/devices/lobby", manager.operator_url())).await;
     browser.see("body[data-live=on]").await;
     browser.mark().await;
+    browser.reach("part-settings").await;
     let fill = async |value: u32| {
         browser
             .script(&format!(

@@ -197,6 +197,7 @@ async fn operator_looks_on(bench: &Bench, manager: &Manager) {
     browser.open(&format!("{}/devices/guest", manager.operator_url())).await;
     browser.see("body[data-live=on]").await;
     browser.mark().await;
+    browser.reach("part-state").await;
     bench.act(&SimCommand::Press { button: "service".into(), milliseconds: None });
     browser.see("[data-service-call]").await;
     bench.act(&SimCommand::Open { switch: "cover".into() });

@@ -112,6 +112,7 @@
     replace("notices", page);
     if (replace("summary", page)) said.textContent = [...document.querySelectorAll("#summary li")].map((part) => part.textContent).join(", ");
     tell(page);
+    document.dispatchEvent(new Event("platen-drawn"));
     const again = Number(page.querySelector("main")?.dataset.again);
     if (again) {
       later = setTimeout(() => {
@@ -146,6 +147,7 @@
         watch(fresh);
       }
       replace("load-more", page);
+      document.dispatchEvent(new Event("platen-drawn"));
     } catch {
       // The link is still there.
     } finally {

@@ -1,10 +1,15 @@
 "use strict";
-// Follows what happens: a page of which something changed is asked for again, and its <main> takes the place of the old.
+// Follows what happens: a page of which something changed is asked for again, and what is new of its <main> comes into the
+// one that is there (`idiomorph.js`). Where somebody is, what is open, what was typed and how far was scrolled stay; what
+// happened is said.
 (() => {
   const PAUSE = 200; // ms between two fetches, so that a burst of events costs two and not a hundred
   const LOOK_AGAIN = 60_000; // ms after which the page is fetched without an event
   const ASK_AGAIN = 5_000; // ms after which a stream that was refused is asked for again
   const ANSWER = 5_000; // ms within which the page that listens for all must answer another
+  const SPEAK = 20; // ms before something is said
+  const BREATH = 1_500; // ms within which what is said goes on, instead of taking the place of what was said
+  const TOLD = 4; // changes that are said of one look; of more, how many
   const SHARED = "platen-events"; // the lock and the channel of this browser's pages
   const body = document.body;
   const said = document.getElementById("said");
@@ -24,33 +29,105 @@
   function count() {
     const now = performance.now();
     for (const time of document.querySelectorAll("time[data-age]")) {
-      // A row of the fleet is drawn by itself.
-      const passed = Math.floor((now - (time.closest("[data-row]")?.drawn ?? drawn)) / 1000);
+      // A row of a list, and a part that loads by itself, is drawn by itself.
+      const passed = Math.floor((now - (time.closest("[data-row], [data-loaded]")?.drawn ?? drawn)) / 1000);
       const words = ago(Number(time.dataset.age) + passed);
       if (time.textContent !== words) time.textContent = words;
     }
+  }
+
+  // Said to who does not see it; what is said in one breath is one sentence after the other.
+  let breath = "";
+  let spoken;
+  function say(words) {
+    breath = breath ? `${breath}. ${words}` : words;
+    clearTimeout(spoken);
+    said.textContent = "";
+    // Said again, should it be the same.
+    setTimeout(() => (said.textContent = breath), SPEAK);
+    spoken = setTimeout(() => (breath = ""), BREATH);
+  }
+
+  // What the page has to tell by now: by id, in words.
+  function news() {
+    const told = new Map([...document.querySelectorAll("main [data-tell][id]")].map((one) => [one.id, one.dataset.tell]));
+    return told.set("", summary());
+  }
+
+  function tell(before) {
+    const now = news();
+    const words = [];
+    for (const [id, told] of now) if (told && before.get(id) !== told) words.push(told);
+    for (const [id, told] of before) if (id && !now.has(id)) words.push(`No longer: ${told}`);
+    if (!words.length) return;
+    const more = words.length - TOLD;
+    say(words.slice(0, TOLD).join(". ") + (more > 0 ? `. And ${more} more` : ""));
+  }
+
+  // Where somebody is, from the inside out.
+  function place() {
+    const path = [];
+    for (let at = document.activeElement; at && at !== body && at.localName !== "main"; at = at.parentElement) path.push([at, at.id]);
+    return path;
+  }
+
+  // What somebody stood on may be gone: then the focus is on what it was in, and not at the beginning of the page.
+  function stay(path) {
+    if (document.activeElement && document.activeElement !== body) return;
+    for (const [at, id] of path) {
+      const now = at.isConnected ? at : id && document.getElementById(id);
+      if (!now) continue;
+      now.focus({ preventScroll: true });
+      if (document.activeElement === now) return;
+      if (!now.matches("li, section, tr")) continue;
+      now.tabIndex = -1;
+      now.focus({ preventScroll: true });
+      return;
+    }
+  }
+
+  const isField = (one) => one.matches("input, select, textarea");
+  const isTyped = (field) => {
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.localName === "select") return field.dataset.chosen !== undefined;
+    return field.value !== field.defaultValue;
+  };
+  // What this page has made of an element itself is not undone by what the manager says.
+  const stays = {
+    beforeNodeMorphed(old, next) {
+      if (old.nodeType !== Node.ELEMENT_NODE) return true;
+      if (isField(old)) return !isTyped(old);
+      if (old.dataset.keep !== undefined || old.dataset.asking !== undefined) return false;
+      if (next.dataset?.loads !== undefined && old.dataset.loads === undefined) {
+        // A part that loads by itself, and is here: it is asked for again by itself (`device.js`).
+        old.dataset.loaded = "";
+        return false;
+      }
+      return old.localName !== "time" || next.dataset.age !== undefined || old.dateTime !== next.dateTime;
+    },
+    beforeNodeRemoved: (old) => old.nodeType !== Node.ELEMENT_NODE || old.dataset.refusal === undefined,
+    beforeAttributeUpdated(name, old) {
+      if (name === "open") return old.localName !== "details" && old.localName !== "dialog";
+      return name !== "tabindex" || old !== document.activeElement;
+    },
+  };
+
+  // Brings what is new in `next` into `old`.
+  function morph(old, next) {
+    const path = place();
+    Idiomorph.morph(old, next, { morphStyle: "outerHTML", callbacks: stays });
+    stay(path);
+    document.dispatchEvent(new Event("platen-drawn"));
   }
 
   function swap(text) {
     const next = new DOMParser().parseFromString(text, "text/html").querySelector("main");
     const old = document.querySelector("main");
     if (!next || !old) return;
-    const focused = document.activeElement && document.activeElement.id;
-    const open = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
-    // What somebody is typing, and what it was answered, stays while the page under it changes.
-    const kept = [...old.querySelectorAll("[data-keep][id]")];
-    const before = summary();
-    old.replaceWith(document.adoptNode(next));
+    const before = news();
+    morph(old, next);
     drawn = performance.now();
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    for (const field of kept) {
-      const now = document.getElementById(field.id);
-      if (!now) continue;
-      if (!("value" in field)) [now.textContent, now.hidden] = [field.textContent, field.hidden];
-      else if (field.type !== "select-one" || [...now.options].some((one) => one.value === field.value)) now.value = field.value;
-    }
-    if (focused && focused !== "main") document.getElementById(focused)?.focus({ preventScroll: true });
-    if (summary() !== before) said.textContent = summary();
+    tell(before);
   }
 
   function summary() {
@@ -87,6 +164,7 @@
         return;
       }
       if (response.ok) swap(await response.text());
+      document.dispatchEvent(new Event("platen-looked"));
     } catch {
       // Away for now; the event source says when the manager is back.
     }
@@ -227,40 +305,73 @@
     ask();
   }
 
+  const sending = new WeakSet();
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.matches("form[data-quiet]")) return;
     event.preventDefault();
-    const fields = new URLSearchParams(new FormData(form, event.submitter));
-    event.submitter?.setAttribute("disabled", "");
+    if (sending.has(form)) return;
+    sending.add(form);
+    const button = event.submitter;
+    const fields = new URLSearchParams(new FormData(form, button));
+    // A button that is disabled would lose the focus.
+    button?.setAttribute("aria-disabled", "true");
     let response;
     try {
       response = await fetch(form.action, { method: "POST", body: fields, credentials: "same-origin" });
     } catch {
-      form.submit();
+      sending.delete(form);
+      button?.removeAttribute("aria-disabled");
+      refuse(form, "The manager cannot be reached: nothing was done.");
       return;
     }
-    event.submitter?.removeAttribute("disabled");
-    await answer(form, response);
+    sending.delete(form);
+    button?.removeAttribute("aria-disabled");
+    if (response.redirected && new URL(response.url).pathname === "/sign-in") {
+      location.assign(response.url);
+      return;
+    }
+    await answer(form, response, button);
     refresh();
   });
 
-  // Where the form has a place for it, a refusal is shown there; what was accepted empties the form.
-  async function answer(sent, response) {
-    const page = response.ok ? null : new DOMParser().parseFromString(await response.text(), "text/html");
-    // An event may have drawn the page again meanwhile: then the form is another one.
-    const form = sent.isConnected ? sent : document.getElementById(sent.id);
-    const place = form?.querySelector("[data-refused]");
-    if (!place) return;
-    if (!page) {
-      form.reset();
-      place.hidden = true;
+  // What was done is said, and empties the form; a refusal is shown at the form and said.
+  async function answer(sent, response, button) {
+    const form = sent.isConnected ? sent : document.getElementById(sent.id) ?? sent;
+    form.parentElement?.querySelector(":scope > [data-refusal]")?.remove();
+    const place = form.querySelector("[data-refused]");
+    if (!response.ok) {
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      refuse(form, page.getElementById("detail")?.textContent ?? "The manager refused it.");
       return;
     }
-    place.textContent = page.getElementById("detail")?.textContent ?? "The manager refused it.";
-    place.hidden = false;
+    if (place) place.hidden = true;
+    form.reset();
+    const dialog = form.closest("dialog");
+    dialog?.close();
+    dialog?.dispatchEvent(new Event("close"));
+    const name = button?.getAttribute("aria-label") ?? button?.textContent ?? "";
+    say(form.dataset.done ?? `Done: ${name.trim()}`);
   }
 
+  function refuse(form, words) {
+    let place = form.querySelector("[data-refused]");
+    if (!place) {
+      place = document.createElement("p");
+      place.className = "error";
+      place.dataset.refusal = "";
+      form.after(place);
+    }
+    [place.textContent, place.hidden] = [words, false];
+    say(words);
+  }
+
+  document.addEventListener("change", ({ target }) => target.matches("main select") && (target.dataset.chosen = ""));
+  document.addEventListener("reset", ({ target }) => {
+    for (const select of target.querySelectorAll("select")) delete select.dataset.chosen;
+  });
+
+  globalThis.platen = { morph, news, tell, say };
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });

@@ -128,6 +128,11 @@
 
   function take(page) {
     fresh = page;
+    bring(page);
+    document.dispatchEvent(new Event("platen-drawn"));
+  }
+
+  function bring(page) {
     const changed = count(page);
     if (main.hasAttribute("data-item-page")) {
       takeOne(page);
@@ -221,6 +226,7 @@
     line.replaceWith(copy);
     copy.focus({ preventScroll: true });
     acted = performance.now();
+    document.dispatchEvent(new Event("platen-drawn"));
     say(`${form.dataset.act}: ${copy.dataset.what}`);
     look();
   }

@@ -252,12 +252,15 @@ fn evidence_of(item: &NowItem) -> Vec<String> {
     }
 }
 
+/// What to bring to mend what an alert reports.
+pub(in super::super) fn bring_for(alert: &Alert) -> Vec<BringView> {
+    let supply = alert.supply.as_ref().map(|supply| bring_supply(supply, 1));
+    supply.into_iter().chain(alert.part.as_ref().map(bring_part)).collect()
+}
+
 fn bring(item: &NowItem) -> Vec<BringView> {
     match &item.subject {
-        NowSubject::Alert(record) => {
-            let supply = record.alert.supply.as_ref().map(|supply| bring_supply(supply, 1));
-            supply.into_iter().chain(record.alert.part.as_ref().map(bring_part)).collect()
-        }
+        NowSubject::Alert(record) => bring_for(&record.alert),
         NowSubject::Order(order) => vec![bring_supply(&order.supply, order.quantity)],
         _ => Vec::new(),
     }

@@ -25,7 +25,11 @@ pub(super) struct Asset {
 /// All of them.
 pub(super) struct Assets {
     style: Asset,
+    desk: Asset,
+    idiomorph: Asset,
     live: Asset,
+    device: Asset,
+    chart: Asset,
     fleet: Asset,
     now: Asset,
     icon: Asset,
@@ -34,6 +38,24 @@ pub(super) struct Assets {
 impl Assets {
     pub(super) fn style(&self) -> &str {
         &self.style.name
+    }
+
+    /// What every page has.
+    pub(super) fn desk(&self) -> &str {
+        &self.desk.name
+    }
+
+    /// What brings changes into a page that is open, which is not ours: docs/dependencies.md says whose.
+    pub(super) fn idiomorph(&self) -> &str {
+        &self.idiomorph.name
+    }
+
+    pub(super) fn device(&self) -> &str {
+        &self.device.name
+    }
+
+    pub(super) fn chart(&self) -> &str {
+        &self.chart.name
     }
 
     pub(super) fn live(&self) -> &str {
@@ -59,11 +81,19 @@ fn asset(stem: &str, ending: &str, media_type: &'static str, content: &'static s
     Asset { name: format!("{stem}-{hash}.{ending}"), media_type, content }
 }
 
+fn script(stem: &str, content: &'static str) -> Asset {
+    asset(stem, "js", "text/javascript; charset=utf-8", content)
+}
+
 static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     style: asset("style", "css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
-    live: asset("live", "js", "text/javascript; charset=utf-8", include_str!("../assets/live.js")),
-    fleet: asset("fleet", "js", "text/javascript; charset=utf-8", include_str!("../assets/fleet.js")),
-    now: asset("now", "js", "text/javascript; charset=utf-8", include_str!("../assets/now.js")),
+    desk: script("desk", include_str!("../assets/desk.js")),
+    idiomorph: script("idiomorph", include_str!("../assets/idiomorph.js")),
+    live: script("live", include_str!("../assets/live.js")),
+    device: script("device", include_str!("../assets/device.js")),
+    chart: script("chart", include_str!("../assets/chart.js")),
+    fleet: script("fleet", include_str!("../assets/fleet.js")),
+    now: script("now", include_str!("../assets/now.js")),
     icon: asset("icon", "svg", "image/svg+xml", include_str!("../assets/icon.svg")),
 });
 
@@ -74,8 +104,8 @@ pub(super) fn assets() -> &'static Assets {
 
 /// `GET /assets/{name}`.
 pub(super) async fn asset_page(Path(name): Path<String>) -> Result<Response, Refusal> {
-    let Assets { style, live, fleet, now, icon } = assets();
-    let found = [style, live, fleet, now, icon]
+    let Assets { style, desk, idiomorph, live, device, chart, fleet, now, icon } = assets();
+    let found = [style, desk, idiomorph, live, device, chart, fleet, now, icon]
         .into_iter()
         .find(|asset| asset.name == name)
         .ok_or_else(|| Refusal::new(ProblemKind::NotFound, "There is no such file here."))?;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::history::SubjectKind;
 use crate::history::points::{Knowledge, Point};
 
 /// The width of the drawing, in units of its own.
@@ -37,6 +38,8 @@ pub(super) struct Chart {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
     pub(super) from: i64,
+    /// Up to when something can be known; the rest is what is expected.
+    pub(super) until: i64,
     pub(super) to: i64,
     pub(super) low: f64,
     pub(super) high: f64,
@@ -49,12 +52,12 @@ fn tenth(number: f64) -> f64 {
 
 impl Frame {
     #[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
-    fn x(&self, at: i64) -> f64 {
+    pub(super) fn x(&self, at: i64) -> f64 {
         let passed = at.saturating_sub(self.from) as f64 / self.to.saturating_sub(self.from).max(1) as f64;
         tenth(passed.clamp(0.0, 1.0) * WIDTH)
     }
 
-    fn y(&self, value: f64) -> f64 {
+    pub(super) fn y(&self, value: f64) -> f64 {
         let height = (self.high - self.low).max(f64::MIN_POSITIVE);
         tenth((1.0 - ((value - self.low) / height).clamp(0.0, 1.0)) * HEIGHT)
     }
@@ -125,6 +128,14 @@ impl Pen {
     }
 }
 
+/// Percent that is left, not rounded.
+#[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
+pub(super) fn share(point: &Point) -> Option<f64> {
+    let of = f64::from(point.column.as_ref()?.of.filter(|of| *of > 0)?);
+    let used = point.value? as f64 / of * 100.0;
+    Some(if point.subject.kind == SubjectKind::Part { 100.0 - used } else { used })
+}
+
 /// Draws one subject; `value` says how high a point with a number is.
 pub(super) fn draw<'a>(
     points: impl IntoIterator<Item = &'a Point>,
@@ -147,16 +158,54 @@ pub(super) fn draw<'a>(
         }
     }
     if let Some(since) = pen.unknown.take() {
-        pen.gap(since, WIDTH);
+        pen.gap(since, frame.x(frame.until));
     }
     pen.lift();
     pen.chart
 }
 
+/// What is expected: a band that widens, and the line in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expected {
+    /// The band, from hardly earlier to hardly later.
+    pub(super) band: String,
+    /// The best guess.
+    pub(super) line: String,
+}
+
+/// Draws how something falls from what it is at `frame.until` to the lowest value: hardly before `early`, probably at
+/// `likely`, and hardly after `late`, which need not be in sight.
+pub(super) fn expect(frame: Frame, value: f64, (early, likely): (i64, i64), late: Option<i64>) -> Expected {
+    #[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
+    let at_edge = |end: i64| {
+        let share =
+            frame.to.saturating_sub(frame.until) as f64 / end.saturating_sub(frame.until).max(1) as f64;
+        (WIDTH, frame.y(value - (value - frame.low) * share))
+    };
+    // Where a line that ends then leaves the drawing.
+    let end = |at: i64| if at <= frame.to { (frame.x(at), HEIGHT) } else { at_edge(at) };
+    let begin = (frame.x(frame.until), frame.y(value));
+    let (early_at, likely_at) = (end(early), end(likely));
+    let late_at = late.map_or((WIDTH, begin.1), end);
+    let mut corners = vec![begin, early_at];
+    if early_at.1 >= HEIGHT && late_at.1 < HEIGHT {
+        corners.push((WIDTH, HEIGHT));
+    }
+    corners.push(late_at);
+    let path = |places: &[(f64, f64)]| {
+        let steps = places
+            .iter()
+            .enumerate()
+            .map(|(index, (x, y))| format!("{}{x} {y}", if index == 0 { "M" } else { "L" }));
+        steps.collect::<String>()
+    };
+    Expected { band: format!("{}Z", path(&corners)), line: path(&[begin, likely_at]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Subject, SubjectKind};
+    use crate::history::Subject;
 
     fn point(at: i64, value: Option<i64>, knowledge: Knowledge) -> Point {
         Point {
@@ -175,7 +224,7 @@ mod tests {
 
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     fn chart(points: &[Point]) -> Chart {
-        let frame = Frame { from: 0, to: 100, low: 0.0, high: 100.0 };
+        let frame = Frame { from: 0, until: 100, to: 100, low: 0.0, high: 100.0 };
         draw(points, frame, |point| point.value.map(|value| value as f64))
     }
 
@@ -212,5 +261,27 @@ mod tests {
         let drawn = chart(&[point(50, None, Knowledge::Unknown)]);
         assert_eq!(drawn, Chart { lines: vec![], gaps: vec![Gap { x: 300.0, width: 300.0 }] });
         assert_eq!(chart(&[]), Chart::default());
+    }
+
+    #[test]
+    fn what_is_expected_is_a_band_that_widens_and_is_cut_off_at_the_edge() {
+        let frame = Frame { from: 0, until: 100, to: 200, low: 0.0, high: 100.0 };
+        let drawn = expect(frame, 50.0, (150, 180), Some(200));
+        assert_eq!(
+            (drawn.band.as_str(), drawn.line.as_str()),
+            ("M300 50L450 100L600 100Z", "M300 50L540 100")
+        );
+        let beyond = expect(frame, 50.0, (150, 300), Some(400));
+        assert_eq!(beyond.band, "M300 50L450 100L600 100L600 66.7Z");
+        assert_eq!(beyond.line, "M300 50L600 75");
+        let never = expect(frame, 50.0, (300, 400), None);
+        assert_eq!(never.band, "M300 50L600 75L600 50Z");
+    }
+
+    #[test]
+    fn what_is_not_known_ends_where_what_is_expected_begins() {
+        let frame = Frame { from: 0, until: 50, to: 100, low: 0.0, high: 100.0 };
+        let drawn = draw(&[point(25, None, Knowledge::Unknown)], frame, |_| None);
+        assert_eq!(drawn.gaps, [Gap { x: 150.0, width: 150.0 }]);
     }
 }

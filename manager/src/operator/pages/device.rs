@@ -1,9 +1,8 @@
-//! `GET /devices/{id}`, and what can be done there.
+//! What can be done on a device's page ([`super::device_page`]).
 
-use askama::Template;
 use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{Form, Path, State};
-use axum::response::{Html, Redirect};
+use axum::response::Redirect;
 use platen_protocol::facts::words::grouped;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::manager_to_device::Action;
@@ -13,104 +12,10 @@ use serde::Deserialize;
 
 use super::super::identity::{self, IdentityAction};
 use super::super::problem::Refusal;
-use super::super::view::{
-    AlertView, CommandView, DetailsView, DevicePrograms, DeviceView, OrderView, ReplacementView, ReportView,
-    ServiceCallView, WatchView,
-};
 use super::super::who::Operator;
-use super::super::{Shared, command, gather, order, programs, service_call};
-use super::gap::LostRuns;
-use super::history::{LevelChart, level_charts};
-use super::{Frame, filters, render_at, words};
-use crate::clock;
-use crate::rights::Right;
-use crate::store::{
-    AlertFilter, Duplicate, IdentityEntry, OrderFilter, OrderState, ReportFilter, ServiceCallFilter,
-    ServiceCallState, Trouble, WatchFilter,
-};
-use crate::watch::endings::EndingView;
-
-/// The most of each list on the page.
-const MAX_CLEARED: u32 = 10;
-const MAX_SERVICE_CALLS: u32 = 20;
-const MAX_ORDERS: u32 = 20;
-const MAX_REPLACEMENTS: u32 = 10;
-const MAX_REPORTS: u32 = 30;
-const MAX_COMMANDS: u32 = 10;
-/// Runs of lost reports that are looked at; those that belong together are one line.
-const MAX_GAPS: u32 = 500;
-
-#[derive(Template)]
-#[template(path = "device.html")]
-struct DevicePage {
-    frame: Frame,
-    trouble: Option<Trouble>,
-    endings: Vec<EndingView>,
-    device: DeviceView,
-    watches_over: Vec<WatchView>,
-    cleared: Vec<AlertView>,
-    service_calls: Vec<ServiceCallView>,
-    orders: Vec<OrderView>,
-    replacements: Vec<ReplacementView>,
-    commands: Vec<CommandView>,
-    reports: Vec<ReportView>,
-    gaps: Vec<LostRuns>,
-    details: DetailsView,
-    identity_log: Vec<IdentityEntry>,
-    programs: DevicePrograms,
-    levels: Vec<LevelChart>,
-}
-
-/// The page.
-pub(super) async fn page(
-    State(operators): Shared,
-    operator: Operator,
-    id: Result<Path<DeviceId>, PathRejection>,
-) -> Result<Html<String>, Refusal> {
-    let Path(id) = id?;
-    let (store, scope) = (&operators.store, operator.scope());
-    let now = clock::now();
-    let trouble = operators.store.health().trouble();
-    let endings = operators.watches.endings.to_act_on(now);
-    let endings = if operator.may(Right::SeeAll) { endings } else { Vec::new() };
-    let device = gather::view(&operators, scope, id.clone(), now).await?;
-    let over = WatchFilter { device: Some(id.clone()), open: Some(false) };
-    let over = store.watches(scope, over, None, MAX_CLEARED).await?;
-    let cleared = AlertFilter { device: Some(id.clone()), open: Some(false) };
-    let cleared = store.alerts(scope, cleared, None, MAX_CLEARED).await?;
-    let calls = ServiceCallFilter { device: Some(id.clone()), open: None };
-    let calls = store.service_calls(scope, calls, None, MAX_SERVICE_CALLS).await?;
-    let orders = OrderFilter { device: Some(id.clone()), open: None };
-    let orders = store.orders(scope, orders, None, MAX_ORDERS).await?;
-    let replacements = store.replacements(scope, Some(id.clone()), None, MAX_REPLACEMENTS).await?;
-    let commands = store.commands(scope, id.clone(), None, MAX_COMMANDS).await?;
-    let reports = store.reports(scope, ReportFilter { device: Some(id.clone()) }, None, MAX_REPORTS).await?;
-    let details = gather::details(&operators, scope, id.clone()).await?;
-    let identity_log = store.identity_log(scope, id.clone()).await?;
-    let programs = programs::of_device(&operators, scope, id.clone()).await?;
-    let gaps = store.gaps(scope, id, MAX_GAPS).await?;
-    let levels = level_charts(&operators, scope, &device, now).await?;
-
-    let page = DevicePage {
-        frame: Frame::new(Some(operator), true),
-        trouble,
-        endings,
-        device,
-        watches_over: over.into_iter().map(WatchView::from).collect(),
-        cleared: cleared.into_iter().map(AlertView::from).collect(),
-        service_calls: calls.into_iter().map(ServiceCallView::from).collect(),
-        orders: orders.into_iter().map(OrderView::from).collect(),
-        replacements: replacements.into_iter().map(ReplacementView::from).collect(),
-        commands: commands.into_iter().map(CommandView::from).collect(),
-        reports: reports.into_iter().map(ReportView::from).collect(),
-        gaps: LostRuns::all(gaps),
-        details,
-        identity_log,
-        programs,
-        levels,
-    };
-    render_at(&page, now)
-}
+use super::super::{Shared, command, order, service_call};
+use super::words;
+use crate::store::{Duplicate, OrderState, ServiceCallState};
 
 /// `POST /devices/{id}/revoke`.
 pub(super) async fn revoke(

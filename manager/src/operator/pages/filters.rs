@@ -108,9 +108,31 @@ pub(super) fn age<T: Aged>(moment: T, values: &dyn Values) -> Result<Safe<String
     )))
 }
 
-/// A moment, in UTC.
+/// A moment itself: in UTC, and with script in the reader's zone and form (`assets/desk.js`).
 #[askama::filter_fn]
-pub(super) fn exact<T: Aged>(moment: T, _: &dyn Values) -> Result<String> {
+pub(super) fn exact<T: Aged>(moment: T, _: &dyn Values) -> Result<Safe<String>> {
+    let at = moment.at();
+    let machine = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    Ok(Safe(format!("<time datetime=\"{machine}\">{}</time>", units::moment(at))))
+}
+
+/// The day of a moment, likewise.
+#[askama::filter_fn]
+pub(super) fn day<T: Aged>(moment: T, _: &dyn Values) -> Result<Safe<String>> {
+    let at = moment.at();
+    let (machine, words) = (at.strftime("%Y-%m-%dT%H:%M:%SZ"), at.strftime("%d %b %Y"));
+    Ok(Safe(format!("<time datetime=\"{machine}\" data-only=\"day\">{words}</time>")))
+}
+
+/// A day in UTC, which values by the day are of.
+#[askama::filter_fn]
+pub(super) fn utc_day<T: Aged>(moment: T, _: &dyn Values) -> Result<String> {
+    Ok(moment.at().strftime("%d %b %Y").to_string())
+}
+
+/// A moment in UTC, as plain text.
+#[askama::filter_fn]
+pub(super) fn in_utc<T: Aged>(moment: T, _: &dyn Values) -> Result<String> {
     Ok(units::moment(moment.at()))
 }
 
@@ -140,11 +162,11 @@ pub(super) fn stretch<T: Display>(seconds: T, _: &dyn Values) -> Result<String> 
     Ok(text.parse().map_or(text, units::stretch))
 }
 
-/// Thousandths of a degree Celsius, as a temperature.
+/// Thousandths of a degree Celsius, as a temperature; with script with the reader's decimal sign (`assets/desk.js`).
 #[askama::filter_fn]
-pub(super) fn celsius<T: Display>(millidegrees: T, _: &dyn Values) -> Result<String> {
-    let text = millidegrees.to_string();
-    Ok(text.parse().map_or(text, units::celsius))
+pub(super) fn celsius<T: Display>(millidegrees: T, _: &dyn Values) -> Result<Safe<String>> {
+    let number: i32 = millidegrees.to_string().parse().unwrap_or_default();
+    Ok(Safe(format!("<data value=\"{number}\">{}</data>", units::celsius(number))))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! `GET /devices/{id}/history`: one thing of a device over time, as a line and as a table; and the lines of its supplies
-//! on its own page.
+//! `GET /devices/{id}/history`: one thing of a device over time, as a line with what happened on it, as a table, and as a file;
+//! and the lines of its supplies on its own page.
 
 use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::response::Html;
+use axum::response::{Html, Response};
 use jiff::Timestamp;
 use platen_protocol::facts::words::{Amount, grouped, label};
 use platen_protocol::identity::DeviceId;
@@ -14,13 +14,17 @@ use platen_protocol::problem::ProblemKind;
 use platen_protocol::supply::SupplyUnit;
 use serde::Deserialize;
 
-use super::super::history::{Asked, resolution_for, tell};
+use super::super::history::{Asked, Told, resolution_for, tell};
 use super::super::problem::Refusal;
 use super::super::view::DeviceView;
 use super::super::who::Operator;
 use super::super::{Operators, Shared, gather};
-use super::chart::{Chart, Frame as ChartFrame, draw};
-use super::{Frame, render_at, words};
+use super::chart::{Chart, Expected, Frame as ChartFrame, draw, expect, share};
+use super::depletion::{Ending, ending};
+use super::history_csv;
+use super::history_marks::{Mark, marks};
+use super::history_range::Range;
+use super::{Frame, filters, render_at, words};
 use crate::clock;
 use crate::history::points::{Knowledge, Point};
 use crate::history::{DAY_MS, Resolution, Subject, SubjectKind, UnknownSubject};
@@ -62,7 +66,7 @@ pub(super) async fn level_charts(
     for point in told.points.iter().filter(|point| point.subject.kind == SubjectKind::Supply) {
         by_name.entry(&point.subject.name).or_default().push(point);
     }
-    let frame = ChartFrame { from, to, low: 0.0, high: 100.0 };
+    let frame = ChartFrame { from, until: to, to, low: 0.0, high: 100.0 };
     let charts = device.supplies.iter().map(|supply| {
         let reading = &supply.reading;
         let points = by_name.remove(reading.name.as_str()).unwrap_or_default();
@@ -71,38 +75,50 @@ pub(super) async fn level_charts(
     Ok(charts.collect())
 }
 
-/// Percent that is left, not rounded.
-#[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
-fn share(point: &Point) -> Option<f64> {
-    let of = f64::from(point.column.as_ref()?.of.filter(|of| *of > 0)?);
-    let used = point.value? as f64 / of * 100.0;
-    Some(if point.subject.kind == SubjectKind::Part { 100.0 - used } else { used })
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a place in a drawing")]
 fn plain(point: &Point) -> Option<f64> {
     point.value.map(|value| value as f64)
 }
 
-/// What somebody wants to see.
+/// What somebody wants to see: so many days up to now, or from one moment to another.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     subject: String,
     days: Option<i64>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+fn refused(why: String) -> Refusal {
+    Refusal::new(ProblemKind::InvalidRequest, why)
+}
+
+impl Wanted {
+    fn subject(&self) -> Result<Subject, Refusal> {
+        self.subject.parse().map_err(|e: UnknownSubject| refused(e.to_string()))
+    }
+
+    fn range(&self, now: Timestamp) -> Result<Range, Refusal> {
+        Range::of(self.days.or(Some(LEVELS_DAYS).filter(|_| self.from.is_none())), self.from, self.to, now)
+            .map_err(refused)
+    }
 }
 
 /// A link to another time, or to something else.
 struct Link {
-    subject: String,
-    days: i64,
+    /// What stands behind the question mark.
+    query: String,
     words: String,
     is_here: bool,
 }
 
 /// A row of the table.
 struct TableRow {
-    when: String,
+    when: Timestamp,
+    /// Until when nothing was heard.
+    until: Option<Timestamp>,
+    by_day: bool,
     knowledge: &'static str,
     value: String,
     lowest: String,
@@ -114,14 +130,46 @@ struct TableRow {
 struct HistoryPage {
     frame: Frame,
     device: DeviceId,
+    subject: String,
     title: String,
     resolution: Resolution,
+    range: Range,
+    /// The end of the drawing, with what is expected.
+    shown_to: i64,
     chart: Chart,
+    expected: Option<Expected>,
+    ending: Option<Ending>,
+    /// The place of the set value in the drawing, and the value.
+    set: Option<(f64, u8)>,
+    marks: Vec<Mark>,
+    marks_cut: bool,
     scale: Option<(String, String)>,
     rows: Vec<TableRow>,
     cut: bool,
     ranges: Vec<Link>,
     others: Vec<Link>,
+}
+
+impl HistoryPage {
+    fn address(&self, query: &str) -> String {
+        format!("/devices/{}/history?{query}", self.device)
+    }
+}
+
+/// What is told of a subject in a range of time.
+async fn told(
+    operators: &Operators,
+    scope: &Scope,
+    id: &DeviceId,
+    (subject, range): (&Subject, &Range),
+    now: Timestamp,
+) -> Result<(Told, Resolution), Refusal> {
+    let settings = operators.history_settings();
+    let resolution = resolution_for(settings, range.from, range.to, now.as_millisecond());
+    let from = range.from.max(settings.horizon(resolution, now.as_millisecond())).min(range.to);
+    let only = Some(subject.clone());
+    let asked = Asked { subject: only, resolution, from, to: range.to, place: None, limit: MAX_POINTS };
+    Ok((tell(operators, scope, id, asked, now).await?, resolution))
 }
 
 /// The page.
@@ -133,53 +181,99 @@ pub(super) async fn page(
 ) -> Result<Html<String>, Refusal> {
     let (Path(id), Query(wanted)) = (id?, wanted?);
     let now = clock::now();
-    let refused = |why: String| Refusal::new(ProblemKind::InvalidRequest, why);
-    let subject: Subject = wanted.subject.parse().map_err(|e: UnknownSubject| refused(e.to_string()))?;
-    let days = wanted.days.unwrap_or(LEVELS_DAYS);
-    if !(1..=3_660).contains(&days) {
-        return Err(refused(format!("days must be between 1 and 3660, not {days}")));
-    }
-    let device = gather::view(&operators, operator.scope(), id.clone(), now).await?;
-    let to = now.as_millisecond();
-    let from = to.saturating_sub(days * DAY_MS);
-    let settings = operators.history_settings();
-    let resolution = resolution_for(settings, from, to, to);
-    let from = from.max(settings.horizon(resolution, to));
-    let only = Some(subject.clone());
-    let asked = Asked { subject: only, resolution, from, to, place: None, limit: MAX_POINTS };
-    let told = tell(&operators, operator.scope(), &id, asked, now).await?;
+    let (subject, range) = (wanted.subject()?, wanted.range(now)?);
+    let scope = operator.scope().clone();
+    let device = gather::view(&operators, &scope, id.clone(), now).await?;
+    let (told, resolution) = told(&operators, &scope, &id, (&subject, &range), now).await?;
     let is_share = matches!(subject.kind, SubjectKind::Supply | SubjectKind::Part);
     let (low, high) = if is_share { (0.0, 100.0) } else { bounds(&told.points) };
-    let frame = ChartFrame { from, to, low, high };
+    let ending =
+        match device.supplies.iter().find(|one| range.is_up_to_now && is_of(&subject, &one.reading.name)) {
+            Some(supply) => ending(&operators, &scope, &device, &supply.reading, now).await?,
+            None => None,
+        };
+    let last = told.points.iter().rev().find_map(share).filter(|_| ending.is_some());
+    // As much of the future as of the past at most.
+    let ahead =
+        ending.as_ref().map_or(0, |ending| ending.late.unwrap_or(ending.likely).as_millisecond() - range.to);
+    let shown_to = range.to.saturating_add(ahead.clamp(0, range.span()));
+    let frame = ChartFrame { from: range.from, until: range.to, to: shown_to, low, high };
     let chart = draw(&told.points, frame, if is_share { share } else { plain });
-    let scale = scale(&told.points, is_share);
-    let cut = told.next.is_some() || told.cut || told.points.len() > MAX_ROWS;
-    let rows = told.points.iter().rev().take(MAX_ROWS).map(|point| row(point, resolution)).collect();
+    let expected = ending.as_ref().zip(last).map(|(ending, last)| {
+        let at = |moment: Timestamp| moment.as_millisecond();
+        expect(frame, last, (at(ending.early), at(ending.likely)), ending.late.map(at))
+    });
+    let (marks, marks_cut) = marks(&operators, &scope, &id, &subject, frame).await?;
     let page = HistoryPage {
         frame: Frame::new(Some(operator), false),
         title: title(&subject),
-        ranges: ranges(&subject, days),
-        others: others(&device, &subject, days),
+        ranges: ranges(&subject, &range),
+        others: others(&device, &subject, &range),
+        set: set_percent(&device, &subject).map(|set| (frame.y(f64::from(set)), set)),
+        subject: subject.to_string(),
+        scale: scale(&told.points, is_share),
+        cut: told.next.is_some() || told.cut || told.points.len() > MAX_ROWS,
+        rows: told.points.iter().rev().take(MAX_ROWS).map(|point| row(point, resolution)).collect(),
         device: id,
         resolution,
+        range,
+        shown_to,
         chart,
-        scale,
-        rows,
-        cut,
+        expected,
+        ending,
+        marks,
+        marks_cut,
     };
     render_at(&page, now)
 }
 
-fn link(subject: &Subject, days: i64, words: String, is_here: bool) -> Link {
-    Link { subject: subject.to_string(), days, words, is_here }
+/// `GET /devices/{id}/history.csv`: what the page shows, as a file.
+pub(super) async fn csv(
+    State(operators): Shared,
+    operator: Operator,
+    id: Result<Path<DeviceId>, PathRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let (Path(id), Query(wanted)) = (id?, wanted?);
+    let now = clock::now();
+    let (subject, range) = (wanted.subject()?, wanted.range(now)?);
+    let (told, _) = told(&operators, operator.scope(), &id, (&subject, &range), now).await?;
+    history_csv::answer(&id, &subject, &told.points)
 }
 
-fn ranges(subject: &Subject, days: i64) -> Vec<Link> {
-    RANGES.iter().map(|(range, words)| link(subject, *range, (*words).to_owned(), *range == days)).collect()
+fn is_of(subject: &Subject, supply: &str) -> bool {
+    subject.kind == SubjectKind::Supply && subject.name == supply
+}
+
+fn set_percent(device: &DeviceView, subject: &Subject) -> Option<u8> {
+    let part = || device.parts.iter().find(|one| one.reading.name == subject.name);
+    match subject.kind {
+        SubjectKind::Supply => device
+            .supplies
+            .iter()
+            .find(|one| is_of(subject, &one.reading.name))
+            .map(|one| one.reading.set_percent),
+        SubjectKind::Part => part()?.reading.set_percent,
+        SubjectKind::Temperature | SubjectKind::Counter => None,
+    }
+}
+
+fn link(subject: &Subject, range: &Range, words: String, is_here: bool) -> Link {
+    let name = serde_urlencoded::to_string([("subject", subject.to_string())]).unwrap_or_default();
+    Link { query: format!("{name}&{}", range.query()), words, is_here }
+}
+
+fn ranges(subject: &Subject, here: &Range) -> Vec<Link> {
+    let days = RANGES.iter().map(|(days, words)| {
+        let range = Range::days(*days, here.now);
+        link(subject, &range, (*words).to_owned(), range == *here)
+    });
+    let moves = here.moves().into_iter().map(|(words, range)| link(subject, &range, words.to_owned(), false));
+    days.chain(moves).collect()
 }
 
 /// What else there is to look at.
-fn others(device: &DeviceView, here: &Subject, days: i64) -> Vec<Link> {
+fn others(device: &DeviceView, here: &Subject, range: &Range) -> Vec<Link> {
     let supplies = device.supplies.iter().map(|one| (SubjectKind::Supply, one.reading.name.clone()));
     let parts = device.parts.iter().map(|one| (SubjectKind::Part, one.reading.name.clone()));
     let temperatures =
@@ -190,7 +284,7 @@ fn others(device: &DeviceView, here: &Subject, days: i64) -> Vec<Link> {
     let all = supplies.chain(parts).chain(temperatures).chain(counters).chain(billing);
     all.map(|(kind, name)| {
         let subject = Subject { kind, name };
-        link(&subject, days, title(&subject), subject == *here)
+        link(&subject, range, title(&subject), subject == *here)
     })
     .collect()
 }
@@ -235,7 +329,7 @@ fn scale(points: &[Point], is_share: bool) -> Option<(String, String)> {
 }
 
 /// A value with its unit.
-fn amount(point: &Point, which: impl Fn(&Point) -> Option<i64>) -> String {
+pub(super) fn amount(point: &Point, which: impl Fn(&Point) -> Option<i64>) -> String {
     let (Some(value), Some(column)) = (which(point), point.column.as_ref()) else { return String::new() };
     if column.kind == SubjectKind::Temperature {
         return words::units::celsius(i32::try_from(value).unwrap_or(i32::MAX));
@@ -250,14 +344,9 @@ fn amount(point: &Point, which: impl Fn(&Point) -> Option<i64>) -> String {
 
 fn row(point: &Point, resolution: Resolution) -> TableRow {
     let time = |at: i64| Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
-    let when = match (point.until, resolution) {
-        (Some(until), _) => {
-            format!("{} to {}", words::units::moment(time(point.at)), words::units::moment(time(until)))
-        }
-        (None, Resolution::Raw) => words::units::moment(time(point.at)),
-        (None, Resolution::Hour) => time(point.begin).strftime("%d %b %Y, %H:00 UTC").to_string(),
-        (None, Resolution::Day) => time(point.begin).strftime("%d %b %Y").to_string(),
-    };
+    let begin = if resolution == Resolution::Raw { point.at } else { point.begin };
+    let when = time(if point.until.is_some() { point.at } else { begin });
+    let by_day = resolution == Resolution::Day && point.until.is_none();
     let mut value = amount(point, |point| point.value);
     if let Some(percent) = point.percent() {
         value = format!("{value} ({percent} % left)");
@@ -272,5 +361,13 @@ fn row(point: &Point, resolution: Resolution) -> TableRow {
         Knowledge::NotHeard => "nothing known",
     };
     let lowest = amount(point, |point| point.lowest);
-    TableRow { when, knowledge, value, lowest, highest: amount(point, |point| point.highest) }
+    TableRow {
+        when,
+        until: point.until.map(time),
+        by_day,
+        knowledge,
+        value,
+        lowest,
+        highest: amount(point, |point| point.highest),
+    }
 }

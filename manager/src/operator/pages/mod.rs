@@ -7,12 +7,18 @@ mod audit;
 mod chart;
 mod credentials;
 mod customers;
+mod depletion;
 mod details;
 mod device;
+mod device_page;
+mod device_parts;
 mod filters;
 mod fleet;
 mod gap;
 mod history;
+mod history_csv;
+mod history_marks;
+mod history_range;
 mod live;
 mod meters;
 mod now;
@@ -55,8 +61,10 @@ pub(super) fn routes() -> Routes {
         .at("/now/wall", |at| at.get(Right::See, now::wall))
         .at("/now/{id}", |at| at.get(Right::See, now::one))
         .at("/now/{id}/{act}", |at| at.post(Right::Calls, now::act))
-        .at("/devices/{id}", |at| at.get(Right::See, device::page))
+        .at("/devices/{id}", |at| at.get(Right::See, device_page::page))
+        .at("/devices/{id}/parts/{part}", |at| at.get(Right::See, device_page::part))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::page))
+        .at("/devices/{id}/history.csv", |at| at.get(Right::See, history::csv))
         .at("/devices/{id}/read-now", |at| at.post(Right::Tend, device::read_now))
         .at("/devices/{id}/revoke", |at| at.post(Right::Admit, device::revoke))
         .at("/devices/{id}/readmit", |at| at.post(Right::Admit, device::readmit))

@@ -178,7 +178,7 @@ impl AttemptView {
 }
 
 /// What a device has to do with programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(in super::super) struct DevicePrograms {
     /// What it is, as it told last when it asked for a program; `null` until then.
     pub(in super::super) hardware: Option<Hardware>,

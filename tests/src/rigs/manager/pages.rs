@@ -38,6 +38,22 @@ pub async fn get(connection: &mut Connection, path: &str, cookie: &str) -> Answe
     connection.send(request).await.unwrap()
 }
 
+/// The page of a device with all its parts, as one text.
+pub async fn device_page(connection: &mut Connection, device: &str, cookie: &str) -> String {
+    let answer = get(connection, &format!("/devices/{device}"), cookie).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let mut all = answer.text();
+    let begin = format!("href=\"/devices/{device}/parts/");
+    let parts: Vec<String> =
+        all.split(&begin).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+    for part in parts {
+        let answer = get(connection, &format!("/devices/{device}/parts/{part}"), cookie).await;
+        assert_eq!(answer.status, StatusCode::OK, "{part}: {}", answer.text());
+        all.push_str(&answer.text());
+    }
+    all
+}
+
 /// Signs in, and gives the cookie.
 pub async fn sign_in(connection: &mut Connection) -> String {
     let form = format!("name={OPERATOR}&password={PASSWORD}&next=%2Fdevices%2Flobby");
