@@ -28,7 +28,7 @@ pub(super) struct Check {
 fn noted(text: &str) -> Result<(i64, String), String> {
     let wrong = || format!("{text:?} is not what `audit check` prints: a number, a colon and 64 digits");
     let (number, hash) = text.split_once(':').ok_or_else(wrong)?;
-    let number = number.parse().map_err(|_| wrong())?;
+    let number = number.parse().map_err(|_is_no_number| wrong())?;
     if hash.len() != 64 {
         return Err(wrong());
     }

@@ -156,10 +156,8 @@ mod tests {
         near(band.late.unwrap(), (8_000.0 * (1.0 + Z * UNSEEN_SPREAD) - 6_000.0) / 100.0);
         let seen = by_pages(6_000.0, &[7_900.0, 8_000.0, 8_100.0], &[100.0; 30]).unwrap();
         assert!(seen.early > 18.0 && seen.late.unwrap() < 22.0, "{seen:?}");
-        assert_eq!(
-            by_pages(9_000.0, &[8_000.0; 3], &[100.0; 30]).unwrap().likely,
-            by_use(0.0, &[100.0; 30]).unwrap().likely
-        );
+        let over = by_pages(9_000.0, &[8_000.0; 3], &[100.0; 30]).unwrap();
+        near(over.likely, by_use(0.0, &[100.0; 30]).unwrap().likely);
         assert_eq!(by_pages(6_000.0, &[], &[100.0; 30]), None);
     }
 }

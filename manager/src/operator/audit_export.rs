@@ -74,7 +74,7 @@ impl Place {
         let is_first = !std::mem::replace(&mut self.begun, true);
         let Some(last) = entries.last() else {
             // One without entries has names all the same.
-            return Ok((is_first && self.format == Format::Csv).then(|| csv(&[], true)).transpose()?);
+            return (is_first && self.format == Format::Csv).then(|| csv(&[], true)).transpose();
         };
         self.after = last.number;
         let entries: Vec<AuditView> = entries.into_iter().map(AuditView::from).collect();
