@@ -112,7 +112,7 @@ async fn on_its_page_an_operator_reads_it_and_readmits_dismisses_or_after_a_conf
         assert!(page.contains(piece), "{piece} is missing: {page}");
     }
     // Behind a step of its own, which says what it does.
-    let (before, confirming) = page.split_once("<details id=\"shut-out\">").unwrap();
+    let (before, confirming) = page.split_once("<details id=\"shut-out\" data-ask>").unwrap();
     assert!(!before.contains("/revoke") && confirming.contains("only a new token lets it back in"));
     assert!(confirming.contains("Yes, shut lobby out"), "{confirming}");
 
