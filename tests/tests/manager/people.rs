@@ -431,7 +431,7 @@ async fn operators_are_added_changed_and_removed_over_the_api() {
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
     let added = added.json();
     assert_eq!(added["limited_to"]["customers"], json!([{"id": nord, "name": "Nord AG"}]));
-    assert_eq!((&added["rights"], added["password"].as_str().unwrap().len()), (&json!(["see"]), 24));
+    assert_eq!((&added["rights"], added["password"].as_str().unwrap().len()), (&json!(["see", "own"]), 24));
     ask("POST", "/operators", ben).await.problem(ProblemKind::StateConflict);
     let changed = ask("PUT", "/operators/ben", json!({"role": "dispatcher"})).await.json();
     assert_eq!((&changed["role"], &changed["limited_to"]), (&json!("dispatcher"), &Value::Null));
