@@ -49,6 +49,7 @@ mod memory;
 pub mod meters;
 pub mod networks;
 pub mod operator;
+pub mod output;
 pub mod people_changes;
 pub mod probes;
 pub mod programs;

@@ -8,6 +8,7 @@ mod command;
 mod cursor;
 mod ddi;
 mod details;
+mod documents;
 mod fleet_query;
 mod forwarded;
 mod gather;
@@ -18,6 +19,7 @@ mod identity;
 mod known_addresses;
 mod let_in;
 mod live;
+mod meter_rows;
 mod meters;
 mod meters_csv;
 mod now;
@@ -119,6 +121,7 @@ pub struct Operators {
     people: Arc<PeopleChanges>,
     probes: Arc<Probes>,
     deliver: Arc<Deliver>,
+    press: documents::Press,
 }
 
 impl Operators {
@@ -151,6 +154,7 @@ impl Operators {
             people: Arc::clone(&devices.people),
             probes,
             deliver,
+            press: documents::Press::default(),
         })
     }
 }

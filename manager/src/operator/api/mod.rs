@@ -4,6 +4,7 @@ mod commands;
 mod ddi;
 mod details;
 mod devices;
+mod documents;
 mod events;
 mod health;
 mod history;
@@ -91,6 +92,16 @@ pub(super) fn routes() -> Routes {
         .at("/now/{id}/close", |at| at.post(Right::Calls, now::close))
         .at("/meters", |at| at.get(Right::See, meters::meters))
         .at("/meters.csv", |at| at.get(Right::See, meters::meters_csv))
+        .at("/meters.pdf", |at| at.get(Right::See, documents::meters_pdf))
+        .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
+        .at("/devices/{id}/report.csv", |at| at.get(Right::See, documents::report_csv))
+        .at("/devices/{id}/report.pdf", |at| at.get(Right::See, documents::report_pdf))
+        .at("/day", |at| at.get(Right::See, documents::day))
+        .at("/day.csv", |at| at.get(Right::See, documents::day_csv))
+        .at("/day.pdf", |at| at.get(Right::See, documents::day_pdf))
+        .at("/orders/{id}/sheet", |at| at.get(Right::See, documents::sheet))
+        .at("/orders/{id}/sheet.csv", |at| at.get(Right::See, documents::sheet_csv))
+        .at("/orders/{id}/sheet.pdf", |at| at.get(Right::See, documents::sheet_pdf))
         .at("/rollouts", |at| at.get(Right::See, rollouts::list).post(Right::Programs, rollouts::create))
         .at("/rollouts/preview", |at| at.post(Right::Programs, rollouts::preview))
         .at("/rollouts/{id}", |at| at.get(Right::See, rollouts::one))

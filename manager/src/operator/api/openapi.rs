@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now, people,
-    places, profiles, programs, restored, rollouts, telling,
+    commands, ddi, details, devices, documents, events, health, history, holds, identity, lists, meters, now,
+    people, places, profiles, programs, restored, rollouts, telling,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +35,16 @@ use super::{
         details::change_many,
         details::retire_one,
         details::delete,
+        documents::report,
+        documents::report_csv,
+        documents::report_pdf,
+        documents::day,
+        documents::day_csv,
+        documents::day_pdf,
+        documents::sheet,
+        documents::sheet_csv,
+        documents::sheet_pdf,
+        documents::meters_pdf,
         meters::meters,
         meters::meters_csv,
         places::customers,
@@ -142,6 +152,7 @@ use super::{
         (name = "Programs", description = "What is installed on devices."),
         (name = "Rollouts", description = "Programs that come to many devices, wave by wave."),
         (name = "Meters", description = "What devices counted, for whoever bills."),
+        (name = "Documents", description = "What can be printed and filed: reports, the day's list, orders."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),

@@ -6,6 +6,7 @@ mod chart;
 mod customers;
 mod details;
 mod device;
+mod documents;
 mod filters;
 mod fleet;
 mod gap;
@@ -67,6 +68,9 @@ fn routes() -> Routes {
         .at("/devices/{id}/let-go", |at| at.post(Right::Tend, rollouts::holds::let_go))
         .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
         .at("/devices/{id}/delete", |at| at.post(Right::Administer, details::delete))
+        .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
+        .at("/day", |at| at.get(Right::See, documents::day))
+        .at("/orders/{id}/sheet", |at| at.get(Right::See, documents::sheet))
         .at("/meters", |at| at.get(Right::See, meters::page))
         .at("/customers", |at| at.get(Right::See, customers::list).post(Right::Places, customers::add))
         .at("/customers/{id}", |at| at.get(Right::See, customers::one).post(Right::Places, customers::save))
