@@ -51,6 +51,8 @@ pub mod networks;
 pub mod operator;
 pub mod output;
 pub mod people_changes;
+pub mod print_job;
+pub mod printing;
 pub mod probes;
 pub mod programs;
 pub mod quota;

@@ -31,6 +31,7 @@ pub mod password;
 mod password_queue;
 mod people;
 mod places;
+mod prints;
 mod problem;
 mod profiles;
 mod programs;
@@ -39,6 +40,7 @@ mod restored;
 pub(crate) mod retire;
 mod rollouts;
 pub(crate) mod said;
+mod schedules;
 mod service_call;
 mod session;
 mod settings;
@@ -72,6 +74,7 @@ use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
 use crate::people_changes::{PEOPLE, PeopleChanges};
+use crate::printing::Printers;
 use crate::probes::{self, Probes};
 use crate::store::Store;
 use crate::watch::Watches;
@@ -81,6 +84,7 @@ use origin::Origin;
 use proxies::Proxies;
 use sign_in_limits::SignInLimits;
 
+pub use schedules::run as print_by_itself;
 pub use settings::Settings;
 
 /// The largest body of an operator's request, in bytes.
@@ -122,6 +126,7 @@ pub struct Operators {
     probes: Arc<Probes>,
     deliver: Arc<Deliver>,
     press: documents::Press,
+    printers: Arc<Printers>,
 }
 
 impl Operators {
@@ -131,7 +136,7 @@ impl Operators {
         settings: Settings,
         stop: CancellationToken,
         probes: Arc<Probes>,
-        deliver: Arc<Deliver>,
+        (deliver, printers): (Arc<Deliver>, Arc<Printers>),
     ) -> Arc<Self> {
         Arc::new(Self {
             store: devices.store.clone(),
@@ -155,6 +160,7 @@ impl Operators {
             probes,
             deliver,
             press: documents::Press::default(),
+            printers,
         })
     }
 }

@@ -51,6 +51,7 @@ mod open_of;
 mod orders;
 mod people;
 mod places;
+mod prints;
 mod profile_applications;
 mod profiles;
 mod programs;
@@ -121,6 +122,10 @@ pub use open_of::OpenThings;
 pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
 pub use people::{
     MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal, OperatorToken, Signed,
+};
+pub use prints::{
+    NewPrint, NewSchedule, PrintRecord, PrintRefusal, PrintState, PrintStep, PrintToDo, ScheduleBody,
+    ScheduleRecord, ScheduleRefusal, Scheduled,
 };
 pub use profile_applications::{ApplicationRecord, OwnSetting, ProfileRefused, Progress};
 pub use profiles::{Group, GroupKind, NewProfile, ProfileRecord, ProfileRefusal};
@@ -466,6 +471,7 @@ impl Store {
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                     statements::telling::ALL,
+                    statements::prints::ALL,
                 ];
                 let others = others.into_iter().flatten();
                 let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);

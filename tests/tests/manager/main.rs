@@ -33,6 +33,7 @@ mod parked;
 mod people;
 mod places;
 mod postgresql;
+mod prints;
 mod program;
 mod program_rig;
 mod programs;

@@ -17,11 +17,13 @@ mod now;
 mod openapi;
 mod people;
 mod places;
+mod prints;
 mod profiles;
 mod programs;
 mod refused;
 mod restored;
 mod rollouts;
+mod schedules;
 mod telling;
 mod whole_numbers;
 
@@ -96,6 +98,15 @@ pub(super) fn routes() -> Routes {
         .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
         .at("/devices/{id}/report.csv", |at| at.get(Right::See, documents::report_csv))
         .at("/devices/{id}/report.pdf", |at| at.get(Right::See, documents::report_pdf))
+        .at("/printers", |at| at.get(Right::See, prints::printers))
+        .at("/prints", |at| at.get(Right::See, prints::list).post(Right::Print, prints::add))
+        .at("/prints/{id}", |at| at.get(Right::See, prints::one))
+        .at("/prints/{id}/again", |at| at.post(Right::Print, prints::again))
+        .at("/prints/{id}/cancel", |at| at.post(Right::Print, prints::cancel))
+        .at("/print-schedules", |at| {
+            at.get(Right::SeeAll, schedules::list).post(Right::Telling, schedules::add)
+        })
+        .at("/print-schedules/{id}", |at| at.delete(Right::Telling, schedules::remove))
         .at("/day", |at| at.get(Right::See, documents::day))
         .at("/day.csv", |at| at.get(Right::See, documents::day_csv))
         .at("/day.pdf", |at| at.get(Right::See, documents::day_pdf))

@@ -14,7 +14,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use super::super::guard::Wants;
 use super::{
     commands, ddi, details, devices, documents, events, health, history, holds, identity, lists, meters, now,
-    people, places, profiles, programs, restored, rollouts, telling,
+    people, places, prints, profiles, programs, restored, rollouts, schedules, telling,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +35,15 @@ use super::{
         details::change_many,
         details::retire_one,
         details::delete,
+        schedules::list,
+        schedules::add,
+        schedules::remove,
+        prints::printers,
+        prints::list,
+        prints::one,
+        prints::add,
+        prints::again,
+        prints::cancel,
         documents::report,
         documents::report_csv,
         documents::report_pdf,

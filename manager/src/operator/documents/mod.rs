@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::ProblemKind;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Operators;
 use super::problem::Refusal;
@@ -21,8 +22,8 @@ use crate::store::Scope;
 pub(super) use paper::Press;
 
 /// Which document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Wanted {
     /// The report of a device.
     Device {
@@ -31,9 +32,11 @@ pub(crate) enum Wanted {
     },
     /// What needs a person, and what happened today.
     Day {
-        /// Only this customer's.
+        /// Only this customer's; leave it out for all that you see.
+        #[serde(default)]
         customer: Option<i64>,
-        /// By whose time zone it is today.
+        /// The time zone by which it is today, such as `Europe/Berlin`; UTC without it.
+        #[serde(default)]
         zone: String,
     },
     /// What the devices of a customer counted in a month.
@@ -95,7 +98,7 @@ pub(crate) async fn as_pdf(
 }
 
 /// A time zone by its name.
-fn zone_of(name: &str) -> Result<TimeZone, Refusal> {
+pub(super) fn zone_of(name: &str) -> Result<TimeZone, Refusal> {
     let name = if name.is_empty() { "UTC" } else { name };
     TimeZone::get(name).map_err(|error| {
         tracing::debug!(%error, "a time zone was asked for that is none");

@@ -29,6 +29,9 @@ struct DocumentPage {
     back: (String, &'static str),
     /// The time zone that can be chosen.
     zone: Option<String>,
+    printers: Vec<String>,
+    /// What the button prints, as JSON.
+    print: String,
 }
 
 async fn shown(
@@ -44,7 +47,9 @@ async fn shown(
     };
     let made = super::words::units::moment(document.made);
     let frame = Frame::new(Some(operator), false);
-    render(&DocumentPage { frame, document, made, file, query, back, zone })
+    let printers = operators.printers.all().map(|printer| printer.name.clone()).collect();
+    let print = serde_json::to_string(wanted).map_err(|error| Refusal::internal(&error))?;
+    render(&DocumentPage { frame, document, made, file, query, back, zone, printers, print })
 }
 
 /// A device's report.

@@ -9,6 +9,7 @@ use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 
 use super::super::Shared;
+use super::super::documents;
 use super::super::meter_rows::{DeviceRows, rows, whole};
 use super::super::problem::Refusal;
 use super::super::view::meters::MeterStatement;
@@ -46,6 +47,9 @@ struct MetersPage {
     made: String,
     devices: Vec<DeviceRows>,
     cut: bool,
+    printers: Vec<String>,
+    /// What the button prints, as JSON.
+    print: String,
 }
 
 /// The page.
@@ -81,6 +85,9 @@ pub(super) async fn page(
         None => (None, false),
     };
     let next = Some(period.next()).filter(|next| *next <= this.next()).map(|next| next.to_string());
+    let printers = operators.printers.all().map(|printer| printer.name.clone()).collect();
+    let print = documents::Wanted::Meters { customer: chosen.unwrap_or(0), period: period.to_string() };
+    let print = serde_json::to_string(&print).map_err(|error| Refusal::internal(&error))?;
     let page = MetersPage {
         frame: Frame::new(Some(operator), false),
         customers,
@@ -94,6 +101,8 @@ pub(super) async fn page(
         devices: statement.iter().flat_map(|statement| rows(&statement.items)).collect(),
         statement,
         cut,
+        printers,
+        print,
     };
     render(&page)
 }

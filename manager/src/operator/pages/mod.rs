@@ -15,6 +15,7 @@ mod live;
 mod meters;
 mod now;
 mod people;
+mod prints;
 mod profiles;
 mod programs;
 mod restored;
@@ -70,6 +71,9 @@ fn routes() -> Routes {
         .at("/devices/{id}/delete", |at| at.post(Right::Administer, details::delete))
         .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
         .at("/day", |at| at.get(Right::See, documents::day))
+        .at("/prints", |at| at.get(Right::See, prints::list).post(Right::Print, prints::add))
+        .at("/prints/{id}/again", |at| at.post(Right::Print, prints::again))
+        .at("/prints/{id}/cancel", |at| at.post(Right::Print, prints::cancel))
         .at("/orders/{id}/sheet", |at| at.get(Right::See, documents::sheet))
         .at("/meters", |at| at.get(Right::See, meters::page))
         .at("/customers", |at| at.get(Right::See, customers::list).post(Right::Places, customers::add))
@@ -172,6 +176,7 @@ rights! {
     may_places Places,
     may_profiles Profiles,
     may_programs Programs,
+    may_print Print,
     may_administer Administer,
 }
 
