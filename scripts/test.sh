@@ -85,7 +85,7 @@ trap 'exit 143' TERM
 machine_packages() {
     need_packages build-essential pkg-config openssl curl jq \
         chromium chromium-driver libfaketime lintian debhelper device-tree-compiler dpkg-dev fakeroot python3-venv \
-        cpio iproute2 nftables procps softhsm2 util-linux libedit2 libxml2 python3-aiosmtpd libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
+        cpio iproute2 nftables procps softhsm2 util-linux libedit2 libxml2 python3-aiosmtpd poppler-utils qpdf cups-ipp-utils libz3-4 gcc-aarch64-linux-gnu libc6-dev-arm64-cross &&
         need_squid && need_unstarted nginx caddy haproxy prometheus && need_swupdate && need_postgresql &&
         tests/guest/install.sh
 }

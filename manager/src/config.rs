@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::listen::Timeouts;
 use crate::networks::Networks;
 use crate::store::{AddressError, PostgresConfig, PostgresFiles};
-use crate::{history, operator, probes, quota, retention, watch};
+use crate::{history, operator, printing, probes, quota, retention, watch};
 
 /// Where the file stands unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/platen/manager.toml";
@@ -69,6 +69,8 @@ pub struct Config {
     pub operator_listen: SocketAddr,
     /// The server that takes mail, if there is one.
     pub mail: Option<deliver::Mail>,
+    /// Printers of the service centre.
+    pub printers: Vec<printing::Printer>,
     /// What webhooks may reach.
     pub webhooks: deliver::Webhooks,
     /// Whether there is a listener for those who watch over the manager.
@@ -147,6 +149,7 @@ struct File {
     #[serde(default)]
     operators: operator::Settings,
     mail: Option<deliver::Mail>,
+    printers: Option<Spanned<Vec<printing::Printer>>>,
     #[serde(default)]
     webhooks: deliver::Webhooks,
     #[serde(default)]
@@ -275,6 +278,15 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             Some(postgres.with_journal(file.state_directory.get_ref().clone()))
         }
     };
+    let printers = match file.printers {
+        None => Vec::new(),
+        Some(given) => {
+            printing::check(given.get_ref()).map_err(|wrong| {
+                unusable(given.span(), wrong, "give each printer under [[printers]] a name of its own")
+            })?;
+            given.into_inner()
+        }
+    };
     Ok(Config {
         postgres,
         device_certificate_life: life,
@@ -289,6 +301,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
         ingest: file.ingest,
         limits: file.limits,
         mail: file.mail,
+        printers,
         webhooks: file.webhooks,
         health: file.health,
         watches: file.watches,

@@ -47,6 +47,8 @@ pub enum Right {
     Profiles,
     /// Programs and rollouts.
     Programs,
+    /// Documents at printers of the service centre.
+    Print,
     /// Messages that people got, and mutes.
     Answer,
     /// Whom the manager tells what.
@@ -87,6 +89,9 @@ const fn table(right: Right) -> Entry {
         Right::Places => entry("places", "add and change customers and sites", Dispatcher, true),
         Right::Profiles => entry("profiles", "change profiles", Administrator, true),
         Right::Programs => entry("programs", "give programs to devices", Administrator, true),
+        Right::Print => {
+            entry("print", "print documents at the printers of the service centre", Technician, false)
+        }
         Right::Answer => entry("answer", "take messages, and mute devices and sites", Technician, true),
         Right::Telling => entry("telling", "say who is told of what", Administrator, true),
         Right::Administer => {
@@ -147,7 +152,7 @@ impl FromStr for Role {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::See,
         Self::SeeAll,
         Self::Own,
@@ -159,6 +164,7 @@ impl Right {
         Self::Places,
         Self::Profiles,
         Self::Programs,
+        Self::Print,
         Self::Answer,
         Self::Telling,
         Self::Administer,
@@ -208,14 +214,17 @@ mod tests {
             Right::ALL.into_iter().filter(|right| role.has(*right)).map(Right::word).collect::<Vec<_>>()
         };
         assert_eq!(of(Role::Viewer), ["see", "see_all", "own"]);
-        assert_eq!(of(Role::Technician), ["see", "see_all", "own", "tend", "calls", "answer"]);
+        assert_eq!(of(Role::Technician), ["see", "see_all", "own", "tend", "calls", "print", "answer"]);
         assert_eq!(
             of(Role::Dispatcher),
-            ["see", "see_all", "own", "tend", "calls", "orders", "describe", "admit", "places", "answer"]
+            [
+                "see", "see_all", "own", "tend", "calls", "orders", "describe", "admit", "places", "print",
+                "answer"
+            ]
         );
         assert_eq!(of(Role::Administrator).len(), Right::ALL.len());
         let limited: Vec<_> =
             Right::ALL.into_iter().filter(|right| !right.is_of_all()).map(Right::word).collect();
-        assert_eq!(limited, ["see", "own", "tend", "calls", "orders", "describe", "admit"]);
+        assert_eq!(limited, ["see", "own", "tend", "calls", "orders", "describe", "admit", "print"]);
     }
 }

@@ -22,6 +22,8 @@ use crate::listen::{self, ConnectionLimits, Listener};
 use crate::memory;
 use crate::networks::Networks;
 use crate::operator::{self, Operators};
+use crate::print_job;
+use crate::printing::Printers;
 use crate::probes::{self, Probes, Serving};
 use crate::run_error::RunError;
 use crate::store::{Grouping, Location, Store};
@@ -130,6 +132,7 @@ pub async fn run(
     let (limits, timeouts, for_people) = (config.limits, config.timeouts, config.operators.clone());
     let balancers = config.balancers.clone();
     let (mail, webhooks) = (config.mail.clone(), config.webhooks.clone());
+    let printers = Arc::new(Printers::new(&config.printers));
     let (state_directory, kept_days) = (config.state_directory.clone(), config.retention.notices_days);
     let source = format!("https://{}", config.names.first().map_or("localhost", String::as_str));
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
@@ -150,12 +153,23 @@ pub async fn run(
         kept_days,
         turn: Arc::new(move || leader.leads()),
     };
-    let operators = Operators::new(&devices, for_people, stopped.clone(), probes, deliver);
+    let leader = Arc::clone(&upkeep);
+    let printing = print_job::Job {
+        store: devices.store.clone(),
+        printers: Arc::clone(&printers),
+        turn: Arc::new(move || leader.leads()),
+    };
+    let ways = (deliver, printers);
+    let operators = Operators::new(&devices, for_people, stopped.clone(), probes, ways);
     let pages_and_api = operator::router(Arc::clone(&operators));
 
     let mut tasks = JoinSet::new();
     tasks.spawn(operator::follow(Arc::clone(&operators)));
     tasks.spawn(telling.run(stopped.clone()));
+    tasks.spawn(printing.run(stopped.clone()));
+    let leader = Arc::clone(&upkeep);
+    let turn = Arc::new(move || leader.leads());
+    tasks.spawn(operator::print_by_itself(Arc::clone(&operators), turn, stopped.clone()));
     tracing::info!(
         devices = ?listeners.device.local_addr().ok(),
         operators = ?listeners.operator.local_addr().ok(),

@@ -19,7 +19,7 @@ pub(super) fn certificates(path: Option<&Path>) -> Result<Vec<CertificateDer<'st
 }
 
 /// The same, for TLS of our own.
-pub(super) fn store(path: Option<&Path>) -> Result<RootCertStore, String> {
+pub(crate) fn store(path: Option<&Path>) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     // One that is of no use is none of ours to judge.
     store.add_parsable_certificates(certificates(path)?);

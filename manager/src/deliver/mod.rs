@@ -1,7 +1,7 @@
 //! The ways out: mail ([`mail`]) and signed requests to other systems ([`webhook`]). Neither knows what is told.
 
 mod addresses;
-mod authorities;
+pub(crate) mod authorities;
 mod mail;
 mod settings;
 mod signature;

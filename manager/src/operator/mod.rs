@@ -11,6 +11,7 @@ mod credentials;
 mod cursor;
 mod ddi;
 mod details;
+mod documents;
 mod fleet_query;
 mod forwarded;
 mod gather;
@@ -21,6 +22,7 @@ mod identity;
 mod known_addresses;
 mod let_in;
 mod live;
+mod meter_rows;
 mod meters;
 mod meters_csv;
 mod now;
@@ -32,6 +34,7 @@ pub mod password;
 mod password_queue;
 mod people;
 mod places;
+mod prints;
 mod problem;
 mod profiles;
 mod programs;
@@ -40,6 +43,7 @@ mod restored;
 pub(crate) mod retire;
 mod rollouts;
 pub(crate) mod said;
+mod schedules;
 mod service_call;
 mod session;
 mod settings;
@@ -74,6 +78,7 @@ use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
 use crate::people_changes::{PEOPLE, PeopleChanges};
+use crate::printing::Printers;
 use crate::probes::{self, Probes};
 use crate::rights::Right;
 use crate::store::Store;
@@ -85,6 +90,7 @@ use origin::Origin;
 use proxies::Proxies;
 use sign_in_limits::SignInLimits;
 
+pub use schedules::run as print_by_itself;
 pub use settings::Settings;
 
 /// Below which address the API is.
@@ -129,6 +135,8 @@ pub struct Operators {
     deliver: Arc<Deliver>,
     uses: uses::Uses,
     failed: audit::FailedSignIns,
+    press: documents::Press,
+    printers: Arc<Printers>,
 }
 
 impl Operators {
@@ -138,7 +146,7 @@ impl Operators {
         settings: Settings,
         stop: CancellationToken,
         probes: Arc<Probes>,
-        deliver: Arc<Deliver>,
+        (deliver, printers): (Arc<Deliver>, Arc<Printers>),
     ) -> Arc<Self> {
         Arc::new(Self {
             store: devices.store.clone(),
@@ -163,6 +171,8 @@ impl Operators {
             deliver,
             uses: uses::Uses::default(),
             failed: audit::FailedSignIns::default(),
+            press: documents::Press::default(),
+            printers,
         })
     }
 }

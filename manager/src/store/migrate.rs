@@ -69,6 +69,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(24, "0024_meters"),
     of_both!(26, "0026_credentials"),
     of_both!(27, "0027_audit"),
+    of_both!(29, "0029_prints"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -295,6 +296,7 @@ mod tests {
                 "bbe4ed97805e6e571bee7d8ef2349b64cd9cbfbf938d48efe6e412d7fcbb9328",
                 "094df24a3e9ef9fc6612f3c88a0dbb5f342610bd868d957db42b6b52f33d028b",
                 "be48ef40308d633e75ea77384cd4874a1f5b4e54f19e3c6599aee74730cfb79b",
+                "3423d1254e7f333f8c9dddd1768c96ed28fb3ca270ef89c923c1974bde2f7291",
             ]
         );
         let of_postgres: Vec<String> =
@@ -317,6 +319,7 @@ mod tests {
                 "b7a9e286f505ea6e0da0e7f56cd9b14e01996c554f9598cd0e0b7ec9ba1be286",
                 "09e81c3cdcffd7e2126334295c8af075a860a74a96a3e02ad7c13d4b46052223",
                 "05ce1a4211651e227d7618824100ac7212ab04a2813875fbd2ae3abf83ce5573",
+                "cb202ba39d60ff779645da2c2434d6391af1c7bd173afe5af793b8f93863eb23",
             ]
         );
     }

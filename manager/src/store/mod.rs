@@ -52,6 +52,7 @@ mod open_of;
 mod orders;
 mod people;
 mod places;
+mod prints;
 mod profile_applications;
 mod profiles;
 mod programs;
@@ -125,6 +126,10 @@ pub use people::{
     MAX_LIMITS, MAX_OPERATOR_TOKENS, NewOperator, NewOperatorToken, NewSession, OperatorPlace,
     OperatorRecord, OperatorRefusal, OperatorToken, OperatorTokenRefusal, SESSION_IDLE, SessionRecord,
     Signed,
+};
+pub use prints::{
+    NewPrint, NewSchedule, PrintRecord, PrintRefusal, PrintState, PrintStep, PrintToDo, ScheduleBody,
+    ScheduleRecord, ScheduleRefusal, Scheduled,
 };
 pub use profile_applications::{ApplicationRecord, OwnSetting, ProfileRefused, Progress};
 pub use profiles::{Group, GroupKind, NewProfile, ProfileRecord, ProfileRefusal};
@@ -474,6 +479,7 @@ impl Store {
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                     statements::telling::ALL,
+                    statements::prints::ALL,
                 ];
                 let others = others.into_iter().flatten();
                 let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);

@@ -7,6 +7,7 @@ pub(super) mod fleet;
 pub(super) mod meters;
 pub(super) mod now;
 pub(super) mod people;
+pub(super) mod prints;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;

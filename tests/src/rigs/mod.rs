@@ -12,6 +12,7 @@ pub mod debian;
 pub mod disk;
 pub mod fleet;
 pub mod hook;
+pub mod ipp_printer;
 pub mod mailbox;
 pub mod maker;
 pub mod manager;

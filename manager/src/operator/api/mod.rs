@@ -6,6 +6,7 @@ mod credentials;
 mod ddi;
 mod details;
 mod devices;
+mod documents;
 mod events;
 mod health;
 mod history;
@@ -18,11 +19,13 @@ mod now;
 mod openapi;
 mod people;
 mod places;
+mod prints;
 mod profiles;
 mod programs;
 mod refused;
 mod restored;
 mod rollouts;
+mod schedules;
 mod telling;
 mod whole_numbers;
 
@@ -38,7 +41,7 @@ use crate::rights::Right;
 
 /// Every address, with what it wants.
 pub(super) fn routes() -> Routes {
-    of_credentials(of_manager(of_people(of_programs(of_fleet(Routes::of_api())))))
+    of_credentials(of_manager(of_documents(of_people(of_programs(of_fleet(Routes::of_api()))))))
 }
 
 /// Devices, and whose they are.
@@ -165,6 +168,30 @@ fn of_people(routes: Routes) -> Routes {
         .at("/messages/{id}", |at| at.get(Right::SeeAll, telling::message))
         .at("/messages/{id}/send-again", |at| at.post(Right::Answer, telling::send_again))
         .at("/messages/{id}/take", |at| at.post(Right::Answer, telling::take))
+}
+
+/// What can be printed, and what is printed.
+fn of_documents(routes: Routes) -> Routes {
+    routes
+        .at("/meters.pdf", |at| at.get(Right::See, documents::meters_pdf))
+        .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
+        .at("/devices/{id}/report.csv", |at| at.get(Right::See, documents::report_csv))
+        .at("/devices/{id}/report.pdf", |at| at.get(Right::See, documents::report_pdf))
+        .at("/printers", |at| at.get(Right::See, prints::printers))
+        .at("/prints", |at| at.get(Right::See, prints::list).post(Right::Print, prints::add))
+        .at("/prints/{id}", |at| at.get(Right::See, prints::one))
+        .at("/prints/{id}/again", |at| at.post(Right::Print, prints::again))
+        .at("/prints/{id}/cancel", |at| at.post(Right::Print, prints::cancel))
+        .at("/print-schedules", |at| {
+            at.get(Right::SeeAll, schedules::list).post(Right::Telling, schedules::add)
+        })
+        .at("/print-schedules/{id}", |at| at.delete(Right::Telling, schedules::remove))
+        .at("/day", |at| at.get(Right::See, documents::day))
+        .at("/day.csv", |at| at.get(Right::See, documents::day_csv))
+        .at("/day.pdf", |at| at.get(Right::See, documents::day_pdf))
+        .at("/orders/{id}/sheet", |at| at.get(Right::See, documents::sheet))
+        .at("/orders/{id}/sheet.csv", |at| at.get(Right::See, documents::sheet_csv))
+        .at("/orders/{id}/sheet.pdf", |at| at.get(Right::See, documents::sheet_pdf))
 }
 
 /// The manager itself, and who may do what.

@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    audit, commands, credentials, ddi, details, devices, events, health, history, holds, identity, lists,
-    meters, now, people, places, profiles, programs, restored, rollouts, telling,
+    audit, commands, credentials, ddi, details, devices, documents, events, health, history, holds, identity,
+    lists, meters, now, people, places, prints, profiles, programs, restored, rollouts, schedules, telling,
 };
 
 #[derive(OpenApi)]
@@ -35,6 +35,25 @@ use super::{
         details::change_many,
         details::retire_one,
         details::delete,
+        schedules::list,
+        schedules::add,
+        schedules::remove,
+        prints::printers,
+        prints::list,
+        prints::one,
+        prints::add,
+        prints::again,
+        prints::cancel,
+        documents::report,
+        documents::report_csv,
+        documents::report_pdf,
+        documents::day,
+        documents::day_csv,
+        documents::day_pdf,
+        documents::sheet,
+        documents::sheet_csv,
+        documents::sheet_pdf,
+        documents::meters_pdf,
         meters::meters,
         meters::meters_csv,
         places::customers,
@@ -159,6 +178,7 @@ use super::{
         (name = "Programs", description = "What is installed on devices."),
         (name = "Rollouts", description = "Programs that come to many devices, wave by wave."),
         (name = "Meters", description = "What devices counted, for whoever bills."),
+        (name = "Documents", description = "What can be printed and filed: reports, the day's list, orders."),
         (name = "Commands", description = "What operators ask of devices."),
         (name = "Identities", description = "Which devices are let in."),
         (name = "Service calls and orders", description = "What people at devices ask for."),

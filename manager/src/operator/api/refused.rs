@@ -121,6 +121,15 @@ impl IntoResponses for Conflicts {
     }
 }
 
+/// A print that cannot be added or cancelled.
+pub(super) struct CannotBeCancelled;
+
+impl IntoResponses for CannotBeCancelled {
+    fn responses() -> Responses {
+        [problem(409, "Too many documents wait for printers, or the printer has it already.")].into()
+    }
+}
+
 /// A program or a device that cannot be brought together.
 pub(super) struct CannotBeOffered;
 

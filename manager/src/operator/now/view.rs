@@ -303,6 +303,12 @@ fn acts(item: &NowItem, operator: &Operator) -> Vec<NowActWord> {
 impl NowView {
     /// As this operator sees it.
     pub(in super::super) fn new(item: NowItem, operator: &Operator) -> Self {
+        let acts = acts(&item, operator);
+        Self { acts, ..Self::of(item) }
+    }
+
+    /// Whoever looks, and nothing can be done with it: on paper.
+    pub(in super::super) fn of(item: NowItem) -> Self {
         let named =
             |named: &Option<(i64, Option<String>)>| named.clone().map(|(id, name)| NamedView { id, name });
         let state = match (item.ended, item.shelf) {
@@ -328,7 +334,7 @@ impl NowView {
             training: item.training,
             bring: bring(&item),
             simulated: is_simulated(&item.subject),
-            acts: acts(&item, operator),
+            acts: Vec::new(),
             device: item.device,
             place: item.place,
             taken_by: item.taken_by,

@@ -12,6 +12,7 @@ mod details;
 mod device;
 mod device_page;
 mod device_parts;
+mod documents;
 mod filters;
 mod fleet;
 mod gap;
@@ -23,6 +24,7 @@ mod live;
 mod meters;
 mod now;
 mod people;
+mod prints;
 mod profiles;
 mod programs;
 mod restored;
@@ -78,6 +80,12 @@ pub(super) fn routes() -> Routes {
         .at("/devices/{id}/let-go", |at| at.post(Right::Tend, rollouts::holds::let_go))
         .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
         .at("/devices/{id}/delete", |at| at.post(Right::Administer, details::delete))
+        .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
+        .at("/day", |at| at.get(Right::See, documents::day))
+        .at("/prints", |at| at.get(Right::See, prints::list).post(Right::Print, prints::add))
+        .at("/prints/{id}/again", |at| at.post(Right::Print, prints::again))
+        .at("/prints/{id}/cancel", |at| at.post(Right::Print, prints::cancel))
+        .at("/orders/{id}/sheet", |at| at.get(Right::See, documents::sheet))
         .at("/meters", |at| at.get(Right::See, meters::page))
         .at("/customers", |at| at.get(Right::See, customers::list).post(Right::Places, customers::add))
         .at("/customers/{id}", |at| at.get(Right::See, customers::one).post(Right::Places, customers::save))
@@ -195,6 +203,7 @@ rights! {
     may_places Places,
     may_profiles Profiles,
     may_programs Programs,
+    may_print Print,
     may_administer Administer,
 }
 

@@ -51,20 +51,6 @@ const fn class_of(urgency: Urgency) -> &'static str {
     }
 }
 
-/// The mark in words.
-const fn mark_of(urgency: Urgency) -> &'static str {
-    match urgency {
-        Urgency::Stopped => "Stopped",
-        Urgency::SiteSilent => "Site silent",
-        Urgency::ServiceCall => "Service call",
-        Urgency::Identity => "Identity",
-        Urgency::Order => "Order",
-        Urgency::Overdue => "Overdue",
-        Urgency::Warning => "Warning",
-        Urgency::Forecast => "May happen",
-    }
-}
-
 /// One item, as a line shows it.
 struct Line {
     view: NowView,
@@ -80,7 +66,7 @@ impl Line {
     }
 
     fn mark(&self) -> &'static str {
-        mark_of(self.view.urgency)
+        words::urgency(self.view.urgency)
     }
 
     /// The word for scripts and tests.
@@ -190,7 +176,7 @@ impl NowPage {
         Urgency::ALL.into_iter().map(|urgency| {
             let (waiting, taken) = self.counts.urgencies.get(&urgency).copied().unwrap_or_default();
             let chosen = self.form.urgency == urgency.word();
-            (urgency.word(), mark_of(urgency), chosen, waiting + taken)
+            (urgency.word(), words::urgency(urgency), chosen, waiting + taken)
         })
     }
 

@@ -12,7 +12,7 @@ use platen_protocol::facts::words::{grouped, label};
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::settings::SettingKey;
 
-use crate::store::IdentityChange;
+use crate::store::{IdentityChange, Urgency};
 
 pub(super) use conditions::{alert_title, evidence, training};
 pub(super) use report::{content, fitted, kind, residue};
@@ -21,6 +21,20 @@ pub(super) use supply::{
 };
 pub(super) use units::{range, stretch};
 pub(super) use watch::{watch_text, watch_title};
+
+/// How urgent something is, in a word or two.
+pub(super) const fn urgency(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Stopped => "Stopped",
+        Urgency::SiteSilent => "Site silent",
+        Urgency::ServiceCall => "Service call",
+        Urgency::Identity => "Identity",
+        Urgency::Order => "Order",
+        Urgency::Overdue => "Overdue",
+        Urgency::Warning => "Warning",
+        Urgency::Forecast => "May happen",
+    }
+}
 
 /// Where a person asked.
 pub(super) fn entered_by(by: EnteredBy) -> &'static str {
