@@ -16,6 +16,7 @@ mod now;
 mod openapi;
 mod people;
 mod places;
+mod printer_words;
 mod profiles;
 mod programs;
 mod refused;
@@ -40,6 +41,8 @@ pub(super) fn routes() -> Routes {
         .at("/devices", |at| at.get(Right::See, devices::list))
         .at("/devices/{id}", |at| at.get(Right::See, devices::one).delete(Right::Administer, details::delete))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::history))
+        .at("/devices/{id}/printer-mib", |at| at.get(Right::See, printer_words::printer_mib))
+        .at("/devices/{id}/ipp-attributes", |at| at.get(Right::See, printer_words::ipp_attributes))
         .at("/device-counts", |at| at.get(Right::See, devices::counts))
         .at("/devices/{id}/details", |at| {
             at.get(Right::See, details::get).patch(Right::Describe, details::change)

@@ -14,7 +14,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use super::super::guard::Wants;
 use super::{
     commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now, people,
-    places, profiles, programs, restored, rollouts, telling,
+    places, printer_words, profiles, programs, restored, rollouts, telling,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +29,8 @@ use super::{
         devices::list,
         devices::one,
         history::history,
+        printer_words::printer_mib,
+        printer_words::ipp_attributes,
         devices::counts,
         details::get,
         details::change,
@@ -402,6 +404,8 @@ mod tests {
             "rollouts/{id}/{act}",
             "rollouts/{id}/devices/{device}/retry",
             "rollouts/{id}/devices/{device}/skip",
+            "devices/{id}/printer-mib",
+            "devices/{id}/ipp-attributes",
             "devices/{id}/holds",
             "devices/{id}/holds/{name}",
             "devices/{id}/revoke",
