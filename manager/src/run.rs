@@ -141,7 +141,7 @@ pub async fn run(
     let proxies = for_people.trusted_proxies.clone();
     probes.serves(Serving { store, stopping: stopped.clone(), figures: Figures::new(&devices) });
     let deliver = Arc::new(Deliver::new(mail.as_ref(), &webhooks, &source));
-    let leader = Arc::clone(&upkeep);
+    let (leader, leads) = (Arc::clone(&upkeep), Arc::clone(&upkeep));
     let telling = telling_job::Job {
         store: devices.store.clone(),
         deliver: Arc::clone(&deliver),
@@ -155,6 +155,7 @@ pub async fn run(
 
     let mut tasks = JoinSet::new();
     tasks.spawn(operator::follow(Arc::clone(&operators)));
+    tasks.spawn(operator::work(Arc::clone(&operators), Arc::new(move || leads.leads())));
     tasks.spawn(telling.run(stopped.clone()));
     tracing::info!(
         devices = ?listeners.device.local_addr().ok(),

@@ -4,10 +4,12 @@
 
 mod action;
 mod api;
+mod bulk;
 mod command;
 mod cursor;
 mod ddi;
 mod details;
+mod fleet_filters;
 mod fleet_query;
 mod forwarded;
 mod gather;
@@ -43,6 +45,7 @@ mod settings;
 mod sign_in_limits;
 mod telling;
 pub(crate) mod view;
+mod views;
 mod who;
 mod words;
 
@@ -106,6 +109,7 @@ pub struct Operators {
     watches: Arc<Watches>,
     bell: Arc<Bell>,
     rollout_bell: Arc<Bell>,
+    bulk_bell: Bell,
     counters: Arc<Counters>,
     stop: CancellationToken,
     sign_in_limits: SignInLimits,
@@ -138,6 +142,7 @@ impl Operators {
             watches: Arc::clone(&devices.watches),
             bell: Arc::clone(&devices.bell),
             rollout_bell: Arc::clone(&devices.rollout_bell),
+            bulk_bell: Bell::default(),
             counters: Arc::clone(&devices.counters),
             stop,
             sign_in_limits: SignInLimits::new(),
@@ -169,6 +174,11 @@ impl Operators {
 /// Follows what happens, for the pages that are open, until the manager stops.
 pub async fn follow(operators: Arc<Operators>) {
     operators.live.follow(&operators.informer, &operators.stop).await;
+}
+
+/// Does what is asked of many devices at once, until the manager stops; while `turn` says that it is this manager's to do.
+pub async fn work(operators: Arc<Operators>, turn: Arc<dyn Fn() -> bool + Send + Sync>) {
+    bulk::run(operators, turn).await;
 }
 
 type Shared = State<Arc<Operators>>;

@@ -1,5 +1,6 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
+mod bulk;
 mod commands;
 mod ddi;
 mod details;
@@ -23,6 +24,7 @@ mod refused;
 mod restored;
 mod rollouts;
 mod telling;
+mod views;
 mod whole_numbers;
 
 use std::sync::Arc;
@@ -49,6 +51,17 @@ pub(super) fn routes() -> Routes {
         })
         .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
         .at("/device-changes", |at| at.post(Right::Describe, details::change_many))
+        .at("/views", |at| at.get(Right::See, views::list).post(Right::See, views::add))
+        .at("/views/{id}", |at| {
+            at.get(Right::See, views::one).put(Right::See, views::set).delete(Right::See, views::remove)
+        })
+        .at("/views/{id}/default", |at| {
+            at.put(Right::See, views::set_default).delete(Right::See, views::remove_default)
+        })
+        .at("/bulk-commands", |at| at.get(Right::See, bulk::list).post(Right::Tend, bulk::begin))
+        .at("/bulk-commands/preview", |at| at.post(Right::Tend, bulk::preview))
+        .at("/bulk-commands/{id}", |at| at.get(Right::See, bulk::one))
+        .at("/bulk-commands/{id}/devices", |at| at.get(Right::See, bulk::devices))
         .at("/customers", |at| {
             at.get(Right::See, places::customers).post(Right::Places, places::add_customer)
         })

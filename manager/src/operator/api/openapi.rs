@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now, people,
-    places, printer_words, profiles, programs, restored, rollouts, telling,
+    bulk, commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now,
+    people, places, printer_words, profiles, programs, restored, rollouts, telling, views,
 };
 
 #[derive(OpenApi)]
@@ -39,6 +39,18 @@ use super::{
         details::delete,
         meters::meters,
         meters::meters_csv,
+        views::list,
+        views::add,
+        views::one,
+        views::set,
+        views::remove,
+        views::set_default,
+        views::remove_default,
+        bulk::list,
+        bulk::begin,
+        bulk::preview,
+        bulk::one,
+        bulk::devices,
         places::customers,
         places::customer,
         places::add_customer,
@@ -249,6 +261,16 @@ fn forms(schema: &Value, common: &[&str], forms: &[&[&str]]) -> Value {
     json!({"description": said(schema, "/description"), "oneOf": parted})
 }
 
+/// The same, each of its choices with nothing but its own properties.
+fn closed(schema: &Value) -> Value {
+    let mut closed = schema.clone();
+    let choices = closed.get_mut("oneOf").and_then(Value::as_array_mut);
+    for choice in choices.into_iter().flatten().filter_map(Value::as_object_mut) {
+        choice.insert("additionalProperties".to_owned(), json!(false));
+    }
+    closed
+}
+
 /// The same without `null`, in whichever of its two ways that is said.
 fn never_null(mut schema: Value) -> Value {
     if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
@@ -289,6 +311,10 @@ const EXACTER: &[(&str, Exacter)] = &[
     }),
     ("/components/schemas/ManyPatch", |patch| {
         forms(patch, &["change"], &[&["devices"], &["those", "cursor"]])
+    }),
+    ("/components/schemas/BulkActForm", closed),
+    ("/components/schemas/BulkForm", |bulk| {
+        forms(bulk, &["act"], &[&["devices", "expected"], &["found", "expected"]])
     }),
     ("/components/schemas/LetIn", let_in),
     ("/components/schemas/RolloutForm", |rollout| {
@@ -341,8 +367,10 @@ mod tests {
                 let right: crate::rights::Right = serde_json::from_value(operation["x-right"].clone())
                     .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
                 let may_be_asked_without_a_change = ["get"].contains(&method.as_str());
+                // What somebody looks at is that one's own, and changes nothing of the fleet.
+                let is_own = path.starts_with("/api/v1/views");
                 assert!(
-                    may_be_asked_without_a_change || right != crate::rights::Right::See,
+                    may_be_asked_without_a_change || is_own || right != crate::rights::Right::See,
                     "{method} {path}"
                 );
             }
@@ -404,6 +432,13 @@ mod tests {
             "rollouts/{id}/{act}",
             "rollouts/{id}/devices/{device}/retry",
             "rollouts/{id}/devices/{device}/skip",
+            "views",
+            "views/{id}",
+            "views/{id}/default",
+            "bulk-commands",
+            "bulk-commands/preview",
+            "bulk-commands/{id}",
+            "bulk-commands/{id}/devices",
             "devices/{id}/printer-mib",
             "devices/{id}/ipp-attributes",
             "devices/{id}/holds",
