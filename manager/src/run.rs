@@ -144,7 +144,7 @@ pub async fn run(
     let proxies = for_people.trusted_proxies.clone();
     probes.serves(Serving { store, stopping: stopped.clone(), figures: Figures::new(&devices) });
     let deliver = Arc::new(Deliver::new(mail.as_ref(), &webhooks, &source));
-    let leader = Arc::clone(&upkeep);
+    let (leader, leads) = (Arc::clone(&upkeep), Arc::clone(&upkeep));
     let telling = telling_job::Job {
         store: devices.store.clone(),
         deliver: Arc::clone(&deliver),
@@ -165,6 +165,7 @@ pub async fn run(
 
     let mut tasks = JoinSet::new();
     tasks.spawn(operator::follow(Arc::clone(&operators)));
+    tasks.spawn(operator::work(Arc::clone(&operators), Arc::new(move || leads.leads())));
     tasks.spawn(telling.run(stopped.clone()));
     tasks.spawn(printing.run(stopped.clone()));
     let leader = Arc::clone(&upkeep);

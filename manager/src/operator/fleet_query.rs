@@ -47,9 +47,23 @@ pub(super) struct FleetForm {
     /// `table` or `cards`; what suits the number of devices, if nothing.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) view: String,
+    /// Which columns the table has, beside the state and the device, with commas between them; those of every table, if
+    /// nothing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) columns: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) cursor: String,
 }
+
+/// The columns that the table can have, each with its head; whether it has them by itself.
+pub(super) const COLUMNS: [(&str, &str, bool); 6] = [
+    ("matter", "What is the matter", true),
+    ("place", "Place", true),
+    ("model", "Model", true),
+    ("supply", "Lowest supply", true),
+    ("contact", "Contact", true),
+    ("agent_version", "Agent version", false),
+];
 
 /// What is asked for, once it is found to make sense.
 pub(super) struct Asked {
@@ -122,6 +136,7 @@ impl FleetForm {
         let worst = "critical, service_call, order, overdue, warning, forecast, silent and fine";
         let hours = number::<u32>("silent_for", &self.silent_for, (1, MAX_SILENT_HOURS))?;
         let order = order(&self.sort)?;
+        self.check_columns()?;
         let filter = FleetFilter {
             text: text("the search", Some(&self.q))?,
             worst: word::<Worst>("worst", &self.worst, worst)?,
@@ -143,8 +158,70 @@ impl FleetForm {
 
     /// Whether it asks for some devices only.
     pub(super) fn filters(&self) -> bool {
-        let Self { sort, view, cursor, .. } = self.clone();
-        Self { sort, view, cursor, ..Self::default() } != *self
+        let Self { sort, view, columns, cursor, .. } = self.clone();
+        Self { sort, view, columns, cursor, ..Self::default() } != *self
+    }
+
+    /// The columns that somebody chose, as they stand in the table; none, if nobody did.
+    pub(super) fn chosen_columns(&self) -> Vec<&'static str> {
+        let chosen = |word: &&str| self.columns.split(',').any(|one| one == *word);
+        COLUMNS.into_iter().map(|(word, ..)| word).filter(chosen).collect()
+    }
+
+    /// Whether the table has a column.
+    pub(super) fn has_column(&self, word: &str) -> bool {
+        match self.chosen_columns() {
+            none if none.is_empty() => {
+                COLUMNS.into_iter().any(|(one, _, by_itself)| one == word && by_itself)
+            }
+            chosen => chosen.contains(&word),
+        }
+    }
+
+    /// Refuses columns that there are not.
+    pub(super) fn check_columns(&self) -> Result<(), Refusal> {
+        let unknown = |word: &&str| !COLUMNS.into_iter().any(|(one, ..)| one == *word);
+        match self.columns.split(',').filter(|word| !word.is_empty()).find(unknown) {
+            None => Ok(()),
+            Some(word) => Err(refusal(format!(
+                "columns: {word:?} is no column; there are matter, place, model, supply, contact and agent_version"
+            ))),
+        }
+    }
+
+    /// What is asked for, for people: nothing that a program could read back.
+    pub(super) fn words(&self) -> String {
+        let parts: Vec<String> = [
+            ("", &self.q, ""),
+            ("state ", &self.worst, ""),
+            ("contact ", &self.state, ""),
+            ("supply at or below ", &self.supply, " %"),
+            ("silent for ", &self.silent_for, " h"),
+            ("model ", &self.model, ""),
+            ("agent version ", &self.agent_version, ""),
+            ("tag ", &self.tag, ""),
+            ("customer ", &self.customer, ""),
+            ("site ", &self.site, ""),
+        ]
+        .into_iter()
+        .filter(|(_, value, _)| !value.is_empty())
+        .map(|(before, value, after)| format!("{before}{}{after}", value.replace('_', " ")))
+        .collect();
+        if parts.is_empty() { "the whole fleet".to_owned() } else { parts.join(", ") }
+    }
+
+    /// The part of the address behind `?`, without where a page begins.
+    pub(super) fn query(&self) -> String {
+        let form = Self { cursor: String::new(), ..self.clone() };
+        serde_urlencoded::to_string(&form).unwrap_or_default()
+    }
+
+    /// The address of this page, also for who has a default view: that one is shown where nothing at all is asked for.
+    pub(super) fn page_address(&self) -> String {
+        match self.address() {
+            bare if bare == "/" => format!("/?sort={}", FleetKey::Worst.word()),
+            address => address,
+        }
     }
 
     /// The address of this.
@@ -162,7 +239,7 @@ impl FleetForm {
         let backwards = now.by == by && !now.backwards;
         let sort = order_word(FleetOrder { by, backwards });
         let sort = if sort == FleetKey::Worst.word() { String::new() } else { sort };
-        Self { sort, cursor: String::new(), ..self.clone() }.address()
+        Self { sort, cursor: String::new(), ..self.clone() }.page_address()
     }
 
     /// The same as a table or as cards.
@@ -218,6 +295,27 @@ mod tests {
         assert_eq!(form.sorted_by(FleetKey::Name), "/?q=kiel&sort=-name");
         assert_eq!(form.sorted_by(FleetKey::Worst), "/?q=kiel");
         assert_eq!(form.viewed_as("cards"), "/?q=kiel&sort=name&view=cards");
+    }
+
+    #[test]
+    fn columns_are_those_that_somebody_chose_or_those_of_every_table() {
+        let of = |columns: &str| FleetForm { columns: columns.into(), ..FleetForm::default() };
+        assert!(of("").has_column("place") && !of("").has_column("agent_version"));
+        let two = of("agent_version,place");
+        assert_eq!(two.chosen_columns(), ["place", "agent_version"], "as they stand in the table");
+        assert!(!two.has_column("model") && two.has_column("agent_version"));
+        assert!(!two.filters(), "columns find nothing else");
+        assert!(refused(&of("place,colour")).contains("\"colour\" is no column"));
+    }
+
+    #[test]
+    fn an_address_that_asks_for_the_whole_fleet_is_none_of_a_default_view() {
+        assert_eq!(FleetForm::default().page_address(), "/?sort=worst");
+        assert_eq!(FleetForm { q: "kiel".into(), ..FleetForm::default() }.page_address(), "/?q=kiel");
+        assert_eq!(FleetForm::default().sorted_by(FleetKey::Worst), "/?sort=-worst");
+        let form = FleetForm { q: "kiel".into(), supply: "10".into(), ..FleetForm::default() };
+        assert_eq!(form.words(), "kiel, supply at or below 10 %");
+        assert_eq!(FleetForm::default().words(), "the whole fleet");
     }
 
     #[test]

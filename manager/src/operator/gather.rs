@@ -6,8 +6,10 @@ use platen_protocol::identity::DeviceId;
 use super::Operators;
 use super::problem::Refusal;
 use super::view::{
-    AlertView, CloneView, DetailsView, DeviceView, IdentityView, Open, OrderView, ServiceCallView, WatchView,
+    AlertView, CloneView, DetailsView, DeviceView, IdentityView, Open, OrderView, PrinterMib,
+    ServiceCallView, WatchView,
 };
+use crate::clock;
 use crate::store::{FleetDevice, OpenThings, Scope};
 use crate::worst::Worst;
 
@@ -65,6 +67,18 @@ pub(super) async fn details(
     Ok(DetailsView::new(details, retirement))
 }
 
+/// One device with what is open there.
+async fn one(
+    operators: &Operators,
+    scope: &Scope,
+    id: DeviceId,
+    now: Timestamp,
+) -> Result<FleetDevice, Refusal> {
+    let (one, which) = (vec![id], (MOST_OF_ONE, now - LOST_LATELY));
+    let found = operators.store.some_devices(scope, one, which).await?;
+    found.into_iter().next().ok_or_else(|| Refusal::not_found("device"))
+}
+
 /// The view of one device.
 pub(super) async fn view(
     operators: &Operators,
@@ -72,8 +86,16 @@ pub(super) async fn view(
     id: DeviceId,
     now: Timestamp,
 ) -> Result<DeviceView, Refusal> {
-    let (one, which) = (vec![id], (MOST_OF_ONE, now - LOST_LATELY));
-    let found = operators.store.some_devices(scope, one, which).await?;
-    let found = found.into_iter().next().ok_or_else(|| Refusal::not_found("device"))?;
-    Ok(view_of(operators, found, now))
+    Ok(view_of(operators, one(operators, scope, id, now).await?, now))
+}
+
+/// One device in the words of the Printer MIB.
+pub(super) async fn printer_mib(
+    operators: &Operators,
+    scope: &Scope,
+    id: DeviceId,
+) -> Result<PrinterMib, Refusal> {
+    let FleetDevice { device, open } = one(operators, scope, id, clock::now()).await?;
+    let readings = device.readings.unwrap_or_default();
+    Ok(PrinterMib::new(device.id, device.readings_received, &readings, open.alerts))
 }

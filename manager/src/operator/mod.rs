@@ -6,12 +6,14 @@ mod action;
 mod api;
 mod audit;
 mod audit_export;
+mod bulk;
 mod command;
 mod credentials;
 mod cursor;
 mod ddi;
 mod details;
 mod documents;
+mod fleet_filters;
 mod fleet_query;
 mod forwarded;
 mod gather;
@@ -52,6 +54,7 @@ mod sign_in_limits;
 mod telling;
 mod uses;
 pub(crate) mod view;
+mod views;
 mod who;
 mod words;
 
@@ -120,6 +123,7 @@ pub struct Operators {
     watches: Arc<Watches>,
     bell: Arc<Bell>,
     rollout_bell: Arc<Bell>,
+    bulk_bell: Bell,
     counters: Arc<Counters>,
     stop: CancellationToken,
     sign_in_limits: SignInLimits,
@@ -156,6 +160,7 @@ impl Operators {
             watches: Arc::clone(&devices.watches),
             bell: Arc::clone(&devices.bell),
             rollout_bell: Arc::clone(&devices.rollout_bell),
+            bulk_bell: Bell::default(),
             counters: Arc::clone(&devices.counters),
             stop,
             sign_in_limits: SignInLimits::new(),
@@ -203,6 +208,11 @@ pub async fn follow(operators: Arc<Operators>) {
         operators.live.follow(&operators.informer, &operators.stop),
         uses::write_down(&operators, &operators.stop),
     );
+}
+
+/// Does what is asked of many devices at once, until the manager stops; while `turn` says that it is this manager's to do.
+pub async fn work(operators: Arc<Operators>, turn: Arc<dyn Fn() -> bool + Send + Sync>) {
+    bulk::run(operators, turn).await;
 }
 
 type Shared = State<Arc<Operators>>;

@@ -67,9 +67,10 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(22, "0022_telling"),
     of_both!(23, "0023_now"),
     of_both!(24, "0024_meters"),
-    of_both!(26, "0026_credentials"),
-    of_both!(27, "0027_audit"),
-    of_both!(29, "0029_prints"),
+    of_both!(25, "0025_credentials"),
+    of_both!(26, "0026_audit"),
+    of_both!(27, "0027_prints"),
+    of_both!(28, "0028_views"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -297,6 +298,7 @@ mod tests {
                 "094df24a3e9ef9fc6612f3c88a0dbb5f342610bd868d957db42b6b52f33d028b",
                 "be48ef40308d633e75ea77384cd4874a1f5b4e54f19e3c6599aee74730cfb79b",
                 "3423d1254e7f333f8c9dddd1768c96ed28fb3ca270ef89c923c1974bde2f7291",
+                "1b09469f4e7c215f2aedb9cc73657a2d5173b417e1d1e7e37d8c7b8120fc8128",
             ]
         );
         let of_postgres: Vec<String> =
@@ -320,6 +322,7 @@ mod tests {
                 "09e81c3cdcffd7e2126334295c8af075a860a74a96a3e02ad7c13d4b46052223",
                 "05ce1a4211651e227d7618824100ac7212ab04a2813875fbd2ae3abf83ce5573",
                 "cb202ba39d60ff779645da2c2434d6391af1c7bd173afe5af793b8f93863eb23",
+                "ac06a1c201418b812eab154c046077fdb4b501d42106afeee04a50c458eaa3bd",
             ]
         );
     }

@@ -11,6 +11,7 @@ mod alerts;
 mod apply_profiles;
 mod audit;
 mod backups;
+mod bulk;
 mod certificate;
 mod check;
 mod clones;
@@ -73,6 +74,7 @@ mod sight;
 mod statements;
 mod states;
 mod telling;
+mod views;
 mod watches;
 mod writer;
 
@@ -84,6 +86,10 @@ use jiff::Timestamp;
 pub use apply_profiles::Applied;
 pub use audit::AuditFilter;
 pub use backups::BackupRecord;
+pub use bulk::{
+    BulkAct, BulkChoice, BulkDeviceRecord, BulkDone, BulkOutcome, BulkRecord, BulkRefusal, MAX_BULK_DEVICES,
+    NewBulk,
+};
 pub use certificate::{Certificate, NEVER};
 pub use check::{
     JournalCheck, StoreCheck, bring_back_store, check_journal, check_store, is_empty_store, newest_version,
@@ -158,6 +164,7 @@ pub use telling::{
     ChannelKind, ChannelRecord, Claimed, MAX_CHANNELS, MAX_MUTES, MAX_RULES, MessageRecord, MessageState,
     MuteRecord, Muted, NewChannel, NewMute, Outcome, Routed, RuleRecord, TellingRefusal, Way,
 };
+pub use views::{NewView, ViewRecord, ViewRefusal, Viewer};
 pub use watches::{WatchFilter, WatchRecord};
 pub use writer::Grouping;
 
@@ -480,6 +487,7 @@ impl Store {
                     statements::rollouts::ALL,
                     statements::telling::ALL,
                     statements::prints::ALL,
+                    statements::views::ALL,
                 ];
                 let others = others.into_iter().flatten();
                 let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);

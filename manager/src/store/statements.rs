@@ -12,6 +12,7 @@ pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;
 pub(super) mod telling;
+pub(super) mod views;
 
 use super::engine::Bulk;
 

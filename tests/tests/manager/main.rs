@@ -11,6 +11,7 @@
 mod audit;
 mod backup;
 mod balancers;
+mod bulk;
 mod credentials;
 mod dates;
 mod ddi;
@@ -47,6 +48,7 @@ mod secrets;
 mod sign_in_flood;
 mod signed;
 mod store;
+mod store_bulk;
 mod store_devices;
 mod store_now;
 mod store_people;

@@ -1,6 +1,7 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
 mod audit;
+mod bulk;
 mod commands;
 mod credentials;
 mod ddi;
@@ -19,6 +20,7 @@ mod now;
 mod openapi;
 mod people;
 mod places;
+mod printer_words;
 mod prints;
 mod profiles;
 mod programs;
@@ -27,6 +29,7 @@ mod restored;
 mod rollouts;
 mod schedules;
 mod telling;
+mod views;
 mod whole_numbers;
 
 use std::sync::Arc;
@@ -50,12 +53,25 @@ fn of_fleet(routes: Routes) -> Routes {
         .at("/devices", |at| at.get(Right::See, devices::list))
         .at("/devices/{id}", |at| at.get(Right::See, devices::one).delete(Right::Administer, details::delete))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::history))
+        .at("/devices/{id}/printer-mib", |at| at.get(Right::See, printer_words::printer_mib))
+        .at("/devices/{id}/ipp-attributes", |at| at.get(Right::See, printer_words::ipp_attributes))
         .at("/device-counts", |at| at.get(Right::See, devices::counts))
         .at("/devices/{id}/details", |at| {
             at.get(Right::See, details::get).patch(Right::Describe, details::change)
         })
         .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
         .at("/device-changes", |at| at.post(Right::Describe, details::change_many))
+        .at("/views", |at| at.get(Right::See, views::list).post(Right::See, views::add))
+        .at("/views/{id}", |at| {
+            at.get(Right::See, views::one).put(Right::See, views::set).delete(Right::See, views::remove)
+        })
+        .at("/views/{id}/default", |at| {
+            at.put(Right::See, views::set_default).delete(Right::See, views::remove_default)
+        })
+        .at("/bulk-commands", |at| at.get(Right::See, bulk::list).post(Right::Tend, bulk::begin))
+        .at("/bulk-commands/preview", |at| at.post(Right::Tend, bulk::preview))
+        .at("/bulk-commands/{id}", |at| at.get(Right::See, bulk::one))
+        .at("/bulk-commands/{id}/devices", |at| at.get(Right::See, bulk::devices))
         .at("/customers", |at| {
             at.get(Right::See, places::customers).post(Right::Places, places::add_customer)
         })

@@ -13,8 +13,9 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    audit, commands, credentials, ddi, details, devices, documents, events, health, history, holds, identity,
-    lists, meters, now, people, places, prints, profiles, programs, restored, rollouts, schedules, telling,
+    audit, bulk, commands, credentials, ddi, details, devices, documents, events, health, history, holds,
+    identity, lists, meters, now, people, places, printer_words, prints, profiles, programs, restored,
+    rollouts, schedules, telling, views,
 };
 
 #[derive(OpenApi)]
@@ -29,6 +30,8 @@ use super::{
         devices::list,
         devices::one,
         history::history,
+        printer_words::printer_mib,
+        printer_words::ipp_attributes,
         devices::counts,
         details::get,
         details::change,
@@ -56,6 +59,18 @@ use super::{
         documents::meters_pdf,
         meters::meters,
         meters::meters_csv,
+        views::list,
+        views::add,
+        views::one,
+        views::set,
+        views::remove,
+        views::set_default,
+        views::remove_default,
+        bulk::list,
+        bulk::begin,
+        bulk::preview,
+        bulk::one,
+        bulk::devices,
         places::customers,
         places::customer,
         places::add_customer,
@@ -284,6 +299,16 @@ fn forms(schema: &Value, common: &[&str], forms: &[&[&str]]) -> Value {
     json!({"description": said(schema, "/description"), "oneOf": parted})
 }
 
+/// The same, each of its choices with nothing but its own properties.
+fn closed(schema: &Value) -> Value {
+    let mut closed = schema.clone();
+    let choices = closed.get_mut("oneOf").and_then(Value::as_array_mut);
+    for choice in choices.into_iter().flatten().filter_map(Value::as_object_mut) {
+        choice.insert("additionalProperties".to_owned(), json!(false));
+    }
+    closed
+}
+
 /// The same without `null`, in whichever of its two ways that is said.
 fn never_null(mut schema: Value) -> Value {
     if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
@@ -324,6 +349,10 @@ const EXACTER: &[(&str, Exacter)] = &[
     }),
     ("/components/schemas/ManyPatch", |patch| {
         forms(patch, &["change"], &[&["devices"], &["those", "cursor"]])
+    }),
+    ("/components/schemas/BulkActForm", closed),
+    ("/components/schemas/BulkForm", |bulk| {
+        forms(bulk, &["act"], &[&["devices", "expected"], &["found", "expected"]])
     }),
     ("/components/schemas/LetIn", let_in),
     ("/components/schemas/RolloutForm", |rollout| {
@@ -376,8 +405,10 @@ mod tests {
                 let right: crate::rights::Right = serde_json::from_value(operation["x-right"].clone())
                     .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
                 let may_be_asked_without_a_change = ["get"].contains(&method.as_str());
+                // What somebody looks at is that one's own, and changes nothing of the fleet.
+                let is_own = path.starts_with("/api/v1/views");
                 assert!(
-                    may_be_asked_without_a_change || right != crate::rights::Right::See,
+                    may_be_asked_without_a_change || is_own || right != crate::rights::Right::See,
                     "{method} {path}"
                 );
             }
@@ -429,6 +460,15 @@ mod tests {
         "rollouts/preview",
         "meters",
         "meters.csv",
+        "views",
+        "views/{id}",
+        "views/{id}/default",
+        "bulk-commands",
+        "bulk-commands/preview",
+        "bulk-commands/{id}",
+        "bulk-commands/{id}/devices",
+        "devices/{id}/printer-mib",
+        "devices/{id}/ipp-attributes",
         "rollouts/{id}",
         "rollouts/{id}/devices",
         "rollouts/{id}/log",

@@ -45,6 +45,10 @@
     stale.delete(name);
     if (!old) return;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    // What somebody ticked stays ticked.
+    const ticked = old.querySelector("input[name=device]")?.checked;
+    const box = fresh.querySelector("input[name=device]");
+    if (box && ticked) box.checked = true;
     watched.unobserve(old);
     old.replaceWith(fresh);
     watch(fresh);
@@ -190,6 +194,19 @@
     event.preventDefault();
     search.focus();
   });
+
+  // How many are ticked stands where one goes on with them.
+  const bulk = document.getElementById("bulk");
+  const ask = document.getElementById("bulk-ask");
+  function ticks() {
+    const count = document.querySelectorAll("input[name=device]:checked").length;
+    const all = document.getElementById("bulk-all").checked;
+    ask.textContent = all || !count ? "Go on…" : `Go on with ${count}…`;
+  }
+  if (bulk) {
+    document.addEventListener("change", (event) => event.target.matches("input[name=device], #bulk-all") && ticks());
+    ticks();
+  }
 
   for (const element of list()?.children ?? []) watch(element);
   follow();

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::super::view::WatchView;
 use super::super::who::Operator;
-use super::super::words::{alert_title, evidence, set_values, stretch, watch_title};
+use super::super::words::{alert_title, counted, evidence, set_values, stretch, watch_title};
 use crate::rights::Right;
 use crate::store::{NowEntry, NowItem, NowKind, NowShelf, NowSubject, Urgency, WatchRecord};
 use crate::watch::Finding;
@@ -179,7 +179,8 @@ fn of_watch(watch: &WatchRecord, remote: Option<&str>) -> Vec<String> {
             stretch(u64::from(*within_seconds))
         )],
         Finding::Frozen(frozen) => {
-            vec![format!("The same value while {} pages were printed", grouped(frozen.pages))]
+            let pages = counted(frozen.pages, "page was", "pages were");
+            vec![format!("The same value while {pages} printed")]
         }
     }
 }
@@ -189,9 +190,10 @@ fn of_many(item: &NowItem) -> String {
     let (all, still) = item.devices;
     let behind = item.remote.as_deref().map(|at| format!(", all behind {at}")).unwrap_or_default();
     if still == all {
-        format!("{} devices out of contact{behind}", grouped(all))
+        format!("{} out of contact{behind}", counted(all, "device", "devices"))
     } else {
-        format!("{} of {} devices out of contact still{behind}", grouped(still), grouped(all))
+        let all = counted(all, "device", "devices");
+        format!("{} of {all} out of contact still{behind}", grouped(still))
     }
 }
 

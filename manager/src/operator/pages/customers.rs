@@ -11,7 +11,7 @@ use super::super::places::{CustomerForm, SiteForm};
 use super::super::problem::Refusal;
 use super::super::who::Operator;
 use super::device::bad_form;
-use super::{Frame, render};
+use super::{Frame, filters, render};
 use crate::clock;
 use crate::store::{CustomerRecord, SiteRecord};
 

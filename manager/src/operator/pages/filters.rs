@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use platen_protocol::facts::words;
 
 use super::super::view::Freshness;
-use super::words::units;
+use super::words::{counted, units};
 use crate::ingest::date::{Dated, DatedBy};
 
 /// The moment that ages are counted from, for a rendering.
@@ -153,6 +153,13 @@ pub(super) fn title_case<T: AsRef<str>>(text: T, _: &dyn Values) -> Result<Strin
 pub(super) fn grouped<T: Display>(number: T, _: &dyn Values) -> Result<String> {
     let text = number.to_string();
     Ok(text.parse::<u64>().map_or(text, words::grouped))
+}
+
+/// A number of devices.
+#[askama::filter_fn]
+pub(super) fn devices<T: Display>(number: T, _: &dyn Values) -> Result<String> {
+    let text = number.to_string();
+    Ok(text.parse().map_or(text, |number| counted(number, "device", "devices")))
 }
 
 /// Seconds, as a stretch of time.

@@ -5,22 +5,23 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::response::Html;
+use axum::extract::{Query, RawQuery, State};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use jiff::Timestamp;
-use platen_protocol::facts::words::grouped;
 use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::super::cursor::FleetCursor;
-use super::super::fleet_query::{Asked, FleetForm};
+use super::super::fleet_query::{Asked, COLUMNS, FleetForm};
 use super::super::live::Shape;
 use super::super::problem::Refusal;
 use super::super::restored::{self, RestoredView};
 use super::super::view::DeviceView;
+use super::super::views::{ViewView, may_share, viewer};
 use super::super::who::Operator;
+use super::super::words::counted;
 use super::super::{Operators, Shared, gather};
 use super::{Frame, filters, render_at, words};
 use crate::clock;
@@ -63,6 +64,9 @@ struct FleetPage {
     next: Option<String>,
     /// Where it begins, on a page that is not the first.
     first: Option<String>,
+    /// What is kept by a name.
+    views: Vec<ViewView>,
+    may_share: bool,
 }
 
 #[derive(Template)]
@@ -133,6 +137,36 @@ impl FleetPage {
         ]
     }
 
+    const fn columns() -> [(&'static str, &'static str, bool); 6] {
+        COLUMNS
+    }
+
+    /// The table's class, by which it is without the columns that nobody wants: rows are drawn once for all.
+    fn table_class(&self) -> String {
+        let classes = COLUMNS.into_iter().filter(|(word, ..)| !self.form.has_column(word));
+        let mut class: String = "fleet-table".to_owned();
+        for (word, ..) in classes {
+            class.push_str(" without-");
+            class.push_str(word);
+        }
+        if !self.frame.may_tend() {
+            class.push_str(" without-choose");
+        }
+        class
+    }
+
+    /// The name of the view that is seen.
+    fn view_name(&self) -> Option<&str> {
+        let address = self.form.page_address();
+        self.views.iter().find(|view| view.address == address).map(|view| view.name.as_str())
+    }
+
+    /// The whole fleet, laid out as this.
+    fn all_address(&self) -> String {
+        let FleetForm { view, columns, .. } = self.form.clone();
+        FleetForm { view, columns, ..FleetForm::default() }.page_address()
+    }
+
     /// How many devices the list has.
     fn matching(&self) -> u64 {
         matching(&self.form, &self.counts)
@@ -143,13 +177,19 @@ fn matching(form: &FleetForm, counts: &FleetCounts) -> u64 {
     if form.state == "retired" { counts.retired } else { counts.devices }
 }
 
-/// The page.
+/// The page; where nothing is asked for, the view that the operator begins with.
 pub(super) async fn page(
     State(operators): Shared,
     operator: Operator,
+    RawQuery(query): RawQuery,
     form: Result<Query<FleetForm>, QueryRejection>,
-) -> Result<Html<String>, Refusal> {
+) -> Result<Response, Refusal> {
     let Query(form) = form?;
+    if query.is_none()
+        && let Some(view) = operators.store.default_view(viewer(&operator)).await?
+    {
+        return Ok(Redirect::to(&ViewView::from(view).address).into_response());
+    }
     let now = clock::now();
     let Asked { filter, order, after } = form.asked(now)?;
     let scope = operator.scope();
@@ -179,7 +219,10 @@ pub(super) async fn page(
         let view = gather::view_of(&operators, device, now);
         rows.push(draw(&operators, scope, view, shape, changes, now)?);
     }
-    let first = (!is_first).then(|| FleetForm { cursor: String::new(), ..form.clone() }.address());
+    let first = (!is_first).then(|| FleetForm { cursor: String::new(), ..form.clone() }.page_address());
+    let views = operators.store.views(viewer(&operator)).await?;
+    let views = views.into_iter().map(ViewView::from).collect();
+    let may_share = may_share(&operator);
     let sees_all = operator.may(Right::SeeAll);
     let page = FleetPage {
         frame: Frame::new(Some(operator), true),
@@ -191,8 +234,10 @@ pub(super) async fn page(
         rows,
         next,
         first,
+        views,
+        may_share,
     };
-    render_at(&page, now)
+    Ok(render_at(&page, now)?.into_response())
 }
 
 /// Some rows anew, with the top of the page.
@@ -302,9 +347,6 @@ async fn top(
 
 /// The devices that are asked for in one line: what is the matter, with how many.
 fn summary(form: &FleetForm, counts: &FleetCounts) -> Vec<(&'static str, String)> {
-    let counted = |number: u64, one: &str, many: &str| {
-        format!("{} {}", grouped(number), if number == 1 { one } else { many })
-    };
     let devices = matching(form, counts);
     let mut parts = vec![("all", counted(devices, "device", "devices"))];
     for (class, number, one, many) in [

@@ -4,6 +4,7 @@
 mod account;
 mod assets;
 mod audit;
+mod bulk;
 mod chart;
 mod credentials;
 mod customers;
@@ -31,6 +32,7 @@ mod restored;
 mod rollouts;
 mod sign_in;
 mod telling;
+mod views;
 
 use std::sync::Arc;
 
@@ -58,6 +60,12 @@ pub(super) fn routes() -> Routes {
     Routes::of_pages()
         .at("/", |at| at.get(Right::See, fleet::page))
         .at("/fleet/rows", |at| at.piece().get(Right::See, fleet::rows))
+        .at("/fleet/columns", |at| at.get(Right::See, views::columns))
+        .at("/views", |at| at.get(Right::See, views::list).post(Right::See, views::add))
+        .at("/views/{id}/{act}", |at| at.post(Right::See, views::act))
+        .at("/bulk-commands", |at| at.get(Right::See, bulk::list).post(Right::Tend, bulk::begin))
+        .at("/bulk-commands/question", |at| at.post(Right::Tend, bulk::question))
+        .at("/bulk-commands/{id}", |at| at.get(Right::See, bulk::one))
         .at("/live", |at| at.piece().get(Right::See, live::stream))
         .at("/now", |at| at.get(Right::See, now::page))
         .at("/now/wall", |at| at.get(Right::See, now::wall))

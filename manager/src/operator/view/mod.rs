@@ -6,7 +6,7 @@
 //! fleet's page is ordered. What is open has forms of its own, which lists show too: alerts and other reports
 //! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
 //! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed, a
-//! [`rollout`] how it comes to many, [`ddi`] who else installs it. [`facts`]
+//! [`rollout`] how it comes to many, [`ddi`] who else installs it. [`printer_mib`] and [`ipp`] are a device in others' words. [`facts`]
 //! answers what a page asks of a device. An [`operator`] is who looks after them.
 
 mod activity;
@@ -21,9 +21,11 @@ mod facts;
 mod freshness;
 mod happened;
 mod identity;
+mod ipp;
 pub(super) mod meters;
 mod open;
 mod operator;
+mod printer_mib;
 mod profile;
 mod program;
 mod readings;
@@ -41,8 +43,10 @@ pub(super) use freshness::Freshness;
 pub(super) use happened::{AlertView, ReplacementView, ReportView};
 pub(crate) use identity::words as identity_words;
 pub(super) use identity::{CloneView, IdentityView};
+pub(super) use ipp::IppAttributes;
 pub(super) use open::Open;
 pub(crate) use operator::OperatorView;
+pub(super) use printer_mib::PrinterMib;
 pub(super) use profile::ProfileView;
 pub(super) use program::{AttemptView, DevicePrograms, OfferView, ProgramView};
 pub(super) use rollout::{RolloutDeviceView, RolloutView, WaveView};

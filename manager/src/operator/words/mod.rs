@@ -19,7 +19,7 @@ pub(super) use report::{content, fitted, kind, residue};
 pub(super) use supply::{
     content_of, empty_at, expected, ink, outlook, outlook_band, set_values, type_of, unit, used, why_no_life,
 };
-pub(super) use units::{range, stretch};
+pub(super) use units::{counted, range, stretch};
 pub(super) use watch::{watch_text, watch_title};
 
 /// How urgent something is, in a word or two.

@@ -4,6 +4,8 @@ use platen_protocol::facts::words::{Amount, grouped, part_of};
 use platen_protocol::readings::{Estimate, PartReading, Reading, SupplyReading};
 use platen_protocol::supply::{Capacity, Level, SupplyType, SupplyUnit};
 
+use super::units::counted;
+
 /// Colorants that have their own colour on the page.
 const INKS: [&str; 6] = ["black", "cyan", "magenta", "yellow", "light-cyan", "light-magenta"];
 
@@ -68,10 +70,10 @@ pub(in super::super) fn expected(supply: &SupplyReading) -> String {
 /// How long a supply will last, in a few words: "about 1 200 pages, 12 to 19 days".
 pub(in super::super) fn outlook(supply: &SupplyReading) -> Option<String> {
     let outlook = supply.outlook.as_ref()?;
-    let pages = outlook.pages.map(|pages| format!("about {} pages", grouped(pages.likely)));
+    let pages = outlook.pages.map(|pages| format!("about {}", counted(pages.likely.into(), "page", "pages")));
     let days = outlook.days.map(|days| match days {
         Estimate { at_least, at_most, .. } if at_least == at_most => {
-            format!("about {} days", grouped(at_least))
+            format!("about {}", counted(at_least.into(), "day", "days"))
         }
         Estimate { at_least, at_most, .. } => format!("{} to {} days", grouped(at_least), grouped(at_most)),
     });

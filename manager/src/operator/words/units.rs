@@ -60,9 +60,21 @@ pub(in super::super) fn range(lowest: Option<i32>, highest: Option<i32>) -> Opti
     }
 }
 
+/// So many of something, with the word for one or for several.
+pub(in super::super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_several() {
+        let of = |number| counted(number, "device", "devices");
+        assert_eq!([of(0), of(1), of(2)], ["0 devices", "1 device", "2 devices"]);
+        assert_eq!(of(1_200), "1\u{202f}200 devices");
+    }
 
     #[test]
     fn ages_and_temperatures_read_as_people_say_them() {

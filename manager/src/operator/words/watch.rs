@@ -5,7 +5,7 @@ use platen_protocol::facts::words::{grouped, label};
 use platen_protocol::supply::Level;
 
 use super::super::view::{DeviceView, WatchView};
-use super::units::{celsius, stretch};
+use super::units::{celsius, counted, stretch};
 use crate::watch::Finding;
 use crate::watch::frozen::{Frozen, SensorKind};
 
@@ -65,6 +65,6 @@ fn frozen_text(frozen: &Frozen, device: &DeviceView) -> String {
         SensorKind::Counter if is_exit(frozen) => (value, "the sensor's lever and its wiring"),
         SensorKind::Counter => (value, "the engine's counter; customers are billed on it"),
     };
-    let pages = grouped(frozen.pages);
-    format!("It has read {said} while {pages} pages were printed: check {check}.")
+    let pages = counted(frozen.pages, "page was", "pages were");
+    format!("It has read {said} while {pages} printed: check {check}.")
 }

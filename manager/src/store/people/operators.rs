@@ -9,6 +9,7 @@ use super::super::engine::{Connection, Row, values};
 use super::super::journal::Entry;
 use super::super::records::time;
 use super::super::statements::people as statements;
+use super::super::views::forget_operator;
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
 use crate::rights::Role;
@@ -167,6 +168,7 @@ fn remove(connection: &Connection, name: &str) -> Result<(), StoreError> {
     ] {
         connection.execute(statement, values![name])?;
     }
+    forget_operator(connection, name)?;
     note_change(connection)
 }
 

@@ -1,6 +1,6 @@
 //! A plan in words, for people. Pure.
 
-use super::super::words::units;
+use super::super::words::{counted, units};
 use crate::rollouts::plan::{Plan, Wave};
 use crate::rollouts::window::{Day, Window};
 
@@ -21,7 +21,7 @@ pub(super) fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
     lines.push(("It halts", halts(plan)));
     lines.push(("When", plan.window.as_ref().map_or_else(|| "at any time".to_owned(), window)));
     let rate = plan.bytes_per_second.map(|rate| format!(", together at most {} KiB a second", rate / 1_024));
-    lines.push(("At once", format!("{} devices{}", plan.at_once, rate.unwrap_or_default())));
+    lines.push(("At once", counted(plan.at_once.into(), "device", "devices") + &rate.unwrap_or_default()));
     let later = if plan.downgrade { "get it all the same" } else { "are skipped" };
     lines.push(("Devices with a later version", later.to_owned()));
     lines.push((
@@ -38,8 +38,7 @@ pub(super) fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
 
 fn waves(waves: &[Wave]) -> String {
     let words = |wave: &Wave| match (wave.devices, wave.percent) {
-        (Some(1), _) => "1 device".to_owned(),
-        (Some(devices), _) => format!("{devices} devices"),
+        (Some(devices), _) => counted(devices.into(), "device", "devices"),
         (None, percent) => format!("{} %", percent.unwrap_or(0)),
     };
     let named: Vec<String> = waves.iter().map(words).collect();
@@ -49,9 +48,11 @@ fn waves(waves: &[Wave]) -> String {
 fn halts(plan: &Plan) -> String {
     let halt = plan.halt_at;
     let share = halt.percent.map(|percent| {
-        format!("when {percent} % of at least {} devices failed, or of a wave at its end", halt.of_at_least)
+        let least = counted(halt.of_at_least.into(), "device", "devices");
+        format!("when {percent} % of at least {least} failed, or of a wave at its end")
     });
-    let count = halt.failures.map(|failures| format!("at {failures} failures"));
+    let count =
+        halt.failures.map(|failures| format!("at {}", counted(failures.into(), "failure", "failures")));
     let all: Vec<String> = count.into_iter().chain(share).collect();
     all.join(", and ")
 }
