@@ -117,7 +117,7 @@ fn tell(print: &PrintToDo, step: &PrintStep) {
             tracing::warn!(key, printer, why, "a document waits for its printer; it is tried again");
         }
         PrintStep::Again { words, .. } => {
-            tracing::debug!(key, printer, words, "a document is not printed yet")
+            tracing::debug!(key, printer, words, "a document is not printed yet");
         }
     }
 }
@@ -132,22 +132,21 @@ async fn step(
         let why = "manager.toml has no printer of that name any more";
         return Ok(PrintStep::Failed(why.to_owned()));
     };
-    let asked = match print.job {
-        Some(job) => asker.job(job).await,
-        None => {
-            let Some(file) = store.print_file(print.key).await? else {
-                return Ok(PrintStep::Failed("its file is gone".to_owned()));
-            };
-            let wanted = ToPrint {
-                id: print.id.clone(),
-                title: print.title.clone(),
-                by: print.by.clone(),
-                file: file.into(),
-            };
-            asker.print(&wanted, print.tries > 1).await
-        }
+    let said = if let Some(job) = print.job {
+        asker.job(job).await
+    } else {
+        let Some(file) = store.print_file(print.key).await? else {
+            return Ok(PrintStep::Failed("its file is gone".to_owned()));
+        };
+        let wanted = ToPrint {
+            id: print.id.clone(),
+            title: print.title.clone(),
+            by: print.by.clone(),
+            file: file.into(),
+        };
+        asker.print(&wanted, print.tries > 1).await
     };
-    Ok(judged(print, asked, now))
+    Ok(judged(print, said, now))
 }
 
 /// What follows of what a printer said.

@@ -119,6 +119,7 @@ impl Table {
     }
 
     /// One row more.
+    #[expect(clippy::needless_pass_by_value, reason = "rows are made where they are handed over")]
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.iter().map(|cell| shown(cell)).collect());
     }

@@ -142,11 +142,11 @@ mod tests {
 
     #[test]
     fn each_glyph_says_of_which_letters_it_is_also_backwards() {
-        use krilla::text::Glyph as _;
+        use krilla::text::Glyph;
         let fonts = Fonts::new().unwrap();
         for text in ["Kiel", "fi ä", "שלום", "سلام"] {
             let glyphs = fonts.regular.glyphs(text);
-            let mut ranges: Vec<_> = glyphs.iter().map(|glyph| glyph.text_range()).collect();
+            let mut ranges: Vec<_> = glyphs.iter().map(Glyph::text_range).collect();
             ranges.sort_by_key(|range| range.start);
             ranges.dedup();
             let said: String = ranges.into_iter().map(|range| &text[range]).collect();

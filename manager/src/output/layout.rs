@@ -130,13 +130,13 @@ fn columns(fonts: &Fonts, table: &Table, width: f32) -> Vec<f32> {
     let sum: f32 = wanted.iter().sum();
     if sum <= width {
         // What is over goes to the last column that is no number, so that the lines below rows reach the edge.
-        let last = table.columns.iter().rposition(|column| !column.number).unwrap_or(0);
-        if let Some(last) = wanted.get_mut(last) {
-            *last += width - sum;
+        let at = table.columns.iter().rposition(|column| !column.number).unwrap_or(0);
+        if let Some(text) = wanted.get_mut(at) {
+            *text += width - sum;
         }
         return wanted;
     }
-    shrink(wanted, &least, &numbers(table), width)
+    shrink(&wanted, &least, &numbers(table), width)
 }
 
 fn numbers(table: &Table) -> Vec<bool> {
@@ -144,7 +144,7 @@ fn numbers(table: &Table) -> Vec<bool> {
 }
 
 /// Narrows the widest columns down to a common limit. Numbers do not break, so they keep what they want.
-fn shrink(wanted: Vec<f32>, least: &[f32], numbers: &[bool], width: f32) -> Vec<f32> {
+fn shrink(wanted: &[f32], least: &[f32], numbers: &[bool], width: f32) -> Vec<f32> {
     let at = |limit: f32| -> Vec<f32> {
         let one = |((wanted, least), number): ((&f32, &f32), &bool)| {
             if *number { *wanted } else { wanted.min(limit.max(*least)) }

@@ -21,7 +21,7 @@ impl Tags {
         Self { tree, section: None, table: None, row: None }
     }
 
-    fn into_section(&mut self, group: TagGroup) {
+    fn put_into_section(&mut self, group: TagGroup) {
         match &mut self.section {
             Some(section) => section.push(group),
             None => self.tree.push(group),
@@ -36,14 +36,18 @@ impl Tags {
         }
         let level = NonZeroU16::new(level).unwrap_or(NonZeroU16::MIN);
         let mut group = TagGroup::new(Tag::Hn(level, Some(title.to_owned())));
-        pieces.into_iter().for_each(|piece| group.push(piece));
-        self.into_section(group);
+        for piece in pieces {
+            group.push(piece);
+        }
+        self.put_into_section(group);
     }
 
     pub(super) fn paragraph(&mut self, pieces: Vec<Identifier>) {
         let mut group = TagGroup::new(Tag::P);
-        pieces.into_iter().for_each(|piece| group.push(piece));
-        self.into_section(group);
+        for piece in pieces {
+            group.push(piece);
+        }
+        self.put_into_section(group);
     }
 
     pub(super) fn begin_table(&mut self) {
@@ -70,7 +74,9 @@ impl Tags {
     }
 
     fn push_cell(&mut self, mut group: TagGroup, pieces: Vec<Identifier>) {
-        pieces.into_iter().for_each(|piece| group.push(piece));
+        for piece in pieces {
+            group.push(piece);
+        }
         if let Some(row) = &mut self.row {
             row.push(group);
         }
@@ -84,7 +90,7 @@ impl Tags {
 
     fn end_table(&mut self) {
         if let Some(table) = self.table.take() {
-            self.into_section(table);
+            self.put_into_section(table);
         }
     }
 

@@ -98,6 +98,7 @@ fn later(error: impl std::fmt::Display) -> Failed {
     Failed::Later(error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is turned into another")]
 fn unasked(error: IppParseError) -> Failed {
     Failed::Never(format!("this cannot be asked: {error}"))
 }

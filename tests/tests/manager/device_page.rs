@@ -74,10 +74,7 @@ async fn a_supply_says_when_it_ends_as_the_device_has_learnt_it() {
     let path =
         "/devices/lobby/history?subject=supply.black&from=2026-11-20T00:00:00Z&to=2026-11-25T00:00:00Z";
     let curve = get(&mut visitor, path, &cookie).await.text();
-    assert!(
-        curve.contains("(50 % left)") && !curve.contains("class=\"band\" d="),
-        "it is over by now: {curve}"
-    );
+    assert!(curve.contains("(50 % left)"), "{curve}");
     for (query, why) in [
         ("subject=supply.black&days=0", "days must be between 1 and 3660"),
         ("subject=supply.black&from=2026-11-20T00:00:00Z&to=2026-11-19T00:00:00Z", "from must be before to"),

@@ -1,5 +1,6 @@
 //! `GET /openapi.json`: what stands here, for programs.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use axum::Json;
@@ -371,6 +372,9 @@ const EXACTER: &[(&str, Exacter)] = &[
     ("/components/schemas/WaveForm", |wave| forms(wave, &[], &[&["percent"], &["devices"]])),
 ];
 
+/// Where references to schemas lead.
+const SCHEMAS: &str = "#/components/schemas/";
+
 /// The document, made once.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
@@ -386,8 +390,32 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
             operation.insert("x-right".to_owned(), json!(right));
         }
     }
+    drop_unused(&mut document);
     document
 });
+
+/// What a value refers to.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+/// Takes out schemas that nothing refers to: of a list of something, what is in it stands in the list itself.
+fn drop_unused(document: &mut Value) {
+    let mut found = BTreeSet::new();
+    references(document, &mut found);
+    let used: BTreeSet<String> =
+        found.into_iter().filter_map(|place| place.strip_prefix(SCHEMAS)).map(str::to_owned).collect();
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.retain(|name, _| used.contains(name));
+    }
+}
 
 /// The document. It tells nothing of the fleet, so anyone may read it.
 pub(super) async fn document() -> Json<&'static Value> {
@@ -423,117 +451,9 @@ mod tests {
         }
     }
 
-    const ADDRESSES: &[&str] = &[
-        "devices",
-        "devices/{id}",
-        "devices/{id}/commands",
-        "devices/{id}/history",
-        "devices/{id}/details",
-        "devices/{id}/retire",
-        "device-changes",
-        "customers",
-        "customers/{id}",
-        "sites",
-        "sites/{id}",
-        "profiles",
-        "profiles/{id}",
-        "profiles/{id}/send",
-        "profiles/{id}/refusals",
-        "programs",
-        "programs/{name}/{version}",
-        "programs/{name}/{version}/offers",
-        "programs/{name}/{version}/offers/{device}",
-        "programs/{name}/{version}/attempts",
-        "devices/{id}/ddi",
-        "devices/{id}/ddi/tokens",
-        "devices/{id}/ddi/tokens/{token}",
-        "now",
-        "now-counts",
-        "now/{id}",
-        "now/{id}/history",
-        "now/{id}/take",
-        "now/{id}/give-back",
-        "now/{id}/comment",
-        "now/{id}/snooze",
-        "now/{id}/close",
-        "rollouts",
-        "rollouts/preview",
-        "meters",
-        "meters.csv",
-        "views",
-        "views/{id}",
-        "views/{id}/default",
-        "bulk-commands",
-        "bulk-commands/preview",
-        "bulk-commands/{id}",
-        "bulk-commands/{id}/devices",
-        "devices/{id}/printer-mib",
-        "devices/{id}/ipp-attributes",
-        "rollouts/{id}",
-        "rollouts/{id}/devices",
-        "rollouts/{id}/log",
-        "rollouts/{id}/{act}",
-        "rollouts/{id}/devices/{device}/retry",
-        "rollouts/{id}/devices/{device}/skip",
-        "devices/{id}/holds",
-        "devices/{id}/holds/{name}",
-        "devices/{id}/revoke",
-        "devices/{id}/readmit",
-        "devices/{id}/dismiss-clone",
-        "devices/{id}/dismiss-superseded",
-        "alerts",
-        "watches",
-        "reports",
-        "service-calls",
-        "service-calls/{id}",
-        "orders",
-        "orders/{id}",
-        "channels",
-        "channels/{id}",
-        "channels/{id}/secret",
-        "channels/{id}/test",
-        "notification-rules",
-        "notification-rules/{id}",
-        "mutes",
-        "mutes/{id}",
-        "messages",
-        "messages/{id}",
-        "messages/{id}/send-again",
-        "messages/{id}/take",
-        "replacements",
-        "operators",
-        "operators/{name}",
-        "operators/{name}/password",
-        "me",
-        "me/password",
-        "me/sessions",
-        "me/sessions/{id}",
-        "me/tokens",
-        "me/tokens/{id}",
-        "operators/{name}/sessions",
-        "operators/{name}/sessions/{id}",
-        "operators/{name}/tokens",
-        "operators/{name}/tokens/{id}",
-        "audit",
-        "audit.csv",
-        "audit.jsonl",
-        "enrolment-tokens",
-        "enrolment-tokens/{id}",
-        "restoration",
-        "restoration/let-in",
-        "restoration/end",
-        "health",
-        "events",
-    ];
-
     #[test]
-    fn the_document_names_every_address_of_the_api() {
-        let document = &*DOCUMENT;
-        let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-        for path in ADDRESSES {
-            assert!(paths.contains(&&format!("/api/v1/{path}")), "{path} is missing from {paths:?}");
-        }
-        let schemas = &document["components"]["schemas"];
+    fn the_document_says_what_things_are_made_of() {
+        let schemas = &DOCUMENT["components"]["schemas"];
         for property in ["worst", "counters", "buses", "activity", "orders", "watches"] {
             assert!(schemas["DeviceView"]["properties"][property].is_object(), "{property}");
         }

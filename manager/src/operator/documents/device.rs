@@ -168,7 +168,7 @@ fn counters(device: &DeviceView) -> Section {
     let mut table = Table::new(["Counter", "#Value", "Unit", "Remark"]);
     for view in &device.counters {
         let reading = &view.reading;
-        let value = view.total.or(reading.value.known().copied().map(u64::from));
+        let value = view.total.or(reading.value.known().copied());
         let value = value.map_or_else(|| "unknown".to_owned(), grouped);
         let remark = reading.value.cause().map(ToString::to_string).unwrap_or_default();
         table.row([reading.kind.words().to_owned(), value, words::unit(reading.unit), remark]);

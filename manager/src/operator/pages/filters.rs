@@ -200,6 +200,9 @@ mod tests {
         let text = shown.render_with_values(&Now(now)).unwrap();
         assert!(text.starts_with("<span class=\"estimate\""), "{text}");
         assert!(text.contains("datetime=\"2026-11-22T10:00:00Z\"") && text.contains(">3 min ago<"), "{text}");
-        assert!(text.contains("1\u{202f}234 21.4 °C") && !text.contains("<b>"), "{text}");
+        assert!(
+            text.contains("1\u{202f}234 <data value=\"21350\">21.4 °C</data>") && !text.contains("<b>"),
+            "{text}"
+        );
     }
 }

@@ -57,7 +57,12 @@ use assets::Assets;
 
 /// Every address, with what it wants.
 pub(super) fn routes() -> Routes {
-    Routes::of_pages()
+    of_manager(of_desk(of_fleet(Routes::of_pages())))
+}
+
+/// Devices, and whose they are.
+fn of_fleet(routes: Routes) -> Routes {
+    routes
         .at("/", |at| at.get(Right::See, fleet::page))
         .at("/fleet/rows", |at| at.piece().get(Right::See, fleet::rows))
         .at("/fleet/columns", |at| at.get(Right::See, views::columns))
@@ -67,10 +72,6 @@ pub(super) fn routes() -> Routes {
         .at("/bulk-commands/question", |at| at.post(Right::Tend, bulk::question))
         .at("/bulk-commands/{id}", |at| at.get(Right::See, bulk::one))
         .at("/live", |at| at.piece().get(Right::See, live::stream))
-        .at("/now", |at| at.get(Right::See, now::page))
-        .at("/now/wall", |at| at.get(Right::See, now::wall))
-        .at("/now/{id}", |at| at.get(Right::See, now::one))
-        .at("/now/{id}/{act}", |at| at.post(Right::Calls, now::act))
         .at("/devices/{id}", |at| at.get(Right::See, device_page::page))
         .at("/devices/{id}/parts/{part}", |at| at.get(Right::See, device_page::part))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::page))
@@ -105,6 +106,15 @@ pub(super) fn routes() -> Routes {
         .at("/profiles/{id}", |at| at.get(Right::SeeAll, profiles::one).post(Right::Profiles, profiles::save))
         .at("/profiles/{id}/send", |at| at.post(Right::Profiles, profiles::send))
         .at("/profiles/{id}/remove", |at| at.post(Right::Profiles, profiles::remove))
+}
+
+/// What people work on.
+fn of_desk(routes: Routes) -> Routes {
+    routes
+        .at("/now", |at| at.get(Right::See, now::page))
+        .at("/now/wall", |at| at.get(Right::See, now::wall))
+        .at("/now/{id}", |at| at.get(Right::See, now::one))
+        .at("/now/{id}/{act}", |at| at.post(Right::Calls, now::act))
         .at("/programs", |at| at.get(Right::See, programs::list))
         .at("/programs/{name}/{version}", |at| at.get(Right::See, programs::one))
         .at("/programs/{name}/{version}/offers", |at| at.post(Right::Programs, programs::offer))
@@ -117,6 +127,11 @@ pub(super) fn routes() -> Routes {
         .at("/service-calls/{id}", |at| at.post(Right::Calls, device::set_service_call))
         .at("/orders/{id}", |at| at.post(Right::Orders, device::set_order))
         .at("/orders/{id}/duplicate", |at| at.post(Right::Orders, device::settle_duplicate))
+}
+
+/// The manager itself, who is told what, and who may do what.
+fn of_manager(routes: Routes) -> Routes {
+    routes
         .at("/people", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
         .at("/people/{name}", |at| {
             at.get(Right::Administer, people::one).post(Right::Administer, people::save)

@@ -14,7 +14,6 @@ const MAX_BYTES: usize = 1023;
 /// A device as attributes of IPP. A list without values stands for `no-value`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::struct_field_names, reason = "they are IPP's")]
 pub(in super::super) struct IppAttributes {
     /// The device.
     device: DeviceId,

@@ -42,7 +42,6 @@ macro_rules! value {
 /// A row of `prtMarkerSuppliesTable`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "they are the MIB's")]
 pub(in super::super) struct SupplyRow {
     /// Which printer of the host; a device is one.
     pub(in super::super) hr_device_index: i32,
@@ -69,7 +68,6 @@ pub(in super::super) struct SupplyRow {
 /// A row of `prtMarkerColorantTable`, as far as a board knows of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "they are the MIB's")]
 pub(in super::super) struct ColorantRow {
     /// Which printer of the host.
     pub(in super::super) hr_device_index: i32,
