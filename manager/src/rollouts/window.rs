@@ -23,6 +23,30 @@ pub enum Day {
 }
 
 impl Day {
+    /// All of them, in their order.
+    pub const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
+    /// Its word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
+    }
+
     const fn of(weekday: Weekday) -> Self {
         match weekday {
             Weekday::Monday => Self::Monday,
@@ -158,6 +182,13 @@ mod tests {
 
     fn berlin() -> TimeZone {
         zone(Some("Europe/Berlin"), None)
+    }
+
+    #[test]
+    fn words_of_days_are_those_on_the_wire() {
+        for day in Day::ALL {
+            assert_eq!(serde_json::to_value(day).unwrap(), day.word());
+        }
     }
 
     #[test]

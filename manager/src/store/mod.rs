@@ -433,37 +433,21 @@ impl Store {
         self.readers
             .clone()
             .read(|connection| {
-                let (own, retained, of_fleet) = match connection {
+                let own: &[&[(&str, &str)]] = match connection {
                     Connection::Sqlite(_) => {
-                        (statements::ALL_SQLITE, retention::ALL_SQLITE, statements::figures::ALL_SQLITE)
+                        &[statements::ALL_SQLITE, retention::ALL_SQLITE, statements::figures::ALL_SQLITE]
                     }
-                    Connection::Postgres(_) => {
-                        (statements::ALL_POSTGRES, retention::ALL_POSTGRES, statements::fleet::ALL_POSTGRES)
-                    }
-                };
-                let (of_rollouts, of_now, sums) = match connection {
-                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice(), [].as_slice()),
-                    Connection::Postgres(_) => (
-                        statements::rollouts::ALL_POSTGRES,
-                        statements::now::ALL_POSTGRES,
+                    Connection::Postgres(_) => &[
+                        statements::ALL_POSTGRES,
+                        retention::ALL_POSTGRES,
                         statements::figures::ALL_POSTGRES,
-                    ),
+                        statements::fleet::ALL_POSTGRES,
+                        statements::now::ALL_POSTGRES,
+                        statements::people::ALL_POSTGRES,
+                        statements::audit::ALL_POSTGRES,
+                        statements::rollouts::ALL_POSTGRES,
+                    ],
                 };
-                let (of_people, of_audit) = match connection {
-                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice()),
-                    Connection::Postgres(_) => {
-                        (statements::people::ALL_POSTGRES, statements::audit::ALL_POSTGRES)
-                    }
-                };
-                let own = own
-                    .iter()
-                    .chain(of_fleet)
-                    .chain(of_rollouts)
-                    .chain(of_people)
-                    .chain(of_audit)
-                    .chain(of_now)
-                    .chain(sums)
-                    .chain(statements::fleet::ALL);
                 let bulk = statements::ALL_BULK
                     .iter()
                     .chain(quota::ALL_BULK)
@@ -471,9 +455,9 @@ impl Store {
                     .chain(statements::rollouts::ALL_BULK)
                     .map(|(name, bulk)| (*name, connection.text(bulk.each, bulk.all)));
                 let others = [
+                    statements::ALL,
                     history::ALL,
                     retention::ALL,
-                    retained,
                     quota::ALL,
                     statements::audit::ALL,
                     statements::devices::ALL,
@@ -482,6 +466,7 @@ impl Store {
                     statements::ddi::ALL,
                     statements::people::ALL,
                     statements::figures::ALL,
+                    statements::fleet::ALL,
                     statements::now::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
@@ -489,8 +474,7 @@ impl Store {
                     statements::prints::ALL,
                     statements::views::ALL,
                 ];
-                let others = others.into_iter().flatten();
-                let all = statements::ALL.iter().chain(own).chain(others).copied().chain(bulk);
+                let all = own.iter().copied().chain(others).flatten().copied().chain(bulk);
                 // Each outside of a transaction that an error would end.
                 connection.batch("COMMIT")?;
                 let failed = all.filter_map(|(name, text)| {

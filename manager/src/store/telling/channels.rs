@@ -162,7 +162,7 @@ impl Store {
                 let changed = context
                     .connection
                     .execute(statements::SET_SECRET, values![key, secret, now.as_millisecond(), by])?;
-                Ok(if changed == 1 { Ok(()) } else { Err(TellingRefusal::missing("webhook", &key)) })
+                Ok(TellingRefusal::unless_one(changed, "webhook", &key))
             })
             .await
     }
@@ -178,7 +178,7 @@ impl Store {
                 }
                 connection.execute(statements::DROP_MESSAGES_OF, values![key])?;
                 let removed = connection.execute(statements::REMOVE_CHANNEL, values![key])?;
-                Ok(if removed == 1 { Ok(()) } else { Err(TellingRefusal::missing("channel", &key)) })
+                Ok(TellingRefusal::unless_one(removed, "channel", &key))
             })
             .await
     }

@@ -59,4 +59,9 @@ impl TellingRefusal {
     pub(super) fn missing(what: &'static str, name: &impl ToString) -> Self {
         Self::Missing { what, name: name.to_string() }
     }
+
+    /// What was to be changed was there if one row was.
+    pub(super) fn unless_one(changed: u64, what: &'static str, name: &impl ToString) -> Result<(), Self> {
+        if changed == 1 { Ok(()) } else { Err(Self::missing(what, name)) }
+    }
 }

@@ -102,7 +102,7 @@ impl Store {
                     statements::SET_RULE,
                     values![key, rule.name, rule.channel, rule.escalate_to, body, now, by],
                 )?;
-                Ok(if changed == 1 { Ok(()) } else { Err(TellingRefusal::missing("rule", &key)) })
+                Ok(TellingRefusal::unless_one(changed, "rule", &key))
             })
             .await
     }
@@ -112,7 +112,7 @@ impl Store {
         self.writer
             .write(move |context| {
                 let removed = context.connection.execute(statements::REMOVE_RULE, values![key])?;
-                Ok(if removed == 1 { Ok(()) } else { Err(TellingRefusal::missing("rule", &key)) })
+                Ok(TellingRefusal::unless_one(removed, "rule", &key))
             })
             .await
     }

@@ -134,6 +134,19 @@ fn way(row: &Row<'_>) -> Result<Way, StoreError> {
     })
 }
 
+/// Whether a message was changed; one that is there was not because of what is said.
+fn changed_or(
+    connection: &Connection,
+    changed: u64,
+    id: &str,
+    why: &'static str,
+) -> Result<Result<(), TellingRefusal>, StoreError> {
+    if changed == 0 && connection.exists(statements::MESSAGE_BY_ID, values![id])? {
+        return Ok(Err(TellingRefusal::NotNow(why)));
+    }
+    Ok(TellingRefusal::unless_one(changed, "message", &id))
+}
+
 impl Store {
     /// The way to a channel, to try it.
     pub(crate) async fn way_to(&self, key: i64) -> Result<Option<Way>, StoreError> {
@@ -227,16 +240,14 @@ impl Store {
     ) -> Result<Result<(), TellingRefusal>, StoreError> {
         self.writer
             .write(move |context| {
-                let connection = context.connection;
-                if connection.execute(statements::AGAIN, values![id, now.as_millisecond()])? == 1 {
-                    return Ok(Ok(()));
-                }
-                let there = connection.exists(statements::MESSAGE_BY_ID, values![id])?;
-                Ok(Err(if there {
-                    TellingRefusal::NotNow("only a message that was given up can be sent again")
-                } else {
-                    TellingRefusal::missing("message", &id)
-                }))
+                let changed =
+                    context.connection.execute(statements::AGAIN, values![id, now.as_millisecond()])?;
+                changed_or(
+                    context.connection,
+                    changed,
+                    &id,
+                    "only a message that was given up can be sent again",
+                )
             })
             .await
     }
@@ -250,16 +261,9 @@ impl Store {
     ) -> Result<Result<(), TellingRefusal>, StoreError> {
         self.writer
             .write(move |context| {
-                let connection = context.connection;
-                if connection.execute(statements::TAKE, values![id, now.as_millisecond(), by])? == 1 {
-                    return Ok(Ok(()));
-                }
-                let there = connection.exists(statements::MESSAGE_BY_ID, values![id])?;
-                Ok(Err(if there {
-                    TellingRefusal::NotNow("somebody has taken it already")
-                } else {
-                    TellingRefusal::missing("message", &id)
-                }))
+                let changed =
+                    context.connection.execute(statements::TAKE, values![id, now.as_millisecond(), by])?;
+                changed_or(context.connection, changed, &id, "somebody has taken it already")
             })
             .await
     }

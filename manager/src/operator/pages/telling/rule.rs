@@ -15,13 +15,10 @@ use super::super::device::bad_form;
 use super::super::{Frame, render};
 use super::{Fields, number, owned, text, wrong};
 use crate::clock;
-use crate::rollouts::window::Window;
+use crate::rollouts::window::{Day, Window};
 use crate::store::{ChannelRecord, CustomerRecord, RuleRecord, SiteRecord};
 use crate::telling::event::{EventClass, Grade};
 use crate::telling::rule::Rule;
-
-/// The days of the week, as they are called in a rule.
-const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// What the names of fields begin with that are ticked, each with what is behind it.
 const EVENT: &str = "event_";
@@ -96,8 +93,6 @@ impl RulePage {
         };
         let none = Window { days: Vec::new(), from: String::new(), to: String::new(), time_zone: None };
         let hours = rule.hours.clone().unwrap_or(none);
-        let is_on =
-            |day: &str| hours.days.iter().any(|one| serde_json::to_value(one).is_ok_and(|word| word == day));
         let event = |class: EventClass| Choice {
             name: format!("{EVENT}{}", class.word()),
             words: event_words(class).to_owned(),
@@ -108,14 +103,18 @@ impl RulePage {
             words: grade_words(grade).to_owned(),
             chosen: rule.grades.contains(&grade),
         };
-        let day = |day: &str| Choice { name: format!("{DAY}{day}"), words: title(day), chosen: is_on(day) };
+        let day = |day: Day| Choice {
+            name: format!("{DAY}{}", day.word()),
+            words: title(day.word()),
+            chosen: hours.days.contains(&day),
+        };
         Ok(Self {
             frame: Frame::new(Some(operator), false),
             key,
             channels: channels.into_iter().map(chosen).collect(),
             events: EventClass::ALL.map(event).into(),
             grades: Grade::ALL.map(grade).into(),
-            days: DAYS.map(day).into(),
+            days: Day::ALL.map(day).into(),
             places,
             others,
             cut,
@@ -254,9 +253,7 @@ fn rule_of(fields: &Fields) -> Result<Rule, Refusal> {
     let has = |name: &str| fields.contains_key(name);
     let (from, to) = (owned(fields, "from"), owned(fields, "to"));
     let zone = owned(fields, "time_zone");
-    let days = DAYS.into_iter().filter(|day| has(&format!("{DAY}{day}")));
-    let days = days.map(|day| serde_json::from_value(serde_json::Value::String(day.to_owned())));
-    let days = days.collect::<Result<Vec<_>, _>>().map_err(|error| Refusal::internal(&error))?;
+    let days: Vec<Day> = Day::ALL.into_iter().filter(|day| has(&format!("{DAY}{}", day.word()))).collect();
     let hours = (!from.is_empty() || !to.is_empty() || !days.is_empty()).then(|| Window {
         days,
         from: if from.is_empty() { "00:00".to_owned() } else { from },
