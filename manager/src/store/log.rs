@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::StoreError;
 use super::engine::Connection;
+use super::fold::Folder;
 use super::health::Health;
 use super::log_limits::LogLimits;
 
@@ -42,11 +43,26 @@ pub(super) struct LogKeeper {
     looked: Option<Instant>,
     /// When it was last looked at.
     bytes: u64,
+    folder: Option<Folder>,
 }
 
 impl LogKeeper {
-    pub(super) fn new(log: Log, health: Arc<Health>) -> Self {
-        Self { log, health, looked: None, bytes: 0 }
+    pub(super) fn new(log: Log, health: Arc<Health>, folder: Option<Folder>) -> Self {
+        Self { log, health, looked: None, bytes: 0, folder }
+    }
+
+    /// Takes up the connection that writes from now on.
+    pub(super) fn take_up(&self, connection: &mut Connection) {
+        if let Some(folder) = &self.folder {
+            folder.wake_by(connection);
+        }
+    }
+
+    /// Ends what folds the log beside the writer. The writer's connection must be gone.
+    pub(super) fn close(self) {
+        if let Some(folder) = self.folder {
+            folder.close();
+        }
     }
 
     /// Looks at it from time to time, and cuts it back where it is too large and nobody holds it. Nobody is

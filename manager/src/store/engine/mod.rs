@@ -24,6 +24,7 @@ pub use postgres_config::{AddressError, PostgresConfig, PostgresFiles};
 pub(super) use postgresql::storable;
 pub(super) use row::Row;
 pub use server::ServerError;
+pub(super) use sqlite::WAL_PAGES;
 pub(super) use value::{AsValue, Value, owned, values};
 
 use super::{LogLimits, StoreError};
@@ -272,6 +273,22 @@ impl Connection {
         match self {
             Self::Sqlite(_) => true,
             Self::Postgres(session) => session.is_open(),
+        }
+    }
+
+    /// Has `told` hear of the pages in SQLite's write-ahead log after each commit.
+    pub(super) fn fold_when(&mut self, told: impl FnMut(u32) + Send + 'static) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::fold_when(connection, told),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Folds SQLite's write-ahead log into the database, as far as nobody reads it.
+    pub(super) fn fold_log(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::fold_log(connection),
+            Self::Postgres(_) => Ok(()),
         }
     }
 

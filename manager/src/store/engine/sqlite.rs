@@ -1,9 +1,11 @@
 //! SQLite: how a connection is set up, and how statements run on it.
 
+use std::ffi::c_int;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use super::super::{LogLimits, StoreError, to_integer};
@@ -11,12 +13,14 @@ use super::{Purpose, Row, STATEMENT_CACHE, Value};
 
 /// How long a connection waits for another process (such as `token create`) to commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pages in the write-ahead log before SQLite folds it into the database. Larger values raise the
-/// slowest commits, and a thread of its own for it lets the log grow without end.
-const WAL_PAGES: u32 = 1000;
+/// Pages in the write-ahead log before a commit folds it into the database. Larger values raise the slowest commits. (Never
+/// to fold in a commit, but only beside the writer, lets the log grow without end.)
+pub(in super::super) const WAL_PAGES: u32 = 1000;
 /// Memory for pages of one connection: the end of each device's part of an index is written again and
 /// again, and should not be read anew each time.
 const CACHE_KIB: i64 = 16 * 1024;
+/// Folds what nobody reads as it was before, and waits for nobody.
+const FOLD: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// Folds everything and cuts the log back to nothing; says in the first column whether somebody holds it.
 const CUT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
@@ -75,6 +79,29 @@ pub(super) fn each(
         act(&Row::Sqlite(row))?;
     }
     Ok(())
+}
+
+/// Has `told` hear of the pages in the write-ahead log after each commit, which folds them above [`WAL_PAGES`], as it does
+/// without this.
+pub(super) fn fold_when(
+    connection: &mut Connection,
+    mut told: impl FnMut(u32) + Send + 'static,
+) -> Result<(), StoreError> {
+    let hook = move |log: &mut Wal, pages: c_int| {
+        let pages = u32::try_from(pages).unwrap_or(0);
+        told(pages);
+        if pages >= WAL_PAGES {
+            // It is being folded, or cannot be; what was committed is committed, and the next commit tries again.
+            let _ = log.checkpoint();
+        }
+        Ok(())
+    };
+    Ok(connection.wal_hook(Some(hook))?)
+}
+
+/// Folds the write-ahead log as far as nobody reads it.
+pub(super) fn fold_log(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.query_row(FOLD, [], |_row| Ok(()))?)
 }
 
 /// Cuts the write-ahead log back, unless somebody reads it; nobody is waited for.
