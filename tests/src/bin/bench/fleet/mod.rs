@@ -1,7 +1,8 @@
 //! What can be asked of a fleet, and how long the answer takes while operators look: lists of the API and the fleet's page,
 //! with searches, filters and orders, at 10,000 and 100,000 devices on both engines; and what open pages cost that follow
-//! a thousand changes a second.
+//! a thousand changes a second; and how long every page takes beside a past of a million alerts.
 
+mod desk;
 pub(crate) mod fill;
 mod pages;
 
@@ -79,6 +80,7 @@ pub(crate) fn measure(bench: &Bench, table: &mut Table) {
             }
             look(bench, engine, &centre, devices, limit, table);
             if devices == sizes[1] {
+                desk::measure(bench, engine, &centre, devices, table);
                 pages::measure(bench, engine, &centre, &identities, table);
             }
         }
