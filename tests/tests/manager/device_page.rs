@@ -61,7 +61,7 @@ async fn a_supply_says_when_it_ends_as_the_device_has_learnt_it() {
     let lobby = manager.enrol("lobby").await;
     let mut body = utilisation(50);
     body["readings"]["supplies"] = json!([full_supply(50)]);
-    lobby.report(manager.device, &batch(1, &[started("MFP 450"), body])).await.acknowledged();
+    lobby.report(manager.device, &batch(1, &[body])).await.acknowledged();
     let mut visitor = browser(&manager).await;
     let cookie = sign_in(&mut visitor).await;
     let page = get(&mut visitor, "/devices/lobby", &cookie).await.text();

@@ -65,7 +65,7 @@ pub(super) struct BulkForm {
     found: Option<FleetFilters>,
     /// How many devices there are, by the preview: if there are others by now, nothing is done.
     #[serde(default)]
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     expected: Option<u64>,
     /// What is done at each of them.
     act: BulkActForm,
@@ -85,9 +85,15 @@ impl From<BulkActForm> for BulkAct {
     }
 }
 
+/// More devices than there are anywhere.
+const MAX_EXPECTED: u64 = 1_000_000_000;
+
 impl BulkForm {
     fn read(self) -> Result<(BulkAct, BulkChoice, String), Refusal> {
         let invalid = |why: String| Refusal::new(ProblemKind::InvalidRequest, why);
+        if let Some(count) = self.expected.filter(|count| *count > MAX_EXPECTED) {
+            return Err(invalid(format!("{count} devices are expected, at most {MAX_EXPECTED} can be")));
+        }
         let (choice, chosen) = match (self.devices, self.found) {
             (Some(devices), None) if (1..=MAX_NAMED).contains(&devices.len()) => {
                 (BulkChoice::Named(devices), "by name".to_owned())

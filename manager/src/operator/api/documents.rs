@@ -70,7 +70,7 @@ pub(super) struct MetersOnPaper {
     #[param(minimum = 1)]
     customer: i64,
     /// The month, such as `2026-11`; it begins and ends by the time zone of each device.
-    #[param(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$")]
+    #[param(pattern = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2})-(0[1-9]|1[0-2])$")]
     period: String,
     /// The size of the paper.
     #[param(required = false, nullable = false, value_type = Paper, default = "a4")]

@@ -461,7 +461,9 @@ mod tests {
         let bounds = &schemas["NewCommand"]["properties"]["action"]["oneOf"][2]["properties"]["settings"];
         let interval = &bounds["patternProperties"]["^sample\\.interval-seconds$"];
         assert_eq!((&interval["minimum"], &interval["maximum"]), (&json!(1), &json!(60)));
-        for schema in ["OrderView", "ReplacementView", "Action", "Evidence", "Activity", "CounterReading"] {
+        for schema in
+            ["OrderView", "List_ReplacementView", "Action", "Evidence", "Activity", "CounterReading"]
+        {
             assert!(schemas[schema].is_object(), "{schema}");
         }
     }

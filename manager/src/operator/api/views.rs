@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use platen_protocol::problem::ProblemKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -94,8 +95,15 @@ pub(super) struct ViewForm {
 
 only_objects!(ViewForm);
 
+/// Columns that a view can name: each that there is, once.
+const MAX_COLUMNS: usize = 6;
+
 impl ViewForm {
     fn read(&self, operator: &Operator) -> Result<NewView, Refusal> {
+        if self.columns.len() > MAX_COLUMNS {
+            let why = format!("{} columns are named; a view has at most {MAX_COLUMNS}", self.columns.len());
+            return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+        }
         let columns: Vec<&str> = self.columns.iter().map(|column| column.word()).collect();
         let layout = match self.layout {
             None => "",
