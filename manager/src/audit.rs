@@ -30,6 +30,8 @@ pub struct Act {
     pub act: String,
     /// The address as it was asked.
     pub about: String,
+    /// Marks of the record that who does it saw; none, if that was not said.
+    pub seen: Vec<String>,
     /// Whether an entry of it is in a transaction.
     is_written: AtomicBool,
 }
@@ -42,12 +44,24 @@ impl Act {
         address: impl Into<String>,
         (act, about): (String, &str),
     ) -> Arc<Self> {
+        Self::having_seen(Vec::new(), operator, credential, address, (act, about))
+    }
+
+    /// The same; a record is only to be changed as it was seen.
+    pub fn having_seen(
+        seen: Vec<String>,
+        operator: Option<String>,
+        credential: impl Into<String>,
+        address: impl Into<String>,
+        (act, about): (String, &str),
+    ) -> Arc<Self> {
         Arc::new(Self {
             operator,
             credential: credential.into(),
             address: address.into(),
             act,
             about: plain(about),
+            seen,
             is_written: AtomicBool::new(false),
         })
     }

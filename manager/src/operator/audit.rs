@@ -4,10 +4,12 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::StatusCode;
+use axum::extract::Query;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use platen_protocol::problem::ProblemKind;
+use serde::Deserialize;
 
 use super::Operators;
 use super::problem::Refusal;
@@ -30,7 +32,27 @@ pub(super) fn act(operator: &Operator, parts: &Parts, (below, pattern): (&str, &
     let remote = parts.extensions.get::<Remote>().map(|Remote(remote)| remote.to_string());
     let about = format!("{below}{}", parts.uri.path());
     let what = (format!("{} {below}{pattern}", parts.method), about.as_str());
-    Act::new(Some(operator.name.clone()), operator.credential_words(), remote.unwrap_or_default(), what)
+    let (name, remote) = (Some(operator.name.clone()), remote.unwrap_or_default());
+    Act::having_seen(seen(parts), name, operator.credential_words(), remote, what)
+}
+
+/// The marks of what was seen: a program sends them as `If-Match`, and a form of a page has one in its address.
+fn seen(parts: &Parts) -> Vec<String> {
+    #[derive(Default, Deserialize)]
+    struct Seen {
+        #[serde(default)]
+        seen: Option<String>,
+    }
+    let header = parts.headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
+    match header {
+        Some("*") => Vec::new(),
+        // What is no mark is none that anything has.
+        Some(marks) => marks.split(',').map(|mark| mark.trim().trim_matches('"').to_owned()).collect(),
+        None => {
+            let asked = Query::<Seen>::try_from_uri(&parts.uri).map(|Query(asked)| asked);
+            asked.unwrap_or_default().seen.into_iter().collect()
+        }
+    }
 }
 
 /// That somebody signs in, or tries to.

@@ -18,6 +18,7 @@ impl From<DetailsRefusal> for Refusal {
     fn from(refusal: DetailsRefusal) -> Self {
         let kind = match &refusal {
             DetailsRefusal::UnknownDevice(_) => ProblemKind::NotFound,
+            DetailsRefusal::Changed(_) => ProblemKind::ChangedMeanwhile,
             DetailsRefusal::Missing { .. }
             | DetailsRefusal::OutOfSight(_)
             | DetailsRefusal::ProfileStays(_)

@@ -22,6 +22,7 @@ impl From<OperatorRefusal> for Refusal {
     fn from(refusal: OperatorRefusal) -> Self {
         let kind = match &refusal {
             OperatorRefusal::Missing(_) => ProblemKind::NotFound,
+            OperatorRefusal::Changed(_) => ProblemKind::ChangedMeanwhile,
             OperatorRefusal::NameTaken(_) | OperatorRefusal::LastAdministrator(_) => {
                 ProblemKind::StateConflict
             }

@@ -13,6 +13,7 @@ impl From<PlaceRefusal> for Refusal {
     fn from(refusal: PlaceRefusal) -> Self {
         let kind = match &refusal {
             PlaceRefusal::Missing { .. } => ProblemKind::NotFound,
+            PlaceRefusal::Changed(_) => ProblemKind::ChangedMeanwhile,
             PlaceRefusal::NameTaken { .. } | PlaceRefusal::InUse { .. } => ProblemKind::StateConflict,
         };
         Self::new(kind, refusal.to_string())

@@ -15,6 +15,7 @@ impl From<ProfileRefusal> for Refusal {
     fn from(refusal: ProfileRefusal) -> Self {
         let kind = match &refusal {
             ProfileRefusal::Missing(_) => ProblemKind::NotFound,
+            ProfileRefusal::Changed(_) => ProblemKind::ChangedMeanwhile,
             ProfileRefusal::NameTaken(_) | ProfileRefusal::GroupTaken { .. } => ProblemKind::StateConflict,
             ProfileRefusal::NoGroup { .. } => ProblemKind::InvalidRequest,
         };

@@ -26,6 +26,7 @@ impl From<TellingRefusal> for Refusal {
     fn from(refusal: TellingRefusal) -> Self {
         let kind = match &refusal {
             TellingRefusal::Missing { .. } => ProblemKind::NotFound,
+            TellingRefusal::Changed(_) => ProblemKind::ChangedMeanwhile,
             _ => ProblemKind::StateConflict,
         };
         Self::new(kind, refusal.to_string())

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
+use super::seen::{ChangedMeanwhile, mark};
 use super::statements::{audit, devices as statements, fleet, meters, now, people};
 use super::{Store, StoreError, from_integer};
 
@@ -87,6 +88,9 @@ pub enum PlaceRefusal {
         /// The name.
         name: String,
     },
+    /// It is not as it was seen.
+    #[error(transparent)]
+    Changed(#[from] ChangedMeanwhile),
     /// Something still belongs to it.
     #[error("{count} {what} still belong to it: move or remove them first")]
     InUse {
@@ -98,6 +102,11 @@ pub enum PlaceRefusal {
 }
 
 impl CustomerRecord {
+    /// The mark of this state.
+    pub fn mark(&self) -> String {
+        mark(&customer_state(self.key, &self.name, self.note.as_deref()))
+    }
+
     fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             key: row.get(0)?,
@@ -110,6 +119,12 @@ impl CustomerRecord {
 }
 
 impl SiteRecord {
+    /// The mark of this state.
+    pub fn mark(&self) -> String {
+        let Self { key, customer, name, address, time_zone, .. } = self;
+        mark(&site_state(*key, *customer, name, (address.as_deref(), time_zone.as_deref())))
+    }
+
     fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             key: row.get(0)?,
@@ -124,19 +139,27 @@ impl SiteRecord {
 }
 
 /// A customer, as the audit log has it.
-fn customer_now(connection: &Connection, key: i64) -> Result<Option<serde_json::Value>, StoreError> {
-    connection.one(audit::CUSTOMER, values![key], |row| {
-        let (name, note): (String, Option<String>) = (row.get(0)?, row.get(1)?);
-        Ok(json!({"customer": key, "name": name, "note": note}))
-    })
+fn customer_state(key: i64, name: &str, note: Option<&str>) -> Json {
+    json!({"customer": key, "name": name, "note": note})
 }
 
 /// The same of a site.
-fn site_now(connection: &Connection, key: i64) -> Result<Option<serde_json::Value>, StoreError> {
+fn site_state(key: i64, customer: i64, name: &str, (address, zone): (Option<&str>, Option<&str>)) -> Json {
+    json!({"site": key, "customer": customer, "name": name, "address": address, "time_zone": zone})
+}
+
+fn customer_now(connection: &Connection, key: i64) -> Result<Option<Json>, StoreError> {
+    connection.one(audit::CUSTOMER, values![key], |row| {
+        let (name, note): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+        Ok(customer_state(key, &name, note.as_deref()))
+    })
+}
+
+fn site_now(connection: &Connection, key: i64) -> Result<Option<Json>, StoreError> {
     connection.one(audit::SITE, values![key], |row| {
         let (customer, name): (i64, String) = (row.get(0)?, row.get(1)?);
         let (address, zone): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
-        Ok(json!({"site": key, "customer": customer, "name": name, "address": address, "time_zone": zone}))
+        Ok(site_state(key, customer, &name, (address.as_deref(), zone.as_deref())))
     })
 }
 
@@ -222,6 +245,9 @@ impl Store {
                     return Ok(Err(PlaceRefusal::NameTaken { what: "customer", name: new.name.clone() }));
                 }
                 let before = customer_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 let parameters = values![key, new.name, new.note];
                 if connection.execute(statements::SET_CUSTOMER, parameters)? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
@@ -245,6 +271,9 @@ impl Store {
                     }
                 }
                 let before = customer_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["customer", key.to_string()])?;
                 connection.execute(people::FORGET_CUSTOMER, values![key])?;
                 connection.execute(meters::FORGET_CUSTOMER, values![key])?;
@@ -329,6 +358,9 @@ impl Store {
                     return Ok(Err(refusal));
                 }
                 let before = site_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 let parameters = values![key, new.customer, new.name, new.address, new.time_zone];
                 if connection.execute(statements::SET_SITE, parameters)? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "site", key }));
@@ -358,6 +390,9 @@ impl Store {
                     return Ok(Err(refusal));
                 }
                 let before = site_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["site", key.to_string()])?;
                 connection.execute(people::FORGET_SITE, values![key])?;
                 connection.execute(meters::FORGET_SITE, values![key])?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
+use serde_json::{Value as Json, json};
 
 use super::conditions::Conditions;
 use super::engine::{Connection, values};
@@ -12,7 +13,9 @@ use super::meters::note_owner;
 use super::profile_applications::{self, ApplicationRecord, OwnSetting};
 use super::records::{id, time_if_any};
 use super::scope::Scope;
+use super::seen::{ChangedMeanwhile, mark};
 use super::states::refresh;
+use super::writer::WriteContext;
 use super::{Store, StoreError, statements::devices as statements};
 
 /// The most tags of one device.
@@ -32,6 +35,8 @@ pub struct Named {
 /// What is known of a device beside what it reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetailsRecord {
+    /// Which device.
+    pub device: DeviceId,
     /// Whose it is.
     pub customer: Option<Named>,
     /// Where it stands.
@@ -63,6 +68,26 @@ pub struct DetailsRecord {
 }
 
 impl DetailsRecord {
+    /// What operators said of this device, as the audit log has it.
+    fn state(&self) -> Json {
+        let key = |named: &Option<Named>| named.as_ref().map(|named| named.key);
+        json!({
+            "device": self.device,
+            "customer": key(&self.customer),
+            "site": key(&self.site),
+            "place": self.place,
+            "time_zone": self.own_time_zone,
+            "note": self.note,
+            "tags": self.tags,
+            "profile": key(&self.own_profile),
+        })
+    }
+
+    /// The mark of this state.
+    pub fn mark(&self) -> String {
+        mark(&self.state())
+    }
+
     /// The time zone at the device, as far as somebody said.
     pub fn time_zone(&self) -> Option<&str> {
         self.own_time_zone.as_deref().or(self.site_time_zone.as_deref())
@@ -122,6 +147,9 @@ pub enum DetailsRefusal {
     /// A profile is given by whoever sees all devices.
     #[error("{0} keeps its profile: profiles are for all customers, and you are limited to some")]
     ProfileStays(DeviceId),
+    /// It is not as it was seen.
+    #[error(transparent)]
+    Changed(#[from] ChangedMeanwhile),
     /// It would have more than it may.
     #[error("{device} would have {count} tags; a device has at most {MAX_TAGS}")]
     TooManyTags {
@@ -187,7 +215,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Result<(), DetailsRefusal>, StoreError> {
         let scope = scope.clone();
-        self.writer.write(move |context| set(context.connection, &scope, &device, &change, (&by, now))).await
+        self.writer
+            .write(move |context| {
+                let before = state_now(context.connection, &scope, &device)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
+                set_and_note(context, &scope, &device, &change, (&by, now))
+            })
+            .await
     }
 
     /// Says something else about some devices, each for itself.
@@ -208,7 +244,7 @@ impl Store {
                 .write(move |context| {
                     let mut done = Changes::default();
                     for device in &some {
-                        match set(context.connection, &scope, device, &change, (&by, now))? {
+                        match set_and_note(context, &scope, device, &change, (&by, now))? {
                             Ok(()) => done.changed += 1,
                             Err(refusal) => done.refused.push((device.clone(), refusal)),
                         }
@@ -281,6 +317,7 @@ fn details(
     let text = format!("{}{}", statements::DETAILS, conditions.text());
     let found = connection.one(&text, conditions.values(), |row| {
         let record = DetailsRecord {
+            device: device.clone(),
             customer: named(row.get(1)?, row.get(2)?),
             site: named(row.get(3)?, row.get(4)?),
             address: row.get(5)?,
@@ -331,6 +368,28 @@ fn present(connection: &Connection, scope: &Scope, device: &DeviceId) -> Result<
             own_profile: row.get(12)?,
         })
     })
+}
+
+/// What operators said, as the audit log has it.
+fn state_now(connection: &Connection, scope: &Scope, device: &DeviceId) -> Result<Option<Json>, StoreError> {
+    Ok(details(connection, scope, device)?.map(|record| record.state()))
+}
+
+/// Says something else about a device, with an entry of what it was and is.
+fn set_and_note(
+    context: &mut WriteContext<'_>,
+    scope: &Scope,
+    device: &DeviceId,
+    change: &DetailsChange,
+    by: (&str, Timestamp),
+) -> Result<Result<(), DetailsRefusal>, StoreError> {
+    let connection = context.connection;
+    let before = state_now(connection, scope, device)?;
+    let done = set(connection, scope, device, change, by)?;
+    if done.is_ok() {
+        context.changed(before.as_ref(), state_now(connection, scope, device)?.as_ref());
+    }
+    Ok(done)
 }
 
 fn set(

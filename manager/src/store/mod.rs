@@ -30,6 +30,7 @@ mod engine;
 mod enrolment;
 mod figures;
 mod fleet;
+mod fold;
 mod health;
 mod hear;
 mod history;
@@ -70,6 +71,7 @@ mod retire;
 mod rollouts;
 mod scope;
 mod search;
+mod seen;
 mod sight;
 mod statements;
 mod states;
@@ -160,6 +162,7 @@ pub use rollouts::{
     RolloutWhat, Stepped, To, Unfit, Wants,
 };
 pub use scope::Scope;
+pub use seen::ChangedMeanwhile;
 pub use telling::{
     ChannelKind, ChannelRecord, Claimed, MAX_CHANNELS, MAX_MUTES, MAX_RULES, MessageRecord, MessageState,
     MuteRecord, Muted, NewChannel, NewMute, Outcome, Routed, RuleRecord, TellingRefusal, Way,
@@ -384,7 +387,10 @@ impl Store {
         let health = Arc::new(Health::default());
         let keeper = log.clone().map(|log| {
             health.note_log(log.bytes(), limits.cut_above, crate::clock::now());
-            log::LogKeeper::new(log, Arc::clone(&health))
+            // In a simulation nothing may depend on threads.
+            let folder = (!matches!(grouping, Grouping::Simulated { .. }))
+                .then(|| fold::Folder::start(location.clone(), limits));
+            log::LogKeeper::new(log, Arc::clone(&health), folder)
         });
         let kept_location = location.clone();
         let beside = journal.as_ref().map(Journal::directory);

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::engine::{Connection, Row, values};
 use super::records::{time, word};
+use super::seen::{ChangedMeanwhile, mark};
 use super::{Store, StoreError, from_integer, from_json, statements::devices as statements, to_json};
 
 /// Devices from which a profile is taken away in one transaction.
@@ -103,6 +105,9 @@ pub enum ProfileRefusal {
         /// The other profile.
         profile: String,
     },
+    /// It is not as it was seen.
+    #[error(transparent)]
+    Changed(#[from] ChangedMeanwhile),
     /// A site or customer that is named is not there.
     #[error("there is no {} {name} here", .kind.word())]
     NoGroup {
@@ -114,6 +119,23 @@ pub enum ProfileRefusal {
 }
 
 impl ProfileRecord {
+    /// As the audit log has it.
+    fn state(&self) -> Json {
+        let groups = self.groups.iter().map(|(group, _)| format!("{} {}", group.kind.word(), group.name));
+        json!({
+            "profile": self.key,
+            "name": self.name,
+            "note": self.note,
+            "settings": self.settings,
+            "groups": groups.collect::<BTreeSet<_>>(),
+        })
+    }
+
+    /// The mark of this state; of a profile with its groups.
+    pub fn mark(&self) -> String {
+        mark(&self.state())
+    }
+
     fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             key: row.get(0)?,
@@ -143,15 +165,7 @@ impl Store {
 
     /// One profile with its groups.
     pub async fn profile(&self, key: i64) -> Result<Option<ProfileRecord>, StoreError> {
-        self.readers
-            .clone()
-            .read(move |connection| {
-                let found = connection.one(statements::PROFILE, values![key], ProfileRecord::from_row)?;
-                let Some(mut profile) = found else { return Ok(None) };
-                profile.groups = groups_of(connection, key)?;
-                Ok(Some(profile))
-            })
-            .await
+        self.readers.clone().read(move |connection| profile_now(connection, key)).await
     }
 
     /// Adds a profile, and says under which key.
@@ -172,6 +186,7 @@ impl Store {
                 let parameters = values![new.name, new.note, settings, at, by];
                 let key: i64 = connection.row(statements::ADD_PROFILE, parameters, |row| row.get(0))?;
                 set_groups(connection, key, &new.groups)?;
+                context.changed(None, state_now(connection, key)?.as_ref());
                 Ok(Ok(key))
             })
             .await
@@ -191,6 +206,10 @@ impl Store {
                 if let Some(refusal) = refused(connection, &new, key)? {
                     return Ok(Err(refusal));
                 }
+                let before = state_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 let settings = to_json("settings of a profile", &new.settings)?;
                 let at = now.as_millisecond();
                 let parameters = values![key, new.name, new.note, settings, at, by];
@@ -199,6 +218,7 @@ impl Store {
                 }
                 connection.execute(statements::REMOVE_GROUPS, values![key])?;
                 set_groups(connection, key, &new.groups)?;
+                context.changed(before.as_ref(), state_now(connection, key)?.as_ref());
                 Ok(Ok(()))
             })
             .await
@@ -217,14 +237,37 @@ impl Store {
             .await
     }
 
-    /// Takes a profile away from all devices that have it, some at a time, and removes it. Says whether it was there.
-    pub async fn remove_profile(&self, key: i64, now: Timestamp) -> Result<bool, StoreError> {
+    /// Takes a profile away from all devices that have it, some at a time, and removes it.
+    pub async fn remove_profile(
+        &self,
+        key: i64,
+        now: Timestamp,
+    ) -> Result<Result<(), ProfileRefusal>, StoreError> {
+        let begun = self
+            .writer
+            .write(move |context| {
+                let connection = context.connection;
+                let before = state_now(connection, key)?;
+                if before.is_none() {
+                    return Ok(Err(ProfileRefusal::Missing(key)));
+                }
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
+                // No device gets it from a group meanwhile.
+                connection.execute(statements::REMOVE_GROUPS, values![key])?;
+                context.changed(before.as_ref(), None);
+                Ok(Ok(()))
+            })
+            .await?;
+        if let Err(refusal) = begun {
+            return Ok(Err(refusal));
+        }
         loop {
             let left = self
                 .writer
                 .write(move |context| {
                     let connection = context.connection;
-                    // No device gets it from a group meanwhile.
                     connection.execute(statements::REMOVE_GROUPS, values![key])?;
                     let parameters = values![key, TAKEN_AT_ONCE];
                     let taken: Vec<i64> =
@@ -234,17 +277,28 @@ impl Store {
                         connection.execute(statements::RESOLVE_PROFILE, values![*device])?;
                         connection.execute(statements::NOTE_DUE, values![*device, now.as_millisecond()])?;
                     }
-                    if !taken.is_empty() {
-                        return Ok(None);
+                    if taken.is_empty() {
+                        connection.execute(statements::REMOVE_PROFILE, values![key])?;
                     }
-                    Ok(Some(connection.execute(statements::REMOVE_PROFILE, values![key])? > 0))
+                    Ok(!taken.is_empty())
                 })
                 .await?;
-            if let Some(was_there) = left {
-                return Ok(was_there);
+            if !left {
+                return Ok(Ok(()));
             }
         }
     }
+}
+
+fn profile_now(connection: &Connection, key: i64) -> Result<Option<ProfileRecord>, StoreError> {
+    let found = connection.one(statements::PROFILE, values![key], ProfileRecord::from_row)?;
+    let Some(mut profile) = found else { return Ok(None) };
+    profile.groups = groups_of(connection, key)?;
+    Ok(Some(profile))
+}
+
+fn state_now(connection: &Connection, key: i64) -> Result<Option<Json>, StoreError> {
+    Ok(profile_now(connection, key)?.map(|profile| profile.state()))
 }
 
 fn groups_of(connection: &Connection, profile: i64) -> Result<Vec<(Group, String)>, StoreError> {

@@ -20,6 +20,7 @@ use super::journal::{Appended, Entry, Journal};
 use super::later::Later;
 use super::log::LogKeeper;
 use super::places::Places;
+use super::seen::mark;
 use crate::audit::{self, Act, DONE};
 
 /// Pieces of work that may wait. Above it, who asks waits.
@@ -80,6 +81,12 @@ impl WriteContext<'_> {
     /// Writes what waits, for what follows reads it.
     pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
         self.later.flush(self.connection)
+    }
+
+    /// Whether a record is another one than who changes it saw. Who did not say what that was changes what there is.
+    pub(super) fn is_stale(&self, now: Option<&Json>) -> bool {
+        let seen = self.act.map_or(&[][..], |act| &act.seen);
+        !seen.is_empty() && now.is_some_and(|now| !seen.contains(&mark(now)))
     }
 
     /// A record is changed, as a part of an act if one is under way: what it was, and what it is now. Without secrets: of
@@ -257,6 +264,9 @@ fn run(
     reopen: &dyn Fn() -> Result<Connection, StoreError>,
 ) {
     let mut reopened: Option<Instant> = None;
+    if let Some(keeper) = &keeper {
+        keeper.take_up(&mut disk.connection);
+    }
     let mut queue = Queue::new(work);
     let mut last_group = 0;
     let mut idle_since = Instant::now();
@@ -270,7 +280,7 @@ fn run(
             && !disk.connection.answers()
             && let Ok(fresh) = reopen()
         {
-            disk.take_up(fresh);
+            disk.take_up(fresh, keeper.as_ref());
         }
         let held = keeper.as_mut().and_then(|keeper| keeper.refuses(&disk.connection, Instant::now()));
         let attempted = if let Some(held) = held {
@@ -289,7 +299,7 @@ fn run(
             // A connection that was made while the disk was read-only stays so. What is remembered of places
             // is looked up again.
             match reopen() {
-                Ok(fresh) => disk.take_up(fresh),
+                Ok(fresh) => disk.take_up(fresh, keeper.as_ref()),
                 // What keeps it from being made anew says more than that it was cut.
                 Err(error) => drop(health.note(&Err(error), crate::clock::now, now)),
             }
@@ -300,6 +310,10 @@ fn run(
             keeper.look_after(&disk.connection, now);
         }
         idle_since = Instant::now();
+    }
+    drop(disk);
+    if let Some(keeper) = keeper {
+        keeper.close();
     }
 }
 
@@ -511,7 +525,10 @@ impl Disk {
     }
 
     /// Goes on with another connection. What is remembered of places is looked up again.
-    fn take_up(&mut self, fresh: Connection) {
+    fn take_up(&mut self, mut fresh: Connection, keeper: Option<&LogKeeper>) {
+        if let Some(keeper) = keeper {
+            keeper.take_up(&mut fresh);
+        }
         self.connection = fresh;
         self.places.forget();
     }

@@ -27,6 +27,7 @@ mod load;
 mod log;
 mod maker;
 mod maker_tokens;
+mod marks;
 mod meters;
 mod monitoring;
 mod now;

@@ -271,7 +271,7 @@ mod suite {
         let actions: Vec<_> = applied.sent.iter().map(|(_, command)| command.action.clone()).collect();
         let (back, now_set) = (reset(&["sample.interval-seconds"]), set_action(&[("judge.part-percent", 9)]));
         assert_eq!(actions, [back.clone(), now_set.clone(), back, now_set]);
-        assert!(store.remove_profile(of_tag, now()).await.unwrap());
+        store.remove_profile(of_tag, now()).await.unwrap().unwrap();
         let sent: BTreeSet<String> = send(&store, "p5").await.into_iter().map(|(device, _)| device).collect();
         assert_eq!(
             sent,

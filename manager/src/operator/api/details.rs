@@ -22,7 +22,8 @@ use super::super::problem::Refusal;
 use super::super::view::DetailsView;
 use super::super::who::Operator;
 use super::super::{Shared, details, gather, retire, said};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
+use super::marks::{IfMatch, One};
+use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
 use crate::store::{Choice, DetailsChange};
 
 /// Devices that are named in one request.
@@ -112,15 +113,15 @@ impl DetailsPatch {
     operation_id = "getDeviceDetails",
     tag = "Customers and profiles",
     params(("id" = DeviceId, Path, description = "The device.")),
-    responses((status = 200, description = "The details.", body = DetailsView), Missing, Always),
+    responses((status = 200, description = "The details.", body = DetailsView, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), Missing, Always),
 )]
 pub(super) async fn get(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
-) -> Result<Json<DetailsView>, Refusal> {
+) -> Result<One<DetailsView>, Refusal> {
     let Path(id) = id?;
-    Ok(Json(gather::details(&operators, operator.scope(), id).await?))
+    Ok(One(gather::details(&operators, operator.scope(), id).await?))
 }
 
 /// Says something else about a device.
@@ -129,19 +130,19 @@ pub(super) async fn get(
     path = "/api/v1/devices/{id}/details",
     operation_id = "changeDeviceDetails",
     tag = "Customers and profiles",
-    params(("id" = DeviceId, Path, description = "The device.")),
+    params(("id" = DeviceId, Path, description = "The device."), IfMatch),
     request_body = DetailsPatch,
-    responses((status = 200, description = "The details from now on.", body = DetailsView), BadBody, Missing, Always),
+    responses((status = 200, description = "The details from now on.", body = DetailsView, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), BadBody, Missing, NotAsSeen, Always),
 )]
 pub(super) async fn change(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     body: Result<Json<DetailsPatch>, JsonRejection>,
-) -> Result<Json<DetailsView>, Refusal> {
+) -> Result<One<DetailsView>, Refusal> {
     let (Path(id), Json(patch)) = (id?, body?);
     details::set(&operators, id.clone(), patch.read()?, &operator).await?;
-    Ok(Json(gather::details(&operators, operator.scope(), id).await?))
+    Ok(One(gather::details(&operators, operator.scope(), id).await?))
 }
 
 /// Which devices; what is left out or `null` does not matter.

@@ -15,6 +15,7 @@ mod holds;
 mod identity;
 mod list;
 mod lists;
+mod marks;
 mod meters;
 mod now;
 mod openapi;

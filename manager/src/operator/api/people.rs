@@ -14,7 +14,8 @@ use super::super::problem::Refusal;
 use super::super::view::OperatorView;
 use super::super::who::Operator;
 use super::list::{List, bad_cursor, limit};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
+use super::marks::{IfMatch, One};
+use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
 
 /// Which page of a list in the order of names.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -85,14 +86,14 @@ pub(super) async fn add(
     operation_id = "getOperator",
     tag = "People",
     params(("name" = String, Path, description = "The operator's name.")),
-    responses((status = 200, description = "The operator.", body = OperatorView), Missing, Always),
+    responses((status = 200, description = "The operator.", body = OperatorView, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), Missing, Always),
 )]
 pub(super) async fn one(
     State(operators): Shared,
     name: Result<Path<String>, PathRejection>,
-) -> Result<Json<OperatorView>, Refusal> {
+) -> Result<One<OperatorView>, Refusal> {
     let Path(name) = name?;
-    people::one(&operators, name).await.map(Json)
+    people::one(&operators, name).await.map(One)
 }
 
 /// Gives an operator another role and other limits. The last administrator stays one.
@@ -101,18 +102,18 @@ pub(super) async fn one(
     path = "/api/v1/operators/{name}",
     operation_id = "setOperator",
     tag = "People",
-    params(("name" = String, Path, description = "The operator's name.")),
+    params(("name" = String, Path, description = "The operator's name."), IfMatch),
     request_body = OperatorChange,
-    responses((status = 200, description = "The operator.", body = OperatorView), BadBody, Missing, Conflicts, Always),
+    responses((status = 200, description = "The operator.", body = OperatorView, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), BadBody, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn set(
     State(operators): Shared,
     operator: Operator,
     name: Result<Path<String>, PathRejection>,
     body: Result<Json<OperatorChange>, JsonRejection>,
-) -> Result<Json<OperatorView>, Refusal> {
+) -> Result<One<OperatorView>, Refusal> {
     let (Path(name), Json(change)) = (name?, body?);
-    people::change(&operators, name, change, &operator).await.map(Json)
+    people::change(&operators, name, change, &operator).await.map(One)
 }
 
 /// Removes an operator, with all sessions and tokens. The last administrator stays.
@@ -121,8 +122,8 @@ pub(super) async fn set(
     path = "/api/v1/operators/{name}",
     operation_id = "removeOperator",
     tag = "People",
-    params(("name" = String, Path, description = "The operator's name.")),
-    responses((status = 204, description = "The operator is removed."), Missing, Conflicts, Always),
+    params(("name" = String, Path, description = "The operator's name."), IfMatch),
+    responses((status = 204, description = "The operator is removed."), Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove(
     State(operators): Shared,

@@ -13,7 +13,8 @@ use super::super::problem::Refusal;
 use super::super::who::Operator;
 use super::super::{Operators, Shared};
 use super::list::{List, Page, row};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
+use super::marks::{IfMatch, One};
+use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
 use crate::clock;
 use crate::store::{CustomerRecord, SiteRecord};
 
@@ -53,15 +54,15 @@ async fn one_customer(
     operation_id = "getCustomer",
     tag = "Customers and profiles",
     params(("id" = i64, Path, description = "Number of the customer.")),
-    responses((status = 200, description = "The customer.", body = CustomerRecord), Missing, Always),
+    responses((status = 200, description = "The customer.", body = CustomerRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), Missing, Always),
 )]
 pub(super) async fn customer(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
-) -> Result<Json<CustomerRecord>, Refusal> {
+) -> Result<One<CustomerRecord>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(one_customer(&operators, &operator, key).await?))
+    Ok(One(one_customer(&operators, &operator, key).await?))
 }
 
 /// Adds a customer.
@@ -89,19 +90,19 @@ pub(super) async fn add_customer(
     path = "/api/v1/customers/{id}",
     operation_id = "setCustomer",
     tag = "Customers and profiles",
-    params(("id" = i64, Path, description = "Number of the customer.")),
+    params(("id" = i64, Path, description = "Number of the customer."), IfMatch),
     request_body = CustomerForm,
-    responses((status = 200, description = "The customer.", body = CustomerRecord), BadBody, Missing, Conflicts, Always),
+    responses((status = 200, description = "The customer.", body = CustomerRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), BadBody, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn set_customer(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     body: Result<Json<CustomerForm>, JsonRejection>,
-) -> Result<Json<CustomerRecord>, Refusal> {
+) -> Result<One<CustomerRecord>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     operators.store.set_customer(key, form.read()?).await??;
-    Ok(Json(one_customer(&operators, &operator, key).await?))
+    Ok(One(one_customer(&operators, &operator, key).await?))
 }
 
 /// Removes a customer that has neither sites nor devices.
@@ -110,8 +111,8 @@ pub(super) async fn set_customer(
     path = "/api/v1/customers/{id}",
     operation_id = "removeCustomer",
     tag = "Customers and profiles",
-    params(("id" = i64, Path, description = "Number of the customer.")),
-    responses((status = 204, description = "It is removed."), Missing, Conflicts, Always),
+    params(("id" = i64, Path, description = "Number of the customer."), IfMatch),
+    responses((status = 204, description = "It is removed."), Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove_customer(
     State(operators): Shared,
@@ -171,15 +172,15 @@ async fn one_site(operators: &Operators, operator: &Operator, key: i64) -> Resul
     operation_id = "getSite",
     tag = "Customers and profiles",
     params(("id" = i64, Path, description = "Number of the site.")),
-    responses((status = 200, description = "The site.", body = SiteRecord), Missing, Always),
+    responses((status = 200, description = "The site.", body = SiteRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), Missing, Always),
 )]
 pub(super) async fn site(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
-) -> Result<Json<SiteRecord>, Refusal> {
+) -> Result<One<SiteRecord>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(one_site(&operators, &operator, key).await?))
+    Ok(One(one_site(&operators, &operator, key).await?))
 }
 
 /// Adds a site.
@@ -207,20 +208,20 @@ pub(super) async fn add_site(
     path = "/api/v1/sites/{id}",
     operation_id = "setSite",
     tag = "Customers and profiles",
-    params(("id" = i64, Path, description = "Number of the site.")),
+    params(("id" = i64, Path, description = "Number of the site."), IfMatch),
     request_body = SiteForm,
-    responses((status = 200, description = "The site.", body = SiteRecord), BadBody, Missing, Conflicts, Always),
+    responses((status = 200, description = "The site.", body = SiteRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), BadBody, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn set_site(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     body: Result<Json<SiteForm>, JsonRejection>,
-) -> Result<Json<SiteRecord>, Refusal> {
+) -> Result<One<SiteRecord>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     operators.store.set_site(key, form.read()?, clock::now()).await??;
     operators.bell.ring();
-    Ok(Json(one_site(&operators, &operator, key).await?))
+    Ok(One(one_site(&operators, &operator, key).await?))
 }
 
 /// Removes a site where no devices stand.
@@ -229,8 +230,8 @@ pub(super) async fn set_site(
     path = "/api/v1/sites/{id}",
     operation_id = "removeSite",
     tag = "Customers and profiles",
-    params(("id" = i64, Path, description = "Number of the site.")),
-    responses((status = 204, description = "It is removed."), Missing, Conflicts, Always),
+    params(("id" = i64, Path, description = "Number of the site."), IfMatch),
+    responses((status = 204, description = "It is removed."), Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove_site(
     State(operators): Shared,

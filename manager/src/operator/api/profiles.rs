@@ -16,7 +16,8 @@ use super::super::view::ProfileView;
 use super::super::who::Operator;
 use super::super::{Operators, Shared, profiles};
 use super::list::{List, Page};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
+use super::marks::{IfMatch, One};
+use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
 use super::whole_numbers::with_whole_numbers;
 use crate::clock;
 use crate::store::{GroupKind, NewProfile, ProfileRefused, Scope};
@@ -106,15 +107,15 @@ async fn view(operators: &Operators, scope: &Scope, key: i64) -> Result<ProfileV
     operation_id = "getProfile",
     tag = "Customers and profiles",
     params(("id" = i64, Path, description = "Number of the profile.")),
-    responses((status = 200, description = "The profile.", body = ProfileView), Missing, Always),
+    responses((status = 200, description = "The profile.", body = ProfileView, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), Missing, Always),
 )]
 pub(super) async fn one(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
-) -> Result<Json<ProfileView>, Refusal> {
+) -> Result<One<ProfileView>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(view(&operators, operator.scope(), key).await?))
+    Ok(One(view(&operators, operator.scope(), key).await?))
 }
 
 /// Adds a profile, and sends it to the devices of its groups.
@@ -144,21 +145,21 @@ pub(super) async fn add(
     path = "/api/v1/profiles/{id}",
     operation_id = "setProfile",
     tag = "Customers and profiles",
-    params(("id" = i64, Path, description = "Number of the profile.")),
+    params(("id" = i64, Path, description = "Number of the profile."), IfMatch),
     request_body = ProfileForm,
-    responses((status = 200, description = "The profile.", body = ProfileView), BadBody, Missing, Conflicts, Always),
+    responses((status = 200, description = "The profile.", body = ProfileView, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), BadBody, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn set(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     body: Result<Json<ProfileForm>, JsonRejection>,
-) -> Result<Json<ProfileView>, Refusal> {
+) -> Result<One<ProfileView>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     let scope = operator.scope();
     operators.store.set_profile(key, form.read()?, operator.name.clone(), clock::now()).await??;
     operators.bell.ring();
-    Ok(Json(view(&operators, scope, key).await?))
+    Ok(One(view(&operators, scope, key).await?))
 }
 
 /// Removes a profile. Devices that have no other one go back to their own values.
@@ -167,8 +168,8 @@ pub(super) async fn set(
     path = "/api/v1/profiles/{id}",
     operation_id = "removeProfile",
     tag = "Customers and profiles",
-    params(("id" = i64, Path, description = "Number of the profile.")),
-    responses((status = 204, description = "It is removed."), Missing, Always),
+    params(("id" = i64, Path, description = "Number of the profile."), IfMatch),
+    responses((status = 204, description = "It is removed."), Missing, NotAsSeen, Always),
 )]
 pub(super) async fn remove(
     State(operators): Shared,
@@ -176,9 +177,9 @@ pub(super) async fn remove(
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<StatusCode, Refusal> {
     let Path(key) = id?;
-    let was_there = operators.store.remove_profile(key, clock::now()).await?;
+    operators.store.remove_profile(key, clock::now()).await??;
     operators.bell.ring();
-    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::not_found("profile")) }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sends a profile to all devices that have it once more, such as after a device lost what it had been set to.

@@ -187,6 +187,15 @@ impl IntoResponses for NotThatItem {
     }
 }
 
+/// Something that is only changed as it was seen.
+pub(super) struct NotAsSeen;
+
+impl IntoResponses for NotAsSeen {
+    fn responses() -> Responses {
+        [problem(412, "Somebody has changed it since it was seen (`If-Match`): nothing was done.")].into()
+    }
+}
+
 /// Something of which a version is sent along.
 pub(super) struct ChangedMeanwhile;
 

@@ -13,7 +13,8 @@ use super::super::problem::Refusal;
 use super::super::telling::{self, ChannelForm, MuteForm, RuleForm, Tested};
 use super::super::who::Operator;
 use super::list::{List, row};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing};
+use super::marks::{IfMatch, One};
+use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
 use crate::clock;
 use crate::store::{ChannelRecord, MessageRecord, MessageState, MuteRecord, RuleRecord};
 use crate::telling::rule::Rule;
@@ -64,15 +65,15 @@ async fn the_channel(operators: &super::super::Operators, key: i64) -> Result<Ch
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}", operation_id = "getChannel", tag = TAG,
     params(("id" = i64, Path, description = "Number of the channel.")),
-    responses((status = 200, description = "The channel.", body = ChannelRecord), Missing, Always),
+    responses((status = 200, description = "The channel.", body = ChannelRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), Missing, Always),
 )]
 pub(super) async fn channel(
     State(operators): Shared,
     _: Operator,
     id: Result<Path<i64>, PathRejection>,
-) -> Result<Json<ChannelRecord>, Refusal> {
+) -> Result<One<ChannelRecord>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(the_channel(&operators, key).await?))
+    Ok(One(the_channel(&operators, key).await?))
 }
 
 /// Adds a channel.
@@ -94,25 +95,25 @@ pub(super) async fn add_channel(
 /// Says something else about a channel.
 #[utoipa::path(
     put, path = "/api/v1/channels/{id}", operation_id = "setChannel", tag = TAG, request_body = ChannelForm,
-    params(("id" = i64, Path, description = "Number of the channel.")),
-    responses((status = 200, description = "The channel.", body = ChannelRecord), BadBody, Missing, Conflicts, Always),
+    params(("id" = i64, Path, description = "Number of the channel."), IfMatch),
+    responses((status = 200, description = "The channel.", body = ChannelRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), BadBody, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn set_channel(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     body: Result<Json<ChannelForm>, JsonRejection>,
-) -> Result<Json<ChannelRecord>, Refusal> {
+) -> Result<One<ChannelRecord>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     operators.store.set_channel(key, form.read()?, operator.name, clock::now()).await??;
-    Ok(Json(the_channel(&operators, key).await?))
+    Ok(One(the_channel(&operators, key).await?))
 }
 
 /// Removes a channel by which no rule tells.
 #[utoipa::path(
     delete, path = "/api/v1/channels/{id}", operation_id = "removeChannel", tag = TAG,
-    params(("id" = i64, Path, description = "Number of the channel.")),
-    responses((status = 204, description = "It is removed."), Missing, Conflicts, Always),
+    params(("id" = i64, Path, description = "Number of the channel."), IfMatch),
+    responses((status = 204, description = "It is removed."), Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove_channel(
     State(operators): Shared,
@@ -171,15 +172,15 @@ async fn the_rule(operators: &super::super::Operators, key: i64) -> Result<RuleR
 #[utoipa::path(
     get, path = "/api/v1/notification-rules/{id}", operation_id = "getRule", tag = TAG,
     params(("id" = i64, Path, description = "Number of the rule.")),
-    responses((status = 200, description = "The rule.", body = RuleRecord), Missing, Always),
+    responses((status = 200, description = "The rule.", body = RuleRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), Missing, Always),
 )]
 pub(super) async fn rule(
     State(operators): Shared,
     _: Operator,
     id: Result<Path<i64>, PathRejection>,
-) -> Result<Json<RuleRecord>, Refusal> {
+) -> Result<One<RuleRecord>, Refusal> {
     let Path(key) = id?;
-    Ok(Json(the_rule(&operators, key).await?))
+    Ok(One(the_rule(&operators, key).await?))
 }
 
 /// Adds a rule.
@@ -200,25 +201,25 @@ pub(super) async fn add_rule(
 /// Says something else in a rule. What it has gathered already is told as it was.
 #[utoipa::path(
     put, path = "/api/v1/notification-rules/{id}", operation_id = "setRule", tag = TAG, request_body = Rule,
-    params(("id" = i64, Path, description = "Number of the rule.")),
-    responses((status = 200, description = "The rule.", body = RuleRecord), BadBody, Missing, Conflicts, Always),
+    params(("id" = i64, Path, description = "Number of the rule."), IfMatch),
+    responses((status = 200, description = "The rule.", body = RuleRecord, headers(("ETag" = String, description = "Its mark, for `If-Match`."))), BadBody, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn set_rule(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<i64>, PathRejection>,
     body: Result<Json<RuleForm>, JsonRejection>,
-) -> Result<Json<RuleRecord>, Refusal> {
+) -> Result<One<RuleRecord>, Refusal> {
     let (Path(key), Json(form)) = (id?, body?);
     operators.store.set_telling_rule(key, form.read()?, operator.name, clock::now()).await??;
-    Ok(Json(the_rule(&operators, key).await?))
+    Ok(One(the_rule(&operators, key).await?))
 }
 
 /// Removes a rule.
 #[utoipa::path(
     delete, path = "/api/v1/notification-rules/{id}", operation_id = "removeRule", tag = TAG,
-    params(("id" = i64, Path, description = "Number of the rule.")),
-    responses((status = 204, description = "It is removed."), Missing, Always),
+    params(("id" = i64, Path, description = "Number of the rule."), IfMatch),
+    responses((status = 204, description = "It is removed."), Missing, NotAsSeen, Always),
 )]
 pub(super) async fn remove_rule(
     State(operators): Shared,

@@ -235,9 +235,9 @@ pub(super) async fn remove(
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(key) = id?;
-    let was_there = operators.store.remove_profile(key, clock::now()).await?;
+    operators.store.remove_profile(key, clock::now()).await??;
     operators.bell.ring();
-    if was_there { Ok(Redirect::to("/profiles")) } else { Err(Refusal::not_found("profile")) }
+    Ok(Redirect::to("/profiles"))
 }
 
 #[cfg(test)]

@@ -81,6 +81,9 @@ pub(crate) struct DetailsView {
     pub(in super::super) changed_by: Option<String>,
     /// That it was taken out of service; `null` while it is in service.
     pub(in super::super) retired: Option<RetirementView>,
+    /// The mark of this state, which its answer has as `ETag`.
+    #[serde(skip)]
+    pub(in super::super) mark: String,
 }
 
 impl From<Retirement> for RetirementView {
@@ -112,6 +115,7 @@ impl From<Retirement> for RetirementView {
 impl DetailsView {
     /// Of a device, and of its retirement if it was retired.
     pub(crate) fn new(record: DetailsRecord, retirement: Option<Retirement>) -> Self {
+        let mark = record.mark();
         let time_zone = record.time_zone().map(ToOwned::to_owned);
         let own = record.own_profile.is_some();
         let profile = record.profile.zip(record.application).map(|(named, stands)| ProfileOfDevice {
@@ -136,7 +140,13 @@ impl DetailsView {
             changed: record.changed,
             changed_by: record.changed_by,
             retired: retirement.map(RetirementView::from),
+            mark,
         }
+    }
+
+    /// Its mark.
+    pub(in super::super) fn mark(&self) -> String {
+        self.mark.clone()
     }
 
     /// Where it stands, from the narrow to the wide, in one line.

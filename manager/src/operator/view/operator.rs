@@ -20,6 +20,9 @@ pub(crate) struct OperatorView {
     pub(crate) limited_to: Option<LimitsView>,
     /// Since when there is an operator of that name.
     pub(crate) created: Timestamp,
+    /// The mark of this state, which its answer has as `ETag`.
+    #[serde(skip)]
+    pub(crate) mark: String,
 }
 
 /// What an operator is limited to.
@@ -51,16 +54,22 @@ impl From<OperatorPlace> for PlaceView {
 
 impl From<OperatorRecord> for OperatorView {
     fn from(record: OperatorRecord) -> Self {
+        let mark = record.mark();
         let OperatorRecord { name, role, limited_to, created } = record;
         let places = |places: Vec<OperatorPlace>| places.into_iter().map(PlaceView::from).collect();
         let limited_to = limited_to
             .map(|(customers, sites)| LimitsView { customers: places(customers), sites: places(sites) });
         let has = |right: &Right| role.has(*right) && (limited_to.is_none() || !right.is_of_all());
-        Self { rights: Right::ALL.into_iter().filter(has).collect(), name, role, limited_to, created }
+        Self { rights: Right::ALL.into_iter().filter(has).collect(), name, role, limited_to, created, mark }
     }
 }
 
 impl OperatorView {
+    /// Its mark.
+    pub(crate) fn mark(&self) -> String {
+        self.mark.clone()
+    }
+
     /// What the operator sees, for people.
     pub(crate) fn sees(&self) -> String {
         let Some(LimitsView { customers, sites }) = &self.limited_to else { return "everything".to_owned() };

@@ -30,6 +30,9 @@ pub(in super::super) struct ProfileView {
     pub(in super::super) changed: Timestamp,
     /// Who changed it.
     pub(in super::super) changed_by: String,
+    /// The mark of this state, which its answer has as `ETag`.
+    #[serde(skip)]
+    pub(in super::super) mark: String,
 }
 
 /// A group of devices.
@@ -56,15 +59,23 @@ impl ProfileView {
             progress: progress.copied().unwrap_or_default(),
             changed: record.changed,
             changed_by: record.changed_by,
+            // What a list shows is not changed by it.
+            mark: String::new(),
         }
     }
 
     /// Of one profile, with its groups.
     pub(in super::super) fn with_groups(mut record: ProfileRecord, progress: Option<&Progress>) -> Self {
+        let mark = record.mark();
         let groups = std::mem::take(&mut record.groups).into_iter();
         let groups = groups.map(|(group, words)| GroupView { kind: group.kind, name: group.name, words });
         let groups = Some(groups.collect());
-        Self { groups, ..Self::of(record, progress) }
+        Self { groups, mark, ..Self::of(record, progress) }
+    }
+
+    /// Its mark.
+    pub(in super::super) fn mark(&self) -> String {
+        self.mark.clone()
     }
 
     /// Its settings as they are typed: one a line.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::engine::{Connection, Row, values};
 use super::super::journal::Entry;
 use super::super::records::time;
+use super::super::seen::{ChangedMeanwhile, mark};
 use super::super::statements::people as statements;
 use super::super::views::forget_operator;
 use super::super::writer::WriteContext;
@@ -55,6 +56,18 @@ pub struct NewOperator {
     pub scope: Scope,
 }
 
+impl OperatorRecord {
+    /// The mark of this state.
+    pub fn mark(&self) -> String {
+        let keys = |places: &[OperatorPlace]| places.iter().map(|place| place.key).collect();
+        let scope = self.limited_to.as_ref().map_or(Scope::All, |(customers, sites)| Scope::Of {
+            customers: keys(customers),
+            sites: keys(sites),
+        });
+        mark(&as_json(&self.name, self.role, &scope))
+    }
+}
+
 /// Why operators stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OperatorRefusal {
@@ -64,6 +77,9 @@ pub enum OperatorRefusal {
     /// There is one of that name.
     #[error("there is an operator {0:?} already: change that one, or choose another name")]
     NameTaken(String),
+    /// It is not as it was seen.
+    #[error(transparent)]
+    Changed(#[from] ChangedMeanwhile),
     /// Nobody could look after operators any more.
     #[error("{0:?} is the only administrator: make somebody else one first")]
     LastAdministrator(String),
@@ -353,6 +369,9 @@ impl Store {
                     return Ok(Err(OperatorRefusal::LastAdministrator(name.clone())));
                 }
                 let before = known(connection, &name)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 let limited = scope != Scope::All;
                 connection.execute(statements::SET_OPERATOR, values![name, role.word(), limited])?;
                 put_scope(connection, &name, &scope)?;
@@ -405,6 +424,9 @@ impl Store {
                     return Ok(Err(OperatorRefusal::LastAdministrator(name.clone())));
                 }
                 let before = known(connection, &name)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 remove(connection, &name)?;
                 context.changed(before.as_ref(), None);
                 context.journal.push(Entry::OperatorRemoved { operator: name.clone() });

@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
-use super::super::engine::{Row, values};
+use super::super::engine::{Connection, Row, values};
 use super::super::records::{time, word};
+use super::super::seen::{ChangedMeanwhile, mark};
 use super::super::statements::telling as statements;
 use super::super::{Store, StoreError};
 use super::{MAX_CHANNELS, TellingRefusal};
@@ -63,6 +65,23 @@ pub struct NewChannel {
     pub address: String,
 }
 
+impl ChannelRecord {
+    /// As the audit log has it; without its secret.
+    fn state(&self) -> Json {
+        let Self { key, name, kind, address, .. } = self;
+        json!({"channel": key, "name": name, "kind": kind, "address": address})
+    }
+
+    /// The mark of this state.
+    pub fn mark(&self) -> String {
+        mark(&self.state())
+    }
+}
+
+fn state_now(connection: &Connection, key: i64) -> Result<Option<Json>, StoreError> {
+    Ok(connection.one(statements::CHANNEL, values![key], record)?.map(|channel| channel.state()))
+}
+
 fn record(row: &Row<'_>) -> Result<ChannelRecord, StoreError> {
     Ok(ChannelRecord {
         key: row.get(0)?,
@@ -106,13 +125,13 @@ impl Store {
                     return Ok(Err(TellingRefusal::TooMany(MAX_CHANNELS)));
                 }
                 let now = now.as_millisecond();
-                connection
-                    .row(
-                        statements::ADD_CHANNEL,
-                        values![new.name, new.kind.word(), new.address, secret, now, by],
-                        |row| row.get(0),
-                    )
-                    .map(Ok)
+                let key = connection.row(
+                    statements::ADD_CHANNEL,
+                    values![new.name, new.kind.word(), new.address, secret, now, by],
+                    |row| row.get(0),
+                )?;
+                context.changed(None, state_now(connection, key)?.as_ref());
+                Ok(Ok(key))
             })
             .await
     }
@@ -131,12 +150,17 @@ impl Store {
                 if connection.exists(statements::CHANNEL_NAME_TAKEN, values![new.name, key])? {
                     return Ok(Err(TellingRefusal::NameTaken { what: "channel", name: new.name.clone() }));
                 }
+                let before = state_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 let now = now.as_millisecond();
                 let changed = connection.execute(
                     statements::SET_CHANNEL,
                     values![key, new.name, new.address, now, by, new.kind.word()],
                 )?;
                 if changed == 1 {
+                    context.changed(before.as_ref(), state_now(connection, key)?.as_ref());
                     return Ok(Ok(()));
                 }
                 let there = connection.exists(statements::CHANNEL_EXISTS, values![key])?;
@@ -162,6 +186,9 @@ impl Store {
                 let changed = context
                     .connection
                     .execute(statements::SET_SECRET, values![key, secret, now.as_millisecond(), by])?;
+                if changed == 1 {
+                    context.changed(None, Some(&json!({"channel": key, "secret": "another one"})));
+                }
                 Ok(TellingRefusal::unless_one(changed, "webhook", &key))
             })
             .await
@@ -176,8 +203,13 @@ impl Store {
                 if let Some(rule) = used {
                     return Ok(Err(TellingRefusal::Used(rule)));
                 }
+                let before = state_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 connection.execute(statements::DROP_MESSAGES_OF, values![key])?;
                 let removed = connection.execute(statements::REMOVE_CHANNEL, values![key])?;
+                context.changed(before.as_ref(), None);
                 Ok(TellingRefusal::unless_one(removed, "channel", &key))
             })
             .await

@@ -18,6 +18,8 @@ pub use rules::RuleRecord;
 pub use send::{Claimed, Outcome, Way};
 pub use shown::{MessageRecord, MessageState};
 
+use super::seen::ChangedMeanwhile;
+
 /// Channels, rules and mutes that there may be.
 pub const MAX_CHANNELS: i64 = 200;
 /// See [`MAX_CHANNELS`].
@@ -44,6 +46,9 @@ pub enum TellingRefusal {
         /// Its name.
         name: String,
     },
+    /// It is not as it was seen.
+    #[error(transparent)]
+    Changed(#[from] ChangedMeanwhile),
     /// A rule tells by it.
     #[error("the rule {0:?} tells by this channel: change the rule first")]
     Used(String),

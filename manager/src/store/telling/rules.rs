@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value as Json, json};
 
 use super::super::engine::{Connection, Row, values};
+use super::super::seen::{ChangedMeanwhile, mark};
 use super::super::statements::telling as statements;
 use super::super::{Store, StoreError, from_json, to_json};
 use super::{MAX_RULES, TellingRefusal};
@@ -17,6 +19,22 @@ pub struct RuleRecord {
     pub key: i64,
     /// What it says.
     pub rule: Rule,
+}
+
+impl RuleRecord {
+    /// As the audit log has it.
+    fn state(&self) -> Json {
+        json!({"rule": self.key, "says": self.rule})
+    }
+
+    /// The mark of this state.
+    pub fn mark(&self) -> String {
+        mark(&self.state())
+    }
+}
+
+fn state_now(connection: &Connection, key: i64) -> Result<Option<Json>, StoreError> {
+    Ok(connection.one(statements::RULE, values![key], record)?.map(|rule| rule.state()))
 }
 
 fn record(row: &Row<'_>) -> Result<RuleRecord, StoreError> {
@@ -72,13 +90,13 @@ impl Store {
                     return Ok(Err(TellingRefusal::TooMany(MAX_RULES)));
                 }
                 let (body, now) = (to_json("rule", &rule)?, now.as_millisecond());
-                connection
-                    .row(
-                        statements::ADD_RULE,
-                        values![rule.name, rule.channel, rule.escalate_to, body, now, by],
-                        |row| row.get(0),
-                    )
-                    .map(Ok)
+                let key = connection.row(
+                    statements::ADD_RULE,
+                    values![rule.name, rule.channel, rule.escalate_to, body, now, by],
+                    |row| row.get(0),
+                )?;
+                context.changed(None, state_now(connection, key)?.as_ref());
+                Ok(Ok(key))
             })
             .await
     }
@@ -97,11 +115,16 @@ impl Store {
                 if let Some(refusal) = refused(connection, &rule, key)? {
                     return Ok(Err(refusal));
                 }
+                let before = state_now(connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 let (body, now) = (to_json("rule", &rule)?, now.as_millisecond());
                 let changed = connection.execute(
                     statements::SET_RULE,
                     values![key, rule.name, rule.channel, rule.escalate_to, body, now, by],
                 )?;
+                context.changed(before.as_ref(), state_now(connection, key)?.as_ref());
                 Ok(TellingRefusal::unless_one(changed, "rule", &key))
             })
             .await
@@ -111,7 +134,12 @@ impl Store {
     pub async fn remove_telling_rule(&self, key: i64) -> Result<Result<(), TellingRefusal>, StoreError> {
         self.writer
             .write(move |context| {
+                let before = state_now(context.connection, key)?;
+                if context.is_stale(before.as_ref()) {
+                    return Ok(Err(ChangedMeanwhile.into()));
+                }
                 let removed = context.connection.execute(statements::REMOVE_RULE, values![key])?;
+                context.changed(before.as_ref(), None);
                 Ok(TellingRefusal::unless_one(removed, "rule", &key))
             })
             .await

@@ -16,7 +16,7 @@ use super::super::{Frame, render};
 use super::{Fields, number, owned, text, wrong};
 use crate::clock;
 use crate::rollouts::window::{Day, Window};
-use crate::store::{ChannelRecord, CustomerRecord, RuleRecord, SiteRecord};
+use crate::store::{ChannelRecord, CustomerRecord, SiteRecord};
 use crate::telling::event::{EventClass, Grade};
 use crate::telling::rule::Rule;
 
@@ -42,6 +42,8 @@ struct RulePage {
     /// The number of a rule that is there.
     key: Option<i64>,
     rule: Rule,
+    /// Of the rule that is there; none of a new one.
+    mark: String,
     channels: Vec<(ChannelRecord, bool, bool)>,
     events: Vec<Choice>,
     grades: Vec<Choice>,
@@ -111,6 +113,7 @@ impl RulePage {
         Ok(Self {
             frame: Frame::new(Some(operator), false),
             key,
+            mark: String::new(),
             channels: channels.into_iter().map(chosen).collect(),
             events: EventClass::ALL.map(event).into(),
             grades: Grade::ALL.map(grade).into(),
@@ -192,9 +195,11 @@ pub(in super::super) async fn page(
 ) -> Result<Html<String>, Refusal> {
     let Path(key) = id?;
     let found = operators.store.telling_rule(key).await?;
-    let RuleRecord { rule, .. } = found.ok_or_else(|| Refusal::not_found("rule"))?;
+    let found = found.ok_or_else(|| Refusal::not_found("rule"))?;
+    let mark = found.mark();
     let channels = operators.store.channels().await?;
-    render(&RulePage::new(&operators, operator, Some(key), rule, channels).await?)
+    let page = RulePage::new(&operators, operator, Some(key), found.rule, channels).await?;
+    render(&RulePage { mark, ..page })
 }
 
 /// Adds a rule.
