@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{
-    EnteredBy, Order, Outcome, OutcomeResult, Replacement, Report, ReportBatch, ReportBody, ServiceCall,
-    Utilisation,
+    EnteredBy, Outcome, OutcomeResult, Replacement, Report, ReportBatch, ReportBody, ServiceCall, Utilisation,
 };
 use platen_protocol::identity::{DeviceId, Epoch, ServiceCallId};
 use platen_protocol::stamp::Stamp;
@@ -274,7 +273,7 @@ fn place_of_entry(by: EnteredBy) -> &'static str {
 }
 
 /// What a person wrote: blanks are nothing.
-fn written(text: Option<&str>) -> Option<&str> {
+pub(super) fn written(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 
@@ -282,7 +281,7 @@ fn written(text: Option<&str>) -> Option<&str> {
 pub(super) struct BatchWrite<'a, 'b> {
     pub(super) context: &'a mut WriteContext<'b>,
     pub(super) ingest: &'a Ingest,
-    damage: &'a Damage,
+    pub(super) damage: &'a Damage,
     pub(super) device: i64,
     epoch: i64,
     /// The epoch's newest report.
@@ -441,30 +440,6 @@ impl BatchWrite<'_, '_> {
         Ok(())
     }
 
-    fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {
-        let added = self.context.connection.execute(
-            statements::ADD_ORDER,
-            values![
-                self.device,
-                order.id.as_str(),
-                key,
-                self.received(),
-                report.simulated,
-                to_json("supply", &order.supply)?,
-                order.quantity,
-                written(order.note.as_deref()),
-                place_of_entry(order.entered_by),
-                order.supply.name,
-                order.again
-            ],
-        )?;
-        if added == 0 {
-            return Ok(());
-        }
-        self.touched = true;
-        self.notice("order", report.sequence, &to_json("order", order)?)
-    }
-
     fn replacement(
         &mut self,
         report: &Report,
@@ -473,18 +448,16 @@ impl BatchWrite<'_, '_> {
     ) -> Result<(), StoreError> {
         let body = to_json("replacement", replacement)?;
         let Stamp { boot_id, monotonic_ms, .. } = &report.taken;
+        let origin = format!("{boot_id}/{monotonic_ms}/{}", replacement.subject);
         let added = self.context.connection.execute(
             statements::ADD_REPLACEMENT,
-            values![
-                self.device,
-                format!("{boot_id}/{monotonic_ms}/{}", replacement.subject),
-                key,
-                self.received(),
-                report.simulated,
-                body
-            ],
+            values![self.device, origin, key, self.received(), report.simulated, body],
         )?;
-        if added == 1 { self.notice("replacement", report.sequence, &body) } else { Ok(()) }
+        if added == 0 {
+            return Ok(());
+        }
+        self.notice("replacement", report.sequence, &body)?;
+        self.fitted(report.sequence, replacement, &origin)
     }
 
     fn outcome(&mut self, outcome: &Outcome) -> Result<(), StoreError> {

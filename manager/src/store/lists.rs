@@ -8,8 +8,7 @@ use platen_protocol::identity::DeviceId;
 use super::conditions::Conditions;
 use super::damage::Damage;
 use super::engine::{Connection, Row, Value, values};
-use super::orders::device_of;
-use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
+use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState, id};
 use super::retention::chains_begin;
 use super::sight::{sees_device, sees_row};
 use super::states::refresh_all;
@@ -50,6 +49,8 @@ pub(super) struct List {
     pub(super) table: &'static str,
     /// A condition on it.
     pub(super) only: Option<&'static str>,
+    /// More conditions, each with a value where it says `{}`.
+    also: Vec<(&'static str, Value<'static>)>,
     pub(super) device: Option<DeviceId>,
     pub(super) scope: Scope,
     pub(super) before: Option<i64>,
@@ -64,6 +65,10 @@ impl List {
         conditions.and(&format!("{table}.key < ?1"));
         if let Some(only) = self.only {
             conditions.and(only);
+        }
+        for (condition, value) in &self.also {
+            let place = conditions.parameter(value.clone());
+            conditions.and(&condition.replace("{}", &place));
         }
         if let Some(device) = &self.device {
             let of_device = format!("{table}.device = (SELECT key FROM devices WHERE id = {{}})");
@@ -80,6 +85,11 @@ impl List {
     /// Only what is open, by the one condition, or only what is over, by the other.
     pub(super) fn open(self, open: Option<bool>, still: &'static str, over: &'static str) -> Self {
         Self { only: open.map(|open| if open { still } else { over }), ..self }
+    }
+
+    /// Only what this is true of as well; the value stands where it says `{}`.
+    pub(super) fn also(&mut self, condition: &'static str, value: Value<'static>) {
+        self.also.push((condition, value));
     }
 
     pub(super) fn read<T>(
@@ -105,6 +115,15 @@ impl List {
             }
         }
     }
+}
+
+/// Changes a row, and says whose it is, if there is one.
+fn device_of(
+    context: &WriteContext<'_>,
+    statement: &str,
+    parameters: &[Value<'_>],
+) -> Result<Option<DeviceId>, StoreError> {
+    context.connection.one(statement, parameters, |row| id("device", row.get(0)?))
 }
 
 fn left_of(limit: u32, found: usize) -> u32 {
@@ -206,7 +225,7 @@ impl Store {
         (before, limit): (Option<i64>, u32),
     ) -> List {
         let (scope, damage) = (scope.clone(), Arc::clone(&self.damage));
-        List { select, table, only: None, device, scope, before, limit, damage }
+        List { select, table, only: None, also: Vec::new(), device, scope, before, limit, damage }
     }
 
     /// Reports, those below `before`.
@@ -313,7 +332,7 @@ mod tests {
         for (select, table, open, index) in [
             (statements::ALERTS, "a", "a.cleared IS NULL", "alerts_open"),
             (statements::SERVICE_CALLS, "s", "s.handled IS NULL", "service_calls_open"),
-            (statements::ORDERS, "o", "o.closed IS NULL", "orders_open"),
+            (statements::orders::ORDERS, "o", "o.closed IS NULL", "orders_open"),
         ] {
             let list = store.list(&Scope::All, (select, table), None, (None, 10)).open(Some(true), open, "");
             let plan = store

@@ -118,7 +118,10 @@ pub use now::{
     NowSubject, NowWhat,
 };
 pub use open_of::OpenThings;
-pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
+pub use orders::{
+    CustomerRule, Duplicate, NewOrder, OrderAct, OrderFilter, OrderMove, OrderOrigin, OrderRecord,
+    OrderRefusal, OrderState, OrderWhat, Proposes,
+};
 pub use people::{
     MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal, OperatorToken, Signed,
 };
@@ -463,6 +466,7 @@ impl Store {
                     statements::people::ALL,
                     statements::figures::ALL,
                     statements::now::ALL,
+                    statements::orders::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                     statements::telling::ALL,

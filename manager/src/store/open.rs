@@ -47,8 +47,11 @@ fn all(connection: &Connection) -> Result<BTreeMap<DeviceId, OpenRequests>, Stor
 
 /// Whether something in a batch can change what is open.
 pub(super) fn asks(batch: &ReportBatch) -> bool {
-    let is_wish = |body: &ReportBody| matches!(body, ReportBody::ServiceCall(_) | ReportBody::Order(_));
-    batch.reports.iter().any(|report| is_wish(&report.body))
+    // A cartridge that is changed ends the order of it.
+    let may = |body: &ReportBody| {
+        matches!(body, ReportBody::ServiceCall(_) | ReportBody::Order(_) | ReportBody::Replacement(_))
+    };
+    batch.reports.iter().any(|report| may(&report.body))
 }
 
 /// A name that cannot be read is named to nobody.

@@ -6,6 +6,7 @@ use platen_protocol::identity::DeviceId;
 
 use super::engine::Row;
 use super::records::{dated, id, time};
+use super::sight::sees_device;
 use super::{Scope, Store, StoreError, from_json, statements};
 use crate::ingest::date::Dated;
 
@@ -24,6 +25,10 @@ pub struct ReplacementRecord {
     pub simulated: bool,
     /// What was taken out, and what is in now.
     pub replacement: Replacement,
+    /// What is in now was in another machine before.
+    pub came_back: bool,
+    /// In which, as far as whoever asks sees it.
+    pub came_from: Option<DeviceId>,
 }
 
 impl ReplacementRecord {
@@ -36,6 +41,8 @@ impl ReplacementRecord {
             dated: dated(row, 5, time(row, 2)?)?,
             simulated: row.get(3)?,
             replacement: from_json("replacement", &body)?,
+            came_back: row.get::<Option<i64>>(8)?.is_some(),
+            came_from: row.get::<Option<String>>(7)?.map(|name| id("device", name)).transpose()?,
         })
     }
 }
@@ -50,6 +57,19 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ReplacementRecord>, StoreError> {
         let list = self.list(scope, (statements::REPLACEMENTS, "p"), device, (before, limit));
-        self.readers.clone().read(move |connection| list.read(connection, ReplacementRecord::from_row)).await
+        let scope = scope.clone();
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut found = list.read(connection, ReplacementRecord::from_row)?;
+                for record in &mut found {
+                    let Some(from) = &record.came_from else { continue };
+                    if !sees_device(connection, &scope, from)? {
+                        record.came_from = None;
+                    }
+                }
+                Ok(found)
+            })
+            .await
     }
 }

@@ -5,6 +5,7 @@ pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod meters;
 pub(super) mod now;
+pub(super) mod orders;
 pub(super) mod people;
 pub(super) mod programs;
 pub(super) mod restored;
@@ -120,9 +121,6 @@ pub(super) const REOPEN_CALL: &str = "UPDATE service_calls SET state = 'new', ch
 /// How often it was made never goes down.
 pub(super) const COUNT_PRESSES: &str = "UPDATE service_calls SET presses = ?3, last_press = ?4 \
      WHERE device = ?1 AND id = ?2 AND presses < ?3";
-/// An order that is repeated is the order that there is.
-pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, body, quantity, note, entered_by, state, \
-     supply, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'new', ?10, ?11) ON CONFLICT (device, id) DO NOTHING";
 /// A replacement that is repeated is the replacement that there is.
 pub(super) const ADD_REPLACEMENT: &str = "INSERT INTO replacements (device, origin, report, received, simulated, body) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (device, origin) DO NOTHING";
@@ -267,55 +265,15 @@ pub(super) const SET_SERVICE_CALL: &str = "UPDATE service_calls SET state = ?2, 
 pub(super) const OPEN_CALL_NAMES: &str = "SELECT d.id, s.id FROM service_calls s JOIN devices d ON d.key = s.device \
      WHERE s.handled IS NULL AND s.id IS NOT NULL ORDER BY s.key DESC";
 pub(super) const OPEN_ORDER_NAMES: &str = "SELECT d.id, o.id FROM orders o JOIN devices d ON d.key = o.device \
-     WHERE o.closed IS NULL ORDER BY o.key DESC";
+     WHERE o.closed IS NULL AND o.id IS NOT NULL ORDER BY o.key DESC";
 pub(super) const OPEN_CALL_NAMES_OF: &str = "SELECT id FROM service_calls WHERE handled IS NULL AND id IS NOT NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
-pub(super) const OPEN_ORDER_NAMES_OF: &str = "SELECT id FROM orders WHERE closed IS NULL \
+pub(super) const OPEN_ORDER_NAMES_OF: &str = "SELECT id FROM orders WHERE closed IS NULL AND id IS NOT NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
 
-/// The first open order of the same supply of the same device, before this one.
-macro_rules! first_of_its_supply {
-    ($order:literal) => {
-        concat!(
-            "(SELECT min(x.key) FROM orders x WHERE x.device = ",
-            $order,
-            ".device AND x.supply = ",
-            $order,
-            ".supply \
-             AND x.closed IS NULL AND x.key < ",
-            $order,
-            ".key)"
-        )
-    };
-}
-
-pub(super) const ORDERS: &str = concat!(
-    "SELECT o.key, d.id, o.id, o.received, o.simulated, o.body, o.quantity, o.note, o.entered_by, o.state, \
-     o.changed, o.changed_by, r.dated, r.dated_by, o.again, o.merged_into, o.kept_by, \
-     CASE WHEN o.closed IS NULL AND o.kept IS NULL THEN ",
-    first_of_its_supply!("o"),
-    " END FROM orders o JOIN devices d ON d.key = o.device JOIN reports r ON r.key = o.report"
-);
-pub(super) const SET_ORDER: &str = "UPDATE orders SET state = ?2, changed = ?3, changed_by = ?4, closed = ?5, \
-     merged_into = NULL WHERE key = ?1 RETURNING (SELECT id FROM devices WHERE key = device)";
-pub(super) const ORDER_EXISTS: &str = "SELECT 1 FROM orders WHERE key = ?1";
-/// The want is that of the first order, and this one is closed with it.
-pub(super) const MERGE_ORDER: &str = concat!(
-    "UPDATE orders SET state = 'cancelled', changed = ?2, changed_by = ?3, closed = ?2, kept = NULL, kept_by = NULL, \
-     merged_into = ",
-    first_of_its_supply!("orders"),
-    " WHERE key = ?1 AND closed IS NULL AND ",
-    first_of_its_supply!("orders"),
-    " IS NOT NULL RETURNING (SELECT id FROM devices WHERE key = device)"
-);
-pub(super) const KEEP_ORDER: &str = concat!(
-    "UPDATE orders SET kept = ?2, kept_by = ?3 WHERE key = ?1 AND closed IS NULL AND ",
-    first_of_its_supply!("orders"),
-    " IS NOT NULL RETURNING (SELECT id FROM devices WHERE key = device)"
-);
-
-pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by \
-     FROM replacements p JOIN devices d ON d.key = p.device JOIN reports r ON r.key = p.report";
+pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by, \
+     f.id, p.came_from FROM replacements p JOIN devices d ON d.key = p.device \
+     JOIN reports r ON r.key = p.report LEFT JOIN devices f ON f.key = p.came_from";
 pub(super) const GAPS: &str = "SELECT g.key, d.id, g.first, g.last, g.recorded, g.reason, g.kinds, e.epoch FROM gaps g \
      JOIN epochs e ON e.key = g.epoch JOIN devices d ON d.key = g.device";
 pub(super) const IDENTITY_LOG: &str = "SELECT l.key, d.id, l.what, l.by, l.at FROM identity_log l \
@@ -418,7 +376,6 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("ADD_SERVICE_CALL", ADD_SERVICE_CALL),
     ("REOPEN_CALL", REOPEN_CALL),
     ("COUNT_PRESSES", COUNT_PRESSES),
-    ("ADD_ORDER", ADD_ORDER),
     ("ADD_REPLACEMENT", ADD_REPLACEMENT),
     ("ADD_NOTICE", ADD_NOTICE),
     ("ADD_NOTICE_OF", ADD_NOTICE_OF),
@@ -462,11 +419,6 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("OPEN_ORDER_NAMES", OPEN_ORDER_NAMES),
     ("OPEN_CALL_NAMES_OF", OPEN_CALL_NAMES_OF),
     ("OPEN_ORDER_NAMES_OF", OPEN_ORDER_NAMES_OF),
-    ("ORDERS", ORDERS),
-    ("SET_ORDER", SET_ORDER),
-    ("ORDER_EXISTS", ORDER_EXISTS),
-    ("MERGE_ORDER", MERGE_ORDER),
-    ("KEEP_ORDER", KEEP_ORDER),
     ("REPLACEMENTS", REPLACEMENTS),
     ("GAPS", GAPS),
     ("IDENTITY_LOG", IDENTITY_LOG),

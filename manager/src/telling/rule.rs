@@ -157,8 +157,10 @@ impl Rule {
         let among = |wanted: &[i64], found: Option<i64>| {
             wanted.is_empty() || found.is_some_and(|found| wanted.contains(&found))
         };
+        // A proposal follows from an alert, which is told already: it is told to those who ask for orders by name.
+        let every = self.events.is_empty() && !event.is_proposal();
         self.enabled
-            && (self.events.is_empty() || self.events.contains(&event.class))
+            && (every || self.events.contains(&event.class))
             && (self.grades.is_empty() || event.grade.is_none_or(|grade| self.grades.contains(&grade)))
             && among(&self.customers, whereabouts.customer)
             && among(&self.sites, whereabouts.site)
@@ -215,6 +217,7 @@ mod tests {
             who: "somebody".to_owned(),
             bring: Vec::new(),
             since: at("2026-11-30T09:00:00Z"),
+            order: None,
         }
     }
 

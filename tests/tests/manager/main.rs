@@ -43,6 +43,7 @@ mod signed;
 mod store;
 mod store_devices;
 mod store_now;
+mod store_orders;
 mod store_people;
 mod store_programs;
 mod store_rollouts;

@@ -151,7 +151,7 @@ mod suite {
         let handled = ServiceCallState::Handled;
         store.set_service_call(ALL, call.key, handled, "anna".into(), now()).await.unwrap().unwrap();
         let ordered = store.orders(ALL, OrderFilter::default(), None, 10).await.unwrap().remove(0);
-        store.set_order(ALL, ordered.key, OrderState::Ordered, "anna".into(), now()).await.unwrap().unwrap();
+        store.set_order(ALL, ordered.key, OrderState::Approved, "anna".into(), now()).await.unwrap().unwrap();
         assert_eq!(seen(&store, NowFilter::default()).await, expected[4..]);
         is_right(&store).await;
     }
@@ -245,7 +245,7 @@ mod suite {
         let call = store.service_calls(ALL, ServiceCallFilter::default(), None, 10).await.unwrap().remove(0);
         assert_eq!((call.state, call.changed_by.as_deref()), (ServiceCallState::Handled, Some("anna")));
         let order = store.orders(ALL, OrderFilter::default(), None, 10).await.unwrap().remove(0);
-        assert_eq!(order.state, OrderState::Ordered);
+        assert_eq!(order.state, OrderState::Approved);
         assert_eq!(seen(&store, NowFilter::default()).await, []);
 
         // The device says it once more, and it stays closed; what is raised anew is not.

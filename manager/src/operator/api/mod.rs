@@ -14,6 +14,7 @@ mod lists;
 mod meters;
 mod now;
 mod openapi;
+mod orders;
 mod people;
 mod places;
 mod profiles;
@@ -119,10 +120,13 @@ pub(super) fn routes() -> Routes {
         .at("/reports", |at| at.get(Right::See, lists::reports))
         .at("/service-calls", |at| at.get(Right::See, lists::service_calls))
         .at("/service-calls/{id}", |at| at.post(Right::Calls, lists::set_service_call))
-        .at("/orders", |at| at.get(Right::See, lists::orders))
-        .at("/orders/{id}", |at| at.post(Right::Orders, lists::set_order))
-        .at("/orders/{id}/merge", |at| at.post(Right::Orders, lists::merge_order))
-        .at("/orders/{id}/keep", |at| at.post(Right::Orders, lists::keep_order))
+        .at("/orders", |at| at.get(Right::See, orders::list).post(Right::Orders, orders::create))
+        .at("/orders/{id}", |at| at.get(Right::See, orders::one).post(Right::Orders, orders::set))
+        .at("/orders/{id}/history", |at| at.get(Right::See, orders::history))
+        .at("/orders/{id}/merge", |at| at.post(Right::Orders, orders::merge))
+        .at("/orders/{id}/keep", |at| at.post(Right::Orders, orders::keep))
+        .at("/order-rules", |at| at.get(Right::SeeAll, orders::rules).put(Right::Places, orders::set_rule))
+        .at("/order-rules/{customer}", |at| at.put(Right::Places, orders::set_customers_rule))
         .at("/replacements", |at| at.get(Right::See, lists::replacements))
         .at("/operators", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
         .at("/operators/{name}", |at| {

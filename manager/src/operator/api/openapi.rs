@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now, people,
-    places, profiles, programs, restored, rollouts, telling,
+    commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now, orders,
+    people, places, profiles, programs, restored, rollouts, telling,
 };
 
 #[derive(OpenApi)]
@@ -97,10 +97,16 @@ use super::{
         lists::reports,
         lists::service_calls,
         lists::set_service_call,
-        lists::orders,
-        lists::set_order,
-        lists::merge_order,
-        lists::keep_order,
+        orders::list,
+        orders::create,
+        orders::one,
+        orders::history,
+        orders::set,
+        orders::merge,
+        orders::keep,
+        orders::rules,
+        orders::set_rule,
+        orders::set_customers_rule,
         lists::replacements,
         people::list,
         people::add,
@@ -415,6 +421,9 @@ mod tests {
             "service-calls/{id}",
             "orders",
             "orders/{id}",
+            "orders/{id}/history",
+            "order-rules",
+            "order-rules/{customer}",
             "channels",
             "channels/{id}",
             "channels/{id}/secret",

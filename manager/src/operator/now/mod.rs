@@ -84,7 +84,7 @@ fn tell(operators: &Operators, item: &NowItem, act: NowAct, now: Timestamp) {
             }
             NowKind::Order => {
                 let event = Event::new("order_changed", device.clone(), now);
-                Some(Event { order_state: Some(OrderState::Ordered), ..event })
+                Some(Event { order_state: Some(OrderState::Approved), ..event })
             }
             _ => None,
         };

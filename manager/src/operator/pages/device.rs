@@ -80,7 +80,7 @@ pub(super) async fn page(
     let cleared = store.alerts(scope, cleared, None, MAX_CLEARED).await?;
     let calls = ServiceCallFilter { device: Some(id.clone()), open: None };
     let calls = store.service_calls(scope, calls, None, MAX_SERVICE_CALLS).await?;
-    let orders = OrderFilter { device: Some(id.clone()), open: None };
+    let orders = OrderFilter { device: Some(id.clone()), ..OrderFilter::default() };
     let orders = store.orders(scope, orders, None, MAX_ORDERS).await?;
     let replacements = store.replacements(scope, Some(id.clone()), None, MAX_REPLACEMENTS).await?;
     let commands = store.commands(scope, id.clone(), None, MAX_COMMANDS).await?;
@@ -246,11 +246,15 @@ pub(super) async fn set_service_call(
     Ok(Redirect::to(&format!("/devices/{device}#service-calls")))
 }
 
-/// What has become of an order, and where to go back to.
+/// What has become of an order, and where to go back to: the device's page, or the order's.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewOrderState {
     state: OrderState,
-    device: DeviceId,
+    device: Option<DeviceId>,
+    version: Option<i64>,
+    reason: Option<String>,
+    carrier: Option<String>,
+    tracking: Option<String>,
 }
 
 /// `POST /orders/{id}`.
@@ -261,16 +265,21 @@ pub(super) async fn set_order(
     form: Result<Form<NewOrderState>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
-    let Form(NewOrderState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    order::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
-    Ok(Redirect::to(&format!("/devices/{device}#orders")))
+    let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
+    let said = (form.reason.as_deref(), form.carrier.as_deref(), form.tracking.as_deref());
+    let to = order::to(form.state, said)?;
+    order::set(&operators, &operator, (id, form.version), to).await?;
+    Ok(match form.device {
+        Some(device) => Redirect::to(&format!("/devices/{device}#orders")),
+        None => Redirect::to(&format!("/orders/{id}")),
+    })
 }
 
 /// Whether an order is the same want as an earlier one, and where to go back to.
 #[derive(Debug, Deserialize)]
 pub(super) struct SettledDuplicate {
     what: Duplicate,
-    device: DeviceId,
+    device: Option<DeviceId>,
 }
 
 /// `POST /orders/{id}/duplicate`.
@@ -282,6 +291,9 @@ pub(super) async fn settle_duplicate(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(SettledDuplicate { what, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    order::settle(&operators, operator.scope(), id, what, operator.name.clone()).await?;
-    Ok(Redirect::to(&format!("/devices/{device}#orders")))
+    order::settle(&operators, &operator, id, what).await?;
+    Ok(match device {
+        Some(device) => Redirect::to(&format!("/devices/{device}#orders")),
+        None => Redirect::to(&format!("/orders/{id}")),
+    })
 }

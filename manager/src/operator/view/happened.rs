@@ -64,6 +64,10 @@ pub(in super::super) struct ReplacementView {
     pub(in super::super) simulated: bool,
     /// Percent that was left in what was taken out, 0 to 100; `null` when that is not known.
     pub(in super::super) residue_percent: Option<u8>,
+    /// `true` when what is in its place now was in another machine before, by its serial number.
+    pub(in super::super) came_back: bool,
+    /// That machine; `null` where it is not known, or out of sight.
+    pub(in super::super) came_from: Option<DeviceId>,
     /// What was taken out, and what is in its place now.
     #[serde(flatten)]
     pub(in super::super) replacement: Replacement,
@@ -138,6 +142,8 @@ impl From<ReplacementRecord> for ReplacementView {
             dated: record.dated,
             simulated: record.simulated,
             residue_percent: supply.or(part),
+            came_back: record.came_back,
+            came_from: record.came_from,
             replacement,
         }
     }

@@ -12,7 +12,7 @@ use platen_protocol::facts::words::{grouped, label};
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::settings::SettingKey;
 
-use crate::store::IdentityChange;
+use crate::store::{IdentityChange, OrderOrigin};
 
 pub(super) use conditions::{alert_title, evidence, training};
 pub(super) use report::{content, fitted, kind, residue};
@@ -27,6 +27,17 @@ pub(super) fn entered_by(by: EnteredBy) -> &'static str {
     match by {
         EnteredBy::Button => "By button at the printer",
         EnteredBy::Command => "By command at the printer",
+    }
+}
+
+/// Who or what wants an order.
+pub(super) fn wanted_by(origin: OrderOrigin) -> &'static str {
+    match origin {
+        OrderOrigin::Button => "By button at the printer",
+        OrderOrigin::Command => "By command at the printer",
+        OrderOrigin::SetValue => "By its set value",
+        OrderOrigin::Forecast => "By forecast",
+        OrderOrigin::Operator => "By the service centre",
     }
 }
 

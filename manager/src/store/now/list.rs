@@ -142,7 +142,7 @@ fn read_subjects(connection: &Connection, damage: &Damage, items: &mut [NowItem]
     for call in of_kind(connection, damage, calls, &of, ServiceCallRecord::from_row)? {
         found.insert((NowKind::ServiceCall, call.key), NowSubject::ServiceCall(Box::new(call)));
     }
-    let orders = (all_statements::ORDERS, "o.key", 1);
+    let orders = (all_statements::orders::ORDERS, "o.key", 1);
     for order in of_kind(connection, damage, orders, &origins(&[NowKind::Order]), OrderRecord::from_row)? {
         found.insert((NowKind::Order, order.key), NowSubject::Order(Box::new(order)));
     }
