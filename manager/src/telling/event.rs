@@ -248,9 +248,12 @@ impl Event {
         read.unwrap_or(plain)
     }
 
-    /// Whether it tells of an order that nobody wants yet.
+    /// Whether it tells of an order that nobody wants yet, or that nobody ever wanted.
     pub(super) fn is_proposal(&self) -> bool {
-        self.order.as_ref().is_some_and(|news| news.state == "proposed")
+        self.order.as_ref().is_some_and(|news| {
+            let withdrawn = news.by.is_none() && news.before.as_deref() == Some("proposed");
+            news.state == "proposed" || withdrawn
+        })
     }
 
     fn plain(notice: Notice<'_>) -> Self {

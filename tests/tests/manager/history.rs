@@ -232,7 +232,8 @@ mod suite {
         let told = part(&store, &device(), Resolution::Hour, from, from + DAY).await;
         assert_eq!(black(&told).len(), 2, "48 % in the first hour, and what the alert says none of");
         // What people asked for is there until that is closed and old, and its report as long.
-        let orders = OrderFilter::default;
+        let whose = asker.clone();
+        let orders = || OrderFilter { device: Some(whose.clone()), ..OrderFilter::default() };
         assert_eq!(store.orders(&Scope::All, orders(), None, 10).await.unwrap().len(), 1);
         round(&job, days(2_000)).await;
         let open = store.orders(&Scope::All, orders(), None, 10).await.unwrap();

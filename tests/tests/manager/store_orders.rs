@@ -85,6 +85,13 @@ fn fitted(serial: &str, before: &str) -> Value {
     body
 }
 
+/// Another cartridge is put in at a moment of its own.
+async fn fit(store: &Store, device: &DeviceId, sequence: u64, (serial, before): (&str, &str)) {
+    let mut batch = batch(sequence, &[fitted(serial, before)]);
+    batch["reports"][0]["taken"]["monotonic_ms"] = json!(sequence * 1_000);
+    ingest(store, device, batch).await.unwrap();
+}
+
 async fn retire(store: &Store, device: &DeviceId) {
     let expires = now() + SignedDuration::from_hours(1);
     let command = Command {
@@ -185,7 +192,7 @@ mod suite {
             ..OrderState::Shipped.into()
         };
         put(&store, &only(&store).await, shipped, "anna").await.unwrap();
-        ingest(&store, &lobby, batch(4, &[fitted("K-2", "K-1")])).await.unwrap();
+        fit(&store, &lobby, 4, ("K-2", "K-1")).await;
         let done = only(&store).await;
         assert_eq!((done.state, done.fitted, done.changed_by.as_deref()), (OrderState::Delivered, 1, None));
         assert_eq!((done.fitted_serial.as_deref(), done.tracking.as_deref()), (Some("K-2"), Some("JJD01")));
@@ -198,16 +205,17 @@ mod suite {
         // The second piece lies beside the machine: nothing is proposed until it is in.
         ingest(&store, &lobby, batch(5, &[toner_low("a1")])).await.unwrap();
         assert_eq!(orders(&store).await.len(), 1);
-        ingest(&store, &lobby, batch(6, &[cleared("a1"), fitted("K-3", "K-2")])).await.unwrap();
+        ingest(&store, &lobby, batch(6, &[cleared("a1")])).await.unwrap();
+        fit(&store, &lobby, 7, ("K-3", "K-2")).await;
         let done = only(&store).await;
         assert_eq!((done.fitted, done.fitted_serial.as_deref()), (2, Some("K-2")));
         ingest(&store, &lobby, batch(8, &[toner_low("a2")])).await.unwrap();
         let [proposed, _] = orders(&store).await.try_into().unwrap();
         assert_eq!(proposed.state, OrderState::Proposed);
         // One of before is no new one, and of what was only proposed nothing was delivered.
-        ingest(&store, &lobby, batch(9, &[fitted("K-1", "K-3")])).await.unwrap();
+        fit(&store, &lobby, 9, ("K-1", "K-3")).await;
         assert_eq!(orders(&store).await[0].state, OrderState::Proposed);
-        ingest(&store, &lobby, batch(10, &[fitted("K-4", "K-1")])).await.unwrap();
+        fit(&store, &lobby, 10, ("K-4", "K-1")).await;
         let [over, _] = orders(&store).await.try_into().unwrap();
         assert_eq!((over.state, over.fitted), (OrderState::Cancelled, 0));
         assert!(over.reason.unwrap().contains("serial K-4"));
