@@ -47,6 +47,7 @@ pub mod limits;
 pub mod listen;
 mod memory;
 pub mod meters;
+pub mod money;
 pub mod networks;
 pub mod operator;
 pub mod people_changes;

@@ -105,7 +105,7 @@ fn word(line: &LineView) -> String {
 }
 
 /// What people or devices wrote: a spreadsheet takes some beginnings for a formula, so those get an apostrophe.
-fn said(text: &str) -> String {
+pub(super) fn said(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 

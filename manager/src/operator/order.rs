@@ -10,6 +10,7 @@ use super::who::Operator;
 use super::{Operators, gather, said};
 use crate::clock;
 use crate::inform::Event;
+use crate::money::Money;
 use crate::store::{
     Duplicate, NewOrder, OrderAct, OrderMove, OrderRecord, OrderRefusal, OrderState, OrderWhat, Scope,
 };
@@ -114,6 +115,18 @@ fn tell(operators: &Operators, order: &OrderRecord, state: Option<OrderState>) {
     operators.mailbox.wake(&order.device);
     let event = Event::new("order_changed", order.device.clone(), clock::now());
     operators.informer.publish(Event { order_state: state, ..event });
+}
+
+/// What a piece cost when it was approved.
+pub(super) const fn price(order: &OrderRecord) -> Option<Money> {
+    order.price
+}
+
+/// What all of it costs, in words.
+pub(super) fn cost(order: &OrderRecord) -> Option<String> {
+    let price = order.price?;
+    let all = price.times(u32::from(order.quantity))?;
+    Some(if order.quantity == 1 { all.to_string() } else { format!("{all} ({price} a piece)") })
 }
 
 /// What somebody did, behind their name.

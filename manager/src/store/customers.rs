@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
-use super::statements::{devices as statements, fleet, meters, now, people};
+use super::statements::{devices as statements, fleet, meters, now, parts, people};
 use super::{Store, StoreError, from_integer};
 
 /// A customer.
@@ -331,6 +331,12 @@ impl Store {
                     return Ok(Err(refusal));
                 }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["site", key.to_string()])?;
+                if let Some(refusal) = in_use(connection, parts::PIECES_AT_SITE, key, "pieces on its shelf")?
+                {
+                    return Ok(Err(refusal));
+                }
+                connection.execute(parts::FORGET_MOVES_AT_SITE, values![key])?;
+                connection.execute(parts::FORGET_SITE, values![key])?;
                 connection.execute(people::FORGET_SITE, values![key])?;
                 connection.execute(meters::FORGET_SITE, values![key])?;
                 if connection.execute(statements::REMOVE_SITE, values![key])? == 0 {

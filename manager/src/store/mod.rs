@@ -49,6 +49,7 @@ mod now;
 mod open;
 mod open_of;
 mod orders;
+mod parts;
 mod people;
 mod places;
 mod profile_applications;
@@ -122,6 +123,7 @@ pub use orders::{
     CustomerRule, Duplicate, NewOrder, OrderAct, OrderFilter, OrderMove, OrderOrigin, OrderRecord,
     OrderRefusal, OrderState, OrderWhat, Proposes,
 };
+pub use parts::{NewPart, PartRecord, PartRefusal, ShelfFilter, ShelfMove, ShelfRecord};
 pub use people::{
     MAX_LIMITS, NewOperator, OperatorPlace, OperatorRecord, OperatorRefusal, OperatorToken, Signed,
 };
@@ -467,6 +469,7 @@ impl Store {
                     statements::figures::ALL,
                     statements::now::ALL,
                     statements::orders::ALL,
+                    statements::parts::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                     statements::telling::ALL,

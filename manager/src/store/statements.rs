@@ -6,6 +6,7 @@ pub(super) mod fleet;
 pub(super) mod meters;
 pub(super) mod now;
 pub(super) mod orders;
+pub(super) mod parts;
 pub(super) mod people;
 pub(super) mod programs;
 pub(super) mod restored;

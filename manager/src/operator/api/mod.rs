@@ -15,6 +15,7 @@ mod meters;
 mod now;
 mod openapi;
 mod orders;
+mod parts;
 mod people;
 mod places;
 mod profiles;
@@ -122,9 +123,24 @@ pub(super) fn routes() -> Routes {
         .at("/service-calls/{id}", |at| at.post(Right::Calls, lists::set_service_call))
         .at("/orders", |at| at.get(Right::See, orders::list).post(Right::Orders, orders::create))
         .at("/orders/{id}", |at| at.get(Right::See, orders::one).post(Right::Orders, orders::set))
+        .at("/orders.csv", |at| at.get(Right::See, orders::csv))
         .at("/orders/{id}/history", |at| at.get(Right::See, orders::history))
         .at("/orders/{id}/merge", |at| at.post(Right::Orders, orders::merge))
         .at("/orders/{id}/keep", |at| at.post(Right::Orders, orders::keep))
+        .at("/parts", |at| at.get(Right::SeeAll, parts::list).post(Right::Orders, parts::add))
+        .at("/parts/{id}", |at| {
+            at.get(Right::SeeAll, parts::one)
+                .put(Right::Orders, parts::set)
+                .delete(Right::Orders, parts::remove)
+        })
+        .at("/stock", |at| at.get(Right::SeeAll, parts::stock).post(Right::Orders, parts::add_stock))
+        .at("/stock/{id}", |at| {
+            at.get(Right::SeeAll, parts::one_stock)
+                .put(Right::Orders, parts::set_stock)
+                .delete(Right::Orders, parts::remove_stock)
+        })
+        .at("/stock/{id}/put", |at| at.post(Right::Orders, parts::put_stock))
+        .at("/stock/{id}/history", |at| at.get(Right::SeeAll, parts::stock_history))
         .at("/order-rules", |at| at.get(Right::SeeAll, orders::rules).put(Right::Places, orders::set_rule))
         .at("/order-rules/{customer}", |at| at.put(Right::Places, orders::set_customers_rule))
         .at("/replacements", |at| at.get(Right::See, lists::replacements))

@@ -1,11 +1,13 @@
-//! `GET` and `POST /orders`, `GET` and `POST /orders/{id}`, `GET /orders/{id}/history`, `POST /orders/{id}/merge` and `keep`;
+//! `GET` and `POST /orders`, `GET /orders.csv`, `GET` and `POST /orders/{id}`, `GET /orders/{id}/history`, `POST /orders/{id}/merge` and `keep`;
 //! `GET /order-rules`, `PUT /order-rules` and `/order-rules/{customer}`.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::Response;
 use platen_protocol::identity::DeviceId;
+use platen_protocol::problem::ProblemKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,12 +16,16 @@ use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::view::OrderView;
 use super::super::who::Operator;
-use super::super::{Shared, order};
+use super::super::{Shared, order, orders_csv};
 use super::list::{List, Page, row};
 use super::now::seen;
 use super::refused::{Always, BadBody, BadQuery, ChangedMeanwhile, Missing, NotDuplicate, NotOrdered};
 use crate::store::{Duplicate, OrderAct, OrderFilter, OrderState, Proposes};
 
+/// The most rows of a file.
+const MAX_ROWS: u32 = 10_000;
+/// Rows that are read at once.
+const ROWS_AT_ONCE: u32 = 500;
 /// Entries of an order's history that come with it: the newest.
 const HISTORY_SHOWN: u32 = 50;
 
@@ -71,6 +77,78 @@ pub(super) async fn list(
     let filter = OrderFilter { device, open, state, customer, text };
     let records = operators.store.orders(operator.scope(), filter, before, limit + 1).await?;
     Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), OrderView::from)))
+}
+
+/// Which orders, and how many of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhichRows {
+    /// Only those of this device.
+    #[param(required = false, nullable = false, value_type = DeviceId)]
+    device: Option<DeviceId>,
+    /// Only open ones (`true`), or only those that are delivered or cancelled (`false`); both when left out.
+    #[param(required = false, nullable = false)]
+    open: Option<bool>,
+    /// Only those in this state.
+    #[param(required = false, nullable = false, inline)]
+    state: Option<OrderState>,
+    /// Only those of this customer's devices.
+    #[param(required = false, nullable = false, minimum = 1)]
+    customer: Option<i64>,
+    /// Only those in which each of these words is found.
+    #[param(required = false, nullable = false, max_length = 200)]
+    text: Option<String>,
+    /// The header `platen-next-cursor` of the file before; leave it out for the first.
+    #[param(required = false, nullable = false, pattern = "^r[1-9][0-9]{0,17}$")]
+    cursor: Option<String>,
+    /// The most rows of the file.
+    #[param(required = false, nullable = false, minimum = 1, maximum = 10_000, default = 10_000)]
+    limit: Option<u32>,
+}
+
+/// The same as CSV, one row an order.
+#[utoipa::path(
+    get,
+    path = "/api/v1/orders.csv",
+    operation_id = "getOrdersCsv",
+    tag = "Service calls and orders",
+    params(WhichRows),
+    responses(
+        (status = 200, description = "A row an order, the newest first, under a row of names.", body = String, content_type = "text/csv"),
+        BadQuery, Always,
+    ),
+)]
+pub(super) async fn csv(
+    State(operators): Shared,
+    operator: Operator,
+    which: Result<Query<WhichRows>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(WhichRows { device, open, state, customer, text, cursor, limit }) = which?;
+    let (mut before, _) = row(cursor.as_deref(), None)?;
+    let limit = match limit.unwrap_or(MAX_ROWS) {
+        limit @ 1..=MAX_ROWS => usize::try_from(limit).unwrap_or(usize::MAX),
+        other => {
+            let why = format!("limit must be between 1 and {MAX_ROWS}, not {other}");
+            return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+        }
+    };
+    let filter = OrderFilter { device, open, state, customer, text };
+    let mut found = Vec::new();
+    // A row more says that there is more.
+    while found.len() <= limit {
+        let some = operators.store.orders(operator.scope(), filter.clone(), before, ROWS_AT_ONCE).await?;
+        before = some.last().map(|order| order.key);
+        let is_last = some.len() < ROWS_AT_ONCE as usize;
+        found.extend(some);
+        if is_last {
+            break;
+        }
+    }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|order| RowCursor(order.key).to_string());
+    orders_csv::answer(&found, next.as_deref())
 }
 
 /// An order that is to be made.

@@ -13,6 +13,8 @@ mod history;
 mod live;
 mod meters;
 mod now;
+mod orders;
+mod parts;
 mod people;
 mod profiles;
 mod programs;
@@ -88,8 +90,15 @@ fn routes() -> Routes {
         .at("/rollouts/{id}/{act}", |at| at.post(Right::Programs, rollouts::act))
         .at("/rollouts/{id}/devices/{device}/{act}", |at| at.post(Right::Programs, rollouts::act_on_device))
         .at("/service-calls/{id}", |at| at.post(Right::Calls, device::set_service_call))
-        .at("/orders/{id}", |at| at.post(Right::Orders, device::set_order))
+        .at("/orders", |at| at.get(Right::See, orders::list).post(Right::Orders, orders::make))
+        .at("/orders/rule", |at| at.post(Right::Places, orders::set_rule))
+        .at("/orders/{id}", |at| at.get(Right::See, orders::one).post(Right::Orders, device::set_order))
         .at("/orders/{id}/duplicate", |at| at.post(Right::Orders, device::settle_duplicate))
+        .at("/parts", |at| at.get(Right::SeeAll, parts::list).post(Right::Orders, parts::add))
+        .at("/parts/{id}", |at| at.get(Right::SeeAll, parts::one).post(Right::Orders, parts::save))
+        .at("/parts/{id}/remove", |at| at.post(Right::Orders, parts::remove))
+        .at("/parts/{id}/places", |at| at.post(Right::Orders, parts::add_place))
+        .at("/parts/{id}/places/{place}", |at| at.post(Right::Orders, parts::save_place))
         .at("/people", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
         .at("/people/{name}", |at| {
             at.get(Right::Administer, people::one).post(Right::Administer, people::save)

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::readings::SupplyView;
 use crate::ingest::date::Dated;
+use crate::money::MoneyView;
 use crate::store::{
     CommandRecord, CommandState, OrderOrigin, OrderRecord, OrderState, ServiceCallRecord, ServiceCallState,
 };
@@ -99,6 +100,10 @@ pub(in super::super) struct OrderView {
     pub(in super::super) fitted_at: Option<Timestamp>,
     /// Its serial number; `null` before.
     pub(in super::super) fitted_serial: Option<String>,
+    /// What a piece cost when it was approved; `null` where the catalogue had no price, and for who sees only some customers.
+    pub(in super::super) price: Option<MoneyView>,
+    /// Pieces that a shelf gave for it.
+    pub(in super::super) taken: u32,
     /// Where the device stands; `null` where nobody said.
     pub(in super::super) place: Option<String>,
     /// Whose it is; `null` for nobody's.
@@ -155,6 +160,11 @@ impl OrderView {
         self.state == OrderState::Approved
     }
 
+    /// Whether it is on its way.
+    pub(in super::super) fn is_shipped(&self) -> bool {
+        self.state == OrderState::Shipped
+    }
+
     /// Its version as a header.
     pub(in super::super) fn etag(&self) -> String {
         format!("\"{}\"", self.version)
@@ -209,6 +219,8 @@ impl From<OrderRecord> for OrderView {
             fitted: record.fitted,
             fitted_at: record.fitted_at,
             fitted_serial: record.fitted_serial,
+            price: record.price.map(MoneyView::from),
+            taken: record.taken,
             place: record.place,
             customer: record.customer,
             site: record.site,

@@ -38,7 +38,15 @@ impl Store {
         for word in text.split_whitespace().take(MAX_WORDS) {
             list.also(statements::SEARCHED, Value::Text(pattern(word).into()));
         }
-        self.readers.clone().read(move |connection| list.read(connection, OrderRecord::from_row)).await
+        let priced = *scope == Scope::All;
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let mut found = list.read(connection, OrderRecord::from_row)?;
+                found.iter_mut().for_each(|order| order.shown(priced));
+                Ok(found)
+            })
+            .await
     }
 
     /// One order, if it is within sight.
@@ -54,7 +62,9 @@ impl Store {
                 let found = connection.one(&text, conditions.values(), |row| {
                     Ok(damage.readable(row, 1, OrderRecord::from_row))
                 })?;
-                Ok(found.flatten())
+                let mut found = found.flatten();
+                found.iter_mut().for_each(|order| order.shown(scope == Scope::All));
+                Ok(found)
             })
             .await
     }

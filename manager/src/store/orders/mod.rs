@@ -11,6 +11,7 @@ mod moves;
 mod propose;
 mod records;
 mod rules;
+mod taken;
 
 pub(super) use moves::approve_for_now;
 pub use records::{

@@ -15,6 +15,7 @@ use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
 use super::acts::{Held, held, last_act, note, read, tell};
 use super::records::{Duplicate, OrderMove, OrderRecord, OrderRefusal, OrderState, OrderWhat};
+use super::taken::settle;
 
 /// What came of an act.
 type Done = Result<OrderRecord, OrderRefusal>;
@@ -30,16 +31,18 @@ fn words(to: &OrderMove) -> Option<String> {
 pub(super) fn put(
     connection: &Connection,
     damage: &Damage,
-    Held { order, device, .. }: &Held,
+    found: &Held,
     to: &OrderMove,
     (by, at): (Option<&str>, i64),
 ) -> Result<(), StoreError> {
+    let Held { order, device, .. } = found;
     let closed = (!to.state.is_open()).then_some(at);
     let reason = to.reason.as_deref().filter(|_| to.state == OrderState::Cancelled);
     let state = to.state.word();
     let moved = values![order.key, state, at, by, closed, reason, to.carrier, to.tracking];
     connection.execute(statements::MOVE, moved)?;
     note(connection, (*device, order.key), (by, to.state.into()), words(to).as_deref(), at)?;
+    settle(connection, found, to.state, (by, at))?;
     tell(connection, damage, order.key, Some(order.state), at)?;
     refresh(connection, *device, None)
 }
@@ -128,7 +131,7 @@ impl Store {
         scope: &Scope,
         key: i64,
         what: Duplicate,
-        operator: String,
+        by: String,
         now: Timestamp,
     ) -> Result<Done, StoreError> {
         let (open, damage, scope) = (Arc::clone(&self.open), Arc::clone(&self.damage), scope.clone());
@@ -143,12 +146,13 @@ impl Store {
                 return Ok(Err(OrderRefusal::Missing));
             }
             let Some(found) = held(connection, &damage, key)? else { return Ok(Err(OrderRefusal::Missing)) };
-            if connection.execute(statement, values![key, at, operator])? == 0 {
+            if connection.execute(statement, values![key, at, by])? == 0 {
                 return Ok(Err(OrderRefusal::NotDuplicate));
             }
             let of = found.order.duplicate_of.map(|first| format!("order {first}"));
-            note(connection, (found.device, key), (Some(&operator), what), of.as_deref(), at)?;
+            note(connection, (found.device, key), (Some(&by), what), of.as_deref(), at)?;
             if what == OrderWhat::Merged {
+                settle(connection, &found, OrderState::Cancelled, (Some(&by), at))?;
                 tell(connection, &damage, key, Some(found.order.state), at)?;
             }
             refresh(connection, found.device, None)?;

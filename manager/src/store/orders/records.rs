@@ -10,6 +10,7 @@ use super::super::engine::Row;
 use super::super::records::{dated, id, time, time_if_any, word};
 use super::super::{StoreError, from_json};
 use crate::ingest::date::Dated;
+use crate::money::Money;
 
 /// Which orders.
 #[derive(Debug, Clone, Default)]
@@ -205,10 +206,8 @@ pub struct OrderRecord {
     pub fitted_at: Option<Timestamp>,
     /// Its serial number.
     pub fitted_serial: Option<String>,
-    /// What a piece cost when it was approved, in the smallest unit of the currency.
-    pub price: Option<i64>,
-    /// The currency.
-    pub currency: Option<String>,
+    /// What a piece cost when it was approved; none for who does not see the devices of all customers.
+    pub price: Option<Money>,
     /// Pieces that a shelf gave for it.
     pub taken: u32,
     /// Which place on a shelf.
@@ -374,9 +373,15 @@ pub enum OrderRefusal {
 }
 
 impl OrderRecord {
+    /// Prices are the service centre's: who sees only some customers does not see them.
+    pub(super) fn shown(&mut self, priced: bool) {
+        self.price = self.price.filter(|_| priced);
+    }
+
     pub(in crate::store) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         let supply: String = row.get(5)?;
         let read: SupplyReading = from_json("supply", &supply)?;
+        let currency: Option<String> = row.get(27)?;
         Ok(Self {
             key: row.get(0)?,
             device: id("device", row.get(1)?)?,
@@ -403,8 +408,7 @@ impl OrderRecord {
             fitted: row.get(23)?,
             fitted_at: time_if_any(row, 24)?,
             fitted_serial: row.get(25)?,
-            price: row.get(26)?,
-            currency: row.get(27)?,
+            price: Money::stored(row.get(26)?, currency.as_deref()),
             taken: row.get(28)?,
             taken_from: row.get(29)?,
             place: row.get(30)?,
