@@ -19,6 +19,7 @@
 //! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
 //! the program's other subcommands.
 
+pub mod agreement;
 pub mod backup;
 pub mod bell;
 pub mod ca;

@@ -3,6 +3,7 @@
 //! it wants, and [`guard`] lets nobody else come to it.
 
 mod action;
+mod agreements;
 mod api;
 mod command;
 mod cursor;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
-use super::statements::{devices as statements, fleet, meters, now, people};
+use super::statements::{calls, devices as statements, fleet, meters, now, people};
 use super::{Store, StoreError, from_integer};
 
 /// A customer.
@@ -226,6 +226,7 @@ impl Store {
                 connection.execute(statements::REMOVE_GROUP_OF, values!["customer", key.to_string()])?;
                 connection.execute(people::FORGET_CUSTOMER, values![key])?;
                 connection.execute(meters::FORGET_CUSTOMER, values![key])?;
+                connection.execute(calls::REMOVE_AGREEMENT, values![key])?;
                 if connection.execute(statements::REMOVE_CUSTOMER, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
                 }

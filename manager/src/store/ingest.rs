@@ -11,6 +11,7 @@ use platen_protocol::device_to_manager::{
 use platen_protocol::identity::{DeviceId, Epoch, ServiceCallId};
 use platen_protocol::stamp::Stamp;
 
+use super::calls::{CallNotice, ServiceCallState, opened};
 use super::damage::Damage;
 use super::dates::{dates, learn};
 use super::engine::{Connection, values};
@@ -150,8 +151,18 @@ fn take_in(
             learn(context, device, sent, ingest.received)?;
         }
         let dated = Dated { at: ingest.received, by: None };
-        let mut write =
-            BatchWrite { context, ingest, damage, device, epoch, last, dated, bytes, touched: !was_there };
+        let mut write = BatchWrite {
+            context,
+            ingest,
+            damage,
+            device,
+            epoch,
+            last,
+            dated,
+            bytes,
+            touched: !was_there,
+            called: Vec::new(),
+        };
         if is_news && let Some(in_memory_epoch) = &in_memory_epoch {
             ended = Some(write.end_of(in_memory_epoch)?);
         }
@@ -170,7 +181,13 @@ fn take_in(
         }
         let levels_now = write.latest(new, latest, activity, &levels)?;
         bytes = write.bytes;
-        let (last, touched) = (write.last, write.touched);
+        let (last, touched, called) = (write.last, write.touched, write.called);
+        for (call, message) in called {
+            // The newest readings may not be in their table yet.
+            let told = latest.and_then(|(position, _)| new.get(position)?.body.readings().cloned());
+            let words = (None, message.as_deref());
+            opened(context.connection, (device, call), told, words, ingest.received)?;
+        }
         if !was_there {
             context
                 .connection
@@ -293,6 +310,8 @@ pub(super) struct BatchWrite<'a, 'b> {
     bytes: u64,
     /// Whether something changed by which it is said how the device stands.
     pub(super) touched: bool,
+    /// Calls that are open since this batch, with what the person wrote.
+    called: Vec<(i64, Option<String>)>,
 }
 
 impl BatchWrite<'_, '_> {
@@ -414,7 +433,7 @@ impl BatchWrite<'_, '_> {
         let presses = call.presses.unwrap_or(1);
         let ago = i64::from(call.last_press_seconds_ago.unwrap_or_default()) * 1000;
         let last_press = call.presses.map(|_| self.dated.at.as_millisecond().saturating_sub(ago));
-        let added = self.context.connection.execute(
+        let added: Option<i64> = self.context.connection.one(
             statements::ADD_SERVICE_CALL,
             values![
                 self.device,
@@ -427,18 +446,31 @@ impl BatchWrite<'_, '_> {
                 presses,
                 last_press
             ],
+            |row| row.get(0),
         )?;
         self.touched = true;
-        if added == 1 {
-            return self.notice("service_call", report.sequence, &to_json("service call", call)?);
+        if let Some(key) = added {
+            return self.opened_call(report, key, call);
         }
         let again = values![self.device, id, presses, last_press];
-        let reopened = self.context.connection.execute(statements::REOPEN_CALL, again)?;
+        let reopened: Option<i64> =
+            self.context.connection.one(statements::REOPEN_CALL, again, |row| row.get(0))?;
         self.context.connection.execute(statements::COUNT_PRESSES, again)?;
-        if reopened == 1 {
-            self.notice("service_call", report.sequence, &to_json("service call", call)?)?;
-        }
-        Ok(())
+        reopened.map_or(Ok(()), |key| self.opened_call(report, key, call))
+    }
+
+    /// A call is open from now on: people are told, and the rest is found out behind the last report of the batch.
+    fn opened_call(&mut self, report: &Report, key: i64, call: &ServiceCall) -> Result<(), StoreError> {
+        self.called.push((key, written(call.message.as_deref()).map(str::to_owned)));
+        let told = CallNotice {
+            service_call: key,
+            state: ServiceCallState::Open,
+            message: written(call.message.as_deref()),
+            by: None,
+            technician: None,
+            words: None,
+        };
+        self.notice("service_call", report.sequence, &to_json("service call", &told)?)
     }
 
     fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {

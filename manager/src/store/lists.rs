@@ -5,15 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
+use super::calls::{CallAct, ServiceCallRecord, ServiceCallState};
 use super::conditions::Conditions;
 use super::damage::Damage;
 use super::engine::{Connection, Row, Value, values};
-use super::orders::device_of;
-use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
+use super::records::{AlertRecord, GapRecord, ReportRecord};
 use super::retention::chains_begin;
-use super::sight::{sees_device, sees_row};
-use super::states::refresh_all;
-use super::writer::WriteContext;
+use super::sight::sees_device;
 use super::{Scope, Store, StoreError, statements};
 
 /// Which alerts.
@@ -266,7 +264,8 @@ impl Store {
         self.readers.clone().read(move |connection| list.read(connection, ServiceCallRecord::from_row)).await
     }
 
-    /// Says what has become of a service call, and gives its device; `None` when there is no such call.
+    /// Says what has become of a service call, whatever anybody did with it before, and gives its device; `None` when there is
+    /// no such call.
     pub async fn set_service_call(
         &self,
         scope: &Scope,
@@ -275,18 +274,9 @@ impl Store {
         operator: String,
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
-        let (open, scope) = (Arc::clone(&self.open), scope.clone());
-        let act = move |context: &mut WriteContext<'_>| {
-            if !sees_row(context.connection, &scope, "service_calls", key)? {
-                return Ok(None);
-            }
-            let (state, now) = (state.word(), now.as_millisecond());
-            let device =
-                device_of(context, statements::SET_SERVICE_CALL, values![key, state, now, operator])?;
-            refresh_all(context.connection, device.iter())?;
-            Ok(device)
-        };
-        self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
+        let act = (CallAct::Move(state, None, Vec::new()), None);
+        let done = self.act_on_call(scope, (key, None), act, None, (operator, now)).await?;
+        Ok(done.ok().map(|acted| acted.call.device))
     }
 
     /// What a device lost, newest first.

@@ -67,6 +67,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(22, "0022_telling"),
     of_both!(23, "0023_now"),
     of_both!(24, "0024_meters"),
+    of_both!(32, "0032_calls"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -291,6 +292,7 @@ mod tests {
                 "bbc8635342008761eae764f9d506e93bbaec0859cc2641b581d272622362836b",
                 "7a1b74b378c975157c95a592ef147bfdadc840b7f20f21669c41bca27da492bf",
                 "bbe4ed97805e6e571bee7d8ef2349b64cd9cbfbf938d48efe6e412d7fcbb9328",
+                "f2ca9dba40ac01da4c9e8c262e36650f246ca5fa44e674b209b5ecafed76597d",
             ]
         );
         let of_postgres: Vec<String> =
@@ -311,6 +313,7 @@ mod tests {
                 "88035fd1f1dcfdfbae334c900b021beb2f4b923058ef12b7206b261484852c7f",
                 "dbdb7b060522453b39a239feb64451c73612fb0d9cb8c25cd96cab7dc52fee92",
                 "b7a9e286f505ea6e0da0e7f56cd9b14e01996c554f9598cd0e0b7ec9ba1be286",
+                "a4c941be970a9b4d9137d7ffcb4eab8d20eb53efef57f235509dea5c34119d6e",
             ]
         );
     }

@@ -10,6 +10,7 @@
 mod alerts;
 mod apply_profiles;
 mod backups;
+mod calls;
 mod certificate;
 mod check;
 mod clones;
@@ -81,6 +82,11 @@ use jiff::Timestamp;
 
 pub use apply_profiles::Applied;
 pub use backups::BackupRecord;
+pub use calls::{
+    Acted, AgreementRecord, CallAct, CallCounts, CallDetail, CallEntry, CallFilter, CallPlace, CallRefusal,
+    CallSignal, CallTimes, CallWhat, LastError, MAX_PARTS_USED, NewCall, OpenRefusal, PartUsed,
+    ServiceCallRecord, ServiceCallState, Snapshot,
+};
 pub use certificate::{Certificate, NEVER};
 pub use check::{
     JournalCheck, StoreCheck, bring_back_store, check_journal, check_store, is_empty_store, newest_version,
@@ -130,7 +136,7 @@ pub use programs::{
 };
 pub use records::{
     ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, DeviceState,
-    GapRecord, MAX_OPEN_COMMANDS, ReportRecord, ServiceCallRecord, ServiceCallState,
+    GapRecord, MAX_OPEN_COMMANDS, ReportRecord,
 };
 pub use replacements::ReplacementRecord;
 pub use replayed::Replayed;
@@ -433,15 +439,18 @@ impl Store {
                         statements::figures::ALL_POSTGRES,
                     ),
                 };
-                let of_people = match connection {
-                    Connection::Sqlite(_) => [].as_slice(),
-                    Connection::Postgres(_) => statements::people::ALL_POSTGRES,
+                let (of_people, of_calls) = match connection {
+                    Connection::Sqlite(_) => ([].as_slice(), [].as_slice()),
+                    Connection::Postgres(_) => {
+                        (statements::people::ALL_POSTGRES, statements::calls::ALL_POSTGRES)
+                    }
                 };
                 let own = own
                     .iter()
                     .chain(of_fleet)
                     .chain(of_rollouts)
                     .chain(of_people)
+                    .chain(of_calls)
                     .chain(of_now)
                     .chain(sums)
                     .chain(statements::fleet::ALL);
@@ -458,6 +467,7 @@ impl Store {
                     quota::ALL,
                     statements::devices::ALL,
                     statements::meters::ALL,
+                    statements::calls::ALL,
                     statements::programs::ALL,
                     statements::ddi::ALL,
                     statements::people::ALL,

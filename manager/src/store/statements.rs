@@ -1,5 +1,6 @@
 //! Every statement, by name: one text for both engines, unless they differ.
 
+pub(super) mod calls;
 pub(super) mod ddi;
 pub(super) mod figures;
 pub(super) mod fleet;
@@ -11,6 +12,7 @@ pub(super) mod restored;
 pub(super) mod rollouts;
 pub(super) mod telling;
 
+use self::calls::{call_columns, call_joins};
 use super::engine::Bulk;
 
 pub(super) mod devices;
@@ -113,10 +115,10 @@ pub(super) const REOPEN_ALERT: &str = "UPDATE alerts SET cleared = NULL, cleared
 pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
 /// A call that is repeated is the call that there is; one without a name is never a repeat.
 pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id, report, received, simulated, entered_by, message, state, \
-     presses, last_press) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'new', ?8, ?9) ON CONFLICT (device, id) DO NOTHING";
-/// It was made again after somebody had handled it: it is open once more.
-pub(super) const REOPEN_CALL: &str = "UPDATE service_calls SET state = 'new', changed = NULL, changed_by = NULL, handled = NULL \
-     WHERE device = ?1 AND id = ?2 AND presses < ?3 AND handled < ?4";
+     presses, last_press) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9) ON CONFLICT (device, id) DO NOTHING RETURNING key";
+/// It was made again after somebody had finished with it: it is open once more.
+pub(super) const REOPEN_CALL: &str = "UPDATE service_calls SET state = 'open', changed = NULL, changed_by = NULL, handled = NULL, \
+     version = version + 1 WHERE device = ?1 AND id = ?2 AND presses < ?3 AND handled < ?4 RETURNING key";
 /// How often it was made never goes down.
 pub(super) const COUNT_PRESSES: &str = "UPDATE service_calls SET presses = ?3, last_press = ?4 \
      WHERE device = ?1 AND id = ?2 AND presses < ?3";
@@ -256,19 +258,15 @@ pub(super) const REPORTS_BACK: &str = "WITH RECURSIVE chain (key, place) AS ( \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch ORDER BY chain.place";
 pub(super) const ALERTS: &str = "SELECT a.key, d.id, a.raised, a.cleared, a.cleared_because, a.simulated, a.body, \
      a.raised_dated, a.raised_by, a.cleared_dated, a.cleared_by FROM alerts a JOIN devices d ON d.key = a.device";
-pub(super) const SERVICE_CALLS: &str = "SELECT s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, \
-     s.changed, s.changed_by, r.dated, r.dated_by, s.presses, s.last_press FROM service_calls s \
-     JOIN devices d ON d.key = s.device JOIN reports r ON r.key = s.report";
-pub(super) const SET_SERVICE_CALL: &str = "UPDATE service_calls SET state = ?2, changed = ?3, changed_by = ?4, \
-     handled = CASE WHEN ?2 = 'handled' THEN CAST(?3 AS BIGINT) END WHERE key = ?1 \
-     RETURNING (SELECT id FROM devices WHERE key = device)";
+pub(super) const SERVICE_CALLS: &str =
+    concat!("SELECT ", call_columns!(), " FROM service_calls s ", call_joins!());
 
 /// What is open, by name, the newest first. A first version of the agent gave calls no names.
-pub(super) const OPEN_CALL_NAMES: &str = "SELECT d.id, s.id FROM service_calls s JOIN devices d ON d.key = s.device \
-     WHERE s.handled IS NULL AND s.id IS NOT NULL ORDER BY s.key DESC";
+pub(super) const OPEN_CALL_NAMES: &str = "SELECT d.id, s.id, s.state, s.technician FROM service_calls s \
+     JOIN devices d ON d.key = s.device WHERE s.handled IS NULL AND s.id IS NOT NULL ORDER BY s.key DESC";
 pub(super) const OPEN_ORDER_NAMES: &str = "SELECT d.id, o.id FROM orders o JOIN devices d ON d.key = o.device \
      WHERE o.closed IS NULL ORDER BY o.key DESC";
-pub(super) const OPEN_CALL_NAMES_OF: &str = "SELECT id FROM service_calls WHERE handled IS NULL AND id IS NOT NULL \
+pub(super) const OPEN_CALL_NAMES_OF: &str = "SELECT id, state, technician FROM service_calls WHERE handled IS NULL AND id IS NOT NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
 pub(super) const OPEN_ORDER_NAMES_OF: &str = "SELECT id FROM orders WHERE closed IS NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
@@ -457,7 +455,6 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("OLD_REPORTS_OF", OLD_REPORTS_OF),
     ("ALERTS", ALERTS),
     ("SERVICE_CALLS", SERVICE_CALLS),
-    ("SET_SERVICE_CALL", SET_SERVICE_CALL),
     ("OPEN_CALL_NAMES", OPEN_CALL_NAMES),
     ("OPEN_ORDER_NAMES", OPEN_ORDER_NAMES),
     ("OPEN_CALL_NAMES_OF", OPEN_CALL_NAMES_OF),

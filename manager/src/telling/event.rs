@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::alert::{Alert, Evidence, Severity, Training};
-use platen_protocol::device_to_manager::{Order, Replacement, ServiceCall};
+use platen_protocol::device_to_manager::{Order, Replacement};
 use platen_protocol::facts::words::{grouped, label, spaced, title};
 use platen_protocol::readings::{PartReading, SupplyReading};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,10 @@ use crate::watch::Finding;
 pub enum EventClass {
     /// A condition of the printer.
     Alert,
-    /// A person at the printer asks for help.
+    /// A person at the printer asks for help, or the desk sends somebody; and that this is over.
     ServiceCall,
+    /// What happens to a service call meanwhile: who goes there, and how far they are.
+    ServiceCallMoved,
     /// A person at the printer orders a supply.
     Order,
     /// A supply or a part was changed.
@@ -33,9 +35,10 @@ pub enum EventClass {
 
 impl EventClass {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Alert,
         Self::ServiceCall,
+        Self::ServiceCallMoved,
         Self::Order,
         Self::Replacement,
         Self::Watch,
@@ -49,6 +52,7 @@ impl EventClass {
         match self {
             Self::Alert => "alert",
             Self::ServiceCall => "service_call",
+            Self::ServiceCallMoved => "service_call_moved",
             Self::Order => "order",
             Self::Replacement => "replacement",
             Self::Watch => "watch",
@@ -127,6 +131,17 @@ pub struct OwnTrouble {
     pub words: String,
 }
 
+/// What the notice of a service call says; before it named the call it was the report of it.
+#[derive(Debug, Deserialize)]
+struct ToldCall {
+    service_call: Option<i64>,
+    state: Option<String>,
+    message: Option<String>,
+    by: Option<String>,
+    technician: Option<String>,
+    words: Option<String>,
+}
+
 /// What people are to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -189,7 +204,9 @@ impl Event {
             "watch" | "watch_over" => {
                 serde_json::from_str(notice.body).ok().map(|finding| plain.of_finding(notice, &finding))
             }
-            "service_call" => serde_json::from_str(notice.body).ok().map(|call| plain.of_call(call)),
+            "service_call" | "service_call_moved" | "service_call_over" => {
+                serde_json::from_str(notice.body).ok().map(|call| plain.of_call(notice, call))
+            }
             "order" => serde_json::from_str(notice.body).ok().map(|order| plain.of_order(&order)),
             "replacement" => serde_json::from_str(notice.body).ok().map(|of| plain.of_replacement(&of)),
             "manager_trouble" | "manager_trouble_over" => {
@@ -205,6 +222,8 @@ impl Event {
             "alert_raised" | "alert_cleared" => (EventClass::Alert, "An alert that cannot be read"),
             "watch" | "watch_over" => (EventClass::Watch, "A watch found something that cannot be read"),
             "service_call" => (EventClass::ServiceCall, "Somebody at the printer asks for help"),
+            "service_call_moved" => (EventClass::ServiceCallMoved, "A service call goes on"),
+            "service_call_over" => (EventClass::ServiceCall, "A service call is over"),
             "order" => (EventClass::Order, "Somebody at the printer orders a supply"),
             "replacement" => (EventClass::Replacement, "A supply or a part was changed"),
             "gap" => (EventClass::Loss, "Reports of the device are lost"),
@@ -215,7 +234,10 @@ impl Event {
             "manager_trouble" | "manager_trouble_over" => (EventClass::Manager, "The manager has a trouble"),
             _ => (EventClass::Identity, "Something happened; the device's page says what"),
         };
-        let over = matches!(notice.kind, "alert_cleared" | "watch_over" | "manager_trouble_over");
+        let over = matches!(
+            notice.kind,
+            "alert_cleared" | "watch_over" | "service_call_over" | "manager_trouble_over"
+        );
         Self {
             class,
             grade: None,
@@ -266,10 +288,28 @@ impl Event {
         }
     }
 
-    fn of_call(&self, call: ServiceCall) -> Self {
-        let what =
-            call.message.map_or_else(|| self.what.clone(), |message| format!("{}: {message}", self.what));
-        Self { what, who: "the service desk".to_owned(), ..self.clone() }
+    fn of_call(&self, notice: Notice<'_>, call: ToldCall) -> Self {
+        let begun = match &call.by {
+            Some(by) if notice.kind == "service_call" => format!("{by} asks for service"),
+            _ => self.what.clone(),
+        };
+        let what = call.message.map_or_else(|| begun.clone(), |message| format!("{begun}: {message}"));
+        let technician = call.technician.map(|technician| format!("Technician: {technician}"));
+        let state = call.state.filter(|_| notice.kind != "service_call");
+        let state = state.map(|state| format!("State: {}", state.replace('_', " ")));
+        let words = call.words.map(|words| format!("“{words}”"));
+        // What an earlier version wrote does not name the call.
+        let subject = call.service_call.map_or_else(
+            || self.subject.clone(),
+            |key| format!("{}/service_call/{key}", notice.device.unwrap_or_default()),
+        );
+        Self {
+            what,
+            subject,
+            evidence: state.into_iter().chain(technician).chain(words).collect(),
+            who: "the service desk".to_owned(),
+            ..self.clone()
+        }
     }
 
     fn of_order(&self, order: &Order) -> Self {
@@ -328,6 +368,20 @@ mod tests {
         let cleared = Event::of(notice("alert_cleared", &body));
         assert!(cleared.over);
         assert_eq!(cleared.subject, raised.subject);
+    }
+
+    #[test]
+    fn a_call_has_one_subject_from_its_beginning_to_its_end() {
+        let body = r#"{"service_call": 7, "state": "on_the_way", "message": "jams", "technician": "tom", "words": null}"#;
+        let [begun, moved, over] = ["service_call", "service_call_moved", "service_call_over"]
+            .map(|kind| Event::of(notice(kind, body)));
+        assert_eq!(begun.subject, "d/service_call/7");
+        assert!(begun.subject == moved.subject && begun.subject == over.subject && over.over && !moved.over);
+        assert_eq!(begun.what, "Somebody at the printer asks for help: jams");
+        assert_eq!(moved.class, EventClass::ServiceCallMoved);
+        assert_eq!(moved.evidence, ["State: on the way", "Technician: tom"]);
+        let before = Event::of(notice("service_call", r#"{"entered_by": "button", "message": "jams"}"#));
+        assert_eq!((before.what, before.subject), (begun.what, "d/e/1/x".to_owned()));
     }
 
     #[test]

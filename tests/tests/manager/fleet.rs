@@ -153,7 +153,7 @@ impl Lived {
                 let calls =
                     store.service_calls(&Scope::All, ServiceCallFilter::default(), None, 5).await.unwrap();
                 if let Some(call) = calls.first() {
-                    let state = random.pick(&[ServiceCallState::Seen, ServiceCallState::Handled]);
+                    let state = random.pick(&[ServiceCallState::Seen, ServiceCallState::Done]);
                     store.set_service_call(&Scope::All, call.key, state, "anna".into(), now()).await.unwrap();
                 }
             }

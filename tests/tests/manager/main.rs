@@ -10,6 +10,7 @@
 
 mod backup;
 mod balancers;
+mod calls;
 mod dates;
 mod ddi;
 mod device;
@@ -41,6 +42,7 @@ mod secrets;
 mod sign_in_flood;
 mod signed;
 mod store;
+mod store_calls;
 mod store_devices;
 mod store_now;
 mod store_people;

@@ -265,17 +265,17 @@ mod suite {
         let handle = async |at: Timestamp| {
             let key = only().await.key;
             store
-                .set_service_call(&Scope::All, key, ServiceCallState::Handled, "olga".into(), at)
+                .set_service_call(&Scope::All, key, ServiceCallState::Done, "olga".into(), at)
                 .await
                 .unwrap();
         };
         // What is counted late was pressed before.
         handle(now() + SignedDuration::from_secs(1)).await;
         ingest(&store, &device(), batch(2, &[made(2)])).await.unwrap();
-        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::Handled, 2));
+        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::Done, 2));
         handle(now() - SignedDuration::from_secs(1)).await;
         ingest(&store, &device(), batch(3, &[made(3)])).await.unwrap();
-        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::New, 3));
+        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::Open, 3));
         assert_eq!(store.open_requests(&device()).await.unwrap().service_calls.len(), 1);
     }
 

@@ -16,9 +16,10 @@ use super::super::who::Operator;
 use super::super::{Shared, order, service_call};
 use super::list::{List, OfDevice, Which};
 use super::refused::{Always, BadBody, BadQuery, Missing, NotDuplicate};
+use crate::clock;
 use crate::store::{
-    AlertFilter, Duplicate, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState,
-    WatchFilter,
+    AlertFilter, Duplicate, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallRecord,
+    ServiceCallState, WatchFilter,
 };
 
 /// Lists alerts.
@@ -104,7 +105,8 @@ pub(super) async fn service_calls(
     let (before, limit) = which.place()?;
     let filter = ServiceCallFilter { device: which.device, open: which.open };
     let records = operators.store.service_calls(operator.scope(), filter, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), ServiceCallView::from)))
+    let (now, cursor) = (clock::now(), |record: &ServiceCallRecord| RowCursor(record.key).to_string());
+    Ok(Json(List::new(records, limit, cursor, |record| ServiceCallView::new(record, now))))
 }
 
 /// The new state of a service call.
@@ -115,7 +117,7 @@ pub(super) struct NewState {
     state: ServiceCallState,
 }
 
-/// Marks a service call as seen or as handled.
+/// Gives a service call a state, whatever anybody did with it before: `POST /service-calls/{id}/move` says more.
 #[utoipa::path(
     post,
     path = "/api/v1/service-calls/{id}",
@@ -132,7 +134,7 @@ pub(super) async fn set_service_call(
     body: Result<Json<NewState>, JsonRejection>,
 ) -> Result<StatusCode, Refusal> {
     let (Path(id), Json(NewState { state })) = (id?, body?);
-    service_call::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
+    service_call::set(&operators, &operator, id, state).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

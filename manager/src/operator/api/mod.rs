@@ -1,5 +1,6 @@
 //! The JSON API, an address a function. What is not JSON is a problem document (RFC 9457).
 
+mod calls;
 mod commands;
 mod ddi;
 mod details;
@@ -117,8 +118,20 @@ pub(super) fn routes() -> Routes {
         .at("/alerts", |at| at.get(Right::See, lists::alerts))
         .at("/watches", |at| at.get(Right::See, lists::watches))
         .at("/reports", |at| at.get(Right::See, lists::reports))
-        .at("/service-calls", |at| at.get(Right::See, lists::service_calls))
-        .at("/service-calls/{id}", |at| at.post(Right::Calls, lists::set_service_call))
+        .at("/service-calls", |at| at.get(Right::See, lists::service_calls).post(Right::Calls, calls::open))
+        .at("/service-calls/{id}", |at| {
+            at.get(Right::See, calls::one).post(Right::Calls, lists::set_service_call)
+        })
+        .at("/service-calls/{id}/history", |at| at.get(Right::See, calls::history))
+        .at("/service-calls/{id}/move", |at| at.post(Right::Calls, calls::move_on))
+        .at("/service-calls/{id}/comment", |at| at.post(Right::Calls, calls::comment))
+        .at("/service-calls/{id}/ticket", |at| at.put(Right::Calls, calls::set_ticket))
+        .at("/service-call-counts", |at| at.get(Right::See, calls::counts))
+        .at("/service-call-times", |at| at.get(Right::See, calls::times))
+        .at("/service-agreements", |at| at.get(Right::SeeAll, calls::agreements_list))
+        .at("/service-agreements/{customer}", |at| {
+            at.put(Right::Places, calls::set_agreement).delete(Right::Places, calls::remove_agreement)
+        })
         .at("/orders", |at| at.get(Right::See, lists::orders))
         .at("/orders/{id}", |at| at.post(Right::Orders, lists::set_order))
         .at("/orders/{id}/merge", |at| at.post(Right::Orders, lists::merge_order))

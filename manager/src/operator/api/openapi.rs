@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now, people,
-    places, profiles, programs, restored, rollouts, telling,
+    calls, commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now,
+    people, places, profiles, programs, restored, rollouts, telling,
 };
 
 #[derive(OpenApi)]
@@ -97,6 +97,17 @@ use super::{
         lists::reports,
         lists::service_calls,
         lists::set_service_call,
+        calls::open,
+        calls::one,
+        calls::history,
+        calls::move_on,
+        calls::comment,
+        calls::set_ticket,
+        calls::counts,
+        calls::times,
+        calls::agreements_list,
+        calls::set_agreement,
+        calls::remove_agreement,
         lists::orders,
         lists::set_order,
         lists::merge_order,
@@ -297,6 +308,10 @@ const EXACTER: &[(&str, Exacter)] = &[
     (
         "/components/schemas/List_NowEntry/properties/items/items",
         |_| json!({"$ref": "#/components/schemas/NowEntry"}),
+    ),
+    (
+        "/components/schemas/List_CallEntry/properties/items/items",
+        |_| json!({"$ref": "#/components/schemas/CallEntry"}),
     ),
     (
         "/components/schemas/List_RolloutEntry/properties/items/items",

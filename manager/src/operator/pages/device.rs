@@ -98,7 +98,7 @@ pub(super) async fn page(
         device,
         watches_over: over.into_iter().map(WatchView::from).collect(),
         cleared: cleared.into_iter().map(AlertView::from).collect(),
-        service_calls: calls.into_iter().map(ServiceCallView::from).collect(),
+        service_calls: calls.into_iter().map(|call| ServiceCallView::new(call, now)).collect(),
         orders: orders.into_iter().map(OrderView::from).collect(),
         replacements: replacements.into_iter().map(ReplacementView::from).collect(),
         commands: commands.into_iter().map(CommandView::from).collect(),
@@ -242,7 +242,7 @@ pub(super) async fn set_service_call(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(NewState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    service_call::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
+    service_call::set(&operators, &operator, id, state).await?;
     Ok(Redirect::to(&format!("/devices/{device}#service-calls")))
 }
 

@@ -2,6 +2,7 @@
 //! (`assets/live.js`). What comes from devices is text, and askama escapes it.
 
 mod assets;
+mod calls;
 mod chart;
 mod customers;
 mod details;
@@ -67,6 +68,9 @@ fn routes() -> Routes {
         .at("/devices/{id}/let-go", |at| at.post(Right::Tend, rollouts::holds::let_go))
         .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
         .at("/devices/{id}/delete", |at| at.post(Right::Administer, details::delete))
+        .at("/calls", |at| at.get(Right::See, calls::page).post(Right::Calls, calls::open))
+        .at("/calls/{id}", |at| at.get(Right::See, calls::one))
+        .at("/calls/{id}/{act}", |at| at.post(Right::Calls, calls::act))
         .at("/meters", |at| at.get(Right::See, meters::page))
         .at("/customers", |at| at.get(Right::See, customers::list).post(Right::Places, customers::add))
         .at("/customers/{id}", |at| at.get(Right::See, customers::one).post(Right::Places, customers::save))
@@ -162,6 +166,7 @@ rights! {
     may_see_all SeeAll,
     may_tend Tend,
     may_calls Calls,
+    may_dispatch Dispatch,
     may_orders Orders,
     may_describe Describe,
     may_admit Admit,

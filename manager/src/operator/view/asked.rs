@@ -1,4 +1,4 @@
-//! What people asked: those at devices by service calls and orders, operators by commands.
+//! What people asked: those at devices by orders, operators by commands.
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::EnteredBy;
@@ -9,38 +9,7 @@ use utoipa::ToSchema;
 
 use super::readings::SupplyView;
 use crate::ingest::date::Dated;
-use crate::store::{
-    CommandRecord, CommandState, OrderRecord, OrderState, ServiceCallRecord, ServiceCallState,
-};
-
-/// A service call: a person at the printer asks for service.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(in super::super) struct ServiceCallView {
-    /// Number of the service call at this manager, used in its address.
-    pub(in super::super) id: i64,
-    /// The device's name, as it enrolled.
-    pub(in super::super) device: DeviceId,
-    /// When the manager received it, by the manager's clock.
-    pub(in super::super) received: Timestamp,
-    /// When the person entered it, as well as the manager can tell.
-    pub(in super::super) dated: Dated,
-    /// `true` when it came from a simulated board, not from a real printer.
-    pub(in super::super) simulated: bool,
-    /// Where the person entered it: the button on the printer, or the command on its controller.
-    pub(in super::super) entered_by: EnteredBy,
-    /// What the person wrote; `null` without a message, as by the button.
-    pub(in super::super) message: Option<String>,
-    /// How often it was made while it was open, the first time included.
-    pub(in super::super) presses: u32,
-    /// When it was last made, if more than once; otherwise `null`.
-    pub(in super::super) last_press: Option<Timestamp>,
-    /// How far operators have dealt with it.
-    pub(in super::super) state: ServiceCallState,
-    /// When an operator last changed `state`; `null` while it is new.
-    pub(in super::super) changed: Option<Timestamp>,
-    /// The operator who last changed `state`; `null` while it is new.
-    pub(in super::super) changed_by: Option<String>,
-}
+use crate::store::{CommandRecord, CommandState, OrderRecord, OrderState};
 
 /// An order: a person at the printer asks for a supply.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -109,41 +78,10 @@ pub(in super::super) struct CommandView {
     pub(in super::super) reason: Option<String>,
 }
 
-impl ServiceCallView {
-    /// Whether nobody has looked at it.
-    pub(in super::super) fn is_new(&self) -> bool {
-        self.state == ServiceCallState::New
-    }
-
-    /// Whether it is not handled.
-    pub(in super::super) fn is_open(&self) -> bool {
-        self.state != ServiceCallState::Handled
-    }
-}
-
 impl OrderView {
     /// Whether nobody has seen to it.
     pub(in super::super) fn is_new(&self) -> bool {
         self.state == OrderState::New
-    }
-}
-
-impl From<ServiceCallRecord> for ServiceCallView {
-    fn from(record: ServiceCallRecord) -> Self {
-        Self {
-            id: record.key,
-            device: record.device,
-            received: record.received,
-            dated: record.dated,
-            simulated: record.simulated,
-            entered_by: record.entered_by,
-            message: record.message,
-            presses: record.presses,
-            last_press: record.last_press,
-            state: record.state,
-            changed: record.changed,
-            changed_by: record.changed_by,
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use platen_protocol::facts::words::{grouped, label};
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::settings::SettingKey;
 
-use crate::store::IdentityChange;
+use crate::store::{IdentityChange, ServiceCallState};
 
 pub(super) use conditions::{alert_title, evidence, training};
 pub(super) use report::{content, fitted, kind, residue};
@@ -27,6 +27,28 @@ pub(super) fn entered_by(by: EnteredBy) -> &'static str {
     match by {
         EnteredBy::Button => "By button at the printer",
         EnteredBy::Command => "By command at the printer",
+    }
+}
+
+/// Where a service call came from.
+pub(super) fn called_from(by: Option<EnteredBy>, opened_by: Option<&str>) -> String {
+    match (by, opened_by) {
+        (Some(by), _) => entered_by(by).to_owned(),
+        (None, Some(operator)) => format!("Opened at the desk by {operator}"),
+        (None, None) => "Opened at the desk".to_owned(),
+    }
+}
+
+/// How far a service call has got.
+pub(super) fn call_state(state: ServiceCallState) -> &'static str {
+    match state {
+        ServiceCallState::Open => "Open",
+        ServiceCallState::Seen => "Seen",
+        ServiceCallState::Dispatched => "Dispatched",
+        ServiceCallState::OnTheWay => "On the way",
+        ServiceCallState::AtDevice => "At the device",
+        ServiceCallState::Done => "Done",
+        ServiceCallState::Cancelled => "Cancelled",
     }
 }
 
@@ -96,6 +118,12 @@ pub(super) fn action(action: &Action) -> String {
         }
         Action::Retire => "Retire: remove key and certificates".to_owned(),
         Action::CheckPrograms => "Check for programs".to_owned(),
+        Action::TechnicianOnTheWay { technician: Some(technician), .. } => {
+            format!("Say that a technician is on the way ({technician})")
+        }
+        Action::TechnicianOnTheWay { technician: None, .. } => {
+            "Say that a technician is on the way".to_owned()
+        }
         Action::Unknown => "Unknown".to_owned(),
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::super::calls::close_by_hand;
 use super::super::engine::{Connection, values};
 use super::super::needs::NowKind;
 use super::super::orders::OrderState;
-use super::super::records::ServiceCallState;
 use super::super::statements::{self as all_statements, fleet, now as statements};
 use super::super::states::refresh;
 use super::super::writer::WriteContext;
@@ -200,18 +200,17 @@ fn do_it(connection: &Connection, item: &NowItem, asked: &Asked) -> Result<(), S
     let of = (key, item.device_key);
     note(connection, of, (Some(by.as_str()), act.what()), (until, words.as_deref()), *now)?;
     if *act == NowAct::Close {
-        close_origin(connection, item, by, at)?;
+        close_origin(connection, item, by, *now)?;
     }
     Ok(())
 }
 
 /// What a person asked for is dealt with by that, and the item is over.
-fn close_origin(connection: &Connection, item: &NowItem, by: &str, at: i64) -> Result<(), StoreError> {
-    let origin = item.origin;
+fn close_origin(connection: &Connection, item: &NowItem, by: &str, now: Timestamp) -> Result<(), StoreError> {
+    let (origin, at) = (item.origin, now.as_millisecond());
     match item.kind {
         NowKind::ServiceCall => {
-            let handled = ServiceCallState::Handled.word();
-            connection.one(all_statements::SET_SERVICE_CALL, values![origin, handled, at, by], |_| Ok(()))?;
+            close_by_hand(connection, origin, by, now)?;
         }
         NowKind::Order => {
             let ordered = OrderState::Ordered.word();

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use platen_protocol::alert::Training;
 
+use super::super::calls::ServiceCallRecord;
 use super::super::clones::CloneRecord;
 use super::super::conditions::Conditions;
 use super::super::damage::Damage;
 use super::super::engine::{AsValue as _, Connection, Row, Value, values};
 use super::super::needs::{NowKind, Urgency};
 use super::super::orders::OrderRecord;
-use super::super::records::{AlertRecord, ServiceCallRecord, time};
+use super::super::records::{AlertRecord, time};
 use super::super::statements::{self as all_statements, now as statements};
 use super::super::watches::WatchRecord;
 use super::super::{Scope, Store, StoreError, from_integer};

@@ -233,6 +233,9 @@ impl Store {
     /// Lets go of at most so many rows of a list, from before a moment; how many that were.
     pub async fn let_go(&self, what: Kept, before: i64, rows: u32) -> Result<u64, StoreError> {
         let act = move |context: &mut WriteContext<'_>| {
+            if what == Kept::ServiceCalls {
+                context.connection.execute(statements::SERVICE_CALL_ACTS, values![before, rows])?;
+            }
             if what == Kept::Orders {
                 context.connection.execute(statements::UNMERGE_ORDERS, values![before, rows])?;
             }

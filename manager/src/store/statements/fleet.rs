@@ -1,6 +1,7 @@
 //! Statements about the fleet as a whole: how each device stands, as columns, and what is open at some devices.
 
 use super::super::engine::Bulk;
+use super::calls::{call_columns, call_joins};
 
 /// Of a device that enrols for the first time; it is worked out at once.
 macro_rules! add_states {
@@ -131,9 +132,8 @@ pub(in crate::store) const OPEN_ALERTS_OF: (&str, &str) = some_of_each!(
 pub(in crate::store) const OPEN_CALLS_OF: (&str, &str) = some_of_each!(
     "service_calls",
     "t.key DESC",
-    "s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, s.changed, s.changed_by, \
-     r.dated, r.dated_by, s.presses, s.last_press",
-    "service_calls s ON s.key = p.key JOIN devices d ON d.key = s.device JOIN reports r ON r.key = s.report",
+    call_columns!(),
+    concat!("service_calls s ON s.key = p.key ", call_joins!()),
     open = "handled"
 );
 /// The same of orders.
