@@ -9,6 +9,7 @@ mod command;
 mod cursor;
 mod ddi;
 mod details;
+mod enrolment;
 mod fleet_query;
 mod forwarded;
 mod gather;
@@ -120,13 +121,22 @@ pub struct Operators {
     people: Arc<PeopleChanges>,
     probes: Arc<Probes>,
     deliver: Arc<Deliver>,
+    enrolment: Enrolment,
+}
+
+/// What enrolment tokens say beside their secret.
+struct Enrolment {
+    /// Of the CA that devices are to trust.
+    ca_fingerprint: String,
+    /// The address that devices connect to.
+    device_url: Option<String>,
 }
 
 impl Operators {
     /// From the parts that it shares with the device listener.
     pub(crate) fn new(
         devices: &Devices,
-        settings: Settings,
+        (settings, device_url): (Settings, Option<String>),
         stop: CancellationToken,
         probes: Arc<Probes>,
         deliver: Arc<Deliver>,
@@ -152,6 +162,7 @@ impl Operators {
             people: Arc::clone(&devices.people),
             probes,
             deliver,
+            enrolment: Enrolment { ca_fingerprint: devices.ca.fingerprint(), device_url },
         })
     }
 }

@@ -102,7 +102,7 @@ pub use ddi::{
 pub use delete::{DeleteRefusal, Deletion};
 pub use details::{Changes, Choice, DetailsChange, DetailsRecord, DetailsRefusal, MAX_TAGS, Named};
 pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFiles, ServerError};
-pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub use enrolment::{Enrolment, NewToken, TokenBound, TokenRefusal, UnusedToken};
 pub use figures::StoreFigures;
 pub use fleet::{
     FleetCounts, FleetDevice, FleetFilter, FleetKey, FleetOrder, FleetPlace, FleetValue, Reached,

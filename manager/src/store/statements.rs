@@ -159,9 +159,12 @@ pub(super) const SOME_DEVICES: &str = devices!("");
 // Enrolment.
 pub(super) const ADD_TOKEN: &str =
     "INSERT INTO enrolment_tokens (hash, device, created, expires) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const ADD_TOKEN_OF: &str =
+    "INSERT INTO enrolment_tokens (hash, device, created, expires, made_by) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(super) const TAKE_TOKEN_BACK: &str = "DELETE FROM enrolment_tokens WHERE hash = ?1 AND used IS NULL";
 pub(super) const TOKEN: &str = "SELECT device, expires, used FROM enrolment_tokens WHERE hash = ?1";
 /// There are few: those that were ever created are gone through.
-pub(super) const UNUSED_TOKENS: &str = "SELECT hash, device, created, expires FROM enrolment_tokens \
+pub(super) const UNUSED_TOKENS: &str = "SELECT hash, device, created, expires, made_by FROM enrolment_tokens \
      WHERE used IS NULL AND expires > ?1 ORDER BY expires, hash LIMIT ?2";
 pub(super) const USE_TOKEN: &str = "UPDATE enrolment_tokens SET used = ?2, used_by = ?3 WHERE hash = ?1";
 /// Whatever was with the identity before is over.
@@ -424,6 +427,8 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("DEVICES", DEVICES),
     ("DEVICE", DEVICE),
     ("ADD_TOKEN", ADD_TOKEN),
+    ("ADD_TOKEN_OF", ADD_TOKEN_OF),
+    ("TAKE_TOKEN_BACK", TAKE_TOKEN_BACK),
     ("TOKEN", TOKEN),
     ("UNUSED_TOKENS", UNUSED_TOKENS),
     ("USE_TOKEN", USE_TOKEN),

@@ -101,7 +101,10 @@ async fn a_call_is_moved_on_by_who_may_and_the_device_hears_of_it() {
     assert_eq!((&command["action"], &command["issued_by"]), (&action, &json!("tom")));
     let standing = json!([{"service_call": "call-1", "state": "on_the_way", "technician": "tom"}]);
     assert_eq!(reply["open"]["standings"], standing);
-    lobby.report(manager.device, &batch(4, &[carried_out(command["id"].as_str().unwrap())])).await.acknowledged();
+    lobby
+        .report(manager.device, &batch(4, &[carried_out(command["id"].as_str().unwrap())]))
+        .await
+        .acknowledged();
     assert_eq!(manager.api(&format!("/api/v1/service-calls/{id}")).await["signal"]["state"], "done");
     let by_hand = json!({"action": action});
     let refused = manager.ask_api("POST", "/api/v1/devices/lobby/commands", Some(&by_hand)).await;

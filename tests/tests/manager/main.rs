@@ -15,6 +15,7 @@ mod dates;
 mod ddi;
 mod device;
 mod endings;
+mod enrolment;
 mod first_start;
 mod fleet;
 mod history;

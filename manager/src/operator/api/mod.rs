@@ -5,6 +5,7 @@ mod commands;
 mod ddi;
 mod details;
 mod devices;
+mod enrolment;
 mod events;
 mod health;
 mod history;
@@ -111,6 +112,11 @@ pub(super) fn routes() -> Routes {
         .at("/devices/{id}/commands", |at| {
             at.get(Right::See, commands::list).post(Right::Tend, commands::issue)
         })
+        .at("/devices/{id}/replace-controller", |at| at.post(Right::Admit, enrolment::replace))
+        .at("/enrolment-tokens", |at| {
+            at.get(Right::Places, enrolment::list).post(Right::Places, enrolment::make)
+        })
+        .at("/enrolment-tokens/{token}", |at| at.delete(Right::Places, enrolment::take_back))
         .at("/devices/{id}/revoke", |at| at.post(Right::Admit, identity::revoke))
         .at("/devices/{id}/readmit", |at| at.post(Right::Admit, identity::readmit))
         .at("/devices/{id}/dismiss-clone", |at| at.post(Right::Admit, identity::dismiss_clone))

@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::super::guard::Wants;
 use super::{
-    calls, commands, ddi, details, devices, events, health, history, holds, identity, lists, meters, now,
-    people, places, profiles, programs, restored, rollouts, telling,
+    calls, commands, ddi, details, devices, enrolment, events, health, history, holds, identity, lists,
+    meters, now, people, places, profiles, programs, restored, rollouts, telling,
 };
 
 #[derive(OpenApi)]
@@ -89,6 +89,10 @@ use super::{
         commands::list,
         commands::issue,
         identity::revoke,
+        enrolment::make,
+        enrolment::list,
+        enrolment::take_back,
+        enrolment::replace,
         identity::readmit,
         identity::dismiss_clone,
         identity::dismiss_superseded,

@@ -7,6 +7,7 @@ mod chart;
 mod customers;
 mod details;
 mod device;
+mod enrolment;
 mod filters;
 mod fleet;
 mod gap;
@@ -56,6 +57,9 @@ fn routes() -> Routes {
         .at("/devices/{id}", |at| at.get(Right::See, device::page))
         .at("/devices/{id}/history", |at| at.get(Right::See, history::page))
         .at("/devices/{id}/read-now", |at| at.post(Right::Tend, device::read_now))
+        .at("/devices/{id}/replace-controller", |at| at.post(Right::Admit, enrolment::replace))
+        .at("/enrol", |at| at.get(Right::Places, enrolment::page).post(Right::Places, enrolment::sheet))
+        .at("/enrol/{token}/take-back", |at| at.post(Right::Places, enrolment::take_back))
         .at("/devices/{id}/revoke", |at| at.post(Right::Admit, device::revoke))
         .at("/devices/{id}/readmit", |at| at.post(Right::Admit, device::readmit))
         .at("/devices/{id}/dismiss-clone", |at| at.post(Right::Admit, device::dismiss_clone))

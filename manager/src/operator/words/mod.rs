@@ -56,6 +56,7 @@ pub(super) fn call_state(state: ServiceCallState) -> &'static str {
 pub(super) fn identity_change(what: IdentityChange) -> &'static str {
     match what {
         IdentityChange::Enrolled => "Enrolled with a token",
+        IdentityChange::ReplacementPrepared => "A token for another controller was made",
         IdentityChange::RenewalIssued => "Given a new certificate",
         IdentityChange::Renewed => "Started using its new certificate",
         IdentityChange::Revoked => "Shut out",
