@@ -17,7 +17,7 @@ use crate::compose;
 use crate::identity::retired::{self, Retired};
 use crate::outbox::{DamagedCommand, OutboxError};
 use crate::recorder::Recorder;
-use crate::sample::BoardHandle;
+use crate::sample::{BoardHandle, Signal};
 use crate::settings::{CannotSet, Current, Origin, Settings};
 use crate::version::version;
 
@@ -164,6 +164,16 @@ async fn act(executor: &Executor, command: &Command) -> End {
             executor.recorder.ring_for_programs();
             OutcomeResult::Done.into()
         }
+        Action::TechnicianOnTheWay { technician, .. } => match executor.board.signal(Signal::OnTheWay) {
+            Ok(()) => {
+                tracing::info!(technician, "the service centre says that somebody is on the way");
+                OutcomeResult::Done.into()
+            }
+            Err(cause) => {
+                let reason = format!("lamp and buzzer could not say so: {cause}");
+                OutcomeResult::Failed { reason }.into()
+            }
+        },
         Action::Unknown => {
             let reason = format!("version {} of the agent knows no such command", version());
             OutcomeResult::Refused { reason }.into()

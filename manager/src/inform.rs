@@ -130,7 +130,10 @@ pub struct Event {
     /// What a person at the device asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_call: Option<Box<ServiceCall>>,
-    /// What an operator made of a service call.
+    /// Which service call somebody did something with, or opened at the desk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_call_id: Option<i64>,
+    /// The state that it has from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_call_state: Option<ServiceCallState>,
     /// What a person at the device orders.
@@ -202,6 +205,7 @@ impl Event {
             alert: None,
             alert_id: None,
             service_call: None,
+            service_call_id: None,
             service_call_state: None,
             order: None,
             order_state: None,

@@ -19,6 +19,7 @@
 //! certificates, [`secret`] the random words, [`upkeep`] does what is done at intervals, and [`cli`] is
 //! the program's other subcommands.
 
+pub mod agreement;
 pub mod audit;
 pub mod backup;
 pub mod bell;
@@ -48,6 +49,7 @@ pub mod limits;
 pub mod listen;
 mod memory;
 pub mod meters;
+pub mod money;
 pub mod networks;
 pub mod operator;
 pub mod output;

@@ -35,6 +35,8 @@ pub enum Right {
     Tend,
     /// Service calls.
     Calls,
+    /// Whom service calls go to.
+    Dispatch,
     /// Orders.
     Orders,
     /// Whose a device is and where it stands.
@@ -83,6 +85,7 @@ const fn table(right: Right) -> Entry {
             entry("tend", "command devices, and have rollouts leave them alone", Technician, false)
         }
         Right::Calls => entry("calls", "work on service calls and on what needs a person", Technician, false),
+        Right::Dispatch => entry("dispatch", "send technicians, and cancel service calls", Dispatcher, false),
         Right::Orders => entry("orders", "work on orders", Dispatcher, false),
         Right::Describe => entry("describe", "say whose devices are and where they stand", Dispatcher, false),
         Right::Admit => entry("admit", "shut devices out, let them in, retire them", Dispatcher, false),
@@ -152,12 +155,13 @@ impl FromStr for Role {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::See,
         Self::SeeAll,
         Self::Own,
         Self::Tend,
         Self::Calls,
+        Self::Dispatch,
         Self::Orders,
         Self::Describe,
         Self::Admit,
@@ -218,13 +222,16 @@ mod tests {
         assert_eq!(
             of(Role::Dispatcher),
             [
-                "see", "see_all", "own", "tend", "calls", "orders", "describe", "admit", "places", "print",
-                "answer"
+                "see", "see_all", "own", "tend", "calls", "dispatch", "orders", "describe", "admit",
+                "places", "print", "answer"
             ]
         );
         assert_eq!(of(Role::Administrator).len(), Right::ALL.len());
         let limited: Vec<_> =
             Right::ALL.into_iter().filter(|right| !right.is_of_all()).map(Right::word).collect();
-        assert_eq!(limited, ["see", "own", "tend", "calls", "orders", "describe", "admit", "print"]);
+        assert_eq!(
+            limited,
+            ["see", "own", "tend", "calls", "dispatch", "orders", "describe", "admit", "print"]
+        );
     }
 }

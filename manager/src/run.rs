@@ -135,6 +135,7 @@ pub async fn run(
     let printers = Arc::new(Printers::new(&config.printers));
     let (state_directory, kept_days) = (config.state_directory.clone(), config.retention.notices_days);
     let source = format!("https://{}", config.names.first().map_or("localhost", String::as_str));
+    let device_url = config.device_url.clone();
     let backend = DeviceBackend::open(config, store.clone(), certificates, now).await?;
     let (devices, upkeep) = (Arc::clone(&backend.devices), Arc::clone(&backend.upkeep));
     let (mailbox, counters) = (Arc::clone(&devices.mailbox), Arc::clone(&devices.counters));
@@ -160,7 +161,7 @@ pub async fn run(
         turn: Arc::new(move || leader.leads()),
     };
     let ways = (deliver, printers);
-    let operators = Operators::new(&devices, for_people, stopped.clone(), probes, ways);
+    let operators = Operators::new(&devices, (for_people, device_url), stopped.clone(), probes, ways);
     let pages_and_api = operator::router(Arc::clone(&operators));
 
     let mut tasks = JoinSet::new();

@@ -22,7 +22,7 @@ use crate::people_changes::PeopleChanges;
 use crate::programs::Programs;
 use crate::quota::Quotas;
 use crate::replicas::Replicas;
-use crate::store::{CommandState, NewToken, Standing, Store, StoreError};
+use crate::store::{CommandState, Standing, Store, StoreError, UnusedToken};
 use crate::watch::backup_age::{Age, LastBackup};
 use crate::watch::endings::rule::EndState;
 use crate::watch::endings::{Ending, News, NewsKind};
@@ -387,7 +387,7 @@ pub(crate) async fn last_backup(store: &Store, config: &Config) -> Result<Option
 /// The enrolment tokens that can still be used, or ended a short while ago.
 pub(crate) async fn unused_tokens(store: &Store, now: Timestamp) -> Result<Vec<Ending>, StoreError> {
     let tokens = store.unused_tokens(now - TOKENS_SHOWN_FOR, MAX_TOKENS).await?.into_iter();
-    let endings = tokens.map(|NewToken { hash, device, created, expires }| {
+    let endings = tokens.map(|UnusedToken { hash, device, created, expires, .. }| {
         Ending::of_token(hash, device.as_ref().map(DeviceId::as_str), created, expires)
     });
     Ok(endings.collect())

@@ -45,6 +45,41 @@ pub struct OpenRequests {
     /// The newest, at most [`crate::limits::MAX_OPEN_PER_REPLY`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<OrderId>,
+    /// How it stands with those calls that somebody at the service centre has done something with. A manager of before does
+    /// not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standings: Vec<CallStanding>,
+}
+
+/// How it stands with an open call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CallStanding {
+    /// The call, by the name that the device gave it.
+    pub service_call: ServiceCallId,
+    /// How far it has got.
+    pub state: CallState,
+    /// Who goes there, if somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub technician: Option<String>,
+}
+
+/// How far an open call has got at the service centre.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// Somebody has seen it.
+    Seen,
+    /// A technician is to come.
+    Dispatched,
+    /// The technician is on the way.
+    OnTheWay,
+    /// The technician is there.
+    AtDevice,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What the manager holds for good: every report of the epoch up to and with the sequence.
@@ -99,6 +134,15 @@ pub enum Action {
     Retire,
     /// Ask now whether there is a program for the device ([`crate::programs`]).
     CheckPrograms,
+    /// Somebody is on the way to the device: its lamp and its buzzer say so to whoever is there.
+    TechnicianOnTheWay {
+        /// The call by its name, if a person at this device made it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service_call: Option<ServiceCallId>,
+        /// Who comes, for the person at the device.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        technician: Option<String>,
+    },
     /// An action that this version does not know: it is refused with an outcome.
     #[serde(other)]
     Unknown,

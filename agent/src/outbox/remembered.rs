@@ -242,6 +242,14 @@ impl RequestList {
                 continue;
             }
             let named = open.is_some_and(|open| listed.asked.is_among(open));
+            if let Some(open) = open.filter(|_| named) {
+                let standing = listed.asked.standing_in(open);
+                if listed.asked.standing != standing {
+                    listed.asked.standing = standing;
+                    listed.changed = true;
+                    news = true;
+                }
+            }
             // What came after the manager was asked it may not have had when it answered.
             if (named || listed.place <= place) && listed.asked.closed == named {
                 listed.asked.closed = !named;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{EnteredBy, ReportBody};
 use platen_protocol::identity::{OrderId, ServiceCallId};
-use platen_protocol::manager_to_device::OpenRequests;
+use platen_protocol::manager_to_device::{CallState, OpenRequests};
 use platen_protocol::stamp::{ClockQuality, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,19 @@ pub struct Asked {
     /// When that was last, by this device's clock; `None` if it was once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_press: Option<Timestamp>,
+    /// How far a call has got at the service centre, as the manager told last; `None` where it has not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+}
+
+/// How far a call has got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// How far.
+    pub state: CallState,
+    /// Who comes, if somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub technician: Option<String>,
 }
 
 const fn once() -> u32 {
@@ -101,7 +114,17 @@ impl Asked {
             _ => return None,
         };
         let (at, clock, fate) = (taken.wall, taken.clock, Fate::Waiting);
-        Some(Self { at, clock, entered_by, what, fate, closed: false, presses: once(), last_press: None })
+        Some(Self {
+            at,
+            clock,
+            entered_by,
+            what,
+            fate,
+            closed: false,
+            presses: once(),
+            last_press: None,
+            standing: None,
+        })
     }
 
     /// Whether somebody still has to see to it, as far as this device knows: it waits for the manager, or the manager
@@ -112,6 +135,15 @@ impl Asked {
             Fate::Acknowledged { .. } => !self.closed,
             Fate::NotTaken => false,
         }
+    }
+
+    /// How the manager says that it stands, if it says so.
+    pub fn standing_in(&self, open: &OpenRequests) -> Option<Standing> {
+        let Wish::ServiceCall { id: Some(id), .. } = &self.what else { return None };
+        let told = open.standings.iter().find(|told| told.service_call == *id)?;
+        // A state that only a later version knows says nothing here.
+        let known = told.state != CallState::Unknown;
+        known.then(|| Standing { state: told.state, technician: told.technician.clone() })
     }
 
     /// Whether the manager names it as open.

@@ -8,5 +8,5 @@ pub mod open;
 pub mod order;
 pub mod service_call;
 
-pub use asked::{Asked, Fate, Wish};
+pub use asked::{Asked, Fate, Standing, Wish};
 pub use lamp::Lamp;

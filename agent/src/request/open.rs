@@ -47,6 +47,7 @@ mod tests {
             closed,
             presses: 1,
             last_press: None,
+            standing: None,
         }
     }
 

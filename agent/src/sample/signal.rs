@@ -25,6 +25,35 @@ const ALREADY_LAMP: &[Step] = &[(false, WINK), (true, WINK), (false, WINK)];
 const ALREADY_BUZZER: &[Step] =
     &[(true, BEEP), (false, BEEP_PAUSE), (true, BEEP), (false, BEEP_PAUSE), (true, BEEP)];
 
+/// Somebody is on the way: for 40 s the lamp is lit in blinks so long that it is seen from across a room and is taken for no other
+/// signal, and the buzzer sounds twice, longer than for anything else.
+const LONG_BLINK: Duration = Duration::from_secs(3);
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+const LONG_BEEP: Duration = Duration::from_millis(400);
+const ON_THE_WAY_LAMP: &[Step] = &[
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+    (false, LONG_PAUSE),
+    (true, LONG_BLINK),
+];
+const ON_THE_WAY_BUZZER: &[Step] = &[(true, LONG_BEEP), (false, BEEP_PAUSE), (true, LONG_BEEP)];
+
 /// On or off, and for how long.
 type Step = (bool, Duration);
 
@@ -42,6 +71,8 @@ pub enum Signal {
     Already,
     /// The manager has it: three blinks and two beeps.
     Acknowledged,
+    /// Somebody is on the way: ten long blinks and two long beeps.
+    OnTheWay,
 }
 
 /// How the outputs are to be at a moment.
@@ -92,6 +123,9 @@ impl Signals {
             Signal::Already => (self.lamp, self.buzzer) = (pattern(ALREADY_LAMP), pattern(ALREADY_BUZZER)),
             Signal::Acknowledged => {
                 (self.lamp, self.buzzer) = (pattern(ACKNOWLEDGED_LAMP), pattern(ACKNOWLEDGED_BUZZER));
+            }
+            Signal::OnTheWay => {
+                (self.lamp, self.buzzer) = (pattern(ON_THE_WAY_LAMP), pattern(ON_THE_WAY_BUZZER));
             }
         }
     }
@@ -178,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn that_somebody_is_on_the_way_is_ten_long_blinks_and_two_long_beeps_and_leaves_the_lamp_as_it_was() {
+        for waits in [false, true] {
+            let now = Instant::now();
+            let mut signals = Signals::default();
+            signals.give(Signal::Waiting(waits), now);
+            signals.give(Signal::OnTheWay, now);
+            let course = course(&signals, now);
+            assert_eq!((rises(&course, |outputs| outputs.0), rises(&course, |outputs| outputs.1)), (10, 2));
+            assert_eq!(course.last(), Some(&(waits, false)));
+            let lit = |seconds| signals.outputs(now + Duration::from_secs(seconds)).lamp;
+            assert_eq!([lit(2), lit(4), lit(39), lit(40)], [true, false, true, waits]);
+        }
+    }
+
+    #[test]
     fn the_lamp_stays_lit_after_the_blinks_when_something_else_waits() {
         let now = Instant::now();
         let mut signals = Signals::default();
@@ -221,7 +270,8 @@ mod tests {
             any::<bool>().prop_map(Signal::Installing),
             Just(Signal::Taken),
             Just(Signal::Already),
-            Just(Signal::Acknowledged)
+            Just(Signal::Acknowledged),
+            Just(Signal::OnTheWay)
         ]
     }
 

@@ -13,6 +13,11 @@ pub(super) enum ActionRefusal {
     /// Not by a command alone.
     #[error("a device is not retired by a command alone: use POST /api/v1/devices/{{id}}/retire")]
     Retire,
+    /// Not by a command alone.
+    #[error(
+        "that somebody is on the way is said of a service call: use POST /api/v1/service-calls/{{id}}/move with the state on_the_way"
+    )]
+    OnTheWay,
     /// Nothing is to be set.
     #[error("action.settings is empty: give at least one setting with its value")]
     NoSettings,
@@ -47,6 +52,7 @@ pub(super) fn check(action: &Action) -> Result<(), ActionRefusal> {
         }
         Action::Reset { settings } => settings.iter().try_for_each(|name| key(name).map(drop)),
         Action::Retire => Err(ActionRefusal::Retire),
+        Action::TechnicianOnTheWay { .. } => Err(ActionRefusal::OnTheWay),
         Action::Unknown => Err(ActionRefusal::UnknownKind),
     }
 }

@@ -1,6 +1,6 @@
 //! An operator asks something of a device: a row in the store first, then the mailbox.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use platen_protocol::identity::{CommandId, DeviceId};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::problem::ProblemKind;
@@ -18,6 +18,19 @@ pub(super) const VALID_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Random bytes of a command's name.
 const ID_BYTES: usize = 12;
 
+/// A command with a name of its own.
+pub(super) fn made(
+    action: Action,
+    operator: &str,
+    (issued, valid_for): (Timestamp, SignedDuration),
+) -> Result<Command, Refusal> {
+    let id = secret::random_hex::<ID_BYTES>()
+        .map_err(|error| Refusal::internal(&error))?
+        .parse::<CommandId>()
+        .map_err(|error| Refusal::internal(&error))?;
+    Ok(Command { id, issued, expires: issued + valid_for, action, issued_by: Some(operator.to_owned()) })
+}
+
 /// Asks a device for something, in an operator's name, which the device is told.
 pub(super) async fn issue(
     operators: &Operators,
@@ -28,12 +41,7 @@ pub(super) async fn issue(
     action::check(&action)
         .map_err(|refusal| Refusal::new(ProblemKind::InvalidRequest, refusal.to_string()))?;
     let issued = clock::now();
-    let id = secret::random_hex::<ID_BYTES>()
-        .map_err(|error| Refusal::internal(&error))?
-        .parse::<CommandId>()
-        .map_err(|error| Refusal::internal(&error))?;
-    let issued_by = Some(operator.to_owned());
-    let command = Command { id, issued, expires: issued + VALID_FOR, action, issued_by };
+    let command = made(action, operator, (issued, VALID_FOR))?;
     operators.store.add_command(device.clone(), command.clone(), operator.to_owned()).await?.map_err(
         |refusal| match refusal {
             CommandRefusal::UnknownDevice => Refusal::not_found("device"),

@@ -34,7 +34,7 @@ pub(super) fn view_of(operators: &Operators, found: FleetDevice, now: Timestamp)
         lost_lately: lost,
         watches: watches.into_iter().map(WatchView::from).collect(),
         alerts: alerts.into_iter().map(AlertView::from).collect(),
-        service_calls: service_calls.into_iter().map(ServiceCallView::from).collect(),
+        service_calls: service_calls.into_iter().map(|call| ServiceCallView::new(call, now)).collect(),
         orders: orders.into_iter().map(OrderView::from).collect(),
     };
     let contact = operators.roster.contact(&record.id, now);

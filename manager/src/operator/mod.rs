@@ -3,6 +3,7 @@
 //! it wants, and [`guard`] lets nobody else come to it.
 
 mod action;
+mod agreements;
 mod api;
 mod audit;
 mod audit_export;
@@ -13,6 +14,7 @@ mod cursor;
 mod ddi;
 mod details;
 mod documents;
+mod enrolment;
 mod fleet_filters;
 mod fleet_query;
 mod forwarded;
@@ -30,8 +32,10 @@ mod meters_csv;
 mod now;
 mod objects;
 mod order;
+mod orders_csv;
 mod origin;
 mod pages;
+mod parts;
 pub mod password;
 mod password_queue;
 mod people;
@@ -141,13 +145,22 @@ pub struct Operators {
     failed: audit::FailedSignIns,
     press: documents::Press,
     printers: Arc<Printers>,
+    enrolment: Enrolment,
+}
+
+/// What enrolment tokens say beside their secret.
+struct Enrolment {
+    /// Of the CA that devices are to trust.
+    ca_fingerprint: String,
+    /// The address that devices connect to.
+    device_url: Option<String>,
 }
 
 impl Operators {
     /// From the parts that it shares with the device listener.
     pub(crate) fn new(
         devices: &Devices,
-        settings: Settings,
+        (settings, device_url): (Settings, Option<String>),
         stop: CancellationToken,
         probes: Arc<Probes>,
         (deliver, printers): (Arc<Deliver>, Arc<Printers>),
@@ -178,6 +191,7 @@ impl Operators {
             failed: audit::FailedSignIns::default(),
             press: documents::Press::default(),
             printers,
+            enrolment: Enrolment { ca_fingerprint: devices.ca.fingerprint(), device_url },
         })
     }
 }

@@ -47,7 +47,8 @@ impl Day {
         }
     }
 
-    const fn of(weekday: Weekday) -> Self {
+    /// By the calendar's.
+    pub const fn of(weekday: Weekday) -> Self {
         match weekday {
             Weekday::Monday => Self::Monday,
             Weekday::Tuesday => Self::Tuesday,
@@ -126,6 +127,22 @@ impl Window {
         days.sort_unstable();
         days.dedup();
         if days.len() == self.days.len() { Ok(()) } else { Err(WindowError::Days) }
+    }
+
+    /// When it opens and ends if it begins on this day where the clocks are in this zone; none on other days, and where a
+    /// change of the clocks swallows all of it.
+    pub fn on(&self, zone: &TimeZone, day: Date) -> Option<(Timestamp, Timestamp)> {
+        let (from, to) = (time("from", &self.from).ok()?, time("to", &self.to).ok()?);
+        if !self.days.is_empty() && !self.days.contains(&Day::of(day.weekday())) {
+            return None;
+        }
+        let last_day = if to > from { day } else { day.tomorrow().ok()? };
+        let at = |date: Date, time: Time| {
+            let zoned = date.to_datetime(time).to_zoned(zone.clone()).ok()?;
+            Some(zoned.timestamp())
+        };
+        let (begin, end) = (at(day, from)?, at(last_day, to)?);
+        (begin < end).then_some((begin, end))
     }
 
     /// How it stands where the clocks are in this zone. A time that a change of the clocks skips is the one behind the

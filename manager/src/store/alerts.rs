@@ -41,7 +41,8 @@ impl BatchWrite<'_, '_> {
         )?;
         if raised == 1 {
             self.touched = true;
-            self.notice_about("alert_raised", report.sequence, &alert.id, &body)
+            self.notice_about("alert_raised", report.sequence, &alert.id, &body)?;
+            self.propose(report, alert)
         } else {
             Ok(())
         }
@@ -68,7 +69,8 @@ impl BatchWrite<'_, '_> {
         match cleared {
             Some(body) => {
                 self.touched = true;
-                self.notice_about("alert_cleared", report.sequence, alert, &body)
+                self.notice_about("alert_cleared", report.sequence, alert, &body)?;
+                self.withdraw(alert)
             }
             None => Ok(()),
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use platen_protocol::identity::{CommandId, DeviceId};
 use platen_protocol::manager_to_device::Command;
 
-use super::engine::values;
+use super::engine::{Connection, values};
 use super::records::{CommandRecord, MAX_OPEN_COMMANDS};
 use super::statements::devices;
 use super::{Scope, Store, StoreError, profile_applications, statements, to_json};
@@ -23,6 +23,35 @@ pub enum CommandRefusal {
     /// Too many wait for that device.
     #[error("too many commands are waiting for this device: wait for their outcomes")]
     TooMany,
+}
+
+/// Keeps a new command for the device of a key, in whatever transaction it belongs to.
+pub(super) fn put(
+    connection: &Connection,
+    key: i64,
+    command: &Command,
+    issued_by: &str,
+) -> Result<Result<(), CommandRefusal>, StoreError> {
+    if connection.exists(devices::IS_RETIRED, values![key])? {
+        return Ok(Err(CommandRefusal::Retired));
+    }
+    let open: u32 = connection.row(statements::OPEN_COMMANDS_OF, values![key], |row| row.get(0))?;
+    if open >= MAX_OPEN_COMMANDS {
+        return Ok(Err(CommandRefusal::TooMany));
+    }
+    connection.execute(
+        statements::ADD_COMMAND,
+        values![
+            command.id.as_str(),
+            key,
+            to_json("action", &command.action)?,
+            command.issued.as_millisecond(),
+            issued_by,
+            command.expires.as_millisecond()
+        ],
+    )?;
+    profile_applications::note_by_hand(connection, key, command, issued_by)?;
+    Ok(Ok(()))
 }
 
 impl Store {
@@ -42,27 +71,7 @@ impl Store {
                 let Some(key) = key else {
                     return Ok(Err(CommandRefusal::UnknownDevice));
                 };
-                if context.connection.exists(devices::IS_RETIRED, values![key])? {
-                    return Ok(Err(CommandRefusal::Retired));
-                }
-                let open: u32 =
-                    context.connection.row(statements::OPEN_COMMANDS_OF, values![key], |row| row.get(0))?;
-                if open >= MAX_OPEN_COMMANDS {
-                    return Ok(Err(CommandRefusal::TooMany));
-                }
-                context.connection.execute(
-                    statements::ADD_COMMAND,
-                    values![
-                        command.id.as_str(),
-                        key,
-                        to_json("action", &command.action)?,
-                        command.issued.as_millisecond(),
-                        issued_by,
-                        command.expires.as_millisecond()
-                    ],
-                )?;
-                profile_applications::note_by_hand(context.connection, key, &command, &issued_by)?;
-                Ok(Ok(()))
+                put(context.connection, key, &command, &issued_by)
             })
             .await
     }

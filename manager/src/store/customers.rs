@@ -8,7 +8,7 @@ use super::conditions::Conditions;
 use super::engine::{Connection, Row, Value, values};
 use super::scope::Scope;
 use super::seen::{ChangedMeanwhile, mark};
-use super::statements::{audit, devices as statements, fleet, meters, now, people};
+use super::statements::{audit, calls, devices as statements, fleet, meters, now, parts, people};
 use super::{Store, StoreError, from_integer};
 
 /// A customer.
@@ -277,6 +277,7 @@ impl Store {
                 connection.execute(statements::REMOVE_GROUP_OF, values!["customer", key.to_string()])?;
                 connection.execute(people::FORGET_CUSTOMER, values![key])?;
                 connection.execute(meters::FORGET_CUSTOMER, values![key])?;
+                connection.execute(calls::REMOVE_AGREEMENT, values![key])?;
                 if connection.execute(statements::REMOVE_CUSTOMER, values![key])? == 0 {
                     return Ok(Err(PlaceRefusal::Missing { what: "customer", key }));
                 }
@@ -394,6 +395,12 @@ impl Store {
                     return Ok(Err(ChangedMeanwhile.into()));
                 }
                 connection.execute(statements::REMOVE_GROUP_OF, values!["site", key.to_string()])?;
+                if let Some(refusal) = in_use(connection, parts::PIECES_AT_SITE, key, "pieces on its shelf")?
+                {
+                    return Ok(Err(refusal));
+                }
+                connection.execute(parts::FORGET_MOVES_AT_SITE, values![key])?;
+                connection.execute(parts::FORGET_SITE, values![key])?;
                 connection.execute(people::FORGET_SITE, values![key])?;
                 connection.execute(meters::FORGET_SITE, values![key])?;
                 if connection.execute(statements::REMOVE_SITE, values![key])? == 0 {

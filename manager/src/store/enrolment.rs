@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::certificate::Certificate;
 use super::engine::{Connection, values};
@@ -66,7 +66,88 @@ pub enum TokenRefusal {
     BeingDeleted,
 }
 
+/// A token that has let nobody in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusedToken {
+    /// The fingerprint of its secret, by which it is called.
+    pub hash: String,
+    /// The only device that it is for, if it is bound to one.
+    pub device: Option<DeviceId>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// The operator who made it; none of one that was made at the command line.
+    pub made_by: Option<String>,
+}
+
+/// What the tokens that are made at the desk are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenBound {
+    /// Devices that are not there yet, by whatever name.
+    ToNewDevices,
+    /// Another controller of a device that is there, made at this moment.
+    ToKnownDevice(Timestamp),
+}
+
+/// A token, as the audit log has it.
+fn state(token: &NewToken) -> Json {
+    json!({"enrolment_token": short(&token.hash), "device": token.device, "expires": token.expires})
+}
+
 impl Store {
+    /// Keeps tokens that an operator makes, all or none: a device that is there where none is to be, or the other way round, is
+    /// named.
+    pub async fn add_tokens(
+        &self,
+        tokens: Vec<NewToken>,
+        bound: TokenBound,
+        by: String,
+    ) -> Result<Result<(), DeviceId>, StoreError> {
+        self.writer
+            .write(move |context| {
+                let connection = context.connection;
+                for device in tokens.iter().filter_map(|token| token.device.as_ref()) {
+                    let there = connection.exists(statements::DEVICE_KEY, values![device.as_str()])?;
+                    if there == (bound == TokenBound::ToNewDevices) {
+                        return Ok(Err(device.clone()));
+                    }
+                    if let TokenBound::ToKnownDevice(now) = bound {
+                        log(connection, device, IdentityChange::ReplacementPrepared, Some(by.as_str()), now)?;
+                    }
+                }
+                for token in &tokens {
+                    let device = token.device.as_ref().map(DeviceId::as_str);
+                    let (created, expires) = (token.created.as_millisecond(), token.expires.as_millisecond());
+                    let row = values![token.hash, device, created, expires, by];
+                    connection.execute(statements::ADD_TOKEN_OF, row)?;
+                    context.changed(None, Some(&state(token)));
+                }
+                Ok(Ok(()))
+            })
+            .await
+    }
+
+    /// Tokens that have let nobody in and end after a moment, at most `limit`, the first to end first.
+    pub async fn unused_tokens(&self, after: Timestamp, limit: u32) -> Result<Vec<UnusedToken>, StoreError> {
+        self.readers
+            .clone()
+            .read(move |connection| {
+                let after = after.as_millisecond();
+                connection.all(statements::UNUSED_TOKENS, values![after, limit], |row| {
+                    let device: Option<String> = row.get(1)?;
+                    Ok(UnusedToken {
+                        hash: row.get(0)?,
+                        device: device.map(|device| id("device", device)).transpose()?,
+                        created: time(row, 2)?,
+                        expires: time(row, 3)?,
+                        made_by: row.get(4)?,
+                    })
+                })
+            })
+            .await
+    }
+
     /// Keeps a new token.
     pub async fn add_token(&self, token: NewToken) -> Result<(), StoreError> {
         self.writer
@@ -80,26 +161,8 @@ impl Store {
                         token.expires.as_millisecond()
                     ],
                 )?;
-                let made = json!({
-                    "enrolment_token": short(&token.hash), "device": token.device, "expires": token.expires
-                });
-                context.changed(None, Some(&made));
+                context.changed(None, Some(&state(&token)));
                 Ok(())
-            })
-            .await
-    }
-
-    /// Tokens that have let nobody in and end after a moment, at most `limit`, the first to end first.
-    pub async fn unused_tokens(&self, after: Timestamp, limit: u32) -> Result<Vec<NewToken>, StoreError> {
-        self.readers
-            .clone()
-            .read(move |connection| {
-                connection.all(statements::UNUSED_TOKENS, values![after.as_millisecond(), limit], |row| {
-                    let device: Option<String> = row.get(1)?;
-                    let device = device.map(|device| id("device", device)).transpose()?;
-                    let (created, expires) = (time(row, 2)?, time(row, 3)?);
-                    Ok(NewToken { hash: row.get(0)?, device, created, expires })
-                })
             })
             .await
     }

@@ -75,6 +75,8 @@ pub struct Standing {
 pub enum IdentityChange {
     /// The device enrolled with a token.
     Enrolled,
+    /// A token was made by which another controller takes its place.
+    ReplacementPrepared,
     /// A renewed certificate was issued to it.
     RenewalIssued,
     /// It has used the renewed certificate; the old one is refused from then on.
@@ -100,6 +102,7 @@ impl IdentityChange {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Enrolled => "enrolled",
+            Self::ReplacementPrepared => "replacement_prepared",
             Self::RenewalIssued => "renewal_issued",
             Self::Renewed => "renewed",
             Self::Revoked => "revoked",

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use platen_protocol::device_to_manager::{
-    EnteredBy, Order, Outcome, OutcomeResult, Replacement, Report, ReportBatch, ReportBody, ServiceCall,
-    Utilisation,
+    EnteredBy, Outcome, OutcomeResult, Replacement, Report, ReportBatch, ReportBody, ServiceCall, Utilisation,
 };
 use platen_protocol::identity::{DeviceId, Epoch, ServiceCallId};
 use platen_protocol::stamp::Stamp;
 
+use super::calls::{CallNotice, ServiceCallState, opened};
 use super::damage::Damage;
 use super::dates::{dates, learn};
 use super::engine::{Connection, values};
@@ -150,8 +150,18 @@ fn take_in(
             learn(context, device, sent, ingest.received)?;
         }
         let dated = Dated { at: ingest.received, by: None };
-        let mut write =
-            BatchWrite { context, ingest, damage, device, epoch, last, dated, bytes, touched: !was_there };
+        let mut write = BatchWrite {
+            context,
+            ingest,
+            damage,
+            device,
+            epoch,
+            last,
+            dated,
+            bytes,
+            touched: !was_there,
+            called: Vec::new(),
+        };
         if is_news && let Some(in_memory_epoch) = &in_memory_epoch {
             ended = Some(write.end_of(in_memory_epoch)?);
         }
@@ -170,7 +180,13 @@ fn take_in(
         }
         let levels_now = write.latest(new, latest, activity, &levels)?;
         bytes = write.bytes;
-        let (last, touched) = (write.last, write.touched);
+        let (last, touched, called) = (write.last, write.touched, write.called);
+        for (call, message) in called {
+            // The newest readings may not be in their table yet.
+            let told = latest.and_then(|(position, _)| new.get(position)?.body.readings().cloned());
+            let words = (None, message.as_deref());
+            opened(context.connection, (device, call), told, words, ingest.received)?;
+        }
         if !was_there {
             context
                 .connection
@@ -276,7 +292,7 @@ fn place_of_entry(by: EnteredBy) -> &'static str {
 }
 
 /// What a person wrote: blanks are nothing.
-fn written(text: Option<&str>) -> Option<&str> {
+pub(super) fn written(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 
@@ -284,7 +300,7 @@ fn written(text: Option<&str>) -> Option<&str> {
 pub(super) struct BatchWrite<'a, 'b> {
     pub(super) context: &'a mut WriteContext<'b>,
     pub(super) ingest: &'a Ingest,
-    damage: &'a Damage,
+    pub(super) damage: &'a Damage,
     pub(super) device: i64,
     epoch: i64,
     /// The epoch's newest report.
@@ -295,6 +311,8 @@ pub(super) struct BatchWrite<'a, 'b> {
     bytes: u64,
     /// Whether something changed by which it is said how the device stands.
     pub(super) touched: bool,
+    /// Calls that are open since this batch, with what the person wrote.
+    called: Vec<(i64, Option<String>)>,
 }
 
 impl BatchWrite<'_, '_> {
@@ -416,7 +434,7 @@ impl BatchWrite<'_, '_> {
         let presses = call.presses.unwrap_or(1);
         let ago = i64::from(call.last_press_seconds_ago.unwrap_or_default()) * 1000;
         let last_press = call.presses.map(|_| self.dated.at.as_millisecond().saturating_sub(ago));
-        let added = self.context.connection.execute(
+        let added: Option<i64> = self.context.connection.one(
             statements::ADD_SERVICE_CALL,
             values![
                 self.device,
@@ -429,42 +447,31 @@ impl BatchWrite<'_, '_> {
                 presses,
                 last_press
             ],
+            |row| row.get(0),
         )?;
         self.touched = true;
-        if added == 1 {
-            return self.notice("service_call", report.sequence, &to_json("service call", call)?);
+        if let Some(key) = added {
+            return self.opened_call(report, key, call);
         }
         let again = values![self.device, id, presses, last_press];
-        let reopened = self.context.connection.execute(statements::REOPEN_CALL, again)?;
+        let reopened: Option<i64> =
+            self.context.connection.one(statements::REOPEN_CALL, again, |row| row.get(0))?;
         self.context.connection.execute(statements::COUNT_PRESSES, again)?;
-        if reopened == 1 {
-            self.notice("service_call", report.sequence, &to_json("service call", call)?)?;
-        }
-        Ok(())
+        reopened.map_or(Ok(()), |key| self.opened_call(report, key, call))
     }
 
-    fn order(&mut self, report: &Report, key: i64, order: &Order) -> Result<(), StoreError> {
-        let added = self.context.connection.execute(
-            statements::ADD_ORDER,
-            values![
-                self.device,
-                order.id.as_str(),
-                key,
-                self.received(),
-                report.simulated,
-                to_json("supply", &order.supply)?,
-                order.quantity,
-                written(order.note.as_deref()),
-                place_of_entry(order.entered_by),
-                order.supply.name,
-                order.again
-            ],
-        )?;
-        if added == 0 {
-            return Ok(());
-        }
-        self.touched = true;
-        self.notice("order", report.sequence, &to_json("order", order)?)
+    /// A call is open from now on: people are told, and the rest is found out behind the last report of the batch.
+    fn opened_call(&mut self, report: &Report, key: i64, call: &ServiceCall) -> Result<(), StoreError> {
+        self.called.push((key, written(call.message.as_deref()).map(str::to_owned)));
+        let told = CallNotice {
+            service_call: key,
+            state: ServiceCallState::Open,
+            message: written(call.message.as_deref()),
+            by: None,
+            technician: None,
+            words: None,
+        };
+        self.notice("service_call", report.sequence, &to_json("service call", &told)?)
     }
 
     fn replacement(
@@ -475,18 +482,16 @@ impl BatchWrite<'_, '_> {
     ) -> Result<(), StoreError> {
         let body = to_json("replacement", replacement)?;
         let Stamp { boot_id, monotonic_ms, .. } = &report.taken;
+        let origin = format!("{boot_id}/{monotonic_ms}/{}", replacement.subject);
         let added = self.context.connection.execute(
             statements::ADD_REPLACEMENT,
-            values![
-                self.device,
-                format!("{boot_id}/{monotonic_ms}/{}", replacement.subject),
-                key,
-                self.received(),
-                report.simulated,
-                body
-            ],
+            values![self.device, origin, key, self.received(), report.simulated, body],
         )?;
-        if added == 1 { self.notice("replacement", report.sequence, &body) } else { Ok(()) }
+        if added == 0 {
+            return Ok(());
+        }
+        self.notice("replacement", report.sequence, &body)?;
+        self.fitted(report.sequence, replacement, &origin)
     }
 
     fn outcome(&mut self, outcome: &Outcome) -> Result<(), StoreError> {

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
+use super::calls::{CallAct, ServiceCallRecord, ServiceCallState};
 use super::conditions::Conditions;
 use super::damage::Damage;
 use super::engine::{Connection, Row, Value, values};
-use super::orders::device_of;
-use super::records::{AlertRecord, GapRecord, ReportRecord, ServiceCallRecord, ServiceCallState};
+use super::records::{AlertRecord, GapRecord, ReportRecord};
 use super::retention::chains_begin;
-use super::sight::{sees_device, sees_row};
-use super::states::refresh_all;
-use super::writer::WriteContext;
+use super::sight::sees_device;
 use super::{Scope, Store, StoreError, statements};
 
 /// Which alerts.
@@ -50,6 +48,8 @@ pub(super) struct List {
     pub(super) table: &'static str,
     /// A condition on it.
     pub(super) only: Option<&'static str>,
+    /// More conditions, each with a value where it says `{}`.
+    also: Vec<(&'static str, Value<'static>)>,
     pub(super) device: Option<DeviceId>,
     pub(super) scope: Scope,
     pub(super) before: Option<i64>,
@@ -64,6 +64,10 @@ impl List {
         conditions.and(&format!("{table}.key < ?1"));
         if let Some(only) = self.only {
             conditions.and(only);
+        }
+        for (condition, value) in &self.also {
+            let place = conditions.parameter(value.clone());
+            conditions.and(&condition.replace("{}", &place));
         }
         if let Some(device) = &self.device {
             let of_device = format!("{table}.device = (SELECT key FROM devices WHERE id = {{}})");
@@ -80,6 +84,11 @@ impl List {
     /// Only what is open, by the one condition, or only what is over, by the other.
     pub(super) fn open(self, open: Option<bool>, still: &'static str, over: &'static str) -> Self {
         Self { only: open.map(|open| if open { still } else { over }), ..self }
+    }
+
+    /// Only what this is true of as well; the value stands where it says `{}`.
+    pub(super) fn also(&mut self, condition: &'static str, value: Value<'static>) {
+        self.also.push((condition, value));
     }
 
     pub(super) fn read<T>(
@@ -206,7 +215,7 @@ impl Store {
         (before, limit): (Option<i64>, u32),
     ) -> List {
         let (scope, damage) = (scope.clone(), Arc::clone(&self.damage));
-        List { select, table, only: None, device, scope, before, limit, damage }
+        List { select, table, only: None, also: Vec::new(), device, scope, before, limit, damage }
     }
 
     /// Reports, those below `before`.
@@ -266,7 +275,8 @@ impl Store {
         self.readers.clone().read(move |connection| list.read(connection, ServiceCallRecord::from_row)).await
     }
 
-    /// Says what has become of a service call, and gives its device; `None` when there is no such call.
+    /// Says what has become of a service call, whatever anybody did with it before, and gives its device; `None` when there is
+    /// no such call.
     pub async fn set_service_call(
         &self,
         scope: &Scope,
@@ -275,18 +285,9 @@ impl Store {
         operator: String,
         now: Timestamp,
     ) -> Result<Option<DeviceId>, StoreError> {
-        let (open, scope) = (Arc::clone(&self.open), scope.clone());
-        let act = move |context: &mut WriteContext<'_>| {
-            if !sees_row(context.connection, &scope, "service_calls", key)? {
-                return Ok(None);
-            }
-            let (state, now) = (state.word(), now.as_millisecond());
-            let device =
-                device_of(context, statements::SET_SERVICE_CALL, values![key, state, now, operator])?;
-            refresh_all(context.connection, device.iter())?;
-            Ok(device)
-        };
-        self.writer.write_then(act, move |device| device.iter().for_each(|device| open.changed(device))).await
+        let act = (CallAct::Move(state, None, Vec::new()), None);
+        let done = self.act_on_call(scope, (key, None), act, None, (operator, now)).await?;
+        Ok(done.ok().map(|acted| acted.call.device))
     }
 
     /// What a device lost, newest first.
@@ -313,7 +314,7 @@ mod tests {
         for (select, table, open, index) in [
             (statements::ALERTS, "a", "a.cleared IS NULL", "alerts_open"),
             (statements::SERVICE_CALLS, "s", "s.handled IS NULL", "service_calls_open"),
-            (statements::ORDERS, "o", "o.closed IS NULL", "orders_open"),
+            (statements::orders::ORDERS, "o", "o.closed IS NULL", "orders_open"),
         ] {
             let list = store.list(&Scope::All, (select, table), None, (None, 10)).open(Some(true), open, "");
             let plan = store

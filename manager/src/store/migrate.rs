@@ -71,6 +71,8 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(26, "0026_audit"),
     of_both!(27, "0027_prints"),
     of_both!(28, "0028_views"),
+    of_both!(29, "0029_orders"),
+    of_both!(30, "0030_calls"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -299,6 +301,8 @@ mod tests {
                 "be48ef40308d633e75ea77384cd4874a1f5b4e54f19e3c6599aee74730cfb79b",
                 "3423d1254e7f333f8c9dddd1768c96ed28fb3ca270ef89c923c1974bde2f7291",
                 "1b09469f4e7c215f2aedb9cc73657a2d5173b417e1d1e7e37d8c7b8120fc8128",
+                "9ae58d6181d14ea970109ff6fd00e52fce324f4ce35e21bebdbfff64690ef098",
+                "f2ca9dba40ac01da4c9e8c262e36650f246ca5fa44e674b209b5ecafed76597d",
             ]
         );
         let of_postgres: Vec<String> =
@@ -323,6 +327,8 @@ mod tests {
                 "05ce1a4211651e227d7618824100ac7212ab04a2813875fbd2ae3abf83ce5573",
                 "cb202ba39d60ff779645da2c2434d6391af1c7bd173afe5af793b8f93863eb23",
                 "ac06a1c201418b812eab154c046077fdb4b501d42106afeee04a50c458eaa3bd",
+                "e33708f36741c40f9338c0acb20da36fab257c58a9c9c9eec9175030ba43a2c7",
+                "a4c941be970a9b4d9137d7ffcb4eab8d20eb53efef57f235509dea5c34119d6e",
             ]
         );
     }

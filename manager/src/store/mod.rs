@@ -12,6 +12,7 @@ mod apply_profiles;
 mod audit;
 mod backups;
 mod bulk;
+mod calls;
 mod certificate;
 mod check;
 mod clones;
@@ -51,7 +52,9 @@ mod needs;
 mod now;
 mod open;
 mod open_of;
+mod order_records;
 mod orders;
+mod parts;
 mod people;
 mod places;
 mod prints;
@@ -92,6 +95,11 @@ pub use bulk::{
     BulkAct, BulkChoice, BulkDeviceRecord, BulkDone, BulkOutcome, BulkRecord, BulkRefusal, MAX_BULK_DEVICES,
     NewBulk,
 };
+pub use calls::{
+    Acted, AgreementRecord, CallAct, CallCounts, CallDetail, CallEntry, CallFilter, CallPlace, CallRefusal,
+    CallSignal, CallTimes, CallWhat, LastError, MAX_PARTS_USED, NewCall, OpenRefusal, PartUsed,
+    ServiceCallRecord, ServiceCallState, Snapshot,
+};
 pub use certificate::{Certificate, NEVER};
 pub use check::{
     JournalCheck, StoreCheck, bring_back_store, check_journal, check_store, is_empty_store, newest_version,
@@ -107,7 +115,7 @@ pub use ddi::{
 pub use delete::{DeleteRefusal, Deletion};
 pub use details::{Changes, Choice, DetailsChange, DetailsRecord, DetailsRefusal, MAX_TAGS, Named};
 pub use engine::{AddressError, EngineError, Location, PostgresConfig, PostgresFiles, ServerError};
-pub use enrolment::{Enrolment, NewToken, TokenRefusal};
+pub use enrolment::{Enrolment, NewToken, TokenBound, TokenRefusal, UnusedToken};
 pub use figures::StoreFigures;
 pub use fleet::{
     FleetCounts, FleetDevice, FleetFilter, FleetKey, FleetOrder, FleetPlace, FleetValue, Reached,
@@ -129,7 +137,12 @@ pub use now::{
     NowSubject, NowWhat,
 };
 pub use open_of::OpenThings;
-pub use orders::{Duplicate, OrderFilter, OrderRecord, OrderState, Settled};
+pub use order_records::{
+    Duplicate, NewOrder, OrderAct, OrderFilter, OrderMove, OrderOrigin, OrderRecord, OrderRefusal,
+    OrderState, OrderWhat, Proposes,
+};
+pub use orders::CustomerRule;
+pub use parts::{NewPart, PartRecord, PartRefusal, ShelfFilter, ShelfMove, ShelfRecord};
 pub use people::{
     MAX_LIMITS, MAX_OPERATOR_TOKENS, NewOperator, NewOperatorToken, NewSession, OperatorPlace,
     OperatorRecord, OperatorRefusal, OperatorToken, OperatorTokenRefusal, SESSION_IDLE, SessionRecord,
@@ -147,7 +160,7 @@ pub use programs::{
 };
 pub use records::{
     ActivityRecord, AlertRecord, CommandRecord, CommandState, ContactRecord, DeviceRecord, DeviceState,
-    GapRecord, MAX_OPEN_COMMANDS, ReportRecord, ServiceCallRecord, ServiceCallState,
+    GapRecord, MAX_OPEN_COMMANDS, ReportRecord,
 };
 pub use replacements::ReplacementRecord;
 pub use replayed::Replayed;
@@ -451,6 +464,7 @@ impl Store {
                         statements::now::ALL_POSTGRES,
                         statements::people::ALL_POSTGRES,
                         statements::audit::ALL_POSTGRES,
+                        statements::calls::ALL_POSTGRES,
                         statements::rollouts::ALL_POSTGRES,
                     ],
                 };
@@ -468,12 +482,15 @@ impl Store {
                     statements::audit::ALL,
                     statements::devices::ALL,
                     statements::meters::ALL,
+                    statements::calls::ALL,
                     statements::programs::ALL,
                     statements::ddi::ALL,
                     statements::people::ALL,
                     statements::figures::ALL,
                     statements::fleet::ALL,
                     statements::now::ALL,
+                    statements::orders::ALL,
+                    statements::parts::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
                     statements::telling::ALL,

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use platen_protocol::device_to_manager::{ReportBatch, ReportBody};
-use platen_protocol::identity::DeviceId;
+use platen_protocol::identity::{DeviceId, ServiceCallId};
 use platen_protocol::limits::MAX_OPEN_PER_REPLY;
-use platen_protocol::manager_to_device::OpenRequests;
+use platen_protocol::manager_to_device::{CallStanding, CallState, OpenRequests};
 
-use super::engine::{Connection, values};
+use super::engine::{Connection, Row, values};
 use super::known::Known;
 use super::{Store, StoreError, statements};
 
@@ -36,9 +36,13 @@ impl Open {
 
 fn all(connection: &Connection) -> Result<BTreeMap<DeviceId, OpenRequests>, StoreError> {
     let mut devices: BTreeMap<DeviceId, OpenRequests> = BTreeMap::new();
-    for (device, name) in pairs(connection, statements::OPEN_CALL_NAMES)? {
-        add(&mut devices.entry(device).or_default().service_calls, &name);
-    }
+    connection.each(statements::OPEN_CALL_NAMES, &[], |row| {
+        let (device, call) = (row.get::<String>(0)?, OpenCall::from_row(row, 1)?);
+        if let Ok(device) = device.parse() {
+            call.add_to(devices.entry(device).or_default());
+        }
+        Ok(())
+    })?;
     for (device, name) in pairs(connection, statements::OPEN_ORDER_NAMES)? {
         add(&mut devices.entry(device).or_default().orders, &name);
     }
@@ -47,8 +51,41 @@ fn all(connection: &Connection) -> Result<BTreeMap<DeviceId, OpenRequests>, Stor
 
 /// Whether something in a batch can change what is open.
 pub(super) fn asks(batch: &ReportBatch) -> bool {
-    let is_wish = |body: &ReportBody| matches!(body, ReportBody::ServiceCall(_) | ReportBody::Order(_));
-    batch.reports.iter().any(|report| is_wish(&report.body))
+    // A cartridge that is changed ends the order of it.
+    let may = |body: &ReportBody| {
+        matches!(body, ReportBody::ServiceCall(_) | ReportBody::Order(_) | ReportBody::Replacement(_))
+    };
+    batch.reports.iter().any(|report| may(&report.body))
+}
+
+/// A call that is open, as its device is told of it.
+struct OpenCall {
+    name: String,
+    state: String,
+    technician: Option<String>,
+}
+
+impl OpenCall {
+    fn from_row(row: &Row<'_>, at: usize) -> Result<Self, StoreError> {
+        Ok(Self { name: row.get(at)?, state: row.get(at + 1)?, technician: row.get(at + 2)? })
+    }
+
+    /// Of one with which nobody has done anything there is nothing to say but that it is open.
+    fn add_to(self, open: &mut OpenRequests) {
+        let Ok(service_call) = self.name.parse::<ServiceCallId>() else { return };
+        if open.service_calls.len() >= MAX_OPEN_PER_REPLY {
+            return;
+        }
+        open.service_calls.push(service_call.clone());
+        let state = match self.state.as_str() {
+            "seen" => CallState::Seen,
+            "dispatched" => CallState::Dispatched,
+            "on_the_way" => CallState::OnTheWay,
+            "at_device" => CallState::AtDevice,
+            _ => return,
+        };
+        open.standings.push(CallStanding { service_call, state, technician: self.technician });
+    }
 }
 
 /// A name that cannot be read is named to nobody.
@@ -74,7 +111,10 @@ fn look_up(connection: &Connection, device: &DeviceId) -> Result<OpenRequests, S
     let names = |statement: &str| -> Result<Vec<String>, StoreError> {
         connection.all(statement, values![device.as_str(), most], |row| row.get(0))
     };
-    names(statements::OPEN_CALL_NAMES_OF)?.iter().for_each(|name| add(&mut open.service_calls, name));
+    connection.each(statements::OPEN_CALL_NAMES_OF, values![device.as_str(), most], |row| {
+        OpenCall::from_row(row, 0)?.add_to(&mut open);
+        Ok(())
+    })?;
     names(statements::OPEN_ORDER_NAMES_OF)?.iter().for_each(|name| add(&mut open.orders, name));
     Ok(open)
 }

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use platen_protocol::identity::DeviceId;
 
 use super::StoreError;
+use super::calls::ServiceCallRecord;
 use super::clones::CloneRecord;
 use super::conditions::Conditions;
 use super::damage::Damage;
 use super::engine::{Connection, Row, Value, values};
-use super::orders::OrderRecord;
-use super::records::{AlertRecord, ServiceCallRecord, id};
+use super::order_records::OrderRecord;
+use super::records::{AlertRecord, id};
 use super::statements::fleet;
 use super::watches::WatchRecord;
 

@@ -113,7 +113,11 @@ pub(super) fn note_by_hand(
                 connection.execute(statements::RESET_BY_HAND, values![device, name])?;
             }
         }
-        Action::ReadNow | Action::Retire | Action::CheckPrograms | Action::Unknown => return Ok(()),
+        Action::ReadNow
+        | Action::Retire
+        | Action::CheckPrograms
+        | Action::TechnicianOnTheWay { .. }
+        | Action::Unknown => return Ok(()),
     }
     // What was reset is the profile's again.
     connection.execute(statements::NOTE_DUE, values![device, at])?;

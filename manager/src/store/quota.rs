@@ -47,7 +47,8 @@ const ADD_KEPT: Bulk = Bulk {
 };
 const OPEN_ALERTS: &str = "SELECT count(*) FROM alerts WHERE device = ?1 AND cleared IS NULL";
 const OPEN_SERVICE_CALLS: &str = "SELECT count(*) FROM service_calls WHERE device = ?1 AND handled IS NULL";
-const OPEN_ORDERS: &str = "SELECT count(*) FROM orders WHERE device = ?1 AND closed IS NULL";
+const OPEN_ORDERS: &str =
+    "SELECT count(*) FROM orders WHERE device = ?1 AND closed IS NULL AND id IS NOT NULL";
 
 /// All of them, so that they can be tried.
 pub(super) const ALL: &[(&str, &str)] = &[

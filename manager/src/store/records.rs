@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::alert::Alert;
-use platen_protocol::device_to_manager::{Activity, EnteredBy, OutcomeResult, Report, ReportBody};
+use platen_protocol::device_to_manager::{Activity, OutcomeResult, Report, ReportBody};
 use platen_protocol::identity::{CommandId, DeviceId, Epoch};
 use platen_protocol::manager_to_device::{Action, Command};
 use platen_protocol::readings::Readings;
@@ -75,7 +75,7 @@ pub struct DeviceState {
     pub warnings: u32,
     /// Open alerts of what may happen.
     pub forecasts: u32,
-    /// Service calls that are not handled.
+    /// Service calls that are open.
     pub service_calls: u32,
     /// Orders that are neither delivered nor cancelled.
     pub orders: u32,
@@ -155,58 +155,6 @@ pub struct AlertRecord {
     pub simulated: bool,
     /// The condition.
     pub alert: Alert,
-}
-
-/// How far operators have dealt with a service call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ServiceCallState {
-    /// No operator has looked at it.
-    New,
-    /// An operator has seen it and not finished with it.
-    Seen,
-    /// It is finished.
-    Handled,
-}
-
-impl ServiceCallState {
-    /// The word on the wire and in the store.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Seen => "seen",
-            Self::Handled => "handled",
-        }
-    }
-}
-
-/// One service call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceCallRecord {
-    /// Its place in the list, and its name.
-    pub key: i64,
-    /// Whose it is.
-    pub device: DeviceId,
-    /// When it arrived, by the manager's clock.
-    pub received: Timestamp,
-    /// When it was entered.
-    pub dated: Dated,
-    /// Whether it came from a simulated board.
-    pub simulated: bool,
-    /// Where the person entered it.
-    pub entered_by: EnteredBy,
-    /// What the person wrote; none by the button.
-    pub message: Option<String>,
-    /// What has become of it.
-    pub state: ServiceCallState,
-    /// When an operator last changed the state; none while it is new.
-    pub changed: Option<Timestamp>,
-    /// The operator who did.
-    pub changed_by: Option<String>,
-    /// How often it was made while it was open, the first time included.
-    pub presses: u32,
-    /// When it was last, if more than once.
-    pub last_press: Option<Timestamp>,
 }
 
 /// How far a command has got.
@@ -422,25 +370,6 @@ impl AlertRecord {
             cleared_because: row.get(4)?,
             simulated: row.get(5)?,
             alert: from_json("alert", &body)?,
-        })
-    }
-}
-
-impl ServiceCallRecord {
-    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
-            key: row.get(0)?,
-            device: id("device", row.get(1)?)?,
-            received: time(row, 2)?,
-            dated: dated(row, 9, time(row, 2)?)?,
-            simulated: row.get(3)?,
-            entered_by: word("place of entry", row.get(4)?)?,
-            message: row.get(5)?,
-            state: word("state of a service call", row.get(6)?)?,
-            changed: time_if_any(row, 7)?,
-            changed_by: row.get(8)?,
-            presses: row.get(11)?,
-            last_press: time_if_any(row, 12)?,
         })
     }
 }

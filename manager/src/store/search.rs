@@ -41,7 +41,7 @@ fn is_in_index(word: &str) -> bool {
 }
 
 /// A pattern for any text in which the word stands: what would mean something in a pattern is taken as it stands.
-fn pattern(word: &str) -> String {
+pub(super) fn pattern(word: &str) -> String {
     let mut pattern = String::with_capacity(word.len() + 2);
     pattern.push('%');
     for letter in word.chars() {

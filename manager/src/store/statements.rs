@@ -1,11 +1,14 @@
 //! Every statement, by name: one text for both engines, unless they differ.
 
 pub(super) mod audit;
+pub(super) mod calls;
 pub(super) mod ddi;
 pub(super) mod figures;
 pub(super) mod fleet;
 pub(super) mod meters;
 pub(super) mod now;
+pub(super) mod orders;
+pub(super) mod parts;
 pub(super) mod people;
 pub(super) mod prints;
 pub(super) mod programs;
@@ -14,6 +17,7 @@ pub(super) mod rollouts;
 pub(super) mod telling;
 pub(super) mod views;
 
+use self::calls::{call_columns, call_joins};
 use super::engine::Bulk;
 
 pub(super) mod devices;
@@ -116,16 +120,13 @@ pub(super) const REOPEN_ALERT: &str = "UPDATE alerts SET cleared = NULL, cleared
 pub(super) const ALERT_BODY: &str = "SELECT body FROM alerts WHERE device = ?1 AND id = ?2";
 /// A call that is repeated is the call that there is; one without a name is never a repeat.
 pub(super) const ADD_SERVICE_CALL: &str = "INSERT INTO service_calls (device, id, report, received, simulated, entered_by, message, state, \
-     presses, last_press) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'new', ?8, ?9) ON CONFLICT (device, id) DO NOTHING";
-/// It was made again after somebody had handled it: it is open once more.
-pub(super) const REOPEN_CALL: &str = "UPDATE service_calls SET state = 'new', changed = NULL, changed_by = NULL, handled = NULL \
-     WHERE device = ?1 AND id = ?2 AND presses < ?3 AND handled < ?4";
+     presses, last_press) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8, ?9) ON CONFLICT (device, id) DO NOTHING RETURNING key";
+/// It was made again after somebody had finished with it: it is open once more.
+pub(super) const REOPEN_CALL: &str = "UPDATE service_calls SET state = 'open', changed = NULL, changed_by = NULL, handled = NULL, \
+     version = version + 1 WHERE device = ?1 AND id = ?2 AND presses < ?3 AND handled < ?4 RETURNING key";
 /// How often it was made never goes down.
 pub(super) const COUNT_PRESSES: &str = "UPDATE service_calls SET presses = ?3, last_press = ?4 \
      WHERE device = ?1 AND id = ?2 AND presses < ?3";
-/// An order that is repeated is the order that there is.
-pub(super) const ADD_ORDER: &str = "INSERT INTO orders (device, id, report, received, simulated, body, quantity, note, entered_by, state, \
-     supply, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'new', ?10, ?11) ON CONFLICT (device, id) DO NOTHING";
 /// A replacement that is repeated is the replacement that there is.
 pub(super) const ADD_REPLACEMENT: &str = "INSERT INTO replacements (device, origin, report, received, simulated, body) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (device, origin) DO NOTHING";
@@ -160,9 +161,11 @@ pub(super) const SOME_DEVICES: &str = devices!("");
 // Enrolment.
 pub(super) const ADD_TOKEN: &str =
     "INSERT INTO enrolment_tokens (hash, device, created, expires) VALUES (?1, ?2, ?3, ?4)";
+pub(super) const ADD_TOKEN_OF: &str =
+    "INSERT INTO enrolment_tokens (hash, device, created, expires, made_by) VALUES (?1, ?2, ?3, ?4, ?5)";
 pub(super) const TOKEN: &str = "SELECT device, expires, used FROM enrolment_tokens WHERE hash = ?1";
 /// There are few: those that were ever created are gone through.
-pub(super) const UNUSED_TOKENS: &str = "SELECT hash, device, created, expires FROM enrolment_tokens \
+pub(super) const UNUSED_TOKENS: &str = "SELECT hash, device, created, expires, made_by FROM enrolment_tokens \
      WHERE used IS NULL AND expires > ?1 ORDER BY expires, hash LIMIT ?2";
 pub(super) const REVOKE_ENROLMENT_TOKEN: &str =
     "DELETE FROM enrolment_tokens WHERE substr(hash, 1, 16) = ?1 AND used IS NULL RETURNING hash";
@@ -263,66 +266,22 @@ pub(super) const REPORTS_BACK: &str = "WITH RECURSIVE chain (key, place) AS ( \
      JOIN devices d ON d.key = r.device JOIN epochs e ON e.key = r.epoch ORDER BY chain.place";
 pub(super) const ALERTS: &str = "SELECT a.key, d.id, a.raised, a.cleared, a.cleared_because, a.simulated, a.body, \
      a.raised_dated, a.raised_by, a.cleared_dated, a.cleared_by FROM alerts a JOIN devices d ON d.key = a.device";
-pub(super) const SERVICE_CALLS: &str = "SELECT s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, \
-     s.changed, s.changed_by, r.dated, r.dated_by, s.presses, s.last_press FROM service_calls s \
-     JOIN devices d ON d.key = s.device JOIN reports r ON r.key = s.report";
-pub(super) const SET_SERVICE_CALL: &str = "UPDATE service_calls SET state = ?2, changed = ?3, changed_by = ?4, \
-     handled = CASE WHEN ?2 = 'handled' THEN CAST(?3 AS BIGINT) END WHERE key = ?1 \
-     RETURNING (SELECT id FROM devices WHERE key = device)";
+pub(super) const SERVICE_CALLS: &str =
+    concat!("SELECT ", call_columns!(), " FROM service_calls s ", call_joins!());
 
 /// What is open, by name, the newest first. A first version of the agent gave calls no names.
-pub(super) const OPEN_CALL_NAMES: &str = "SELECT d.id, s.id FROM service_calls s JOIN devices d ON d.key = s.device \
-     WHERE s.handled IS NULL AND s.id IS NOT NULL ORDER BY s.key DESC";
+pub(super) const OPEN_CALL_NAMES: &str = "SELECT d.id, s.id, s.state, s.technician FROM service_calls s \
+     JOIN devices d ON d.key = s.device WHERE s.handled IS NULL AND s.id IS NOT NULL ORDER BY s.key DESC";
 pub(super) const OPEN_ORDER_NAMES: &str = "SELECT d.id, o.id FROM orders o JOIN devices d ON d.key = o.device \
-     WHERE o.closed IS NULL ORDER BY o.key DESC";
-pub(super) const OPEN_CALL_NAMES_OF: &str = "SELECT id FROM service_calls WHERE handled IS NULL AND id IS NOT NULL \
+     WHERE o.closed IS NULL AND o.id IS NOT NULL ORDER BY o.key DESC";
+pub(super) const OPEN_CALL_NAMES_OF: &str = "SELECT id, state, technician FROM service_calls WHERE handled IS NULL AND id IS NOT NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
-pub(super) const OPEN_ORDER_NAMES_OF: &str = "SELECT id FROM orders WHERE closed IS NULL \
+pub(super) const OPEN_ORDER_NAMES_OF: &str = "SELECT id FROM orders WHERE closed IS NULL AND id IS NOT NULL \
      AND device = (SELECT key FROM devices WHERE id = ?1) ORDER BY key DESC LIMIT ?2";
 
-/// The first open order of the same supply of the same device, before this one.
-macro_rules! first_of_its_supply {
-    ($order:literal) => {
-        concat!(
-            "(SELECT min(x.key) FROM orders x WHERE x.device = ",
-            $order,
-            ".device AND x.supply = ",
-            $order,
-            ".supply \
-             AND x.closed IS NULL AND x.key < ",
-            $order,
-            ".key)"
-        )
-    };
-}
-
-pub(super) const ORDERS: &str = concat!(
-    "SELECT o.key, d.id, o.id, o.received, o.simulated, o.body, o.quantity, o.note, o.entered_by, o.state, \
-     o.changed, o.changed_by, r.dated, r.dated_by, o.again, o.merged_into, o.kept_by, \
-     CASE WHEN o.closed IS NULL AND o.kept IS NULL THEN ",
-    first_of_its_supply!("o"),
-    " END FROM orders o JOIN devices d ON d.key = o.device JOIN reports r ON r.key = o.report"
-);
-pub(super) const SET_ORDER: &str = "UPDATE orders SET state = ?2, changed = ?3, changed_by = ?4, closed = ?5, \
-     merged_into = NULL WHERE key = ?1 RETURNING (SELECT id FROM devices WHERE key = device)";
-pub(super) const ORDER_EXISTS: &str = "SELECT 1 FROM orders WHERE key = ?1";
-/// The want is that of the first order, and this one is closed with it.
-pub(super) const MERGE_ORDER: &str = concat!(
-    "UPDATE orders SET state = 'cancelled', changed = ?2, changed_by = ?3, closed = ?2, kept = NULL, kept_by = NULL, \
-     merged_into = ",
-    first_of_its_supply!("orders"),
-    " WHERE key = ?1 AND closed IS NULL AND ",
-    first_of_its_supply!("orders"),
-    " IS NOT NULL RETURNING (SELECT id FROM devices WHERE key = device)"
-);
-pub(super) const KEEP_ORDER: &str = concat!(
-    "UPDATE orders SET kept = ?2, kept_by = ?3 WHERE key = ?1 AND closed IS NULL AND ",
-    first_of_its_supply!("orders"),
-    " IS NOT NULL RETURNING (SELECT id FROM devices WHERE key = device)"
-);
-
-pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by \
-     FROM replacements p JOIN devices d ON d.key = p.device JOIN reports r ON r.key = p.report";
+pub(super) const REPLACEMENTS: &str = "SELECT p.key, d.id, p.received, p.simulated, p.body, r.dated, r.dated_by, \
+     f.id, p.came_from FROM replacements p JOIN devices d ON d.key = p.device \
+     JOIN reports r ON r.key = p.report LEFT JOIN devices f ON f.key = p.came_from";
 pub(super) const GAPS: &str = "SELECT g.key, d.id, g.first, g.last, g.recorded, g.reason, g.kinds, e.epoch FROM gaps g \
      JOIN epochs e ON e.key = g.epoch JOIN devices d ON d.key = g.device";
 pub(super) const IDENTITY_LOG: &str = "SELECT l.key, d.id, l.what, l.by, l.at FROM identity_log l \
@@ -425,7 +384,6 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("ADD_SERVICE_CALL", ADD_SERVICE_CALL),
     ("REOPEN_CALL", REOPEN_CALL),
     ("COUNT_PRESSES", COUNT_PRESSES),
-    ("ADD_ORDER", ADD_ORDER),
     ("ADD_REPLACEMENT", ADD_REPLACEMENT),
     ("ADD_NOTICE", ADD_NOTICE),
     ("ADD_NOTICE_OF", ADD_NOTICE_OF),
@@ -433,6 +391,7 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("DEVICES", DEVICES),
     ("DEVICE", DEVICE),
     ("ADD_TOKEN", ADD_TOKEN),
+    ("ADD_TOKEN_OF", ADD_TOKEN_OF),
     ("TOKEN", TOKEN),
     ("UNUSED_TOKENS", UNUSED_TOKENS),
     ("REVOKE_ENROLMENT_TOKEN", REVOKE_ENROLMENT_TOKEN),
@@ -466,16 +425,10 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("OLD_REPORTS_OF", OLD_REPORTS_OF),
     ("ALERTS", ALERTS),
     ("SERVICE_CALLS", SERVICE_CALLS),
-    ("SET_SERVICE_CALL", SET_SERVICE_CALL),
     ("OPEN_CALL_NAMES", OPEN_CALL_NAMES),
     ("OPEN_ORDER_NAMES", OPEN_ORDER_NAMES),
     ("OPEN_CALL_NAMES_OF", OPEN_CALL_NAMES_OF),
     ("OPEN_ORDER_NAMES_OF", OPEN_ORDER_NAMES_OF),
-    ("ORDERS", ORDERS),
-    ("SET_ORDER", SET_ORDER),
-    ("ORDER_EXISTS", ORDER_EXISTS),
-    ("MERGE_ORDER", MERGE_ORDER),
-    ("KEEP_ORDER", KEEP_ORDER),
     ("REPLACEMENTS", REPLACEMENTS),
     ("GAPS", GAPS),
     ("IDENTITY_LOG", IDENTITY_LOG),

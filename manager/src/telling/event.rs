@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use platen_protocol::alert::{Alert, Evidence, Severity, Training};
-use platen_protocol::device_to_manager::{Order, Replacement, ServiceCall};
+use platen_protocol::device_to_manager::{Order, Replacement};
 use platen_protocol::facts::words::{grouped, label, spaced, title};
 use platen_protocol::readings::{PartReading, SupplyReading};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,10 @@ use crate::watch::Finding;
 pub enum EventClass {
     /// A condition of the printer.
     Alert,
-    /// A person at the printer asks for help.
+    /// A person at the printer asks for help, or the desk sends somebody; and that this is over.
     ServiceCall,
+    /// What happens to a service call meanwhile: who goes there, and how far they are.
+    ServiceCallMoved,
     /// A person at the printer orders a supply.
     Order,
     /// A supply or a part was changed.
@@ -33,9 +35,10 @@ pub enum EventClass {
 
 impl EventClass {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Alert,
         Self::ServiceCall,
+        Self::ServiceCallMoved,
         Self::Order,
         Self::Replacement,
         Self::Watch,
@@ -49,6 +52,7 @@ impl EventClass {
         match self {
             Self::Alert => "alert",
             Self::ServiceCall => "service_call",
+            Self::ServiceCallMoved => "service_call_moved",
             Self::Order => "order",
             Self::Replacement => "replacement",
             Self::Watch => "watch",
@@ -127,6 +131,61 @@ pub struct OwnTrouble {
     pub words: String,
 }
 
+/// What became of an order, as the body of its notice, and as programs are told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct OrderNews {
+    /// Number of the order at this manager.
+    pub id: i64,
+    /// The name that the device gave it; `null` as long as nobody has asked for it there.
+    pub order: Option<String>,
+    /// The supply's name on the board.
+    pub supply: String,
+    /// What is to be sent.
+    pub part_number: Option<String>,
+    /// Number of pieces.
+    pub quantity: u16,
+    /// Who or what wants it.
+    pub entered_by: String,
+    /// The state before; `null` for an order that is new.
+    pub before: Option<String>,
+    /// The state from now on.
+    pub state: String,
+    /// The operator who changed it; `null` for the machine and the rule.
+    pub by: Option<String>,
+    /// Why it was cancelled.
+    pub reason: Option<String>,
+    /// Who carries it.
+    pub carrier: Option<String>,
+    /// The carrier's number of it.
+    pub tracking: Option<String>,
+    /// Serial number of what was found in the machine.
+    pub serial: Option<String>,
+    /// What was written with it.
+    pub note: Option<String>,
+    /// Rises with everything that is done to the order.
+    pub version: i64,
+}
+
+/// A cartridge that was in another machine, as the body of its notice. Which one is not told: it may be another customer's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameBack {
+    /// Its serial number.
+    pub serial: String,
+    /// The name of the supply in whose place it is.
+    pub subject: String,
+}
+
+/// What the notice of a service call says; before it named the call it was the report of it.
+#[derive(Debug, Deserialize)]
+struct ToldCall {
+    service_call: Option<i64>,
+    state: Option<String>,
+    message: Option<String>,
+    by: Option<String>,
+    technician: Option<String>,
+    words: Option<String>,
+}
+
 /// What people are to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -148,6 +207,8 @@ pub struct Event {
     pub bring: Vec<String>,
     /// Since when.
     pub since: Timestamp,
+    /// What became of an order, for programs.
+    pub order: Option<OrderNews>,
 }
 
 /// Who can mend a condition, as the Printer MIB sorts people.
@@ -189,9 +250,13 @@ impl Event {
             "watch" | "watch_over" => {
                 serde_json::from_str(notice.body).ok().map(|finding| plain.of_finding(notice, &finding))
             }
-            "service_call" => serde_json::from_str(notice.body).ok().map(|call| plain.of_call(call)),
+            "service_call" | "service_call_moved" | "service_call_over" => {
+                serde_json::from_str(notice.body).ok().map(|call| plain.of_call(notice, call))
+            }
             "order" => serde_json::from_str(notice.body).ok().map(|order| plain.of_order(&order)),
+            "order_state" => serde_json::from_str(notice.body).ok().map(|news| plain.of_news(news)),
             "replacement" => serde_json::from_str(notice.body).ok().map(|of| plain.of_replacement(&of)),
+            "cartridge_came_back" => serde_json::from_str(notice.body).ok().map(|of| plain.of_cartridge(&of)),
             "manager_trouble" | "manager_trouble_over" => {
                 serde_json::from_str(notice.body).ok().map(|trouble| plain.of_trouble(trouble))
             }
@@ -200,13 +265,27 @@ impl Event {
         read.unwrap_or(plain)
     }
 
+    /// Whether it tells of an order that nobody wants yet, or that nobody ever wanted.
+    pub(super) fn is_proposal(&self) -> bool {
+        self.order.as_ref().is_some_and(|news| {
+            let withdrawn = news.by.is_none() && news.before.as_deref() == Some("proposed");
+            news.state == "proposed" || withdrawn
+        })
+    }
+
     fn plain(notice: Notice<'_>) -> Self {
         let (class, what) = match notice.kind {
             "alert_raised" | "alert_cleared" => (EventClass::Alert, "An alert that cannot be read"),
             "watch" | "watch_over" => (EventClass::Watch, "A watch found something that cannot be read"),
             "service_call" => (EventClass::ServiceCall, "Somebody at the printer asks for help"),
+            "service_call_moved" => (EventClass::ServiceCallMoved, "A service call goes on"),
+            "service_call_over" => (EventClass::ServiceCall, "A service call is over"),
             "order" => (EventClass::Order, "Somebody at the printer orders a supply"),
+            "order_state" => (EventClass::Order, "An order was made or moved on"),
             "replacement" => (EventClass::Replacement, "A supply or a part was changed"),
+            "cartridge_came_back" => {
+                (EventClass::Replacement, "A cartridge is in the machine that was in another one before")
+            }
             "gap" => (EventClass::Loss, "Reports of the device are lost"),
             "outbox_replaced" => (EventClass::Loss, "The device lost its outbox, and began a new one"),
             "certificate_ends" => (EventClass::Identity, "The device's certificate ends and was not renewed"),
@@ -215,7 +294,10 @@ impl Event {
             "manager_trouble" | "manager_trouble_over" => (EventClass::Manager, "The manager has a trouble"),
             _ => (EventClass::Identity, "Something happened; the device's page says what"),
         };
-        let over = matches!(notice.kind, "alert_cleared" | "watch_over" | "manager_trouble_over");
+        let over = matches!(
+            notice.kind,
+            "alert_cleared" | "watch_over" | "service_call_over" | "manager_trouble_over"
+        );
         Self {
             class,
             grade: None,
@@ -226,6 +308,7 @@ impl Event {
             who: "whoever manages the printers".to_owned(),
             bring: Vec::new(),
             since: notice.written,
+            order: None,
         }
     }
 
@@ -266,10 +349,28 @@ impl Event {
         }
     }
 
-    fn of_call(&self, call: ServiceCall) -> Self {
-        let what =
-            call.message.map_or_else(|| self.what.clone(), |message| format!("{}: {message}", self.what));
-        Self { what, who: "the service desk".to_owned(), ..self.clone() }
+    fn of_call(&self, notice: Notice<'_>, call: ToldCall) -> Self {
+        let begun = match &call.by {
+            Some(by) if notice.kind == "service_call" => format!("{by} asks for service"),
+            _ => self.what.clone(),
+        };
+        let what = call.message.map_or_else(|| begun.clone(), |message| format!("{begun}: {message}"));
+        let technician = call.technician.map(|technician| format!("Technician: {technician}"));
+        let state = call.state.filter(|_| notice.kind != "service_call");
+        let state = state.map(|state| format!("State: {}", state.replace('_', " ")));
+        let words = call.words.map(|words| format!("“{words}”"));
+        // What an earlier version wrote does not name the call.
+        let subject = call.service_call.map_or_else(
+            || self.subject.clone(),
+            |key| format!("{}/service_call/{key}", notice.device.unwrap_or_default()),
+        );
+        Self {
+            what,
+            subject,
+            evidence: state.into_iter().chain(technician).chain(words).collect(),
+            who: "the service desk".to_owned(),
+            ..self.clone()
+        }
     }
 
     fn of_order(&self, order: &Order) -> Self {
@@ -282,6 +383,45 @@ impl Event {
             ),
             who: "whoever ships supplies".to_owned(),
             bring: supply_number(&order.supply).into_iter().collect(),
+            ..self.clone()
+        }
+    }
+
+    /// What became of an order is one event for each of its states.
+    fn of_news(&self, news: OrderNews) -> Self {
+        let what = format!("{} of {}", grouped(u64::from(news.quantity)), label(&news.supply));
+        let by = news.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let sent = [news.carrier.as_deref(), news.tracking.as_deref()];
+        let sent = sent.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let why = match (news.state.as_str(), &news.reason, &news.serial) {
+            ("cancelled", Some(reason), _) => format!(": {reason}"),
+            ("shipped", ..) if !sent.is_empty() => format!(" with {sent}"),
+            ("delivered", _, Some(serial)) => format!(": it is in the machine, serial {serial}"),
+            _ => String::new(),
+        };
+        let done = match news.state.as_str() {
+            "proposed" => "An order is proposed".to_owned(),
+            "asked" => format!("Order {} was asked for{by}", news.id),
+            other => format!("Order {} was {other}{by}", news.id),
+        };
+        let number = news.part_number.as_ref();
+        Self {
+            what: format!("{done}{why}: {what}"),
+            who: "whoever ships supplies".to_owned(),
+            bring: number.map(|number| format!("{number} ({})", label(&news.supply))).into_iter().collect(),
+            order: Some(news),
+            ..self.clone()
+        }
+    }
+
+    fn of_cartridge(&self, of: &CameBack) -> Self {
+        Self {
+            what: format!(
+                "{} has a cartridge now that was in another machine before (serial {})",
+                label(&of.subject),
+                of.serial
+            ),
+            who: "whoever ships supplies".to_owned(),
             ..self.clone()
         }
     }
@@ -331,6 +471,20 @@ mod tests {
     }
 
     #[test]
+    fn a_call_has_one_subject_from_its_beginning_to_its_end() {
+        let body = r#"{"service_call": 7, "state": "on_the_way", "message": "jams", "technician": "tom", "words": null}"#;
+        let [begun, moved, over] = ["service_call", "service_call_moved", "service_call_over"]
+            .map(|kind| Event::of(notice(kind, body)));
+        assert_eq!(begun.subject, "d/service_call/7");
+        assert!(begun.subject == moved.subject && begun.subject == over.subject && over.over && !moved.over);
+        assert_eq!(begun.what, "Somebody at the printer asks for help: jams");
+        assert_eq!(moved.class, EventClass::ServiceCallMoved);
+        assert_eq!(moved.evidence, ["State: on the way", "Technician: tom"]);
+        let before = Event::of(notice("service_call", r#"{"entered_by": "button", "message": "jams"}"#));
+        assert_eq!((before.what, before.subject), (begun.what, "d/e/1/x".to_owned()));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told_in_fewer_words() {
         for (kind, class) in [
             ("alert_raised", EventClass::Alert),
@@ -351,5 +505,27 @@ mod tests {
         let body = serde_json::to_string(&order).unwrap();
         let event = Event::of(notice("order", &body));
         assert!(event.what.contains("orders 2 of"), "{}", event.what);
+    }
+
+    #[test]
+    fn what_becomes_of_an_order_is_told_in_words_and_to_programs() {
+        let news = |state: &str, more: serde_json::Value| {
+            let mut body = serde_json::json!({
+                "id": 12, "order": null, "supply": "black", "part_number": "TK-1", "quantity": 1,
+                "entered_by": "set_value", "before": null, "state": state, "by": "anna", "reason": null,
+                "carrier": null, "tracking": null, "serial": null, "note": null, "version": 2
+            });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            Event::of(notice("order_state", &body.to_string()))
+        };
+        let shipped = news("shipped", serde_json::json!({"carrier": "DHL", "tracking": "JJD01"}));
+        assert_eq!(shipped.what, "Order 12 was shipped by anna with DHL JJD01: 1 of Black");
+        assert_eq!((shipped.bring, shipped.over), (vec!["TK-1 (Black)".to_owned()], false));
+        assert_eq!(shipped.order.unwrap().tracking.as_deref(), Some("JJD01"));
+        let cancelled = news("cancelled", serde_json::json!({"reason": "own stock"}));
+        assert_eq!(cancelled.what, "Order 12 was cancelled by anna: own stock: 1 of Black");
+        let back = Event::of(notice("cartridge_came_back", r#"{"serial": "K-2", "subject": "black"}"#));
+        assert_eq!(back.class, EventClass::Replacement);
+        assert!(back.what.contains("K-2"), "{}", back.what);
     }
 }

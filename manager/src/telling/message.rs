@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::event::{Event, EventClass, Grade};
+use super::event::{Event, EventClass, Grade, OrderNews};
 
 /// Items that a message names; of more it says how many.
 pub const ITEMS_NAMED: usize = 20;
@@ -74,6 +74,9 @@ pub struct Item {
     pub who: String,
     /// Part numbers of what to bring.
     pub bring: Vec<String>,
+    /// What became of an order, where it tells of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderNews>,
 }
 
 /// Where a device is, in words.
@@ -116,6 +119,7 @@ impl Item {
             evidence: event.evidence.iter().map(|one| fitted(one)).collect(),
             who: fitted(&event.who),
             bring: event.bring.iter().map(|one| fitted(one)).collect(),
+            order: event.order.clone(),
         }
     }
 
@@ -307,6 +311,7 @@ mod tests {
             evidence: vec!["Temperature: 231 °C, compared with 220".to_owned()],
             who: "field service".to_owned(),
             bring: vec!["FU-450 (Fuser)".to_owned()],
+            order: None,
         }
     }
 
@@ -349,6 +354,7 @@ mod tests {
             who: String::new(),
             bring: Vec::new(),
             since: "2026-11-30T09:12:00Z".parse().unwrap(),
+            order: None,
         };
         let item = Item::new(&event, Some("d"), Place::default());
         assert!(item.what.starts_with("abBcc: all@example.org") && item.what.chars().count() == LONGEST);

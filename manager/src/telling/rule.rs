@@ -22,9 +22,9 @@ pub struct Rule {
     /// Whether it is in use.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Of which kinds of events; none: of all.
+    /// Of which kinds of events; none: of all but `service_call_moved`.
     #[serde(default)]
-    #[schema(max_items = 8)]
+    #[schema(max_items = 9)]
     pub events: Vec<EventClass>,
     /// Of alerts, only those that are so bad; none: of all.
     #[serde(default)]
@@ -157,12 +157,20 @@ impl Rule {
         let among = |wanted: &[i64], found: Option<i64>| {
             wanted.is_empty() || found.is_some_and(|found| wanted.contains(&found))
         };
+        // A proposal follows from an alert, which is told already: it is told to those who ask for orders by name.
         self.enabled
-            && (self.events.is_empty() || self.events.contains(&event.class))
+            && (!event.is_proposal() || self.events.contains(&event.class))
+            && self.wants(event.class)
             && (self.grades.is_empty() || event.grade.is_none_or(|grade| self.grades.contains(&grade)))
             && among(&self.customers, whereabouts.customer)
             && among(&self.sites, whereabouts.site)
             && (self.tags.is_empty() || self.tags.iter().any(|tag| whereabouts.tags.contains(tag)))
+    }
+
+    /// How far technicians are interests those who asked for it: everybody else is told of beginning and end.
+    fn wants(&self, class: EventClass) -> bool {
+        let named = self.events.contains(&class);
+        named || (self.events.is_empty() && class != EventClass::ServiceCallMoved)
     }
 
     /// When it is told that an event has begun.
@@ -215,6 +223,7 @@ mod tests {
             who: "somebody".to_owned(),
             bring: Vec::new(),
             since: at("2026-11-30T09:00:00Z"),
+            order: None,
         }
     }
 
@@ -224,6 +233,7 @@ mod tests {
         let nowhere = Whereabouts::default();
         assert!(all.concerns(&event(EventClass::Alert, Some(Grade::Warning)), &nowhere));
         assert!(all.concerns(&event(EventClass::Manager, None), &nowhere));
+        assert!(!all.concerns(&event(EventClass::ServiceCallMoved, None), &nowhere), "only who asks for it");
         let some = rule(
             r#"{"name": "some", "channel": 1, "events": ["alert", "service_call"], "grades": ["critical"],
                 "customers": [7], "tags": ["loud"]}"#,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use platen_protocol::device_to_manager::{LostReason, ReportBatch, ReportBody};
 use platen_protocol::enroll::{EnrollReply, EnrollRequest, RenewReply, RenewRequest};
-use platen_protocol::manager_to_device::{Action, Reply};
+use platen_protocol::manager_to_device::{Action, CallState, Reply};
 use platen_protocol::problem::Problem;
 use platen_protocol::readings::CounterKind;
 use platen_protocol::settings::SettingKey;
@@ -107,6 +107,26 @@ fn a_reply_that_changes_settings_is_understood_and_names_settings_that_there_are
 fn a_reply_that_retires_the_device_is_understood() {
     let reply: Reply = survives("reply-retire.json");
     assert_eq!(reply.commands[0].action, Action::Retire);
+}
+
+#[test]
+fn a_reply_that_says_that_somebody_is_on_the_way_is_understood() {
+    let reply: Reply = survives("reply-on-the-way.json");
+    let Action::TechnicianOnTheWay { service_call: Some(call), technician } = &reply.commands[0].action
+    else {
+        panic!("{:?}", reply.commands)
+    };
+    assert_eq!(technician.as_deref(), Some("tom"));
+    let bare = Action::TechnicianOnTheWay { service_call: None, technician: None };
+    assert_eq!(reply.commands[1].action, bare);
+    let open = reply.open.unwrap();
+    let states: Vec<_> = open.standings.iter().map(|one| (one.service_call == *call, one.state)).collect();
+    assert_eq!(states, [(true, CallState::OnTheWay), (false, CallState::Seen)]);
+    assert!(open.orders.is_empty() && open.service_calls.len() == 3);
+    let mut later = example("reply-on-the-way.json");
+    later["open"]["standings"][1]["state"] = Value::from("asleep");
+    let reply: Reply = serde_json::from_value(later).unwrap();
+    assert_eq!(reply.open.unwrap().standings[1].state, CallState::Unknown, "of a later version");
 }
 
 #[test]

@@ -138,12 +138,14 @@ async fn play_deliveries(shared: &Shared, devices: &Devices) {
         tokio::time::sleep(at.saturating_sub(shared.elapsed())).await;
         shared.next_delivery.fetch_add(1, Ordering::Relaxed);
         let device: DeviceId = shared.places[device].name.parse().unwrap();
-        let filter = OrderFilter { device: Some(device.clone()), open: Some(true) };
+        let filter = OrderFilter { device: Some(device.clone()), open: Some(true), ..OrderFilter::default() };
         let Ok(open) = devices.store.orders(&Scope::All, filter, None, MOST_ORDERS).await else { continue };
-        let Some(oldest) = open.last() else { continue };
-        shared.history.note(MANAGER, format_args!("finds {} of {device} delivered", oldest.id));
+        // What the rule proposes stays: the device knows nothing of it.
+        let named = open.iter().rev().find_map(|order| Some((order.key, order.id.as_ref()?)));
+        let Some((oldest, name)) = named else { continue };
+        shared.history.note(MANAGER, format_args!("finds {name} of {device} delivered"));
         let (state, now) = (OrderState::Delivered, shared.now());
-        match devices.store.set_order(&Scope::All, oldest.key, state, "anna".to_owned(), now).await {
+        match devices.store.set_order(&Scope::All, oldest, state, "anna".to_owned(), now).await {
             Ok(_) => devices.mailbox.wake(&device),
             Err(cause) => shared.history.note(MANAGER, format_args!("does not take it: {cause}")),
         }

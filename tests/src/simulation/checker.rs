@@ -193,7 +193,8 @@ fn check_asked(shared: &Shared) -> Vec<String> {
             rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
     };
-    let mut found = rows("SELECT d.id, o.id FROM orders o JOIN devices d ON d.key = o.device");
+    let mut found =
+        rows("SELECT d.id, o.id FROM orders o JOIN devices d ON d.key = o.device WHERE o.id IS NOT NULL");
     found.extend(rows("SELECT d.id, s.message FROM service_calls s JOIN devices d ON d.key = s.device"));
     let book = shared.book();
     let mut asked = Vec::new();
@@ -221,7 +222,7 @@ fn check_duplicates(shared: &Shared) -> Vec<String> {
     let orders: Vec<(i64, String, String, String, bool)> = shared.ledger.read(|store| {
         let mut rows = store.prepare(
             "SELECT o.key, d.id, o.id, o.supply, o.again FROM orders o JOIN devices d ON d.key = o.device \
-             WHERE o.closed IS NULL ORDER BY o.key",
+             WHERE o.closed IS NULL AND o.id IS NOT NULL ORDER BY o.key",
         )?;
         let read =
             |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));

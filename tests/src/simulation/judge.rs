@@ -46,7 +46,8 @@ impl Ledger {
             store
                 .prepare_cached(
                     "SELECT count(*) FROM orders JOIN devices ON devices.key = orders.device \
-                     WHERE devices.id = ?1 AND json_extract(orders.body, '$.name') = ?2 AND closed IS NULL",
+                     WHERE devices.id = ?1 AND json_extract(orders.body, '$.name') = ?2 AND closed IS NULL \
+                     AND orders.id IS NOT NULL",
                 )?
                 .query_row((device, supply), |row| row.get(0))
         })

@@ -146,7 +146,8 @@ async fn a_double_press_of_the_order_button_is_one_order_for_the_lowest_supply()
 
 /// What the manager says is open from now on.
 fn open_now(manager: &Manager, calls: &[ServiceCallId], orders: &[OrderId]) {
-    let open = OpenRequests { service_calls: calls.to_vec(), orders: orders.to_vec() };
+    let open =
+        OpenRequests { service_calls: calls.to_vec(), orders: orders.to_vec(), ..OpenRequests::default() };
     manager.state.send_modify(|state| state.open = Some(open));
 }
 

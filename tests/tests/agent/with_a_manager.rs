@@ -227,6 +227,19 @@ async fn a_command_that_is_delivered_many_times_is_carried_out_once() {
 }
 
 #[tokio::test]
+async fn that_somebody_is_on_the_way_is_said_by_lamp_and_buzzer_and_answered() {
+    let manager = Manager::start().await;
+    let device = Device::enrolled(&manager).await;
+    let agent = device.start();
+    parked(&manager).await;
+    let action = Action::TechnicianOnTheWay { service_call: None, technician: Some("tom".into()) };
+    manager.state.send_modify(|state| state.commands = vec![command("coming", action)]);
+    manager.until("its outcome arrives", |state| (!state.outcomes().is_empty()).then_some(())).await;
+    assert_eq!(manager.state.borrow().outcomes()[0].result, OutcomeResult::Done);
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_command_that_is_unknown_is_refused_and_one_that_is_too_old_is_not_tried() {
     let manager = Manager::start().await;
     let device = Device::enrolled(&manager).await;

@@ -81,7 +81,7 @@ async fn fleet(store: &Store) {
 }
 
 async fn open_orders_of_all(store: &Store) -> Vec<i64> {
-    let open = OrderFilter { device: None, open: Some(true) };
+    let open = OrderFilter { open: Some(true), ..OrderFilter::default() };
     let orders = store.orders(&Scope::All, open, None, 1_000).await.unwrap();
     orders.into_iter().map(|order| order.key).collect()
 }
@@ -135,13 +135,14 @@ impl Lived {
             11 => self.report(store, replaced()).await,
             12 => {
                 if let Some(key) = open_orders_of_all(store).await.first().copied() {
-                    let state = random.pick(&[OrderState::Ordered, OrderState::Delivered, OrderState::New]);
+                    let state =
+                        random.pick(&[OrderState::Approved, OrderState::Delivered, OrderState::Asked]);
                     match random.below(3) {
                         0 => {
                             let settled = store
                                 .settle_duplicate(&Scope::All, key, Duplicate::Merge, "anna".into(), now())
                                 .await;
-                            settled.unwrap();
+                            drop(settled.unwrap());
                         }
                         _ => drop(
                             store.set_order(&Scope::All, key, state, "anna".into(), now()).await.unwrap(),
@@ -153,7 +154,7 @@ impl Lived {
                 let calls =
                     store.service_calls(&Scope::All, ServiceCallFilter::default(), None, 5).await.unwrap();
                 if let Some(call) = calls.first() {
-                    let state = random.pick(&[ServiceCallState::Seen, ServiceCallState::Handled]);
+                    let state = random.pick(&[ServiceCallState::Seen, ServiceCallState::Done]);
                     store.set_service_call(&Scope::All, call.key, state, "anna".into(), now()).await.unwrap();
                 }
             }

@@ -127,7 +127,7 @@ async fn an_item_is_acted_on_by_the_version_that_was_seen_and_the_second_is_told
     // A call is handled by it; what the device ends is over.
     let handled = act(&manager, &format!("{call}/close"), Some("\"1\""), &none).await.json();
     assert_eq!(handled["state"], "over");
-    assert_eq!(manager.api("/api/v1/service-calls").await["items"][0]["state"], "handled");
+    assert_eq!(manager.api("/api/v1/service-calls").await["items"][0]["state"], "done");
     lobby.report(manager.device, &batch(4, &[cleared("a1")])).await;
     assert_eq!(manager.api(&format!("/api/v1/now/{alert}")).await["state"], "over");
     act(&manager, &take, Some("*"), &none).await.problem(ProblemKind::StateConflict);

@@ -283,7 +283,7 @@ async fn wrong_requests_to_the_api_say_what_is_wrong() {
         ("/api/v1/reports?cursor=dlobby", "does not belong to this list"),
         ("/api/v1/devices?cursor=r5", "does not belong to this list"),
         ("/api/v1/orders?limit=0", "between 1 and 200"),
-        ("/api/v1/orders?state=new", "state"),
+        ("/api/v1/orders?state=eaten", "state"),
         ("/api/v1/replacements?open=true", "open"),
         ("/api/v1/alerts?limit=0", "between 1 and 200"),
         ("/api/v1/alerts?limit=201", "between 1 and 200"),

@@ -211,9 +211,9 @@ mod suite {
         again["epoch"] = json!("e2");
         ingest(&store, &device(), again).await.unwrap();
         ingest(&store, &other, batch(1, &[order("o1", 1)])).await.unwrap();
-        let of = |device| OrderFilter { device: Some(device), open: None };
+        let of = |device| OrderFilter { device: Some(device), ..OrderFilter::default() };
         let list = store.orders(&Scope::All, of(device()), None, 10).await.unwrap();
-        let ids: Vec<_> = list.iter().map(|one| (one.id.as_str(), one.quantity)).collect();
+        let ids: Vec<_> = list.iter().map(|one| (one.id.as_ref().unwrap().as_str(), one.quantity)).collect();
         assert_eq!(ids, [("o2", 1), ("o1", 2)]);
         assert_eq!(
             store.orders(&Scope::All, of(other), None, 10).await.unwrap().len(),
@@ -229,7 +229,7 @@ mod suite {
             (first.supply.percent(), first.supply.part_number.as_deref()),
             (Some(4), Some("TK-8335K"))
         );
-        assert_eq!((first.state, first.simulated, &first.changed_by), (OrderState::New, true, &None));
+        assert_eq!((first.state, first.simulated, &first.changed_by), (OrderState::Asked, true, &None));
     }
 
     pub(super) async fn a_service_call_that_is_repeated_is_one_call(store: Store) {
@@ -265,17 +265,17 @@ mod suite {
         let handle = async |at: Timestamp| {
             let key = only().await.key;
             store
-                .set_service_call(&Scope::All, key, ServiceCallState::Handled, "olga".into(), at)
+                .set_service_call(&Scope::All, key, ServiceCallState::Done, "olga".into(), at)
                 .await
                 .unwrap();
         };
         // What is counted late was pressed before.
         handle(now() + SignedDuration::from_secs(1)).await;
         ingest(&store, &device(), batch(2, &[made(2)])).await.unwrap();
-        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::Handled, 2));
+        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::Done, 2));
         handle(now() - SignedDuration::from_secs(1)).await;
         ingest(&store, &device(), batch(3, &[made(3)])).await.unwrap();
-        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::New, 3));
+        assert_eq!((only().await.state, only().await.presses), (ServiceCallState::Open, 3));
         assert_eq!(store.open_requests(&device()).await.unwrap().service_calls.len(), 1);
     }
 
@@ -316,25 +316,26 @@ mod suite {
         ingest(&store, &device(), batch(1, &[order("o1", 2)])).await.unwrap();
         let key = store.orders(&Scope::All, OrderFilter::default(), None, 1).await.unwrap()[0].key;
         for (state, open) in [
-            (OrderState::Ordered, true),
+            (OrderState::Approved, true),
             (OrderState::Delivered, false),
-            (OrderState::New, true),
+            (OrderState::Asked, true),
             (OrderState::Cancelled, false),
         ] {
             let of = store.set_order(&Scope::All, key, state, "anna".into(), now()).await.unwrap();
             assert_eq!(of, Some(device()));
             for wanted in [true, false] {
-                let filter = OrderFilter { device: Some(device()), open: Some(wanted) };
+                let filter =
+                    OrderFilter { device: Some(device()), open: Some(wanted), ..OrderFilter::default() };
                 let found = store.orders(&Scope::All, filter, None, 10).await.unwrap();
                 assert_eq!(found.len(), usize::from(wanted == open), "{state:?}");
-                let filter = OrderFilter { device: None, open: Some(wanted) };
+                let filter = OrderFilter { open: Some(wanted), ..OrderFilter::default() };
                 assert_eq!(store.orders(&Scope::All, filter, None, 10).await.unwrap(), found);
             }
         }
         let order = store.orders(&Scope::All, OrderFilter::default(), None, 1).await.unwrap().remove(0);
         assert_eq!((order.changed, order.changed_by.as_deref()), (Some(now()), Some("anna")));
         assert_eq!(
-            store.set_order(&Scope::All, key + 1, OrderState::Ordered, "anna".into(), now()).await.unwrap(),
+            store.set_order(&Scope::All, key + 1, OrderState::Approved, "anna".into(), now()).await.unwrap(),
             None
         );
     }

@@ -447,13 +447,14 @@ mod suite {
             .unwrap()
             .unwrap();
         send(&store, "p").await;
-        for order in
-            store.orders(ALL, OrderFilter { device: Some(device()), open: None }, None, 10).await.unwrap()
+        for order in store
+            .orders(ALL, OrderFilter { device: Some(device()), ..OrderFilter::default() }, None, 10)
+            .await
+            .unwrap()
         {
-            store
-                .settle_duplicate(&Scope::All, order.key, Duplicate::Merge, "anna".into(), now())
-                .await
-                .unwrap();
+            let settled =
+                store.settle_duplicate(&Scope::All, order.key, Duplicate::Merge, "anna".into(), now());
+            drop(settled.await.unwrap());
         }
         let begin = async || store.begin_deletion(device(), "anna".into(), now()).await.unwrap();
         assert_eq!(begin().await, Err(DeleteRefusal::InService));

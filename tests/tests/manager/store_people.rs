@@ -180,7 +180,7 @@ mod suite {
         assert_eq!(store.within(&scope, both).await.unwrap(), [lobby.clone()].into());
         for order in store.orders(&Scope::All, OrderFilter::default(), None, 10).await.unwrap() {
             let set =
-                store.set_order(&scope, order.key, OrderState::Ordered, "ben".into(), now()).await.unwrap();
+                store.set_order(&scope, order.key, OrderState::Approved, "ben".into(), now()).await.unwrap();
             assert_eq!(set.as_ref(), (order.device == lobby).then_some(&lobby));
         }
         let set = |change| store.set_details(&scope, lobby.clone(), change, "ben".into(), now());

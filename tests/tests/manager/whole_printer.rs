@@ -15,7 +15,7 @@ use platen_tests::rigs::manager::task::{OPERATOR, TestManager};
 async fn furnished() -> (TestManager, Client) {
     let manager = TestManager::start().await;
     let device = manager.enrol("lobby").await;
-    let bodies = [started("Colour MFP"), active(50), forecast("a1"), order("o1", 2), replaced()];
+    let bodies = [started("Colour MFP"), active(50), forecast("a1"), replaced(), order("o1", 2)];
     device.report(manager.device, &batch(1, &bodies)).await.acknowledged();
     (manager, device)
 }
@@ -220,7 +220,7 @@ async fn an_order_goes_from_the_device_to_its_delivery() {
         ("note", json!("two for the shelf")),
         ("entered_by", json!("command")),
         ("simulated", json!(true)),
-        ("state", json!("new")),
+        ("state", json!("asked")),
         ("open", json!(true)),
         ("changed_by", Value::Null),
     ] {
@@ -236,7 +236,11 @@ async fn an_order_goes_from_the_device_to_its_delivery() {
     let path = format!("/api/v1/orders/{}", item["id"]);
     let answer = manager.ask_api("POST", &path, Some(&json!({"state": "ordered"}))).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    assert_eq!(manager.api("/api/v1/devices/lobby").await["orders"][0]["state"], "ordered");
+    assert_eq!(
+        manager.api("/api/v1/devices/lobby").await["orders"][0]["state"],
+        "approved",
+        "by its old name as well"
+    );
     let mut browser = browser(&manager).await;
     let cookie = sign_in(&mut browser).await;
     let form = "state=delivered&device=lobby";
@@ -282,7 +286,7 @@ async fn the_page_of_a_device_shows_everything_by_its_marks() {
         &page,
         &[
             "data-worst=\"order\"",
-            "data-order=\"1\" data-state=\"new\" data-quantity=\"2\"",
+            "data-order=\"1\" data-state=\"asked\" data-quantity=\"2\"",
             "data-part-number=\"TK-8335K\"",
             "Was at 4 % when ordered",
             "“two for the shelf”",
@@ -310,7 +314,7 @@ async fn the_page_of_a_device_shows_everything_by_its_marks() {
             "jams: 9 in the last 1000 pages, expected 2",
             "<option value=\"supply.black.set-pages\">",
             "<option value=\"part.fuser.set-percent\">",
-            "data-report=\"4\" data-kind=\"order\"",
+            "data-report=\"5\" data-kind=\"order\"",
         ],
     );
     assert!(!page.contains("data-wrong"), "the right cartridge is in");
@@ -468,5 +472,5 @@ async fn what_an_operator_must_hear_is_kept_as_a_notice_once() {
         let mut statement = database.prepare("SELECT kind FROM notices ORDER BY key").unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
-    assert_eq!(kinds, ["alert_raised", "order", "replacement", "service_call", "alert_raised"]);
+    assert_eq!(kinds, ["alert_raised", "replacement", "order", "service_call", "alert_raised"]);
 }

@@ -91,7 +91,7 @@ async fn an_order_comes_up_on_both_pages_and_its_state_follows_the_buttons() {
     browser.see("[data-device=lobby]").await;
     browser.mark().await;
     device.platen(&["order", "black", "--quantity", "3", "--note", "for <b>both</b> floors"]);
-    browser.see("[data-device=lobby][data-worst=order] [data-order][data-state=new]").await;
+    browser.see("[data-device=lobby][data-worst=order] [data-order][data-state=asked]").await;
     let line = browser.text("[data-device=lobby] [data-order]").await;
     assert_eq!(line, "Order: 3 × Black: “for <b>both</b> floors”");
     assert!(browser.is_marked().await, "the fleet was loaded again");
@@ -103,11 +103,11 @@ async fn an_order_comes_up_on_both_pages_and_its_state_follows_the_buttons() {
     let pressed = "#orders [data-order][data-quantity='1']";
     browser.see(&format!("{pressed}[data-state=new]")).await;
     browser.see(&format!("{pressed} [data-part-number]")).await;
-    browser.click(&format!("{pressed} button[value=ordered]")).await;
-    browser.see(&format!("{pressed}[data-state=ordered]")).await;
+    browser.click(&format!("{pressed} button[value=approved]")).await;
+    browser.see(&format!("{pressed}[data-state=approved]")).await;
     let told = browser.text(pressed).await;
-    assert!(told.contains(&format!("ordered by {OPERATOR}")) && told.contains("simulated"), "{told}");
-    browser.see_no(&format!("{pressed} button[value=ordered]")).await;
+    assert!(told.contains(&format!("approved by {OPERATOR}")) && told.contains("simulated"), "{told}");
+    browser.see_no(&format!("{pressed} button[value=approved]")).await;
     browser.click(&format!("{pressed} button[value=delivered]")).await;
     browser.see(&format!("{pressed}[data-state=delivered]")).await;
     browser.see_no(&format!("{pressed} button")).await;

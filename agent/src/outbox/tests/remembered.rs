@@ -1,7 +1,8 @@
 //! What is remembered beside the reports, and files of an older format.
 
 use platen_protocol::device_to_manager::Report;
-use platen_protocol::manager_to_device::OpenRequests;
+use platen_protocol::identity::ServiceCallId;
+use platen_protocol::manager_to_device::{CallStanding, CallState, OpenRequests};
 
 use super::*;
 use crate::judge::Past;
@@ -240,4 +241,32 @@ fn a_file_of_the_first_format_is_brought_to_the_present_one_with_what_waits_in_i
     assert_eq!((batch.body.epoch.as_str(), batch.span()), ("e", Some((7, 9))));
     let unseen = lost(8, 8, &[("unknown", 1)], LostReason::Other);
     assert_eq!(batch.body.lost, [unseen], "that version counted nothing");
+}
+
+#[test]
+fn how_a_call_stands_at_the_service_centre_is_remembered_until_it_is_closed() {
+    let directory = tempdir().unwrap();
+    let mut outbox = open_in(directory.path());
+    let ReportBody::ServiceCall(mut body) = call() else { unreachable!() };
+    body.call_id = Some("call-1".parse().unwrap());
+    keep(&mut outbox, ReportBody::ServiceCall(body));
+    acknowledge(&mut outbox, 1);
+    let told = |outbox: &mut Outbox, state, technician: Option<&str>| {
+        let service_call: ServiceCallId = "call-1".parse().unwrap();
+        let technician = technician.map(Into::into);
+        let standings = vec![CallStanding { service_call: service_call.clone(), state, technician }];
+        let open = OpenRequests { service_calls: vec![service_call], standings, ..OpenRequests::default() };
+        let mark = outbox.mark();
+        outbox.told_open(mark, Some(&open))
+    };
+    let stands = |outbox: &Outbox| outbox.asked().next().unwrap().standing.clone().map(|it| it.state);
+    assert_eq!(stands(&outbox), None);
+    assert!(told(&mut outbox, CallState::OnTheWay, Some("tom")));
+    assert!(!told(&mut outbox, CallState::OnTheWay, Some("tom")), "no news");
+    keep(&mut outbox, order("order-1"));
+    drop(outbox);
+    let mut outbox = open_in(directory.path());
+    assert_eq!(stands(&outbox), Some(CallState::OnTheWay));
+    assert!(told(&mut outbox, CallState::Unknown, None), "what only a later version knows is not shown");
+    assert_eq!(stands(&outbox), None);
 }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use platen_protocol::device_to_manager::{Activity, EnteredBy};
 use platen_protocol::facts::Celsius;
+use platen_protocol::manager_to_device::CallState;
 use platen_protocol::stamp::ClockQuality;
 
 use super::{age, moment};
-use crate::request::{Asked, Fate, Wish};
+use crate::request::{Asked, Fate, Standing, Wish};
 use crate::settings::{SetBy, SettingReport};
 
 pub(super) fn activity(out: &mut String, activity: &Activity) {
@@ -132,13 +133,32 @@ fn wish(wish: &Wish) -> String {
     }
 }
 
+/// How far a call has got at the service centre.
+fn stands(standing: &Standing) -> String {
+    let who =
+        standing.technician.as_deref().map(|name| format!(" ({})", name.escape_debug())).unwrap_or_default();
+    match standing.state {
+        CallState::Seen => "somebody there has seen it".to_owned(),
+        CallState::Dispatched => format!("a technician is to come{who}"),
+        CallState::OnTheWay => format!("a technician is on the way{who}"),
+        CallState::AtDevice => format!("a technician is here{who}"),
+        CallState::Unknown => "it is being dealt with".to_owned(),
+    }
+}
+
 fn fate(asked: &Asked) -> String {
     match &asked.fate {
         Fate::Waiting => "stored, waiting to be sent to the service centre".to_owned(),
         Fate::Acknowledged { at } if asked.closed => {
             format!("received by the service centre at {}, and done", moment(*at))
         }
-        Fate::Acknowledged { at } => format!("received by the service centre at {}", moment(*at)),
+        Fate::Acknowledged { at } => {
+            let received = format!("received by the service centre at {}", moment(*at));
+            asked
+                .standing
+                .as_ref()
+                .map_or_else(|| received.clone(), |standing| format!("{received}; {}", stands(standing)))
+        }
         Fate::NotTaken => "REFUSED BY THE SERVICE CENTRE: phone them".to_owned(),
     }
 }
@@ -170,6 +190,7 @@ mod tests {
             closed: false,
             presses: 1,
             last_press: None,
+            standing: None,
         };
         let show = |one: &Asked| {
             let mut out = String::new();
@@ -182,6 +203,9 @@ mod tests {
             "{shown}"
         );
         one.fate = Fate::Acknowledged { at: time() };
+        let standing = |state| Some(Standing { state, technician: Some("Tom".into()) });
+        let on_the_way = Asked { standing: standing(CallState::OnTheWay), ..one.clone() };
+        assert!(show(&on_the_way).contains("; a technician is on the way (Tom)"), "{}", show(&on_the_way));
         assert!(show(&one).contains("received by the service centre at 2026-05-31T10:20:30Z"));
     }
 

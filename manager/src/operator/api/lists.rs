@@ -1,5 +1,4 @@
-//! `GET /alerts`, `/watches`, `/reports`, `/service-calls`, `/orders`, `/replacements`: newest first.
-//! `POST /service-calls/{id}`, `/orders/{id}`, `/orders/{id}/merge`, `/orders/{id}/keep`.
+//! `GET /alerts`, `/watches`, `/reports`, `/service-calls`, `/replacements`: newest first. `POST /service-calls/{id}`.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -11,14 +10,14 @@ use utoipa::ToSchema;
 use super::super::cursor::RowCursor;
 use super::super::objects::only_objects;
 use super::super::problem::Refusal;
-use super::super::view::{AlertView, OrderView, ReplacementView, ReportView, ServiceCallView, WatchView};
+use super::super::view::{AlertView, ReplacementView, ReportView, ServiceCallView, WatchView};
 use super::super::who::Operator;
-use super::super::{Shared, order, service_call};
+use super::super::{Shared, service_call};
 use super::list::{List, OfDevice, Which};
-use super::refused::{Always, BadBody, BadQuery, Missing, NotDuplicate};
+use super::refused::{Always, BadBody, BadQuery, Missing};
+use crate::clock;
 use crate::store::{
-    AlertFilter, Duplicate, OrderFilter, OrderState, ReportFilter, ServiceCallFilter, ServiceCallState,
-    WatchFilter,
+    AlertFilter, ReportFilter, ServiceCallFilter, ServiceCallRecord, ServiceCallState, WatchFilter,
 };
 
 /// Lists alerts.
@@ -104,7 +103,8 @@ pub(super) async fn service_calls(
     let (before, limit) = which.place()?;
     let filter = ServiceCallFilter { device: which.device, open: which.open };
     let records = operators.store.service_calls(operator.scope(), filter, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), ServiceCallView::from)))
+    let (now, cursor) = (clock::now(), |record: &ServiceCallRecord| RowCursor(record.key).to_string());
+    Ok(Json(List::new(records, limit, cursor, |record| ServiceCallView::new(record, now))))
 }
 
 /// The new state of a service call.
@@ -115,7 +115,7 @@ pub(super) struct NewState {
     state: ServiceCallState,
 }
 
-/// Marks a service call as seen or as handled.
+/// Gives a service call a state, whatever anybody did with it before: `POST /service-calls/{id}/move` says more.
 #[utoipa::path(
     post,
     path = "/api/v1/service-calls/{id}",
@@ -132,106 +132,11 @@ pub(super) async fn set_service_call(
     body: Result<Json<NewState>, JsonRejection>,
 ) -> Result<StatusCode, Refusal> {
     let (Path(id), Json(NewState { state })) = (id?, body?);
-    service_call::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
+    service_call::set(&operators, &operator, id, state).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lists orders.
-#[utoipa::path(
-    get,
-    path = "/api/v1/orders",
-    operation_id = "listOrders",
-    tag = "Service calls and orders",
-    params(Which),
-    responses((status = 200, description = "Orders, the newest first.", body = List<OrderView>), BadQuery, Always),
-)]
-pub(super) async fn orders(
-    State(operators): Shared,
-    operator: Operator,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<List<OrderView>>, Refusal> {
-    let Query(which) = which?;
-    let (before, limit) = which.place()?;
-    let filter = OrderFilter { device: which.device, open: which.open };
-    let records = operators.store.orders(operator.scope(), filter, before, limit + 1).await?;
-    Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), OrderView::from)))
-}
-
-/// The new state of an order.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(remote = "Self", deny_unknown_fields)]
-pub(super) struct NewOrderState {
-    /// The state that it has from now on.
-    state: OrderState,
-}
-
-only_objects!(NewState, NewOrderState);
-
-/// Marks an order as ordered, delivered or cancelled.
-#[utoipa::path(
-    post,
-    path = "/api/v1/orders/{id}",
-    operation_id = "setOrder",
-    tag = "Service calls and orders",
-    params(("id" = i64, Path, description = "`id` of the order.", minimum = 1)),
-    request_body = NewOrderState,
-    responses((status = 204, description = "The new state is stored."), BadBody, Missing, Always),
-)]
-pub(super) async fn set_order(
-    State(operators): Shared,
-    operator: Operator,
-    id: Result<Path<i64>, PathRejection>,
-    body: Result<Json<NewOrderState>, JsonRejection>,
-) -> Result<StatusCode, Refusal> {
-    let (Path(id), Json(NewOrderState { state })) = (id?, body?);
-    order::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Closes an order as the same want as the earlier open order of the same supply, which stays as it is.
-#[utoipa::path(
-    post,
-    path = "/api/v1/orders/{id}/merge",
-    operation_id = "mergeOrder",
-    tag = "Service calls and orders",
-    params(("id" = i64, Path, description = "`id` of the later order.", minimum = 1)),
-    responses((status = 204, description = "The order is cancelled, and names the earlier one."), NotDuplicate, Missing, Always),
-)]
-pub(super) async fn merge_order(
-    shared: Shared,
-    operator: Operator,
-    id: Result<Path<i64>, PathRejection>,
-) -> Result<StatusCode, Refusal> {
-    settle(shared, operator, id, Duplicate::Merge).await
-}
-
-/// Keeps an order beside the earlier open order of the same supply: both are wanted.
-#[utoipa::path(
-    post,
-    path = "/api/v1/orders/{id}/keep",
-    operation_id = "keepOrder",
-    tag = "Service calls and orders",
-    params(("id" = i64, Path, description = "`id` of the later order.", minimum = 1)),
-    responses((status = 204, description = "The order is no longer shown as a duplicate."), NotDuplicate, Missing, Always),
-)]
-pub(super) async fn keep_order(
-    shared: Shared,
-    operator: Operator,
-    id: Result<Path<i64>, PathRejection>,
-) -> Result<StatusCode, Refusal> {
-    settle(shared, operator, id, Duplicate::Keep).await
-}
-
-async fn settle(
-    State(operators): Shared,
-    operator: Operator,
-    id: Result<Path<i64>, PathRejection>,
-    what: Duplicate,
-) -> Result<StatusCode, Refusal> {
-    let Path(id) = id?;
-    order::settle(&operators, operator.scope(), id, what, operator.name.clone()).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
+only_objects!(NewState);
 
 /// Lists supplies and parts that were replaced, or taken out and put back.
 #[utoipa::path(

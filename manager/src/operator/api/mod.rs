@@ -2,12 +2,14 @@
 
 mod audit;
 mod bulk;
+mod calls;
 mod commands;
 mod credentials;
 mod ddi;
 mod details;
 mod devices;
 mod documents;
+mod enrolment;
 mod events;
 mod health;
 mod history;
@@ -19,6 +21,8 @@ mod marks;
 mod meters;
 mod now;
 mod openapi;
+mod orders;
+mod parts;
 mod people;
 mod places;
 mod printer_words;
@@ -147,6 +151,7 @@ fn of_people(routes: Routes) -> Routes {
         .at("/devices/{id}/commands", |at| {
             at.get(Right::See, commands::list).post(Right::Tend, commands::issue)
         })
+        .at("/devices/{id}/replace-controller", |at| at.post(Right::Admit, enrolment::replace))
         .at("/devices/{id}/revoke", |at| at.post(Right::Admit, identity::revoke))
         .at("/devices/{id}/readmit", |at| at.post(Right::Admit, identity::readmit))
         .at("/devices/{id}/dismiss-clone", |at| at.post(Right::Admit, identity::dismiss_clone))
@@ -154,12 +159,42 @@ fn of_people(routes: Routes) -> Routes {
         .at("/alerts", |at| at.get(Right::See, lists::alerts))
         .at("/watches", |at| at.get(Right::See, lists::watches))
         .at("/reports", |at| at.get(Right::See, lists::reports))
-        .at("/service-calls", |at| at.get(Right::See, lists::service_calls))
-        .at("/service-calls/{id}", |at| at.post(Right::Calls, lists::set_service_call))
-        .at("/orders", |at| at.get(Right::See, lists::orders))
-        .at("/orders/{id}", |at| at.post(Right::Orders, lists::set_order))
-        .at("/orders/{id}/merge", |at| at.post(Right::Orders, lists::merge_order))
-        .at("/orders/{id}/keep", |at| at.post(Right::Orders, lists::keep_order))
+        .at("/service-calls", |at| at.get(Right::See, lists::service_calls).post(Right::Calls, calls::open))
+        .at("/service-calls/{id}", |at| {
+            at.get(Right::See, calls::one).post(Right::Calls, lists::set_service_call)
+        })
+        .at("/service-calls/{id}/history", |at| at.get(Right::See, calls::history))
+        .at("/service-calls/{id}/move", |at| at.post(Right::Calls, calls::move_on))
+        .at("/service-calls/{id}/comment", |at| at.post(Right::Calls, calls::comment))
+        .at("/service-calls/{id}/ticket", |at| at.put(Right::Calls, calls::set_ticket))
+        .at("/service-call-counts", |at| at.get(Right::See, calls::counts))
+        .at("/service-call-times", |at| at.get(Right::See, calls::times))
+        .at("/service-agreements", |at| at.get(Right::SeeAll, calls::agreements_list))
+        .at("/service-agreements/{customer}", |at| {
+            at.put(Right::Places, calls::set_agreement).delete(Right::Places, calls::remove_agreement)
+        })
+        .at("/orders", |at| at.get(Right::See, orders::list).post(Right::Orders, orders::create))
+        .at("/orders/{id}", |at| at.get(Right::See, orders::one).post(Right::Orders, orders::set))
+        .at("/orders.csv", |at| at.get(Right::See, orders::csv))
+        .at("/orders/{id}/history", |at| at.get(Right::See, orders::history))
+        .at("/orders/{id}/merge", |at| at.post(Right::Orders, orders::merge))
+        .at("/orders/{id}/keep", |at| at.post(Right::Orders, orders::keep))
+        .at("/parts", |at| at.get(Right::SeeAll, parts::list).post(Right::Orders, parts::add))
+        .at("/parts/{id}", |at| {
+            at.get(Right::SeeAll, parts::one)
+                .put(Right::Orders, parts::set)
+                .delete(Right::Orders, parts::remove)
+        })
+        .at("/stock", |at| at.get(Right::SeeAll, parts::stock).post(Right::Orders, parts::add_stock))
+        .at("/stock/{id}", |at| {
+            at.get(Right::SeeAll, parts::one_stock)
+                .put(Right::Orders, parts::set_stock)
+                .delete(Right::Orders, parts::remove_stock)
+        })
+        .at("/stock/{id}/put", |at| at.post(Right::Orders, parts::put_stock))
+        .at("/stock/{id}/history", |at| at.get(Right::SeeAll, parts::stock_history))
+        .at("/order-rules", |at| at.get(Right::SeeAll, orders::rules).put(Right::Places, orders::set_rule))
+        .at("/order-rules/{customer}", |at| at.put(Right::Places, orders::set_customers_rule))
         .at("/replacements", |at| at.get(Right::See, lists::replacements))
         .at("/channels", |at| {
             at.get(Right::SeeAll, telling::channels).post(Right::Telling, telling::add_channel)
@@ -252,8 +287,10 @@ fn of_credentials(routes: Routes) -> Routes {
         .at("/audit", |at| at.get(Right::Administer, audit::list))
         .at("/audit.csv", |at| at.get(Right::Administer, audit::csv))
         .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
-        .at("/enrolment-tokens", |at| at.get(Right::Administer, credentials::enrolment_tokens))
-        .at("/enrolment-tokens/{id}", |at| at.delete(Right::Administer, credentials::revoke_enrolment_token))
+        .at("/enrolment-tokens", |at| {
+            at.get(Right::Places, credentials::enrolment_tokens).post(Right::Places, enrolment::make)
+        })
+        .at("/enrolment-tokens/{id}", |at| at.delete(Right::Places, credentials::revoke_enrolment_token))
 }
 
 pub(super) fn router(operators: &Arc<Operators>) -> Router<Arc<Operators>> {

@@ -326,7 +326,7 @@ pub(super) struct SnoozeForm {
 only_objects!(WordsForm, CommentForm, SnoozeForm);
 
 /// The version that the person saw, by `If-Match`; none for any (`*`).
-fn seen(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
+pub(super) fn seen(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
     let Some(header) = headers.get(header::IF_MATCH) else {
         return Err(Refusal::new(
             ProblemKind::VersionMissing,

@@ -174,6 +174,15 @@ impl IntoResponses for NotDuplicate {
     }
 }
 
+/// An order that cannot be made or moved on.
+pub(super) struct NotOrdered;
+
+impl IntoResponses for NotOrdered {
+    fn responses() -> Responses {
+        [problem(409, "The device is retired, or another order of the same supply is open.")].into()
+    }
+}
+
 /// An item of what needs a person with which that cannot be done.
 pub(super) struct NotThatItem;
 

@@ -189,7 +189,7 @@
     const { follow, followRollout } = document.querySelector("main")?.dataset ?? {};
     if (document.querySelector("main[data-fleet]")) named?.devices.length === 0 || changed(named?.devices ?? null);
     else if (!named) refresh();
-    else if (document.querySelector("main[data-now]")) named.now && refresh();
+    else if (document.querySelector("main[data-now], main[data-calls]")) named.now && refresh();
     else if (followRollout === "") named.rollouts.length && refresh();
     else if (followRollout !== undefined) named.rollouts.includes(followRollout) && refresh();
     else if (follow === undefined ? named.devices.length || named.rollouts.length : named.devices.includes(follow)) refresh();

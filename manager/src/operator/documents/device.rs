@@ -28,7 +28,7 @@ pub(super) async fn report(
     let details = gather::details(operators, scope, id.clone()).await?;
     let calls = ServiceCallFilter { device: Some(id.clone()), open: None };
     let calls = store.service_calls(scope, calls, None, MAX_LISTED).await?;
-    let orders = OrderFilter { device: Some(id.clone()), open: None };
+    let orders = OrderFilter { device: Some(id.clone()), ..OrderFilter::default() };
     let orders = store.orders(scope, orders, None, MAX_LISTED).await?;
     let replaced = store.replacements(scope, Some(id.clone()), None, MAX_LISTED).await?;
     let zone = details.time_zone.as_deref().and_then(|name| TimeZone::get(name).ok());
@@ -48,7 +48,10 @@ pub(super) async fn report(
             parts(&device),
             counters(&device),
             state(&device),
-            service_calls(&calls.into_iter().map(ServiceCallView::from).collect::<Vec<_>>(), &when),
+            service_calls(
+                &calls.into_iter().map(|call| ServiceCallView::new(call, now)).collect::<Vec<_>>(),
+                &when,
+            ),
             ordered(&orders.into_iter().map(OrderView::from).collect::<Vec<_>>(), &when),
             replacements(&replaced.into_iter().map(ReplacementView::from).collect::<Vec<_>>(), &when),
         ],
@@ -201,8 +204,10 @@ fn service_calls(calls: &[ServiceCallView], when: &When<'_>) -> Section {
     for call in calls {
         table.row([
             when.at(call.dated.at),
-            call.message.clone().unwrap_or_else(|| words::entered_by(call.entered_by).to_owned()),
-            call.state.word().to_owned(),
+            call.message
+                .clone()
+                .unwrap_or_else(|| words::called_from(call.entered_by, call.opened_by.as_deref())),
+            words::call_state(call.state).to_owned(),
             call.changed_by.clone().unwrap_or_default(),
         ]);
     }

@@ -50,15 +50,19 @@ pub(super) async fn sheet(
         }
     }
     let mut how = Section::new("How it came");
-    how.fact("Ordered", format!("{}, {}", words::entered_by(order.entered_by), when.at(order.dated.at)));
+    how.fact("Ordered", format!("{}, {}", words::wanted_by(order.entered_by), when.at(order.dated.at)));
     if let Some(note) = &order.note {
         how.fact("Note", note.clone());
+    }
+    if let Some(tracking) = &order.tracking {
+        let carrier = order.carrier.as_deref().map(|carrier| format!("{carrier} ")).unwrap_or_default();
+        how.fact("Shipped with", format!("{carrier}{tracking}"));
     }
     if let Some(first) = order.duplicate_of {
         how.fact("Ordered twice", format!("order {first} of the same supply is open"));
     }
     if let (Some(by), Some(at)) = (&order.changed_by, order.changed) {
-        how.fact("Seen to", format!("{} by {by}, {}", order.state.word(), when.at(at)));
+        how.fact("Seen to", format!("{} by {by}, {}", order.state.words(), when.at(at)));
     }
     Ok(Document {
         about: vec![format!("As of {} ({})", when.at(now), zone.iana_name().unwrap_or("UTC"))],

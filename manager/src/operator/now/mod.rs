@@ -78,13 +78,13 @@ fn tell(operators: &Operators, item: &NowItem, act: NowAct, now: Timestamp) {
     if let (NowAct::Close, Some(device)) = (act, &item.device) {
         let changed = match item.kind {
             NowKind::ServiceCall => {
-                let state = Some(ServiceCallState::Handled);
+                let state = Some(ServiceCallState::Done);
                 let event = Event::new("service_call_changed", device.clone(), now);
                 Some(Event { service_call_state: state, ..event })
             }
             NowKind::Order => {
                 let event = Event::new("order_changed", device.clone(), now);
-                Some(Event { order_state: Some(OrderState::Ordered), ..event })
+                Some(Event { order_state: Some(OrderState::Approved), ..event })
             }
             _ => None,
         };

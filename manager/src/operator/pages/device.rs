@@ -147,15 +147,19 @@ pub(super) async fn set_service_call(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(NewState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    service_call::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
+    service_call::set(&operators, &operator, id, state).await?;
     Ok(Redirect::to(&format!("/devices/{device}#service-calls")))
 }
 
-/// What has become of an order, and where to go back to.
+/// What has become of an order, and where to go back to: the device's page, or the order's.
 #[derive(Debug, Deserialize)]
 pub(super) struct NewOrderState {
     state: OrderState,
-    device: DeviceId,
+    device: Option<DeviceId>,
+    version: Option<i64>,
+    reason: Option<String>,
+    carrier: Option<String>,
+    tracking: Option<String>,
 }
 
 /// `POST /orders/{id}`.
@@ -166,16 +170,21 @@ pub(super) async fn set_order(
     form: Result<Form<NewOrderState>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
-    let Form(NewOrderState { state, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    order::set(&operators, operator.scope(), id, state, operator.name.clone()).await?;
-    Ok(Redirect::to(&format!("/devices/{device}#orders")))
+    let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
+    let said = (form.reason.as_deref(), form.carrier.as_deref(), form.tracking.as_deref());
+    let to = order::to(form.state, said)?;
+    order::set(&operators, &operator, (id, form.version), to).await?;
+    Ok(match form.device {
+        Some(device) => Redirect::to(&format!("/devices/{device}#orders")),
+        None => Redirect::to(&format!("/orders/{id}")),
+    })
 }
 
 /// Whether an order is the same want as an earlier one, and where to go back to.
 #[derive(Debug, Deserialize)]
 pub(super) struct SettledDuplicate {
     what: Duplicate,
-    device: DeviceId,
+    device: Option<DeviceId>,
 }
 
 /// `POST /orders/{id}/duplicate`.
@@ -187,6 +196,9 @@ pub(super) async fn settle_duplicate(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     let Form(SettledDuplicate { what, device }) = form.map_err(|rejection| bad_form(&rejection))?;
-    order::settle(&operators, operator.scope(), id, what, operator.name.clone()).await?;
-    Ok(Redirect::to(&format!("/devices/{device}#orders")))
+    order::settle(&operators, &operator, id, what).await?;
+    Ok(match device {
+        Some(device) => Redirect::to(&format!("/devices/{device}#orders")),
+        None => Redirect::to(&format!("/orders/{id}")),
+    })
 }

@@ -151,10 +151,10 @@ impl DevicePage {
             Part::ServiceCalls => {
                 let which = ServiceCallFilter { device: Some(id), open: None };
                 let found = store.service_calls(scope, which, None, MAX_SERVICE_CALLS).await?;
-                self.service_calls = found.into_iter().map(ServiceCallView::from).collect();
+                self.service_calls = found.into_iter().map(|call| ServiceCallView::new(call, now)).collect();
             }
             Part::Orders => {
-                let which = OrderFilter { device: Some(id), open: None };
+                let which = OrderFilter { device: Some(id), ..OrderFilter::default() };
                 let found = store.orders(scope, which, None, MAX_ORDERS).await?;
                 self.orders = found.into_iter().map(OrderView::from).collect();
             }

@@ -61,10 +61,10 @@ pub(super) async fn marks(
     }
     let which = ServiceCallFilter { device: id, open: Some(false) };
     for call in store.service_calls(scope, which, None, MAX_LOOKED_AT).await? {
-        let Some(at) = call.changed.filter(|_| call.state == ServiceCallState::Handled) else { continue };
+        let Some(at) = call.changed.filter(|_| call.state == ServiceCallState::Done) else { continue };
         let by = call.changed_by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
         let message = call.message.as_deref().map(|message| format!(": “{message}”")).unwrap_or_default();
-        marks.push(mark("visit", at, format!("Service call handled{by}{message}")));
+        marks.push(mark("visit", at, format!("Service call done{by}{message}")));
     }
     marks.retain(|mark| (frame.from..=frame.until).contains(&mark.at.as_millisecond()));
     marks.sort_by_key(|mark| mark.at);

@@ -5,6 +5,7 @@ mod account;
 mod assets;
 mod audit;
 mod bulk;
+mod calls;
 mod chart;
 mod credentials;
 mod customers;
@@ -14,6 +15,7 @@ mod device;
 mod device_page;
 mod device_parts;
 mod documents;
+mod enrolment;
 mod filters;
 mod fleet;
 mod gap;
@@ -24,6 +26,8 @@ mod history_range;
 mod live;
 mod meters;
 mod now;
+mod orders;
+mod parts;
 mod people;
 mod prints;
 mod profiles;
@@ -77,6 +81,8 @@ fn of_fleet(routes: Routes) -> Routes {
         .at("/devices/{id}/history", |at| at.get(Right::See, history::page))
         .at("/devices/{id}/history.csv", |at| at.get(Right::See, history::csv))
         .at("/devices/{id}/read-now", |at| at.post(Right::Tend, device::read_now))
+        .at("/devices/{id}/replace-controller", |at| at.post(Right::Admit, enrolment::replace))
+        .at("/enrol", |at| at.get(Right::Places, enrolment::page).post(Right::Places, enrolment::sheet))
         .at("/devices/{id}/revoke", |at| at.post(Right::Admit, device::revoke))
         .at("/devices/{id}/readmit", |at| at.post(Right::Admit, device::readmit))
         .at("/devices/{id}/dismiss-clone", |at| at.post(Right::Admit, device::dismiss_clone))
@@ -89,6 +95,9 @@ fn of_fleet(routes: Routes) -> Routes {
         .at("/devices/{id}/let-go", |at| at.post(Right::Tend, rollouts::holds::let_go))
         .at("/devices/{id}/retire", |at| at.post(Right::Admit, details::retire_one))
         .at("/devices/{id}/delete", |at| at.post(Right::Administer, details::delete))
+        .at("/calls", |at| at.get(Right::See, calls::page).post(Right::Calls, calls::open))
+        .at("/calls/{id}", |at| at.get(Right::See, calls::one))
+        .at("/calls/{id}/{act}", |at| at.post(Right::Calls, calls::act))
         .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
         .at("/day", |at| at.get(Right::See, documents::day))
         .at("/prints", |at| at.get(Right::See, prints::list).post(Right::Print, prints::add))
@@ -125,8 +134,15 @@ fn of_desk(routes: Routes) -> Routes {
         .at("/rollouts/{id}/{act}", |at| at.post(Right::Programs, rollouts::act))
         .at("/rollouts/{id}/devices/{device}/{act}", |at| at.post(Right::Programs, rollouts::act_on_device))
         .at("/service-calls/{id}", |at| at.post(Right::Calls, device::set_service_call))
-        .at("/orders/{id}", |at| at.post(Right::Orders, device::set_order))
+        .at("/orders", |at| at.get(Right::See, orders::list).post(Right::Orders, orders::make))
+        .at("/orders/rule", |at| at.post(Right::Places, orders::set_rule))
+        .at("/orders/{id}", |at| at.get(Right::See, orders::one).post(Right::Orders, device::set_order))
         .at("/orders/{id}/duplicate", |at| at.post(Right::Orders, device::settle_duplicate))
+        .at("/parts", |at| at.get(Right::SeeAll, parts::list).post(Right::Orders, parts::add))
+        .at("/parts/{id}", |at| at.get(Right::SeeAll, parts::one).post(Right::Orders, parts::save))
+        .at("/parts/{id}/remove", |at| at.post(Right::Orders, parts::remove))
+        .at("/parts/{id}/places", |at| at.post(Right::Orders, parts::add_place))
+        .at("/parts/{id}/places/{place}", |at| at.post(Right::Orders, parts::save_place))
 }
 
 /// The manager itself, who is told what, and who may do what.
@@ -141,10 +157,8 @@ fn of_manager(routes: Routes) -> Routes {
         .at("/people/{name}/sessions/end", |at| at.post(Right::Administer, credentials::end_all))
         .at("/people/{name}/sessions/{id}/end", |at| at.post(Right::Administer, credentials::end))
         .at("/people/{name}/tokens/{id}/revoke", |at| at.post(Right::Administer, credentials::revoke))
-        .at("/enrolment-tokens", |at| at.get(Right::Administer, credentials::enrolment_tokens))
-        .at("/enrolment-tokens/{id}/revoke", |at| {
-            at.post(Right::Administer, credentials::revoke_enrolment_token)
-        })
+        .at("/enrolment-tokens", |at| at.get(Right::Places, credentials::enrolment_tokens))
+        .at("/enrolment-tokens/{id}/revoke", |at| at.post(Right::Places, credentials::revoke_enrolment_token))
         .at("/audit", |at| at.get(Right::Administer, audit::page))
         .at("/audit.csv", |at| at.get(Right::Administer, audit::csv))
         .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
@@ -220,6 +234,7 @@ rights! {
     may_see_all SeeAll,
     may_tend Tend,
     may_calls Calls,
+    may_dispatch Dispatch,
     may_orders Orders,
     may_describe Describe,
     may_admit Admit,

@@ -1,7 +1,6 @@
-//! What people asked: those at devices by service calls and orders, operators by commands.
+//! What people asked: those at devices by orders, operators by commands.
 
 use jiff::Timestamp;
-use platen_protocol::device_to_manager::EnteredBy;
 use platen_protocol::identity::{CommandId, DeviceId, OrderId};
 use platen_protocol::manager_to_device::Action;
 use serde::Serialize;
@@ -9,51 +8,21 @@ use utoipa::ToSchema;
 
 use super::readings::SupplyView;
 use crate::ingest::date::Dated;
-use crate::store::{
-    CommandRecord, CommandState, OrderRecord, OrderState, ServiceCallRecord, ServiceCallState,
-};
+use crate::money::MoneyView;
+use crate::store::{CommandRecord, CommandState, OrderOrigin, OrderRecord, OrderState};
 
-/// A service call: a person at the printer asks for service.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(in super::super) struct ServiceCallView {
-    /// Number of the service call at this manager, used in its address.
-    pub(in super::super) id: i64,
-    /// The device's name, as it enrolled.
-    pub(in super::super) device: DeviceId,
-    /// When the manager received it, by the manager's clock.
-    pub(in super::super) received: Timestamp,
-    /// When the person entered it, as well as the manager can tell.
-    pub(in super::super) dated: Dated,
-    /// `true` when it came from a simulated board, not from a real printer.
-    pub(in super::super) simulated: bool,
-    /// Where the person entered it: the button on the printer, or the command on its controller.
-    pub(in super::super) entered_by: EnteredBy,
-    /// What the person wrote; `null` without a message, as by the button.
-    pub(in super::super) message: Option<String>,
-    /// How often it was made while it was open, the first time included.
-    pub(in super::super) presses: u32,
-    /// When it was last made, if more than once; otherwise `null`.
-    pub(in super::super) last_press: Option<Timestamp>,
-    /// How far operators have dealt with it.
-    pub(in super::super) state: ServiceCallState,
-    /// When an operator last changed `state`; `null` while it is new.
-    pub(in super::super) changed: Option<Timestamp>,
-    /// The operator who last changed `state`; `null` while it is new.
-    pub(in super::super) changed_by: Option<String>,
-}
-
-/// An order: a person at the printer asks for a supply.
+/// An order of a supply: proposed, asked for, or under way.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in super::super) struct OrderView {
     /// Number of the order at this manager, used in its address.
     pub(in super::super) id: i64,
-    /// Random identifier that the device gave the order; unique for that device.
-    pub(in super::super) order: OrderId,
+    /// Random identifier that the device gave the order; unique for that device. `null` as long as nobody has asked for it there.
+    pub(in super::super) order: Option<OrderId>,
     /// The device's name, as it enrolled.
     pub(in super::super) device: DeviceId,
     /// When the manager received it, by the manager's clock.
     pub(in super::super) received: Timestamp,
-    /// When the person entered it, as well as the manager can tell.
+    /// When the person entered it, as well as the manager can tell; else when it was made here.
     pub(in super::super) dated: Dated,
     /// `true` when it came from a simulated board, not from a real printer.
     pub(in super::super) simulated: bool,
@@ -63,9 +32,10 @@ pub(in super::super) struct OrderView {
     pub(in super::super) quantity: u16,
     /// What the person wrote; `null` without a note, as by the button.
     pub(in super::super) note: Option<String>,
-    /// Where the person entered it: the button on the printer, or the command on its controller.
-    pub(in super::super) entered_by: EnteredBy,
-    /// How far operators have dealt with it.
+    /// Who or what wants it: the button on the printer, the command on its controller, the rule by set value or forecast, or an
+    /// operator.
+    pub(in super::super) entered_by: OrderOrigin,
+    /// How far it has come.
     pub(in super::super) state: OrderState,
     /// `true` until it is delivered or cancelled.
     pub(in super::super) open: bool,
@@ -78,10 +48,36 @@ pub(in super::super) struct OrderView {
     pub(in super::super) kept_by: Option<String>,
     /// `id` of the order that it was merged into, being the same want; otherwise `null`.
     pub(in super::super) merged_into: Option<i64>,
-    /// When an operator last changed `state`; `null` while it is new.
+    /// When `state` last changed; `null` while it is as it came.
     pub(in super::super) changed: Option<Timestamp>,
-    /// The operator who last changed `state`; `null` while it is new.
+    /// The operator who last changed `state`; `null` while it is as it came, and where the machine or the rule did.
     pub(in super::super) changed_by: Option<String>,
+    /// Rises with everything that is done to the order; its `ETag` is this in quotes.
+    pub(in super::super) version: i64,
+    /// What is to be sent; `null` where the device does not say.
+    pub(in super::super) part_number: Option<String>,
+    /// Why it was cancelled; otherwise `null`.
+    pub(in super::super) reason: Option<String>,
+    /// Who carries it; `null` where nobody said.
+    pub(in super::super) carrier: Option<String>,
+    /// The carrier's number of it; `null` where nobody said.
+    pub(in super::super) tracking: Option<String>,
+    /// Pieces of it that were found in the machine.
+    pub(in super::super) fitted: u32,
+    /// When the first was; `null` before.
+    pub(in super::super) fitted_at: Option<Timestamp>,
+    /// Its serial number; `null` before.
+    pub(in super::super) fitted_serial: Option<String>,
+    /// What a piece cost when it was approved; `null` where the catalogue had no price, and for who sees only some customers.
+    pub(in super::super) price: Option<MoneyView>,
+    /// Pieces that a shelf gave for it.
+    pub(in super::super) taken: u32,
+    /// Where the device stands; `null` where nobody said.
+    pub(in super::super) place: Option<String>,
+    /// Whose it is; `null` for nobody's.
+    pub(in super::super) customer: Option<String>,
+    /// At which site; `null` for none.
+    pub(in super::super) site: Option<String>,
 }
 
 /// A command from an operator to a device, and what became of it.
@@ -109,41 +105,25 @@ pub(in super::super) struct CommandView {
     pub(in super::super) reason: Option<String>,
 }
 
-impl ServiceCallView {
-    /// Whether nobody has looked at it.
-    pub(in super::super) fn is_new(&self) -> bool {
-        self.state == ServiceCallState::New
-    }
-
-    /// Whether it is not handled.
-    pub(in super::super) fn is_open(&self) -> bool {
-        self.state != ServiceCallState::Handled
-    }
-}
-
 impl OrderView {
-    /// Whether nobody has seen to it.
+    /// Whether nobody has decided about it.
     pub(in super::super) fn is_new(&self) -> bool {
-        self.state == OrderState::New
+        matches!(self.state, OrderState::Proposed | OrderState::Asked)
     }
-}
 
-impl From<ServiceCallRecord> for ServiceCallView {
-    fn from(record: ServiceCallRecord) -> Self {
-        Self {
-            id: record.key,
-            device: record.device,
-            received: record.received,
-            dated: record.dated,
-            simulated: record.simulated,
-            entered_by: record.entered_by,
-            message: record.message,
-            presses: record.presses,
-            last_press: record.last_press,
-            state: record.state,
-            changed: record.changed,
-            changed_by: record.changed_by,
-        }
+    /// Whether it may be said that it is on its way.
+    pub(in super::super) fn may_ship(&self) -> bool {
+        self.state == OrderState::Approved
+    }
+
+    /// Whether it is on its way.
+    pub(in super::super) fn is_shipped(&self) -> bool {
+        self.state == OrderState::Shipped
+    }
+
+    /// Its version as a header.
+    pub(in super::super) fn etag(&self) -> String {
+        format!("\"{}\"", self.version)
     }
 }
 
@@ -168,6 +148,19 @@ impl From<OrderRecord> for OrderView {
             merged_into: record.merged_into,
             changed: record.changed,
             changed_by: record.changed_by,
+            version: record.version,
+            part_number: record.part_number,
+            reason: record.reason,
+            carrier: record.carrier,
+            tracking: record.tracking,
+            fitted: record.fitted,
+            fitted_at: record.fitted_at,
+            fitted_serial: record.fitted_serial,
+            price: record.price.map(MoneyView::from),
+            taken: record.taken,
+            place: record.place,
+            customer: record.customer,
+            site: record.site,
         }
     }
 }

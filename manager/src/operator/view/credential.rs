@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::rights::Role;
 use crate::secret::short;
-use crate::store::{NewToken, OperatorToken, SessionRecord};
+use crate::store::{OperatorToken, SessionRecord, UnusedToken};
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -83,11 +83,13 @@ pub(crate) struct EnrolmentTokenView {
     pub(crate) created: Timestamp,
     /// When it ends.
     pub(crate) expires: Timestamp,
+    /// The operator who made it; `null` of one that was made at the command line.
+    pub(crate) made_by: Option<String>,
 }
 
-impl From<NewToken> for EnrolmentTokenView {
-    fn from(token: NewToken) -> Self {
-        let NewToken { hash, device, created, expires } = token;
-        Self { id: short(&hash), device, created, expires }
+impl From<UnusedToken> for EnrolmentTokenView {
+    fn from(token: UnusedToken) -> Self {
+        let UnusedToken { hash, device, created, expires, made_by } = token;
+        Self { id: short(&hash), device, created, expires, made_by }
     }
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::activity::ActivityView;
-use super::asked::{OrderView, ServiceCallView};
+use super::asked::OrderView;
+use super::call::ServiceCallView;
 use super::contact::ContactView;
 use super::freshness::Freshness;
 use super::happened::AlertView;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::ingest::date::Dated;
+use crate::money::MoneyView;
 use crate::store::{AlertRecord, ReplacementRecord, ReportRecord};
 
 /// An alert that a device raised, with the fields of the Printer MIB's alert table.
@@ -64,6 +65,13 @@ pub(in super::super) struct ReplacementView {
     pub(in super::super) simulated: bool,
     /// Percent that was left in what was taken out, 0 to 100; `null` when that is not known.
     pub(in super::super) residue_percent: Option<u8>,
+    /// What that was worth by the price of the catalogue as it is now; `null` where nothing or no price is known, and for who sees
+    /// only some customers.
+    pub(in super::super) residue_value: Option<MoneyView>,
+    /// `true` when what is in its place now was in another machine before, by its serial number.
+    pub(in super::super) came_back: bool,
+    /// That machine; `null` where it is not known, or out of sight.
+    pub(in super::super) came_from: Option<DeviceId>,
     /// What was taken out, and what is in its place now.
     #[serde(flatten)]
     pub(in super::super) replacement: Replacement,
@@ -132,12 +140,19 @@ impl From<ReplacementRecord> for ReplacementView {
         let replacement = record.replacement;
         let supply = replacement.removed_supply.as_ref().and_then(SupplyReading::percent);
         let part = replacement.removed_part.as_ref().and_then(PartReading::percent_left);
+        let left = replacement.removed_supply.as_ref().and_then(SupplyReading::share);
+        let left = left.or_else(|| replacement.removed_part.as_ref().and_then(PartReading::share_left));
+        let is_new = replacement.change == ReplacementKind::Replaced;
+        let residue_value = record.price.zip(left).filter(|_| is_new);
         Self {
+            residue_value: residue_value.map(|(price, left)| price.share(left.millionths()).into()),
             device: record.device,
             received: record.received,
             dated: record.dated,
             simulated: record.simulated,
             residue_percent: supply.or(part),
+            came_back: record.came_back,
+            came_from: record.came_from,
             replacement,
         }
     }

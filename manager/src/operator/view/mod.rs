@@ -4,7 +4,7 @@
 //! [`device`] puts one device together: its [`readings`] and how old they are ([`freshness`]), when it was last there
 //! ([`contact`]), what it did ([`activity`]), how its [`identity`] stands, and what is [`open`] there, by which the
 //! fleet's page is ordered. What is open has forms of its own, which lists show too: alerts and other reports
-//! ([`happened`]), service calls, orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
+//! ([`happened`]), service calls ([`call`]), orders and commands ([`asked`]), what the watches found ([`watched`]). What operators
 //! say about it is in [`details`], and a [`profile`] is settings for many; a [`program`] is what is installed, a
 //! [`rollout`] how it comes to many, [`ddi`] who else installs it. [`printer_mib`] and [`ipp`] are a device in others' words. [`facts`]
 //! answers what a page asks of a device. An [`operator`] is who looks after them.
@@ -12,6 +12,7 @@
 mod activity;
 mod asked;
 mod audit;
+mod call;
 mod contact;
 mod credential;
 mod ddi;
@@ -33,8 +34,9 @@ mod rollout;
 mod step;
 mod watched;
 
-pub(super) use asked::{CommandView, OrderView, ServiceCallView};
+pub(super) use asked::{CommandView, OrderView};
 pub(super) use audit::AuditView;
+pub(super) use call::{ServiceCallView, SignalView, TimeView};
 pub(crate) use credential::{EnrolmentTokenView, SessionView, TokenView};
 pub(super) use ddi::{DdiActionView, DdiTokenView, DdiView};
 pub(crate) use details::DetailsView;

@@ -5,7 +5,8 @@ use platen_protocol::alert::Severity;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::asked::{OrderView, ServiceCallView};
+use super::asked::OrderView;
+use super::call::ServiceCallView;
 use super::happened::AlertView;
 use super::watched::WatchView;
 /// How many things are open at a device. Lists have the first of each kind alone; these count all.

@@ -12,7 +12,7 @@ use platen_protocol::facts::words::{grouped, label};
 use platen_protocol::manager_to_device::Action;
 use platen_protocol::settings::SettingKey;
 
-use crate::store::{IdentityChange, Urgency};
+use crate::store::{IdentityChange, OrderOrigin, ServiceCallState, Urgency};
 
 pub(super) use conditions::{alert_title, evidence, training};
 pub(super) use report::{content, fitted, kind, residue};
@@ -44,10 +44,44 @@ pub(super) fn entered_by(by: EnteredBy) -> &'static str {
     }
 }
 
+/// Who or what wants an order.
+pub(super) fn wanted_by(origin: OrderOrigin) -> &'static str {
+    match origin {
+        OrderOrigin::Button => "By button at the printer",
+        OrderOrigin::Command => "By command at the printer",
+        OrderOrigin::SetValue => "By its set value",
+        OrderOrigin::Forecast => "By forecast",
+        OrderOrigin::Operator => "By the service centre",
+    }
+}
+
+/// Where a service call came from.
+pub(super) fn called_from(by: Option<EnteredBy>, opened_by: Option<&str>) -> String {
+    match (by, opened_by) {
+        (Some(by), _) => entered_by(by).to_owned(),
+        (None, Some(operator)) => format!("Opened at the desk by {operator}"),
+        (None, None) => "Opened at the desk".to_owned(),
+    }
+}
+
+/// How far a service call has got.
+pub(super) fn call_state(state: ServiceCallState) -> &'static str {
+    match state {
+        ServiceCallState::Open => "Open",
+        ServiceCallState::Seen => "Seen",
+        ServiceCallState::Dispatched => "Dispatched",
+        ServiceCallState::OnTheWay => "On the way",
+        ServiceCallState::AtDevice => "At the device",
+        ServiceCallState::Done => "Done",
+        ServiceCallState::Cancelled => "Cancelled",
+    }
+}
+
 /// What was done to an identity.
 pub(super) fn identity_change(what: IdentityChange) -> &'static str {
     match what {
         IdentityChange::Enrolled => "Enrolled with a token",
+        IdentityChange::ReplacementPrepared => "A token for another controller was made",
         IdentityChange::RenewalIssued => "Given a new certificate",
         IdentityChange::Renewed => "Started using its new certificate",
         IdentityChange::Revoked => "Shut out",
@@ -110,6 +144,12 @@ pub(super) fn action(action: &Action) -> String {
         }
         Action::Retire => "Retire: remove key and certificates".to_owned(),
         Action::CheckPrograms => "Check for programs".to_owned(),
+        Action::TechnicianOnTheWay { technician: Some(technician), .. } => {
+            format!("Say that a technician is on the way ({technician})")
+        }
+        Action::TechnicianOnTheWay { technician: None, .. } => {
+            "Say that a technician is on the way".to_owned()
+        }
         Action::Unknown => "Unknown".to_owned(),
     }
 }

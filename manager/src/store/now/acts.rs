@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::super::calls::close_by_hand;
+use super::super::damage::Damage;
 use super::super::engine::{Connection, values};
 use super::super::needs::NowKind;
-use super::super::orders::OrderState;
-use super::super::records::ServiceCallState;
-use super::super::statements::{self as all_statements, fleet, now as statements};
+use super::super::orders::approve_for_now;
+use super::super::statements::{fleet, now as statements};
 use super::super::states::refresh;
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
@@ -31,7 +32,7 @@ pub enum NowAct {
     Comment,
     /// It sleeps until a moment.
     Snooze(Timestamp),
-    /// It is dealt with: a service call is handled, an order is ordered; what a device still says stays closed until that ends.
+    /// It is dealt with: a service call is handled, an order is approved; what a device still says stays closed until that ends.
     Close,
 }
 
@@ -98,7 +99,7 @@ impl Store {
             if let Some(refusal) = refused(connection, &item, &asked)? {
                 return Ok(Err(refusal));
             }
-            do_it(connection, &item, &asked)?;
+            do_it(connection, &damage, &item, &asked)?;
             find()?.map(Ok).ok_or(StoreError::NoRow)
         };
         let then = move |done: &Result<NowItem, NowRefusal>| {
@@ -181,7 +182,7 @@ fn refused(connection: &Connection, item: &NowItem, asked: &Asked) -> Result<Opt
     })
 }
 
-fn do_it(connection: &Connection, item: &NowItem, asked: &Asked) -> Result<(), StoreError> {
+fn do_it(connection: &Connection, damage: &Damage, item: &NowItem, asked: &Asked) -> Result<(), StoreError> {
     let Asked { act, words, by, now, .. } = asked;
     let (key, at) = (item.key, now.as_millisecond());
     let until = match act {
@@ -200,24 +201,25 @@ fn do_it(connection: &Connection, item: &NowItem, asked: &Asked) -> Result<(), S
     let of = (key, item.device_key);
     note(connection, of, (Some(by.as_str()), act.what()), (until, words.as_deref()), *now)?;
     if *act == NowAct::Close {
-        close_origin(connection, item, by, at)?;
+        close_origin(connection, damage, item, by, *now)?;
     }
     Ok(())
 }
 
 /// What a person asked for is dealt with by that, and the item is over.
-fn close_origin(connection: &Connection, item: &NowItem, by: &str, at: i64) -> Result<(), StoreError> {
-    let origin = item.origin;
+fn close_origin(
+    connection: &Connection,
+    damage: &Damage,
+    item: &NowItem,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (origin, at) = (item.origin, now.as_millisecond());
     match item.kind {
         NowKind::ServiceCall => {
-            let handled = ServiceCallState::Handled.word();
-            connection.one(all_statements::SET_SERVICE_CALL, values![origin, handled, at, by], |_| Ok(()))?;
+            close_by_hand(connection, origin, by, now)?;
         }
-        NowKind::Order => {
-            let ordered = OrderState::Ordered.word();
-            let changed = values![origin, ordered, at, by, None::<i64>];
-            connection.one(all_statements::SET_ORDER, changed, |_| Ok(()))?;
-        }
+        NowKind::Order => approve_for_now(connection, damage, origin, by, at)?,
         _ => return Ok(()),
     }
     item.device_key.map_or(Ok(()), |device| refresh(connection, device, None))

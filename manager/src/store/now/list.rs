@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use platen_protocol::alert::Training;
 
+use super::super::calls::ServiceCallRecord;
 use super::super::clones::CloneRecord;
 use super::super::conditions::Conditions;
 use super::super::damage::Damage;
 use super::super::engine::{AsValue as _, Connection, Row, Value, values};
 use super::super::needs::{NowKind, Urgency};
-use super::super::orders::OrderRecord;
-use super::super::records::{AlertRecord, ServiceCallRecord, time};
+use super::super::order_records::OrderRecord;
+use super::super::records::{AlertRecord, time};
 use super::super::statements::{self as all_statements, now as statements};
 use super::super::watches::WatchRecord;
 use super::super::{Scope, Store, StoreError, from_integer};
@@ -142,7 +143,7 @@ fn read_subjects(connection: &Connection, damage: &Damage, items: &mut [NowItem]
     for call in of_kind(connection, damage, calls, &of, ServiceCallRecord::from_row)? {
         found.insert((NowKind::ServiceCall, call.key), NowSubject::ServiceCall(Box::new(call)));
     }
-    let orders = (all_statements::ORDERS, "o.key", 1);
+    let orders = (all_statements::orders::ORDERS, "o.key", 1);
     for order in of_kind(connection, damage, orders, &origins(&[NowKind::Order]), OrderRecord::from_row)? {
         found.insert((NowKind::Order, order.key), NowSubject::Order(Box::new(order)));
     }

@@ -5,11 +5,12 @@ use platen_protocol::alert::Training;
 use platen_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 
+use super::super::calls::ServiceCallRecord;
 use super::super::clones::CloneRecord;
 use super::super::engine::Row;
 use super::super::needs::{NowKind, Urgency};
-use super::super::orders::OrderRecord;
-use super::super::records::{AlertRecord, ServiceCallRecord, id, time, time_if_any, word};
+use super::super::order_records::OrderRecord;
+use super::super::records::{AlertRecord, id, time, time_if_any, word};
 use super::super::watches::WatchRecord;
 use super::super::{StoreError, from_integer};
 

@@ -15,7 +15,7 @@ use platen_protocol::identity::DeviceId;
 pub(super) use self::statements::{ALL, ALL_POSTGRES, ALL_SQLITE};
 use super::engine::{Connection, Value, values};
 use super::records::id;
-use super::statements::now;
+use super::statements::{now, orders};
 use super::writer::WriteContext;
 use super::{Store, StoreError, from_integer, statements as others};
 use crate::history::Resolution;
@@ -233,8 +233,15 @@ impl Store {
     /// Lets go of at most so many rows of a list, from before a moment; how many that were.
     pub async fn let_go(&self, what: Kept, before: i64, rows: u32) -> Result<u64, StoreError> {
         let act = move |context: &mut WriteContext<'_>| {
+            if what == Kept::ServiceCalls {
+                context.connection.execute(statements::SERVICE_CALL_ACTS, values![before, rows])?;
+            }
             if what == Kept::Orders {
                 context.connection.execute(statements::UNMERGE_ORDERS, values![before, rows])?;
+                context.connection.execute(orders::LET_GO_ACTS, values![before, rows])?;
+            }
+            if what == Kept::Replacements {
+                context.connection.execute(orders::FORGET_CARTRIDGES, values![before, rows])?;
             }
             if what == Kept::NowItems {
                 context.connection.execute(now::LET_GO_ACTS, values![before, rows])?;

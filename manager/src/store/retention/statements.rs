@@ -45,6 +45,10 @@ macro_rules! happened {
 
 pub(super) const ALERTS: &str = closed!("alerts", "cleared");
 pub(super) const SERVICE_CALLS: &str = closed!("service_calls", "handled");
+/// What was done with them goes first.
+pub(super) const SERVICE_CALL_ACTS: &str = "DELETE FROM service_call_acts WHERE call IN \
+     (SELECT key FROM service_calls WHERE handled IS NOT NULL AND handled < ?1 AND key < (SELECT max(key) FROM service_calls) \
+     ORDER BY handled LIMIT ?2)";
 pub(super) const ORDERS: &str = closed!("orders", "closed");
 /// What was merged into an order is not merged into anything any more when that is gone.
 pub(super) const UNMERGE_ORDERS: &str = "UPDATE orders SET merged_into = NULL WHERE merged_into IN \
@@ -105,6 +109,7 @@ pub(super) const PARTITIONS: &str = "SELECT c.relname::text FROM pg_inherits i J
 pub(in crate::store) const ALL: &[(&str, &str)] = &[
     ("ALERTS", ALERTS),
     ("SERVICE_CALLS", SERVICE_CALLS),
+    ("SERVICE_CALL_ACTS", SERVICE_CALL_ACTS),
     ("ORDERS", ORDERS),
     ("UNMERGE_ORDERS", UNMERGE_ORDERS),
     ("COMMANDS", COMMANDS),

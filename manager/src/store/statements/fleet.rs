@@ -1,6 +1,8 @@
 //! Statements about the fleet as a whole: how each device stands, as columns, and what is open at some devices.
 
 use super::super::engine::Bulk;
+use super::calls::{call_columns, call_joins};
+use super::orders::columns;
 
 /// Of a device that enrols for the first time; it is worked out at once.
 macro_rules! add_states {
@@ -32,7 +34,7 @@ pub(in crate::store) const STATE: &str = "SELECT d.id, coalesce(d.model, ''), co
      (SELECT count(*) FROM alerts a WHERE a.device = d.key AND a.cleared IS NULL AND a.class = 1), \
      (SELECT count(*) FROM alerts a WHERE a.device = d.key AND a.cleared IS NULL AND a.class = 2), \
      (SELECT count(*) FROM service_calls c WHERE c.device = d.key AND c.handled IS NULL), \
-     (SELECT count(*) FROM orders o WHERE o.device = d.key AND o.closed IS NULL), \
+     (SELECT count(*) FROM orders o WHERE o.device = d.key AND o.closed IS NULL AND o.state <> 'proposed'), \
      (SELECT count(*) FROM watches w WHERE w.device = d.key AND w.ended IS NULL AND w.kind <> 'contact'), \
      (SELECT count(*) FROM watches w WHERE w.device = d.key AND w.ended IS NULL AND w.kind = 'contact'), \
      (SELECT count(*) FROM watches w WHERE w.device = d.key AND w.ended IS NULL AND w.kind = 'contact' \
@@ -131,20 +133,16 @@ pub(in crate::store) const OPEN_ALERTS_OF: (&str, &str) = some_of_each!(
 pub(in crate::store) const OPEN_CALLS_OF: (&str, &str) = some_of_each!(
     "service_calls",
     "t.key DESC",
-    "s.key, d.id, s.received, s.simulated, s.entered_by, s.message, s.state, s.changed, s.changed_by, \
-     r.dated, r.dated_by, s.presses, s.last_press",
-    "service_calls s ON s.key = p.key JOIN devices d ON d.key = s.device JOIN reports r ON r.key = s.report",
+    call_columns!(),
+    concat!("service_calls s ON s.key = p.key ", call_joins!()),
     open = "handled"
 );
-/// The same of orders.
+/// The same of orders. What is only proposed is not open yet: nobody wants it.
 pub(in crate::store) const OPEN_ORDERS_OF: (&str, &str) = some_of_each!(
-    "orders",
+    "(SELECT key, device, closed FROM orders WHERE state <> 'proposed')",
     "t.key DESC",
-    "o.key, d.id, o.id, o.received, o.simulated, o.body, o.quantity, o.note, o.entered_by, o.state, \
-     o.changed, o.changed_by, r.dated, r.dated_by, o.again, o.merged_into, o.kept_by, \
-     CASE WHEN o.closed IS NULL AND o.kept IS NULL THEN (SELECT min(x.key) FROM orders x WHERE x.device = o.device \
-     AND x.supply = o.supply AND x.closed IS NULL AND x.key < o.key) END",
-    "orders o ON o.key = p.key JOIN devices d ON d.key = o.device JOIN reports r ON r.key = o.report",
+    columns!(),
+    "orders o ON o.key = p.key JOIN devices d ON d.key = o.device LEFT JOIN reports r ON r.key = o.report",
     open = "closed"
 );
 /// The same of what watches found.

@@ -8,9 +8,9 @@ pub(in crate::store) const LISTED_AND_WANTED: &str = "SELECT i.kind, i.origin, 0
      UNION ALL SELECT 'alert', a.key, a.class, coalesce(a.raised_dated, a.raised), NULL, NULL, NULL FROM alerts a \
      WHERE a.device = ?1 AND a.cleared IS NULL \
      UNION ALL SELECT 'service_call', c.key, 0, coalesce(r.dated, c.received), NULL, NULL, NULL FROM service_calls c \
-     JOIN reports r ON r.key = c.report WHERE c.device = ?1 AND c.handled IS NULL \
+     LEFT JOIN reports r ON r.key = c.report WHERE c.device = ?1 AND c.handled IS NULL \
      UNION ALL SELECT 'order', o.key, 0, coalesce(r.dated, o.received), NULL, NULL, NULL FROM orders o \
-     JOIN reports r ON r.key = o.report WHERE o.device = ?1 AND o.closed IS NULL AND o.state = 'new' \
+     LEFT JOIN reports r ON r.key = o.report WHERE o.device = ?1 AND o.closed IS NULL AND o.state = 'asked' \
      UNION ALL SELECT CASE w.kind WHEN 'contact' THEN 'silent' ELSE 'watch' END, w.key, \
      CASE w.kind WHEN 'freshness' THEN 1 ELSE 0 END, w.since, NULL, NULL, NULL FROM watches w \
      WHERE w.device = ?1 AND w.ended IS NULL AND w.overdue IS NOT NULL \

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::calls::ticket_came;
 use super::super::engine::{Connection, Row, values};
 use super::super::records::{time, word};
 use super::super::statements::telling as statements;
@@ -219,6 +220,9 @@ impl Store {
                             statements::SENT,
                             values![id, now.as_millisecond(), *ticket, escalate_at],
                         )?;
+                        if let Some(ticket) = ticket {
+                            ticket_came(connection, &id, ticket, now)?;
+                        }
                         return Ok(false);
                     }
                     Outcome::Failed(reason) => (reason, retry::next(tries, since, now)),

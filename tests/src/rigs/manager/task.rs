@@ -149,8 +149,18 @@ impl TestManager {
     /// Lets a device in that speaks these versions of HTTP.
     pub async fn enrol_speaking(&self, name: &str, protocols: &[&[u8]]) -> Client {
         let secret = self.token(Some(name), SignedDuration::from_hours(1)).await;
+        self.let_in(name, &secret, protocols).await
+    }
+
+    /// Lets a device in by a token that was made at the desk.
+    pub async fn enrol_with(&self, name: &str, token: &str) -> Client {
+        let token: platen_protocol::enroll::Token = token.parse().unwrap();
+        self.let_in(name, &token.secret, &[b"h2", b"http/1.1"]).await
+    }
+
+    async fn let_in(&self, name: &str, secret: &str, protocols: &[&[u8]]) -> Client {
         let (key, csr) = csr(name);
-        let (status, reply) = self.try_enrol(&secret, &csr).await;
+        let (status, reply) = self.try_enrol(secret, &csr).await;
         assert_eq!(status, StatusCode::OK, "{reply}");
         Client::with_protocols(
             &self.ca,

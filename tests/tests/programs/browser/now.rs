@@ -134,7 +134,7 @@ async fn what_one_operator_does_by_keyboard_another_sees_at_once() {
     // Closed: the call is handled, and the alert ends by itself.
     anna.press("x").await;
     anna.see(&format!("#item-{call}[data-state=over]")).await;
-    assert_eq!(manager.api("/api/v1/service-calls").await["items"][0]["state"], "handled");
+    assert_eq!(manager.api("/api/v1/service-calls").await["items"][0]["state"], "done");
     lobby.report(manager.device, &batch(4, &[cleared("a1")])).await;
     berta.see_no(&format!("#item-{alert}")).await;
 

@@ -224,7 +224,7 @@ fn a_double_press_is_one_order_and_the_manager_confirms_each() {
     assert_eq!((&first["supply"]["name"], &first["supply"]["percent"]), (&json!("magenta"), &json!(30)));
     assert_eq!(first["supply"]["part_number"], "TN-450M");
     assert_eq!((&first["quantity"], &first["entered_by"]), (&json!(1), &json!("button")));
-    assert_eq!((&first["state"], &first["device"]), (&json!("new"), &json!(LOBBY)));
+    assert_eq!((&first["state"], &first["device"]), (&json!("asked"), &json!(LOBBY)));
 
     device.platen(&["sim", "press", "order", "--milliseconds", "1000"]);
     // The board is read, and what happened until then is judged.

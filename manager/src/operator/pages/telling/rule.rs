@@ -137,6 +137,7 @@ const fn event_words(class: EventClass) -> &'static str {
     match class {
         EventClass::Alert => "Alerts",
         EventClass::ServiceCall => "Service calls",
+        EventClass::ServiceCallMoved => "Service calls that go on: who goes there, and how far they are",
         EventClass::Order => "Orders",
         EventClass::Replacement => "Replacements",
         EventClass::Watch => "Silent devices and stuck readings",
