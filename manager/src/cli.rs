@@ -14,7 +14,7 @@ mod store;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 
 use self::backup::{BackupArguments, CheckArguments, RestoreArguments, RestoredCommand};
 use crate::audit::{Act, during};
+use crate::bundle::{self, BundleArguments};
 use crate::ca::Ca;
 use crate::clock;
 use crate::config::{self, Config};
@@ -76,6 +77,9 @@ enum Command {
     Restored(RestoredCommand),
     /// Check the store that is in place, or a backup.
     Check(CheckArguments),
+    /// Write one file for somebody who helps from afar: versions, configuration, status, figures, a check of the store and
+    /// the newest of the log, without secrets.
+    SupportBundle(BundleArguments),
     /// Create tokens, with which devices enrol; list and revoke tokens of devices and programs.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -198,6 +202,9 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
     {
         return done;
     }
+    if let Command::SupportBundle(asked) = &arguments.command {
+        return support_bundle(&arguments.config, asked);
+    }
     let config = config::load(&arguments.config)?;
     let configuration = arguments.config;
     log_to(matches!(arguments.command, Command::Serve));
@@ -232,8 +239,8 @@ pub fn execute(arguments: Arguments) -> anyhow::Result<()> {
             Command::Device(DeviceCommand::List { json }) => list_devices(&config, json).await,
             Command::Ddi(command) => ddi::execute(&config, command).await,
             Command::Program(command) => program::execute(config, command).await,
-            // Done above.
-            Command::Serve | Command::Store(_) => Ok(()),
+            // Done above, without a runtime or with one of its own.
+            Command::Serve | Command::Store(_) | Command::SupportBundle(_) => Ok(()),
             Command::Device(DeviceCommand::Show { device, json }) => {
                 device::show(&config, device, json).await
             }
@@ -254,6 +261,15 @@ fn act() -> Arc<Act> {
     let words: Vec<String> = words.take(2).filter(is_word).collect();
     let what = (format!("platen-manager {}", words.join(" ")), "");
     Act::new(Some(account()), "command line", "", what)
+}
+
+/// Also where the configuration cannot be used.
+fn support_bundle(configuration: &Path, asked: &BundleArguments) -> anyhow::Result<()> {
+    log_to(false);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let parts = runtime.block_on(bundle::write(configuration, asked))?;
+    say(format_args!("Written: {}. Read it before you give it away.", parts.join(", ")));
+    Ok(())
 }
 
 /// To the journal when it is there to take it, else to standard error.

@@ -23,6 +23,7 @@ pub mod agreement;
 pub mod audit;
 pub mod backup;
 pub mod bell;
+mod bundle;
 pub mod ca;
 pub mod certificate_files;
 pub mod certificates;

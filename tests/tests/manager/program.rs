@@ -273,3 +273,66 @@ fn nothing_is_lost_where_nobody_reads() {
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }
+
+/// What a bundle holds, as text. Its files are small, and tar keeps them as they are.
+fn bundle(file: &std::path::Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()
+}
+
+#[test]
+fn a_support_bundle_has_what_helps_and_none_of_the_secrets_that_were_planted() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let manager = prepared();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("mail-password"), "planted-one\n").unwrap();
+    std::fs::set_permissions(at("mail-password"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    // A journal in which somebody logged more than is right.
+    let log = "#!/bin/sh\necho 'mail: planted-one was refused'\necho 'Authorization: Bearer planted-two'\n\
+        echo 'postgresql://platen:planted-three@db/platen'\necho 'the store is busy'\n";
+    std::fs::write(at("journalctl"), log).unwrap();
+    std::fs::set_permissions(at("journalctl"), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mail = format!(
+        "\n# planted-four\n[mail]\nserver = \"mail.example.org:587\"\nfrom = \"platen@example.org\"\nuser = \"platen\"\npassword_file = {:?}\n",
+        at("mail-password")
+    );
+    let configuration = std::fs::read_to_string(manager.config()).unwrap() + &mail;
+    std::fs::write(manager.config(), &configuration).unwrap();
+    let token = text(&run(&manager, &["token", "create", "--device", "lobby"], "").stdout);
+    let made = |name: &str| {
+        let mut command = command(&manager, &["support-bundle", at(name).to_str().unwrap()]);
+        process::run(command.env("PATH", &path), "")
+    };
+    let output = made("whole.tar");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Read it before"), "{}", text(&output.stdout));
+    let mode = std::fs::metadata(at("whole.tar")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let whole = bundle(&at("whole.tar"));
+    for word in [
+        "platen-support/log.txt",
+        "the store is busy",
+        "mail.example.org",
+        "All is well.",
+        "\"endings\"",
+        "kernel ",
+    ] {
+        assert!(whole.contains(word), "{word} is missing: {whole}");
+    }
+    for secret in ["planted", "Bearer p", token.as_str(), "BEGIN"] {
+        assert!(!whole.contains(secret), "{secret} is there: {whole}");
+    }
+    let again = made("whole.tar");
+    assert!(
+        !again.status.success() && text(&again.stderr).contains("not there yet"),
+        "{}",
+        text(&again.stderr)
+    );
+
+    // Where the manager does not start, it is wanted most.
+    std::fs::write(manager.config(), configuration + "password = \"planted-five\"\n").unwrap();
+    assert!(made("broken.tar").status.success());
+    let broken = bundle(&at("broken.tar"));
+    assert!(broken.contains("the configuration cannot be used") && !broken.contains("planted"), "{broken}");
+}
