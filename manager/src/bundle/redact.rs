@@ -174,7 +174,7 @@ pub(super) fn secret_files(configuration: &Value) -> Vec<String> {
     for (name, value) in table {
         match value {
             Value::String(path) if name.ends_with("_file") && names_a_secret(name) => {
-                found.push(path.clone())
+                found.push(path.clone());
             }
             other => found.extend(secret_files(other)),
         }

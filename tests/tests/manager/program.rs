@@ -300,13 +300,13 @@ fn a_support_bundle_has_what_helps_and_none_of_the_secrets_that_were_planted() {
     let configuration = std::fs::read_to_string(manager.config()).unwrap() + &mail;
     std::fs::write(manager.config(), &configuration).unwrap();
     let token = text(&run(&manager, &["token", "create", "--device", "lobby"], "").stdout);
-    let made = |name: &str| {
+    let bundled = |name: &str| {
         let mut command = command(&manager, &["support-bundle", at(name).to_str().unwrap()]);
         process::run(command.env("PATH", &path), "")
     };
-    let output = made("whole.tar");
+    let output = bundled("whole.tar");
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("Read it before"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("Read it before"), "{}", text(&output.stderr));
     let mode = std::fs::metadata(at("whole.tar")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let whole = bundle(&at("whole.tar"));
@@ -323,7 +323,7 @@ fn a_support_bundle_has_what_helps_and_none_of_the_secrets_that_were_planted() {
     for secret in ["planted", "Bearer p", token.as_str(), "BEGIN"] {
         assert!(!whole.contains(secret), "{secret} is there: {whole}");
     }
-    let again = made("whole.tar");
+    let again = bundled("whole.tar");
     assert!(
         !again.status.success() && text(&again.stderr).contains("not there yet"),
         "{}",
@@ -332,7 +332,7 @@ fn a_support_bundle_has_what_helps_and_none_of_the_secrets_that_were_planted() {
 
     // Where the manager does not start, it is wanted most.
     std::fs::write(manager.config(), configuration + "password = \"planted-five\"\n").unwrap();
-    assert!(made("broken.tar").status.success());
+    assert!(bundled("broken.tar").status.success());
     let broken = bundle(&at("broken.tar"));
     assert!(broken.contains("the configuration cannot be used") && !broken.contains("planted"), "{broken}");
 }
