@@ -43,23 +43,23 @@ pub(super) struct ScheduleForm {
         max_length = 100,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
     )]
-    name: String,
+    pub(super) name: String,
     /// The printer's name, as `GET /printers` tells it.
     #[schema(min_length = 1, max_length = 60)]
-    printer: String,
+    pub(super) printer: String,
     /// What is printed.
-    document: Scheduled,
+    pub(super) document: Scheduled,
     /// Whose; without it of all. A statement of meters is always of one.
     #[serde(default)]
-    customer: Option<i64>,
+    pub(super) customer: Option<i64>,
     /// The time zone, such as `Europe/Berlin`.
     #[schema(max_length = 100)]
-    zone: String,
+    pub(super) zone: String,
     /// On which days.
-    days: Days,
+    pub(super) days: Days,
     /// At which time there, such as `07:00`.
     #[schema(pattern = "^[0-2][0-9]:[0-5][0-9]$")]
-    at: String,
+    pub(super) at: String,
 }
 
 only_objects!(ScheduleForm);

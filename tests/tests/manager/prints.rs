@@ -108,6 +108,51 @@ async fn a_report_comes_out_of_the_printer_as_the_page_says_it_and_waits_for_pap
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_printed_by_itself_is_written_down_and_taken_back_on_a_page() {
+    let manager = with_printers(vec![printer("Office", "ipp://127.0.0.1:1/ipp/print", "")]).await;
+    ask(&manager, "/api/v1/customers", Some(&json!({"name": "Nord AG"}))).await;
+    let mut page = browser(&manager).await;
+    let session = sign_in(&mut page).await;
+    let empty = get(&mut page, "/prints/schedules", &session).await.text();
+    assert!(empty.contains("None yet") && empty.contains("<option>Office</option>"), "{empty}");
+
+    let form = "name=Meters&printer=Office&document=meters&customer=1&zone=+Europe%2FBerlin&days=first_of_month&at=06%3A30";
+    let answer = post_form(&mut page, "/prints/schedules", form, Some(OWN), &session).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    let kept = manager.api("/api/v1/print-schedules").await["items"][0].clone();
+    assert_eq!(
+        (&kept["customer"], &kept["zone"], &kept["days"], &kept["at"], &kept["document"]),
+        (&json!(1), &json!("Europe/Berlin"), &json!("first_of_month"), &json!("06:30"), &json!("meters"))
+    );
+    let shown = get(&mut page, "/prints/schedules", &session).await.text();
+    for words in ["month before, of Nord AG", "on the first of the month, 06:30", "not yet"] {
+        assert!(shown.contains(words), "{words} is not in {shown}");
+    }
+
+    // What is wrong is said with where it stands.
+    for (wrong, words) in [
+        (form.replace("customer=1", "customer="), "say whose"),
+        (form.replace("Berlin", "Atlantis"), "no time zone"),
+        (form.replace("06%3A30", "6.30"), "write it as 07:00"),
+        (form.replace("Office", "Kitchen"), "none of that name"),
+        (form.replace("customer=1", "customer=Nord"), "none of the choices"),
+    ] {
+        let answer = post_form(&mut page, "/prints/schedules", &wrong, Some(OWN), &session).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(answer.text().contains(words), "{}", answer.text());
+    }
+    let again = post_form(&mut page, "/prints/schedules", form, Some(OWN), &session).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text());
+
+    let remove = format!("/prints/schedules/{}/remove", kept["id"]);
+    let gone = post_form(&mut page, &remove, "", Some(OWN), &session).await;
+    assert_eq!(gone.status, StatusCode::SEE_OTHER, "{}", gone.text());
+    assert_eq!(manager.api("/api/v1/print-schedules").await["items"], json!([]));
+    let missing = post_form(&mut page, &remove, "", Some(OWN), &session).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_printer_that_is_away_refuses_or_is_another_is_told_in_words() {
     let office = IppPrinter::with_formats("image/jpeg");
     let wrong = "00".repeat(32);

@@ -34,6 +34,7 @@ mod profiles;
 mod programs;
 mod restored;
 mod rollouts;
+mod schedules;
 mod sign_in;
 mod telling;
 mod views;
@@ -101,6 +102,10 @@ fn of_fleet(routes: Routes) -> Routes {
         .at("/devices/{id}/report", |at| at.get(Right::See, documents::report))
         .at("/day", |at| at.get(Right::See, documents::day))
         .at("/prints", |at| at.get(Right::See, prints::list).post(Right::Print, prints::add))
+        .at("/prints/schedules", |at| {
+            at.get(Right::SeeAll, schedules::list).post(Right::Telling, schedules::add)
+        })
+        .at("/prints/schedules/{id}/remove", |at| at.post(Right::Telling, schedules::remove))
         .at("/prints/{id}/again", |at| at.post(Right::Print, prints::again))
         .at("/prints/{id}/cancel", |at| at.post(Right::Print, prints::cancel))
         .at("/orders/{id}/sheet", |at| at.get(Right::See, documents::sheet))
@@ -242,6 +247,7 @@ rights! {
     may_profiles Profiles,
     may_programs Programs,
     may_print Print,
+    may_telling Telling,
     may_administer Administer,
 }
 

@@ -26,6 +26,16 @@ pub enum Scheduled {
     Meters,
 }
 
+impl Scheduled {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Day => "the day’s list",
+            Self::Meters => "meters of the month before",
+        }
+    }
+}
+
 /// What, whose and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ScheduleBody {

@@ -25,7 +25,7 @@ const RUN: &str = "const done = arguments[0];
         (error) => done([{ id: 'axe', nodes: [String(error)] }]),
     );";
 
-const PAGES: [&str; 24] = [
+const PAGES: [&str; 26] = [
     "/",
     "/?view=table",
     "/now",
@@ -44,6 +44,8 @@ const PAGES: [&str; 24] = [
     "/programs",
     "/rollouts",
     "/rollouts/new",
+    "/prints",
+    "/prints/schedules",
     "/telling",
     "/telling/rules/new",
     "/people",
