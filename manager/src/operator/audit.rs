@@ -28,16 +28,20 @@ pub(super) const SIGN_IN: &str = "sign in";
 pub(super) const SIGN_OUT: &str = "sign out";
 
 /// What an operator asks for.
-pub(super) fn act(operator: &Operator, parts: &Parts, (below, pattern): (&str, &str)) -> Arc<Act> {
+pub(super) fn act(
+    operator: &Operator,
+    parts: &Parts,
+    (below, pattern): (&str, &str),
+) -> Result<Arc<Act>, Refusal> {
     let remote = parts.extensions.get::<Remote>().map(|Remote(remote)| remote.to_string());
     let about = format!("{below}{}", parts.uri.path());
     let what = (format!("{} {below}{pattern}", parts.method), about.as_str());
     let (name, remote) = (Some(operator.name.clone()), remote.unwrap_or_default());
-    Act::having_seen(seen(parts), name, operator.credential_words(), remote, what)
+    Ok(Act::having_seen(seen(parts)?, name, operator.credential_words(), remote, what))
 }
 
 /// The marks of what was seen: a program sends them as `If-Match`, and a form of a page has one in its address.
-fn seen(parts: &Parts) -> Vec<String> {
+fn seen(parts: &Parts) -> Result<Vec<String>, Refusal> {
     #[derive(Default, Deserialize)]
     struct Seen {
         #[serde(default)]
@@ -45,14 +49,29 @@ fn seen(parts: &Parts) -> Vec<String> {
     }
     let header = parts.headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
     match header {
-        Some("*") => Vec::new(),
-        // What is no mark is none that anything has.
-        Some(marks) => marks.split(',').map(|mark| mark.trim().trim_matches('"').to_owned()).collect(),
+        Some("*") => Ok(Vec::new()),
+        Some(marks) => {
+            let marks = marks.split(',').map(str::trim).filter(|mark| !mark.is_empty());
+            let marks = marks.map(unquoted).collect::<Result<Vec<_>, _>>()?;
+            // Of an empty list nothing matches (RFC 9110, section 13.1.1).
+            Ok(if marks.is_empty() { vec![String::new()] } else { marks })
+        }
         None => {
             let asked = Query::<Seen>::try_from_uri(&parts.uri).map(|Query(asked)| asked);
-            asked.unwrap_or_default().seen.into_iter().collect()
+            Ok(asked.unwrap_or_default().seen.into_iter().collect())
         }
     }
+}
+
+/// The mark in an `ETag`. A weak one is none that anything has.
+fn unquoted(etag: &str) -> Result<String, Refusal> {
+    let mark =
+        etag.strip_prefix("W/").unwrap_or(etag).strip_prefix('"').and_then(|etag| etag.strip_suffix('"'));
+    let mark = mark.filter(|mark| !mark.contains('"')).ok_or_else(|| {
+        let why = format!("If-Match: {etag:?} is no ETag: send it as it came, with its quotes");
+        Refusal::new(ProblemKind::InvalidRequest, why)
+    })?;
+    Ok(if etag.starts_with("W/") { etag.to_owned() } else { mark.to_owned() })
 }
 
 /// That somebody signs in, or tries to.

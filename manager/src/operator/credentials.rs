@@ -42,7 +42,11 @@ impl From<OperatorTokenRefusal> for Refusal {
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct TokenForm {
     /// What it is for.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub(super) name: String,
     /// What it may do at most; what its operator may, if it is left out. It never may more than its operator.
     #[serde(default)]

@@ -38,7 +38,7 @@ pub(super) struct Asked {
 
 /// A token, which is shown this once.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct MadeToken {
+pub(super) struct MadeEnrolmentToken {
     /// The token. It is not shown again.
     pub(super) token: String,
     /// The only device that it lets in; `null` for any that is not there yet.
@@ -49,14 +49,14 @@ pub(super) struct MadeToken {
 
 /// Tokens, and where devices connect to.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct MadeTokens {
+pub(super) struct MadeEnrolmentTokens {
     /// Each lets one device in, once.
-    pub(super) tokens: Vec<MadeToken>,
+    pub(super) tokens: Vec<MadeEnrolmentToken>,
     /// The address that devices connect to; `null` if `device_url` of `manager.toml` does not say.
     pub(super) device_url: Option<String>,
 }
 
-impl MadeToken {
+impl MadeEnrolmentToken {
     /// What is typed on the controller; the token is asked for then.
     pub(super) fn command(&self, device_url: Option<&str>) -> String {
         let manager = device_url.map(|url| format!(" --manager {url}")).unwrap_or_default();
@@ -91,11 +91,11 @@ fn make(
     operators: &Operators,
     device: Option<DeviceId>,
     (now, expires): (Timestamp, Timestamp),
-) -> Result<(MadeToken, NewToken), Refusal> {
+) -> Result<(MadeEnrolmentToken, NewToken), Refusal> {
     let secret = secret::random_hex::<TOKEN_SECRET_BYTES>().map_err(|error| Refusal::internal(&error))?;
     let hash = fingerprint(secret.as_bytes());
     let token = Token { secret, ca_fingerprint: operators.enrolment.ca_fingerprint.clone() };
-    let made = MadeToken { token: token.to_string(), device: device.clone(), expires };
+    let made = MadeEnrolmentToken { token: token.to_string(), device: device.clone(), expires };
     Ok((made, NewToken { hash, device, created: now, expires }))
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn sheet(
     operators: &Operators,
     operator: &Operator,
     asked: Asked,
-) -> Result<MadeTokens, Refusal> {
+) -> Result<MadeEnrolmentTokens, Refusal> {
     let all = asked.count.saturating_add(asked.devices.len());
     if !(1..=MAX_TOKENS).contains(&all) {
         return Err(invalid(format!("a sheet has 1 to {MAX_TOKENS} tokens, not {all}")));
@@ -126,7 +126,7 @@ pub(super) async fn sheet(
         ));
     }
     tracing::info!(operator = operator.name, tokens = tokens.len(), "an operator made enrolment tokens");
-    Ok(MadeTokens { tokens, device_url: operators.enrolment.device_url.clone() })
+    Ok(MadeEnrolmentTokens { tokens, device_url: operators.enrolment.device_url.clone() })
 }
 
 /// Makes a token by which another controller takes the place of that of a device: what it reports from then on goes on where the
@@ -135,7 +135,7 @@ pub(super) async fn replace(
     operators: &Operators,
     operator: &Operator,
     (device, valid_hours): (DeviceId, u32),
-) -> Result<MadeTokens, Refusal> {
+) -> Result<MadeEnrolmentTokens, Refusal> {
     let now = clock::now();
     let (made, kept) = make(operators, Some(device.clone()), (now, until(valid_hours, now)?))?;
     let bound = TokenBound::ToKnownDevice(now);
@@ -144,15 +144,15 @@ pub(super) async fn replace(
     }
     tracing::info!(%device, operator = operator.name, "an operator made a token for another controller");
     operators.informer.publish(Event::new("identity", device, now));
-    Ok(MadeTokens { tokens: vec![made], device_url: operators.enrolment.device_url.clone() })
+    Ok(MadeEnrolmentTokens { tokens: vec![made], device_url: operators.enrolment.device_url.clone() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn made(device: Option<&str>) -> MadeToken {
-        MadeToken {
+    fn made(device: Option<&str>) -> MadeEnrolmentToken {
+        MadeEnrolmentToken {
             token: format!("platen1-{}-{}", "a".repeat(64), "b".repeat(64)),
             device: device.map(|device| device.parse().unwrap()),
             expires: Timestamp::UNIX_EPOCH,

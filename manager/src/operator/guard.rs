@@ -161,7 +161,11 @@ async fn keep(State(guard): State<Guard>, request: Request, next: Next) -> Respo
         Ok(operator) => operator,
         Err(refusal) => return turned_away(&guard, refusal, &parts),
     };
-    let act = (!who::is_safe(&parts.method)).then(|| audit::act(&operator, &parts, guard.place()));
+    let asked = (!who::is_safe(&parts.method)).then(|| audit::act(&operator, &parts, guard.place()));
+    let act = match asked.transpose() {
+        Ok(act) => act,
+        Err(refusal) => return refusal.into_response(),
+    };
     if let Err(refusal) = let_in(&guard, right, &operator, &mut parts).await {
         let refused = refusal.into_response();
         if let Some(act) = &act {

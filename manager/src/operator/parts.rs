@@ -97,10 +97,10 @@ pub(super) fn more(more: i64) -> Result<i64, Refusal> {
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct MoneyForm {
     /// The amount, such as `89.90`.
-    #[schema(min_length = 1, max_length = 13)]
+    #[schema(min_length = 1, max_length = 13, pattern = "^[0-9]{1,9}(?:[.,][0-9]{1,3})?$")]
     pub(super) amount: String,
     /// The currency's three letters (ISO 4217), such as `EUR`.
-    #[schema(min_length = 3, max_length = 3)]
+    #[schema(min_length = 3, max_length = 3, pattern = "^[A-Za-z]{3}$")]
     pub(super) currency: String,
 }
 
@@ -109,10 +109,18 @@ pub(super) struct MoneyForm {
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct PartForm {
     /// The number by which it is ordered, as devices name it; no other part has it.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     number: String,
     /// What it is.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// What a piece costs.
     #[serde(default)]
@@ -134,7 +142,7 @@ impl PartForm {
 
 /// A part that can be ordered.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct PartView {
+pub(super) struct CataloguePartView {
     /// Number of the part at this manager, used in its address.
     pub(super) id: i64,
     /// The number by which it is ordered, as devices name it.
@@ -183,7 +191,7 @@ pub(super) struct StockView {
     pub(super) version: i64,
 }
 
-impl PartView {
+impl CataloguePartView {
     pub(super) fn etag(&self) -> String {
         format!("\"{}\"", self.version)
     }
@@ -195,7 +203,7 @@ impl StockView {
     }
 }
 
-impl From<PartRecord> for PartView {
+impl From<PartRecord> for CataloguePartView {
     fn from(record: PartRecord) -> Self {
         Self {
             id: record.key,

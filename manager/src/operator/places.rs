@@ -52,22 +52,22 @@ impl CustomerForm {
 pub(super) struct SiteForm {
     /// Number of the customer that it belongs to.
     #[schema(minimum = 1)]
-    customer: i64,
+    pub(super) customer: i64,
     /// Name; no other site of the customer has it.
     #[schema(
         min_length = 1,
         max_length = 100,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
     )]
-    name: String,
+    pub(super) name: String,
     /// Where it is, for people.
     #[serde(default)]
     #[schema(max_length = 300, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
-    address: Option<String>,
+    pub(super) address: Option<String>,
     /// Time zone, by its name in the IANA database, such as `Europe/Berlin`.
     #[serde(default)]
     #[schema(max_length = 100)]
-    time_zone: Option<String>,
+    pub(super) time_zone: Option<String>,
 }
 
 only_objects!(CustomerForm, SiteForm);

@@ -61,8 +61,6 @@ pub struct Table {
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-// A view of the fleet has columns as well.
-#[schema(as = ColumnOfTable)]
 pub struct Column {
     /// What stands at its head.
     pub name: String,

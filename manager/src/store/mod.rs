@@ -360,6 +360,10 @@ impl Store {
         let connection = Connection::open(&location, limits, Purpose::Write)?;
         moving::refuse_moved(&connection)?;
         migrate::migrate(&connection)?;
+        // What that wrote would count as a log that somebody holds. Where somebody does read, it is cut back later.
+        if let Err(error) = connection.cut_log() {
+            tracing::debug!(%error, "the write-ahead log could not be cut back");
+        }
         drop(locked);
         let journal = Some(Journal::open(directory)?);
         Self::start(location, connection, grouping, Some(log::Log::beside(path, limits)), journal)

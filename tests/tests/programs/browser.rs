@@ -101,7 +101,7 @@ async fn an_order_comes_up_on_both_pages_and_its_state_follows_the_buttons() {
     browser.mark().await;
     device.platen(&["sim", "press", "order"]);
     let pressed = "#orders [data-order][data-quantity='1']";
-    browser.see(&format!("{pressed}[data-state=new]")).await;
+    browser.see(&format!("{pressed}[data-state=asked]")).await;
     browser.see(&format!("{pressed} [data-part-number]")).await;
     browser.click(&format!("{pressed} button[value=approved]")).await;
     browser.see(&format!("{pressed}[data-state=approved]")).await;
@@ -111,10 +111,10 @@ async fn an_order_comes_up_on_both_pages_and_its_state_follows_the_buttons() {
     browser.click(&format!("{pressed} button[value=delivered]")).await;
     browser.see(&format!("{pressed}[data-state=delivered]")).await;
     browser.see_no(&format!("{pressed} button")).await;
-    browser.see("#orders [data-order][data-quantity='3'][data-state=new]").await;
+    browser.see("#orders [data-order][data-quantity='3'][data-state=asked]").await;
     device.platen(&["order", "black", "--quantity", "2", "--again"]);
     let doubled = "#orders [data-order][data-quantity='2']";
-    browser.see(&format!("{doubled}[data-state=new][data-duplicate-of]")).await;
+    browser.see(&format!("{doubled}[data-state=asked][data-duplicate-of]")).await;
     browser.click(&format!("{doubled} button[value=merge]")).await;
     browser.see(&format!("{doubled}[data-state=cancelled]")).await;
     assert!(browser.text(doubled).await.contains("Merged into order"), "it says into which");

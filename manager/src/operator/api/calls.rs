@@ -19,8 +19,8 @@ use super::super::service_call::{self, Wish};
 use super::super::view::ServiceCallView;
 use super::super::who::Operator;
 use super::super::{Operators, agreements};
-use super::list::{List, Page};
-use super::now::seen;
+use super::list::{List, Page, number};
+use super::marks::{MustMatch, seen};
 use super::refused::{Always, BadBody, BadQuery, ChangedMeanwhile, Conflicts, Missing};
 use crate::agreement::Agreement;
 use crate::clock;
@@ -215,7 +215,7 @@ async fn acted(
     tag = "Service calls and orders",
     params(
         ("id" = i64, Path, description = "`id` of the service call.", minimum = 1),
-        ("If-Match" = String, Header, description = "Its `ETag`, or `*`.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MustMatch,
     ),
     request_body = CallMove,
     responses((status = 200, description = "The call from now on.", body = ServiceCallWithMore), BadBody, Missing, ChangedMeanwhile, Always),
@@ -377,7 +377,10 @@ pub(super) async fn times(
     if since >= until {
         return Err(Refusal::new(ProblemKind::InvalidRequest, "since must be before until"));
     }
-    let found = operators.store.call_times(operator.scope(), (since, until), which.customer, now).await?;
+    let found = operators
+        .store
+        .call_times(operator.scope(), (since, until), number("customer", which.customer)?, now)
+        .await?;
     Ok(Json(found.into_iter().map(CallTimesView::from).collect()))
 }
 

@@ -17,7 +17,6 @@ use super::super::who::Operator;
 use super::super::{Shared, command};
 use super::list::{List, Page};
 use super::refused::{Always, BadBody, BadQuery, Missing, TooManyWait};
-use super::whole_numbers::with_whole_numbers;
 use crate::store::CommandState;
 
 /// Lists the commands of a device, with what became of them.
@@ -49,7 +48,6 @@ pub(super) async fn list(
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct NewCommand {
     /// What the device is to do.
-    #[serde(deserialize_with = "with_whole_numbers")]
     action: Action,
 }
 

@@ -14,7 +14,7 @@ use super::super::problem::Refusal;
 use super::super::view::{DetailsView, DevicePrograms, DeviceView};
 use super::super::who::Operator;
 use super::super::{Shared, gather, programs};
-use super::list::{List, limit};
+use super::list::{List, limit, number};
 use super::refused::{Always, BadQuery, Missing};
 use crate::clock;
 use crate::ingest::Loss;
@@ -102,11 +102,6 @@ macro_rules! which_devices {
                 if let Some(percent) = percent {
                     return Err(bad(format!("supply must be between 0 and 100, not {percent}")));
                 }
-                for (what, key) in [("customer", self.customer), ("site", self.site)] {
-                    if let Some(key) = key.filter(|key| *key < 1) {
-                        return Err(bad(format!("{what} must be 1 or more, not {key}")));
-                    }
-                }
                 Ok(FleetFilter {
                     text: text("q", self.q.as_deref())?,
                     worst: self.worst,
@@ -116,8 +111,8 @@ macro_rules! which_devices {
                     model: text("model", self.model.as_deref())?,
                     agent_version: text("agent_version", self.agent_version.as_deref())?,
                     tag: text("tag", self.tag.as_deref())?,
-                    customer: self.customer,
-                    site: self.site,
+                    customer: number("customer", self.customer)?,
+                    site: number("site", self.site)?,
                 })
             }
         }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::Shared;
-use super::super::enrolment::{self, Asked, MadeTokens};
+use super::super::enrolment::{self, Asked, MadeEnrolmentTokens};
 use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::who::Operator;
@@ -57,13 +57,13 @@ only_objects!(NewTokens, Replacing);
     operation_id = "makeEnrolmentTokens",
     tag = "Identities",
     request_body = NewTokens,
-    responses((status = 201, description = "The tokens.", body = MadeTokens), BadBody, Conflicts, Always),
+    responses((status = 201, description = "The tokens.", body = MadeEnrolmentTokens), BadBody, Conflicts, Always),
 )]
 pub(super) async fn make(
     State(operators): Shared,
     operator: Operator,
     body: Result<Json<NewTokens>, JsonRejection>,
-) -> Result<(StatusCode, Json<MadeTokens>), Refusal> {
+) -> Result<(StatusCode, Json<MadeEnrolmentTokens>), Refusal> {
     let Json(NewTokens { count, devices, valid_hours }) = body?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let made = enrolment::sheet(&operators, &operator, Asked { count, devices, valid_hours }).await?;
@@ -79,14 +79,14 @@ pub(super) async fn make(
     tag = "Identities",
     params(("id" = DeviceId, Path, description = "The device.")),
     request_body = Option<Replacing>,
-    responses((status = 201, description = "The token.", body = MadeTokens), BadBody, Missing, Always),
+    responses((status = 201, description = "The token.", body = MadeEnrolmentTokens), BadBody, Missing, Always),
 )]
 pub(super) async fn replace(
     State(operators): Shared,
     operator: Operator,
     id: Result<Path<DeviceId>, PathRejection>,
     body: Result<Option<Json<Option<Replacing>>>, JsonRejection>,
-) -> Result<(StatusCode, Json<MadeTokens>), Refusal> {
+) -> Result<(StatusCode, Json<MadeEnrolmentTokens>), Refusal> {
     let Path(device) = id?;
     let asked = body?.and_then(|Json(asked)| asked);
     let valid_hours = asked.map_or_else(a_day, |asked| asked.valid_hours);

@@ -82,6 +82,16 @@ pub(super) fn row(asked: Option<&str>, most: Option<u32>) -> Result<(Option<i64>
     Ok((cursor.map(|cursor| cursor.0), limit(most)?))
 }
 
+/// The number of something that is asked for, such as a customer's.
+pub(super) fn number(what: &str, asked: Option<i64>) -> Result<Option<i64>, Refusal> {
+    match asked {
+        Some(number) if number < 1 => {
+            Err(Refusal::new(ProblemKind::InvalidRequest, format!("{what} must be 1 or more, not {number}")))
+        }
+        asked => Ok(asked),
+    }
+}
+
 /// How many items a page may have.
 pub(super) fn limit(asked: Option<u32>) -> Result<u32, Refusal> {
     match asked.unwrap_or(DEFAULT_LIMIT) {

@@ -35,7 +35,6 @@ mod rollouts;
 mod schedules;
 mod telling;
 mod views;
-mod whole_numbers;
 
 use std::sync::Arc;
 

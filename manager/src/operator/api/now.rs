@@ -7,19 +7,19 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use jiff::Timestamp;
 use platen_protocol::alert::Training;
-use platen_protocol::problem::ProblemKind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::cursor::{InvalidCursor, NowCursor, RowCursor};
 use super::super::now;
 use super::super::now::query::NowForm;
-use super::super::now::view::{NamedView, NowView};
+use super::super::now::view::{CustomerOrSite, NowView};
 use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::who::Operator;
 use super::super::{Operators, Shared};
 use super::list::{List, Page, bad_cursor, limit};
+use super::marks::{MustMatch, seen};
 use super::refused::{Always, BadBody, BadQuery, ChangedMeanwhile, Missing, NotThatItem};
 use crate::store::{NowAct, NowEntry, NowItem, NowShelf, Urgency};
 
@@ -161,7 +161,7 @@ pub(super) struct OfUrgency {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OfCustomer {
     /// The customer; `null` for devices of no customer.
-    customer: Option<NamedView>,
+    customer: Option<CustomerOrSite>,
     /// Those that wait or are taken.
     items: u64,
     /// Those that are taken.
@@ -221,7 +221,7 @@ pub(super) async fn counts(
         customers: customers
             .into_iter()
             .map(|of| OfCustomer {
-                customer: of.customer.map(|(id, name)| NamedView { id, name }),
+                customer: of.customer.map(|(id, name)| CustomerOrSite { id, name }),
                 items: of.items,
                 taken: of.taken,
                 urgency: of.urgency,
@@ -325,33 +325,6 @@ pub(super) struct SnoozeForm {
 
 only_objects!(WordsForm, CommentForm, SnoozeForm);
 
-/// The version that the person saw, by `If-Match`; none for any (`*`).
-pub(super) fn seen(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
-    let Some(header) = headers.get(header::IF_MATCH) else {
-        return Err(Refusal::new(
-            ProblemKind::VersionMissing,
-            "send the item's ETag as If-Match, so that you do not undo what somebody else did meanwhile",
-        ));
-    };
-    let text = header.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let version = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-        .and_then(|digits| digits.parse().ok())
-        .filter(|version: &i64| *version > 0);
-    version.map(Some).ok_or_else(|| {
-        Refusal::new(
-            ProblemKind::InvalidRequest,
-            format!(
-                "If-Match: {text:?} is no ETag of an item: send it as it came, such as \"3\" with its quotes"
-            ),
-        )
-    })
-}
-
 async fn acted(
     operators: &Operators,
     operator: &Operator,
@@ -376,7 +349,7 @@ fn words(body: Words) -> Result<Option<String>, Refusal> {
     tag = "Now",
     params(
         ("id" = i64, Path, description = "The item.", minimum = 1),
-        ("If-Match" = String, Header, description = "Its `ETag`, or `*`.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MustMatch,
     ),
     request_body = Option<WordsForm>,
     responses((status = 200, description = "The item from now on.", body = NowView), BadBody, Missing, NotThatItem, ChangedMeanwhile, Always),
@@ -400,7 +373,7 @@ pub(super) async fn take(
     tag = "Now",
     params(
         ("id" = i64, Path, description = "The item.", minimum = 1),
-        ("If-Match" = String, Header, description = "Its `ETag`, or `*`.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MustMatch,
     ),
     request_body = Option<WordsForm>,
     responses((status = 200, description = "The item from now on.", body = NowView), BadBody, Missing, NotThatItem, ChangedMeanwhile, Always),
@@ -444,7 +417,7 @@ pub(super) async fn comment(
     tag = "Now",
     params(
         ("id" = i64, Path, description = "The item.", minimum = 1),
-        ("If-Match" = String, Header, description = "Its `ETag`, or `*`.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MustMatch,
     ),
     request_body = SnoozeForm,
     responses((status = 200, description = "The item from now on.", body = NowView), BadBody, Missing, NotThatItem, ChangedMeanwhile, Always),
@@ -470,7 +443,7 @@ pub(super) async fn snooze(
     tag = "Now",
     params(
         ("id" = i64, Path, description = "The item.", minimum = 1),
-        ("If-Match" = String, Header, description = "Its `ETag`, or `*`.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MustMatch,
     ),
     request_body = Option<WordsForm>,
     responses((status = 200, description = "The item from now on.", body = NowView), BadBody, Missing, NotThatItem, ChangedMeanwhile, Always),
@@ -484,25 +457,4 @@ pub(super) async fn close(
 ) -> Result<OfItem<NowView>, Refusal> {
     let (Path(id), words) = (id?, words(body)?);
     acted(&operators, &operator, (id, seen(&headers)?), (NowAct::Close, words.as_deref())).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_that_was_seen_is_an_etag_and_there_must_be_one() {
-        let seen = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::IF_MATCH, text.parse().unwrap());
-            seen(&headers)
-        };
-        assert_eq!(seen("\"3\"").unwrap(), Some(3));
-        assert_eq!(seen("*").unwrap(), None);
-        for wrong in ["3", "\"\"", "\"0\"", "\"x\"", "W/\"3\"", ""] {
-            assert_eq!(seen(wrong).unwrap_err().0.kind, ProblemKind::InvalidRequest, "{wrong}");
-        }
-        let missing = super::seen(&HeaderMap::new()).unwrap_err().0;
-        assert_eq!((missing.kind, missing.status), (ProblemKind::VersionMissing, 428));
-    }
 }

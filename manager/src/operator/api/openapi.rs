@@ -488,6 +488,35 @@ mod tests {
         }
     }
 
+    /// Names of what derives `ToSchema` in the sources below.
+    fn schemas_below(folder: &std::path::Path, names: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                schemas_below(&path, names);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for after in text.split("ToSchema)]").skip(1) {
+                let head = after
+                    .lines()
+                    .find_map(|line| ["struct ", "enum "].iter().find_map(|kind| line.split_once(*kind)));
+                let name = head.and_then(|(_, name)| name.split(['<', '{', '(', ';', ' ']).next());
+                // Macros have no names of their own.
+                names.extend(name.filter(|name| !name.starts_with('$')).map(str::to_owned));
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_things_have_one_name_in_the_document() {
+        let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
+        schemas_below(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut names);
+        assert!(names.len() > 100, "they are found: {names:?}");
+        let twice: Vec<&String> = names.iter().filter(|name| !seen.insert(*name)).collect();
+        assert!(twice.is_empty(), "of these the document has only one: {twice:?}");
+    }
+
     #[test]
     fn the_document_says_what_things_are_made_of() {
         let schemas = &DOCUMENT["components"]["schemas"];

@@ -16,9 +16,9 @@ use super::super::objects::only_objects;
 use super::super::problem::Refusal;
 use super::super::view::OrderView;
 use super::super::who::Operator;
-use super::super::{Shared, order, orders_csv};
-use super::list::{List, Page, row};
-use super::now::seen;
+use super::super::{Shared, fleet_query, order, orders_csv};
+use super::list::{List, Page, number, row};
+use super::marks::{MayMatch, seen_perhaps};
 use super::refused::{Always, BadBody, BadQuery, ChangedMeanwhile, Missing, NotDuplicate, NotOrdered};
 use crate::store::{Duplicate, OrderAct, OrderFilter, OrderState, Proposes};
 
@@ -48,7 +48,7 @@ pub(super) struct WhichOrders {
     customer: Option<i64>,
     /// Only those in which each of these words is found: in the names of device and supply, the place, the part number, the note,
     /// the carrier or the tracking number.
-    #[param(required = false, nullable = false, max_length = 200)]
+    #[param(required = false, nullable = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     text: Option<String>,
     /// `next_cursor` of the previous page; leave it out for the first page.
     #[param(required = false, nullable = false, pattern = "^r[1-9][0-9]{0,17}$")]
@@ -74,6 +74,7 @@ pub(super) async fn list(
 ) -> Result<Json<List<OrderView>>, Refusal> {
     let Query(WhichOrders { device, open, state, customer, text, cursor, limit }) = which?;
     let (before, limit) = row(cursor.as_deref(), limit)?;
+    let (customer, text) = (number("customer", customer)?, fleet_query::text("text", text.as_deref())?);
     let filter = OrderFilter { device, open, state, customer, text };
     let records = operators.store.orders(operator.scope(), filter, before, limit + 1).await?;
     Ok(Json(List::new(records, limit, |record| RowCursor(record.key).to_string(), OrderView::from)))
@@ -97,7 +98,7 @@ pub(super) struct WhichRows {
     #[param(required = false, nullable = false, minimum = 1)]
     customer: Option<i64>,
     /// Only those in which each of these words is found.
-    #[param(required = false, nullable = false, max_length = 200)]
+    #[param(required = false, nullable = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     text: Option<String>,
     /// The header `platen-next-cursor` of the file before; leave it out for the first.
     #[param(required = false, nullable = false, pattern = "^r[1-9][0-9]{0,17}$")]
@@ -133,6 +134,7 @@ pub(super) async fn csv(
             return Err(Refusal::new(ProblemKind::InvalidRequest, why));
         }
     };
+    let (customer, text) = (number("customer", customer)?, fleet_query::text("text", text.as_deref())?);
     let filter = OrderFilter { device, open, state, customer, text };
     let mut found = Vec::new();
     // A row more says that there is more.
@@ -165,7 +167,7 @@ pub(super) struct NewOrderForm {
     quantity: u16,
     /// What is to be known of it.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     note: Option<String>,
 }
 
@@ -270,15 +272,15 @@ pub(super) struct NewOrderState {
     state: OrderState,
     /// Why it is cancelled.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     reason: Option<String>,
     /// Who carries it; what was said before stays when this is left out.
     #[serde(default)]
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     carrier: Option<String>,
     /// The carrier's number of it; what was said before stays when this is left out.
     #[serde(default)]
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     tracking: Option<String>,
 }
 
@@ -290,7 +292,7 @@ pub(super) struct NewOrderState {
     tag = "Service calls and orders",
     params(
         ("id" = i64, Path, description = "`id` of the order.", minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "Its `ETag`; left out or `*`, whatever others did meanwhile does not matter.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MayMatch,
     ),
     request_body = NewOrderState,
     responses(
@@ -307,7 +309,7 @@ pub(super) async fn set(
     body: Result<Json<NewOrderState>, JsonRejection>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1]), Refusal> {
     let (Path(id), Json(NewOrderState { state, reason, carrier, tracking })) = (id?, body?);
-    let version = if headers.contains_key(header::IF_MATCH) { seen(&headers)? } else { None };
+    let version = seen_perhaps(&headers)?;
     let to = order::to(state, (reason.as_deref(), carrier.as_deref(), tracking.as_deref()))?;
     let moved = order::set(&operators, &operator, (id, version), to).await?;
     Ok((StatusCode::NO_CONTENT, [(header::ETAG, OrderView::from(moved).etag())]))

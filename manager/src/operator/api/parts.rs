@@ -11,13 +11,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::cursor::RowCursor;
 use super::super::objects::only_objects;
 use super::super::order::MAX_REASON_CHARS;
-use super::super::parts::{self, MAX_NUMBER_CHARS, PartForm, PartView, StockView};
+use super::super::parts::{self, CataloguePartView, MAX_NUMBER_CHARS, PartForm, StockView};
 use super::super::problem::Refusal;
 use super::super::said;
 use super::super::who::Operator;
-use super::super::{Operators, Shared};
+use super::super::{Operators, Shared, fleet_query};
 use super::list::{List, Page, limit, row};
-use super::now::seen;
+use super::marks::{MustMatch, seen};
 use super::refused::{Always, BadBody, BadQuery, ChangedMeanwhile, Conflicts, Missing};
 use crate::clock;
 use crate::store::{ShelfFilter, ShelfMove};
@@ -28,7 +28,7 @@ use crate::store::{ShelfFilter, ShelfMove};
 #[serde(deny_unknown_fields)]
 pub(super) struct WhichParts {
     /// Only those in which each of these words is found, in number or name.
-    #[param(required = false, nullable = false, max_length = 200)]
+    #[param(required = false, nullable = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     text: Option<String>,
     /// `next_cursor` of the previous page; leave it out for the first page.
     #[param(required = false, nullable = false, max_length = 100)]
@@ -50,26 +50,26 @@ type New<T> = (StatusCode, [(HeaderName, String); 2], Json<T>);
     operation_id = "listParts",
     tag = "Parts and stock",
     params(WhichParts),
-    responses((status = 200, description = "Parts, by number.", body = List<PartView>), BadQuery, Always),
+    responses((status = 200, description = "Parts, by number.", body = List<CataloguePartView>), BadQuery, Always),
 )]
 pub(super) async fn list(
     State(operators): Shared,
     _: Operator,
     which: Result<Query<WhichParts>, QueryRejection>,
-) -> Result<Json<List<PartView>>, Refusal> {
+) -> Result<Json<List<CataloguePartView>>, Refusal> {
     let Query(WhichParts { text, cursor, limit: most }) = which?;
     let most = limit(most)?;
     if cursor.as_ref().is_some_and(|cursor| cursor.chars().count() > MAX_NUMBER_CHARS) {
         let why = "cursor: it is the next_cursor of no page; leave it out for the first page";
         return Err(Refusal::new(ProblemKind::InvalidRequest, why));
     }
-    let found = operators.store.parts(text, cursor, most + 1).await?;
-    Ok(Json(List::new(found, most, |record| record.number.clone(), PartView::from)))
+    let found = operators.store.parts(fleet_query::text("text", text.as_deref())?, cursor, most + 1).await?;
+    Ok(Json(List::new(found, most, |record| record.number.clone(), CataloguePartView::from)))
 }
 
-async fn part_of(operators: &Operators, id: i64) -> Result<PartView, Refusal> {
+async fn part_of(operators: &Operators, id: i64) -> Result<CataloguePartView, Refusal> {
     let found = operators.store.part(id).await?;
-    found.map(PartView::from).ok_or_else(|| Refusal::not_found("part"))
+    found.map(CataloguePartView::from).ok_or_else(|| Refusal::not_found("part"))
 }
 
 /// Shows one part.
@@ -80,7 +80,7 @@ async fn part_of(operators: &Operators, id: i64) -> Result<PartView, Refusal> {
     tag = "Parts and stock",
     params(("id" = i64, Path, description = "`id` of the part.", minimum = 1)),
     responses(
-        (status = 200, description = "The part.", body = PartView,
+        (status = 200, description = "The part.", body = CataloguePartView,
             headers(("ETag" = String, description = "Its version, for `If-Match`."))),
         Missing,
         Always,
@@ -90,7 +90,7 @@ pub(super) async fn one(
     State(operators): Shared,
     _: Operator,
     id: Result<Path<i64>, PathRejection>,
-) -> Result<Of<PartView>, Refusal> {
+) -> Result<Of<CataloguePartView>, Refusal> {
     let Path(id) = id?;
     let view = part_of(&operators, id).await?;
     Ok(([(header::ETAG, view.etag())], Json(view)))
@@ -103,13 +103,13 @@ pub(super) async fn one(
     operation_id = "addPart",
     tag = "Parts and stock",
     request_body = PartForm,
-    responses((status = 201, description = "The part.", body = PartView), BadBody, Conflicts, Always),
+    responses((status = 201, description = "The part.", body = CataloguePartView), BadBody, Conflicts, Always),
 )]
 pub(super) async fn add(
     State(operators): Shared,
     operator: Operator,
     body: Result<Json<PartForm>, JsonRejection>,
-) -> Result<New<PartView>, Refusal> {
+) -> Result<New<CataloguePartView>, Refusal> {
     parts::check(&operator)?;
     let Json(form) = body?;
     let id = operators.store.add_part(form.read()?).await??;
@@ -126,10 +126,10 @@ pub(super) async fn add(
     tag = "Parts and stock",
     params(
         ("id" = i64, Path, description = "`id` of the part.", minimum = 1),
-        ("If-Match" = String, Header, description = "Its `ETag`, or `*`.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MustMatch,
     ),
     request_body = PartForm,
-    responses((status = 200, description = "The part.", body = PartView), BadBody, Missing, Conflicts, ChangedMeanwhile, Always),
+    responses((status = 200, description = "The part.", body = CataloguePartView), BadBody, Missing, Conflicts, ChangedMeanwhile, Always),
 )]
 pub(super) async fn set(
     State(operators): Shared,
@@ -137,7 +137,7 @@ pub(super) async fn set(
     id: Result<Path<i64>, PathRejection>,
     headers: HeaderMap,
     body: Result<Json<PartForm>, JsonRejection>,
-) -> Result<Of<PartView>, Refusal> {
+) -> Result<Of<CataloguePartView>, Refusal> {
     parts::check(&operator)?;
     let (Path(id), Json(form)) = (id?, body?);
     operators.store.set_part((id, seen(&headers)?), form.read()?).await??;
@@ -171,7 +171,7 @@ pub(super) async fn remove(
 #[serde(deny_unknown_fields)]
 pub(super) struct WhichStock {
     /// Only of the part of this number.
-    #[param(required = false, nullable = false, max_length = 100)]
+    #[param(required = false, nullable = false, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     part: Option<String>,
     /// Only at this site; 0 for the service centre itself.
     #[param(required = false, nullable = false, minimum = 0)]
@@ -203,6 +203,11 @@ pub(super) async fn stock(
 ) -> Result<Json<List<StockView>>, Refusal> {
     let Query(WhichStock { part, site, below, cursor, limit }) = which?;
     let (before, limit) = row(cursor.as_deref(), limit)?;
+    if site.is_some_and(|site| site < 0) {
+        let why = "site must be 0 for the service centre itself, or the number of a site";
+        return Err(Refusal::new(ProblemKind::InvalidRequest, why));
+    }
+    let part = fleet_query::text("part", part.as_deref())?;
     let filter = ShelfFilter { part, site, below: below.unwrap_or(false) };
     let found = operators.store.shelves(filter, before, limit + 1).await?;
     Ok(Json(List::new(found, limit, |record| RowCursor(record.key).to_string(), StockView::from)))
@@ -242,7 +247,11 @@ pub(super) async fn one_stock(
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct StockForm {
     /// The part's number.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     part: String,
     /// Number of the site; `null` for the service centre itself.
     #[serde(default)]
@@ -294,7 +303,7 @@ pub(super) struct CountForm {
     reorder_at: i64,
     /// Why there are more or fewer.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     words: Option<String>,
 }
 
@@ -310,7 +319,7 @@ fn words(text: Option<&str>) -> Result<Option<String>, Refusal> {
     tag = "Parts and stock",
     params(
         ("id" = i64, Path, description = "`id` of the place.", minimum = 1),
-        ("If-Match" = String, Header, description = "Its `ETag`, or `*`.", pattern = r#"^("[1-9][0-9]{0,17}"|\*)$"#),
+        MustMatch,
     ),
     request_body = CountForm,
     responses((status = 200, description = "The place.", body = StockView), BadBody, Missing, ChangedMeanwhile, Always),
@@ -340,7 +349,7 @@ pub(super) struct PutForm {
     pieces: i64,
     /// Why.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^(?:[^\x00-\x1f\x7f-\x9f]|\r?\n)*$")]
     words: Option<String>,
 }
 

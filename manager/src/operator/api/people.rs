@@ -15,7 +15,7 @@ use super::super::view::OperatorView;
 use super::super::who::Operator;
 use super::list::{List, bad_cursor, limit};
 use super::marks::{IfMatch, One};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
+use super::refused::{Always, BadBody, BadMatch, BadQuery, Conflicts, Missing, NotAsSeen};
 
 /// Which page of a list in the order of names.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -123,7 +123,7 @@ pub(super) async fn set(
     operation_id = "removeOperator",
     tag = "People",
     params(("name" = String, Path, description = "The operator's name."), IfMatch),
-    responses((status = 204, description = "The operator is removed."), Missing, Conflicts, NotAsSeen, Always),
+    responses((status = 204, description = "The operator is removed."), BadMatch, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove(
     State(operators): Shared,

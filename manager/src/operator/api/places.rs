@@ -14,7 +14,7 @@ use super::super::who::Operator;
 use super::super::{Operators, Shared};
 use super::list::{List, Page, row};
 use super::marks::{IfMatch, One};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
+use super::refused::{Always, BadBody, BadMatch, BadQuery, Conflicts, Missing, NotAsSeen};
 use crate::clock;
 use crate::store::{CustomerRecord, SiteRecord};
 
@@ -112,7 +112,7 @@ pub(super) async fn set_customer(
     operation_id = "removeCustomer",
     tag = "Customers and profiles",
     params(("id" = i64, Path, description = "Number of the customer."), IfMatch),
-    responses((status = 204, description = "It is removed."), Missing, Conflicts, NotAsSeen, Always),
+    responses((status = 204, description = "It is removed."), BadMatch, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove_customer(
     State(operators): Shared,
@@ -231,7 +231,7 @@ pub(super) async fn set_site(
     operation_id = "removeSite",
     tag = "Customers and profiles",
     params(("id" = i64, Path, description = "Number of the site."), IfMatch),
-    responses((status = 204, description = "It is removed."), Missing, Conflicts, NotAsSeen, Always),
+    responses((status = 204, description = "It is removed."), BadMatch, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove_site(
     State(operators): Shared,

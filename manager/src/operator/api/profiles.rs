@@ -17,8 +17,7 @@ use super::super::who::Operator;
 use super::super::{Operators, Shared, profiles};
 use super::list::{List, Page};
 use super::marks::{IfMatch, One};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
-use super::whole_numbers::with_whole_numbers;
+use super::refused::{Always, BadBody, BadMatch, BadQuery, Conflicts, Missing, NotAsSeen};
 use crate::clock;
 use crate::store::{GroupKind, NewProfile, ProfileRefused, Scope};
 
@@ -52,7 +51,6 @@ pub(super) struct ProfileForm {
     note: Option<String>,
     /// Values by the names of the settings, in the unit that each name ends with. A device is sent those for supplies
     /// and parts that it has.
-    #[serde(deserialize_with = "with_whole_numbers")]
     settings: BTreeMap<String, u32>,
     /// Whom it is for; a group has at most one profile. A device has the profile that it was given itself, else that of
     /// the first of its tags that has one, else its site's, else its customer's.
@@ -169,7 +167,7 @@ pub(super) async fn set(
     operation_id = "removeProfile",
     tag = "Customers and profiles",
     params(("id" = i64, Path, description = "Number of the profile."), IfMatch),
-    responses((status = 204, description = "It is removed."), Missing, NotAsSeen, Always),
+    responses((status = 204, description = "It is removed."), BadMatch, Missing, NotAsSeen, Always),
 )]
 pub(super) async fn remove(
     State(operators): Shared,

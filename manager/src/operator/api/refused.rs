@@ -196,6 +196,15 @@ impl IntoResponses for NotThatItem {
     }
 }
 
+/// Something that is removed, and only as it was seen.
+pub(super) struct BadMatch;
+
+impl IntoResponses for BadMatch {
+    fn responses() -> Responses {
+        [problem(400, "`If-Match` is no `ETag`.")].into()
+    }
+}
+
 /// Something that is only changed as it was seen.
 pub(super) struct NotAsSeen;
 

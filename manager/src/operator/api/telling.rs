@@ -14,7 +14,7 @@ use super::super::telling::{self, ChannelForm, MuteForm, RuleForm, Tested};
 use super::super::who::Operator;
 use super::list::{List, row};
 use super::marks::{IfMatch, One};
-use super::refused::{Always, BadBody, BadQuery, Conflicts, Missing, NotAsSeen};
+use super::refused::{Always, BadBody, BadMatch, BadQuery, Conflicts, Missing, NotAsSeen};
 use crate::clock;
 use crate::store::{ChannelRecord, MessageRecord, MessageState, MuteRecord, RuleRecord};
 use crate::telling::rule::Rule;
@@ -113,7 +113,7 @@ pub(super) async fn set_channel(
 #[utoipa::path(
     delete, path = "/api/v1/channels/{id}", operation_id = "removeChannel", tag = TAG,
     params(("id" = i64, Path, description = "Number of the channel."), IfMatch),
-    responses((status = 204, description = "It is removed."), Missing, Conflicts, NotAsSeen, Always),
+    responses((status = 204, description = "It is removed."), BadMatch, Missing, Conflicts, NotAsSeen, Always),
 )]
 pub(super) async fn remove_channel(
     State(operators): Shared,
@@ -219,7 +219,7 @@ pub(super) async fn set_rule(
 #[utoipa::path(
     delete, path = "/api/v1/notification-rules/{id}", operation_id = "removeRule", tag = TAG,
     params(("id" = i64, Path, description = "Number of the rule."), IfMatch),
-    responses((status = 204, description = "It is removed."), Missing, NotAsSeen, Always),
+    responses((status = 204, description = "It is removed."), BadMatch, Missing, NotAsSeen, Always),
 )]
 pub(super) async fn remove_rule(
     State(operators): Shared,

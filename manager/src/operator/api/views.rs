@@ -22,7 +22,7 @@ use crate::store::NewView;
 /// A column of the fleet's table, beside the state and the device.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Column {
+pub(super) enum FleetColumn {
     /// What is the matter there.
     Matter,
     /// Where it stands.
@@ -37,7 +37,7 @@ pub(super) enum Column {
     AgentVersion,
 }
 
-impl Column {
+impl FleetColumn {
     const fn word(self) -> &'static str {
         match self {
             Self::Matter => "matter",
@@ -87,7 +87,7 @@ pub(super) struct ViewForm {
     /// Which columns its table has, beside the state and the device; those of every table, if none.
     #[serde(default)]
     #[schema(max_items = 6)]
-    columns: Vec<Column>,
+    columns: Vec<FleetColumn>,
     /// How devices are laid out; `null`: what suits their number.
     #[serde(default)]
     layout: Option<Layout>,

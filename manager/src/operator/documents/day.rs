@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use platen_protocol::facts::words::label;
 
 use super::super::Operators;
-use super::super::now::view::{NamedView, NowState, NowView};
+use super::super::now::view::{CustomerOrSite, NowState, NowView};
 use super::super::problem::Refusal;
 use super::super::words;
 use super::{When, zone_of};
@@ -68,7 +68,7 @@ fn midnight(zone: &TimeZone, now: Timestamp) -> Timestamp {
 }
 
 fn place(view: &NowView) -> String {
-    let name = |named: &Option<NamedView>| named.as_ref().and_then(|named| named.name.clone());
+    let name = |named: &Option<CustomerOrSite>| named.as_ref().and_then(|named| named.name.clone());
     let all = [view.place.clone(), name(&view.site), name(&view.customer)];
     all.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }

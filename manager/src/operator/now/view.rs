@@ -30,7 +30,7 @@ pub(in super::super) struct BringView {
 
 /// A customer or a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(in super::super) struct NamedView {
+pub(in super::super) struct CustomerOrSite {
     /// Its number, as in its address.
     pub(in super::super) id: i64,
     /// Its name; `null` if it is there no more.
@@ -91,9 +91,9 @@ pub(in super::super) struct NowView {
     /// Where the device stands at its site; `null` if nobody has said so.
     pub(in super::super) place: Option<String>,
     /// The site; `null` if it is at none.
-    pub(in super::super) site: Option<NamedView>,
+    pub(in super::super) site: Option<CustomerOrSite>,
     /// Whose it is; `null` if it is nobody's.
-    pub(in super::super) customer: Option<NamedView>,
+    pub(in super::super) customer: Option<CustomerOrSite>,
     /// What is the matter, for people.
     pub(in super::super) what: String,
     /// Since when, as well as the manager can tell.
@@ -311,8 +311,9 @@ impl NowView {
 
     /// Whoever looks, and nothing can be done with it: on paper.
     pub(in super::super) fn of(item: NowItem) -> Self {
-        let named =
-            |named: &Option<(i64, Option<String>)>| named.clone().map(|(id, name)| NamedView { id, name });
+        let named = |named: &Option<(i64, Option<String>)>| {
+            named.clone().map(|(id, name)| CustomerOrSite { id, name })
+        };
         let state = match (item.ended, item.shelf) {
             (Some(_), _) => NowState::Over,
             (None, NowShelf::Waiting) => NowState::Waiting,

@@ -111,14 +111,29 @@ pub(super) async fn remove(
     Ok(Redirect::to("/customers"))
 }
 
+/// A site as it was typed.
+#[derive(Debug, Deserialize)]
+pub(super) struct TypedSite {
+    customer: i64,
+    name: String,
+    address: String,
+    time_zone: String,
+}
+
+impl From<TypedSite> for SiteForm {
+    fn from(TypedSite { customer, name, address, time_zone }: TypedSite) -> Self {
+        Self { customer, name, address: Some(address), time_zone: Some(time_zone) }
+    }
+}
+
 /// Adds a site.
 pub(super) async fn add_site(
     State(operators): Shared,
     _: Operator,
-    form: Result<Form<SiteForm>, FormRejection>,
+    form: Result<Form<TypedSite>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
-    let site = form.read()?;
+    let site = SiteForm::from(form).read()?;
     let customer = site.customer;
     let key = operators.store.add_site(site).await??;
     Ok(Redirect::to(&format!("/customers/{customer}#site-{key}")))
@@ -129,11 +144,11 @@ pub(super) async fn save_site(
     State(operators): Shared,
     _: Operator,
     id: Result<Path<i64>, PathRejection>,
-    form: Result<Form<SiteForm>, FormRejection>,
+    form: Result<Form<TypedSite>, FormRejection>,
 ) -> Result<Redirect, Refusal> {
     let Path(key) = id?;
     let Form(form) = form.map_err(|rejection| bad_form(&rejection))?;
-    let site = form.read()?;
+    let site = SiteForm::from(form).read()?;
     let customer = site.customer;
     operators.store.set_site(key, site, clock::now()).await??;
     operators.bell.ring();

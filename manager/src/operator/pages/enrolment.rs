@@ -11,7 +11,7 @@ use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 
 use super::super::Shared;
-use super::super::enrolment::{self, Asked, MAX_TOKENS, MadeTokens};
+use super::super::enrolment::{self, Asked, MAX_TOKENS, MadeEnrolmentTokens};
 use super::super::problem::Refusal;
 use super::super::who::Operator;
 use super::device::bad_form;
@@ -52,7 +52,7 @@ struct SheetPage {
     frame: Frame,
     /// The device whose controller is replaced; none on a sheet for devices that are to come.
     replaced: Option<DeviceId>,
-    made: MadeTokens,
+    made: MadeEnrolmentTokens,
     printed: Timestamp,
 }
 

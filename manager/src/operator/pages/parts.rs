@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::super::Shared;
 use super::super::order::MAX_REASON_CHARS;
-use super::super::parts::{self, PartView, StockView, Written};
+use super::super::parts::{self, CataloguePartView, StockView, Written};
 use super::super::problem::Refusal;
 use super::super::said;
 use super::super::who::Operator;
@@ -38,14 +38,14 @@ pub(super) struct PartsForm {
 struct PartsPage {
     frame: Frame,
     text: String,
-    parts: Vec<PartView>,
+    parts: Vec<CataloguePartView>,
     next: Option<String>,
     below: Vec<StockView>,
 }
 
 impl PartsPage {
     /// What stands in the fields: nothing, for a part that is new.
-    const fn part() -> Option<PartView> {
+    const fn part() -> Option<CataloguePartView> {
         None
     }
 }
@@ -66,7 +66,7 @@ pub(super) async fn list(
     let mut below = operators.store.shelves(below, None, MAX_BELOW).await?;
     below.sort_by(|one, other| one.number.cmp(&other.number));
     let below = below.into_iter().map(StockView::from).collect();
-    let parts = found.into_iter().map(PartView::from).collect();
+    let parts = found.into_iter().map(CataloguePartView::from).collect();
     let frame = Frame::new(Some(operator), false);
     render(&PartsPage { frame, text, parts, next, below })
 }
@@ -75,7 +75,7 @@ pub(super) async fn list(
 #[template(path = "parts/one.html")]
 struct PartPage {
     frame: Frame,
-    shown: PartView,
+    shown: CataloguePartView,
     shelves: Vec<StockView>,
     sites: Vec<SiteRecord>,
 }
@@ -83,7 +83,7 @@ struct PartPage {
 impl PartPage {
     /// What stands in the fields.
     #[expect(clippy::unnecessary_wraps, reason = "the fields of a new part have nothing in them")]
-    const fn part(&self) -> Option<&PartView> {
+    const fn part(&self) -> Option<&CataloguePartView> {
         Some(&self.shown)
     }
 }
@@ -96,7 +96,7 @@ pub(super) async fn one(
 ) -> Result<Html<String>, Refusal> {
     let Path(id) = id?;
     let found = operators.store.part(id).await?;
-    let shown = found.map(PartView::from).ok_or_else(|| Refusal::not_found("part"))?;
+    let shown = found.map(CataloguePartView::from).ok_or_else(|| Refusal::not_found("part"))?;
     let of = ShelfFilter { part: Some(shown.number.clone()), ..ShelfFilter::default() };
     let shelves = operators.store.shelves(of, None, MAX_PLACES).await?;
     let shelves = shelves.into_iter().map(StockView::from).collect();
