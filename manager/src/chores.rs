@@ -71,6 +71,9 @@ pub(crate) async fn at_intervals(devices: Arc<Devices>, stop: CancellationToken)
             if let Err(error) = devices.store.forget_deleted_certificates(clock::now()).await {
                 tracing::debug!(%error, "certificates of deleted devices could not be forgotten; retrying");
             }
+            if let Err(error) = devices.store.forget_old_answers(clock::now()).await {
+                tracing::debug!(%error, "old answers could not be forgotten; retrying");
+            }
         }
     }
 }

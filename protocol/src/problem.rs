@@ -89,6 +89,7 @@ problem_kinds! {
     BodyTooLarge 413 "urn:platen:problem:body-too-large" "The body is too large",
     UnsupportedMediaType 415 "urn:platen:problem:unsupported-media-type" "The body is of another media type",
     RangeNotSatisfiable 416 "urn:platen:problem:range-not-satisfiable" "The body has no such range",
+    KeyUsed 422 "urn:platen:problem:key-used" "The key was used for something else",
     VersionMissing 428 "urn:platen:problem:version-missing" "The request does not say which version it is about",
     TooMany 429 "urn:platen:problem:too-many" "Too many requests",
     OverQuota 429 "urn:platen:problem:over-quota" "The device is over its quota",

@@ -13,9 +13,11 @@ use axum::{RequestPartsExt as _, Router};
 use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::ProblemKind;
 
+use super::once::{self, Begun};
 use super::problem::Refusal;
 use super::who::{self, Operator};
 use super::{API, Operators, audit};
+use crate::audit::Act;
 use crate::rights::Right;
 use crate::store::Scope;
 
@@ -52,6 +54,8 @@ struct Guard {
     path: &'static str,
     wants: Wants,
     manner: Manner,
+    /// Whether what is answered is shown once.
+    shows_secret: bool,
 }
 
 type Make = Box<dyn FnOnce(Guard) -> MethodRouter<Arc<Operators>>>;
@@ -66,6 +70,7 @@ struct Part {
 #[derive(Default)]
 pub(super) struct At {
     is_piece: bool,
+    shows_secret: bool,
     parts: Vec<Part>,
 }
 
@@ -96,6 +101,11 @@ impl At {
     /// It is asked by a page that is open: a stranger is not sent elsewhere.
     pub(super) fn piece(self) -> Self {
         Self { is_piece: true, ..self }
+    }
+
+    /// What is posted there is answered with a secret that is never shown again.
+    pub(super) fn secret(self) -> Self {
+        Self { shows_secret: true, ..self }
     }
 
     fn on<H, T>(mut self, filter: MethodFilter, method: &'static str, wants: Wants, handler: H) -> Self
@@ -147,7 +157,8 @@ impl Routes {
                 (false, false) => Manner::Page,
             };
             let methods = at.parts.into_iter().map(|part| {
-                (part.make)(Guard { operators: Arc::clone(operators), path, wants: part.wants, manner })
+                let (operators, shows_secret) = (Arc::clone(operators), at.shows_secret);
+                (part.make)(Guard { operators, path, wants: part.wants, manner, shows_secret })
             });
             router.route(path, methods.fold(MethodRouter::new(), MethodRouter::merge))
         })
@@ -167,18 +178,34 @@ async fn keep(State(guard): State<Guard>, request: Request, next: Next) -> Respo
         Err(refusal) => return refusal.into_response(),
     };
     if let Err(refusal) = let_in(&guard, right, &operator, &mut parts).await {
-        let refused = refusal.into_response();
-        if let Some(act) = &act {
-            audit::settle(&guard.operators, act, refused.status()).await;
-        }
-        return refused;
+        return refused(&guard, act.as_ref(), refusal).await;
     }
+    let name = operator.name.clone();
     parts.extensions.insert(operator);
-    let run = next.run(Request::from_parts(parts, body));
+    let begun = match guard.manner {
+        Manner::Api => once::begin(&guard.operators, &name, guard.shows_secret, (parts, body)).await,
+        Manner::Page | Manner::Piece => Ok(Begun::First(None, Request::from_parts(parts, body))),
+    };
+    let (once, request) = match begun {
+        Ok(Begun::First(once, request)) => (once, request),
+        // It stands in the log already.
+        Ok(Begun::Before(answer)) => return answer,
+        Err(refusal) => return refused(&guard, act.as_ref(), refusal).await,
+    };
+    let run = once::run(Arc::clone(&guard.operators), once, next.run(request));
     match act {
         None => run.await,
         Some(act) => audit::whole(guard.operators, act, run).await,
     }
+}
+
+/// Something that is not done.
+async fn refused(guard: &Guard, act: Option<&Arc<Act>>, refusal: Refusal) -> Response {
+    let refused = refusal.into_response();
+    if let Some(act) = act {
+        audit::settle(&guard.operators, act, refused.status()).await;
+    }
+    refused
 }
 
 /// What somebody gets whom nobody knows.

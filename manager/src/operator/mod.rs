@@ -31,6 +31,7 @@ mod meters;
 mod meters_csv;
 mod now;
 mod objects;
+mod once;
 mod order;
 mod orders_csv;
 mod origin;

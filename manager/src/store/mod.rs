@@ -8,6 +8,7 @@
 //! its limits ([`log`]).
 
 mod alerts;
+mod answers;
 mod apply_profiles;
 mod audit;
 mod backups;
@@ -88,6 +89,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
+pub use answers::{KeptAnswer, KeyState};
 pub use apply_profiles::Applied;
 pub use audit::AuditFilter;
 pub use backups::BackupRecord;
@@ -483,6 +485,7 @@ impl Store {
                     history::ALL,
                     retention::ALL,
                     quota::ALL,
+                    statements::answers::ALL,
                     statements::audit::ALL,
                     statements::devices::ALL,
                     statements::meters::ALL,

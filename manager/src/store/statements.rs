@@ -1,5 +1,6 @@
 //! Every statement, by name: one text for both engines, unless they differ.
 
+pub(super) mod answers;
 pub(super) mod audit;
 pub(super) mod calls;
 pub(super) mod ddi;

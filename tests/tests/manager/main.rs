@@ -34,6 +34,7 @@ mod meters;
 mod monitoring;
 mod now;
 mod numbers;
+mod once;
 mod operator;
 mod orders;
 mod paper;

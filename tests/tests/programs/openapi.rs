@@ -11,7 +11,7 @@ use platen_tests::rigs::api::Operator;
 use platen_tests::rigs::debian::root;
 use platen_tests::rigs::manager::process::Manager;
 use platen_tests::rigs::process::until;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Requests that schemathesis makes up for each operation, beside those that it derives from the document.
 const EXAMPLES: &str = "25";
@@ -34,10 +34,21 @@ fn finds_nothing(command: &mut Command) {
     assert!(output.status.success(), "{command:?}\n{said}\n{complained}");
 }
 
-fn document(operator: &Operator, folder: &Path) -> PathBuf {
+fn written(document: &Value, folder: &Path) -> PathBuf {
     let file = folder.join("openapi.json");
-    fs::write(&file, operator.get("/api/v1/openapi.json").body.to_string()).unwrap();
+    fs::write(&file, document.to_string()).unwrap();
     file
+}
+
+/// Takes `Idempotency-Key` out: the few keys that schemathesis makes up name different things again and again, and most of what
+/// is posted would be refused for that alone. It has tests of its own.
+fn without_keys(document: &mut Value) {
+    for operations in document["paths"].as_object_mut().unwrap().values_mut() {
+        let parameters = operations.pointer_mut("/post/parameters").and_then(Value::as_array_mut);
+        if let Some(parameters) = parameters {
+            parameters.retain(|parameter| parameter["name"] != "Idempotency-Key");
+        }
+    }
 }
 
 #[test]
@@ -45,7 +56,7 @@ fn a_linter_and_a_validator_find_nothing_in_the_document() {
     let tools = tools();
     let manager = Manager::start();
     let folder = tempfile::tempdir().unwrap();
-    let document = document(&manager.operator(), folder.path());
+    let document = written(&manager.operator().get("/api/v1/openapi.json").body, folder.path());
     finds_nothing(
         Command::new(tools.join("npm/node_modules/.bin/redocly"))
             .arg("lint")
@@ -85,11 +96,15 @@ fn the_api_does_what_the_document_says_whatever_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     fs::write(&ca, manager.ca()).unwrap();
+    let mut document = operator.get("/api/v1/openapi.json").body;
+    without_keys(&mut document);
     finds_nothing(
         Command::new(tools.join("venv/bin/st"))
             .arg("--config-file")
             .arg(root().join("scripts/openapi/schemathesis.toml"))
-            .args(["run", &format!("{}/api/v1/openapi.json", operator.base())])
+            .arg("run")
+            .arg(written(&document, folder.path()))
+            .args(["--url", operator.base()])
             .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"])
             .args(["--max-examples", EXAMPLES, "--seed", "1", "--no-color", "--warnings", "off"])
             // A stream without an end; it has tests of its own.

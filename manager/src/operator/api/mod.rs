@@ -113,7 +113,7 @@ fn of_programs(routes: Routes) -> Routes {
         })
         .at("/programs/{name}/{version}/attempts", |at| at.get(Right::See, programs::attempts))
         .at("/devices/{id}/ddi", |at| at.get(Right::See, ddi::get))
-        .at("/devices/{id}/ddi/tokens", |at| at.post(Right::Admit, ddi::make_token))
+        .at("/devices/{id}/ddi/tokens", |at| at.secret().post(Right::Admit, ddi::make_token))
         .at("/devices/{id}/ddi/tokens/{token}", |at| at.delete(Right::Admit, ddi::revoke_token))
         .at("/rollouts", |at| at.get(Right::See, rollouts::list).post(Right::Programs, rollouts::create))
         .at("/rollouts/preview", |at| at.post(Right::Programs, rollouts::preview))
@@ -150,7 +150,7 @@ fn of_people(routes: Routes) -> Routes {
         .at("/devices/{id}/commands", |at| {
             at.get(Right::See, commands::list).post(Right::Tend, commands::issue)
         })
-        .at("/devices/{id}/replace-controller", |at| at.post(Right::Admit, enrolment::replace))
+        .at("/devices/{id}/replace-controller", |at| at.secret().post(Right::Admit, enrolment::replace))
         .at("/devices/{id}/revoke", |at| at.post(Right::Admit, identity::revoke))
         .at("/devices/{id}/readmit", |at| at.post(Right::Admit, identity::readmit))
         .at("/devices/{id}/dismiss-clone", |at| at.post(Right::Admit, identity::dismiss_clone))
@@ -196,14 +196,14 @@ fn of_people(routes: Routes) -> Routes {
         .at("/order-rules/{customer}", |at| at.put(Right::Places, orders::set_customers_rule))
         .at("/replacements", |at| at.get(Right::See, lists::replacements))
         .at("/channels", |at| {
-            at.get(Right::SeeAll, telling::channels).post(Right::Telling, telling::add_channel)
+            at.secret().get(Right::SeeAll, telling::channels).post(Right::Telling, telling::add_channel)
         })
         .at("/channels/{id}", |at| {
             at.get(Right::SeeAll, telling::channel)
                 .put(Right::Telling, telling::set_channel)
                 .delete(Right::Telling, telling::remove_channel)
         })
-        .at("/channels/{id}/secret", |at| at.post(Right::Telling, telling::new_secret))
+        .at("/channels/{id}/secret", |at| at.secret().post(Right::Telling, telling::new_secret))
         .at("/channels/{id}/test", |at| at.post(Right::Telling, telling::test_channel))
         .at("/notification-rules", |at| {
             at.get(Right::SeeAll, telling::rules).post(Right::Telling, telling::add_rule)
@@ -248,13 +248,15 @@ fn of_documents(routes: Routes) -> Routes {
 /// The manager itself, and who may do what.
 fn of_manager(routes: Routes) -> Routes {
     routes
-        .at("/operators", |at| at.get(Right::Administer, people::list).post(Right::Administer, people::add))
+        .at("/operators", |at| {
+            at.secret().get(Right::Administer, people::list).post(Right::Administer, people::add)
+        })
         .at("/operators/{name}", |at| {
             at.get(Right::Administer, people::one)
                 .put(Right::Administer, people::set)
                 .delete(Right::Administer, people::remove)
         })
-        .at("/operators/{name}/password", |at| at.post(Right::Administer, people::reset))
+        .at("/operators/{name}/password", |at| at.secret().post(Right::Administer, people::reset))
         .at("/me", |at| at.get(Right::See, people::me))
         .at("/restoration", |at| at.get(Right::SeeAll, restored::restoration))
         .at("/restoration/let-in", |at| at.post(Right::Administer, restored::let_in))
@@ -273,7 +275,7 @@ fn of_credentials(routes: Routes) -> Routes {
         })
         .at("/me/sessions/{id}", |at| at.delete(Right::Own, credentials::end_my_session))
         .at("/me/tokens", |at| {
-            at.get(Right::Own, credentials::my_tokens).post(Right::Own, credentials::make_my_token)
+            at.secret().get(Right::Own, credentials::my_tokens).post(Right::Own, credentials::make_my_token)
         })
         .at("/me/tokens/{id}", |at| at.delete(Right::Own, credentials::revoke_my_token))
         .at("/operators/{name}/sessions", |at| {
@@ -287,7 +289,7 @@ fn of_credentials(routes: Routes) -> Routes {
         .at("/audit.csv", |at| at.get(Right::Administer, audit::csv))
         .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
         .at("/enrolment-tokens", |at| {
-            at.get(Right::Places, credentials::enrolment_tokens).post(Right::Places, enrolment::make)
+            at.secret().get(Right::Places, credentials::enrolment_tokens).post(Right::Places, enrolment::make)
         })
         .at("/enrolment-tokens/{id}", |at| at.delete(Right::Places, credentials::revoke_enrolment_token))
 }

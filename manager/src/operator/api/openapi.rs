@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::Json;
 use platen_protocol::limits::MAX_SETTINGS_PER_COMMAND;
-use platen_protocol::problem::Problem;
+use platen_protocol::problem::{MEDIA_TYPE, Problem};
 use platen_protocol::settings::SettingKey;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
@@ -13,6 +13,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::super::guard::Wants;
+use super::super::once;
 use super::{
     audit, bulk, calls, commands, credentials, ddi, details, devices, documents, enrolment, events, health,
     history, holds, identity, lists, meters, now, orders, parts, people, places, printer_words, prints,
@@ -425,11 +426,45 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         let place = format!("/paths/~1api~1v1{}/{method}", path.replace('/', "~1"));
         if let Some(Value::Object(operation)) = document.pointer_mut(&place) {
             operation.insert("x-right".to_owned(), json!(right));
+            if method == "post" {
+                may_have_a_key(operation);
+            }
         }
     }
     drop_unused(&mut document);
     document
 });
+
+/// Whatever is posted may have a key, under which it is done once.
+fn may_have_a_key(operation: &mut serde_json::Map<String, Value>) {
+    let header = json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "A new one for each thing that is to be done, such as a UUID. Whoever heard no answer sends the same request under the same key again: it is done once, and answered as the first time for 24 hours.",
+        "schema": {"type": "string", "pattern": once::PATTERN},
+    });
+    if let Value::Array(parameters) = operation.entry("parameters").or_insert_with(|| json!([])) {
+        parameters.push(header);
+    }
+    let problem = |description: &str| {
+        let schema = json!({"$ref": format!("{SCHEMAS}Problem")});
+        json!({"description": description, "content": {MEDIA_TYPE: {"schema": schema}}})
+    };
+    let Some(Value::Object(responses)) = operation.get_mut("responses") else { return };
+    for (status, description) in [
+        ("400", "`Idempotency-Key` is none."),
+        (
+            "409",
+            "It was asked for under the same `Idempotency-Key` and is not answered, or what was answered is not kept.",
+        ),
+        ("422", "Something else was asked for under the same `Idempotency-Key`."),
+    ] {
+        if !responses.contains_key(status) {
+            responses.insert(status.to_owned(), problem(description));
+        }
+    }
+}
 
 /// What a value refers to.
 fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {

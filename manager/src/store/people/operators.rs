@@ -185,6 +185,7 @@ fn remove(connection: &Connection, name: &str) -> Result<(), StoreError> {
         connection.execute(statement, values![name])?;
     }
     forget_operator(connection, name)?;
+    super::super::answers::forget_operator(connection, name)?;
     note_change(connection)
 }
 
