@@ -49,6 +49,11 @@ pub(super) enum OperatorCommand {
         #[arg(long)]
         revoke_tokens: bool,
     },
+    /// Take the second factor of an operator away, who has lost it.
+    RemoveSecondFactor {
+        /// The operator's name.
+        name: String,
+    },
     /// Remove an operator, with all sessions and tokens.
     Remove {
         /// The operator's name.
@@ -142,6 +147,7 @@ pub(super) async fn execute(config: &Config, command: OperatorCommand) -> anyhow
         OperatorCommand::Reset { name, password_stdin, revoke_tokens } => {
             reset(config, name, password_stdin, revoke_tokens).await
         }
+        OperatorCommand::RemoveSecondFactor { name } => remove_second_factor(config, name).await,
         OperatorCommand::Remove { name } => remove(config, name).await,
         OperatorCommand::Token(new) => token(config, new).await,
     }
@@ -249,6 +255,19 @@ fn scope_of(record: &OperatorRecord) -> Scope {
         customers: customers.iter().map(|place| place.key).collect(),
         sites: sites.iter().map(|place| place.key).collect(),
     })
+}
+
+async fn remove_second_factor(config: &Config, name: String) -> anyhow::Result<()> {
+    let store = open_store(config)?;
+    let removed = store.remove_second_factor(name.clone()).await?;
+    store.close().await;
+    if !removed {
+        bail!(
+            "there is no operator {name:?} with a second factor; `platen-manager operator list` lists operators"
+        );
+    }
+    say(format_args!("The password alone lets {name} in, until another second factor is set up."));
+    Ok(())
 }
 
 async fn remove(config: &Config, name: String) -> anyhow::Result<()> {

@@ -15,7 +15,7 @@ use super::problem::Refusal;
 use super::said;
 use super::sign_in;
 use super::view::{EnrolmentTokenView, SessionView, TokenView};
-use super::who::Operator;
+use super::who::{Operator, SECOND_FACTOR_OWED};
 use crate::clock;
 use crate::rights::Role;
 use crate::secret::{SECRET_BYTES, fingerprint, random_hex};
@@ -165,6 +165,9 @@ pub(super) async fn make_token(
     form: TokenForm,
     by: &Operator,
 ) -> Result<(TokenView, String), Refusal> {
+    if by.owes_second_factor {
+        return Err(Refusal::new(ProblemKind::RightMissing, SECOND_FACTOR_OWED));
+    }
     let now = clock::now();
     let secret = random_hex::<SECRET_BYTES>().map_err(|error| Refusal::internal(&error))?;
     let (name, expires) = (said::name("the name", &form.name)?, form.expires(now)?);

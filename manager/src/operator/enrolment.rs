@@ -5,14 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use platen_protocol::enroll::{TOKEN_SECRET_BYTES, Token};
 use platen_protocol::identity::DeviceId;
 use platen_protocol::problem::ProblemKind;
-use qrcode::render::svg;
-use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Operators;
 use super::problem::Refusal;
 use super::who::Operator;
+use super::{Operators, qr};
 use crate::clock;
 use crate::inform::Event;
 use crate::secret::{self, fingerprint};
@@ -22,9 +20,6 @@ use crate::store::{NewToken, TokenBound};
 pub(super) const MAX_TOKENS: usize = 100;
 /// The longest time for which a token can be used.
 pub(super) const MAX_VALID_HOURS: u32 = 31 * 24;
-/// Modules of the quiet zone and the code together are drawn this wide at least, in pixels.
-const QR_PIXELS: u32 = 180;
-
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
@@ -66,12 +61,7 @@ impl MadeEnrolmentToken {
 
     /// The token as a QR code, to be read instead of typed; nothing where it cannot be drawn.
     pub(super) fn qr(&self) -> String {
-        let Ok(code) = QrCode::with_error_correction_level(&self.token, EcLevel::M) else {
-            return String::new();
-        };
-        let drawn = code.render::<svg::Color<'_>>().min_dimensions(QR_PIXELS, QR_PIXELS).build();
-        // Within a page the declaration of a document of its own has no place.
-        drawn.find("<svg").and_then(|at| drawn.get(at..)).unwrap_or_default().to_owned()
+        qr::drawn(&self.token)
     }
 }
 

@@ -58,6 +58,9 @@ struct Guard {
     shows_secret: bool,
 }
 
+/// Where somebody sets up a second factor who has to.
+const SECOND_FACTOR: &str = "/account#h-factor";
+
 type Make = Box<dyn FnOnce(Guard) -> MethodRouter<Arc<Operators>>>;
 
 struct Part {
@@ -177,6 +180,9 @@ async fn keep(State(guard): State<Guard>, request: Request, next: Next) -> Respo
         Ok(act) => act,
         Err(refusal) => return refusal.into_response(),
     };
+    if operator.owes_second_factor && right != Right::Own && guard.manner == Manner::Page {
+        return Redirect::to(SECOND_FACTOR).into_response();
+    }
     if let Err(refusal) = let_in(&guard, right, &operator, &mut parts).await {
         return refused(&guard, act.as_ref(), refusal).await;
     }

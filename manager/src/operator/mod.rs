@@ -46,11 +46,13 @@ mod problem;
 mod profiles;
 mod programs;
 mod proxies;
+mod qr;
 mod restored;
 pub(crate) mod retire;
 mod rollouts;
 pub(crate) mod said;
 mod schedules;
+mod second_factor;
 mod service_call;
 mod session;
 mod settings;
@@ -63,6 +65,7 @@ mod views;
 mod who;
 mod words;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -88,7 +91,7 @@ use crate::listen::{Peer, RequestBody};
 use crate::people_changes::{PEOPLE, PeopleChanges};
 use crate::printing::Printers;
 use crate::probes::{self, Probes};
-use crate::rights::Right;
+use crate::rights::{Right, Role};
 use crate::store::Store;
 use crate::watch::Watches;
 use guard::Routes;
@@ -147,6 +150,8 @@ pub struct Operators {
     press: documents::Press,
     printers: Arc<Printers>,
     enrolment: Enrolment,
+    /// Roles that need a second factor at pages.
+    second_factor_for: BTreeSet<Role>,
 }
 
 /// What enrolment tokens say beside their secret.
@@ -193,6 +198,7 @@ impl Operators {
             press: documents::Press::default(),
             printers,
             enrolment: Enrolment { ca_fingerprint: devices.ca.fingerprint(), device_url },
+            second_factor_for: settings.second_factor_for,
         })
     }
 }

@@ -1,9 +1,12 @@
 //! The `[operators]` of `manager.toml`.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::origin::Origin;
 use crate::networks::Networks;
+use crate::rights::Role;
 
 /// How operators come to their listener, if not directly.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -13,4 +16,6 @@ pub struct Settings {
     pub public_origin: Option<Origin>,
     /// Reverse proxies that are believed who asks, by `Forwarded` or `X-Forwarded-For`.
     pub trusted_proxies: Networks,
+    /// Roles that do nothing at pages until they have a second factor.
+    pub second_factor_for: BTreeSet<Role>,
 }

@@ -40,12 +40,22 @@ pub(super) struct Operator {
     credential: Credential,
     /// When that ends by itself.
     pub(super) until: Option<Timestamp>,
+    /// Whether a second factor has to be set up before anything else.
+    pub(super) owes_second_factor: bool,
 }
 
+/// Why somebody may do nothing yet.
+pub(super) const SECOND_FACTOR_OWED: &str =
+    "your role needs a second factor here: set one up on the page of your account (/account)";
+
 impl Operator {
-    fn new(signed: Signed, credential: Credential) -> Self {
-        let Signed { name, role, scope, until } = signed;
-        Self { name, role, scope, credential, until }
+    fn new(operators: &Operators, signed: Signed, credential: Credential) -> Self {
+        let Signed { name, role, scope, until, has_second_factor } = signed;
+        // A program shows no codes: its token was made by somebody who did.
+        let is_person = matches!(credential, Credential::Session(_));
+        let owes_second_factor =
+            is_person && !has_second_factor && operators.second_factor_for.contains(&role);
+        Self { name, role, scope, credential, until, owes_second_factor }
     }
 
     /// The hash of the session by which this operator was let in, if by one.
@@ -76,7 +86,9 @@ impl Operator {
 
     /// Whether this operator has a right.
     pub(super) fn may(&self, right: Right) -> bool {
-        self.role.has(right) && (self.scope == Scope::All || !right.is_of_all())
+        self.role.has(right)
+            && !(self.owes_second_factor && right != Right::Own)
+            && (self.scope == Scope::All || !right.is_of_all())
     }
 
     /// Refuses what this operator has no right to.
@@ -85,7 +97,9 @@ impl Operator {
             return Ok(());
         }
         let (word, what, role) = (right.word(), right.what(), self.role);
-        let why = if role.has(right) {
+        let why = if self.owes_second_factor && role.has(right) {
+            SECOND_FACTOR_OWED.to_owned()
+        } else if role.has(right) {
             format!(
                 "this needs the right `{word}` ({what}), which reaches beyond the customers and sites that you are limited to"
             )
@@ -124,7 +138,7 @@ pub(super) async fn ask(operators: &Operators, parts: &Parts) -> Result<Operator
     let found = signed(operators, &credential).await?;
     let found = found.ok_or_else(|| Refusal::new(ProblemKind::NotSignedIn, else_why))?;
     operators.uses.note(&credential, clock::now());
-    Ok(Operator::new(found, credential))
+    Ok(Operator::new(operators, found, credential))
 }
 
 /// Whether an operator is let in now as before: the same, with when that ends by itself now.

@@ -146,9 +146,9 @@ pub use order_records::{
 pub use orders::CustomerRule;
 pub use parts::{NewPart, PartRecord, PartRefusal, ShelfFilter, ShelfMove, ShelfRecord};
 pub use people::{
-    MAX_LIMITS, MAX_OPERATOR_TOKENS, NewOperator, NewOperatorToken, NewSession, OperatorPlace,
-    OperatorRecord, OperatorRefusal, OperatorToken, OperatorTokenRefusal, SESSION_IDLE, SessionRecord,
-    Signed,
+    MAX_LIMITS, MAX_OPERATOR_TOKENS, MAX_WRONG_CODES, NewOperator, NewOperatorToken, NewSession,
+    OperatorPlace, OperatorRecord, OperatorRefusal, OperatorToken, OperatorTokenRefusal, SESSION_IDLE,
+    SecondFactor, SessionRecord, Signed,
 };
 pub use prints::{
     NewPrint, NewSchedule, PrintRecord, PrintRefusal, PrintState, PrintStep, PrintToDo, ScheduleBody,
@@ -500,6 +500,7 @@ impl Store {
                     statements::parts::ALL,
                     statements::restored::ALL,
                     statements::rollouts::ALL,
+                    statements::second_factor::ALL,
                     statements::telling::ALL,
                     statements::prints::ALL,
                     statements::views::ALL,

@@ -15,6 +15,7 @@ pub(super) mod prints;
 pub(super) mod programs;
 pub(super) mod restored;
 pub(super) mod rollouts;
+pub(super) mod second_factor;
 pub(super) mod telling;
 pub(super) mod views;
 

@@ -49,6 +49,7 @@ mod programs;
 mod refusals;
 mod restored;
 mod rollouts;
+mod second_factor;
 mod secrets;
 mod sign_in_flood;
 mod signed;

@@ -33,6 +33,7 @@ mod refused;
 mod restored;
 mod rollouts;
 mod schedules;
+mod second_factor;
 mod telling;
 mod views;
 
@@ -270,6 +271,10 @@ fn of_manager(routes: Routes) -> Routes {
 fn of_credentials(routes: Routes) -> Routes {
     routes
         .at("/me/password", |at| at.post(Right::Own, credentials::change_my_password))
+        .at("/me/second-factor", |at| at.secret().post(Right::Own, second_factor::begin))
+        .at("/me/second-factor/confirm", |at| at.secret().post(Right::Own, second_factor::confirm))
+        .at("/me/second-factor/remove", |at| at.post(Right::Own, second_factor::remove_own))
+        .at("/operators/{name}/second-factor", |at| at.delete(Right::Administer, second_factor::remove))
         .at("/me/sessions", |at| {
             at.get(Right::Own, credentials::my_sessions).delete(Right::Own, credentials::end_my_sessions)
         })

@@ -17,7 +17,7 @@ use super::super::once;
 use super::{
     audit, bulk, calls, commands, credentials, ddi, details, devices, documents, enrolment, events, health,
     history, holds, identity, lists, meters, now, orders, parts, people, places, printer_words, prints,
-    profiles, programs, restored, rollouts, schedules, telling, views,
+    profiles, programs, restored, rollouts, schedules, second_factor, telling, views,
 };
 
 #[derive(OpenApi)]
@@ -178,6 +178,10 @@ use super::{
         people::reset,
         people::me,
         credentials::change_my_password,
+        second_factor::begin,
+        second_factor::confirm,
+        second_factor::remove_own,
+        second_factor::remove,
         credentials::my_sessions,
         credentials::end_my_sessions,
         credentials::end_my_session,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::super::Shared;
 use super::super::credentials::{self, OwnPasswordForm, TokenForm};
 use super::super::problem::Refusal;
+use super::super::second_factor::{self, Enrolment};
 use super::super::view::TokenView;
 use super::super::who::{Operator, Remote};
 use super::credentials::Held;
@@ -29,6 +30,8 @@ struct AccountPage {
     /// What a token may be given.
     roles: Vec<Role>,
     held: Held,
+    /// Whether there has to be a second factor before anything else is done.
+    owes_second_factor: bool,
 }
 
 #[derive(Template)]
@@ -42,10 +45,11 @@ struct TokenPage {
 /// `GET /account`.
 pub(super) async fn page(State(operators): Shared, operator: Operator) -> Result<Html<String>, Refusal> {
     let held = Held::of(&operators, &operator.name, HERE.to_owned(), &operator).await?;
-    let (name, role) = (operator.name.clone(), operator.role);
+    let (name, role, owes_second_factor) =
+        (operator.name.clone(), operator.role, operator.owes_second_factor);
     let roles = Role::ALL.into_iter().filter(|one| *one <= role).collect();
     let frame = Frame::new(Some(operator), false);
-    render_at(&AccountPage { frame, name, role, roles, held }, clock::now())
+    render_at(&AccountPage { frame, name, role, roles, held, owes_second_factor }, clock::now())
 }
 
 fn unreadable(rejection: &FormRejection) -> Refusal {
@@ -119,5 +123,66 @@ pub(super) async fn revoke(
 ) -> Result<Redirect, Refusal> {
     let Path(id) = id?;
     credentials::revoke_token(&operators, (operator.name.clone(), id), &operator).await?;
+    Ok(Redirect::to(HERE))
+}
+
+#[derive(Template)]
+#[template(path = "people/second_factor.html")]
+struct SecondFactorPage {
+    frame: Frame,
+    enrolment: Enrolment,
+}
+
+#[derive(Template)]
+#[template(path = "people/recovery_codes.html")]
+struct RecoveryCodesPage {
+    frame: Frame,
+    codes: Vec<String>,
+}
+
+/// `POST /account/second-factor`: begins one, and shows it.
+pub(super) async fn begin_second_factor(
+    State(operators): Shared,
+    operator: Operator,
+    Extension(Remote(remote)): Extension<Remote>,
+    form: Result<Form<Present>, FormRejection>,
+) -> Result<Html<String>, Refusal> {
+    let Form(Present { present }) = form.map_err(|error| unreadable(&error))?;
+    let enrolment = second_factor::begin(&operators, (present, remote), &operator).await?;
+    render(&SecondFactorPage { frame: Frame::new(Some(operator), false), enrolment })
+}
+
+/// What was typed. It has no `Debug`.
+#[derive(Deserialize)]
+pub(super) struct CodeForm {
+    code: String,
+}
+
+/// `POST /account/second-factor/confirm`: shows recovery codes, once.
+pub(super) async fn confirm_second_factor(
+    State(operators): Shared,
+    operator: Operator,
+    form: Result<Form<CodeForm>, FormRejection>,
+) -> Result<Html<String>, Refusal> {
+    let Form(CodeForm { code }) = form.map_err(|error| unreadable(&error))?;
+    let codes = second_factor::confirm(&operators, &code, &operator).await?;
+    render(&RecoveryCodesPage { frame: Frame::new(Some(operator), false), codes })
+}
+
+/// What was typed. It has no `Debug`.
+#[derive(Deserialize)]
+pub(super) struct Present {
+    present: String,
+}
+
+/// `POST /account/second-factor/remove`.
+pub(super) async fn remove_second_factor(
+    State(operators): Shared,
+    operator: Operator,
+    Extension(Remote(remote)): Extension<Remote>,
+    form: Result<Form<Present>, FormRejection>,
+) -> Result<Redirect, Refusal> {
+    let Form(Present { present }) = form.map_err(|error| unreadable(&error))?;
+    second_factor::remove_own(&operators, (present, remote), &operator).await?;
     Ok(Redirect::to(HERE))
 }

@@ -9,7 +9,7 @@ use axum::response::{Html, Redirect};
 use super::super::problem::Refusal;
 use super::super::view::{EnrolmentTokenView, SessionView, TokenView};
 use super::super::who::Operator;
-use super::super::{Operators, Shared, credentials, session};
+use super::super::{Operators, Shared, credentials, second_factor, session};
 use super::{Frame, filters, render_at};
 use crate::clock;
 use crate::store::SESSION_IDLE;
@@ -18,6 +18,8 @@ use crate::store::SESSION_IDLE;
 pub(super) struct Held {
     pub(super) sessions: Vec<SessionView>,
     pub(super) tokens: Vec<TokenView>,
+    /// Whether a code is asked for beside the password; then, how many recovery codes are left.
+    pub(super) second_factor: Option<u32>,
     /// Below which address each is ended.
     pub(super) base: String,
 }
@@ -31,7 +33,9 @@ impl Held {
     ) -> Result<Self, Refusal> {
         let sessions = credentials::sessions(operators, name.to_owned(), by).await?;
         let tokens = credentials::tokens(operators, name.to_owned()).await?;
-        Ok(Self { sessions, tokens, base })
+        let factor = operators.store.second_factor(name.to_owned()).await?;
+        let second_factor = factor.filter(|(factor, _)| factor.is_confirmed).map(|(_, left)| left);
+        Ok(Self { sessions, tokens, second_factor, base })
     }
 
     pub(super) fn has_this(&self) -> bool {
@@ -90,6 +94,17 @@ pub(super) async fn end(
 ) -> Result<Redirect, Refusal> {
     let Path((name, id)) = which?;
     credentials::end_session(&operators, (name.clone(), id), &operator).await?;
+    Ok(back_to(&name))
+}
+
+/// Takes somebody's second factor away, who has lost it.
+pub(super) async fn remove_second_factor(
+    State(operators): Shared,
+    operator: Operator,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Redirect, Refusal> {
+    let Path(name) = name?;
+    second_factor::remove(&operators, name.clone(), &operator).await?;
     Ok(back_to(&name))
 }
 

@@ -161,6 +161,9 @@ fn of_manager(routes: Routes) -> Routes {
         .at("/people/{name}/remove", |at| at.post(Right::Administer, people::remove))
         .at("/people/{name}/sessions/end", |at| at.post(Right::Administer, credentials::end_all))
         .at("/people/{name}/sessions/{id}/end", |at| at.post(Right::Administer, credentials::end))
+        .at("/people/{name}/second-factor/remove", |at| {
+            at.post(Right::Administer, credentials::remove_second_factor)
+        })
         .at("/people/{name}/tokens/{id}/revoke", |at| at.post(Right::Administer, credentials::revoke))
         .at("/enrolment-tokens", |at| at.get(Right::Places, credentials::enrolment_tokens))
         .at("/enrolment-tokens/{id}/revoke", |at| at.post(Right::Places, credentials::revoke_enrolment_token))
@@ -169,6 +172,9 @@ fn of_manager(routes: Routes) -> Routes {
         .at("/audit.jsonl", |at| at.get(Right::Administer, audit::lines))
         .at("/account", |at| at.get(Right::Own, account::page))
         .at("/account/password", |at| at.post(Right::Own, account::change_password))
+        .at("/account/second-factor", |at| at.post(Right::Own, account::begin_second_factor))
+        .at("/account/second-factor/confirm", |at| at.post(Right::Own, account::confirm_second_factor))
+        .at("/account/second-factor/remove", |at| at.post(Right::Own, account::remove_second_factor))
         .at("/account/sessions/end", |at| at.post(Right::Own, account::end_others))
         .at("/account/sessions/{id}/end", |at| at.post(Right::Own, account::end))
         .at("/account/tokens", |at| at.post(Right::Own, account::make_token))
@@ -193,6 +199,7 @@ fn of_manager(routes: Routes) -> Routes {
         .at("/restored/let-in-all", |at| at.post(Right::Administer, restored::let_in_all))
         .at("/restored/end", |at| at.post(Right::Administer, restored::end))
         .at("/sign-in", |at| at.get(Wants::Anyone, sign_in::page).post(Wants::Anyone, sign_in::sign_in))
+        .at("/sign-in/code", |at| at.post(Wants::Anyone, sign_in::code))
         .at("/sign-out", |at| at.post(Wants::Anyone, sign_in::sign_out))
         .at("/assets/{name}", |at| at.get(Wants::Anyone, assets::asset_page))
 }

@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Extension, Form, Query, State};
@@ -9,9 +11,10 @@ use platen_protocol::problem::ProblemKind;
 use serde::Deserialize;
 
 use super::super::problem::Refusal;
+use super::super::second_factor::{self, Shown};
 use super::super::sign_in::is_password_of;
 use super::super::who::{Perhaps, Remote, own_pages_only};
-use super::super::{Shared, audit, session};
+use super::super::{Operators, Shared, audit, session};
 use super::{Frame, render};
 use crate::audit::during;
 use crate::clock;
@@ -81,12 +84,67 @@ pub(super) async fn sign_in(
             render(&SignInPage { frame: Frame::new(None, false), next, name, wrong: true })?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
+    if let Some(half) = second_factor::asked_for(&operators, &name).await? {
+        let page = CodePage { frame: Frame::new(None, false), next, half, wrong: false };
+        return Ok(render(&page)?.into_response());
+    }
+    let_in(&operators, name, (remote, &headers), &next).await
+}
+
+/// Begins a session.
+async fn let_in(
+    operators: &Operators,
+    name: String,
+    (remote, headers): (IpAddr, &HeaderMap),
+    next: &str,
+) -> Result<Response, Refusal> {
     operators.known_addresses.remember(remote);
     tracing::info!(operator = name, %remote, "an operator signed in");
     let act = audit::sign_in(Some(name.clone()), remote);
-    let began = session::begin(&operators.store, name, (remote, &headers), clock::now());
+    let began = session::begin(&operators.store, name, (remote, headers), clock::now());
     let cookie = during(act, began).await?;
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+struct CodePage {
+    frame: Frame,
+    next: String,
+    half: String,
+    wrong: bool,
+}
+
+/// The form behind the password. It has no `Debug`, so that no log can show the code.
+#[derive(Deserialize)]
+pub(super) struct CodeForm {
+    half: String,
+    code: String,
+    next: Option<String>,
+}
+
+/// `POST /sign-in/code`.
+pub(super) async fn code(
+    State(operators): Shared,
+    Extension(Remote(remote)): Extension<Remote>,
+    uri: Uri,
+    headers: HeaderMap,
+    form: Result<Form<CodeForm>, FormRejection>,
+) -> Result<Response, Refusal> {
+    own_pages_only(&operators, &headers, &uri)?;
+    let Form(CodeForm { half, code, next }) =
+        form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
+    let next = own_path(next);
+    match second_factor::show(&operators, (&half, &code), remote).await? {
+        Shown::Right(name) => let_in(&operators, name, (remote, &headers), &next).await,
+        Shown::TooLate => Ok(Redirect::to("/sign-in").into_response()),
+        Shown::Wrong(name) => {
+            tracing::warn!(%remote, "a code at signing in was wrong");
+            audit::failed(&operators, &name, remote, "wrong code").await?;
+            let page = render(&CodePage { frame: Frame::new(None, false), next, half, wrong: true })?;
+            Ok((StatusCode::UNAUTHORIZED, page).into_response())
+        }
+    }
 }
 
 /// `POST /sign-out`.

@@ -115,6 +115,8 @@ pub struct Signed {
     pub scope: Scope,
     /// When that ends by itself.
     pub until: Option<Timestamp>,
+    /// Whether a code is asked for beside the password.
+    pub has_second_factor: bool,
 }
 
 impl SessionRecord {
@@ -154,8 +156,8 @@ impl OperatorToken {
     }
 }
 
-/// What a row says of who is let in: name, role, whether limited, the most that the credential may, when it ends, and, of a
-/// session, when it was used last.
+/// What a row says of who is let in: name, role, whether limited, the most that the credential may, when it ends, of a session
+/// when it was used last, and whether there is a second factor.
 fn signed(
     connection: &Connection,
     statement: &str,
@@ -169,14 +171,15 @@ fn signed(
         let until = ends.into_iter().chain(idle).min();
         let own = role(row, 1)?;
         let most = role_if_any(row, 3)?.unwrap_or(own);
-        Ok((row.get::<String>(0)?, own.min(most), row.get::<bool>(2)?, until))
+        let own = (own.min(most), row.get::<bool>(2)?, row.get::<bool>(6)?);
+        Ok((row.get::<String>(0)?, own, until))
     })?;
-    let Some((name, role, limited, until)) = found else { return Ok(None) };
+    let Some((name, (role, limited, has_second_factor), until)) = found else { return Ok(None) };
     if until.is_some_and(|until| until <= now) {
         return Ok(None);
     }
     let scope = scope_of(connection, &name, limited)?;
-    Ok(Some(Signed { name, role, scope, until }))
+    Ok(Some(Signed { name, role, scope, until, has_second_factor }))
 }
 
 impl Store {

@@ -13,6 +13,7 @@ use super::super::statements::people as statements;
 use super::super::views::forget_operator;
 use super::super::writer::WriteContext;
 use super::super::{Scope, Store, StoreError};
+use super::second_factor;
 use crate::rights::Role;
 use crate::secret::short;
 
@@ -186,6 +187,7 @@ fn remove(connection: &Connection, name: &str) -> Result<(), StoreError> {
     }
     forget_operator(connection, name)?;
     super::super::answers::forget_operator(connection, name)?;
+    second_factor::forget(connection, name)?;
     note_change(connection)
 }
 
@@ -449,6 +451,7 @@ impl Store {
 fn reset(context: &mut WriteContext<'_>, name: &str, password_hash: &str) -> Result<(), StoreError> {
     context.connection.execute(statements::SET_PASSWORD, values![name, password_hash])?;
     context.connection.execute(statements::END_SESSIONS_OF, values![name])?;
+    second_factor::end_halves(context.connection, name)?;
     note_change(context.connection)?;
     context.journal.push(Entry::PasswordSet { operator: name.to_owned() });
     context.changed(None, Some(&json!({"operator": name, "password": "another one"})));

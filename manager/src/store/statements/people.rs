@@ -49,8 +49,20 @@ pub(in crate::store) const ADD_OPERATOR_TOKEN: &str = "INSERT INTO operator_toke
 pub(in crate::store) const COUNT_TOKENS_OF: &str = "SELECT count(*) FROM operator_tokens WHERE operator = ?1";
 pub(in crate::store) const OPERATOR_TOKENS: &str = tokens!("ORDER BY operator, created, hash LIMIT ?1");
 pub(in crate::store) const TOKENS_OF: &str = tokens!("WHERE operator = ?1 ORDER BY created, hash");
-pub(in crate::store) const OPERATOR_OF_TOKEN: &str = "SELECT o.name, o.role, o.limited, t.role, t.expires, \
-     CAST(NULL AS BIGINT) FROM operator_tokens t JOIN operators o ON o.name = t.operator WHERE t.hash = ?1";
+macro_rules! let_in {
+    ($columns:literal, $from:literal) => {
+        concat!(
+            "SELECT o.name, o.role, o.limited, ",
+            $columns,
+            ", EXISTS (SELECT 1 FROM second_factors f WHERE f.operator = o.name AND f.confirmed IS NOT NULL) FROM ",
+            $from
+        )
+    };
+}
+pub(in crate::store) const OPERATOR_OF_TOKEN: &str = let_in!(
+    "t.role, t.expires, CAST(NULL AS BIGINT)",
+    "operator_tokens t JOIN operators o ON o.name = t.operator WHERE t.hash = ?1"
+);
 pub(in crate::store) const REVOKE_TOKEN: &str = "DELETE FROM operator_tokens \
      WHERE substr(hash, 1, 16) = ?1 AND (CAST(?2 AS TEXT) IS NULL OR operator = ?2) RETURNING hash, operator";
 pub(in crate::store) const REVOKE_TOKEN_HASH: &str = "DELETE FROM operator_tokens WHERE hash = ?1";
@@ -63,8 +75,10 @@ pub(in crate::store) const TOKEN_USED: &str =
 // Sessions.
 pub(in crate::store) const ADD_SESSION: &str = "INSERT INTO sessions \
      (hash, operator, created, expires, used, address, browser) VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6)";
-pub(in crate::store) const OPERATOR_OF_SESSION: &str = "SELECT o.name, o.role, o.limited, CAST(NULL AS TEXT), \
-     s.expires, s.used FROM sessions s JOIN operators o ON o.name = s.operator WHERE s.hash = ?1";
+pub(in crate::store) const OPERATOR_OF_SESSION: &str = let_in!(
+    "CAST(NULL AS TEXT), s.expires, s.used",
+    "sessions s JOIN operators o ON o.name = s.operator WHERE s.hash = ?1"
+);
 pub(in crate::store) const SESSIONS_OF: &str = "SELECT hash, operator, created, expires, used, address, browser \
      FROM sessions WHERE operator = ?1 ORDER BY used DESC, hash";
 pub(in crate::store) const SESSION_USED: &str = "UPDATE sessions SET used = ?2 WHERE hash = ?1 AND used < ?2";

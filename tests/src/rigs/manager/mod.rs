@@ -9,6 +9,7 @@
 //! The simulation has the real manager without sockets and in a time of its own (`crate::simulation`): neither a process
 //! nor a task of a real runtime could live there.
 
+pub mod app;
 pub mod carried;
 pub mod client;
 pub mod messages;
