@@ -94,7 +94,7 @@ machine_packages() {
 cached_things() {
     local status=0
     skips openapi || scripts/openapi/install.sh || status=1
-    skips browser || scripts/axe/install.sh >/dev/null || status=1
+    skips browser || { scripts/axe/install.sh >/dev/null && scripts/openid/install.sh >/dev/null; } || status=1
     skips tuf || trust/tests/interop/install.sh >/dev/null || status=1
     skips overlays || tests/device-trees/fetch.sh || status=1
     skips raspberry-pi || { scripts/cross-rust.sh arm64 && tests/guest/build.sh raspberry-pi; } || status=1

@@ -52,6 +52,7 @@ mod memory;
 pub mod meters;
 pub mod money;
 pub mod networks;
+pub mod openid;
 pub mod operator;
 pub mod output;
 pub mod people_changes;

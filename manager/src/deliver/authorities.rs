@@ -1,10 +1,12 @@
 //! The certificates of authorities in a file of PEM.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::TlsConnector;
 
 /// Authorities that Debian trusts (its package ca-certificates).
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -24,4 +26,15 @@ pub(crate) fn store(path: Option<&Path>) -> Result<RootCertStore, String> {
     // One that is of no use is none of ours to judge.
     store.add_parsable_certificates(certificates(path)?);
     Ok(store)
+}
+
+/// Connections to servers whose certificates come from them.
+pub(crate) fn connector(path: Option<&Path>) -> Result<TlsConnector, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(store(path)?)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }

@@ -3,8 +3,6 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
@@ -91,17 +89,6 @@ enum Unreached {
     Never(String),
 }
 
-fn connector(authorities_file: Option<&Path>) -> Result<TlsConnector, String> {
-    let roots = authorities::store(authorities_file)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
 /// Sends requests.
 pub struct Webhooker {
     allow: Networks,
@@ -117,7 +104,7 @@ impl Webhooker {
 
     /// The same with another limit for the answer.
     pub fn within(settings: &Webhooks, within: Duration) -> Self {
-        Self { allow: settings.allow.clone(), tls: connector(settings.ca.as_deref()), within }
+        Self { allow: settings.allow.clone(), tls: authorities::connector(settings.ca.as_deref()), within }
     }
 
     /// Posts a body under an id.

@@ -21,7 +21,9 @@ use crate::clock;
 const FAILED_A_MINUTE: u32 = 120;
 const MINUTE_MS: i64 = 60_000;
 /// By what somebody signs in.
-const PASSWORD: &str = "password";
+pub(super) const PASSWORD: &str = "password";
+/// And by what else.
+pub(super) const OPENID: &str = "OpenID Connect";
 /// What signing in is called.
 pub(super) const SIGN_IN: &str = "sign in";
 /// What signing out is called.
@@ -75,8 +77,8 @@ fn unquoted(etag: &str) -> Result<String, Refusal> {
 }
 
 /// That somebody signs in, or tries to.
-pub(super) fn sign_in(operator: Option<String>, remote: IpAddr) -> Arc<Act> {
-    Act::new(operator, PASSWORD, remote.to_string(), (SIGN_IN.to_owned(), "/sign-in"))
+pub(super) fn sign_in(operator: Option<String>, by: &'static str, remote: IpAddr) -> Arc<Act> {
+    Act::new(operator, by, remote.to_string(), (SIGN_IN.to_owned(), "/sign-in"))
 }
 
 /// That somebody signs out.
@@ -158,7 +160,7 @@ impl FailedSignIns {
 pub(super) async fn failed(
     operators: &Operators,
     name: &str,
-    remote: IpAddr,
+    (by, remote): (&'static str, IpAddr),
     why: &str,
 ) -> Result<(), Refusal> {
     let written = operators.failed.count(clock::now().as_millisecond());
@@ -166,14 +168,14 @@ pub(super) async fn failed(
         return Ok(());
     }
     if let Written::AndLeftOut(count) = written {
-        let act = Act::new(None, PASSWORD, "", (SIGN_IN.to_owned(), "/sign-in"));
+        let act = Act::new(None, by, "", (SIGN_IN.to_owned(), "/sign-in"));
         operators.store.note_act(act, format!("{count} more were refused in the minute before")).await?;
     }
     let known = match super::password::check_name(name) {
         Ok(()) => operators.store.operator(name.to_owned()).await?.map(|operator| operator.name),
         Err(_) => None,
     };
-    operators.store.note_act(sign_in(known, remote), format!("refused ({why})")).await?;
+    operators.store.note_act(sign_in(known, by, remote), format!("refused ({why})")).await?;
     Ok(())
 }
 

@@ -32,6 +32,7 @@ mod meters_csv;
 mod now;
 mod objects;
 mod once;
+mod openid;
 mod order;
 mod orders_csv;
 mod origin;
@@ -88,6 +89,7 @@ use crate::device::mailbox::Mailbox;
 use crate::device::roster::Roster;
 use crate::inform::Informer;
 use crate::listen::{Peer, RequestBody};
+use crate::openid::Provider;
 use crate::people_changes::{PEOPLE, PeopleChanges};
 use crate::printing::Printers;
 use crate::probes::{self, Probes};
@@ -152,6 +154,8 @@ pub struct Operators {
     enrolment: Enrolment,
     /// Roles that need a second factor at pages.
     second_factor_for: BTreeSet<Role>,
+    /// By which people sign in, beside their passwords.
+    openid: Option<Provider>,
 }
 
 /// What enrolment tokens say beside their secret.
@@ -199,6 +203,7 @@ impl Operators {
             printers,
             enrolment: Enrolment { ca_fingerprint: devices.ca.fingerprint(), device_url },
             second_factor_for: settings.second_factor_for,
+            openid: settings.openid.map(Provider::new),
         })
     }
 }

@@ -36,17 +36,26 @@ fn browser(headers: &HeaderMap) -> String {
     said.chars().take(MAX_BROWSER_CHARS).collect()
 }
 
+/// Whose session begins.
+pub(super) struct New {
+    pub(super) operator: String,
+    /// Whether a provider of `OpenID` Connect said who it is.
+    pub(super) by_provider: bool,
+}
+
 /// Begins a session, and gives the cookie.
 pub(super) async fn begin(
     store: &Store,
-    operator: String,
+    New { operator, by_provider }: New,
     (remote, headers): (IpAddr, &HeaderMap),
     now: Timestamp,
 ) -> Result<HeaderValue, Refusal> {
     let secret = random_hex::<SECRET_BYTES>().map_err(|error| Refusal::internal(&error))?;
     let hash = fingerprint(secret.as_bytes());
     let (address, browser) = (remote.to_string(), browser(headers));
-    store.add_session(NewSession { hash, operator, expires: now + LIFE, address, browser }, now).await?;
+    store
+        .add_session(NewSession { hash, operator, expires: now + LIFE, address, browser, by_provider }, now)
+        .await?;
     cookie(&secret, LIFE.as_secs())
 }
 

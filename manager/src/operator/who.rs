@@ -211,6 +211,12 @@ fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     uri.authority().map(axum::http::uri::Authority::as_str).or_else(|| text(headers, header::HOST))
 }
 
+/// The address by which a browser came: ours for people, as far as it is known.
+pub(super) fn own_origin(operators: &Operators, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let public = operators.public_origin.as_ref().map(ToString::to_string);
+    public.or_else(|| host(headers, uri).map(|host| format!("https://{host}")))
+}
+
 /// Whether a request was made by a page of this manager: browsers say so, and other sites cannot make
 /// them say it. A request that says nothing is none of ours.
 fn from_own_pages(headers: &HeaderMap, uri: &Uri, public: Option<&Origin>) -> bool {

@@ -75,6 +75,7 @@ const MIGRATIONS: &[Migration] = &[
     of_both!(30, "0030_calls"),
     of_both!(31, "0031_answers"),
     of_both!(32, "0032_second_factors"),
+    of_both!(33, "0033_openid"),
 ];
 
 /// In PostgreSQL each manager that uses the tables holds this lock together with the others, and one that changes them holds
@@ -307,6 +308,7 @@ mod tests {
                 "f2ca9dba40ac01da4c9e8c262e36650f246ca5fa44e674b209b5ecafed76597d",
                 "54edad43cc70722c19e9c3bcc777e2f811653bc461b3a7d12068f4472d0b1df2",
                 "22f8786818eb84864d4fc7733d60a571c1ce515b5592a4d39d5af8eef65f9e49",
+                "051fda480fa15fe3d7811ba3b585035c6c4940b8caf184b1fa33a4f5c028b71b",
             ]
         );
         let of_postgres: Vec<String> =
@@ -335,6 +337,7 @@ mod tests {
                 "a4c941be970a9b4d9137d7ffcb4eab8d20eb53efef57f235509dea5c34119d6e",
                 "4b89741d7cf90efb52245c4bc48128743a8ca06f7749649fcfb1d12ad7d6e66b",
                 "aa7aed1c477299ee134e5c7cd518ca2f0091851e2a381cc5357d8ba87de32949",
+                "4920bf87ff896ed99846c6c826e6eea42cddd45fc2971d1fa51d5b39f18d8679",
             ]
         );
     }

@@ -32,6 +32,7 @@ pub(super) fn session(hash: &str, operator: &str, expires: Timestamp) -> NewSess
         expires,
         address: "192.0.2.7".to_owned(),
         browser: "Firefox".to_owned(),
+        by_provider: false,
     }
 }
 

@@ -4,6 +4,7 @@ mod accessible;
 mod device;
 mod meters;
 mod now;
+mod openid;
 mod rollouts;
 
 use std::sync::Arc;

@@ -45,7 +45,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use jiff::Timestamp;
@@ -53,6 +53,7 @@ use platen_protocol::problem::{Problem, ProblemKind};
 
 use super::Operators;
 use super::guard::{Routes, Wants};
+use super::openid;
 use super::problem::Refusal;
 use super::who::Operator;
 use super::words;
@@ -199,6 +200,8 @@ fn of_manager(routes: Routes) -> Routes {
         .at("/restored/let-in-all", |at| at.post(Right::Administer, restored::let_in_all))
         .at("/restored/end", |at| at.post(Right::Administer, restored::end))
         .at("/sign-in", |at| at.get(Wants::Anyone, sign_in::page).post(Wants::Anyone, sign_in::sign_in))
+        .at("/sign-in/openid", |at| at.get(Wants::Anyone, sign_in::begin_openid))
+        .at(openid::BACK, |at| at.get(Wants::Anyone, sign_in::openid_back))
         .at("/sign-in/code", |at| at.post(Wants::Anyone, sign_in::code))
         .at("/sign-out", |at| at.post(Wants::Anyone, sign_in::sign_out))
         .at("/assets/{name}", |at| at.get(Wants::Anyone, assets::asset_page))
@@ -287,8 +290,10 @@ pub(super) async fn errors_as_pages(request: Request, next: Next) -> Response {
     match render(&ErrorPage { frame: Frame::new(None, false), problem: &problem }) {
         Ok(page) => {
             let mut shown = (status, page).into_response();
-            if let Some(when) = response.headers_mut().remove(RETRY_AFTER) {
-                shown.headers_mut().insert(RETRY_AFTER, when);
+            for kept in [RETRY_AFTER, SET_COOKIE] {
+                if let Some(value) = response.headers_mut().remove(&kept) {
+                    shown.headers_mut().insert(kept, value);
+                }
             }
             shown
         }

@@ -102,6 +102,8 @@ pub struct NewSession {
     pub address: String,
     /// With what.
     pub browser: String,
+    /// Whether a provider of `OpenID` Connect said who it is: then a second factor is for that one to ask for.
+    pub by_provider: bool,
 }
 
 /// Who was let in, and what that operator may do now.
@@ -115,7 +117,7 @@ pub struct Signed {
     pub scope: Scope,
     /// When that ends by itself.
     pub until: Option<Timestamp>,
-    /// Whether a code is asked for beside the password.
+    /// Whether more than a password was asked for: a code, or a provider.
     pub has_second_factor: bool,
 }
 
@@ -295,10 +297,10 @@ impl Store {
                 let at = now.as_millisecond();
                 let idle = (now - SESSION_IDLE).as_millisecond();
                 connection.execute(statements::DROP_OLD_SESSIONS, values![at, idle])?;
-                let NewSession { hash, operator, expires, address, browser } = &new;
+                let NewSession { hash, operator, expires, address, browser, by_provider } = &new;
                 connection.execute(
                     statements::ADD_SESSION,
-                    values![hash, operator, at, expires.as_millisecond(), address, browser],
+                    values![hash, operator, at, expires.as_millisecond(), address, browser, *by_provider],
                 )?;
                 let begun = json!({"operator": operator, "session": short(hash), "browser": browser, "until": expires});
                 context.changed(None, Some(&begun));

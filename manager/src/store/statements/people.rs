@@ -50,17 +50,20 @@ pub(in crate::store) const COUNT_TOKENS_OF: &str = "SELECT count(*) FROM operato
 pub(in crate::store) const OPERATOR_TOKENS: &str = tokens!("ORDER BY operator, created, hash LIMIT ?1");
 pub(in crate::store) const TOKENS_OF: &str = tokens!("WHERE operator = ?1 ORDER BY created, hash");
 macro_rules! let_in {
-    ($columns:literal, $from:literal) => {
+    ($columns:literal, $or:literal, $from:literal) => {
         concat!(
             "SELECT o.name, o.role, o.limited, ",
             $columns,
-            ", EXISTS (SELECT 1 FROM second_factors f WHERE f.operator = o.name AND f.confirmed IS NOT NULL) FROM ",
+            ", ",
+            $or,
+            "EXISTS (SELECT 1 FROM second_factors f WHERE f.operator = o.name AND f.confirmed IS NOT NULL) FROM ",
             $from
         )
     };
 }
 pub(in crate::store) const OPERATOR_OF_TOKEN: &str = let_in!(
     "t.role, t.expires, CAST(NULL AS BIGINT)",
+    "",
     "operator_tokens t JOIN operators o ON o.name = t.operator WHERE t.hash = ?1"
 );
 pub(in crate::store) const REVOKE_TOKEN: &str = "DELETE FROM operator_tokens \
@@ -74,9 +77,10 @@ pub(in crate::store) const TOKEN_USED: &str =
 
 // Sessions.
 pub(in crate::store) const ADD_SESSION: &str = "INSERT INTO sessions \
-     (hash, operator, created, expires, used, address, browser) VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6)";
+     (hash, operator, created, expires, used, address, browser, by_provider) VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7)";
 pub(in crate::store) const OPERATOR_OF_SESSION: &str = let_in!(
     "CAST(NULL AS TEXT), s.expires, s.used",
+    "s.by_provider <> 0 OR ",
     "sessions s JOIN operators o ON o.name = s.operator WHERE s.hash = ?1"
 );
 pub(in crate::store) const SESSIONS_OF: &str = "SELECT hash, operator, created, expires, used, address, browser \
