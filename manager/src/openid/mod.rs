@@ -198,7 +198,8 @@ impl Provider {
 
     /// Who came back, by the claim that names operators.
     pub async fn finish(&self, sign_in: &SignIn<'_>, brought: Brought) -> Result<String, OpenIdError> {
-        let Known { description, .. } = self.known(FRESH_FOR).await?;
+        let mut known = self.known(FRESH_FOR).await?;
+        let description = known.description.clone();
         let is_from_it = match &brought.iss {
             Some(issuer) => *issuer == description.issuer,
             None => !description.authorization_response_iss_parameter_supported,
@@ -214,7 +215,6 @@ impl Provider {
         let nonce = sign_in.nonce();
         let expected =
             Expected { issuer: &description.issuer, client_id: &self.settings.client_id, nonce: &nonce };
-        let mut known = self.known(FRESH_FOR).await?;
         if token::key(&id_token, &known.keys).is_none() {
             // It has a new one.
             known = self.known(READ_AGAIN_AFTER).await?;

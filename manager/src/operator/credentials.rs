@@ -107,10 +107,7 @@ pub(super) async fn change_own_password(
 ) -> Result<(), Refusal> {
     let OwnPasswordForm { present, password, revoke_tokens } = form;
     password::check_password(&password)?;
-    if !sign_in::is_password_of(operators, remote, by.name.clone(), present).await? {
-        tracing::warn!(operator = by.name, %remote, "a password was not changed: the present one was wrong");
-        return Err(Refusal::new(ProblemKind::InvalidRequest, "the present password is another one"));
-    }
+    sign_in::check_present(operators, (present, remote), by).await?;
     let hash = password::hash(password).await?;
     operators.store.give_password(by.name.clone(), hash, revoke_tokens).await??;
     tracing::warn!(operator = by.name, %remote, "an operator changed the own password");

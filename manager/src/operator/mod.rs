@@ -9,6 +9,7 @@ mod audit;
 mod audit_export;
 mod bulk;
 mod command;
+mod cookies;
 mod credentials;
 mod cursor;
 mod ddi;

@@ -3,15 +3,14 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use platen_protocol::hex;
 use platen_protocol::problem::ProblemKind;
 use subtle::ConstantTimeEq as _;
-use tokio::time::Instant;
 
+use super::cookies::{self, SameSite};
 use super::problem::Refusal;
-use super::{Operators, password};
+use super::{Operators, password, sign_in};
 use crate::openid::{Brought, OpenIdError, Provider, SignIn};
 use crate::secret::{SECRET_BYTES, random_hex};
 
@@ -29,23 +28,14 @@ struct Begun {
 }
 
 fn begun(headers: &HeaderMap) -> Option<Begun> {
-    let mut cookies = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='));
-    let (_, value) = cookies.find(|(name, _)| *name == COOKIE_NAME)?;
+    let value = cookies::of(headers, COOKIE_NAME).next()?;
     let (secret, next) = value.split_once('.')?;
     let next = String::from_utf8(hex::decode(next)?).ok()?;
     (secret.len() == SECRET_BYTES * 2).then(|| Begun { secret: secret.to_owned(), next })
 }
 
 fn cookie(value: &str, seconds: i64) -> Result<HeaderValue, Refusal> {
-    let text = format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax");
-    let mut cookie = HeaderValue::from_str(&text).map_err(|error| Refusal::internal(&error))?;
-    cookie.set_sensitive(true);
-    Ok(cookie)
+    cookies::set(COOKIE_NAME, value, seconds, SameSite::Lax)
 }
 
 /// The cookie that ends it in the browser.
@@ -85,20 +75,16 @@ pub(super) async fn finish(
         ));
     };
     let redirect = format!("{origin}{BACK}");
-    let sign_in = SignIn::new(&secret, &redirect);
-    let is_own = state.is_some_and(|state| bool::from(state.as_bytes().ct_eq(sign_in.state().as_bytes())));
+    let begun = SignIn::new(&secret, &redirect);
+    let is_own = state.is_some_and(|state| bool::from(state.as_bytes().ct_eq(begun.state().as_bytes())));
     if !is_own {
         return Err(Refusal::new(
             ProblemKind::InvalidRequest,
             "this is not the sign-in that was begun: begin again",
         ));
     }
-    let known = operators.known_addresses.is_known(remote);
-    let attempt = operators.sign_in_limits.begin(remote, known, &remote.to_string(), Instant::now());
-    let attempt = attempt.map_err(|wait| {
-        Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait)
-    })?;
-    let name = provider.finish(&sign_in, brought).await;
+    let attempt = sign_in::attempt(operators, remote, &remote.to_string())?;
+    let name = provider.finish(&begun, brought).await;
     // What the provider could not do is not the fault of who asks.
     if !matches!(name, Err(OpenIdError::No(_) | OpenIdError::Token(_))) {
         attempt.forgive();
@@ -132,6 +118,8 @@ pub(super) async fn operator(operators: &Operators, name: &str) -> Result<Option
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::COOKIE;
+
     use super::*;
 
     #[test]

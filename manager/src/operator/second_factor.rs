@@ -8,7 +8,6 @@ use data_encoding::BASE32_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 use platen_protocol::hex;
 use platen_protocol::problem::ProblemKind;
-use tokio::time::Instant;
 use totp_rs::{Algorithm, Builder, Totp};
 
 use super::problem::Refusal;
@@ -77,26 +76,13 @@ fn recovery_hash(code: &str) -> String {
     fingerprint(typed(code).to_ascii_uppercase().as_bytes())
 }
 
-/// Whether it is who asks, and not somebody at a page that was left open.
-async fn check_present(
-    operators: &Arc<Operators>,
-    (present, remote): (String, IpAddr),
-    by: &Operator,
-) -> Result<(), Refusal> {
-    if sign_in::is_password_of(operators, remote, by.name.clone(), present).await? {
-        return Ok(());
-    }
-    tracing::warn!(operator = by.name, %remote, "a second factor was not changed: the present password was wrong");
-    Err(Refusal::new(ProblemKind::InvalidRequest, "the present password is another one"))
-}
-
 /// Begins one for who asks, with the present password.
 pub(super) async fn begin(
     operators: &Arc<Operators>,
     present: (String, IpAddr),
     by: &Operator,
 ) -> Result<Enrolment, Refusal> {
-    check_present(operators, present, by).await?;
+    sign_in::check_present(operators, present, by).await?;
     let secret = random::<TOTP_BYTES>().map_err(|error| Refusal::internal(&error))?;
     let uri = totp(&secret, &by.name)?.to_url().map_err(|error| Refusal::internal(&error))?;
     let begun = operators.store.begin_second_factor(by.name.clone(), hex::encode(&secret), clock::now());
@@ -154,7 +140,7 @@ pub(super) async fn remove_own(
     present: (String, IpAddr),
     by: &Operator,
 ) -> Result<(), Refusal> {
-    check_present(operators, present, by).await?;
+    sign_in::check_present(operators, present, by).await?;
     remove(operators, by.name.clone(), by).await
 }
 
@@ -199,10 +185,7 @@ pub(super) async fn show(
     let Some(name) = operators.store.half_sign_in(hash.clone(), now).await? else {
         return Ok(Shown::TooLate);
     };
-    let known = operators.known_addresses.is_known(remote);
-    let attempt = operators.sign_in_limits.begin(remote, known, &name, Instant::now()).map_err(|wait| {
-        Refusal::new(ProblemKind::TooMany, "Too many failed sign-ins. Wait a minute.").after(wait)
-    })?;
+    let attempt = sign_in::attempt(operators, remote, &name)?;
     let right = is_right(operators, &name, code, now).await;
     if !matches!(right, Ok(false)) {
         attempt.forgive();

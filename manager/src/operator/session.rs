@@ -2,16 +2,17 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::{COOKIE, USER_AGENT};
+use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::secret::{SECRET_BYTES, fingerprint, random_hex};
 use crate::store::{NewSession, Store};
 
+use super::cookies::{self, SameSite};
 use super::problem::Refusal;
 
-/// The `__Host-` prefix makes browsers refuse it unless it is Secure, for `/`, and of this host alone.
+/// What the cookie is called.
 const COOKIE_NAME: &str = "__Host-platen";
 /// A working day; then people sign in again, however busy they are.
 pub(super) const LIFE: SignedDuration = SignedDuration::from_hours(12);
@@ -20,14 +21,8 @@ const MAX_BROWSER_CHARS: usize = 200;
 
 /// The hash of the session that a request brings, if it brings one.
 pub(super) fn of(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='))
-        .find(|(name, value)| *name == COOKIE_NAME && value.len() == SECRET_BYTES * 2)
-        .map(|(_, value)| fingerprint(value.as_bytes()))
+    let mut secrets = cookies::of(headers, COOKIE_NAME);
+    secrets.find(|secret| secret.len() == SECRET_BYTES * 2).map(|secret| fingerprint(secret.as_bytes()))
 }
 
 /// What a browser says of itself, as far as it is kept.
@@ -65,8 +60,5 @@ pub(super) fn end() -> Result<HeaderValue, Refusal> {
 }
 
 fn cookie(value: &str, seconds: i64) -> Result<HeaderValue, Refusal> {
-    let text = format!("{COOKIE_NAME}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
-    let mut cookie = HeaderValue::from_str(&text).map_err(|error| Refusal::internal(&error))?;
-    cookie.set_sensitive(true);
-    Ok(cookie)
+    cookies::set(COOKIE_NAME, value, seconds, SameSite::Strict)
 }

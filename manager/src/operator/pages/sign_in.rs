@@ -98,8 +98,18 @@ pub(super) async fn sign_in(
         let page = CodePage { frame: Frame::new(None, false), next, half, wrong: false };
         return Ok(render(&page)?.into_response());
     }
-    let cookie = let_in(&operators, (name, PASSWORD), (remote, &headers)).await?;
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
+    signed_in(&operators, name, (remote, &headers), &next).await
+}
+
+/// Lets somebody in whose password was right.
+async fn signed_in(
+    operators: &Operators,
+    name: String,
+    from: (IpAddr, &HeaderMap),
+    next: &str,
+) -> Result<Response, Refusal> {
+    let cookie = let_in(operators, (name, PASSWORD), from).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response())
 }
 
 /// Begins a session; gives its cookie.
@@ -145,10 +155,7 @@ pub(super) async fn code(
         form.map_err(|rejection| Refusal::new(ProblemKind::InvalidRequest, rejection.body_text()))?;
     let next = own_path(next);
     match second_factor::show(&operators, (&half, &code), remote).await? {
-        Shown::Right(name) => {
-            let cookie = let_in(&operators, (name, PASSWORD), (remote, &headers)).await?;
-            Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
-        }
+        Shown::Right(name) => signed_in(&operators, name, (remote, &headers), &next).await,
         Shown::TooLate => Ok(Redirect::to("/sign-in").into_response()),
         Shown::Wrong(name) => {
             tracing::warn!(%remote, "a code at signing in was wrong");

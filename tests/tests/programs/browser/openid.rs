@@ -20,6 +20,7 @@ struct Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
+        // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
